@@ -1,0 +1,5 @@
+"""The front of the audit: HTTP, specs, storage and the queue. Loads without torch and numpy."""
+
+from importlib.metadata import version
+
+__version__ = version("salience-audit")

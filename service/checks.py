@@ -1,0 +1,119 @@
+"""What can be known of a spec before it is accepted: fields against each other, and the files it names."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from service.errors import FieldProblem, InputRefused
+from service.image_sets import list_images
+from service.locations import locate
+from service.model_files import sniff
+from service.spec import Cohort, JobSpec, Model
+
+
+def find_problems(spec: JobSpec, roots: Sequence[Path]) -> list[FieldProblem]:
+    """Everything wrong with a spec that can be told now."""
+    checks: tuple[Callable[[JobSpec], Iterator[FieldProblem]], ...] = (_repeats, _cohorts, _geometry)
+    found = [problem for check in checks for problem in check(spec)]
+    return found + list(_files(spec, roots))
+
+
+def _repeats(spec: JobSpec) -> Iterator[FieldProblem]:
+    lists: dict[str, Sequence[object]] = {
+        "cohorts": [cohort.name for cohort in spec.cohorts],
+        "measures": spec.measures,
+        "options.noise.amounts": spec.options.noise.amounts,
+        "options.geometry.transforms": spec.options.geometry.transforms,
+    }
+    for field, values in lists.items():
+        for value, count in Counter(values).items():
+            if count > 1:
+                yield FieldProblem(field, f"{value!r} is given {count} times; give it once")
+
+
+def _cohorts(spec: JobSpec) -> Iterator[FieldProblem]:
+    for number, cohort in enumerate(spec.cohorts):
+        if "stability" in spec.measures and len(cohort.runs) < 2:
+            yield FieldProblem(
+                f"cohorts[{number}].runs",
+                "stability compares independent runs and this cohort has one; add runs or leave stability out of measures",
+            )
+        for problem in _model(cohort.model):
+            yield FieldProblem(f"cohorts[{number}].model.{problem.field}", problem.detail)
+
+
+def _model(model: Model) -> Iterator[FieldProblem]:
+    wanted = 1 if model.preprocessing.channels == "gray" else 3
+    for field, values in (("mean", model.preprocessing.mean), ("std", model.preprocessing.std)):
+        if len(values) != wanted:
+            yield FieldProblem(f"preprocessing.{field}", f"give {wanted} value(s), one a channel")
+    resize = model.preprocessing.resize
+    if not isinstance(resize, str) and resize.shorter < max(model.preprocessing.size):
+        yield FieldProblem("preprocessing.resize.shorter", "must be at least the larger side of size, to crop from")
+    if model.architecture and not model.architecture.startswith("torchvision/"):
+        yield FieldProblem("architecture", "write torchvision/ and the name of one of its classifiers")
+    outputs = model.outputs
+    if outputs and outputs.names is not None and outputs.order is not None:
+        yield FieldProblem("outputs", "give names or order, not both")
+    if outputs and outputs.order is not None and len(set(outputs.order)) < len(outputs.order):
+        yield FieldProblem("outputs.order", "names a logit twice")
+    if outputs and outputs.names is not None and len(set(outputs.names)) < len(outputs.names):
+        yield FieldProblem("outputs.names", "names a class twice")
+
+
+def _geometry(spec: JobSpec) -> Iterator[FieldProblem]:
+    if "geometry" not in spec.measures:
+        return
+    for number, transform in enumerate(spec.options.geometry.transforms):
+        for cohort in spec.cohorts:
+            height, width = cohort.model.preprocessing.size
+            detail = _misfit(transform, height, width)
+            if detail:
+                yield FieldProblem(
+                    f"options.geometry.transforms[{number}]",
+                    f"{transform} {detail} (cohort {cohort.name!r}); list options.geometry.transforms without it",
+                )
+
+
+def _misfit(transform: str, height: int, width: int) -> str | None:
+    if transform.startswith("rot") and height != width:
+        return f"needs a square input, and preprocessing.size is {height} x {width}"
+    if transform.startswith("shift:"):
+        dx, dy = map(int, transform.removeprefix("shift:").split(","))
+        if not (dx or dy):
+            return "moves nothing"
+        if abs(dx) >= width or abs(dy) >= height:
+            return f"leaves nothing of an input of {height} x {width}"
+    return None
+
+
+def _files(spec: JobSpec, roots: Sequence[Path]) -> Iterator[FieldProblem]:
+    try:
+        next(list_images(locate(spec.images.uri, roots), roots))
+    except InputRefused as error:
+        yield FieldProblem("images.uri", str(error))
+    except OSError as error:
+        yield FieldProblem("images.uri", f"cannot be read: {error.strerror}")
+    for number, cohort in enumerate(spec.cohorts):
+        for index, run in enumerate(cohort.runs):
+            field = f"cohorts[{number}].runs[{index}].uri"
+            yield from _model_file(cohort, run.uri, roots, field)
+
+
+def _model_file(cohort: Cohort, uri: str, roots: Sequence[Path], field: str) -> Iterator[FieldProblem]:
+    try:
+        found = sniff(locate(uri, roots))
+    except InputRefused as error:
+        yield FieldProblem(field, str(error))
+        return
+    except OSError as error:
+        yield FieldProblem(field, f"cannot be read: {error.strerror}")
+        return
+    asked = cohort.model.format
+    if asked not in ("auto", found):
+        yield FieldProblem(field, f"is a {found}, not the {asked} that model.format says")
+    elif found == "checkpoint" and not cohort.model.architecture:
+        yield FieldProblem(
+            field,
+            "is a checkpoint, which holds weights only; name its model.architecture, such as torchvision/resnet50",
+        )

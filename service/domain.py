@@ -1,0 +1,131 @@
+"""What a job is: its states, its shards, what a worker hands in. Knows no HTTP and no SQL."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from service.spec import JobSpec
+
+Json = dict[str, Any]
+
+
+class JobState(StrEnum):
+    """`queued -> running -> succeeded | failed | cancelled`."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+OPEN_STATES = (JobState.QUEUED, JobState.RUNNING)
+
+
+class ShardKind(StrEnum):
+    """The three kinds of work in a job: list the images, audit a slice of them, sum up."""
+
+    PLAN = "plan"
+    MEASURE = "measure"
+    SUMMARISE = "summarise"
+
+
+class ShardState(StrEnum):
+    """`waiting -> running -> done`; back to waiting when a lease runs out."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as it stands. Times are seconds since the epoch."""
+
+    id: str
+    spec: JobSpec
+    state: JobState
+    version: int
+    created_at: float
+    started_at: float | None
+    finished_at: float | None
+    images_total: int | None
+    passes_total: int | None
+    passes_done: int
+    error: Json | None
+    plan: Json | None
+
+    @property
+    def images_done(self) -> int:
+        """Images' worth of forward passes made."""
+        if not self.images_total or not self.passes_total:
+            return 0
+        return self.images_total * self.passes_done // self.passes_total
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A piece of leased work: the job's plan, a cohort over a slice of its images, or its summary."""
+
+    id: int
+    job: str
+    kind: ShardKind
+    cohort: int
+    start: int
+    stop: int
+    attempt: int
+    worker: str
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A shard to be: one cohort over the images numbered start to stop, stop left out."""
+
+    cohort: int
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class Image:
+    """A picture of a job. `sha256` or `skipped` is known once a shard has read it."""
+
+    number: int
+    name: str
+    label: str | None
+    path: str
+    sha256: str | None = None
+    skipped: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What planning found: the pictures, the slices, the passes, and facts about the models."""
+
+    images: Sequence[Image]
+    slices: Sequence[Slice]
+    passes: int
+    facts: Mapping[str, Any]
+
+
+ACROSS_RUNS = -1
+
+
+@dataclass(frozen=True)
+class Values:
+    """Numbers of one picture under one run (or ACROSS_RUNS), packed as float64 in the plan's column order."""
+
+    cohort: int
+    run: int
+    image: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class ShardResult:
+    """All that a measuring shard found, stored at once."""
+
+    images: Sequence[Image]
+    values: Sequence[Values]
+    passes: int

@@ -1,0 +1,158 @@
+"""The error tree. An error carries facts; its class's docstring is its message. No status codes here.
+
+    SalienceError
+    ├── SpecInvalid              the job's spec cannot be run; names each field
+    ├── InputRefused             a model or an image set is not what it must be; fails the job
+    │   ├── ModelRefused
+    │   ├── ImagesRefused
+    │   ├── TooManySkipped
+    │   └── ShardLost
+    ├── NotFound
+    │   └── JobNotFound
+    ├── Conflict
+    │   ├── JobNotFinished
+    │   ├── JobHasNoResults
+    │   └── JobEnded
+    ├── KeyReused
+    ├── CursorInvalid
+    ├── FilterInvalid
+    ├── NotAcceptable
+    └── WorkStopped              a worker lost its shard: cancelled, or given to another
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from inspect import cleandoc
+
+
+@dataclass(frozen=True)
+class FieldProblem:
+    """One thing wrong with one field: where it is and what would mend it."""
+
+    field: str
+    detail: str
+
+
+class SalienceError(Exception):
+    """Something went wrong."""
+
+    kind = "error"
+
+    def __init__(self, **facts: object) -> None:
+        self.facts = facts
+        super().__init__(cleandoc(self.__doc__ or "").format(**facts))
+
+    def problems(self) -> Sequence[FieldProblem]:
+        """The fields this error is about; none unless the error names one."""
+        field = self.facts.get("field")
+        return [FieldProblem(str(field), str(self))] if field else []
+
+
+class SpecInvalid(SalienceError):
+    """The spec cannot be run: {summary}"""
+
+    kind = "invalid-spec"
+
+    def __init__(self, found: Sequence[FieldProblem]) -> None:
+        self.found = found
+        super().__init__(summary="; ".join(f"{problem.field}: {problem.detail}" for problem in found))
+
+    def problems(self) -> Sequence[FieldProblem]:
+        """Every field refused."""
+        return self.found
+
+
+class InputRefused(SalienceError):
+    """{reason}"""
+
+    kind = "input-refused"
+
+
+class ModelRefused(InputRefused):
+    """{reason}"""
+
+    kind = "model-refused"
+
+
+class ImagesRefused(InputRefused):
+    """{reason}"""
+
+    kind = "images-refused"
+
+
+class TooManySkipped(InputRefused):
+    """{skipped} of {total} images could not be read, more than images.max_skipped = {limit} allows; the first: {first}."""
+
+    kind = "too-many-skipped"
+
+
+class ShardLost(InputRefused):
+    """A shard was lost {attempts} times, the last time by {worker}: {reason}."""
+
+    kind = "shard-lost"
+
+
+class NotFound(SalienceError):
+    """There is nothing here."""
+
+    kind = "not-found"
+
+
+class JobNotFound(NotFound):
+    """There is no job {job}."""
+
+    kind = "job-not-found"
+
+
+class Conflict(SalienceError):
+    """The job's state does not allow this."""
+
+    kind = "conflict"
+
+
+class JobNotFinished(Conflict):
+    """Job {job} is {state}; its results come when it has succeeded."""
+
+    kind = "job-not-finished"
+
+
+class JobHasNoResults(Conflict):
+    """Job {job} has {state} and has no results: {reason}"""
+
+    kind = "job-has-no-results"
+
+
+class JobEnded(Conflict):
+    """Job {job} has {state} already and cannot be cancelled."""
+
+    kind = "job-ended"
+
+
+class KeyReused(SalienceError):
+    """Idempotency-Key {key!r} was used for another spec (job {job}); send a new key for a new spec."""
+
+    kind = "idempotency-key-reused"
+
+
+class CursorInvalid(SalienceError):
+    """This cursor is not one of ours; take it from the `next` of the page before."""
+
+    kind = "invalid-cursor"
+
+
+class FilterInvalid(SalienceError):
+    """{detail}"""
+
+    kind = "invalid-filter"
+
+
+class NotAcceptable(SalienceError):
+    """This can be had as {offered}, not as {asked}."""
+
+    kind = "not-acceptable"
+
+
+class WorkStopped(SalienceError):
+    """Shard {shard} is no longer this worker's: its job was cancelled or its lease ran out."""
+
+    kind = "work-stopped"

@@ -1,0 +1,101 @@
+"""Errors as RFC 9457 problems: one table from error to status, one handler a source of errors."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from sqlalchemy.exc import OperationalError
+from starlette.exceptions import HTTPException
+
+from service import errors
+from service.errors import FieldProblem, SalienceError
+from service.schemas import Problem
+
+log = logging.getLogger(__name__)
+
+STATUS: Mapping[type[SalienceError], HTTPStatus] = {
+    errors.SpecInvalid: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.InputRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.NotFound: HTTPStatus.NOT_FOUND,
+    errors.Conflict: HTTPStatus.CONFLICT,
+    errors.KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.CursorInvalid: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.FilterInvalid: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
+    errors.WorkStopped: HTTPStatus.CONFLICT,
+}
+
+def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
+    """The problems that a route can answer, for its OpenAPI entry."""
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {int(status): {"description": status.phrase, "content": content} for status in statuses}
+
+
+def status_of(error: type[SalienceError]) -> HTTPStatus:
+    """The status of an error's class, or of the nearest class above it. Raises LookupError for none."""
+    for ancestor in error.__mro__:
+        if ancestor in STATUS:
+            return STATUS[ancestor]
+    raise LookupError(f"{error.__name__} has no status")
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of this application as a problem."""
+    app.add_exception_handler(SalienceError, _known)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(OperationalError, _database_away)
+
+
+def _problem(
+    request: Request, status: int, kind: str, detail: str, fields: Sequence[FieldProblem] = ()
+) -> Response:
+    body = Problem(
+        type=f"urn:salience:problem:{kind}",
+        title=kind.replace("-", " ").capitalize(),
+        status=status,
+        detail=detail,
+        instance=request.url.path,
+        errors=[{"field": each.field, "detail": each.detail} for each in fields],
+    )
+    return JSONResponse(body.model_dump(), status, media_type="application/problem+json")
+
+
+def _known(request: Request, error: Exception) -> Response:
+    assert isinstance(error, SalienceError)
+    return _problem(request, status_of(type(error)), error.kind, str(error), error.problems())
+
+
+def _malformed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    fields = [FieldProblem(field_path(each["loc"]), each["msg"]) for each in error.errors()]
+    detail = "; ".join(f"{each.field}: {each.detail}" for each in fields)
+    return _problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", detail, fields)
+
+
+def field_path(loc: Sequence[int | str]) -> str:
+    """A pydantic location as one writes it: cohorts[0].model.layer. The place in the request comes first
+    unless it is the body."""
+    path = ""
+    for part in loc[1:] if loc and loc[0] == "body" and len(loc) > 1 else loc:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
+    return path
+
+
+def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    phrase = HTTPStatus(error.status_code).phrase
+    answer = _problem(request, error.status_code, phrase.lower().replace(" ", "-"), str(error.detail))
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+def _database_away(request: Request, error: Exception) -> Response:
+    log.error("The database does not answer: %s", error)
+    answer = _problem(request, 503, "database-unavailable", "The database does not answer; try again shortly.")
+    answer.headers["Retry-After"] = "5"
+    return answer

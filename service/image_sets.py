@@ -1,0 +1,72 @@
+"""Listing an image set: names, labels and paths, in a fixed order. Opens no picture.
+
+A folder's pictures are labelled by the first folder below it; a manifest's by its column.
+"""
+
+import csv
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from service.errors import ImagesRefused
+from service.locations import is_under
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
+
+
+@dataclass(frozen=True)
+class ImageEntry:
+    """One picture of a set: its name there, its label if it has one, and its file."""
+
+    name: str
+    label: str | None
+    path: Path
+
+
+def list_images(source: Path, roots: Sequence[Path]) -> Iterator[ImageEntry]:
+    """The pictures of a folder or a CSV manifest. Raises ImagesRefused, also where there is none."""
+    if source.is_dir():
+        entries = _list_folder(source)
+    elif source.suffix.lower() == ".csv":
+        entries = _list_manifest(source)
+    else:
+        raise ImagesRefused(reason=f"{source} is neither a folder nor a .csv manifest")
+    empty = True
+    for entry in entries:
+        empty = False
+        if not is_under(entry.path.resolve(), roots):
+            raise ImagesRefused(reason=f"image {entry.name!r} of {source} lies outside the allowed roots")
+        yield entry
+    if empty:
+        known = " ".join(sorted(SUFFIXES))
+        raise ImagesRefused(reason=f"{source} holds no image (looked for {known}, or rows of a manifest)")
+
+
+def _list_folder(source: Path) -> Iterator[ImageEntry]:
+    for folder, below, files in os.walk(source):
+        below.sort()
+        for name in sorted(files):
+            path = Path(folder, name)
+            if path.suffix.lower() in SUFFIXES:
+                inner = path.relative_to(source)
+                yield ImageEntry(inner.as_posix(), inner.parts[0] if len(inner.parts) > 1 else None, path)
+
+
+def _list_manifest(source: Path) -> Iterator[ImageEntry]:
+    seen: set[str] = set()
+    try:
+        with source.open(newline="", encoding="utf-8-sig") as file:
+            rows = csv.DictReader(file)
+            if "image" not in (rows.fieldnames or ()):
+                raise ImagesRefused(reason=f"{source} has no column `image`; its first line must name the columns")
+            for row in rows:
+                name = (row["image"] or "").strip()
+                if not name:
+                    raise ImagesRefused(reason=f"{source}, line {rows.line_num}: no image is named")
+                if name in seen:
+                    raise ImagesRefused(reason=f"{source}, line {rows.line_num}: {name!r} is listed twice")
+                seen.add(name)
+                yield ImageEntry(name, (row.get("label") or "").strip() or None, source.parent / name)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ImagesRefused(reason=f"{source} is not a CSV file in UTF-8: {error}") from error

@@ -1,0 +1,75 @@
+"""The doorbell: tells workers that something waits. What waits is in the database, so a lost ring costs time only.
+
+A ring carries nothing; a worker that hears one claims the oldest waiting shard. The queue is kept as long
+as there are waiting shards, which is what autoscaling goes by.
+"""
+
+import logging
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+WORK = "salience.work"
+QUEUE = "salience"
+
+log = logging.getLogger(__name__)
+
+
+def make_celery(broker_url: str) -> Celery:
+    """A Celery application that gives up on a dead broker within seconds."""
+    app = Celery("salience", broker=broker_url)
+    app.conf.update(
+        task_default_queue=QUEUE,
+        task_ignore_result=True,
+        broker_connection_timeout=2,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options={
+            "socket_connect_timeout": 2,
+            "socket_timeout": 5,
+            # A worker killed in mid-task gives its message back after an hour; the sweeper rings long before.
+            "visibility_timeout": 3600,
+        },
+    )
+    return app
+
+
+class Doorbell:
+    """Rings for workers. Never raises where the broker is away: the sweeper rings again."""
+
+    def __init__(self, broker_url: str) -> None:
+        self._app = make_celery(broker_url)
+
+    def ring(self, times: int = 1) -> None:
+        """Send so many rings."""
+        try:
+            with self._app.producer_or_acquire() as producer:
+                for _ in range(times):
+                    self._app.send_task(WORK, producer=producer, retry=False)
+        except (OperationalError, OSError) as error:
+            log.warning("The broker does not answer; shards wait for the next sweep: %s", error)
+
+    def top_up(self, waiting: int) -> None:
+        """Ring until the queue is as long as the number of waiting shards."""
+        if waiting:
+            try:
+                missing = waiting - self.length()
+            except (OperationalError, OSError) as error:
+                log.warning("The broker does not answer; shards wait for the next sweep: %s", error)
+                return
+            self.ring(max(missing, 0))
+
+    def length(self) -> int:
+        """Rings that no worker has heard yet. Raises OperationalError where the broker is away."""
+        with self._app.connection_for_write() as connection:
+            connection.ensure_connection(max_retries=1, timeout=2)
+            with connection.SimpleQueue(QUEUE) as queue:
+                return int(queue.qsize())
+
+    def ping(self) -> None:
+        """Raise OperationalError where the broker is away."""
+        with self._app.connection_for_write() as connection:
+            connection.ensure_connection(max_retries=1, timeout=2)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._app.close()

@@ -1,0 +1,35 @@
+"""Per-image numbers as CSV: a line an image and run, and one across the runs of a cohort."""
+
+import csv
+import io
+from array import array
+from collections.abc import Iterable, Iterator
+
+from service.domain import ACROSS_RUNS, Job
+from service.storage.images import Measured
+
+
+def csv_lines(job: Job, measured: Iterable[Measured]) -> Iterator[str]:
+    """A header, then the lines of each picture; what a line has no number for stays empty."""
+    columns = (job.plan or {})["columns"]
+    across = list(dict.fromkeys(name for names in columns["across"] for name in names))
+    names = [*columns["run"], *across]
+    yield _line(["image", "label", "sha256", "skipped", "cohort", "run", *names])
+    for each in measured:
+        image = each.image
+        known = [image.name, image.label or "", image.sha256 or "", image.skipped or ""]
+        if not each.values:
+            yield _line([*known, "", "", *([""] * len(names))])
+        for values in each.values:
+            is_across = values.run == ACROSS_RUNS
+            own = columns["across"][values.cohort] if is_across else columns["run"]
+            numbers = dict(zip(own, array("d", values.data), strict=True))
+            cohort = job.spec.cohorts[values.cohort].name
+            run = "across" if is_across else str(values.run)
+            yield _line([*known, cohort, run, *(str(numbers.get(name, "")) for name in names)])
+
+
+def _line(cells: Iterable[str]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerow(cells)
+    return out.getvalue()

@@ -1,0 +1,42 @@
+"""Liveness: the process answers. Readiness: the database and the broker answer it."""
+
+from collections.abc import Callable
+
+from fastapi import APIRouter, Request, Response
+
+from service import schema
+from service.jobs import Jobs
+from service.schemas import Health
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz")
+def healthz() -> Health:
+    """The process is alive."""
+    return Health(status="ok")
+
+
+@router.get("/readyz", responses={503: {"model": Health, "description": "Something needed does not answer"}})
+def readyz(request: Request, response: Response) -> Health:
+    """The database (with its schema) and the broker answer."""
+    jobs: Jobs = request.app.state.jobs
+    checks = {"database": _state_of(lambda: _database(jobs)), "broker": _state_of(jobs.doorbell.ping)}
+    ready = all(state == "ok" for state in checks.values())
+    response.status_code = 200 if ready else 503
+    return Health(status="ok" if ready else "unavailable", checks=checks)
+
+
+def _database(jobs: Jobs) -> None:
+    if not schema.is_current(jobs.store.database.engine):
+        raise LookupError
+
+
+def _state_of(check: Callable[[], None]) -> str:
+    try:
+        check()
+    except LookupError:
+        return "its schema is not current; run `salience migrate`"
+    except Exception as error:  # noqa: BLE001  # whatever a driver raises means that it does not answer
+        return f"does not answer ({type(error).__name__})"
+    return "ok"

@@ -1,0 +1,81 @@
+"""Per-image numbers over HTTP: JSON in pages, CSV in one stream."""
+
+from array import array
+from collections.abc import Iterator, Sequence
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query
+from fastapi.responses import Response, StreamingResponse
+
+from service.domain import ACROSS_RUNS, Job
+from service.errors import NotAcceptable
+from service.http_errors import documented
+from service.jobs import Jobs
+from service.routes.csv_lines import csv_lines
+from service.routes.cursors import decode, encode
+from service.routes.jobs import JobsHere
+from service.schemas import ImageBody, ImagePage
+from service.storage.images import Measured
+
+router = APIRouter(prefix="/v1/jobs", tags=["results"])
+
+JSON, CSV = "application/json", "text/csv"
+STREAM_PAGE = 500
+
+
+@router.get("/{job_id}/images", response_model=ImagePage, responses={
+    200: {"content": {CSV: {"schema": {"type": "string"}}}},
+    **documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.NOT_ACCEPTABLE, HTTPStatus.UNPROCESSABLE_ENTITY),
+})  # fmt: skip
+def images(
+    job_id: str,
+    jobs: JobsHere,
+    accept: Annotated[str, Header()] = "*/*",
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> Response:
+    """Every image's numbers under every run: pages of JSON, or all of it as CSV."""
+    job = jobs.store.jobs.get(job_id)
+    if _choose(accept) == CSV:
+        first = jobs.measured(job, 0, STREAM_PAGE)
+        return StreamingResponse(csv_lines(job, _all(jobs, job, first)), media_type=f"{CSV}; charset=utf-8")
+    start = decode(cursor) or 0
+    found = jobs.measured(job, start, limit)
+    more = start + limit < (job.images_total or 0)
+    page = ImagePage(items=[_body(job, each) for each in found], next=encode(start + limit) if more else None)
+    return Response(page.model_dump_json(), media_type=JSON)
+
+
+def _choose(accept: str) -> str:
+    """The first media type of an Accept header that can be had. Raises NotAcceptable."""
+    for part in accept.split(","):
+        wanted = part.partition(";")[0].strip().lower()
+        if wanted in ("*/*", "application/*", JSON):
+            return JSON
+        if wanted in ("text/*", CSV):
+            return CSV
+    raise NotAcceptable(offered=f"{JSON} and {CSV}", asked=accept)
+
+
+def _all(jobs: Jobs, job: Job, first: Sequence[Measured]) -> Iterator[Measured]:
+    yield from first
+    for start in range(STREAM_PAGE, job.images_total or 0, STREAM_PAGE):
+        yield from jobs.measured(job, start, STREAM_PAGE)
+
+
+def _body(job: Job, measured: Measured) -> ImageBody:
+    columns: dict[str, Any] = (job.plan or {})["columns"]
+    cohorts: dict[str, Any] = {}
+    for values in measured.values:
+        cohort = cohorts.setdefault(job.spec.cohorts[values.cohort].name, {"runs": [], "across": {}})
+        numbers = array("d", values.data)
+        if values.run == ACROSS_RUNS:
+            cohort["across"] = dict(zip(columns["across"][values.cohort], numbers, strict=True))
+        else:
+            cohort["runs"].append(dict(zip(columns["run"], numbers, strict=True)))
+    image = measured.image
+    return ImageBody(
+        number=image.number, image=image.name, label=image.label, sha256=image.sha256,
+        skipped=image.skipped, cohorts=cohorts,
+    )  # fmt: skip

@@ -1,0 +1,114 @@
+"""Jobs over HTTP: submit, look, list, cancel, read the results."""
+
+import time
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+
+from service import errors, storage
+from service.domain import OPEN_STATES, Job, JobState
+from service.http_errors import documented
+from service.jobs import Jobs
+from service.routes.cursors import decode, encode
+from service.schemas import JobBody, JobPage
+from service.spec import JobSpec
+from service.watch import Watch
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+RETRY_SECONDS = "2"
+NOT_FOUND, CONFLICT, INVALID = HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+def the_jobs(request: Request) -> Jobs:
+    """The use cases of this application."""
+    jobs: Jobs = request.app.state.jobs
+    return jobs
+
+
+JobsHere = Annotated[Jobs, Depends(the_jobs)]
+
+
+@router.post("", status_code=202, responses=documented(INVALID))
+def submit(
+    spec: JobSpec,
+    response: Response,
+    jobs: JobsHere,
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
+) -> JobBody:
+    """Accept an audit. The same Idempotency-Key with the same spec answers the same job."""
+    job = jobs.submit(spec, idempotency_key)
+    response.headers["Location"] = f"/v1/jobs/{job.id}"
+    response.headers["Retry-After"] = RETRY_SECONDS
+    return JobBody.of(job, time.time())
+
+
+@router.get("", responses=documented(INVALID))
+def find(
+    jobs: JobsHere,
+    state: JobState | None = None,
+    name: str | None = None,
+    label: Annotated[list[str], Query(description="key:value; several must all hold")] = [],  # noqa: B006  # FastAPI copies it
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> JobPage:
+    """Jobs, newest first."""
+    query = storage.Query(state, name, [_label(each) for each in label], decode(cursor), limit)
+    found = jobs.store.jobs.find(query)
+    now = time.time()
+    return JobPage(items=[JobBody.of(job, now) for job in found.jobs], next=encode(found.next))
+
+
+@router.get("/{job_id}", response_model=JobBody, responses={304: {"description": "Unchanged"}, **documented(NOT_FOUND, INVALID)})
+async def get(
+    request: Request,
+    job_id: str,
+    wait: Annotated[float, Query(ge=0, le=60, description="seconds to wait for the next change")] = 0,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """A job as it stands; with `wait`, once it changes. Waiting, If-None-Match says what was seen last."""
+    jobs, watch = the_jobs(request), request.app.state.watch
+    job = await run_in_threadpool(jobs.store.jobs.get, job_id)
+    if wait and job.state in OPEN_STATES and if_none_match in (None, _etag(job)):
+        job = await _wait(jobs, watch, job, wait)
+    headers = {"ETag": _etag(job)}
+    if job.state in OPEN_STATES:
+        headers["Retry-After"] = RETRY_SECONDS
+    if if_none_match == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    body = JobBody.of(job, time.time()).model_dump_json()
+    return Response(body, headers=headers, media_type="application/json")
+
+
+@router.post("/{job_id}/cancel", responses=documented(NOT_FOUND, CONFLICT))
+def cancel(job_id: str, jobs: JobsHere) -> JobBody:
+    """Stop a job; cancelling a cancelled job changes nothing."""
+    return JobBody.of(jobs.cancel(job_id), time.time())
+
+
+@router.get("/{job_id}/results", response_class=Response, responses={
+    200: {"description": "Every measure by cohort, run and stratum, with intervals; differences; provenance",
+          "content": {"application/json": {"schema": {"type": "object"}}}},
+    **documented(NOT_FOUND, CONFLICT),
+})  # fmt: skip
+def results(job_id: str, jobs: JobsHere) -> Response:
+    """The results of a job that has succeeded."""
+    return Response(jobs.results(job_id), media_type="application/json")
+
+
+async def _wait(jobs: Jobs, watch: Watch, job: Job, seconds: float) -> Job:
+    await watch.change(job.id, job.version, seconds)
+    return await run_in_threadpool(jobs.store.jobs.get, job.id)
+
+
+def _etag(job: Job) -> str:
+    return f'"{job.version}"'
+
+
+def _label(text: str) -> tuple[str, str]:
+    key, colon, value = text.partition(":")
+    if not colon:
+        raise errors.FilterInvalid(field="query.label", detail=f"label={text}: write key:value")
+    return key, value

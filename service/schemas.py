@@ -1,0 +1,141 @@
+"""Request and response bodies of the HTTP API."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from service.domain import Job, JobState
+from service.spec import JobSpec
+
+
+class FieldError(BaseModel):
+    """One field that was refused, and what would mend it."""
+
+    field: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """An error, as RFC 9457 has it; `errors` names the fields."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[FieldError] = []
+
+
+class JobError(BaseModel):
+    """Why a job failed."""
+
+    type: str
+    detail: str
+    field: str | None = None
+
+
+class Progress(BaseModel):
+    """How far a job is. `images_done` counts images' worth of forward passes."""
+
+    images_done: int
+    images_total: int | None = Field(description="null until the image set has been listed")
+    passes_per_second: float | None
+    seconds_left: float | None
+
+
+class Links(BaseModel):
+    """Where to go on from a job."""
+
+    self: str
+    results: str
+    images: str
+    cancel: str
+
+
+class JobBody(BaseModel):
+    """A job: what was asked with all defaults, where it stands, and why it failed if it did."""
+
+    id: str
+    name: str | None
+    labels: dict[str, str]
+    state: JobState
+    progress: Progress
+    error: JobError | None
+    verdict: None = Field(description="null: this version judges nothing")
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    spec: JobSpec
+    links: Links
+
+    @classmethod
+    def of(cls, job: Job, now: float) -> "JobBody":
+        """The body of a job; `now` (seconds since the epoch) is what its speed is told by."""
+        base = f"/v1/jobs/{job.id}"
+        return cls(
+            id=job.id,
+            name=job.spec.name,
+            labels=job.spec.labels,
+            state=job.state,
+            progress=_progress(job, now),
+            error=JobError(**job.error) if job.error else None,
+            verdict=None,
+            created_at=_moment(job.created_at),
+            started_at=_moment(job.started_at) if job.started_at else None,
+            finished_at=_moment(job.finished_at) if job.finished_at else None,
+            spec=job.spec,
+            links=Links(
+                self=base, results=f"{base}/results", images=f"{base}/images", cancel=f"{base}/cancel"
+            ),
+        )
+
+
+class JobPage(BaseModel):
+    """A page of jobs, newest first."""
+
+    items: list[JobBody]
+    next: str | None = Field(description="cursor of the next page; null on the last")
+
+
+class ImageBody(BaseModel):
+    """One image's numbers: by cohort, those of each run and those across its runs."""
+
+    number: int
+    image: str
+    label: str | None
+    sha256: str | None
+    skipped: str | None = Field(description="why the image could not be read; null if it was")
+    cohorts: dict[str, Any] = Field(
+        description="by cohort: `runs`, a list of {column: value} in the spec's order, and `across` its runs"
+    )
+
+
+class ImagePage(BaseModel):
+    """A page of images in the image set's order."""
+
+    items: list[ImageBody]
+    next: str | None = Field(description="cursor of the next page; null on the last")
+
+
+class Health(BaseModel):
+    """Whether the process, or what it needs, answers."""
+
+    status: str
+    checks: dict[str, str] = {}
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _progress(job: Job, now: float) -> Progress:
+    elapsed = (job.finished_at or now) - job.started_at if job.started_at else 0.0
+    speed = job.passes_done / elapsed if elapsed > 0 and job.passes_done else None
+    left = (job.passes_total - job.passes_done) / speed if speed and job.passes_total else None
+    return Progress(
+        images_done=job.images_done,
+        images_total=job.images_total,
+        passes_per_second=round(speed, 2) if speed else None,
+        seconds_left=round(left, 1) if left is not None and not job.finished_at else None,
+    )

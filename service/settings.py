@@ -1,0 +1,74 @@
+"""Settings, read once from the environment (prefix SALIENCE_) at a process's door."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class StoreSettings(BaseSettings):
+    """What the API and the workers share. Without URLs: SQLite, and a broker that `serve` brings."""
+
+    model_config = SettingsConfigDict(env_prefix="SALIENCE_")
+
+    data_dir: Path = Path("~/.local/share/salience")
+    database_url: str = ""
+    broker_url: str = ""
+    allowed_roots: Annotated[tuple[Path, ...], NoDecode] = ()
+    lease_seconds: float = Field(default=30.0, ge=0.5)
+
+    @field_validator("data_dir")
+    @classmethod
+    def _expand(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("allowed_roots", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        """Paths separated as in PATH."""
+        return tuple(part for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
+
+    @field_validator("allowed_roots")
+    @classmethod
+    def _resolve(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
+        return tuple(root.expanduser().resolve() for root in value)
+
+    @property
+    def embedded(self) -> bool:
+        """Without a broker's URL, `serve` brings the broker and the worker itself."""
+        return not self.broker_url
+
+    @property
+    def database(self) -> str:
+        """The URL in force; psycopg 3 is the driver of plain postgresql:// URLs."""
+        if not self.database_url:
+            return f"sqlite:///{self.data_dir / 'salience.sqlite'}"
+        for plain in ("postgresql://", "postgres://"):
+            if self.database_url.startswith(plain):
+                return "postgresql+psycopg://" + self.database_url.removeprefix(plain)
+        return self.database_url
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """Folders that file:// URIs may point into; embedded, the working and the data directory by default."""
+        if self.allowed_roots or not self.embedded:
+            return self.allowed_roots
+        return (Path.cwd().resolve(), self.data_dir.resolve())
+
+
+class ServiceSettings(StoreSettings):
+    """What the API alone needs."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    sweep_seconds: float = Field(default=2.0, gt=0)
+
+
+class WorkerSettings(StoreSettings):
+    """What a worker alone needs."""
+
+    processes: int = Field(default=1, ge=1)
+    batch_size: int = Field(default=8, ge=1, le=1024)
+    device: str = "auto"

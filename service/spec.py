@@ -1,0 +1,160 @@
+"""What a job is asked to do, with every default. The shape is the API's contract.
+
+Each class checks its own fields; checks.py checks what concerns several of them.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]
+Measure = Literal["entropy", "noise", "geometry", "stability", "degradation"]
+Transform = Annotated[str, StringConstraints(pattern=r"^(hflip|vflip|rot90|rot270|shift:-?\d{1,4},-?\d{1,4})$")]
+Amount = Annotated[float, Field(ge=0, le=1)]
+Size = Annotated[int, Field(ge=8, le=4096)]
+
+MEASURES: tuple[Measure, ...] = ("entropy", "noise", "geometry", "stability", "degradation")
+AMOUNTS = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0)
+SHIFTS = tuple(f"shift:{dx},{dy}" for dy in (-16, 0, 16) for dx in (-16, 0, 16) if dx or dy)
+TRANSFORMS = ("hflip", "vflip", "rot90", "rot270", *SHIFTS)
+
+
+class Part(BaseModel):
+    """A part of a spec: unknown fields are refused, and it does not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class ShorterSide(Part):
+    """Resize so that the shorter side has this many pixels, then crop the centre to the input size."""
+
+    shorter: Size
+
+
+class Preprocessing(Part):
+    """How a picture becomes the model's input. `size` is [height, width]."""
+
+    size: tuple[Size, Size] = (224, 224)
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[Annotated[float, Field(gt=0)], ...] = (0.229, 0.224, 0.225)
+    resize: Literal["squash"] | ShorterSide = "squash"
+    interpolation: Literal["bilinear", "bicubic", "nearest"] = "bilinear"
+    channels: Literal["rgb", "bgr", "gray"] = "rgb"
+    scale: Annotated[float, Field(gt=0)] = 1.0
+
+
+class Outputs(Part):
+    """Which logit is which class: label names in the logits' order, or for each label its logit.
+
+    `order` counts labels as they sort. `single` says which class a one-logit head's logit speaks for.
+    """
+
+    names: tuple[Name, ...] | None = None
+    order: tuple[Annotated[int, Field(ge=0)], ...] | None = None
+    single: Literal["class-0", "class-1"] = "class-1"
+
+
+class Model(Part):
+    """How a cohort's files become models."""
+
+    format: Literal["auto", "checkpoint", "torchscript"] = "auto"
+    architecture: Name | None = None
+    num_classes: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    layer: Name | None = None
+    preprocessing: Preprocessing = Preprocessing()
+    outputs: Outputs | None = None
+
+
+class Run(Part):
+    """One trained model."""
+
+    uri: Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+
+
+class Cohort(Part):
+    """The runs of one recipe."""
+
+    name: Name
+    model: Model = Model()
+    runs: Annotated[tuple[Run, ...], Field(min_length=1, max_length=100)]
+
+
+class Images(Part):
+    """Where the pictures are, how many of them to take, and what share may be unreadable."""
+
+    uri: Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+    limit: Annotated[int, Field(ge=1)] | None = None
+    max_skipped: Annotated[float, Field(ge=0, le=1)] = 0.01
+
+
+class Salience(Part):
+    """The map's method and the class whose logit it explains."""
+
+    method: Literal["gradcam", "cam"] = "gradcam"
+    target: Literal["predicted", "clean", "label"] | Annotated[int, Field(ge=0)] = "predicted"
+
+
+class NoiseOptions(Part):
+    """Shares of values that salt and pepper replaces."""
+
+    amounts: Annotated[tuple[Amount, ...], Field(min_length=1, max_length=50)] = AMOUNTS
+
+
+class GeometryOptions(Part):
+    """Transformations that the map should follow."""
+
+    transforms: Annotated[tuple[Transform, ...], Field(min_length=1, max_length=50)] = TRANSFORMS
+
+
+class Options(Part):
+    """What can be set a measure."""
+
+    noise: NoiseOptions = NoiseOptions()
+    geometry: GeometryOptions = GeometryOptions()
+
+
+class JobSpec(Part):
+    """An audit, as asked for; whatever was left out has its default."""
+
+    name: Name | None = None
+    labels: Annotated[dict[Name, Name], Field(max_length=50)] = {}
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    cohorts: Annotated[tuple[Cohort, ...], Field(min_length=1, max_length=20)]
+    images: Images
+    out_of_set: None = None
+    salience: Salience = Salience()
+    measures: Annotated[tuple[Measure, ...], Field(min_length=1)] = MEASURES
+    options: Options = Options()
+    precision: Literal["float32"] = "float32"
+    shard_size: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    gate: None = None
+
+    @field_validator("out_of_set", "gate", mode="before")
+    @classmethod
+    def _not_offered(cls, value: object) -> object:
+        if value is not None:
+            raise PydanticCustomError("not_offered", "this version does not offer it; leave it out or null")
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_measures(cls, data: object) -> object:
+        """Unless asked for, stability is left out where a cohort has one run."""
+        if isinstance(data, dict) and "measures" not in data and _has_single_run(data.get("cohorts")):
+            return {**data, "measures": [name for name in MEASURES if name != "stability"]}
+        return data
+
+    def passes(self) -> int:
+        """Forward passes that one run needs for one image."""
+        noise = len(self.options.noise.amounts) if "noise" in self.measures else 0
+        geometry = len(self.options.geometry.transforms) if "geometry" in self.measures else 0
+        return 1 + noise + geometry + (2 if "degradation" in self.measures else 0)
+
+
+def _has_single_run(cohorts: object) -> bool:
+    """Whether a cohort of an unchecked spec has one run; what is malformed is refused later."""
+    if not isinstance(cohorts, list | tuple):
+        return False
+    runs = [cohort.get("runs") if isinstance(cohort, dict) else None for cohort in cohorts]
+    return any(isinstance(each, list | tuple) and len(each) == 1 for each in runs)

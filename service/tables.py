@@ -1,0 +1,125 @@
+"""The rows: jobs, their shards, images, values and summaries. The same on SQLite and Postgres."""
+
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+# SQLite numbers rows by itself only for a primary key of exactly INTEGER.
+RowNumber = BigInteger().with_variant(Integer, "sqlite")
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Rows(DeclarativeBase):
+    """All tables; constraints are named so that migrations can name them."""
+
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class JobRow(Rows):
+    """A job. `version` grows with every change that a reader can see."""
+
+    __tablename__ = "jobs"
+
+    number: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    id: Mapped[str] = mapped_column(String(36), unique=True)
+    name: Mapped[str | None] = mapped_column(String(200), index=True)
+    spec: Mapped[dict[str, Any]] = mapped_column(JSON)
+    state: Mapped[str] = mapped_column(String(16), index=True)
+    version: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[float] = mapped_column(Double)
+    started_at: Mapped[float | None] = mapped_column(Double)
+    finished_at: Mapped[float | None] = mapped_column(Double)
+    images_total: Mapped[int | None] = mapped_column(BigInteger)
+    passes_total: Mapped[int | None] = mapped_column(BigInteger)
+    passes_done: Mapped[int] = mapped_column(BigInteger, default=0)
+    images_skipped: Mapped[int] = mapped_column(BigInteger, default=0)
+    slices_left: Mapped[int | None]
+    plan: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    idempotency_key: Mapped[str | None] = mapped_column(String(255), unique=True)
+    spec_digest: Mapped[str] = mapped_column(String(64))
+
+
+class LabelRow(Rows):
+    """One label of a job, to find jobs by."""
+
+    __tablename__ = "job_labels"
+    __table_args__ = (Index(None, "key", "value"),)
+
+    job: Mapped[int] = mapped_column(ForeignKey("jobs.number", ondelete="CASCADE"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(200), primary_key=True)
+    value: Mapped[str] = mapped_column(String(200))
+
+
+class ShardRow(Rows):
+    """Leased work. Plan and summary belong to no cohort (-1) and span no images."""
+
+    __tablename__ = "shards"
+    __table_args__ = (UniqueConstraint("job", "kind", "cohort", "start"), Index(None, "state", "id"))
+
+    id: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    job: Mapped[int] = mapped_column(ForeignKey("jobs.number", ondelete="CASCADE"))
+    kind: Mapped[str] = mapped_column(String(16))
+    cohort: Mapped[int] = mapped_column(default=-1)
+    start: Mapped[int] = mapped_column(BigInteger, default=0)
+    stop: Mapped[int] = mapped_column(BigInteger, default=0)
+    state: Mapped[str] = mapped_column(String(16))
+    attempt: Mapped[int] = mapped_column(default=0)
+    worker: Mapped[str | None] = mapped_column(String(200))
+    lease_until: Mapped[float | None] = mapped_column(Double)
+    passes_done: Mapped[int] = mapped_column(BigInteger, default=0)
+    trouble: Mapped[str | None] = mapped_column(Text)
+
+
+class ImageRow(Rows):
+    """A picture of a job; `sha256` or `skipped` is filled by the shard that read it."""
+
+    __tablename__ = "images"
+
+    job: Mapped[int] = mapped_column(ForeignKey("jobs.number", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    label: Mapped[str | None] = mapped_column(Text)
+    path: Mapped[str] = mapped_column(Text)
+    sha256: Mapped[str | None] = mapped_column(String(64))
+    skipped: Mapped[str | None] = mapped_column(Text)
+
+
+class ValueRow(Rows):
+    """One picture's numbers under one run (-1: across a cohort's runs), float64 in the plan's column order."""
+
+    __tablename__ = "image_values"
+
+    job: Mapped[int] = mapped_column(ForeignKey("jobs.number", ondelete="CASCADE"), primary_key=True)
+    image: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    cohort: Mapped[int] = mapped_column(primary_key=True)
+    run: Mapped[int] = mapped_column(primary_key=True)
+    data: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class SummaryRow(Rows):
+    """A job's results, as the text that is served."""
+
+    __tablename__ = "summaries"
+
+    job: Mapped[int] = mapped_column(ForeignKey("jobs.number", ondelete="CASCADE"), primary_key=True)
+    document: Mapped[str] = mapped_column(Text)

@@ -1,0 +1,1 @@
+"""Model files become classifiers that hand out logits and feature maps."""

@@ -1,0 +1,140 @@
+"""A frozen TorchScript graph: where its modules end, and how to tap the feature map of one of them.
+
+Every model becomes such a graph, so that one way leads from any format to logits and feature map, and
+normalisation layers are folded into the convolutions before them.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from service.errors import ModelRefused
+
+# torch's graph objects have no public types.
+Graph = Any
+Node = Any
+Run = Callable[[Any, Tensor], Any]
+
+# Made up by the compiler for the module itself and for functions; they stand for no submodule.
+_NO_MODULE = {"", "SELF", "UNKNOWN_INSTANCE"}
+_PLUMBING = {"prim::Constant", "prim::ListConstruct", "prim::GetAttr"}
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A submodule that gives a feature map, by its path in the model."""
+
+    name: str
+    shape: tuple[int, ...]
+
+
+def freeze(module: torch.jit.ScriptModule) -> torch.jit.ScriptModule:
+    """The module in evaluation mode, inlined, with weights as constants."""
+    for parameter in module.parameters():
+        parameter.requires_grad_(False)
+    return torch.jit.freeze(module.eval())
+
+
+def feature_layers(frozen: torch.jit.ScriptModule, example: Tensor) -> Sequence[Layer]:
+    """Submodules whose output is a 4-D map of more than one pixel, as they complete; the last one is the default.
+
+    The last is what torch-cam picks: `layer4` of ResNet, `features` of DenseNet.
+    """
+    graph = frozen.graph.copy()
+    ends = list(_module_ends(graph))
+    if not ends:
+        return []
+    for _ in list(graph.outputs()):
+        graph.eraseOutput(0)
+    for _, node in ends:
+        graph.registerOutput(node.output())
+    graph.makeMultiOutputIntoTuple()
+    with torch.no_grad():
+        outputs = _function("layers", graph)(frozen._c, example)
+    shapes = {name: tuple(out.shape) for (name, _), out in zip(ends, outputs, strict=True)}
+    return [Layer(name, shape) for name, shape in shapes.items() if len(shape) == 4 and shape[2] * shape[3] > 1]
+
+
+def tap(frozen: torch.jit.ScriptModule, layer: str) -> Run:
+    """A function of (module, inputs) that gives the outputs and the layer's feature map.
+
+    The map is a leaf of autograd, and nothing before it is recorded; what follows works on a copy, since an
+    in-place activation there would change the map.
+    """
+    graph = frozen.graph.copy()
+    node = dict(_module_ends(graph))[layer]
+    feature_map = node.output()
+    truth, none = graph.insertConstant(True), graph.insertConstant(None)
+    truth.node().moveAfter(node)
+    none.node().moveAfter(truth.node())
+    detached = _insert(graph, "aten::detach", [feature_map], none.node())
+    leaf = _insert(graph, "aten::requires_grad_", [detached.output(), truth], detached)
+    copy = _insert(graph, "aten::clone", [leaf.output(), none], leaf)
+    feature_map.replaceAllUsesAfterNodeWith(copy, copy.output())
+    graph.registerOutput(leaf.output())
+    graph.makeMultiOutputIntoTuple()
+    graph.lint()
+    return _function("explain", graph)
+
+
+def _insert(graph: Graph, kind: str, inputs: list[Any], after: Node) -> Node:
+    node = graph.create(kind, inputs, 1)
+    node.insertAfter(after)
+    return node
+
+
+def _function(name: str, graph: Graph) -> Run:
+    function: Run = torch._C._create_function_from_graph(name, graph)
+    return function
+
+
+def _module_ends(graph: Graph) -> Iterator[tuple[str, Node]]:
+    """The path of each submodule and the node whose output is its own, in the order of completion."""
+    last: tuple[tuple[str, ...], Node] | None = None
+    for node in graph.nodes():
+        if node.kind() in _PLUMBING:
+            continue
+        path = _path(node)
+        if last and path[: len(last[0])] != last[0]:
+            shared = _shared_length(last[0], path)
+            if _gives_tensor(last[1]):
+                yield ".".join(last[0][: shared + 1]), last[1]
+        last = (path, node)
+    if last and last[0] and _gives_tensor(last[1]):
+        yield last[0][0], last[1]
+
+
+def _gives_tensor(node: Node) -> bool:
+    return bool(node.outputsSize() == 1 and node.output().type().kind() == "TensorType")
+
+
+def _path(node: Node) -> tuple[str, ...]:
+    """The submodule a node came from, such as ("layer4", "1", "conv2")."""
+    parts = (re.sub(r"\(.*\)$", "", part) for part in node.getModuleHierarchy().split("."))
+    return tuple(part for part in parts if part not in _NO_MODULE)
+
+
+def _shared_length(a: Sequence[str], b: Sequence[str]) -> int:
+    length = 0
+    for left, right in zip(a, b, strict=False):
+        if left != right:
+            break
+        length += 1
+    return length
+
+
+def choose(layers: Sequence[Layer], wanted: str | None) -> Layer:
+    """The layer asked for, or the last. Raises ModelRefused, with the candidates."""
+    if not layers:
+        raise ModelRefused(reason="the model has no submodule that gives a feature map of more than one pixel")
+    if wanted is None:
+        return layers[-1]
+    for layer in layers:
+        if layer.name == wanted:
+            return layer
+    candidates = ", ".join(f"{each.name} {list(each.shape[1:])}" for each in layers[-12:])
+    raise ModelRefused(reason=f"the model has no feature layer {wanted!r}; its last ones are {candidates}")

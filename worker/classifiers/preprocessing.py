@@ -1,0 +1,19 @@
+"""From a picture in [0, 1] to the model's own input: channels, scale, mean and standard deviation."""
+
+import torch
+from torch import Tensor
+
+from service.spec import Preprocessing
+
+# ITU-R 601 luma, as Pillow converts to grey.
+LUMA = (0.299, 0.587, 0.114)
+
+
+def normalise(images: Tensor, preprocessing: Preprocessing) -> Tensor:
+    """(N, 3, H, W) RGB in [0, 1] -> (N, 3 or 1, H, W) as the model was trained to see it."""
+    if preprocessing.channels == "bgr":
+        images = images.flip(1)
+    elif preprocessing.channels == "gray":
+        images = (images * images.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)
+    mean, std = (images.new_tensor(each)[:, None, None] for each in (preprocessing.mean, preprocessing.std))
+    return torch.div(images * preprocessing.scale - mean, std)

@@ -1,0 +1,41 @@
+"""Entropy of native maps: how many levels a map uses, and how widely it spreads. The two are not the same.
+
+Pure: tensors in, tensors out. Source: Crum et al. 2023 (Salience Entropy); Shannon 1948.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from worker.measures.similarity import mean_of
+
+LEVELS = 256
+
+
+def entropy(maps: Tensor) -> Tensor:
+    """Entropy of each map's grey levels over its largest possible value. (N, h, w) in [0, 1] -> (N,) in [0, 1].
+
+    Shannon entropy in bits of the histogram of floor(255 * m), over log2(min(h * w, 256)). A degenerate map has 0.
+    """
+    levels = (255 * maps).floor().long().flatten(1)
+    counts = torch.zeros(len(maps), LEVELS, dtype=torch.float64, device=maps.device)
+    counts.scatter_add_(1, levels, torch.ones_like(levels, dtype=torch.float64))
+    shares = counts / levels.shape[1]
+    return (_bits(shares) / math.log2(min(levels.shape[1], LEVELS))).to(maps.dtype)
+
+
+def entropy_spatial(maps: Tensor) -> Tensor:
+    """Entropy of each map read as a distribution over places. (N, h, w) in [0, 1] -> (N,) in [0, 1].
+
+    With p = m / sum(m): -sum p log2 p / log2(h * w). A degenerate map has 1.
+    """
+    flat = maps.flatten(1).double()
+    total = (mean_of(maps.double()) * flat.shape[1])[:, None]
+    spread = _bits(flat / total.masked_fill(total == 0, 1)) / math.log2(flat.shape[1])
+    return torch.where(total[:, 0] == 0, 1.0, spread).to(maps.dtype)
+
+
+def _bits(shares: Tensor) -> Tensor:
+    """-sum p log2 p over the last dimension, 0 log 0 being 0."""
+    return -torch.xlogy(shares, shares).sum(1) / math.log(2)

@@ -1,0 +1,1 @@
+"""Variants of a picture. Pure: tensors in, tensors out."""

@@ -1,0 +1,1 @@
+"""Salience maps from feature maps and gradients. Pure: tensors in, tensors out."""

@@ -1,0 +1,1 @@
+"""Many numbers become means with intervals. Pure: arrays in, plain values out."""

@@ -1,23 +1,23 @@
 """The error tree. An error carries facts; its class's docstring is its message. No status codes here.
 
-    SalienceError
-    ├── SpecInvalid              the job's spec cannot be run; names each field
-    ├── InputRefused             a model or an image set is not what it must be; fails the job
-    │   ├── ModelRefused
-    │   ├── ImagesRefused
-    │   ├── TooManySkipped
-    │   └── ShardLost
-    ├── NotFound
-    │   └── JobNotFound
-    ├── Conflict
-    │   ├── JobNotFinished
-    │   ├── JobHasNoResults
-    │   └── JobEnded
-    ├── KeyReused
-    ├── CursorInvalid
-    ├── FilterInvalid
-    ├── NotAcceptable
-    └── WorkStopped              a worker lost its shard: cancelled, or given to another
+SalienceError
+├── SpecInvalid              the job's spec cannot be run; names each field
+├── InputRefused             a model or an image set is not what it must be; fails the job
+│   ├── ModelRefused
+│   ├── ImagesRefused
+│   ├── TooManySkipped
+│   └── ShardLost
+├── NotFound
+│   └── JobNotFound
+├── Conflict
+│   ├── JobNotFinished
+│   ├── JobHasNoResults
+│   └── JobEnded
+├── KeyReused
+├── CursorInvalid
+├── FilterInvalid
+├── NotAcceptable
+└── WorkStopped              a worker lost its shard: cancelled, or given to another
 """
 
 from collections.abc import Sequence

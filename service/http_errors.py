@@ -29,6 +29,7 @@ STATUS: Mapping[type[SalienceError], HTTPStatus] = {
     errors.WorkStopped: HTTPStatus.CONFLICT,
 }
 
+
 def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     """The problems that a route can answer, for its OpenAPI entry."""
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
@@ -51,9 +52,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(OperationalError, _database_away)
 
 
-def _problem(
-    request: Request, status: int, kind: str, detail: str, fields: Sequence[FieldProblem] = ()
-) -> Response:
+def _problem(request: Request, status: int, kind: str, detail: str, fields: Sequence[FieldProblem] = ()) -> Response:
     body = Problem(
         type=f"urn:salience:problem:{kind}",
         title=kind.replace("-", " ").capitalize(),

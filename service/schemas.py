@@ -85,9 +85,7 @@ class JobBody(BaseModel):
             started_at=_moment(job.started_at) if job.started_at else None,
             finished_at=_moment(job.finished_at) if job.finished_at else None,
             spec=job.spec,
-            links=Links(
-                self=base, results=f"{base}/results", images=f"{base}/images", cancel=f"{base}/cancel"
-            ),
+            links=Links(self=base, results=f"{base}/results", images=f"{base}/images", cancel=f"{base}/cancel"),
         )
 
 

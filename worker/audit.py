@@ -15,6 +15,7 @@ from worker.probes.geometry import transform
 from worker.probes.noise import salt_pepper, salt_pepper_fields
 from worker.scoring import BLURS, Columns, score_run, variant_keys
 
+
 @dataclass(frozen=True)
 class Batch:
     """N pictures (N, 3, H, W), the digests of their files, their class numbers (N,), -1 for none."""

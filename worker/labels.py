@@ -14,7 +14,9 @@ def class_numbers(labels: Iterable[str], outputs: Outputs | None, classes: int) 
     names = sorted(set(labels))
     chosen = _choose(names, outputs)
     if len(names) > classes and max(chosen.values()) >= classes:
-        raise ImagesRefused(reason=f"the images have {len(names)} labels ({_few(names)}), and the model {classes} classes")
+        raise ImagesRefused(
+            reason=f"the images have {len(names)} labels ({_few(names)}), and the model {classes} classes"
+        )
     beyond = {name: number for name, number in chosen.items() if number >= classes}
     if beyond:
         raise ModelRefused(reason=f"labels {beyond} point beyond the model's {classes} classes; see model.outputs")

@@ -114,5 +114,3 @@ def _with_headline(measure: str, parts: Mapping[str, Columns]) -> Columns:
 
 def _flatten(measure: str, parts: Mapping[str, Columns]) -> Columns:
     return {f"{measure}.{part}.{name}": each for part, found in parts.items() for name, each in found.items()}
-
-

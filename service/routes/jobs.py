@@ -61,7 +61,9 @@ def find(
     return JobPage(items=[JobBody.of(job, now) for job in found.jobs], next=encode(found.next))
 
 
-@router.get("/{job_id}", response_model=JobBody, responses={304: {"description": "Unchanged"}, **documented(NOT_FOUND, INVALID)})
+@router.get(
+    "/{job_id}", response_model=JobBody, responses={304: {"description": "Unchanged"}, **documented(NOT_FOUND, INVALID)}
+)
 async def get(
     request: Request,
     job_id: str,

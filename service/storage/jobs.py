@@ -58,9 +58,16 @@ class JobStore:
         return session.scalar(
             dialect.insert(JobRow)
             .values(
-                id=str(uuid4()), name=spec.name, spec=spec.model_dump(mode="json"), state=JobState.QUEUED,
-                version=1, created_at=time.time(), passes_done=0, images_skipped=0,
-                idempotency_key=key, spec_digest=digest,
+                id=str(uuid4()),
+                name=spec.name,
+                spec=spec.model_dump(mode="json"),
+                state=JobState.QUEUED,
+                version=1,
+                created_at=time.time(),
+                passes_done=0,
+                images_skipped=0,
+                idempotency_key=key,
+                spec_digest=digest,
             )  # fmt: skip
             .on_conflict_do_nothing(index_elements=["idempotency_key"])
             .returning(JobRow.number)

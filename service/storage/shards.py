@@ -43,9 +43,7 @@ class ShardStore:
     def _start(self, job: str) -> None:
         queued = update(JobRow).where(JobRow.id == job, JobRow.state == JobState.QUEUED)
         with self._database.write() as session:
-            session.execute(
-                queued.values(state=JobState.RUNNING, started_at=time.time(), version=JobRow.version + 1)
-            )
+            session.execute(queued.values(state=JobState.RUNNING, started_at=time.time(), version=JobRow.version + 1))
 
     def renew(self, shard: Shard, lease_seconds: float, passes: int) -> bool:
         """Extend a lease and note progress. False: the shard is no longer this worker's."""
@@ -63,7 +61,10 @@ class ShardStore:
             row = _finish(session, shard)
             session.execute(
                 insert(ImageRow),
-                [{"job": row.job, "number": i.number, "name": i.name, "label": i.label, "path": i.path} for i in plan.images],
+                [
+                    {"job": row.job, "number": i.number, "name": i.name, "label": i.label, "path": i.path}
+                    for i in plan.images
+                ],
             )
             session.execute(
                 insert(ShardRow),

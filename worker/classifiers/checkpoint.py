@@ -49,7 +49,11 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 def _count_classes(weights: Mapping[str, Tensor], path: Path) -> int:
     """The classifier's outputs: the length of the last weight's first dimension, auxiliary heads left out."""
-    heads = [value for key, value in weights.items() if key.endswith("weight") and value.ndim in (2, 4) and not _is_auxiliary(key)]
+    heads = [
+        value
+        for key, value in weights.items()
+        if key.endswith("weight") and value.ndim in (2, 4) and not _is_auxiliary(key)
+    ]
     if not heads:
         raise ModelRefused(reason=f"{path} has no weight to tell the number of classes by; give model.num_classes")
     return int(heads[-1].shape[0])

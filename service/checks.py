@@ -36,7 +36,7 @@ def _cohorts(spec: JobSpec) -> Iterator[FieldProblem]:
         if "stability" in spec.measures and len(cohort.runs) < 2:
             yield FieldProblem(
                 f"cohorts[{number}].runs",
-                "stability compares independent runs and this cohort has one; add runs or leave stability out of measures",
+                "stability compares independent runs and this cohort has one; add runs or leave it out of measures",
             )
         for problem in _model(cohort.model):
             yield FieldProblem(f"cohorts[{number}].model.{problem.field}", problem.detail)

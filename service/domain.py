@@ -129,3 +129,4 @@ class ShardResult:
     images: Sequence[Image]
     values: Sequence[Values]
     passes: int
+    device: str

@@ -16,7 +16,7 @@ from pathlib import Path
 from service import tether
 from service.settings import StoreSettings
 
-STOP_SECONDS = 10
+STOP_SECONDS = 3
 
 
 @dataclass

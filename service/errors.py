@@ -20,7 +20,8 @@ SalienceError
 └── WorkStopped              a worker lost its shard: cancelled, or given to another
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from inspect import cleandoc
 
@@ -31,6 +32,14 @@ class FieldProblem:
 
     field: str
     detail: str
+
+    @classmethod
+    def at(cls, loc: Sequence[int | str], detail: str) -> "FieldProblem":
+        """A problem at a pydantic location, written as one writes it: cohorts[0].model.layer."""
+        path = ""
+        for part in loc:
+            path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
+        return cls(path, detail)
 
 
 class SalienceError(Exception):
@@ -81,7 +90,7 @@ class ImagesRefused(InputRefused):
 
 
 class TooManySkipped(InputRefused):
-    """{skipped} of {total} images could not be read, more than images.max_skipped = {limit} allows; the first: {first}."""
+    """{skipped} of {total} images could not be read, and images.max_skipped is {limit}; the first: {first}."""
 
     kind = "too-many-skipped"
 
@@ -152,7 +161,41 @@ class NotAcceptable(SalienceError):
     kind = "not-acceptable"
 
 
+class SpecUnreadable(SalienceError):
+    """{path} cannot be read as a spec: {reason}"""
+
+    kind = "spec-unreadable"
+
+
+class RemoteTrouble(SalienceError):
+    """The service does not do what it was asked."""
+
+    kind = "remote-trouble"
+
+
+class RemoteRefused(RemoteTrouble):
+    """{detail}"""
+
+    kind = "remote-refused"
+
+
+class RemoteUnreachable(RemoteTrouble):
+    """No service answers at {url}: {reason}. Start one with `salience serve`, or set SALIENCE_URL."""
+
+    kind = "remote-unreachable"
+
+
 class WorkStopped(SalienceError):
     """Shard {shard} is no longer this worker's: its job was cancelled or its lease ran out."""
 
     kind = "work-stopped"
+
+
+@contextmanager
+def blaming(field: str) -> Iterator[None]:
+    """Name the field that a refused input stands in, unless it is named already."""
+    try:
+        yield
+    except InputRefused as error:
+        error.facts.setdefault("field", field)
+        raise

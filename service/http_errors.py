@@ -26,6 +26,8 @@ STATUS: Mapping[type[SalienceError], HTTPStatus] = {
     errors.CursorInvalid: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.FilterInvalid: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
+    errors.SpecUnreadable: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.RemoteTrouble: HTTPStatus.BAD_GATEWAY,
     errors.WorkStopped: HTTPStatus.CONFLICT,
 }
 
@@ -71,18 +73,14 @@ def _known(request: Request, error: Exception) -> Response:
 
 def _malformed(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    fields = [FieldProblem(field_path(each["loc"]), each["msg"]) for each in error.errors()]
+    fields = [FieldProblem.at(_place(each["loc"]), each["msg"]) for each in error.errors()]
     detail = "; ".join(f"{each.field}: {each.detail}" for each in fields)
     return _problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", detail, fields)
 
 
-def field_path(loc: Sequence[int | str]) -> str:
-    """A pydantic location as one writes it: cohorts[0].model.layer. The place in the request comes first
-    unless it is the body."""
-    path = ""
-    for part in loc[1:] if loc and loc[0] == "body" and len(loc) > 1 else loc:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
-    return path
+def _place(loc: Sequence[int | str]) -> Sequence[int | str]:
+    """A field of the body goes by its own name; of the query, a header or the path, by that and its name."""
+    return loc[1:] if loc[:1] == ("body",) and len(loc) > 1 else loc
 
 
 def _http(request: Request, error: Exception) -> Response:

@@ -1,7 +1,5 @@
 """The use cases: submit a job, look at it, cancel it, read its results. Knows no HTTP."""
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +8,7 @@ from service.checks import find_problems
 from service.domain import Job, JobState
 from service.errors import JobEnded, JobHasNoResults, JobNotFinished, KeyReused, SpecInvalid
 from service.queue import Doorbell
-from service.spec import JobSpec
+from service.spec import JobSpec, digest_of
 from service.storage import Store
 from service.storage.images import Measured
 
@@ -60,8 +58,3 @@ class Jobs:
             reason = (job.error or {}).get("detail", "it was stopped on request")
             raise JobHasNoResults(job=job.id, state=job.state, reason=reason)
         raise JobNotFinished(job=job.id, state=job.state)
-
-
-def digest_of(spec: JobSpec) -> str:
-    """SHA-256 of what is asked for, defaults filled in, so that equal specs are equal whatever was spelt out."""
-    return hashlib.sha256(json.dumps(spec.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()

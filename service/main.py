@@ -53,5 +53,6 @@ def _embedded(settings: ServiceSettings, store: Store) -> Iterator[str]:
     """Bring the schema, the broker and the worker. Yields the broker's URL."""
     held = embedded.lock(settings.data_dir)  # noqa: F841  # released when this process ends, however it ends
     schema.upgrade(store.database.engine)
+    store.shards.release_all()
     with embedded.broker() as broker_url, embedded.worker(settings, broker_url):
         yield broker_url

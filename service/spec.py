@@ -3,6 +3,8 @@
 Each class checks its own fields; checks.py checks what concerns several of them.
 """
 
+import hashlib
+import json
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
@@ -150,6 +152,11 @@ class JobSpec(Part):
         noise = len(self.options.noise.amounts) if "noise" in self.measures else 0
         geometry = len(self.options.geometry.transforms) if "geometry" in self.measures else 0
         return 1 + noise + geometry + (2 if "degradation" in self.measures else 0)
+
+
+def digest_of(spec: JobSpec) -> str:
+    """SHA-256 of what is asked for, defaults filled in, so that equal specs are equal whatever was spelt out."""
+    return hashlib.sha256(json.dumps(spec.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
 
 
 def _has_single_run(cohorts: object) -> bool:

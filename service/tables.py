@@ -51,7 +51,6 @@ class JobRow(Rows):
     images_total: Mapped[int | None] = mapped_column(BigInteger)
     passes_total: Mapped[int | None] = mapped_column(BigInteger)
     passes_done: Mapped[int] = mapped_column(BigInteger, default=0)
-    images_skipped: Mapped[int] = mapped_column(BigInteger, default=0)
     slices_left: Mapped[int | None]
     plan: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
@@ -87,6 +86,7 @@ class ShardRow(Rows):
     worker: Mapped[str | None] = mapped_column(String(200))
     lease_until: Mapped[float | None] = mapped_column(Double)
     passes_done: Mapped[int] = mapped_column(BigInteger, default=0)
+    device: Mapped[str | None] = mapped_column(String(100))
     trouble: Mapped[str | None] = mapped_column(Text)
 
 

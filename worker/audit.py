@@ -57,7 +57,9 @@ class Audit:
         probes, options = {}, self.spec.options
         if "noise" in self.spec.measures:
             size = (images.shape[2], images.shape[3])
-            fields = torch.stack([salt_pepper_fields(self.spec.seed, digest, size) for digest in digests])
+            fields = torch.stack([salt_pepper_fields(self.spec.seed, digest, size) for digest in digests]).to(
+                images.device
+            )
             probes["noise"] = salt_pepper(images, fields, options.noise.amounts)
         if "geometry" in self.spec.measures:
             probes["geometry"] = torch.stack([transform(images, name) for name in options.geometry.transforms])
@@ -97,4 +99,4 @@ class Audit:
         target = self.spec.salience.target
         if target in ("predicted", "clean"):
             return None
-        return batch.labels if target == "label" else torch.full((len(batch.images),), int(target))
+        return batch.labels if target == "label" else torch.full_like(batch.labels, int(target))

@@ -13,6 +13,7 @@ from service.spec import JobSpec
 from worker.explaining import Seen
 from worker.measures.entropy import entropy_spatial
 from worker.measures.similarity import SIMILARITIES, mean_over, similarities
+from worker.measures.stability import stability
 from worker.probes.geometry import crop_valid, transform
 
 Columns = dict[str, Tensor]
@@ -104,6 +105,12 @@ def column_names(spec: JobSpec) -> list[str]:
     seen = Seen(blank, blank, zero.bool(), torch.zeros(1, 2), zero)
     variants = {measure: dict.fromkeys(keys, seen) for measure, keys in variant_keys(spec).items()}
     return list(score_run(spec, seen, zero, variants))
+
+
+def column_names_across(spec: JobSpec, runs: int) -> list[str]:
+    """The names of the columns across so many runs, in their order."""
+    blank = torch.zeros(runs, 1, 8, 8)
+    return list(stability(blank, blank)) if "stability" in spec.measures else []
 
 
 def _with_headline(measure: str, parts: Mapping[str, Columns]) -> Columns:

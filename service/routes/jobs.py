@@ -46,7 +46,7 @@ def submit(
 
 
 @router.get("", responses=documented(INVALID))
-def find(
+def find(  # noqa: PLR0913  # each is one filter of the query
     jobs: JobsHere,
     state: JobState | None = None,
     name: str | None = None,

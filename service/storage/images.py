@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from service.domain import Image, Values
 from service.storage.database import Database
 from service.storage.jobs import row_of
-from service.tables import ImageRow, ValueRow
+from service.tables import ImageRow, JobRow, ValueRow
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,12 @@ class ImageStore:
                 grouped.setdefault(row.image, []).append(Values(row.cohort, row.run, row.image, row.data))
             return [Measured(image, grouped.get(image.number, [])) for image in _images(session, number, start, stop)]
 
+    def skipped(self, job: str) -> list[Image]:
+        """The pictures that could not be read."""
+        with self._database.read() as session:
+            chosen = select(ImageRow).join(JobRow).where(JobRow.id == job, ImageRow.skipped.is_not(None))
+            return [_to_image(row) for row in session.scalars(chosen.order_by(ImageRow.number))]
+
     def every(self, job: str, total: int, page: int = 500) -> Iterator[Measured]:
         """All pictures with their numbers, a page in memory at a time."""
         for start in range(0, total, page):
@@ -57,4 +63,8 @@ def _images(session: Session, job: int, start: int, stop: int) -> list[Image]:
         .where(ImageRow.job == job, ImageRow.number >= start, ImageRow.number < stop)
         .order_by(ImageRow.number)
     )
-    return [Image(row.number, row.name, row.label, row.path, row.sha256, row.skipped) for row in rows]
+    return [_to_image(row) for row in rows]
+
+
+def _to_image(row: ImageRow) -> Image:
+    return Image(row.number, row.name, row.label, row.path, row.sha256, row.skipped)

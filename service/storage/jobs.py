@@ -55,7 +55,7 @@ class JobStore:
     def _insert(self, session: Session, spec: JobSpec, digest: str, key: str | None) -> int | None:
         """The new row's number; None where the key is taken, also by a request of the same moment."""
         dialect = sqlite if self._database.is_sqlite else postgresql
-        return session.scalar(
+        number: int | None = session.scalar(
             dialect.insert(JobRow)
             .values(
                 id=str(uuid4()),
@@ -65,13 +65,13 @@ class JobStore:
                 version=1,
                 created_at=time.time(),
                 passes_done=0,
-                images_skipped=0,
                 idempotency_key=key,
                 spec_digest=digest,
-            )  # fmt: skip
+            )
             .on_conflict_do_nothing(index_elements=["idempotency_key"])
             .returning(JobRow.number)
         )
+        return number
 
     def get(self, job: str) -> Job:
         """The job as it stands. Raises JobNotFound."""
@@ -107,7 +107,7 @@ class JobStore:
         """The version each of these jobs has now."""
         with self._database.read() as session:
             pairs = session.execute(select(JobRow.id, JobRow.version).where(JobRow.id.in_(jobs)))
-            return {job: version for job, version in pairs}
+            return {job: version for job, version in pairs}  # noqa: C416  # rows are no tuples to a type checker
 
     def summary(self, job: str) -> str | None:
         """The results as served, if there are any."""

@@ -8,7 +8,7 @@ needs both rows locks the job's before the shard's, so that no two transactions 
 import time
 from collections.abc import Mapping
 
-from sqlalchemy import CursorResult, func, insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from service.domain import Image, JobState, Plan, Shard, ShardKind, ShardResult, ShardState
@@ -83,11 +83,12 @@ class ShardStore:
                 )
             )  # fmt: skip
 
-    def record_values(self, shard: Shard, result: ShardResult) -> None:
-        """Store a slice's numbers, once; the last slice calls for the summary. Raises WorkStopped."""
+    def record_values(self, shard: Shard, result: ShardResult) -> bool:
+        """Store a slice's numbers, once. True: it was the last, and the summary waits. Raises WorkStopped."""
         with self._database.write() as session:
             row = _finish(session, shard)
             _count_passes(session, row, result.passes)
+            row.device = result.device
             # The job's row is locked: of two last slices, the second sees what the first stored.
             left = session.scalar(
                 update(JobRow)
@@ -107,6 +108,7 @@ class ShardStore:
                 )
             if left == 0:
                 session.add(ShardRow(job=row.job, kind=ShardKind.SUMMARISE, state=ShardState.WAITING))
+            return left == 0
 
     def record_summary(self, shard: Shard, document: str) -> None:
         """Store the results and end the job. Raises WorkStopped."""
@@ -128,6 +130,15 @@ class ShardStore:
             if row is not None:
                 _give_out_again(session, row, trouble)
 
+    def release_all(self) -> None:
+        """Give out every running shard again and count the attempt for nothing: no worker is left that had one."""
+        with self._database.write() as session:
+            session.execute(
+                update(ShardRow)
+                .where(ShardRow.state == ShardState.RUNNING)
+                .values(state=ShardState.WAITING, worker=None, lease_until=None, attempt=ShardRow.attempt - 1)
+            )
+
     def release_expired(self) -> int:
         """Give out the shards again whose lease has run out. Returns how many."""
         late = select(ShardRow.id, ShardRow.job).where(
@@ -145,6 +156,12 @@ class ShardStore:
             if row is not None and expired:
                 _give_out_again(session, row, "its worker died or stopped answering")
             return expired
+
+    def devices(self, job: str) -> list[str]:
+        """What the job's numbers were computed on."""
+        with self._database.read() as session:
+            chosen = select(ShardRow.device).join(JobRow).where(JobRow.id == job, ShardRow.device.is_not(None))
+            return sorted({str(device) for device in session.scalars(chosen.distinct())})
 
     def waiting(self) -> int:
         """How many shards wait for a worker."""
@@ -193,13 +210,10 @@ def _count_passes(session: Session, row: ShardRow, passes: int) -> None:
 
 
 def _note_image(session: Session, job: int, image: Image) -> None:
-    """Note what reading a picture told; each picture counts as skipped once, whichever cohort read it."""
-    fresh = session.execute(
+    """Note what reading a picture told; of several cohorts that read it, the first."""
+    session.execute(
         update(ImageRow)
         .where(ImageRow.job == job, ImageRow.number == image.number)
         .where(ImageRow.sha256.is_(None), ImageRow.skipped.is_(None))
         .values(sha256=image.sha256, skipped=image.skipped)
     )
-    if image.skipped and isinstance(fresh, CursorResult) and fresh.rowcount:
-        skipped = JobRow.images_skipped + 1
-        session.execute(update(JobRow).where(JobRow.number == job).values(images_skipped=skipped))

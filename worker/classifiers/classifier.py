@@ -73,6 +73,12 @@ class Classifier:
     layer: Layer
     preprocessing: Preprocessing
     batch_size: int
+    device: torch.device
+
+    @property
+    def map_size(self) -> list[int]:
+        """Height and width of the native maps."""
+        return list(self.layer.shape[2:])
 
     def explain(self, images: Tensor, targets: Tensor | None = None) -> Explained:
         """A full batch (batch_size, 3, H, W) in [0, 1] -> what explains each target, by default the predicted class."""

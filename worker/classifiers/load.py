@@ -13,11 +13,13 @@ from worker.classifiers import graph
 from worker.classifiers.checkpoint import load_checkpoint
 from worker.classifiers.classifier import Classifier, Head, Tapped, find_head_weights
 
+CPU = torch.device("cpu")
 
-def load_classifier(path: Path, model: Model, batch_size: int) -> Classifier:
-    """Load a file as its cohort's spec says. Raises ModelRefused, which names the file."""
+
+def load_classifier(path: Path, model: Model, batch_size: int, device: torch.device = CPU) -> Classifier:
+    """Load a file onto a device as its cohort's spec says. Raises ModelRefused, which names the file."""
     channels = 1 if model.preprocessing.channels == "gray" else 3
-    example = torch.zeros(batch_size, channels, *model.preprocessing.size)
+    example = torch.zeros(batch_size, channels, *model.preprocessing.size, device=device)
     script, weights = _load(path, model, example)
     try:
         frozen = graph.freeze(script)
@@ -32,16 +34,16 @@ def load_classifier(path: Path, model: Model, batch_size: int) -> Classifier:
             "see preprocessing.size and channels"
         ) from error
     head = _head(path, model, outputs, find_head_weights(weights, _width(path, outputs), features.shape[1]))
-    return Classifier(run, head, layer, model.preprocessing, batch_size)
+    return Classifier(run, head, layer, model.preprocessing, batch_size, device)
 
 
 def _load(path: Path, model: Model, example: Tensor) -> tuple[torch.jit.ScriptModule, dict[str, Tensor]]:
     if sniff(path) == "torchscript":
-        script = _read_archive(path)
+        script = _read_archive(path, example.device)
         return script, dict(script.state_dict())
     if model.architecture is None:
         raise ModelRefused(reason=f"{path} is a checkpoint; name its model.architecture, such as torchvision/resnet50")
-    eager = load_checkpoint(path, model.architecture, model.num_classes).eval()
+    eager = load_checkpoint(path, model.architecture, model.num_classes).eval().to(example.device)
     return _trace(path, eager, example), dict(eager.state_dict())
 
 
@@ -59,11 +61,11 @@ def _trace(path: Path, eager: nn.Module, example: Tensor) -> torch.jit.ScriptMod
     return traced
 
 
-def _read_archive(path: Path) -> torch.jit.ScriptModule:
+def _read_archive(path: Path, device: torch.device) -> torch.jit.ScriptModule:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecated, and still what TorchScript archives are read with
         try:
-            script: torch.jit.ScriptModule = torch.jit.load(path, map_location="cpu")
+            script: torch.jit.ScriptModule = torch.jit.load(path, map_location=device)
         except (RuntimeError, OSError, ValueError) as error:
             raise ModelRefused(reason=f"{path} is a damaged TorchScript archive: {_last_line(error)}") from error
     return script

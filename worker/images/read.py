@@ -30,7 +30,7 @@ class Picture:
     values: Tensor
 
 
-class Unreadable(Exception):  # noqa: N818  # it describes the file, which is skipped, not failed
+class Unreadable(Exception):  # it describes the file, which is skipped, not failed
     """A picture that cannot be read; the message is why."""
 
 

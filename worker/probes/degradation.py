@@ -25,8 +25,8 @@ def guided_blur(images: Tensor, maps: Tensor) -> Tensor:
 
 def guide_levels(maps: Tensor) -> Tensor:
     """Maps (N, H, W) -> levels in tenths, (N, H, W) of 0 to 100."""
-    rows = filter_matrix(maps.shape[1], GUIDE_SIGMA)
-    columns = filter_matrix(maps.shape[2], GUIDE_SIGMA)
+    rows = filter_matrix(maps.shape[1], GUIDE_SIGMA).to(maps.device)
+    columns = filter_matrix(maps.shape[2], GUIDE_SIGMA).to(maps.device)
     smooth = torch.stack([rows @ each @ columns.T for each in maps.double()])
     peak = smooth.amax((1, 2), keepdim=True)
     scaled = smooth / peak.masked_fill(peak == 0, 1)
@@ -43,8 +43,8 @@ def _blur_one(image: Tensor, levels: Tensor) -> Tensor:
         # Only the rows and columns between which this level occurs are wanted.
         where = levels == level
         rows, columns = _span(where.any(1)), _span(where.any(0))
-        down = filter_matrix(image.shape[1], sigma)[rows].to(image.dtype)
-        across = filter_matrix(image.shape[2], sigma)[columns].to(image.dtype)
+        down = filter_matrix(image.shape[1], sigma)[rows].to(image)
+        across = filter_matrix(image.shape[2], sigma)[columns].to(image)
         filtered = down @ image @ across.T
         part = out[:, rows, columns]
         part.copy_(torch.where(where[rows, columns], filtered, part))

@@ -1,0 +1,75 @@
+"""`salience worker` and `salience audit`: the commands that need torch, which they load once they run."""
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from service.commands.progress import progress
+from service.commands.table import print_results
+from service.domain import OPEN_STATES, Job, JobState
+from service.settings import WorkerSettings
+from service.spec_files import parse_spec, read_spec
+
+if TYPE_CHECKING:
+    from worker.local import LocalAudit
+
+LOOK_SECONDS = 0.2
+
+
+@click.command()
+def worker() -> None:
+    """Do the work of the jobs in SALIENCE_DATABASE_URL, called by SALIENCE_BROKER_URL.
+
+    SALIENCE_PROCESSES is how many shards to work on at once (one a GPU, or 1), SALIENCE_DEVICE on what.
+    """
+    settings = WorkerSettings()
+    if settings.embedded:
+        raise click.ClickException("SALIENCE_BROKER_URL is not set; `salience serve` without it brings its own worker.")
+    from worker.app import make_app
+
+    quiet = ("--without-gossip", "--without-mingle")
+    make_app(settings).worker_main(["worker", f"--concurrency={settings.processes}", "--loglevel=INFO", *quiet])
+
+
+@click.command()
+@click.argument("spec", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Also write the results to this file.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def audit(ctx: click.Context, spec: Path, output: Path | None, as_json: bool) -> None:
+    """Do the audit in the file SPEC in this process, without a server: the same numbers, and nothing is kept."""
+    asked = parse_spec(read_spec(spec))
+    from worker.local import local_audit
+
+    with local_audit(asked, WorkerSettings()) as prepared:
+        ended = _run(prepared)
+        results = prepared.store.jobs.summary(prepared.job)
+    if results is None:
+        _tell_failure(ended, as_json)
+        ctx.exit(2)
+    if output:
+        output.write_text(results, encoding="utf-8")
+    if as_json:
+        click.echo(results)
+    else:
+        print_results(json.loads(results))
+
+
+def _run(prepared: "LocalAudit") -> Job:
+    with ThreadPoolExecutor(1) as pool, progress() as show:
+        running = pool.submit(prepared.run)
+        while (job := prepared.look()).state in OPEN_STATES and not running.done():
+            show(job.state, job.images_done, job.images_total)
+            time.sleep(LOOK_SECONDS)
+        return running.result()
+
+
+def _tell_failure(job: Job, as_json: bool) -> None:
+    error = job.error or {"type": "error", "detail": f"the audit has {JobState(job.state)}"}
+    if as_json:
+        click.echo(json.dumps(error))
+    click.echo(f"Error: {error['detail']}", err=True)

@@ -1,0 +1,56 @@
+"""A shard's lease, renewed in a thread while the work goes on; the work hears of its loss between batches."""
+
+import logging
+import threading
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from service.domain import Shard
+from service.errors import WorkStopped
+from service.storage import ShardStore
+
+RENEW_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class Lease:
+    """Keeps a shard this worker's while the context is open, and tells the database how far it is."""
+
+    def __init__(self, shards: ShardStore, shard: Shard, seconds: float) -> None:
+        self._shards, self._shard, self._seconds = shards, shard, seconds
+        self._passes = 0
+        self._lost, self._stop = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
+
+    def __enter__(self) -> "Lease":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    @property
+    def passes(self) -> int:
+        """Forward passes counted so far."""
+        return self._passes
+
+    def count(self, passes: int) -> None:
+        """Note forward passes made. Raises WorkStopped."""
+        self._passes += passes
+        self.check()
+
+    def check(self) -> None:
+        """Raise WorkStopped once the shard is no longer this worker's."""
+        if self._lost.is_set():
+            raise WorkStopped(shard=self._shard.id)
+
+    def _renew(self) -> None:
+        while not self._stop.wait(min(RENEW_SECONDS, self._seconds / 3)):
+            try:
+                if not self._shards.renew(self._shard, self._seconds, self._passes):
+                    self._lost.set()
+                    return
+            except SQLAlchemyError as error:
+                log.warning("The lease of shard %d could not be renewed; trying again: %s", self._shard.id, error)

@@ -1,0 +1,125 @@
+"""Planning a job: list its pictures, load every model once, cut the pictures into shards.
+
+Whatever can be found wrong before the first pass is found here.
+"""
+
+import hashlib
+import heapq
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from service.domain import Image, Json, Plan, Slice
+from service.errors import ImagesRefused, ModelRefused, blaming
+from service.image_sets import ImageEntry, list_images
+from service.locations import locate
+from service.spec import Cohort, JobSpec
+from worker.classifiers.classifier import Classifier
+from worker.labels import class_numbers
+from worker.models import LoadedModel, Models
+from worker.salience.methods import NEEDS_HEAD_WEIGHTS
+from worker.scoring import column_names, column_names_across
+
+SHARD_SIZE = 32
+
+
+@dataclass(frozen=True)
+class Planner:
+    """Plans jobs with pictures and models under the given roots. `check` raises WorkStopped once it is in vain."""
+
+    models: Models
+    roots: Sequence[Path]
+    check: Callable[[], None]
+
+    def plan(self, spec: JobSpec) -> Plan:
+        """Everything that the job's shards need to know. Raises InputRefused."""
+        entries = self._choose(spec)
+        cohorts = [self._cohort(spec, number, entries) for number in range(len(spec.cohorts))]
+        size = spec.shard_size or SHARD_SIZE
+        slices = [
+            Slice(cohort, start, min(start + size, len(entries)))
+            for start in range(0, len(entries), size)
+            for cohort in range(len(spec.cohorts))
+        ]
+        runs = sum(len(cohort.runs) for cohort in spec.cohorts)
+        facts = {
+            "columns": {
+                "run": column_names(spec),
+                "across": [column_names_across(spec, len(cohort.runs)) for cohort in spec.cohorts],
+            },
+            "cohorts": cohorts,
+            "shard_size": size,
+        }
+        images = [Image(n, each.name, each.label, str(each.path)) for n, each in enumerate(entries)]
+        return Plan(images, slices, len(images) * runs * spec.passes(), facts)
+
+    def _choose(self, spec: JobSpec) -> list[ImageEntry]:
+        """The set's pictures, or `limit` of them drawn by the job's seed, in the set's order."""
+        with blaming("images.uri"):
+            listed = list_images(locate(spec.images.uri, self.roots), self.roots)
+            return list(listed) if spec.images.limit is None else _sample(listed, spec.images.limit, spec.seed)
+
+    def _cohort(self, spec: JobSpec, number: int, entries: Sequence[ImageEntry]) -> Json:
+        cohort = spec.cohorts[number]
+        loaded = [self._run(cohort, number, index) for index in range(len(cohort.runs))]
+        first = loaded[0][1].classifier
+        for index, (path, run) in enumerate(loaded):
+            with blaming(f"cohorts[{number}].runs[{index}].uri"):
+                _agree(path, run.classifier, first)
+                _check_method(spec.salience.method, path, run.classifier)
+        _check_target(spec.salience.target, first.head.classes, entries)
+        return {
+            "layer": first.layer.name,
+            "map_size": first.map_size,
+            "classes": self._classes(cohort, number, first.head.classes, entries),
+            "runs": [
+                {"uri": run.uri, "path": str(path), "sha256": model.sha256}
+                for run, (path, model) in zip(cohort.runs, loaded, strict=True)
+            ],
+        }
+
+    def _run(self, cohort: Cohort, number: int, index: int) -> tuple[Path, LoadedModel]:
+        self.check()
+        with blaming(f"cohorts[{number}].runs[{index}].uri"):
+            path = locate(cohort.runs[index].uri, self.roots)
+            return path, self.models.load(path, cohort.model)
+
+    def _classes(self, cohort: Cohort, number: int, classes: int, entries: Sequence[ImageEntry]) -> dict[str, int]:
+        labels = {entry.label for entry in entries if entry.label is not None}
+        with blaming(f"cohorts[{number}].model.outputs"):
+            return class_numbers(labels, cohort.model.outputs, classes) if labels else {}
+
+
+def _sample(listed: Iterable[ImageEntry], limit: int, seed: int) -> list[ImageEntry]:
+    """`limit` entries chosen by their names and the seed, whatever else the set holds, in the set's order."""
+
+    def rank(entry: tuple[int, ImageEntry]) -> bytes:
+        return hashlib.sha256(f"sample:{seed}:{entry[1].name}".encode()).digest()
+
+    chosen = heapq.nsmallest(limit, enumerate(listed), key=rank)
+    return [entry for _, entry in sorted(chosen, key=lambda pair: pair[0])]
+
+
+def _agree(path: Path, run: Classifier, first: Classifier) -> None:
+    """The runs of a cohort are compared map by map and class by class. Raises ModelRefused."""
+    facts = [("classes", run.head.classes, first.head.classes), ("a map of", run.map_size, first.map_size)]
+    for what, own, wanted in facts:
+        if own != wanted:
+            raise ModelRefused(
+                reason=f"{path} has {what} {own}, its cohort's first run {wanted}; give it a cohort of its own"
+            )
+
+
+def _check_method(method: str, path: Path, run: Classifier) -> None:
+    if method in NEEDS_HEAD_WEIGHTS and run.head.weights is None:
+        raise ModelRefused(
+            reason=f"{path} has no linear layer over {run.layer.name!r}, which {method} needs; use gradcam"
+        )
+
+
+def _check_target(target: str | int, classes: int, entries: Sequence[ImageEntry]) -> None:
+    with blaming("salience.target"):
+        if target == "label" and any(entry.label is None for entry in entries):
+            raise ImagesRefused(reason="the target `label` needs a label for every image")
+        if isinstance(target, int) and target >= classes:
+            raise ModelRefused(reason=f"class {target} is beyond the models' {classes} classes")

@@ -35,12 +35,24 @@ def list_images(source: Path, roots: Sequence[Path]) -> Iterator[ImageEntry]:
     empty = True
     for entry in entries:
         empty = False
+        _check_text(source, entry)
         if not is_under(entry.path.resolve(), roots):
             raise ImagesRefused(reason=f"image {entry.name!r} of {source} lies outside the allowed roots")
         yield entry
     if empty:
         known = " ".join(sorted(SUFFIXES))
         raise ImagesRefused(reason=f"{source} holds no image (looked for {known}, or rows of a manifest)")
+
+
+def _check_text(source: Path, entry: ImageEntry) -> None:
+    """Names and labels are kept as text, which holds neither zero bytes nor what is not UTF-8."""
+    for text in (entry.name, entry.label or "", str(entry.path)):
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise ImagesRefused(reason=f"{source}: the name {text!r} is not UTF-8; rename it") from None
+        if "\0" in text:
+            raise ImagesRefused(reason=f"{source}: {text!r} holds a zero byte")
 
 
 def _list_folder(source: Path) -> Iterator[ImageEntry]:

@@ -14,7 +14,10 @@ def is_under(path: Path, roots: Sequence[Path]) -> bool:
 
 def locate(uri: str, roots: Sequence[Path]) -> Path:
     """The existing file or folder that a URI names. Raises InputRefused, which says what to do."""
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        parts = urlsplit("")
     if parts.scheme != "file" or parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
         raise InputRefused(reason=f"{uri!r} is not a file URI; write file:// and an absolute path")
     plain = unquote(parts.path)

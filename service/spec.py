@@ -23,7 +23,10 @@ TRANSFORMS = ("hflip", "vflip", "rot90", "rot270", *SHIFTS)
 
 
 class Part(BaseModel):
-    """A part of a spec: unknown fields are refused, and it does not change."""
+    """A part of a spec: unknown fields are refused, and it does not change.
+
+    Sequences with a least length are lists: of a tuple, a bad item is reported as a missing one too.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -79,7 +82,7 @@ class Cohort(Part):
 
     name: Name
     model: Model = Model()
-    runs: Annotated[tuple[Run, ...], Field(min_length=1, max_length=100)]
+    runs: Annotated[list[Run], Field(min_length=1, max_length=100)]
 
 
 class Images(Part):
@@ -100,13 +103,13 @@ class Salience(Part):
 class NoiseOptions(Part):
     """Shares of values that salt and pepper replaces."""
 
-    amounts: Annotated[tuple[Amount, ...], Field(min_length=1, max_length=50)] = AMOUNTS
+    amounts: Annotated[list[Amount], Field(min_length=1, max_length=50)] = list(AMOUNTS)
 
 
 class GeometryOptions(Part):
     """Transformations that the map should follow."""
 
-    transforms: Annotated[tuple[Transform, ...], Field(min_length=1, max_length=50)] = TRANSFORMS
+    transforms: Annotated[list[Transform], Field(min_length=1, max_length=50)] = list(TRANSFORMS)
 
 
 class Options(Part):
@@ -122,11 +125,11 @@ class JobSpec(Part):
     name: Name | None = None
     labels: Annotated[dict[Name, Name], Field(max_length=50)] = {}
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    cohorts: Annotated[tuple[Cohort, ...], Field(min_length=1, max_length=20)]
+    cohorts: Annotated[list[Cohort], Field(min_length=1, max_length=20)]
     images: Images
     out_of_set: None = None
     salience: Salience = Salience()
-    measures: Annotated[tuple[Measure, ...], Field(min_length=1)] = MEASURES
+    measures: Annotated[list[Measure], Field(min_length=1)] = list(MEASURES)
     options: Options = Options()
     precision: Literal["float32"] = "float32"
     shard_size: Annotated[int, Field(ge=1, le=100_000)] | None = None

@@ -82,7 +82,7 @@ def variant_keys(spec: JobSpec) -> dict[str, tuple[str, ...]]:
     options = spec.options
     asked = {
         "noise": tuple(map(str, options.noise.amounts)),
-        "geometry": options.geometry.transforms,
+        "geometry": tuple(options.geometry.transforms),
         "degradation": BLURS,
     }
     return {measure: keys for measure, keys in asked.items() if measure in spec.measures}

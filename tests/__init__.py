@@ -1,0 +1,1 @@
+"""Tests mirror the code: test_X.py for X.py."""

@@ -1,0 +1,33 @@
+"""A tiny network with global average pooling, and ways to save it."""
+
+import warnings
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+
+class TinyNet(nn.Module):
+    """Two convolutions that give 8 maps of a quarter of the input's side, pooling, one linear layer."""
+
+    def __init__(self, seed: int = 0, width: int = 2) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        self.features = nn.Sequential(
+            nn.Conv2d(3, 6, 3, stride=2, padding=1), nn.BatchNorm2d(6), nn.ReLU(), nn.Conv2d(6, 8, 3, stride=2, padding=1)
+        )
+        self.head = nn.Linear(8, width)
+        self.eval()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 3, H, W) -> (N, width)."""
+        pooled: Tensor = self.head(self.features(images).relu().mean((2, 3)))
+        return pooled
+
+
+def save_archive(model: nn.Module, path: Path, side: int) -> Path:
+    """Save a model as a TorchScript archive traced on square inputs."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tracing is deprecated, and what such archives are made by
+        torch.jit.trace(model, torch.zeros(1, 3, side, side)).save(str(path))  # type: ignore[no-untyped-call]
+    return path

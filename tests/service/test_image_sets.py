@@ -1,0 +1,79 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from service.errors import ImagesRefused
+from service.image_sets import list_images
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def write_manifest(folder: Path, text: str) -> Path:
+    path = folder / "manifest.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def listed(source: Path) -> list[tuple[str, str | None]]:
+    return [(entry.name, entry.label) for entry in list_images(source, [Path("/")])]
+
+
+def test_a_folder_a_class_gives_the_labels_in_the_order_of_names(tmp_path: Path) -> None:
+    touch(tmp_path, "real/b.png", "real/a.JPG", "fake/deep/c.webp", "loose.png", "real/notes.txt")
+    assert listed(tmp_path) == [
+        ("loose.png", None), ("fake/deep/c.webp", "fake"), ("real/a.JPG", "real"), ("real/b.png", "real"),
+    ]  # fmt: skip
+
+
+def test_a_manifest_gives_names_labels_and_paths_beside_it(tmp_path: Path) -> None:
+    source = write_manifest(tmp_path, "\ufeffimage,label\na.png,real\nsub/b.png,\n")
+    assert listed(source) == [("a.png", "real"), ("sub/b.png", None)]
+    assert next(list_images(source, [tmp_path])).path == tmp_path / "a.png"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("file,label\na.png,real\n", "column `image`"),
+        ("image,label\n", "no image"),
+        ("image,label\na.png,x\na.png,y\n", "line 3.*twice"),
+        ("image,label\n,x\n", "line 2: no image"),
+        ("image\n../../etc/passwd\n", "outside"),
+        ("image\na\x00b.png\n", "NUL|zero"),
+        ("", "column `image`"),
+    ],
+)
+def test_a_manifest_that_says_too_little_is_refused(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(ImagesRefused, match=told):
+        list(list_images(write_manifest(tmp_path, text), [tmp_path]))
+
+
+def test_a_manifest_in_another_encoding_is_refused(tmp_path: Path) -> None:
+    source = tmp_path / "manifest.csv"
+    source.write_bytes("image\nm\xfcller.png\n".encode("latin-1"))
+    with pytest.raises(ImagesRefused, match="UTF-8"):
+        list(list_images(source, [tmp_path]))
+
+
+def test_a_file_name_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/m\xfc.png")).touch()
+    with pytest.raises(ImagesRefused, match="UTF-8"):
+        list(list_images(tmp_path, [tmp_path]))
+
+
+def test_a_file_that_is_no_manifest_is_refused(tmp_path: Path) -> None:
+    touch(tmp_path, "pictures.zip")
+    with pytest.raises(ImagesRefused, match="neither a folder nor"):
+        list(list_images(tmp_path / "pictures.zip", [tmp_path]))
+
+
+def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
+    touch(tmp_path, "readme.txt")
+    with pytest.raises(ImagesRefused, match="no image"):
+        list(list_images(tmp_path, [tmp_path]))

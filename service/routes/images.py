@@ -14,13 +14,14 @@ from service.http_errors import documented
 from service.jobs import Jobs
 from service.routes.csv_lines import csv_lines
 from service.routes.cursors import decode, encode
-from service.routes.jobs import JobsHere
+from service.routes.jobs import JobsHere, Text
 from service.schemas import ImageBody, ImagePage
 from service.storage.images import Measured
 
 router = APIRouter(prefix="/v1/jobs", tags=["results"])
 
 JSON, CSV = "application/json", "text/csv"
+KINDS = {"*/*": JSON, "application/*": JSON, JSON: JSON, "text/*": CSV, CSV: CSV}
 STREAM_PAGE = 500
 
 
@@ -29,7 +30,7 @@ STREAM_PAGE = 500
     **documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.NOT_ACCEPTABLE, HTTPStatus.UNPROCESSABLE_ENTITY),
 })  # fmt: skip
 def images(
-    job_id: str,
+    job_id: Text,
     jobs: JobsHere,
     accept: Annotated[str, Header()] = "*/*",
     cursor: str | None = None,
@@ -48,14 +49,24 @@ def images(
 
 
 def _choose(accept: str) -> str:
-    """The first media type of an Accept header that can be had. Raises NotAcceptable."""
-    for part in accept.split(","):
-        wanted = part.partition(";")[0].strip().lower()
-        if wanted in ("*/*", "application/*", JSON):
-            return JSON
-        if wanted in ("text/*", CSV):
-            return CSV
+    """The media type liked best of those that can be had. Raises NotAcceptable."""
+    for wanted in sorted(accept.split(","), key=_quality, reverse=True):
+        kind = wanted.partition(";")[0].strip().lower()
+        if kind in KINDS and _quality(wanted) > 0:
+            return KINDS[kind]
     raise NotAcceptable(offered=f"{JSON} and {CSV}", asked=accept)
+
+
+def _quality(wanted: str) -> float:
+    """How much a media range of an Accept header is liked, RFC 9110."""
+    for parameter in wanted.split(";")[1:]:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "q":
+            try:
+                return float(value)
+            except ValueError:
+                return 0.0
+    return 1.0
 
 
 def _all(jobs: Jobs, job: Job, first: Sequence[Measured]) -> Iterator[Measured]:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from pydantic import StringConstraints
 
 from service import errors, storage
 from service.domain import OPEN_STATES, Job, JobState
@@ -28,6 +29,9 @@ def the_jobs(request: Request) -> Jobs:
     return jobs
 
 
+# Databases keep no zero bytes in text, and so know nothing by such a name.
+NO_ZERO = r"^[^\x00]*$"
+Text = Annotated[str, StringConstraints(pattern=NO_ZERO)]
 JobsHere = Annotated[Jobs, Depends(the_jobs)]
 
 
@@ -49,8 +53,8 @@ def submit(
 def find(  # noqa: PLR0913  # each is one filter of the query
     jobs: JobsHere,
     state: JobState | None = None,
-    name: str | None = None,
-    label: Annotated[list[str], Query(description="key:value; several must all hold")] = [],  # noqa: B006  # FastAPI copies it
+    name: Text | None = None,
+    label: Annotated[list[Text], Query(description="key:value; several must all hold")] = [],  # noqa: B006  # FastAPI copies it
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> JobPage:
@@ -66,7 +70,7 @@ def find(  # noqa: PLR0913  # each is one filter of the query
 )
 async def get(
     request: Request,
-    job_id: str,
+    job_id: Text,
     wait: Annotated[float, Query(ge=0, le=60, description="seconds to wait for the next change")] = 0,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
@@ -85,7 +89,7 @@ async def get(
 
 
 @router.post("/{job_id}/cancel", responses=documented(NOT_FOUND, CONFLICT))
-def cancel(job_id: str, jobs: JobsHere) -> JobBody:
+def cancel(job_id: Text, jobs: JobsHere) -> JobBody:
     """Stop a job; cancelling a cancelled job changes nothing."""
     return JobBody.of(jobs.cancel(job_id), time.time())
 
@@ -95,7 +99,7 @@ def cancel(job_id: str, jobs: JobsHere) -> JobBody:
           "content": {"application/json": {"schema": {"type": "object"}}}},
     **documented(NOT_FOUND, CONFLICT),
 })  # fmt: skip
-def results(job_id: str, jobs: JobsHere) -> Response:
+def results(job_id: Text, jobs: JobsHere) -> Response:
     """The results of a job that has succeeded."""
     return Response(jobs.results(job_id), media_type="application/json")
 

@@ -5,7 +5,10 @@ from pydantic import ValidationError
 
 from service.spec import MEASURES, JobSpec, digest_of
 
-SMALLEST: dict[str, Any] = {"cohorts": [{"name": "c", "runs": [{"uri": "file:///m.pt"}]}], "images": {"uri": "file:///i"}}
+SMALLEST: dict[str, Any] = {
+    "cohorts": [{"name": "c", "runs": [{"uri": "file:///m.pt"}]}],
+    "images": {"uri": "file:///i"},
+}
 TWO_RUNS = [{"name": "c", "runs": [{"uri": "file:///1.pt"}, {"uri": "file:///2.pt"}]}]
 
 

@@ -1,0 +1,53 @@
+import pytest
+
+from service.domain import ACROSS_RUNS, Image, Plan, ShardResult, Slice, Values
+from service.spec import digest_of
+from service.storage import Store
+from tests.audits import Ingredients
+
+IMAGES = [Image(n, f"{n}.png", "real" if n else None, f"/{n}.png") for n in range(3)]
+
+
+@pytest.fixture
+def job(store: Store, ingredients: Ingredients) -> str:
+    spec = ingredients.spec()
+    job = store.jobs.accept(spec, digest_of(spec), None)[0].id
+    planned = store.shards.claim("w", 30)
+    assert planned
+    store.shards.record_plan(planned, Plan(IMAGES, [Slice(0, 0, 3), Slice(1, 0, 3)], 6, {}))
+    return job
+
+
+def record(store: Store, cohort: int) -> None:
+    shard = store.shards.claim("w", 30)
+    assert shard
+    read = [Image(n, f"{n}.png", None, "", sha256=f"{n}" * 64) for n in (0, 1)]
+    values = [Values(cohort, run, n, bytes([cohort, n])) for n in (1, 0) for run in (1, ACROSS_RUNS, 0)]
+    skipped = Image(2, "2.png", None, "", skipped="not a picture")
+    store.shards.record_values(shard, ShardResult([*read, skipped], values, 3, "cpu"))
+
+
+def test_numbers_come_back_by_picture_cohort_and_run(store: Store, job: str) -> None:
+    record(store, 0)
+    record(store, 1)
+    found = store.images.measured(job, 0, 10)
+    assert [each.image.number for each in found] == [0, 1, 2]
+    assert [(v.cohort, v.run) for v in found[1].values] == [(0, -1), (0, 0), (0, 1), (1, -1), (1, 0), (1, 1)]
+    assert found[1].values[3].data == bytes([1, 1])
+    assert found[1].image == Image(1, "1.png", "real", "/1.png", sha256="1" * 64)
+
+
+def test_a_skipped_picture_is_noted_once_with_its_reason(store: Store, job: str) -> None:
+    record(store, 0)
+    record(store, 1)
+    assert store.images.skipped(job) == [Image(2, "2.png", "real", "/2.png", skipped="not a picture")]
+    assert store.images.measured(job, 2, 3)[0].values == []
+
+
+@pytest.mark.parametrize("page", [1, 2, 3, 100])
+def test_all_pictures_come_whatever_the_page(store: Store, job: str, page: int) -> None:
+    assert [each.image.number for each in store.images.every(job, 3, page)] == [0, 1, 2]
+
+
+def test_a_slice_leaves_its_end_out(store: Store, job: str) -> None:
+    assert [image.number for image in store.images.slice(job, 1, 3)] == [1, 2]

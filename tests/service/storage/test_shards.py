@@ -1,0 +1,137 @@
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from service.domain import Image, JobState, Plan, Shard, ShardKind, ShardResult, Slice, Values
+from service.errors import WorkStopped
+from service.spec import digest_of
+from service.storage import Store
+from tests.audits import Ingredients
+
+LEASE = 30.0
+IMAGES = [Image(number, f"{number}.png", None, f"/{number}.png") for number in range(4)]
+
+
+@pytest.fixture
+def job(store: Store, ingredients: Ingredients) -> str:
+    spec = ingredients.spec()
+    return store.jobs.accept(spec, digest_of(spec), None)[0].id
+
+
+def claim(store: Store, worker: str = "w", lease: float = LEASE) -> Shard:
+    shard = store.shards.claim(worker, lease)
+    assert shard is not None
+    return shard
+
+
+def plan(store: Store, slices: Sequence[Slice] = (Slice(0, 0, 2), Slice(0, 2, 4))) -> None:
+    store.shards.record_plan(claim(store), Plan(IMAGES, slices, 40, {"columns": {}}))
+
+
+def result(shard: Shard) -> ShardResult:
+    images = [Image(n, f"{n}.png", None, f"/{n}.png", sha256=f"{n:064}") for n in range(shard.start, shard.stop)]
+    values = [Values(0, 0, image.number, b"12345678") for image in images]
+    return ShardResult(images, values, 20, "cpu")
+
+
+def test_a_shard_has_one_owner_however_many_ask(store: Store, job: str) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        claimed = list(pool.map(lambda n: store.shards.claim(f"w{n}", LEASE), range(8)))
+    assert len([shard for shard in claimed if shard]) == 1
+    assert store.jobs.get(job).state is JobState.RUNNING
+
+
+def test_a_job_goes_from_its_plan_over_its_slices_to_its_summary(store: Store, job: str) -> None:
+    plan(store)
+    first, last = claim(store), claim(store)
+    assert not store.shards.record_values(first, result(first))
+    assert store.shards.record_values(last, result(last))
+    summary = claim(store)
+    assert (first.kind, summary.kind) == (ShardKind.MEASURE, ShardKind.SUMMARISE)
+    store.shards.record_summary(summary, "{}")
+    assert store.jobs.get(job).state is JobState.SUCCEEDED
+    assert store.jobs.summary(job) == "{}"
+    assert store.shards.devices(job) == ["cpu"]
+
+
+def test_of_two_last_slices_at_one_moment_one_calls_for_the_summary(store: Store, job: str) -> None:
+    plan(store, [Slice(0, n, n + 1) for n in range(4)])
+    shards = [claim(store) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        lasts = list(pool.map(lambda shard: store.shards.record_values(shard, result(shard)), shards))
+    assert lasts.count(True) == 1
+    assert store.shards.waiting() == 1
+    assert store.jobs.get(job).images_done == 4 * 80 // 40
+
+
+def test_a_shard_whose_lease_ran_out_is_given_out_again_and_counts_once(store: Store, job: str) -> None:
+    plan(store)
+    late = claim(store, "late", lease=0.0)
+    assert store.shards.release_expired() == 1
+    again = claim(store, "again")
+    assert (again.id, again.attempt) == (late.id, 2)
+    store.shards.record_values(again, result(again))
+    with pytest.raises(WorkStopped):
+        store.shards.record_values(late, result(late))
+    assert len(store.images.measured(job, 0, 2)[0].values) == 1
+
+
+def test_a_renewed_lease_does_not_run_out_and_tells_the_progress(store: Store, job: str) -> None:
+    plan(store)
+    shard = claim(store, lease=0.0)
+    assert store.shards.renew(shard, LEASE, passes=10)
+    assert store.shards.release_expired() == 0
+    assert store.jobs.get(job).passes_done == 10
+    assert store.jobs.get(job).images_done == 1
+
+
+def test_a_shard_given_out_again_takes_its_progress_back(store: Store, job: str) -> None:
+    plan(store)
+    shard = claim(store)
+    store.shards.renew(shard, LEASE, passes=10)
+    store.shards.hand_back(shard, "trouble")
+    assert store.jobs.get(job).passes_done == 0
+    assert not store.shards.renew(shard, LEASE, passes=11)
+
+
+def test_a_shard_that_always_ends_in_trouble_is_the_jobs_error(store: Store, job: str) -> None:
+    for _ in range(3):
+        store.shards.hand_back(claim(store), "MemoryError: too big")
+    ended = store.jobs.get(job)
+    assert ended.state is JobState.FAILED
+    assert ended.error is not None
+    assert "MemoryError: too big" in ended.error["detail"]
+    assert store.shards.claim("w", LEASE) is None
+
+
+def test_a_restart_of_everything_counts_no_attempt(store: Store, job: str) -> None:
+    for _ in range(5):
+        assert claim(store).attempt == 1
+        store.shards.release_all()
+    assert store.jobs.get(job).state is JobState.RUNNING
+
+
+def test_a_worker_of_a_cancelled_job_learns_it_and_stores_nothing(store: Store, job: str) -> None:
+    plan(store)
+    shard = claim(store)
+    store.jobs.cancel(job)
+    assert not store.shards.renew(shard, LEASE, 1)
+    with pytest.raises(WorkStopped):
+        store.shards.record_values(shard, result(shard))
+    assert store.images.measured(job, 0, 1)[0].values == []
+
+
+def test_only_the_owner_fails_a_job(store: Store, job: str) -> None:
+    shard = claim(store)
+    store.shards.release_all()
+    assert not store.shards.fail(shard, {"type": "t", "detail": "d"})
+    assert store.shards.fail(claim(store), {"type": "t", "detail": "d"})
+    assert store.jobs.get(job).error == {"type": "t", "detail": "d"}
+
+
+def test_a_lease_that_runs_is_not_released(store: Store, job: str) -> None:
+    claim(store, lease=60)
+    assert store.shards.release_expired() == 0
+    assert store.jobs.get(job).started_at == pytest.approx(time.time(), abs=60)

@@ -1,0 +1,24 @@
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from service import schema
+from service.storage import Database
+from service.tables import Rows
+
+
+def test_the_migrations_lead_from_nothing_to_the_tables(empty_database: str) -> None:
+    database = Database(empty_database)
+    schema.upgrade(database.engine)
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Rows.metadata) == []
+    database.close()
+
+
+def test_a_database_is_current_once_it_is_upgraded(empty_database: str) -> None:
+    database = Database(empty_database)
+    assert not schema.is_current(database.engine)
+    schema.upgrade(database.engine)
+    assert schema.is_current(database.engine)
+    schema.upgrade(database.engine)
+    database.close()

@@ -46,7 +46,10 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         copied = shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "tests.sqlite")
         return f"sqlite:///{copied}"
-    return create_database(request.getfixturevalue("postgres_server"), request.getfixturevalue("migrated_postgres"))
+    url: str = request.getfixturevalue("migrated_postgres")
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute("TRUNCATE jobs RESTART IDENTITY CASCADE")
+    return url
 
 
 @pytest.fixture(scope="session")
@@ -58,17 +61,16 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def migrated_postgres(postgres_server: str) -> str:
-    """The name of a database to copy."""
     url = create_database(postgres_server)
     migrate(url)
-    return url.rpartition("/")[2]
+    return url
 
 
-def create_database(server: str, template: str = "template1") -> str:
+def create_database(server: str) -> str:
     """Create a database in a Postgres. Returns its URL."""
     name = f"t{uuid4().hex}"
     with psycopg.connect(f"{server}postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
+        connection.execute(f"CREATE DATABASE {name}".encode())
     return server.replace("postgresql://", "postgresql+psycopg://") + name
 
 

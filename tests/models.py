@@ -34,3 +34,28 @@ def save_archive(model: nn.Module, path: Path, side: int) -> Path:
         warnings.simplefilter("ignore")  # tracing is deprecated, and what such archives are made by
         torch.jit.trace(model, torch.zeros(1, 3, side, side)).save(str(path))  # type: ignore[no-untyped-call]
     return path
+
+
+def explain_slowly(
+    model: nn.Module, layer: nn.Module, images: Tensor, target: int | None = None
+) -> tuple[Tensor, Tensor]:
+    """Grad-CAM of one normalised picture (1, 3, H, W) by hooks and autograd: logits (C,) and the raw map (h, w)."""
+    kept: list[Tensor] = []
+
+    def keep(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
+        kept.append(output)
+        # What follows may change its input in place, as torchvision's DenseNet does.
+        return output.clone()
+
+    handle = layer.register_forward_hook(keep)
+    try:
+        with torch.enable_grad():
+            logits = model(images.requires_grad_())[0]
+            if len(logits) == 1:
+                logits = torch.cat([-logits, logits])
+            chosen = int(logits.argmax()) if target is None else target
+            (gradients,) = torch.autograd.grad(logits[chosen], kept[0])
+    finally:
+        handle.remove()
+    weights = gradients.mean((2, 3), keepdim=True)
+    return logits.detach(), (weights * kept[0]).sum(1).relu()[0].detach()

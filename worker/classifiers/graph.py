@@ -36,7 +36,8 @@ def freeze(module: torch.jit.ScriptModule) -> torch.jit.ScriptModule:
     """The module in evaluation mode, inlined, with weights as constants."""
     for parameter in module.parameters():
         parameter.requires_grad_(False)
-    return torch.jit.freeze(module.eval())
+    frozen: torch.jit.ScriptModule = torch.jit.freeze(module.eval())
+    return frozen
 
 
 def feature_layers(frozen: torch.jit.ScriptModule, example: Tensor) -> Sequence[Layer]:
@@ -65,7 +66,7 @@ def tap(frozen: torch.jit.ScriptModule, layer: str) -> Run:
     The map is a leaf of autograd, and nothing before it is recorded; what follows works on a copy, since an
     in-place activation there would change the map.
     """
-    graph = frozen.graph.copy()
+    graph: Graph = frozen.graph.copy()
     node = dict(_module_ends(graph))[layer]
     feature_map = node.output()
     truth, none = graph.insertConstant(True), graph.insertConstant(None)

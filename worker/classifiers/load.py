@@ -2,6 +2,7 @@
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -53,7 +54,8 @@ def _trace(path: Path, eager: nn.Module, example: Tensor) -> torch.jit.ScriptMod
         # which is meant, since batches have one shape.
         warnings.simplefilter("ignore")
         try:
-            traced: torch.jit.ScriptModule = torch.jit.trace(eager, example, check_trace=False)
+            trace: Any = torch.jit.trace  # torch leaves it untyped
+            traced: torch.jit.ScriptModule = trace(eager, example, check_trace=False)
         except RuntimeError as error:
             raise ModelRefused(
                 reason=f"{path} does not run on inputs of {list(example.shape[1:])}: {_last_line(error)}"
@@ -65,7 +67,8 @@ def _read_archive(path: Path, device: torch.device) -> torch.jit.ScriptModule:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecated, and still what TorchScript archives are read with
         try:
-            script: torch.jit.ScriptModule = torch.jit.load(path, map_location=device)
+            load: Any = torch.jit.load  # torch leaves it untyped
+            script: torch.jit.ScriptModule = load(path, map_location=device)
         except (RuntimeError, OSError, ValueError) as error:
             raise ModelRefused(reason=f"{path} is a damaged TorchScript archive: {_last_line(error)}") from error
     return script

@@ -33,7 +33,7 @@ def entropy_spatial(maps: Tensor) -> Tensor:
     flat = maps.flatten(1).double()
     total = (mean_of(maps.double()) * flat.shape[1])[:, None]
     spread = _bits(flat / total.masked_fill(total == 0, 1)) / math.log2(flat.shape[1])
-    return torch.where(total[:, 0] == 0, 1.0, spread).to(maps.dtype)
+    return torch.where(total[:, 0] == 0, 1.0, spread.clamp(0, 1)).to(maps.dtype)
 
 
 def _bits(shares: Tensor) -> Tensor:

@@ -36,7 +36,7 @@ def guide_levels(maps: Tensor) -> Tensor:
 def _blur_one(image: Tensor, levels: Tensor) -> Tensor:
     """(3, H, W) and (H, W) -> (3, H, W)."""
     out = image.clone()
-    for level in levels.unique().tolist():
+    for level in torch.unique(levels).tolist():
         sigma = (10 - level / 10) ** 4 / 1000
         if _radius(sigma) == 0:
             continue

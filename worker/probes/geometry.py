@@ -3,6 +3,8 @@
 Pure: tensors in, tensors out.
 """
 
+from collections.abc import Callable, Mapping
+
 import torch
 from torch import Tensor
 
@@ -31,7 +33,7 @@ def crop_valid(values: Tensor, name: str) -> Tensor:
     return values[..., max(dy, 0) : height + min(dy, 0), max(dx, 0) : width + min(dx, 0)]
 
 
-_FIXED = {
+_FIXED: Mapping[str, Callable[[Tensor], Tensor]] = {
     "hflip": lambda values: values.flip(-1),
     "vflip": lambda values: values.flip(-2),
     "rot90": lambda values: values.rot90(1, (-2, -1)),

@@ -1,0 +1,91 @@
+import pickle
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from service.errors import ModelRefused
+from worker.classifiers import zoo
+from worker.classifiers.checkpoint import load_checkpoint
+
+NAME = "torchvision/squeezenet1_1"
+
+
+@pytest.fixture(scope="module")
+def weights() -> dict[str, torch.Tensor]:
+    torch.manual_seed(0)
+    return dict(zoo.build(NAME, 2).state_dict())
+
+
+def saved(tmp_path: Path, content: Any, **options: Any) -> Path:
+    path = tmp_path / "model.pth"
+    torch.save(content, path, **options)
+    return path
+
+
+@pytest.mark.parametrize("form", ["plain", "nested", "parallel", "old"])
+def test_a_state_dict_is_read_in_every_form_it_is_saved_in(
+    tmp_path: Path, weights: dict[str, torch.Tensor], form: str
+) -> None:
+    content = {
+        "nested": {"epoch": 3, "state_dict": weights},
+        "parallel": OrderedDict((f"module.{key}", value) for key, value in weights.items()),
+    }.get(form, weights)
+    model = load_checkpoint(saved(tmp_path, content, _use_new_zipfile_serialization=form != "old"), NAME, None)
+    assert all(torch.equal(value, weights[key]) for key, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    "name", ["resnet18", "densenet121", "mobilenet_v3_small", "vgg11", "squeezenet1_1", "googlenet"]
+)
+def test_the_number_of_classes_is_told_from_the_weights(tmp_path: Path, name: str) -> None:
+    model = zoo.build(f"torchvision/{name}", 5)
+    loaded = load_checkpoint(saved(tmp_path, model.state_dict()), f"torchvision/{name}", None).eval()
+    with torch.no_grad():
+        assert loaded(torch.zeros(1, 3, 64, 64)).shape == (1, 5)
+
+
+def test_a_checkpoint_of_another_architecture_is_refused(tmp_path: Path, weights: dict[str, torch.Tensor]) -> None:
+    with pytest.raises(ModelRefused, match=r"does not fit torchvision/resnet18.*lacks"):
+        load_checkpoint(saved(tmp_path, weights), "torchvision/resnet18", None)
+
+
+def test_a_checkpoint_of_other_sizes_is_refused(tmp_path: Path, weights: dict[str, torch.Tensor]) -> None:
+    with pytest.raises(ModelRefused, match=r"with 7 classes: size mismatch for classifier\.1"):
+        load_checkpoint(saved(tmp_path, weights), NAME, 7)
+
+
+def test_an_unknown_architecture_is_refused_with_close_names(tmp_path: Path, weights: dict[str, torch.Tensor]) -> None:
+    with pytest.raises(ModelRefused, match="close: .*squeezenet1_1"):
+        load_checkpoint(saved(tmp_path, weights), "torchvision/squeezenet", None)
+
+
+def test_a_pickle_that_would_run_code_is_refused_and_does_not_run(tmp_path: Path) -> None:
+    class Trap:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return (Path.touch, (tmp_path / "sprung",))
+
+    for content in (pickle.dumps(Trap(), protocol=2), b""):
+        path = tmp_path / "trap.pth"
+        path.write_bytes(content)
+        with pytest.raises(ModelRefused):
+            load_checkpoint(path, NAME, None)
+    torch.save({"state_dict": Trap()}, path)
+    with pytest.raises(ModelRefused, match="more than weights"):
+        load_checkpoint(path, NAME, None)
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("content", [[1, 2], {}, {"a": 1}, {"state_dict": {"a": "b"}}, torch.zeros(3)])
+def test_what_is_no_state_dict_is_refused(tmp_path: Path, content: Any) -> None:
+    with pytest.raises(ModelRefused, match="no state dict"):
+        load_checkpoint(saved(tmp_path, content), NAME, None)
+
+
+def test_a_truncated_checkpoint_is_refused(tmp_path: Path, weights: dict[str, torch.Tensor]) -> None:
+    path = saved(tmp_path, weights)
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(ModelRefused, match="damaged"):
+        load_checkpoint(path, NAME, None)

@@ -1,0 +1,121 @@
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from service.errors import ModelRefused
+from service.spec import Model, Outputs, Preprocessing
+from tests.models import TinyNet, explain_slowly, save_archive
+from worker.classifiers import zoo
+from worker.classifiers.classifier import Classifier
+from worker.classifiers.load import load_classifier
+from worker.classifiers.preprocessing import normalise
+from worker.salience.methods import gradcam
+
+SIDE = 16
+SMALL = Model(preprocessing=Preprocessing(size=(SIDE, SIDE)))
+
+
+def pictures(count: int = 2, side: int = SIDE) -> torch.Tensor:
+    return torch.rand(count, 3, side, side, generator=torch.Generator().manual_seed(0))
+
+
+def load(tmp_path: Path, net: nn.Module, model: Model = SMALL) -> Classifier:
+    return load_classifier(save_archive(net, tmp_path / "m.pt", SIDE), model, 2)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "densenet121", "vgg11", "mobilenet_v3_small"])
+def test_gradcam_of_a_checkpoint_is_autograds(tmp_path: Path, name: str) -> None:
+    torch.manual_seed(1)
+    eager = zoo.build(f"torchvision/{name}", 2).eval()
+    torch.save({"state_dict": eager.state_dict()}, tmp_path / "m.pth")
+    model = Model(architecture=f"torchvision/{name}", preprocessing=Preprocessing(size=(64, 64)))
+    loaded = load_classifier(tmp_path / "m.pth", model, 2)
+    explained = loaded.explain(pictures(2, 64))
+    raw = gradcam(explained.features, explained.gradients)
+    for n, picture in enumerate(pictures(2, 64)):
+        layer = eager.get_submodule(loaded.layer.name)
+        logits, twin = explain_slowly(eager, layer, normalise(picture[None], model.preprocessing))
+        assert torch.allclose(explained.logits[n], logits, atol=1e-4)
+        assert torch.allclose(raw[n], twin, atol=1e-4 * float(twin.max().clamp(min=1)))
+
+
+@pytest.mark.parametrize("target", [0, 1])
+def test_a_given_target_is_explained_instead_of_the_predicted_class(tmp_path: Path, target: int) -> None:
+    net = TinyNet(2)
+    explained = load(tmp_path, net).explain(pictures(), torch.tensor([target, target]))
+    inputs = normalise(pictures()[:1], SMALL.preprocessing)
+    _, twin = explain_slowly(net, net.features, inputs, target)
+    assert torch.allclose(gradcam(explained.features, explained.gradients)[0], twin, atol=1e-6)
+    assert explained.targets.tolist() == [target, target]
+
+
+@pytest.mark.parametrize(("single", "speaks_for"), [("class-1", 1), ("class-0", 0)])
+def test_a_single_logit_is_two_classes(tmp_path: Path, single: str, speaks_for: int) -> None:
+    net, model = TinyNet(3, width=1), SMALL.model_copy(update={"outputs": Outputs.model_validate({"single": single})})
+    loaded = load(tmp_path, net, model)
+    explained = loaded.explain(pictures())
+    with torch.no_grad():
+        z = net(normalise(pictures(), SMALL.preprocessing))[:, 0]
+    assert torch.allclose(explained.logits[:, speaks_for], z, atol=1e-6)
+    assert torch.allclose(explained.logits[:, 1 - speaks_for], -z, atol=1e-6)
+    assert torch.allclose(loaded.head.probabilities(explained.logits)[:, speaks_for], z.sigmoid(), atol=1e-6)
+
+
+def test_the_heads_weights_are_found_also_of_a_single_logit(tmp_path: Path) -> None:
+    for width, sign in ((2, 1), (1, -1)):
+        net = TinyNet(4, width=width)
+        weights = load(tmp_path, net).head.class_weights()
+        assert weights is not None
+        assert torch.equal(weights[0], sign * net.head.weight[0].detach())
+
+
+@pytest.mark.parametrize(
+    ("changes", "twin"),
+    [
+        ({"channels": "bgr"}, lambda x: x.flip(1)),
+        ({"scale": 255.0}, lambda x: x * 255),
+        ({"channels": "gray", "mean": (0.5,), "std": (0.25,)}, None),
+    ],
+)
+def test_pictures_become_what_the_model_was_trained_on(changes: dict[str, object], twin: object) -> None:
+    preprocessing = Preprocessing.model_validate({"size": (SIDE, SIDE), **changes})
+    found = normalise(pictures(), preprocessing)
+    mean, std = (torch.tensor(each)[:, None, None] for each in (preprocessing.mean, preprocessing.std))
+    if callable(twin):
+        expected = (twin(pictures()) - mean) / std
+    else:
+        grey = 0.299 * pictures()[:, 0] + 0.587 * pictures()[:, 1] + 0.114 * pictures()[:, 2]
+        expected = (grey[:, None] - 0.5) / 0.25
+    assert torch.allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"num_classes": 5}, "num_classes is 5"),
+        ({"layer": "nowhere"}, "no feature layer 'nowhere'"),
+        ({"preprocessing": {"size": [8, 8], "channels": "gray", "mean": [0.5], "std": [0.5]}}, "does not run"),
+    ],
+)
+def test_a_model_that_is_not_what_the_spec_says_is_refused(
+    tmp_path: Path, changes: dict[str, object], told: str
+) -> None:
+    model = Model.model_validate({"preprocessing": {"size": [SIDE, SIDE]}, **changes})
+    with pytest.raises(ModelRefused, match=told):
+        load(tmp_path, TinyNet(0), model)
+
+
+def test_a_model_that_gives_no_logits_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelRefused, match="not one row of logits"):
+        load(tmp_path, nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()))
+
+
+def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
+    path = save_archive(TinyNet(0), tmp_path / "m.pt", SIDE)
+    content = path.read_bytes()
+    middle = len(content) // 2
+    path.write_bytes(content[:middle] + bytes(500) + content[middle + 500 :])
+    with pytest.raises(ModelRefused, match="damaged"):
+        load_classifier(path, SMALL, 2)

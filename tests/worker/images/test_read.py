@@ -1,0 +1,80 @@
+import hashlib
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from service.spec import Preprocessing, ShorterSide
+from worker.images.read import Unreadable, decode, read_picture
+
+SMALL = Preprocessing(size=(12, 10))
+
+
+def picture(width: int = 30, height: int = 20, mode: str = "RGB") -> Image.Image:
+    values = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    return Image.fromarray(values).convert(mode)
+
+
+def encoded(image: Image.Image, kind: str = "PNG") -> bytes:
+    out = BytesIO()
+    image.save(out, kind)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "how"), [("bilinear", Image.Resampling.BILINEAR), ("bicubic", Image.Resampling.BICUBIC)]
+)
+def test_a_picture_is_squashed_as_pillow_does_and_scaled_to_one(name: str, how: Image.Resampling) -> None:
+    found = decode(encoded(picture()), SMALL.model_copy(update={"interpolation": name}))
+    twin = np.asarray(picture().resize((10, 12), Image.Resampling[name.upper()])).transpose(2, 0, 1) / 255
+    assert found.dtype == torch.float32
+    assert np.allclose(found.numpy(), twin, atol=1e-7)
+
+
+def test_with_the_shorter_side_the_centre_is_cut_out() -> None:
+    found = decode(encoded(picture(30, 20)), Preprocessing(size=(8, 8), resize=ShorterSide(shorter=10)))
+    resized = picture(30, 20).resize((15, 10), Image.Resampling.BILINEAR)
+    left, top = round((15 - 8) / 2), round((10 - 8) / 2)
+    twin = np.asarray(resized)[top : top + 8, left : left + 8].transpose(2, 0, 1) / 255
+    assert np.allclose(found.numpy(), twin, atol=1e-7)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "1"])
+def test_pictures_of_every_mode_become_rgb(mode: str) -> None:
+    kind = "TIFF" if mode == "CMYK" else "PNG"
+    assert decode(encoded(picture(mode=mode), kind), SMALL).shape == (3, 12, 10)
+
+
+def test_the_digest_is_that_of_the_files_bytes(tmp_path: Path) -> None:
+    file = tmp_path / "a.png"
+    file.write_bytes(encoded(picture()))
+    assert read_picture(file, SMALL).digest == hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "not a picture"),
+        (b"hello", "not a picture"),
+        (encoded(picture())[:200], "damaged"),
+        (encoded(picture(), "JPEG")[:400], "damaged"),
+    ],
+)
+def test_what_cannot_be_decoded_says_why(content: bytes, told: str) -> None:
+    with pytest.raises(Unreadable, match=told):
+        decode(content, SMALL)
+
+
+def test_a_file_that_is_gone_says_so(tmp_path: Path) -> None:
+    with pytest.raises(Unreadable, match="No such file"):
+        read_picture(tmp_path / "gone.png", SMALL)
+
+
+def test_a_picture_of_monstrous_size_is_not_decoded() -> None:
+    bomb = BytesIO()
+    Image.new("1", (20000, 20000)).save(bomb, "PNG")
+    with pytest.raises(Unreadable, match=r"damaged|exceeds"):
+        decode(bomb.getvalue(), SMALL)

@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from skimage.metrics import structural_similarity
+from torch import Tensor
+
+from worker.measures.similarity import iou20, mse, pearson, similarities, ssim
+
+
+def maps(seed: int, *shape: int) -> Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("side", [3, 4, 5, 6, 7, 8, 10, 24])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_ssim_is_scikit_images(side: int, dtype: torch.dtype) -> None:
+    a, b = maps(side, 5, side, side + 1).to(dtype), maps(side + 100, 5, side, side + 1).to(dtype)
+    window = min(7, side - 1 + side % 2)
+    twin = [
+        structural_similarity(x, y, data_range=1, win_size=window) for x, y in zip(a.numpy(), b.numpy(), strict=True)
+    ]
+    tolerance = 1e-4 if dtype is torch.float32 else 1e-9
+    assert ssim(a, b).tolist() == pytest.approx(twin, abs=tolerance)
+
+
+@pytest.mark.parametrize("kind", ["smooth", "levels", "constant", "sparse"])
+def test_ssim_is_scikit_images_on_maps_of_any_kind(kind: str) -> None:
+    ramp = torch.linspace(0, 1, 20).expand(20, 20)
+    pairs = {
+        "smooth": (ramp, ramp.T),
+        "levels": ((ramp * 255).floor() / 255, (ramp.T * 3).floor() / 3),
+        "constant": (torch.full((20, 20), 0.3), torch.full((20, 20), 0.7)),
+        "sparse": (torch.eye(20), torch.zeros(20, 20)),
+    }
+    a, b = pairs[kind]
+    twin = structural_similarity(a.double().numpy(), b.double().numpy(), data_range=1)
+    assert ssim(a[None], b[None]).item() == pytest.approx(twin, abs=1e-4)
+
+
+def test_pearson_is_numpys() -> None:
+    a, b = maps(1, 4, 9, 11).double(), maps(2, 4, 9, 11).double()
+    twin = [np.corrcoef(x.ravel(), y.ravel())[0, 1] for x, y in zip(a.numpy(), b.numpy(), strict=True)]
+    assert pearson(a, b).tolist() == pytest.approx(twin, abs=1e-12)
+
+
+def test_pearson_of_constant_maps_is_one_and_of_a_single_constant_zero() -> None:
+    flat, other, varied = torch.zeros(1, 5, 5), torch.full((1, 5, 5), 0.1), maps(3, 1, 5, 5)
+    assert pearson(flat, other).item() == 1
+    assert pearson(flat, varied).item() == pearson(varied, other).item() == 0
+
+
+def test_mse_is_the_mean_squared_difference() -> None:
+    a, b = maps(4, 3, 6, 6).double(), maps(5, 3, 6, 6).double()
+    assert mse(a, b).tolist() == pytest.approx(((a - b).numpy() ** 2).mean((1, 2)).tolist())
+
+
+def top_pixels(flat: list[float]) -> set[int]:
+    count = round(0.2 * len(flat))
+    return set(sorted(range(len(flat)), key=lambda index: (-flat[index], index))[:count])
+
+
+@pytest.mark.parametrize("levels", [2, 4, 1000])
+@pytest.mark.parametrize("side", [1, 3, 5, 8])
+def test_iou20_takes_of_equal_pixels_those_of_lower_index(levels: int, side: int) -> None:
+    a, b = ((maps(seed, 6, side, side) * levels).floor() / levels for seed in (6, 7))
+    for x, y, found in zip(a, b, iou20(a, b).tolist(), strict=True):
+        one, other = top_pixels(x.flatten().tolist()), top_pixels(y.flatten().tolist())
+        assert found == pytest.approx(len(one & other) / len(one | other) if one | other else 1)
+
+
+@settings(max_examples=50, deadline=None)
+@given(seed=st.integers(0, 10**6), height=st.integers(2, 12), width=st.integers(2, 12))
+def test_every_similarity_is_symmetric_in_range_and_sure_of_itself(seed: int, height: int, width: int) -> None:
+    a, b = maps(seed, 2, height, width), maps(seed + 1, 2, height, width)
+    there, back, self = similarities(a, b), similarities(b, a), similarities(a, a)
+    for name, value in there.items():
+        assert torch.allclose(value, back[name], atol=1e-6)
+        low = 0 if name in ("mse", "iou20") else -1
+        assert low - 1e-6 <= value.min() <= value.max() <= 1 + 1e-6
+        assert self[name].tolist() == pytest.approx([0, 0] if name == "mse" else [1, 1], abs=1e-5)
+
+
+def test_a_pairs_numbers_do_not_depend_on_its_company() -> None:
+    a, b = maps(8, 9, 24, 24), maps(9, 9, 24, 24)
+    together = similarities(a, b)
+    for n in range(9):
+        for name, value in similarities(a[n : n + 1], b[n : n + 1]).items():
+            assert value.item() == together[name][n].item()

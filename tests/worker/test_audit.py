@@ -1,0 +1,169 @@
+"""The whole audit of a batch against a slow twin: picture by picture, with hooks, autograd, scikit-image and scipy.
+
+The tolerance is 1e-4: both sides compute in float32, and SSIM divides by variances as small as its constant 9e-4.
+"""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+from skimage.measure import shannon_entropy
+from skimage.metrics import structural_similarity
+
+from service.spec import JobSpec
+from tests.audits import SIZE
+from tests.models import TinyNet, explain_slowly, save_archive
+from worker.audit import Audit, Batch
+from worker.classifiers.load import load_classifier
+from worker.probes.noise import salt_pepper_fields
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+DIGESTS = ("a" * 64, "b" * 64, "c" * 64)
+AMOUNTS = (0.1, 0.5)
+
+
+def spec(**changes: Any) -> JobSpec:
+    runs = [{"uri": "file:///1"}, {"uri": "file:///2"}]
+    body = {
+        "cohorts": [{"name": "c", "model": {"preprocessing": {"size": [SIZE, SIZE]}}, "runs": runs}],
+        "images": {"uri": "file:///i"},
+        "options": {"noise": {"amounts": AMOUNTS}, "geometry": {"transforms": ["rot90", "shift:5,-3"]}},
+    }
+    return JobSpec.model_validate({**body, **changes})
+
+
+@pytest.fixture(scope="module")
+def batch() -> Batch:
+    coarse = torch.rand(3, 3, 6, 6, generator=torch.Generator().manual_seed(5))
+    return Batch(coarse.repeat_interleave(4, 2).repeat_interleave(4, 3), DIGESTS, torch.tensor([0, 1, -1]))
+
+
+@pytest.fixture(scope="module")
+def nets() -> list[TinyNet]:
+    return [TinyNet(10), TinyNet(11)]
+
+
+def audit(tmp_path: Path, nets: Sequence[TinyNet], asked: JobSpec, batch_size: int = 4) -> Audit:
+    paths = [save_archive(net, tmp_path / f"{n}.pt", SIZE) for n, net in enumerate(nets)]
+    model = asked.cohorts[0].model
+    return Audit(asked, [load_classifier(path, model, batch_size) for path in paths], lambda _: None)
+
+
+class Twin:
+    """One run, asked slowly."""
+
+    def __init__(self, net: TinyNet) -> None:
+        self.net = net
+
+    def see(self, picture: Array, target: int | None = None) -> tuple[Array, Array, Array]:
+        """Native map, map of the input's size, probabilities."""
+        mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+        inputs = torch.from_numpy((picture - mean[:, None, None]) / std[:, None, None]).float()[None]
+        logits, raw = explain_slowly(self.net, self.net.features, inputs, target)
+        native = raw.numpy()
+        native = (native - native.min()) / (native.max() - native.min())
+        resized = np.asarray(Image.fromarray(native).resize((SIZE, SIZE), Image.Resampling.BICUBIC)).clip(0, 1)
+        return native, resized, logits.softmax(0).numpy()
+
+    def similarity(self, a: Array, b: Array) -> dict[str, float]:
+        one, other = (set(np.argsort(-each.ravel(), kind="stable")[: round(0.2 * each.size)]) for each in (a, b))
+        return {
+            "ssim": structural_similarity(a, b, data_range=1),
+            "pearson": np.corrcoef(a.ravel(), b.ravel())[0, 1],
+            "mse": ((a - b) ** 2).mean(),
+            "iou20": len(one & other) / len(one | other),
+        }
+
+    def entropy(self, native: Array) -> float:
+        return float(shannon_entropy(np.floor(255 * native)) / math.log2(min(native.size, 256)))
+
+
+def blurred(picture: Array, guide: Array) -> Array:
+    smooth = gaussian_filter(guide.astype(float), 5)
+    levels = np.round(10 * smooth / smooth.max(), 1)
+    out = picture.astype(float)
+    for level in np.unique(levels):
+        sigma = (10 - level) ** 4 / 1000
+        filtered = np.stack([gaussian_filter(channel.astype(float), sigma) for channel in picture])
+        out[:, levels == level] = filtered[:, levels == level]
+    return out
+
+
+def slow_columns(net: TinyNet, picture: Array, digest: str) -> dict[str, float]:
+    twin = Twin(net)
+    native, clean, said = twin.see(picture)
+    found = {"predicted": int(said.argmax()), "probability": said.max(), "entropy": twin.entropy(native)}
+    u, v = salt_pepper_fields(0, digest, (SIZE, SIZE)).numpy()
+    noisy = {str(a): np.where(u < a, (v < 0.5).astype(np.float32), picture) for a in AMOUNTS}
+    for amount, variant in noisy.items():
+        other_native, other, then = twin.see(variant)
+        found |= {f"noise.{amount}.{kind}": value for kind, value in twin.similarity(clean, other).items()}
+        found[f"noise.{amount}.entropy_change"] = twin.entropy(other_native) - found["entropy"]
+        found[f"noise.{amount}.probability_change"] = then.max() - said.max()
+    turned = twin.see(np.rot90(picture, axes=(1, 2)))[1]
+    found |= {f"geometry.rot90.{k}": v for k, v in twin.similarity(np.rot90(clean), turned).items()}
+    moved = np.pad(picture, ((0, 0), (0, 3), (5, 0)), mode="edge")[:, 3:, :SIZE]
+    there = twin.see(moved)[1][: SIZE - 3, 5:]
+    here = clean[3:, : SIZE - 5]
+    found |= {f"geometry.shift:5,-3.{k}": v for k, v in twin.similarity(here, there).items()}
+    for name, guide in (("background", clean), ("object", 1 - clean)):
+        _, other, then = twin.see(blurred(picture, guide))
+        found |= {f"degradation.{name}.{k}": v for k, v in twin.similarity(clean, other).items()}
+        found[f"degradation.{name}.probability_change"] = then[said.argmax()] - said.max()
+    for measure, parts in (("noise", noisy), ("geometry", ("rot90", "shift:5,-3")), ("degradation", ("background",))):
+        for kind in ("ssim", "pearson", "mse", "iou20"):
+            name = measure if kind == "ssim" else f"{measure}.{kind}"
+            found[name] = float(np.mean([found[f"{measure}.{part}.{kind}"] for part in parts]))
+    found["degradation.gap"] = found["degradation.background.ssim"] - found["degradation.object.ssim"]
+    return found
+
+
+def test_every_number_is_the_slow_twins(tmp_path: Path, nets: list[TinyNet], batch: Batch) -> None:
+    scores = audit(tmp_path, nets, spec()).score(batch)
+    for net, columns in zip(nets, scores.runs, strict=True):
+        for n, digest in enumerate(DIGESTS):
+            twin = slow_columns(net, batch.images[n].numpy(), digest)
+            assert {name: columns[name][n].item() for name in twin} == pytest.approx(twin, abs=1e-4)
+            assert columns.keys() - twin.keys() == {"correct", "degenerate", "entropy.spatial"}
+
+
+def test_correctness_is_known_where_there_is_a_label(tmp_path: Path, nets: list[TinyNet], batch: Batch) -> None:
+    columns = audit(tmp_path, nets, spec()).score(batch).runs[0]
+    predicted = columns["predicted"].tolist()
+    assert columns["correct"][:2].tolist() == [float(predicted[0] == 0), float(predicted[1] == 1)]
+    assert columns["correct"][2].isnan()
+
+
+@pytest.mark.parametrize("target", ["predicted", "clean", 1])
+@pytest.mark.parametrize("method", ["gradcam", "cam"])
+def test_a_pictures_numbers_are_the_same_bits_alone_or_in_any_company(
+    tmp_path: Path, nets: list[TinyNet], batch: Batch, target: str | int, method: str
+) -> None:
+    asked = audit(tmp_path, nets, spec(salience={"method": method, "target": target}))
+    together = asked.score(batch)
+    for n in (2, 0, 1):
+        one = asked.score(Batch(batch.images[n : n + 1], [DIGESTS[n]], batch.labels[n : n + 1]))
+        for alone, all_of_them in zip([*one.runs, one.across], [*together.runs, together.across], strict=True):
+            for name, column in alone.items():
+                assert torch.equal(column[0].nan_to_num(-1), all_of_them[name][n].nan_to_num(-1)), name
+
+
+def test_the_target_label_explains_the_labels_class(tmp_path: Path, nets: list[TinyNet], batch: Batch) -> None:
+    labelled = Batch(batch.images[:2], DIGESTS[:2], torch.tensor([0, 1]))
+    found = audit(tmp_path, nets, spec(salience={"target": "label"})).score(labelled).runs[0]
+    for n, label in enumerate((0, 1)):
+        said = Twin(nets[0]).see(batch.images[n].numpy(), label)[2]
+        assert found["probability"][n].item() == pytest.approx(said[label], abs=1e-5)
+
+
+def test_every_pass_is_counted(tmp_path: Path, nets: list[TinyNet], batch: Batch) -> None:
+    counted: list[int] = []
+    asked = audit(tmp_path, nets, spec())
+    Audit(asked.spec, asked.classifiers, counted.append).score(batch)
+    assert sum(counted) == 3 * 2 * spec().passes()

@@ -62,8 +62,9 @@ class Doorbell:
         """Rings that no worker has heard yet. Raises OperationalError where the broker is away."""
         with self._app.connection_for_write() as connection:
             connection.ensure_connection(max_retries=1, timeout=2)
-            with connection.SimpleQueue(QUEUE) as queue:
-                return int(queue.qsize())
+            # Declared as Celery declares it: a queue that is empty may not exist yet.
+            with connection.channel() as channel:
+                return int(channel.queue_declare(queue=QUEUE, durable=True, auto_delete=False).message_count)
 
     def ping(self) -> None:
         """Raise OperationalError where the broker is away."""

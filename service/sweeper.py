@@ -5,8 +5,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from service.queue import Doorbell
 from service.storage import ShardStore
 
@@ -30,8 +28,8 @@ def sweeping(shards: ShardStore, doorbell: Doorbell, seconds: float) -> Iterator
         while not stop.wait(seconds):
             try:
                 sweep(shards, doorbell)
-            except SQLAlchemyError as error:
-                log.warning("The database does not answer; sweeping again in %g s: %s", seconds, error)
+            except Exception:  # whatever it was, the next sweep may find it gone, and nobody else would sweep
+                log.exception("A sweep failed; sweeping again in %g s", seconds)
 
     thread = threading.Thread(target=loop, name="sweeper", daemon=True)
     thread.start()

@@ -9,7 +9,7 @@ from worker.probes.degradation import filter_matrix, guide_levels, guided_blur
 def slow_levels(salience: np.ndarray) -> np.ndarray:
     smooth = gaussian_filter(salience.astype(np.float64), 5, mode="reflect", truncate=4)
     scaled = 10 * smooth / smooth.max() if smooth.max() > 0 else smooth
-    return np.round(scaled, 1)
+    return np.asarray(np.round(scaled, 1))
 
 
 def slow_blur(image: np.ndarray, salience: np.ndarray) -> np.ndarray:

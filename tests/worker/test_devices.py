@@ -1,0 +1,20 @@
+import pytest
+import torch
+
+from worker.devices import choose_device, name_of
+
+
+def test_auto_is_a_gpu_by_turns_where_there_is_one_and_else_the_cpu() -> None:
+    count = torch.cuda.device_count()
+    chosen = [choose_device("auto", process) for process in range(3)]
+    assert chosen == [torch.device("cuda", n % count) if count else torch.device("cpu") for n in range(3)]
+
+
+def test_a_device_has_a_name() -> None:
+    assert name_of(choose_device("cpu", 0)) == "cpu"
+
+
+@pytest.mark.parametrize("wanted", ["cuda:99", "toaster"])
+def test_a_device_that_is_not_there_is_an_error(wanted: str) -> None:
+    with pytest.raises(ValueError, match=f"SALIENCE_DEVICE={wanted}"):
+        choose_device(wanted, 0)

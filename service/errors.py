@@ -17,6 +17,10 @@ SalienceError
 ├── CursorInvalid
 ├── FilterInvalid
 ├── NotAcceptable
+├── SpecUnreadable           a spec file is not JSON
+├── RemoteTrouble            a service that a client of ours asked
+│   ├── RemoteRefused
+│   └── RemoteUnreachable
 └── WorkStopped              a worker lost its shard: cancelled, or given to another
 """
 

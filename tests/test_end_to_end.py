@@ -1,0 +1,130 @@
+"""The main job as users do it: by command and over HTTP, embedded and in production, through crashes."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from tests.audits import Ingredients
+from tests.conftest import create_database
+from tests.processes import Installation, await_death, family_of
+
+
+def numbers(results: str) -> dict[str, Any]:
+    """A result without the name of its job."""
+    return {**json.loads(results), "job": None}
+
+
+def long_body(ingredients: Ingredients) -> dict[str, Any]:
+    """A job of several seconds, in many shards."""
+    cohort = ingredients.cohort("long", 0, 1, 2)
+    cohort["model"]["preprocessing"]["size"] = [96, 96]
+    return ingredients.body(cohorts=[cohort], shard_size=2, options={})
+
+
+def await_progress(installation: Installation, job: str) -> None:
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        if httpx.get(f"{installation.url}/v1/jobs/{job}").json()["progress"]["images_done"]:
+            return
+        time.sleep(0.05)
+    pytest.fail("the job made no progress")
+
+
+def test_the_embedded_service_gives_the_bits_of_an_audit_without_a_server(
+    ingredients: Ingredients, tmp_path: Path
+) -> None:
+    installation = Installation.make(tmp_path)
+    spec = installation.write_spec(ingredients.body())
+    with installation.serve():
+        job = installation.run("submit", spec).strip()
+        assert json.loads(installation.run("wait", job, "--json"))["state"] == "succeeded"
+        served = installation.run("results", job, "--json")
+        assert "geometry" in installation.run("results", job)
+    assert numbers(installation.run("audit", spec, "--json")) == numbers(served)
+
+
+def test_after_a_kill_nothing_runs_and_a_restart_goes_on(ingredients: Ingredients, tmp_path: Path) -> None:
+    installation = Installation.make(tmp_path)
+    spec = installation.write_spec(long_body(ingredients))
+    with installation.serve() as api:
+        job = installation.run("submit", spec).strip()
+        await_progress(installation, job)
+        family = family_of(api.pid)
+        assert len(family) >= 4, "the API, its broker, its worker and the worker's process"
+        os.kill(api.pid, signal.SIGKILL)
+        assert await_death(family) == set()
+    with installation.serve():
+        installation.run("wait", job)
+        served = installation.run("results", job, "--json")
+    assert numbers(installation.run("audit", spec, "--json")) == numbers(served)
+
+
+def test_a_stopped_service_leaves_nothing_behind(tmp_path: Path) -> None:
+    installation = Installation.make(tmp_path)
+    with installation.serve() as api:
+        family = family_of(api.pid)
+    assert await_death(family) == set()
+
+
+def test_two_services_do_not_share_a_data_directory(tmp_path: Path) -> None:
+    first = Installation.make(tmp_path)
+    with first.serve(), Installation.make(tmp_path).start("serve", "--port", 0) as second:
+        assert second.wait(timeout=30) != 0
+    assert "Another `salience serve` uses" in (tmp_path / "log.txt").read_text()
+
+
+def test_production_runs_on_postgres_and_redis_and_survives_a_killed_worker(
+    ingredients: Ingredients, tmp_path: Path, postgres_server: str, redis_url: str
+) -> None:
+    database = create_database(postgres_server).replace("+psycopg", "")
+    broker = redis_url.removesuffix("/0") + "/3"
+    installation = Installation.make(tmp_path, database_url=database, broker_url=broker, lease_seconds=1, processes=2)
+    spec = installation.write_spec(long_body(ingredients))
+    installation.run("migrate")
+    with installation.serve():
+        with installation.start("worker") as first:
+            job = installation.run("submit", spec).strip()
+            await_progress(installation, job)
+            family = family_of(first.pid)
+            os.kill(first.pid, signal.SIGKILL)
+            assert await_death(family) == set()
+        with installation.start("worker"):
+            installation.run("wait", job)
+        served = installation.run("results", job, "--json")
+    with psycopg.connect(database) as connection:
+        rows = connection.execute("SELECT count(*) FROM image_values").fetchone()
+    assert rows == (12 * 4,)
+    assert numbers(installation.run("audit", spec, "--json")) == numbers(served)
+
+
+def test_a_flushed_broker_loses_no_job(ingredients: Ingredients, tmp_path: Path, redis_url: str) -> None:
+    import redis
+
+    broker = redis_url.removesuffix("/0") + "/4"
+    installation = Installation.make(tmp_path, broker_url=broker, sweep_seconds=0.5)
+    spec = installation.write_spec(ingredients.body())
+    installation.run("migrate")
+    with installation.serve():
+        job = installation.run("submit", spec).strip()
+        redis.Redis.from_url(broker).flushdb()
+        with installation.start("worker"):
+            installation.run("wait", job)
+
+
+def test_a_job_that_fails_says_why_and_ends_with_status_two(ingredients: Ingredients, tmp_path: Path) -> None:
+    installation = Installation.make(tmp_path)
+    body = ingredients.body(cohorts=[ingredients.cohort("odd", 0, 1, layer="nowhere")])
+    spec = installation.write_spec(body)
+    error = json.loads(installation.run("audit", spec, "--json", status=2))
+    assert (error["type"], error["field"]) == ("model-refused", "cohorts[0].runs[0].uri")
+    with installation.serve():
+        job = installation.run("submit", spec).strip()
+        assert "no feature layer" in installation.run("wait", job, status=2)
+        assert "no feature layer" in json.loads(installation.run("wait", job, "--json", status=2))["error"]["detail"]

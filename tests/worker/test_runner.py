@@ -1,0 +1,228 @@
+import json
+import random
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from service.domain import Job, JobState
+from service.spec import JobSpec, digest_of
+from service.storage import Store
+from tests.audits import SIZE, Ingredients, write_picture
+from tests.models import TinyNet, save_archive
+from worker.models import Models
+from worker.runner import Runner
+
+
+def audit(runner: Runner, spec: JobSpec) -> Job:
+    """Submit a job and do all of its work."""
+    job = runner.store.jobs.accept(spec, digest_of(spec), None)[0].id
+    while runner.work():
+        pass
+    return runner.store.jobs.get(job)
+
+
+def results(store: Store, job: Job) -> dict[str, Any]:
+    assert job.state is JobState.SUCCEEDED, job.error
+    document: dict[str, Any] = json.loads(store.jobs.summary(job.id) or "null")
+    return document
+
+
+def failure(job: Job) -> dict[str, Any]:
+    assert job.state is JobState.FAILED
+    assert job.error is not None
+    return job.error
+
+
+def without_identity(document: dict[str, Any]) -> dict[str, Any]:
+    """What must be the same whatever the way a result was come to."""
+    provenance = {key: value for key, value in document["provenance"].items() if key != "spec"}
+    return {**document, "job": None, "provenance": provenance}
+
+
+def test_results_have_the_shape_that_others_read(runner: Runner, ingredients: Ingredients) -> None:
+    spec = ingredients.spec(cohorts=[ingredients.cohort("a", 0, 1), ingredients.cohort("b", 1, 2)])
+    found = results(runner.store, audit(runner, spec))
+    cohort = found["cohorts"]["a"]
+    assert set(cohort["measures"]) == {"entropy", "noise", "geometry", "stability", "degradation"}
+    for measure in cohort["measures"].values():
+        assert measure.keys() >= {"mean", "sd", "ci95", "q05", "q25", "q50", "q75", "q95", "n", "parts"}
+        assert measure["ci95"][0] <= measure["mean"] <= measure["ci95"][1]
+    assert set(cohort["measures"]["noise"]["parts"]) == {"0.1", "0.5"}
+    assert cohort["measures"]["noise"]["parts"]["0.1"].keys() >= {"mean", "ci95", "pearson", "mse", "iou20"}
+    assert set(cohort["measures"]["geometry"]["parts"]) == {"hflip", "shift:4,0"}
+    assert set(cohort["measures"]["degradation"]["parts"]) == {"background", "object", "gap"}
+    assert set(cohort["measures"]["stability"]["parts"]) == {"resized", "matrix"}
+    assert [run["uri"] for run in cohort["runs"]] == [run.uri for run in spec.cohorts[0].runs]
+    assert set(cohort["strata"]["class"]) == {"real", "synthetic"}
+    assert set(cohort["strata"]["correct"]) == {"true", "false"}
+    assert found["skipped"] == []
+    assert found["differences"][0].keys() == {"a", "b", "measure", "mean", "ci95", "cohens_d"}
+
+
+def test_a_result_tells_how_to_get_it_again(runner: Runner, ingredients: Ingredients) -> None:
+    spec = ingredients.spec()
+    found = results(runner.store, audit(runner, spec))["provenance"]
+    assert JobSpec.model_validate(found["spec"]) == spec
+    assert set(found["models"]) == {run.uri for run in spec.cohorts[0].runs}
+    assert found["layers"] == {"plain": "features"}
+    assert found["images"]["listed"] == found["images"]["read"] == 12
+    assert found["software"]["torch"] == torch.__version__
+    assert (found["device"], found["precision"]) == ("cpu", "float32")
+
+
+@pytest.mark.parametrize("shard_size", [1, 5])
+def test_the_bits_do_not_depend_on_the_sharding(runner: Runner, ingredients: Ingredients, shard_size: int) -> None:
+    whole = results(runner.store, audit(runner, ingredients.spec(shard_size=100)))
+    cut = results(runner.store, audit(runner, ingredients.spec(shard_size=shard_size)))
+    assert without_identity(cut) == without_identity(whole)
+
+
+def test_the_bits_do_not_depend_on_the_order_of_the_images(
+    runner: Runner, ingredients: Ingredients, tmp_path: Path
+) -> None:
+    lines = [f"{path},{path.parent.name}" for path in sorted(ingredients.pictures.rglob("*.png"))]
+    found = []
+    for name in ("sorted", "shuffled"):
+        manifest = tmp_path / f"{name}.csv"
+        manifest.write_text("\n".join(["image,label", *lines]))
+        found.append(results(runner.store, audit(runner, ingredients.spec(images={"uri": manifest.as_uri()}))))
+        random.Random(0).shuffle(lines)
+    assert without_identity(found[0]) == without_identity(found[1])
+
+
+def test_a_limit_takes_a_sample_that_belongs_to_the_seed(runner: Runner, ingredients: Ingredients) -> None:
+    names = []
+    for seed in (0, 0, 1):
+        spec = ingredients.spec(seed=seed, images={"uri": ingredients.pictures.as_uri(), "limit": 4})
+        job = audit(runner, spec)
+        names.append([image.name for image in runner.store.images.slice(job.id, 0, 100)])
+    assert names[0] == names[1] != names[2]
+    assert [len(each) for each in names] == [4, 4, 4]
+
+
+def test_an_unreadable_image_is_skipped_and_counted(runner: Runner, ingredients: Ingredients, tmp_path: Path) -> None:
+    for number in range(3):
+        write_picture(tmp_path / f"{number}.png", np.random.default_rng(number))
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    images = {"uri": tmp_path.as_uri(), "max_skipped": 0.25}
+    found = results(runner.store, audit(runner, ingredients.spec(images=images)))
+    assert found["skipped"] == [{"image": "broken.png", "reason": "not a picture in a known format"}]
+    assert found["cohorts"]["plain"]["measures"]["entropy"]["n"] == 3 * 2
+    assert found["provenance"]["images"]["skipped"] == 1
+
+
+@pytest.mark.parametrize("shard_size", [1, None])
+def test_too_many_unreadable_images_fail_the_job(
+    runner: Runner, ingredients: Ingredients, tmp_path: Path, shard_size: int | None
+) -> None:
+    write_picture(tmp_path / "good.png", np.random.default_rng(0))
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    spec = ingredients.spec(images={"uri": tmp_path.as_uri()}, shard_size=shard_size)
+    error = failure(audit(runner, spec))
+    assert (error["type"], error["field"]) == ("too-many-skipped", "images.max_skipped")
+    assert "broken.png" in error["detail"]
+
+
+def test_a_set_without_any_readable_image_fails_the_job(
+    runner: Runner, ingredients: Ingredients, tmp_path: Path
+) -> None:
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    spec = ingredients.spec(images={"uri": tmp_path.as_uri(), "max_skipped": 1})
+    assert "none of the images" in failure(audit(runner, spec))["detail"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "told"),
+    [
+        ({"layer": "nowhere"}, "cohorts[0].runs[0].uri", "no feature layer"),
+        ({"num_classes": 9}, "cohorts[0].runs[0].uri", "num_classes is 9"),
+        ({"outputs": {"names": ["real", "other"]}}, "cohorts[0].model.outputs", "synthetic"),
+    ],
+)
+def test_what_only_the_worker_can_know_fails_the_job_with_its_field(
+    runner: Runner, ingredients: Ingredients, changes: dict[str, Any], field: str, told: str
+) -> None:
+    error = failure(audit(runner, ingredients.spec(cohorts=[ingredients.cohort("odd", 0, 1, **changes)])))
+    assert error["field"] == field
+    assert told in error["detail"]
+
+
+def test_a_checkpoint_that_does_not_fit_fails_the_job_and_the_next_one_succeeds(
+    runner: Runner, ingredients: Ingredients, tmp_path: Path
+) -> None:
+    torch.save({"state_dict": TinyNet(0).state_dict()}, tmp_path / "m.pth")
+    model = {"architecture": "torchvision/resnet18", "num_classes": 2, "preprocessing": {"size": [SIZE, SIZE]}}
+    wrong = {"name": "wrong", "model": model, "runs": [{"uri": (tmp_path / "m.pth").as_uri()}]}
+    error = failure(audit(runner, ingredients.spec(cohorts=[wrong])))
+    assert error["type"] == "model-refused"
+    assert "does not fit torchvision/resnet18" in error["detail"]
+    assert audit(runner, ingredients.spec()).state is JobState.SUCCEEDED
+
+
+@pytest.mark.parametrize(("salience", "told"), [({"target": 7}, "class 7"), ({"target": "label"}, "label")])
+def test_a_target_that_is_not_there_fails_the_job(
+    runner: Runner, ingredients: Ingredients, tmp_path: Path, salience: dict[str, Any], told: str
+) -> None:
+    write_picture(tmp_path / "unlabelled.png", np.random.default_rng(0))
+    spec = ingredients.spec(salience=salience, images={"uri": tmp_path.as_uri()})
+    error = failure(audit(runner, spec))
+    assert error["field"] == "salience.target"
+    assert told in error["detail"]
+
+
+def test_runs_that_cannot_be_compared_are_refused(runner: Runner, ingredients: Ingredients, tmp_path: Path) -> None:
+    odd = save_archive(TinyNet(0, width=3), tmp_path / "three.pt", SIZE)
+    cohort = ingredients.cohort("odd", 0)
+    cohort["runs"].append({"uri": odd.as_uri()})
+    error = failure(audit(runner, ingredients.spec(cohorts=[cohort])))
+    assert error["field"] == "cohorts[0].runs[1].uri"
+    assert "3, its cohort's first run 2" in error["detail"]
+
+
+def test_a_model_that_changes_after_planning_fails_the_job(
+    store: Store, runner: Runner, ingredients: Ingredients, tmp_path: Path
+) -> None:
+    path = save_archive(TinyNet(0), tmp_path / "m.pt", SIZE)
+    cohort = {**ingredients.cohort("c", 0), "runs": [{"uri": path.as_uri()}]}
+    spec = ingredients.spec(cohorts=[cohort], measures=["entropy"])
+    job = store.jobs.accept(spec, digest_of(spec), None)[0].id
+    assert runner.work()
+    save_archive(TinyNet(1), path, SIZE)
+    while runner.work():
+        pass
+    assert "has changed" in failure(store.jobs.get(job))["detail"]
+
+
+def test_a_job_cancelled_while_it_runs_stops_within_a_batch(store: Store, ingredients: Ingredients) -> None:
+    cohort = ingredients.cohort("long", 0, 1, 2)
+    cohort["model"]["preprocessing"]["size"] = [96, 96]
+    spec = ingredients.spec(cohorts=[cohort], options={})
+    job = store.jobs.accept(spec, digest_of(spec), None)[0].id
+    runner = Runner(store, Models(2, torch.device("cpu")), (Path("/"),), "w", 0.1, ring=lambda _: None)
+    assert runner.work()
+    measuring = threading.Thread(target=runner.work)
+    measuring.start()
+    while not store.jobs.get(job).passes_done:
+        time.sleep(0.01)
+    store.jobs.cancel(job)
+    measuring.join()
+    ended = store.jobs.get(job)
+    assert ended.state is JobState.CANCELLED
+    assert ended.passes_done < (ended.passes_total or 0)
+    assert store.images.measured(job, 0, 1)[0].values == []
+
+
+def test_runs_without_labels_and_single_runs_are_audited(
+    runner: Runner, ingredients: Ingredients, tmp_path: Path
+) -> None:
+    write_picture(tmp_path / "only.png", np.random.default_rng(0))
+    spec = ingredients.spec(cohorts=[ingredients.cohort("alone", 0)], images={"uri": tmp_path.as_uri()})
+    found = results(runner.store, audit(runner, spec))["cohorts"]["alone"]
+    assert "stability" not in found["measures"]
+    assert (found["accuracy"], found["strata"]) == (None, {})
+    assert found["measures"]["entropy"]["ci95"] is None

@@ -17,6 +17,7 @@ SalienceError
 ├── CursorInvalid
 ├── FilterInvalid
 ├── NotAcceptable
+├── SettingsInvalid          the environment says what cannot be
 ├── SpecUnreadable           a spec file is not JSON
 ├── RemoteTrouble            a service that a client of ours asked
 │   ├── RemoteRefused
@@ -163,6 +164,12 @@ class NotAcceptable(SalienceError):
     """This can be had as {offered}, not as {asked}."""
 
     kind = "not-acceptable"
+
+
+class SettingsInvalid(SalienceError):
+    """{detail}"""
+
+    kind = "settings-invalid"
 
 
 class SpecUnreadable(SalienceError):

@@ -26,6 +26,7 @@ STATUS: Mapping[type[SalienceError], HTTPStatus] = {
     errors.CursorInvalid: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.FilterInvalid: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
+    errors.SettingsInvalid: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.SpecUnreadable: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.RemoteTrouble: HTTPStatus.BAD_GATEWAY,
     errors.WorkStopped: HTTPStatus.CONFLICT,

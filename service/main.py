@@ -19,7 +19,7 @@ DESCRIPTION = "Audits where vision models look: salience maps for every image an
 
 def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     """The application, with settings from the environment unless given."""
-    chosen = settings or ServiceSettings()
+    chosen = settings or ServiceSettings.read()
     app = FastAPI(
         title="Salience audit service",
         version=__version__,

@@ -2,16 +2,20 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from service.errors import SettingsInvalid
+
+PREFIX = "SALIENCE_"
 
 
 class StoreSettings(BaseSettings):
     """What the API and the workers share. Without URLs: SQLite, and a broker that `serve` brings."""
 
-    model_config = SettingsConfigDict(env_prefix="SALIENCE_")
+    model_config = SettingsConfigDict(env_prefix=PREFIX)
 
     data_dir: Path = Path("~/.local/share/salience")
     database_url: str = ""
@@ -23,6 +27,13 @@ class StoreSettings(BaseSettings):
     @classmethod
     def _expand(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @field_validator("database_url")
+    @classmethod
+    def _check(cls, value: str) -> str:
+        if value and not value.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://", "postgres://")):
+            raise ValueError("write postgresql://USER:PASSWORD@HOST/DATABASE or sqlite:///PATH")
+        return value
 
     @field_validator("allowed_roots", mode="before")
     @classmethod
@@ -56,6 +67,15 @@ class StoreSettings(BaseSettings):
         if self.allowed_roots or not self.embedded:
             return self.allowed_roots
         return (Path.cwd().resolve(), self.data_dir.resolve())
+
+    @classmethod
+    def read(cls, **given: Any) -> Self:
+        """The settings in the environment; what is given comes first, unless it is None. Raises SettingsInvalid."""
+        try:
+            return cls(**{name: value for name, value in given.items() if value is not None})
+        except ValidationError as error:
+            told = [f"{PREFIX}{'.'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors()]
+            raise SettingsInvalid(detail="; ".join(told)) from error
 
 
 class ServiceSettings(StoreSettings):

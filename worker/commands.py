@@ -26,7 +26,7 @@ def worker() -> None:
 
     SALIENCE_PROCESSES is how many shards to work on at once (one a GPU, or 1), SALIENCE_DEVICE on what.
     """
-    settings = WorkerSettings()
+    settings = WorkerSettings.read()
     if settings.embedded:
         raise click.ClickException("SALIENCE_BROKER_URL is not set; `salience serve` without it brings its own worker.")
     from worker.app import make_app
@@ -45,7 +45,7 @@ def audit(ctx: click.Context, spec: Path, output: Path | None, as_json: bool) ->
     asked = parse_spec(read_spec(spec))
     from worker.local import local_audit
 
-    with local_audit(asked, WorkerSettings()) as prepared:
+    with local_audit(asked, WorkerSettings.read()) as prepared:
         ended = _run(prepared)
         results = prepared.store.jobs.summary(prepared.job)
     if results is None:

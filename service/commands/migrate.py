@@ -14,10 +14,10 @@ from service.storage import Database
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def migrate(as_json: bool) -> None:
     """Bring the database (SALIENCE_DATABASE_URL) to the newest schema; run before the API and the workers."""
-    database = Database(StoreSettings().database)
+    database = Database(StoreSettings.read().database)
     shown = database.url.render_as_string(hide_password=True)
     try:
         schema.upgrade(database.engine)
     except OperationalError as error:
-        raise click.ClickException(f"{shown} does not answer: {error.orig}") from error
+        raise click.ClickException(f"{shown} (SALIENCE_DATABASE_URL) does not answer: {error.orig}") from error
     click.echo(json.dumps({"database": shown, "current": True}) if as_json else f"{shown} is up to date.")

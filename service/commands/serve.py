@@ -1,7 +1,5 @@
 """`salience serve`: the HTTP API, and without URLs in the environment everything that it needs."""
 
-from typing import Any
-
 import click
 import uvicorn
 
@@ -18,6 +16,5 @@ def serve(host: str | None, port: int | None) -> None:
     Without SALIENCE_BROKER_URL this is the embedded service: SQLite in SALIENCE_DATA_DIR, a broker on loopback
     and a worker, all of which stop with it.
     """
-    given: dict[str, Any] = {"host": host, "port": port}
-    settings = ServiceSettings(**{name: value for name, value in given.items() if value is not None})
+    settings = ServiceSettings.read(host=host, port=port)
     uvicorn.run(create_app(settings), host=settings.host, port=settings.port)

@@ -1,0 +1,68 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.audits import Ingredients
+from tests.processes import Installation
+
+
+def test_every_command_is_there_with_its_help(tmp_path: Path) -> None:
+    installation = Installation.make(tmp_path)
+    told = installation.run("--help")
+    for command in ("serve", "worker", "migrate", "submit", "wait", "results", "audit"):
+        assert command in told
+        assert "Usage" in installation.run(command, "--help")
+
+
+def test_an_unknown_command_or_option_is_an_error(tmp_path: Path) -> None:
+    installation = Installation.make(tmp_path)
+    installation.run("dance", status=2)
+    installation.run("audit", "--loudly", status=2)
+
+
+def test_a_spec_with_faults_is_told_by_field_in_words_and_in_json(ingredients: Ingredients, tmp_path: Path) -> None:
+    installation = Installation.make(tmp_path)
+    spec = installation.write_spec(ingredients.body(colour="red", seed=-1))
+    error = json.loads(installation.run("audit", spec, "--json", status=2))
+    assert error["type"] == "invalid-spec"
+    assert {each["field"] for each in error["errors"]} == {"colour", "seed"}
+    gone = installation.write_spec(ingredients.body(images={"uri": "gone"}))
+    assert "images.uri" in installation.run("audit", gone, "--json", status=2)
+
+
+def test_a_service_that_does_not_answer_is_told_with_the_remedy(ingredients: Ingredients, tmp_path: Path) -> None:
+    installation = Installation.make(tmp_path)
+    spec = installation.write_spec(ingredients.body())
+    error = json.loads(installation.run("submit", spec, "--json", status=2))
+    assert error["type"] == "remote-unreachable"
+    assert "salience serve" in error["detail"]
+
+
+def test_a_worker_without_a_broker_is_refused(tmp_path: Path) -> None:
+    argv = [sys.executable, "-m", "service.cli", "worker"]
+    environment = Installation.make(tmp_path).environment
+    found = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+    assert found.returncode == 2
+    assert "SALIENCE_BROKER_URL is not set" in found.stderr
+
+
+@pytest.mark.parametrize("url", ["postgresql://127.0.0.1:1/none", "mysql://nowhere", "nonsense"])
+def test_a_database_that_is_not_there_is_told_without_a_trace(tmp_path: Path, url: str) -> None:
+    argv = [sys.executable, "-m", "service.cli", "migrate"]
+    environment = Installation.make(tmp_path, database_url=url).environment
+    found = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+    assert found.returncode == 2
+    assert "Traceback" not in found.stderr
+    assert "SALIENCE_DATABASE_URL" in found.stderr
+
+
+def test_a_setting_that_cannot_be_is_told_without_a_trace(tmp_path: Path) -> None:
+    argv = [sys.executable, "-m", "service.cli", "serve"]
+    environment = {**Installation.make(tmp_path).environment, "SALIENCE_PORT": "many"}
+    found = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+    assert found.returncode == 2
+    assert "SALIENCE_PORT" in found.stderr
+    assert "Traceback" not in found.stderr

@@ -1,0 +1,1 @@
+"""The demo: two recipes of training, audited over HTTP."""

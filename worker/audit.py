@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from service.errors import ModelRefused, blaming
 from service.spec import JobSpec
 from worker.classifiers.classifier import Classifier
 from worker.explaining import Seen, join, see
@@ -35,17 +36,21 @@ class Scores:
 
 @dataclass(frozen=True)
 class Audit:
-    """The audit of one cohort. `on_pass` is told how many forward passes were made, batch by batch."""
+    """The audit of the spec's cohort of that number. `on_pass` hears of forward passes, batch by batch."""
 
     spec: JobSpec
+    cohort: int
     classifiers: Sequence[Classifier]
     on_pass: Callable[[int], None]
 
     @torch.no_grad()
     def score(self, batch: Batch) -> Scores:
-        """All the spec's measures of a batch."""
+        """All the spec's measures of a batch. Raises ModelRefused where a model gives no numbers."""
         probes = self._probe(batch.images, batch.digests)
-        found = [self._score_run(classifier, batch, probes) for classifier in self.classifiers]
+        found = []
+        for run, classifier in enumerate(self.classifiers):
+            with blaming(f"cohorts[{self.cohort}].runs[{run}].uri"):
+                found.append(self._score_run(classifier, batch, probes))
         across: Columns = {}
         if "stability" in self.spec.measures:
             native, maps = (torch.stack(each) for each in zip(*((c.native, c.maps) for _, c in found), strict=True))
@@ -92,7 +97,10 @@ class Audit:
         for part in see(classifier, images, targets, self.spec.salience.method):
             self.on_pass(len(part.native))
             parts.append(part)
-        return join(parts)
+        seen = join(parts)
+        if not seen.probabilities.isfinite().all():
+            raise ModelRefused(reason="the model's outputs are not finite numbers; its training may have diverged")
+        return seen
 
     def _targets(self, batch: Batch) -> Tensor | None:
         """The clean pictures' target classes; None for the predicted ones."""

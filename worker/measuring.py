@@ -30,7 +30,7 @@ def measure(job: Job, shard: Shard, images: Sequence[Image], models: Models, lea
     """The numbers of a shard's pictures. Raises ModelRefused where a file is not what was planned, and WorkStopped."""
     cohort, facts = job.spec.cohorts[shard.cohort], _facts(job)["cohorts"][shard.cohort]
     classifiers = _load(job, shard.cohort, facts, models)
-    audit = Audit(job.spec, classifiers, lease.count)
+    audit = Audit(job.spec, shard.cohort, classifiers, lease.count)
     noted: list[Image] = []
     values: list[Values] = []
     for start in range(0, len(images), models.batch_size):

@@ -1,5 +1,7 @@
 """Results as tables in the terminal: the headline of every measure by cohort, and what differs."""
 
+from itertools import groupby
+
 from rich.console import Console
 from rich.table import Table
 
@@ -11,8 +13,8 @@ def print_results(results: Json) -> None:
     """Print the measures with their 95 % intervals, then the cohorts' differences."""
     console = Console()
     console.print(_cohorts(results["cohorts"]))
-    if results["differences"]:
-        console.print(_differences(results["differences"]))
+    for (a, b), found in groupby(results["differences"], key=lambda each: (each["a"], each["b"])):
+        console.print(_differences(f"Difference: {a} - {b}", list(found)))
 
 
 def _cohorts(cohorts: Json) -> Table:
@@ -27,14 +29,14 @@ def _cohorts(cohorts: Json) -> Table:
     return table
 
 
-def _differences(differences: list[Json]) -> Table:
-    table = Table("measure", "difference", "Cohen's d", "differs", title="What differs", title_justify="left")
+def _differences(title: str, differences: list[Json]) -> Table:
+    table = Table("measure", "difference", "Cohen's d", "differs", title=title, title_justify="left")
     for each in differences:
         if each["measure"] in MEASURES:
             low, high = each["ci95"] or (0, 0)
             d = "" if each["cohens_d"] is None else f"{each['cohens_d']:+.2f}"
             differs = "yes" if low > 0 or high < 0 else "no"
-            table.add_row(f"{each['measure']}: {each['a']} - {each['b']}", _cell(each, "+"), d, differs)
+            table.add_row(each["measure"], _cell(each, "+"), d, differs)
     return table
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from array import array
 from collections.abc import Iterable, Iterator
 
@@ -26,7 +27,11 @@ def csv_lines(job: Job, measured: Iterable[Measured]) -> Iterator[str]:
             numbers = dict(zip(own, array("d", values.data), strict=True))
             cohort = job.spec.cohorts[values.cohort].name
             run = "across" if is_across else str(values.run)
-            yield _line([*known, cohort, run, *(str(numbers.get(name, "")) for name in names)])
+            yield _line([*known, cohort, run, *(_cell(numbers.get(name)) for name in names)])
+
+
+def _cell(number: float | None) -> str:
+    return "" if number is None or math.isnan(number) else str(number)
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -52,7 +52,7 @@ def nets() -> list[TinyNet]:
 def audit(tmp_path: Path, nets: Sequence[TinyNet], asked: JobSpec, batch_size: int = 4) -> Audit:
     paths = [save_archive(net, tmp_path / f"{n}.pt", SIZE) for n, net in enumerate(nets)]
     model = asked.cohorts[0].model
-    return Audit(asked, [load_classifier(path, model, batch_size) for path in paths], lambda _: None)
+    return Audit(asked, 0, [load_classifier(path, model, batch_size) for path in paths], lambda _: None)
 
 
 class Twin:
@@ -165,5 +165,5 @@ def test_the_target_label_explains_the_labels_class(tmp_path: Path, nets: list[T
 def test_every_pass_is_counted(tmp_path: Path, nets: list[TinyNet], batch: Batch) -> None:
     counted: list[int] = []
     asked = audit(tmp_path, nets, spec())
-    Audit(asked.spec, asked.classifiers, counted.append).score(batch)
+    Audit(asked.spec, 0, asked.classifiers, counted.append).score(batch)
     assert sum(counted) == 3 * 2 * spec().passes()

@@ -226,3 +226,15 @@ def test_runs_without_labels_and_single_runs_are_audited(
     assert "stability" not in found["measures"]
     assert (found["accuracy"], found["strata"]) == (None, {})
     assert found["measures"]["entropy"]["ci95"] is None
+
+
+def test_a_model_whose_training_diverged_fails_the_job(
+    runner: Runner, ingredients: Ingredients, tmp_path: Path
+) -> None:
+    diverged = TinyNet(9)
+    torch.nn.init.constant_(diverged.head.weight, float("nan"))
+    cohort = ingredients.cohort("plain", 0, 1)
+    cohort["runs"][1]["uri"] = save_archive(diverged, tmp_path / "diverged.pt", SIZE).as_uri()
+    error = failure(audit(runner, ingredients.spec(cohorts=[cohort])))
+    assert (error["type"], error["field"]) == ("model-refused", "cohorts[0].runs[1].uri")
+    assert "not finite" in error["detail"]

@@ -76,7 +76,7 @@ def resample_pairs(values: Array, pairs: list[tuple[int, int]], runs: int, seed:
 
 
 def interval(means: Array) -> list[float] | None:
-    """The 95 % percentile interval of resampled means (R,); None where fewer than half could be formed."""
+    """The 95 % percentile interval of resampled means (R,); None where fewer than a quarter could be formed."""
     formed = means[~np.isnan(means)]
     if len(formed) < len(means) // 4:
         return None

@@ -1,5 +1,6 @@
 import csv
 import io
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -76,3 +77,17 @@ def test_a_form_that_is_not_offered_is_refused(api: httpx.Client, path: str) -> 
 def test_numbers_of_an_unfinished_job_are_not_there_yet(api: httpx.Client, ingredients: Ingredients) -> None:
     job = api.post("/v1/jobs", json=ingredients.body()).json()
     assert api.get(job["links"]["images"]).status_code == 409
+
+
+def test_what_has_no_number_is_null_in_json_and_empty_in_csv(
+    api: httpx.Client, ingredients: Ingredients, runner: Runner, tmp_path: Path
+) -> None:
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text(f"image\n{ingredients.pictures / 'real' / '0.png'}\n")
+    job = api.post("/v1/jobs", json=ingredients.body(images={"uri": manifest.as_uri()})).json()
+    while runner.work():
+        pass
+    (item,) = api.get(job["links"]["images"]).json()["items"]
+    assert [run["correct"] for run in item["cohorts"]["plain"]["runs"]] == [None, None]
+    rows = csv.DictReader(io.StringIO(api.get(job["links"]["images"], headers={"Accept": "text/csv"}).text))
+    assert [row["correct"] for row in rows] == ["", "", ""]

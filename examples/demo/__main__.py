@@ -21,7 +21,7 @@ RECIPES = {"cross-entropy": False, "human-guided": True}
 RUNS, EPOCHS = 3, 12
 TRAINING, AUDITED = 640, 48
 
-console = Console()
+console = Console(soft_wrap=True)
 
 
 def main() -> int:
@@ -77,10 +77,8 @@ def _follow(client: Client, job: str) -> Json:
 
 def _say_where(job: str, seconds: float) -> None:
     console.print(f"Done in {seconds:.0f} s. The result is in {HOME / 'results.json'}, and the service has kept it:")
-    console.print(
-        f"  SALIENCE_DATA_DIR={HOME / 'data'} {Path(sys.executable).parent / 'salience'} serve &", soft_wrap=True
-    )
-    console.print(f"  curl http://127.0.0.1:8000/v1/jobs/{job}/results", soft_wrap=True)
+    console.print(f"  SALIENCE_DATA_DIR={HOME / 'data'} {Path(sys.executable).parent / 'salience'} serve &")
+    console.print(f"  curl http://127.0.0.1:8000/v1/jobs/{job}/results")
 
 
 if __name__ == "__main__":

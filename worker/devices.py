@@ -4,13 +4,15 @@ import torch
 
 
 def choose_device(wanted: str, process: int) -> torch.device:
-    """`auto` is a GPU where there is one, dealt out to the processes in turn, else the CPU.
+    """`cuda` is a GPU, dealt out to the processes in turn; `auto` the same where there is one, else the CPU.
 
     Raises ValueError for a device that is not there.
     """
+    count = torch.cuda.device_count()
+    if wanted in ("auto", "cuda") and count:
+        return torch.device("cuda", process % count)
     if wanted == "auto":
-        count = torch.cuda.device_count()
-        return torch.device("cuda", process % count) if count else torch.device("cpu")
+        return torch.device("cpu")
     try:
         device = torch.device(wanted)
         torch.empty(1, device=device)

@@ -1,0 +1,79 @@
+"""The production way is linted and checked against the code: no image is built here."""
+
+import re
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import pytest
+from compose_spec import PyCompose, PyOptions
+
+from service.settings import ServiceSettings, WorkerSettings
+
+ROOT = Path(__file__).parents[1]
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+SETTINGS = {f"SALIENCE_{name.upper()}" for name in ServiceSettings.model_fields | WorkerSettings.model_fields}
+COMMANDS = {each.name for each in entry_points(group="salience.commands")}
+
+
+@pytest.fixture(scope="module")
+def compose() -> PyCompose:
+    checked = PyOptions(apply_merge=True).from_yaml((ROOT / "docker-compose.yml").read_text())
+    checked.validate()
+    return checked
+
+
+@pytest.fixture(scope="module")
+def services(compose: PyCompose) -> dict[str, Any]:
+    found: dict[str, Any] = compose.to_dict()["services"]
+    return found
+
+
+def test_hadolint_finds_nothing() -> None:
+    hadolint = Path(sys.executable).parent / "hadolint"
+    found = subprocess.run([hadolint, ROOT / "Dockerfile"], capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stdout) == (0, "")
+
+
+def test_everything_is_started_and_the_gpu_by_profile(services: dict[str, Any]) -> None:
+    assert set(services) == {"postgres", "redis", "migrate", "api", "worker", "worker-gpu"}
+    assert {name for name, each in services.items() if each.get("profiles")} == {"worker-gpu"}
+
+
+def test_images_are_built_from_targets_that_are_there(services: dict[str, Any]) -> None:
+    targets = set(re.findall(r"^FROM \S+ AS (\S+)$", DOCKERFILE, re.MULTILINE))
+    built = {each["build"]["target"] for each in services.values() if "build" in each}
+    assert built == {"api", "worker"}
+    assert built <= targets
+
+
+def test_what_is_depended_on_is_there_and_can_be_waited_for(services: dict[str, Any]) -> None:
+    for each in services.values():
+        for name, how in each.get("depends_on", {}).items():
+            assert how["condition"] != "service_healthy" or services[name]["healthcheck"]
+
+
+def test_settings_in_the_environment_are_settings_of_ours(services: dict[str, Any]) -> None:
+    given = {name for each in services.values() for name in each.get("environment", {}) if name.startswith("SALIENCE")}
+    assert given >= {"SALIENCE_DATABASE_URL", "SALIENCE_BROKER_URL", "SALIENCE_ALLOWED_ROOTS"}
+    assert given | set(re.findall(r"SALIENCE_[A-Z_]+", DOCKERFILE)) <= SETTINGS
+
+
+def test_commands_are_commands_of_ours(services: dict[str, Any]) -> None:
+    started = re.findall(r'^CMD \["salience", "(\w+)"\]$', DOCKERFILE, re.MULTILINE)
+    assert sorted(started) == ["serve", "worker"]
+    assert {*started, services["migrate"]["command"][1]} <= COMMANDS
+
+
+def test_the_apis_image_has_no_torch() -> None:
+    api = DOCKERFILE[DOCKERFILE.index(" AS api") : DOCKERFILE.index(" AS worker")]
+    assert "api.txt" in api
+    assert 'echo "salience-audit @ file://$1" > /wheels/api.txt' in DOCKERFILE
+
+
+def test_the_readme_names_every_setting() -> None:
+    told = set(re.findall(r"SALIENCE_[A-Z_]+", (ROOT / "README.md").read_text()))
+    assert told >= SETTINGS
+    assert told - SETTINGS == {"SALIENCE_URL"}

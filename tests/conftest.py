@@ -1,5 +1,6 @@
 """What tests ask for by name: real servers, fresh databases, small models and pictures."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,10 @@ from tests.audits import Ingredients, make_ingredients
 from tests.servers import postgres, serving
 from worker.models import Models
 from worker.runner import Runner
+
+# The models are too small to share among threads, which only wait for each other on a busy machine.
+os.environ["OMP_NUM_THREADS"] = "1"
+torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

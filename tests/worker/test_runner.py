@@ -238,3 +238,13 @@ def test_a_model_whose_training_diverged_fails_the_job(
     error = failure(audit(runner, ingredients.spec(cohorts=[cohort])))
     assert (error["type"], error["field"]) == ("model-refused", "cohorts[0].runs[1].uri")
     assert "not finite" in error["detail"]
+
+
+def test_the_bits_do_not_depend_on_the_threads(runner: Runner, store: Store, ingredients: Ingredients) -> None:
+    alone = results(store, audit(runner, ingredients.spec()))
+    torch.set_num_threads(2)
+    try:
+        shared = results(store, audit(runner, ingredients.spec()))
+    finally:
+        torch.set_num_threads(1)
+    assert without_identity(shared) == without_identity(alone)

@@ -8,7 +8,9 @@ from service.errors import FieldProblem, InputRefused
 from service.image_sets import list_images
 from service.locations import locate
 from service.model_files import sniff
-from service.spec import Cohort, JobSpec, Model
+from service.spec import Cohort, Images, JobSpec, Model
+
+LEAST_SCALED = 16  # so that windows of SSIM fit
 
 
 def find_problems(spec: JobSpec, roots: Sequence[Path]) -> list[FieldProblem]:
@@ -23,6 +25,8 @@ def _repeats(spec: JobSpec) -> Iterator[FieldProblem]:
         "cohorts": [cohort.name for cohort in spec.cohorts],
         "measures": spec.measures,
         "options.noise.amounts": spec.options.noise.amounts,
+        "options.noise.sigmas": spec.options.noise.sigmas,
+        "options.degradation.curve": spec.options.degradation.curve,
         "options.geometry.transforms": spec.options.geometry.transforms,
     }
     for field, values in lists.items():
@@ -84,20 +88,34 @@ def _misfit(transform: str, height: int, width: int) -> str | None:
             return "moves nothing"
         if abs(dx) >= width or abs(dy) >= height:
             return f"leaves nothing of an input of {height} x {width}"
+    if transform.startswith("rotate:") and float(transform.removeprefix("rotate:")) % 360 == 0:
+        return "turns nothing"
+    if transform.startswith("scale:"):
+        by = float(transform.removeprefix("scale:"))
+        if by == 1:
+            return "scales nothing"
+        if not 0.25 <= by <= 4 or by * min(height, width) < LEAST_SCALED:
+            return f"leaves too little to compare; scale by 0.25 to 4, and to at least {LEAST_SCALED} pixels"
     return None
 
 
 def _files(spec: JobSpec, roots: Sequence[Path]) -> Iterator[FieldProblem]:
-    try:
-        next(list_images(locate(spec.images.uri, roots), roots))
-    except InputRefused as error:
-        yield FieldProblem("images.uri", str(error))
-    except OSError as error:
-        yield FieldProblem("images.uri", f"cannot be read: {error.strerror}")
+    yield from _image_set("images.uri", spec.images, roots)
+    if spec.out_of_set:
+        yield from _image_set("out_of_set.uri", spec.out_of_set, roots)
     for number, cohort in enumerate(spec.cohorts):
         for index, run in enumerate(cohort.runs):
             field = f"cohorts[{number}].runs[{index}].uri"
             yield from _model_file(cohort, run.uri, roots, field)
+
+
+def _image_set(field: str, images: Images, roots: Sequence[Path]) -> Iterator[FieldProblem]:
+    try:
+        next(list_images(locate(images.uri, roots), roots))
+    except InputRefused as error:
+        yield FieldProblem(field, str(error))
+    except OSError as error:
+        yield FieldProblem(field, f"cannot be read: {error.strerror}")
 
 
 def _model_file(cohort: Cohort, uri: str, roots: Sequence[Path], field: str) -> Iterator[FieldProblem]:

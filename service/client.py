@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -30,11 +31,11 @@ class Client:
 
     def job(self, job: str) -> Json:
         """The job as it stands."""
-        return _json(self._ask("GET", f"/v1/jobs/{job}"))
+        return _json(self._ask("GET", _path(job)))
 
     def follow(self, job: str) -> Iterator[Json]:
         """The job as it stands, and again after each change until it has ended."""
-        answer = self._ask("GET", f"/v1/jobs/{job}")
+        answer = self._ask("GET", _path(job))
         while True:
             seen = _json(answer)
             yield seen
@@ -44,12 +45,12 @@ class Client:
 
     def results(self, job: str) -> Json:
         """The results of a job that has succeeded."""
-        return _json(self._ask("GET", f"/v1/jobs/{job}/results"))
+        return _json(self._ask("GET", f"{_path(job)}/results"))
 
     def _next(self, job: str, etag: str) -> httpx.Response:
         while True:
             headers = {"If-None-Match": etag}
-            answer = self._ask("GET", f"/v1/jobs/{job}", params={"wait": WAIT_SECONDS}, headers=headers)
+            answer = self._ask("GET", _path(job), params={"wait": WAIT_SECONDS}, headers=headers)
             if answer.status_code != httpx.codes.NOT_MODIFIED:
                 return answer
 
@@ -61,6 +62,10 @@ class Client:
         if answer.is_error:
             raise RemoteRefused(detail=_detail(answer))
         return answer
+
+
+def _path(job: str) -> str:
+    return f"/v1/jobs/{quote(job, safe='')}"
 
 
 def _json(answer: httpx.Response) -> Json:

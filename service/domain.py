@@ -61,6 +61,8 @@ class Job:
         """Images' worth of forward passes made."""
         if not self.images_total or not self.passes_total:
             return 0
+        if self.state is JobState.SUCCEEDED:  # with nothing passed of skipped images
+            return self.images_total
         return self.images_total * self.passes_done // self.passes_total
 
 
@@ -95,6 +97,7 @@ class Image:
     name: str
     label: str | None
     path: str
+    human: str | None = None
     sha256: str | None = None
     skipped: str | None = None
 

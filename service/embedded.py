@@ -1,7 +1,9 @@
 """The embedded mode: a broker on loopback and a worker, as child processes that live and die with this one."""
 
+import logging
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -17,15 +19,19 @@ from service import tether
 from service.settings import StoreSettings
 
 STOP_SECONDS = 3
+REFUSED = 2  # the exit status of our commands for an error
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
 class Child:
-    """A child process, started again when it dies.
+    """A child process, started again when it dies; one that refuses its settings takes this process with it.
 
     The tether is the life of the thread that started the child, so one thread stays with it.
     """
 
+    name: str
     start: Callable[[], subprocess.Popen[bytes]]
     _process: subprocess.Popen[bytes] | None = None
     _stopping: threading.Event = field(default_factory=threading.Event)
@@ -41,7 +47,10 @@ class Child:
             self._process = self.start()
             if self._stopping.is_set():
                 self._process.terminate()
-            self._process.wait()
+            if self._process.wait() == REFUSED and not self._stopping.is_set():
+                log.error("%s refuses to start, so nothing would be done; stopping.", self.name)
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
             self._stopping.wait(0.5)
 
     def stop(self) -> None:
@@ -61,7 +70,7 @@ def broker() -> Iterator[str]:
     """A Redis-compatible server on a free port of loopback, behind a password of its own. Yields its URL."""
     port, password = _free_port(), secrets.token_urlsafe(24)
     with tempfile.TemporaryDirectory(prefix="salience-broker-") as folder:
-        child = Child(lambda: _start_broker(port, password, folder))
+        child = Child("The broker", lambda: _start_broker(port, password, folder))
         child.run()
         try:
             _await_port(port)
@@ -101,7 +110,7 @@ def worker(settings: StoreSettings, broker_url: str) -> Iterator[None]:
         "SALIENCE_LEASE_SECONDS": str(settings.lease_seconds),
     }
     argv = tether.command([sys.executable, "-m", "service.cli", "worker"])
-    child = Child(lambda: subprocess.Popen(argv, env=environment, start_new_session=True))
+    child = Child("The worker", lambda: subprocess.Popen(argv, env=environment, start_new_session=True))
     child.run()
     try:
         yield

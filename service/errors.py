@@ -54,7 +54,9 @@ class SalienceError(Exception):
 
     def __init__(self, **facts: object) -> None:
         self.facts = facts
-        super().__init__(cleandoc(self.__doc__ or "").format(**facts))
+        told = cleandoc(self.__doc__ or "").format(**facts)
+        # A file's name may hold bytes that are no text.
+        super().__init__(told.encode(errors="backslashreplace").decode())
 
     def problems(self) -> Sequence[FieldProblem]:
         """The fields this error is about; none unless the error names one."""

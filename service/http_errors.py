@@ -77,8 +77,14 @@ def _known(request: Request, error: Exception) -> Response:
 def _malformed(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     fields = [FieldProblem.at(_place(each["loc"]), each["msg"]) for each in error.errors()]
+    if [each.field for each in fields] == ["body"] and not _is_json(request):
+        fields = [FieldProblem("header.Content-Type", "send the spec as application/json")]
     detail = "; ".join(f"{each.field}: {each.detail}" for each in fields)
     return _problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", detail, fields)
+
+
+def _is_json(request: Request) -> bool:
+    return "json" in request.headers.get("Content-Type", "")
 
 
 def _place(loc: Sequence[int | str]) -> Sequence[int | str]:

@@ -10,18 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from service.errors import ImagesRefused
-from service.locations import is_under
+from service.locations import is_under, real_path
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
 
 
 @dataclass(frozen=True)
 class ImageEntry:
-    """One picture of a set: its name there, its label if it has one, and its file."""
+    """One picture of a set: its name there, its label if it has one, its file, and that of its human map if any."""
 
     name: str
     label: str | None
     path: Path
+    human: Path | None = None
 
 
 def list_images(source: Path, roots: Sequence[Path]) -> Iterator[ImageEntry]:
@@ -36,8 +37,11 @@ def list_images(source: Path, roots: Sequence[Path]) -> Iterator[ImageEntry]:
     for entry in entries:
         empty = False
         _check_text(source, entry)
-        if not is_under(entry.path.resolve(), roots):
-            raise ImagesRefused(reason=f"image {entry.name!r} of {source} lies outside the allowed roots")
+        for path in (entry.path, entry.human):
+            if path is not None and not is_under(real_path(path), roots):
+                raise ImagesRefused(
+                    reason=f"image {entry.name!r} of {source}, or its human map, lies outside the allowed roots"
+                )
         yield entry
     if empty:
         known = " ".join(sorted(SUFFIXES))
@@ -46,7 +50,7 @@ def list_images(source: Path, roots: Sequence[Path]) -> Iterator[ImageEntry]:
 
 def _check_text(source: Path, entry: ImageEntry) -> None:
     """Names and labels are kept as text, which holds neither zero bytes nor what is not UTF-8."""
-    for text in (entry.name, entry.label or "", str(entry.path)):
+    for text in (entry.name, entry.label or "", str(entry.path), str(entry.human)):
         try:
             text.encode()
         except UnicodeEncodeError:
@@ -56,13 +60,23 @@ def _check_text(source: Path, entry: ImageEntry) -> None:
 
 
 def _list_folder(source: Path) -> Iterator[ImageEntry]:
-    for folder, below, files in os.walk(source):
+    seen: set[Path] = set()
+    for folder, below, files in os.walk(source, followlinks=True, onerror=_refuse):
+        here = real_path(Path(folder))
+        if here in seen:  # a link to a folder above, or a second one to the same
+            below.clear()
+            continue
+        seen.add(here)
         below.sort()
         for name in sorted(files):
             path = Path(folder, name)
             if path.suffix.lower() in SUFFIXES:
                 inner = path.relative_to(source)
                 yield ImageEntry(inner.as_posix(), inner.parts[0] if len(inner.parts) > 1 else None, path)
+
+
+def _refuse(error: OSError) -> None:
+    raise ImagesRefused(reason=f"{error.filename} cannot be listed: {error.strerror}")
 
 
 def _list_manifest(source: Path) -> Iterator[ImageEntry]:
@@ -79,6 +93,7 @@ def _list_manifest(source: Path) -> Iterator[ImageEntry]:
                 if name in seen:
                     raise ImagesRefused(reason=f"{source}, line {rows.line_num}: {name!r} is listed twice")
                 seen.add(name)
-                yield ImageEntry(name, (row.get("label") or "").strip() or None, source.parent / name)
+                label, human = ((row.get(column) or "").strip() or None for column in ("label", "human_map"))
+                yield ImageEntry(name, label, source.parent / name, source.parent / human if human else None)
     except (UnicodeDecodeError, csv.Error) as error:
         raise ImagesRefused(reason=f"{source} is not a CSV file in UTF-8: {error}") from error

@@ -24,9 +24,10 @@ class Jobs:
     def submit(self, spec: JobSpec, key: str | None = None) -> Job:
         """Accept a job, or answer the one that this key brought before. Raises SpecInvalid, KeyReused."""
         digest = digest_of(spec)
-        problems = find_problems(spec, self.roots)
-        if problems:
-            raise SpecInvalid(problems)
+        if key is None or not self.store.jobs.knows(key):
+            problems = find_problems(spec, self.roots)
+            if problems:
+                raise SpecInvalid(problems)
         job, stored = self.store.jobs.accept(spec, digest, key)
         if stored != digest:
             raise KeyReused(key=key, job=job.id)

@@ -1,5 +1,6 @@
 """Where models and images are: file:// URIs under allowed roots, after links are resolved."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -10,6 +11,11 @@ from service.errors import InputRefused
 def is_under(path: Path, roots: Sequence[Path]) -> bool:
     """Whether a resolved path lies in one of the roots."""
     return any(path.is_relative_to(root) for root in roots)
+
+
+def real_path(path: Path) -> Path:
+    """Where a path leads, links followed; a loop of links leads to itself, where nothing exists."""
+    return Path(os.path.realpath(path))
 
 
 def locate(uri: str, roots: Sequence[Path]) -> Path:
@@ -23,7 +29,7 @@ def locate(uri: str, roots: Sequence[Path]) -> Path:
     plain = unquote(parts.path)
     if "\0" in plain:
         raise InputRefused(reason=f"{uri!r} holds a zero byte")
-    path = Path(plain).resolve()
+    path = real_path(Path(plain))
     if not is_under(path, roots):
         allowed = ", ".join(map(str, roots)) or "none"
         raise InputRefused(

@@ -30,7 +30,7 @@ def _sniff_archive(path: Path) -> Format:
     try:
         with zipfile.ZipFile(path) as archive:
             inner = {name.partition("/")[2] for name in archive.namelist()}
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as error:
         raise ModelRefused(reason=f"{path} is a damaged archive: {error}") from error
     if "constants.pkl" in inner and any(name.startswith("code/") for name in inner):
         return "torchscript"

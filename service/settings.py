@@ -90,5 +90,5 @@ class WorkerSettings(StoreSettings):
     """What a worker alone needs."""
 
     processes: int = Field(default=1, ge=1)
-    batch_size: int = Field(default=8, ge=1, le=1024)
+    batch_size: int | None = Field(default=None, ge=1, le=1024)
     device: str = "auto"

@@ -11,12 +11,24 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 from pydantic_core import PydanticCustomError
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]
-Measure = Literal["entropy", "noise", "geometry", "stability", "degradation"]
-Transform = Annotated[str, StringConstraints(pattern=r"^(hflip|vflip|rot90|rot270|shift:-?\d{1,4},-?\d{1,4})$")]
+LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f:]*$")]
+Measure = Literal["entropy", "noise", "geometry", "stability", "degradation", "human"]
+Method = Literal[
+    "gradcam", "cam", "gradcam++", "hirescam", "layercam", "eigencam", "saliency", "integrated_gradients", "rise"
+]
+Precision = Literal["float32", "tf32", "bfloat16", "float16"]
+_TRANSFORM = (
+    r"^(hflip|vflip|rot90|rot270|shift:-?[0-9]{1,4},-?[0-9]{1,4}"
+    r"|rotate:-?[0-9]{1,3}(\.[0-9]{1,3})?|scale:[0-9]{1,2}(\.[0-9]{1,3})?)$"
+)
+Transform = Annotated[str, StringConstraints(pattern=_TRANSFORM)]
 Amount = Annotated[float, Field(ge=0, le=1)]
+Sigma = Annotated[float, Field(gt=0, le=10)]
+Share = Annotated[float, Field(gt=0, lt=1)]
 Size = Annotated[int, Field(ge=8, le=4096)]
 
 MEASURES: tuple[Measure, ...] = ("entropy", "noise", "geometry", "stability", "degradation")
+SIGMAS = (0.05, 0.1, 0.2, 0.4)
 AMOUNTS = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0)
 SHIFTS = tuple(f"shift:{dx},{dy}" for dy in (-16, 0, 16) for dx in (-16, 0, 16) if dx or dy)
 TRANSFORMS = ("hflip", "vflip", "rot90", "rot270", *SHIFTS)
@@ -93,45 +105,79 @@ class Images(Part):
     max_skipped: Annotated[float, Field(ge=0, le=1)] = 0.01
 
 
+class OutOfSet(Images):
+    """Pictures that the models were not made for, compared with the audited ones as distributions."""
+
+
 class Salience(Part):
     """The map's method and the class whose logit it explains."""
 
-    method: Literal["gradcam", "cam"] = "gradcam"
+    method: Method = "gradcam"
     target: Literal["predicted", "clean", "label"] | Annotated[int, Field(ge=0)] = "predicted"
 
 
 class NoiseOptions(Part):
-    """Shares of values that salt and pepper replaces."""
+    """The noise added: salt and pepper on shares of the values, or Gaussian of some standard deviations."""
 
+    kind: Literal["salt_pepper", "gaussian"] = "salt_pepper"
     amounts: Annotated[list[Amount], Field(min_length=1, max_length=50)] = list(AMOUNTS)
+    sigmas: Annotated[list[Sigma], Field(min_length=1, max_length=50)] = list(SIGMAS)
+
+    @property
+    def levels(self) -> list[float]:
+        """The amounts or sigmas, as the kind has it."""
+        return self.amounts if self.kind == "salt_pepper" else self.sigmas
 
 
 class GeometryOptions(Part):
-    """Transformations that the map should follow."""
+    """Transformations that the map should follow: flips, quarter turns, shifts, `rotate:DEG`, `scale:S`."""
 
     transforms: Annotated[list[Transform], Field(min_length=1, max_length=50)] = list(TRANSFORMS)
 
 
+class DegradationOptions(Part):
+    """`curve`: shares of pixels that are blurred as well, by rank of the map; none by default."""
+
+    curve: Annotated[list[Share], Field(max_length=20)] = []
+
+
+class IntegratedGradientsOptions(Part):
+    """In how many steps the gradients are taken between black and the picture."""
+
+    steps: Annotated[int, Field(ge=2, le=1000)] = 20
+
+
+class RiseOptions(Part):
+    """How many random masks a picture is seen through, of how many cells a side, each kept with what probability."""
+
+    masks: Annotated[int, Field(ge=8, le=20_000)] = 500
+    cells: Annotated[int, Field(ge=2, le=64)] = 7
+    keep: Annotated[float, Field(gt=0, lt=1)] = 0.5
+
+
 class Options(Part):
-    """What can be set a measure."""
+    """What can be set a measure or a method."""
 
     noise: NoiseOptions = NoiseOptions()
     geometry: GeometryOptions = GeometryOptions()
+    degradation: DegradationOptions = DegradationOptions()
+    integrated_gradients: IntegratedGradientsOptions = IntegratedGradientsOptions()
+    rise: RiseOptions = RiseOptions()
 
 
 class JobSpec(Part):
     """An audit, as asked for; whatever was left out has its default."""
 
     name: Name | None = None
-    labels: Annotated[dict[Name, Name], Field(max_length=50)] = {}
+    labels: Annotated[dict[LabelKey, Name], Field(max_length=50)] = {}
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     cohorts: Annotated[list[Cohort], Field(min_length=1, max_length=20)]
     images: Images
-    out_of_set: None = None
+    out_of_set: OutOfSet | None = None
     salience: Salience = Salience()
     measures: Annotated[list[Measure], Field(min_length=1)] = list(MEASURES)
     options: Options = Options()
-    precision: Literal["float32"] = "float32"
+    precision: Precision = "float32"
     shard_size: Annotated[int, Field(ge=1, le=100_000)] | None = None
     gate: None = None
 
@@ -152,9 +198,17 @@ class JobSpec(Part):
 
     def passes(self) -> int:
         """Forward passes that one run needs for one image."""
-        noise = len(self.options.noise.amounts) if "noise" in self.measures else 0
+        return self.first_passes() + self.guided_passes()
+
+    def first_passes(self) -> int:
+        """Passes that wait for no other: of the clean image, of noise and of transformations."""
+        noise = len(self.options.noise.levels) if "noise" in self.measures else 0
         geometry = len(self.options.geometry.transforms) if "geometry" in self.measures else 0
-        return 1 + noise + geometry + (2 if "degradation" in self.measures else 0)
+        return 1 + noise + geometry
+
+    def guided_passes(self) -> int:
+        """Passes of images degraded by the clean image's map."""
+        return 2 + 2 * len(self.options.degradation.curve) if "degradation" in self.measures else 0
 
 
 def digest_of(spec: JobSpec) -> str:

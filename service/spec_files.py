@@ -1,14 +1,17 @@
 """Spec files on disk: JSON in which a URI may be a path relative to the file's folder."""
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
 from service.domain import Json
 from service.errors import FieldProblem, SpecInvalid, SpecUnreadable
 from service.spec import JobSpec
+
+SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]*:")
 
 
 def read_spec(path: Path) -> Json:
@@ -19,8 +22,11 @@ def read_spec(path: Path) -> Json:
         raise SpecUnreadable(path=path, reason=error) from error
     if not isinstance(spec, dict):
         raise SpecUnreadable(path=path, reason="it holds no JSON object")
-    resolved: Json = _resolve(spec, path.resolve().parent)
-    return resolved
+    folder = path.resolve().parent
+    for place in _places(spec):
+        if isinstance(place.get("uri"), str) and place["uri"] and not SCHEME.match(place["uri"]):
+            place["uri"] = (folder / place["uri"]).resolve().as_uri()
+    return spec
 
 
 def parse_spec(raw: Json) -> JobSpec:
@@ -31,15 +37,13 @@ def parse_spec(raw: Json) -> JobSpec:
         raise SpecInvalid([FieldProblem.at(each["loc"], each["msg"]) for each in error.errors()]) from error
 
 
-def _resolve(value: Any, folder: Path) -> Any:
-    if isinstance(value, list):
-        return [_resolve(each, folder) for each in value]
-    if not isinstance(value, dict):
-        return value
-    return {key: _absolute(each, folder) if key == "uri" else _resolve(each, folder) for key, each in value.items()}
-
-
-def _absolute(uri: Any, folder: Path) -> Any:
-    if not isinstance(uri, str) or ":" in uri or not uri:
-        return uri
-    return (folder / uri).resolve().as_uri()
+def _places(spec: Json) -> Iterator[Json]:
+    """The parts of an unchecked spec that name a file."""
+    cohorts = spec.get("cohorts")
+    runs = [cohort.get("runs") for cohort in cohorts if isinstance(cohort, dict)] if isinstance(cohorts, list) else []
+    parts = [
+        spec.get("images"),
+        spec.get("out_of_set"),
+        *(run for each in runs if isinstance(each, list) for run in each),
+    ]
+    yield from (part for part in parts if isinstance(part, dict))

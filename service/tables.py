@@ -100,6 +100,7 @@ class ImageRow(Rows):
     name: Mapped[str] = mapped_column(Text)
     label: Mapped[str | None] = mapped_column(Text)
     path: Mapped[str] = mapped_column(Text)
+    human: Mapped[str | None] = mapped_column(Text)
     sha256: Mapped[str | None] = mapped_column(String(64))
     skipped: Mapped[str | None] = mapped_column(Text)
 

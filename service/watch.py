@@ -20,6 +20,7 @@ class Watch:
 
     def __init__(self, jobs: JobStore) -> None:
         self._jobs = jobs
+        self._stopped = False
         self._waiters: dict[str, set[tuple[int, asyncio.Event]]] = defaultdict(set)
 
     @asynccontextmanager
@@ -30,12 +31,19 @@ class Watch:
             yield
         finally:
             task.cancel()
-            for waiters in self._waiters.values():
-                for _, event in waiters:
-                    event.set()
+            self.stop()
+
+    def stop(self) -> None:
+        """Wake everyone, and let nobody wait any more."""
+        self._stopped = True
+        for waiters in self._waiters.values():
+            for _, event in waiters:
+                event.set()
 
     async def change(self, job: str, version: int, seconds: float) -> None:
         """Return when the job's version is no longer this one, or after so many seconds."""
+        if self._stopped:
+            return
         waiter = (version, asyncio.Event())
         self._waiters[job].add(waiter)
         try:

@@ -12,6 +12,19 @@ from service.commands.table import print_results
 from service.domain import JobState, Json
 from service.spec_files import read_spec
 
+
+class JobId(click.ParamType[str]):
+    """The ID of a job."""
+
+    name = "job"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The ID as it is, unless it is empty or leads elsewhere."""
+        if not value.strip(".") or "/" in value:
+            self.fail("give the ID that `salience submit` printed", param, ctx)
+        return value
+
+
 url_option = click.option(
     "--url",
     envvar="SALIENCE_URL",
@@ -35,7 +48,7 @@ def submit(spec: Path, key: str | None, url: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("job")
+@click.argument("job", type=JobId())
 @url_option
 @json_option
 @click.pass_context
@@ -48,7 +61,7 @@ def wait(ctx: click.Context, job: str, url: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("job")
+@click.argument("job", type=JobId())
 @url_option
 @json_option
 def results(job: str, url: str, as_json: bool) -> None:

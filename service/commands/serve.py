@@ -1,20 +1,45 @@
 """`salience serve`: the HTTP API, and without URLs in the environment everything that it needs."""
 
+from types import FrameType
+
 import click
 import uvicorn
+from fastapi import FastAPI
 
 from service.main import create_app
 from service.settings import ServiceSettings
 
 
+class Server(uvicorn.Server):
+    """A server that, asked to stop, lets no request wait for a job's next change any longer."""
+
+    def __init__(self, app: FastAPI, settings: ServiceSettings) -> None:
+        super().__init__(uvicorn.Config(app, settings.host, settings.port))
+        self._app = app
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Called on a signal; those who wait are woken, since open requests are answered before anything else ends."""
+        watch = getattr(self._app.state, "watch", None)
+        if watch is not None:
+            watch.stop()
+        super().handle_exit(sig, frame)
+
+
 @click.command()
 @click.option("--host", help="Address to listen on [default: 127.0.0.1].")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on [default: 8000].")
-def serve(host: str | None, port: int | None) -> None:
+@click.pass_context
+def serve(ctx: click.Context, host: str | None, port: int | None) -> None:
     """Serve the HTTP API.
 
     Without SALIENCE_BROKER_URL this is the embedded service: SQLite in SALIENCE_DATA_DIR, a broker on loopback
     and a worker, all of which stop with it.
     """
     settings = ServiceSettings.read(host=host, port=port)
-    uvicorn.run(create_app(settings), host=settings.host, port=settings.port)
+    server = Server(create_app(settings), settings)
+    try:
+        server.run()
+    except SystemExit as stopped:  # the address is taken; uvicorn has told
+        ctx.exit(2 if stopped.code else 0)
+    if not server.started:
+        ctx.exit(2)

@@ -5,6 +5,8 @@ import binascii
 
 from service.errors import CursorInvalid
 
+MOST = 2**62  # well inside a database's integers, whatever is added
+
 
 def encode(number: int | None) -> str | None:
     """The cursor that stands for a number; none for none."""
@@ -19,6 +21,6 @@ def decode(cursor: str | None) -> int | None:
         number = int(base64.b64decode(cursor, altchars=b"-_", validate=True))
     except (binascii.Error, ValueError):
         raise CursorInvalid(field="query.cursor") from None
-    if not 0 <= number < 2**63:
+    if not 0 <= number < MOST:
         raise CursorInvalid(field="query.cursor")
     return number

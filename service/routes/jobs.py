@@ -77,12 +77,12 @@ async def get(
     """A job as it stands; with `wait`, once it changes. Waiting, If-None-Match says what was seen last."""
     jobs, watch = the_jobs(request), request.app.state.watch
     job = await run_in_threadpool(jobs.store.jobs.get, job_id)
-    if wait and job.state in OPEN_STATES and if_none_match in (None, _etag(job)):
+    if wait and job.state in OPEN_STATES and (if_none_match is None or _matches(if_none_match, job)):
         job = await _wait(jobs, watch, job, wait)
     headers = {"ETag": _etag(job)}
     if job.state in OPEN_STATES:
         headers["Retry-After"] = RETRY_SECONDS
-    if if_none_match == headers["ETag"]:
+    if if_none_match is not None and _matches(if_none_match, job):
         return Response(status_code=304, headers=headers)
     body = JobBody.of(job, time.time()).model_dump_json()
     return Response(body, headers=headers, media_type="application/json")
@@ -111,6 +111,12 @@ async def _wait(jobs: Jobs, watch: Watch, job: Job, seconds: float) -> Job:
 
 def _etag(job: Job) -> str:
     return f'"{job.version}"'
+
+
+def _matches(if_none_match: str, job: Job) -> bool:
+    """Whether an If-None-Match header holds the job's tag, compared weakly as RFC 9110 has it."""
+    tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
+    return "*" in tags or _etag(job) in tags
 
 
 def _label(text: str) -> tuple[str, str]:

@@ -67,4 +67,4 @@ def _images(session: Session, job: int, start: int, stop: int) -> list[Image]:
 
 
 def _to_image(row: ImageRow) -> Image:
-    return Image(row.number, row.name, row.label, row.path, row.sha256, row.skipped)
+    return Image(row.number, row.name, row.label, row.path, row.human, row.sha256, row.skipped)

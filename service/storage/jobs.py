@@ -52,6 +52,11 @@ class JobStore:
             row = session.scalars(select(JobRow).where(chosen)).one()
             return to_job(row), row.spec_digest
 
+    def knows(self, key: str) -> bool:
+        """Whether a job came with this idempotency key before."""
+        with self._database.read() as session:
+            return session.scalar(select(JobRow.number).where(JobRow.idempotency_key == key)) is not None
+
     def _insert(self, session: Session, spec: JobSpec, digest: str, key: str | None) -> int | None:
         """The new row's number; None where the key is taken, also by a request of the same moment."""
         dialect = sqlite if self._database.is_sqlite else postgresql

@@ -62,7 +62,14 @@ class ShardStore:
             session.execute(
                 insert(ImageRow),
                 [
-                    {"job": row.job, "number": i.number, "name": i.name, "label": i.label, "path": i.path}
+                    {
+                        "job": row.job,
+                        "number": i.number,
+                        "name": i.name,
+                        "label": i.label,
+                        "path": i.path,
+                        "human": i.human,
+                    }
                     for i in plan.images
                 ],
             )

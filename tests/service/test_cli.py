@@ -1,8 +1,10 @@
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.audits import Ingredients
@@ -66,3 +68,33 @@ def test_a_setting_that_cannot_be_is_told_without_a_trace(tmp_path: Path) -> Non
     assert found.returncode == 2
     assert "SALIENCE_PORT" in found.stderr
     assert "Traceback" not in found.stderr
+
+
+@pytest.mark.parametrize("job", ["", "..", "../../healthz"])
+def test_what_cannot_be_a_jobs_id_is_an_error(tmp_path: Path, job: str) -> None:
+    Installation.make(tmp_path).run("wait", job, status=2)
+
+
+def test_a_device_that_is_not_there_stops_every_command_that_needs_it(ingredients: Ingredients, tmp_path: Path) -> None:
+    installation = Installation.make(tmp_path, device="cuda:99")
+    spec = installation.write_spec(ingredients.body())
+    assert "SALIENCE_DEVICE" in installation.run("audit", spec, "--json", status=2)
+    with installation.start("serve", "--port", installation.port) as process:
+        assert process.wait(60) != 0
+    assert "SALIENCE_DEVICE=cuda:99" in (tmp_path / "log.txt").read_text()
+
+
+def test_a_waiting_request_does_not_hold_up_the_end(ingredients: Ingredients, tmp_path: Path) -> None:
+    installation = Installation.make(tmp_path, processes="1")
+    with installation.serve() as process, httpx.Client(base_url=installation.url, timeout=60) as client:
+        body = ingredients.body(options={}, cohorts=[ingredients.cohort("a", 0, 1, 2)])
+        path = client.post("/v1/jobs", json=body).json()["links"]["self"]
+        tag = client.get(path).headers["ETag"]
+        waiting = threading.Thread(target=client.get, args=(path,), kwargs={
+            "params": {"wait": 60}, "headers": {"If-None-Match": tag},
+        })  # fmt: skip
+        waiting.start()
+        process.terminate()
+        process.wait(30)
+        waiting.join(5)
+        assert not waiting.is_alive()

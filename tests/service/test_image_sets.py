@@ -77,3 +77,23 @@ def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
     touch(tmp_path, "readme.txt")
     with pytest.raises(ImagesRefused, match="no image"):
         list(list_images(tmp_path, [tmp_path]))
+
+
+def test_linked_class_folders_are_followed_and_loops_left(tmp_path: Path) -> None:
+    touch(tmp_path / "elsewhere", "a.png")
+    touch(tmp_path / "set", "real/b.png")
+    (tmp_path / "set" / "fake").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "set" / "real" / "again").symlink_to(tmp_path / "set")
+    assert listed(tmp_path / "set") == [("fake/a.png", "fake"), ("real/b.png", "real")]
+
+
+def test_a_picture_that_is_a_loop_of_links_is_listed_to_be_skipped(tmp_path: Path) -> None:
+    (tmp_path / "loop.png").symlink_to(tmp_path / "loop.png")
+    assert [entry.name for entry in list_images(tmp_path, [tmp_path])] == ["loop.png"]
+
+
+def test_human_maps_are_named_in_the_manifest_and_stay_inside(tmp_path: Path) -> None:
+    source = write_manifest(tmp_path, "image,human_map\na.png,maps/a.png\nb.png,\n")
+    assert [entry.human for entry in list_images(source, [tmp_path])] == [tmp_path / "maps/a.png", None]
+    with pytest.raises(ImagesRefused, match="human map"):
+        list(list_images(write_manifest(tmp_path, "image,human_map\na.png,../../etc/x.png\n"), [tmp_path]))

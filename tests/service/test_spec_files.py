@@ -28,3 +28,13 @@ def test_a_file_that_is_no_json_object_is_refused(tmp_path: Path, text: str) -> 
 def test_a_spec_that_lacks_a_field_is_refused_by_its_name() -> None:
     with pytest.raises(SpecInvalid, match="images: Field required"):
         parse_spec({"cohorts": [{"name": "c", "runs": [{"uri": "u"}]}]})
+
+
+def test_a_colon_in_a_path_is_no_scheme_and_a_label_named_uri_is_no_place(tmp_path: Path) -> None:
+    path = tmp_path / "spec.json"
+    body = {"labels": {"uri": "kept"}, "cohorts": [{"runs": [{"uri": "m/run:1.pth"}]}], "out_of_set": {"uri": "other"}}
+    path.write_text(json.dumps(body))
+    spec = read_spec(path)
+    assert spec["labels"] == {"uri": "kept"}
+    assert spec["cohorts"][0]["runs"][0]["uri"] == (tmp_path / "m" / "run:1.pth").as_uri()
+    assert spec["out_of_set"]["uri"] == (tmp_path / "other").as_uri()

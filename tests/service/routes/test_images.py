@@ -1,3 +1,4 @@
+import base64
 import csv
 import io
 from pathlib import Path
@@ -91,3 +92,10 @@ def test_what_has_no_number_is_null_in_json_and_empty_in_csv(
     assert [run["correct"] for run in item["cohorts"]["plain"]["runs"]] == [None, None]
     rows = csv.DictReader(io.StringIO(api.get(job["links"]["images"], headers={"Accept": "text/csv"}).text))
     assert [row["correct"] for row in rows] == ["", "", ""]
+
+
+def test_a_cursor_beyond_all_images_is_refused(api: httpx.Client, path: str) -> None:
+    beyond = base64.urlsafe_b64encode(str(2**63 - 1).encode()).decode()
+    answer = api.get(path, params={"cursor": beyond})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "query.cursor"

@@ -1,4 +1,6 @@
 import json
+import os
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -175,3 +177,39 @@ def test_a_label_that_the_database_cannot_hold_is_refused(
     answer = api.post("/v1/jobs", json=ingredients.body(labels={"k": "a\x00b"}))
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"].startswith("labels")
+
+
+def test_a_known_key_answers_its_job_also_when_the_files_have_gone(
+    api: httpx.Client, ingredients: Ingredients, tmp_path: Path
+) -> None:
+    pictures = tmp_path / "pictures"
+    shutil.copytree(ingredients.pictures, pictures)
+    body, key = ingredients.body(images={"uri": pictures.as_uri()}), {"Idempotency-Key": "gone"}
+    first = api.post("/v1/jobs", json=body, headers=key)
+    shutil.rmtree(pictures)
+    again = api.post("/v1/jobs", json=body, headers=key)
+    assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])
+
+
+@pytest.mark.parametrize("tag", ["*", "W/{}", '"0", {}'])
+def test_a_tag_is_compared_weakly_and_in_a_list(api: httpx.Client, ingredients: Ingredients, tag: str) -> None:
+    path = submit(api, ingredients)["links"]["self"]
+    seen = tag.format(api.get(path).headers["ETag"])
+    assert api.get(path, headers={"If-None-Match": seen}).status_code == 304
+
+
+def test_files_whose_names_lead_nowhere_are_refused(
+    api: httpx.Client, ingredients: Ingredients, tmp_path: Path
+) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (tmp_path / "link").symlink_to(os.fsdecode(b"/tmp/x\xff"))
+    for name in ("loop", "link"):
+        answer = api.post("/v1/jobs", json=ingredients.body(images={"uri": (tmp_path / name).as_uri()}))
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["field"] == "images.uri"
+
+
+def test_a_body_that_is_not_said_to_be_json_is_told_so(api: httpx.Client, ingredients: Ingredients) -> None:
+    answer = api.post("/v1/jobs", content=json.dumps(ingredients.body()))
+    assert answer.status_code == 422
+    assert "application/json" in answer.json()["detail"]

@@ -17,7 +17,7 @@ from service.settings import ServiceSettings
 from service.storage import Database, Store
 from tests.audits import Ingredients, make_ingredients
 from tests.servers import postgres, serving
-from worker.models import Models
+from worker.measuring import Means
 from worker.runner import Runner
 
 # The models are too small to share among threads, which only wait for each other on a busy machine.
@@ -111,5 +111,5 @@ def api(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[httpx.Cli
 @pytest.fixture
 def runner(store: Store) -> Runner:
     """A worker without a broker, on the same database as the other fixtures."""
-    models = Models(4, torch.device("cpu"))
-    return Runner(store, models, (Path("/"),), "tests", lease_seconds=30, ring=lambda _: None)
+    means = Means.on(torch.device("cpu"), 4)
+    return Runner(store, means, (Path("/"),), "tests", lease_seconds=30, ring=lambda _: None)

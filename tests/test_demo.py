@@ -44,7 +44,8 @@ def test_training_learns_and_its_archive_is_a_model(tmp_path: Path, guided: bool
     assert losses[-1] < losses[0]
     save(detector, tmp_path / "detector.pt")
     classifier = load_classifier(tmp_path / "detector.pt", Model(preprocessing=Preprocessing(size=(SIDE, SIDE))), 2)
-    assert classifier.map_size == [SIDE // 4, SIDE // 4]
+    assert classifier.layer
+    assert classifier.layer.shape[2:] == (SIDE // 4, SIDE // 4)
     assert classifier.explain(torch.zeros(2, 3, SIDE, SIDE)).logits.shape == (2, 2)
 
 

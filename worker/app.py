@@ -14,7 +14,7 @@ from service.settings import WorkerSettings
 from service.storage import Store
 from service.tether import die_with
 from worker.devices import choose_device
-from worker.models import Models
+from worker.measuring import Means
 from worker.runner import Runner
 from worker.tasks import register
 
@@ -51,7 +51,7 @@ def make_runner(settings: WorkerSettings) -> Runner:
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // settings.processes))
     return Runner(
         store=Store.open(settings.database),
-        models=Models(settings.batch_size, choose_device(settings.device, index)),
+        means=Means.on(choose_device(settings.device, index), settings.batch_size),
         roots=settings.roots,
         name=f"{socket.gethostname()}:{os.getpid()}",
         lease_seconds=settings.lease_seconds,

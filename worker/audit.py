@@ -1,29 +1,22 @@
 """Auditing one batch of pictures under all runs of a cohort: probe -> explain -> score."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from service.errors import ModelRefused, blaming
+from service.errors import ModelRefused
 from service.spec import JobSpec
-from worker.classifiers.classifier import Classifier
-from worker.explaining import Seen, join, see
+from worker.batch import Batch
+from worker.classifiers.classifier import Classifier, predicted
+from worker.explaining import Choose, Seen, join, see
 from worker.measures.stability import stability
-from worker.probes.degradation import guided_blur
+from worker.probes.degradation import blur_ranked, guided_blur, rank
 from worker.probes.geometry import transform
-from worker.probes.noise import salt_pepper, salt_pepper_fields
-from worker.scoring import BLURS, Columns, score_run, variant_keys
-
-
-@dataclass(frozen=True)
-class Batch:
-    """N pictures (N, 3, H, W), the digests of their files, their class numbers (N,), -1 for none."""
-
-    images: Tensor
-    digests: Sequence[str]
-    labels: Tensor
+from worker.probes.noise import gaussian, salt_pepper
+from worker.probes.randomness import field
+from worker.scoring import Columns, first_keys, guided_keys, score_run
 
 
 @dataclass(frozen=True)
@@ -36,7 +29,7 @@ class Scores:
 
 @dataclass(frozen=True)
 class Audit:
-    """The audit of the spec's cohort of that number. `on_pass` hears of forward passes, batch by batch."""
+    """The audit of the spec's cohort of that number. `on_pass` hears of forward passes, chunk by chunk."""
 
     spec: JobSpec
     cohort: int
@@ -46,65 +39,93 @@ class Audit:
     @torch.no_grad()
     def score(self, batch: Batch) -> Scores:
         """All the spec's measures of a batch. Raises ModelRefused where a model gives no numbers."""
-        probes = self._probe(batch.images, batch.digests)
-        found = []
-        for run, classifier in enumerate(self.classifiers):
-            with blaming(f"cohorts[{self.cohort}].runs[{run}].uri"):
-                found.append(self._score_run(classifier, batch, probes))
+        variants = self._first_variants(batch)
+        seen = [self._see_image(batch, n, [each[n] for each in variants]) for n in range(len(batch.images))]
+        runs = [self._by_variant(images) for images in zip(*seen, strict=True)]
+        columns = [score_run(self.spec, clean, batch, keyed) for clean, keyed in runs]
         across: Columns = {}
         if "stability" in self.spec.measures:
-            native, maps = (torch.stack(each) for each in zip(*((c.native, c.maps) for _, c in found), strict=True))
-            across = stability(native, maps)
-        return Scores([columns for columns, _ in found], across)
+            natives, maps = ([getattr(clean, name) for clean, _ in runs] for name in ("native", "maps"))
+            across = stability(torch.stack(natives), torch.stack(maps))
+        return Scores(columns, across)
 
-    def _probe(self, images: Tensor, digests: Sequence[str]) -> dict[str, Tensor]:
-        """The variants that are the same for all runs, (V, N, 3, H, W) a measure."""
-        probes, options = {}, self.spec.options
+    def _first_variants(self, batch: Batch) -> list[Tensor]:
+        """The variants that wait for no map, each (N, 3, H, W), in the order of their keys."""
+        variants, options = [], self.spec.options
         if "noise" in self.spec.measures:
-            size = (images.shape[2], images.shape[3])
-            fields = torch.stack([salt_pepper_fields(self.spec.seed, digest, size) for digest in digests]).to(
-                images.device
-            )
-            probes["noise"] = salt_pepper(images, fields, options.noise.amounts)
+            add = salt_pepper if options.noise.kind == "salt_pepper" else gaussian
+            fields = self._fields(options.noise.kind, batch)
+            variants += [add(batch.images, fields, level) for level in options.noise.levels]
         if "geometry" in self.spec.measures:
-            probes["geometry"] = torch.stack([transform(images, name) for name in options.geometry.transforms])
-        return probes
+            variants += [transform(batch.images, name) for name in options.geometry.transforms]
+        return variants
 
-    def _score_run(self, classifier: Classifier, batch: Batch, shared: dict[str, Tensor]) -> tuple[Columns, Seen]:
-        clean = self._see(classifier, batch.images, self._targets(batch))
-        probes = dict(shared)
-        if "degradation" in self.spec.measures:
-            guides = {"background": clean.maps, "object": 1 - clean.maps}
-            probes["degradation"] = torch.stack([guided_blur(batch.images, guides[key]) for key in BLURS])
-        targets = None if self.spec.salience.target == "predicted" else clean.targets
-        seen = {
-            measure: self._see_variants(classifier, keys, probes[measure], targets)
-            for measure, keys in variant_keys(self.spec).items()
-        }
-        return score_run(self.spec, clean, batch.labels, seen), clean
+    def _fields(self, stream: str, batch: Batch) -> Tensor:
+        """Each picture's own random numbers."""
+        size = (batch.images.shape[2], batch.images.shape[3])
+        found = [field(stream, self.spec.seed, digest, size) for digest in batch.digests]
+        return torch.stack(found).to(batch.images.device)
 
-    def _see_variants(
-        self, classifier: Classifier, keys: Sequence[str], images: Tensor, targets: Tensor | None
-    ) -> dict[str, Seen]:
-        """What the model sees in (V, N, 3, H, W); the variants of a batch go through the model together."""
-        variants, count = images.shape[:2]
-        repeated = None if targets is None else targets.repeat(variants)
-        seen = self._see(classifier, images.flatten(0, 1), repeated)
-        return {key: seen.take(n * count, (n + 1) * count) for n, key in enumerate(keys)}
+    def _see_image(self, batch: Batch, number: int, variants: Sequence[Tensor]) -> list[Seen]:
+        """What each run sees in one picture and all its variants, the clean picture first."""
+        choose, pictures = self._choose(int(batch.labels[number])), [batch.images[number], *variants]
+        first = [self._see(run, pictures[: each.chunk], choose) for run, each in enumerate(self.classifiers)]
+        guided = self._guided_variants(batch, number, [seen.take(0, 1) for seen in first])
+        return [self._see_rest(run, first[run], [*pictures, *own], choose) for run, own in enumerate(guided)]
 
-    def _see(self, classifier: Classifier, images: Tensor, targets: Tensor | None) -> Seen:
-        parts = []
-        for part in see(classifier, images, targets, self.spec.salience.method):
-            self.on_pass(len(part.native))
-            parts.append(part)
-        seen = join(parts)
+    def _see_rest(self, run: int, first: Seen, pictures: Sequence[Tensor], choose: Choose) -> Seen:
+        if self.spec.salience.target == "clean":
+            choose = _always(int(first.targets[0]))
+        parts, chunk = [first], self.classifiers[run].chunk
+        for start in range(len(first.targets), len(pictures), chunk):
+            parts.append(self._see(run, pictures[start : start + chunk], choose))
+        return join(parts)
+
+    def _guided_variants(self, batch: Batch, number: int, clean: Sequence[Seen]) -> list[list[Tensor]]:
+        """The variants guided by each run's map of the clean picture; it is filtered once for all of them."""
+        if "degradation" not in self.spec.measures:
+            return [[] for _ in clean]
+        image, maps = batch.images[number], torch.cat([seen.maps for seen in clean])
+        guides = torch.stack([maps, 1 - maps], dim=1)
+        curve = self.spec.options.degradation.curve
+        nothing = torch.zeros_like(maps[:1]) if curve else maps[:0]
+        blurred = guided_blur(image, torch.cat([guides.flatten(0, 1), nothing]))
+        found = [list(blurred[2 * run : 2 * run + 2]) for run in range(len(maps))]
+        if curve:
+            ties = self._fields("ties", batch)[number]
+            for own, map_ in zip(found, maps, strict=True):
+                for most in (True, False):
+                    ranked = rank(map_, ties, most)
+                    own += [blur_ranked(image, blurred[-1], ranked, share) for share in curve]
+        return found
+
+    def _by_variant(self, images: Sequence[Seen]) -> tuple[Seen, Mapping[str, Mapping[str, Seen]]]:
+        """From pictures with their variants to variants with their pictures: the clean ones, and others by measure."""
+        columns = [torch.stack(column, dim=1) for column in zip(*(seen.columns() for seen in images), strict=True)]
+        variants = (Seen(*each) for each in zip(*(column.unbind() for column in columns), strict=True))
+        clean = next(variants)
+        keys = first_keys(self.spec) | guided_keys(self.spec)
+        return clean, {measure: {key: next(variants) for key in names} for measure, names in keys.items()}
+
+    def _see(self, run: int, pictures: Sequence[Tensor], choose: Choose) -> Seen:
+        seen = see(self.classifiers[run], pictures, choose, self.spec)
+        self.on_pass(len(pictures))
         if not seen.probabilities.isfinite().all():
-            raise ModelRefused(reason="the model's outputs are not finite numbers; its training may have diverged")
+            raise ModelRefused(
+                field=f"cohorts[{self.cohort}].runs[{run}].uri",
+                reason="the model's outputs are not finite numbers; its training may have diverged",
+            )
         return seen
 
-    def _targets(self, batch: Batch) -> Tensor | None:
-        """The clean pictures' target classes; None for the predicted ones."""
+    def _choose(self, label: int) -> Choose:
+        """Which classes of a picture's first chunk are explained; there the clean picture comes first."""
         target = self.spec.salience.target
-        if target in ("predicted", "clean"):
-            return None
-        return batch.labels if target == "label" else torch.full_like(batch.labels, int(target))
+        if target == "predicted":
+            return predicted
+        if target == "clean":
+            return lambda logits: predicted(logits[:1]).expand(len(logits))
+        return _always(label if target == "label" else int(target))
+
+
+def _always(target: int) -> Choose:
+    return lambda logits: torch.full_like(predicted(logits), target)

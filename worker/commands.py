@@ -30,7 +30,9 @@ def worker() -> None:
     if settings.embedded:
         raise click.ClickException("SALIENCE_BROKER_URL is not set; `salience serve` without it brings its own worker.")
     from worker.app import make_app
+    from worker.devices import choose_device
 
+    choose_device(settings.device, 0)
     quiet = ("--without-gossip", "--without-mingle")
     make_app(settings).worker_main(["worker", f"--concurrency={settings.processes}", "--loglevel=INFO", *quiet])
 

@@ -2,11 +2,13 @@
 
 import torch
 
+from service.errors import SettingsInvalid
+
 
 def choose_device(wanted: str, process: int) -> torch.device:
     """`cuda` is a GPU, dealt out to the processes in turn; `auto` the same where there is one, else the CPU.
 
-    Raises ValueError for a device that is not there.
+    Computes nothing, so a process may fork after it. Raises SettingsInvalid for a device that is not there.
     """
     count = torch.cuda.device_count()
     if wanted in ("auto", "cuda") and count:
@@ -15,9 +17,10 @@ def choose_device(wanted: str, process: int) -> torch.device:
         return torch.device("cpu")
     try:
         device = torch.device(wanted)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"SALIENCE_DEVICE={wanted} is not here: {error}") from error
+    except RuntimeError as error:
+        raise SettingsInvalid(detail=f"SALIENCE_DEVICE={wanted} is no device; give cpu, cuda or cuda:N") from error
+    if device.type not in ("cpu", "cuda") or (device.type == "cuda" and (device.index or 0) >= count):
+        raise SettingsInvalid(detail=f"SALIENCE_DEVICE={wanted} is not here; {count} GPU(s) are")
     return device
 
 

@@ -1,33 +1,36 @@
-"""From pictures to finished maps: the only place, below the runner, that asks a model.
+"""From pictures to finished maps: the only place, below the runner, that asks a model."""
 
-Pictures go through in batches of one size, the last filled up and cut after its maps are made, so that a
-picture's map does not depend on its company, to the last bit.
-"""
-
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from worker.classifiers.classifier import Classifier, Explained
+from service.spec import JobSpec
+from worker.attributions import integrated_gradients, random_masks, rise, saliency
+from worker.classifiers.classifier import Classifier
 from worker.measures.entropy import entropy
 from worker.salience.maps import normalise_maps, resize_maps
-from worker.salience.methods import METHODS, NEEDS_HEAD_WEIGHTS
+from worker.salience.methods import GRADIENT_METHODS, cam
+
+# From a chunk's logits (N, C) to the classes explained (N,).
+Choose = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
 class Seen:
     """What a model sees in N pictures: native maps (N, h, w), maps (N, H, W), and what it says of them.
 
-    `probabilities` is (N, C); `targets`, the explained classes, and `degenerate` are (N,).
+    `probabilities` is (N, C); `predicted`, the classes with the largest logit, `targets`, those explained, and
+    `degenerate` are (N,).
     """
 
     native: Tensor
     maps: Tensor
     degenerate: Tensor
     probabilities: Tensor
+    predicted: Tensor
     targets: Tensor
 
     @property
@@ -39,11 +42,6 @@ class Seen:
         """The probability of one class a picture, (N,)."""
         return self.probabilities.gather(1, classes[:, None])[:, 0]
 
-    @property
-    def predicted(self) -> Tensor:
-        """The class with the largest logit, (N,)."""
-        return self.probabilities.argmax(1)
-
     @cached_property
     def entropy(self) -> Tensor:
         """Entropy of the native maps, (N,)."""
@@ -51,39 +49,51 @@ class Seen:
 
     def take(self, start: int, stop: int) -> "Seen":
         """The pictures numbered start to stop, stop left out."""
-        fields = (self.native, self.maps, self.degenerate, self.probabilities, self.targets)
-        return Seen(*(field[start:stop] for field in fields))
+        return Seen(*(column[start:stop] for column in self.columns()))
+
+    def columns(self) -> list[Tensor]:
+        """The fields in their order."""
+        return [getattr(self, field.name) for field in fields(self)]
 
 
-def see(classifier: Classifier, images: Tensor, targets: Tensor | None, method: str) -> Iterator[Seen]:
-    """What the model sees in pictures (N, 3, H, W), a batch at a time."""
-    size = classifier.batch_size
-    for start in range(0, len(images), size):
-        chunk = images[start : start + size]
-        wanted = None if targets is None else _fill(targets[start : start + size], size)
-        explained = classifier.explain(_fill(chunk, size), wanted)
-        yield _finish(classifier, explained, method).take(0, len(chunk))
+def join(parts: Sequence[Seen]) -> Seen:
+    """Pictures one after the other."""
+    return Seen(*(torch.cat(column) for column in zip(*(part.columns() for part in parts), strict=True)))
 
 
-def join(parts: list[Seen]) -> Seen:
-    """Batches one after the other."""
-    columns = zip(*((p.native, p.maps, p.degenerate, p.probabilities, p.targets) for p in parts), strict=True)
-    return Seen(*(torch.cat(column) for column in columns))
-
-
-def _finish(classifier: Classifier, explained: Explained, method: str) -> Seen:
-    second = explained.gradients
-    if method in NEEDS_HEAD_WEIGHTS:
-        weights = classifier.head.class_weights()
-        assert weights is not None, "the plan refuses models without a linear head"
-        second = weights[explained.targets]
-    native, degenerate = normalise_maps(METHODS[method](explained.features, second))
+def see(classifier: Classifier, pictures: Sequence[Tensor], choose: Choose, spec: JobSpec) -> Seen:
+    """What the model sees in a chunk of pictures (3, H, W) or fewer; the last fills up what is missing of a chunk."""
+    missing = classifier.chunk - len(pictures)
+    filled = torch.stack([*pictures, *[pictures[-1]] * missing])
+    raw, logits, targets = _explain(classifier, filled, choose, spec)
+    native, degenerate = normalise_maps(raw)
     maps = resize_maps(native, classifier.preprocessing.size)
-    probabilities = classifier.head.probabilities(explained.logits)
-    return Seen(native, maps, degenerate, probabilities, explained.targets)
+    found = Seen(native, maps, degenerate, classifier.head.probabilities(logits), logits.argmax(1), targets)
+    return found.take(0, len(pictures))
 
 
-def _fill(values: Tensor, count: int) -> Tensor:
-    """Repeat the last row until there are `count`."""
-    missing = count - len(values)
-    return torch.cat([values, values[-1:].expand(missing, *values.shape[1:])]) if missing else values
+def _explain(classifier: Classifier, images: Tensor, choose: Choose, spec: JobSpec) -> tuple[Tensor, Tensor, Tensor]:
+    """Raw maps (N, h, w), logits (N, C) and the classes explained (N,)."""
+    method = spec.salience.method
+    if method in GRADIENT_METHODS:
+        found = classifier.explain(images, choose)
+        return GRADIENT_METHODS[method](found.features, found.gradients), found.logits, found.targets
+    if method == "cam":
+        found, weights = classifier.explain(images, choose), classifier.head.class_weights()
+        assert weights is not None, "the plan refuses models without a linear head"
+        return cam(found.features, weights[found.targets]), found.logits, found.targets
+    with torch.no_grad():
+        logits = classifier.logits(images)
+    targets = choose(logits)
+    return _ask(classifier, images, targets, spec), logits, targets
+
+
+def _ask(classifier: Classifier, images: Tensor, targets: Tensor, spec: JobSpec) -> Tensor:
+    """Raw maps by a method that takes the model as a whole, (N, H, W)."""
+    if spec.salience.method == "saliency":
+        return saliency(classifier.logits, images, targets)
+    if spec.salience.method == "integrated_gradients":
+        return integrated_gradients(classifier.logits, images, targets, steps=spec.options.integrated_gradients.steps)
+    how = spec.options.rise
+    masks = random_masks(how.masks, how.cells, how.keep, spec.seed, classifier.preprocessing.size)
+    return rise(lambda shown: classifier.head.probabilities(classifier.logits(shown)), images, targets, masks)

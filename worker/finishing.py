@@ -13,6 +13,7 @@ from service.spec import JobSpec
 from service.storage import Store
 from service.storage.images import Measured
 from worker.provenance import provenance
+from worker.scoring import ORDERS, first_keys, guided_keys
 from worker.summary.bootstrap import Array
 from worker.summary.cohort import CohortValues
 from worker.summary.results import summarise
@@ -77,11 +78,16 @@ def _parts(spec: JobSpec) -> dict[str, Sequence[str]]:
     """What the results tell of each measure beside its headline."""
     parts: dict[str, Sequence[str]] = {
         "entropy": ["spatial"],
-        "noise": [str(amount) for amount in spec.options.noise.amounts],
-        "geometry": spec.options.geometry.transforms,
-        "degradation": ["background", "object", "gap"],
+        **first_keys(spec),
+        **{measure: [*keys, "gap", *_orders(spec)] for measure, keys in guided_keys(spec).items()},
+        "human": [],
     }
     return {measure: names for measure, names in parts.items() if measure in spec.measures}
+
+
+def _orders(spec: JobSpec) -> Sequence[str]:
+    """The areas under the degradation's curves, where it has curves."""
+    return ORDERS if spec.options.degradation.curve else ()
 
 
 def _name_runs(document: dict[str, Any], job: Job) -> None:

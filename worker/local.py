@@ -14,7 +14,7 @@ from service.settings import WorkerSettings
 from service.spec import JobSpec, digest_of
 from service.storage import Store
 from worker.devices import choose_device
-from worker.models import Models
+from worker.measuring import Means
 from worker.runner import Runner
 
 ANYWHERE = (Path("/"),)
@@ -50,9 +50,9 @@ def local_audit(spec: JobSpec, settings: WorkerSettings) -> Iterator[LocalAudit]
         try:
             schema.upgrade(store.database.engine)
             job, _ = store.jobs.accept(spec, digest_of(spec), key=None)
-            models = Models(settings.batch_size, choose_device(settings.device, 0))
+            means = Means.on(choose_device(settings.device, 0), settings.batch_size)
             yield LocalAudit(
-                store, job.id, Runner(store, models, ANYWHERE, "local", settings.lease_seconds, ring=lambda _: None)
+                store, job.id, Runner(store, means, ANYWHERE, "local", settings.lease_seconds, ring=lambda _: None)
             )
         finally:
             store.database.close()

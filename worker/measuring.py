@@ -1,7 +1,7 @@
 """Measuring a shard: read its pictures, audit them batch by batch under all runs of its cohort."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,75 +9,88 @@ import torch
 
 from service.domain import ACROSS_RUNS, Image, Job, Json, Shard, ShardResult, Values
 from service.errors import ModelRefused, blaming
-from worker.audit import Audit, Batch
+from worker.audit import Audit
+from worker.batching import BatchSize, is_out_of_memory
 from worker.classifiers.classifier import Classifier
 from worker.devices import name_of
-from worker.images.read import Picture, Unreadable, read_picture
 from worker.lease import Lease
 from worker.models import Models
+from worker.reading import Read, batch_of, read_ahead
 from worker.scoring import Columns
 
 
-@dataclass(frozen=True)
-class Read:
-    """A picture of a job, and what was read of it."""
-
-    image: Image
-    picture: Picture
-
-
-def measure(job: Job, shard: Shard, images: Sequence[Image], models: Models, lease: Lease) -> ShardResult:
+def measure(job: Job, shard: Shard, images: Sequence[Image], means: "Means", lease: Lease) -> ShardResult:
     """The numbers of a shard's pictures. Raises ModelRefused where a file is not what was planned, and WorkStopped."""
-    cohort, facts = job.spec.cohorts[shard.cohort], _facts(job)["cohorts"][shard.cohort]
-    classifiers = _load(job, shard.cohort, facts, models)
-    audit = Audit(job.spec, shard.cohort, classifiers, lease.count)
+    work = _Work(job, shard.cohort, means, lease)
+    preprocessing = job.spec.cohorts[shard.cohort].model.preprocessing
     noted: list[Image] = []
     values: list[Values] = []
-    for start in range(0, len(images), models.batch_size):
-        read: list[Read] = []
-        for image in images[start : start + models.batch_size]:
-            try:
-                picture = read_picture(Path(image.path), cohort.model.preprocessing)
-            except Unreadable as error:
-                noted.append(replace(image, skipped=str(error)))
-                continue
-            noted.append(replace(image, sha256=picture.digest))
-            read.append(Read(image, picture))
-        if read:
-            values += _score(audit, shard.cohort, read, facts["classes"])
+    for page in read_ahead(images, lambda: means.batch.pictures(job.spec.passes(), preprocessing.size), preprocessing):
+        noted += page.noted
+        values += work.score(page.read)
         lease.check()
-    return ShardResult(noted, values, lease.passes, name_of(classifiers[0].device))
+    return ShardResult(noted, values, lease.passes, name_of(means.models.device))
 
 
-def _facts(job: Job) -> Json:
-    assert job.plan is not None, "measuring shards exist once a job is planned"
-    return job.plan
+@dataclass(frozen=True)
+class Means:
+    """What a worker has to measure with."""
+
+    models: Models
+    batch: BatchSize
+
+    @classmethod
+    def on(cls, device: torch.device, pictures: int | None = None) -> "Means":
+        """A device, and how many pictures to score together there, None for what fits."""
+        return cls(Models(device), BatchSize(device, pictures))
 
 
-def _load(job: Job, cohort: int, facts: Json, models: Models) -> list[Classifier]:
-    loaded = []
-    for index, run in enumerate(facts["runs"]):
-        with blaming(f"cohorts[{cohort}].runs[{index}].uri"):
-            model = models.load(Path(run["path"]), job.spec.cohorts[cohort].model)
-            if model.sha256 != run["sha256"]:
-                raise ModelRefused(reason=f"{run['path']} has changed since the job was planned; submit it again")
-        loaded.append(model.classifier)
-    return loaded
+@dataclass(frozen=True)
+class _Work:
+    job: Job
+    cohort: int
+    means: Means
+    lease: Lease
 
+    def score(self, read: Sequence[Read]) -> list[Values]:
+        """The numbers of pictures; where memory runs out, of fewer at a time."""
+        if not read:
+            return []
+        try:
+            return list(self._score(read))
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            smaller = self.means.batch.halve(len(read)) or self.means.models.halve_chunks()
+            if not smaller:
+                raise
+        torch.cuda.empty_cache()
+        half = -(-len(read) // 2)
+        return self.score(read[:half]) + self.score(read[half:])
 
-def _score(audit: Audit, cohort: int, read: Sequence[Read], classes: dict[str, int]) -> Iterator[Values]:
-    device = audit.classifiers[0].device
-    labels = [-1 if each.image.label is None else classes[each.image.label] for each in read]
-    batch = Batch(
-        torch.stack([each.picture.values for each in read]).to(device),
-        [each.picture.digest for each in read],
-        torch.tensor(labels, device=device),
-    )
-    scores = audit.score(batch)
-    for run, columns in [*enumerate(scores.runs), (ACROSS_RUNS, scores.across)]:
-        if columns:
-            for each, row in zip(read, _pack(columns), strict=True):
-                yield Values(cohort, run, each.image.number, row)
+    def _score(self, read: Sequence[Read]) -> Iterator[Values]:
+        audit = Audit(self.job.spec, self.cohort, self._classifiers(), self.lease.count)
+        scores = audit.score(batch_of(read, self._facts["classes"], self.means.models.device))
+        for run, columns in [*enumerate(scores.runs), (ACROSS_RUNS, scores.across)]:
+            if columns:
+                for each, row in zip(read, _pack(columns), strict=True):
+                    yield Values(self.cohort, run, each.image.number, row)
+
+    def _classifiers(self) -> list[Classifier]:
+        loaded, model = [], self.job.spec.cohorts[self.cohort].model
+        for index, run in enumerate(self._facts["runs"]):
+            with blaming(f"cohorts[{self.cohort}].runs[{index}].uri"):
+                found = self.means.models.load(Path(run["path"]), model, self.job.spec)
+                if found.sha256 != run["sha256"]:
+                    raise ModelRefused(reason=f"{run['path']} has changed since the job was planned; submit it again")
+            loaded.append(found.classifier)
+        return loaded
+
+    @property
+    def _facts(self) -> Json:
+        assert self.job.plan is not None, "measuring shards exist once a job is planned"
+        facts: Json = self.job.plan["cohorts"][self.cohort]
+        return facts
 
 
 def _pack(columns: Columns) -> list[bytes]:

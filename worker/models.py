@@ -8,11 +8,13 @@ from pathlib import Path
 import torch
 
 from service.errors import ModelRefused
-from service.spec import Model
+from service.spec import JobSpec, Model
+from worker.chunks import chunk_size
 from worker.classifiers.classifier import Classifier
 from worker.classifiers.load import load_classifier
 
-Key = tuple[Path, int, int, Model]
+MOST_HALVED = 64
+Key = tuple[Path, int, int, Model, int, str]
 
 
 @dataclass(frozen=True)
@@ -24,25 +26,34 @@ class LoadedModel:
 
 
 class Models:
-    """The models used last, at most `room` of them, on one device, each run on `batch_size` pictures at a time."""
+    """The models used last, at most `room` of them, on one device."""
 
-    def __init__(self, batch_size: int, device: torch.device, room: int = 24) -> None:
-        self.batch_size, self._device, self._room = batch_size, device, room
+    def __init__(self, device: torch.device, room: int = 24) -> None:
+        self.device, self._room = device, room
+        self._share = 1
         self._kept: OrderedDict[Key, LoadedModel] = OrderedDict()
 
-    def load(self, path: Path, model: Model) -> LoadedModel:
-        """The model in a file; read again once the file has changed. Raises ModelRefused."""
+    def load(self, path: Path, model: Model, spec: JobSpec) -> LoadedModel:
+        """The model in a file, made for a job's passes; read again once the file has changed. Raises ModelRefused."""
         try:
             found = path.stat()
         except OSError as error:
             raise ModelRefused(reason=f"{path} cannot be read: {error.strerror}") from error
-        key = (path, found.st_mtime_ns, found.st_size, model)
+        chunk = -(-chunk_size(spec, self.device) // self._share)
+        key = (path, found.st_mtime_ns, found.st_size, model, chunk, spec.precision)
         if key not in self._kept:
-            self._kept[key] = LoadedModel(load_classifier(path, model, self.batch_size, self._device), _digest(path))
+            classifier = load_classifier(path, model, chunk, self.device, spec.precision)
+            self._kept[key] = LoadedModel(classifier, _digest(path))
         self._kept.move_to_end(key)
         while len(self._kept) > self._room:
             self._kept.popitem(last=False)
         return self._kept[key]
+
+    def halve_chunks(self) -> bool:
+        """Have models loaded for half as many pictures at once from now on. False: it had come to one."""
+        self._kept.clear()
+        self._share *= 2
+        return self._share <= MOST_HALVED
 
 
 def _digest(path: Path) -> str:

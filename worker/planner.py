@@ -17,7 +17,7 @@ from service.spec import Cohort, JobSpec
 from worker.classifiers.classifier import Classifier
 from worker.labels import class_numbers
 from worker.models import LoadedModel, Models
-from worker.salience.methods import NEEDS_HEAD_WEIGHTS
+from worker.salience.methods import NEEDS_LAYER, NEEDS_LINEAR_HEAD
 from worker.scoring import column_names, column_names_across
 
 SHARD_SIZE = 32
@@ -50,27 +50,37 @@ class Planner:
             "cohorts": cohorts,
             "shard_size": size,
         }
-        images = [Image(n, each.name, each.label, str(each.path)) for n, each in enumerate(entries)]
+        images = [
+            Image(n, each.name, each.label, str(each.path), str(each.human) if each.human else None)
+            for n, each in enumerate(entries)
+        ]
         return Plan(images, slices, len(images) * runs * spec.passes(), facts)
 
     def _choose(self, spec: JobSpec) -> list[ImageEntry]:
         """The set's pictures, or `limit` of them drawn by the job's seed, in the set's order."""
         with blaming("images.uri"):
             listed = list_images(locate(spec.images.uri, self.roots), self.roots)
-            return list(listed) if spec.images.limit is None else _sample(listed, spec.images.limit, spec.seed)
+            found = list(listed) if spec.images.limit is None else _sample(listed, spec.images.limit, spec.seed)
+            missing = next((each.name for each in found if each.human is None), None)
+            if "human" in spec.measures and missing is not None:
+                raise ImagesRefused(
+                    reason=f"the measure `human` needs a human map for every image, and {missing!r} has none; "
+                    "name them in the manifest's column human_map, or leave the measure out"
+                )
+            return found
 
     def _cohort(self, spec: JobSpec, number: int, entries: Sequence[ImageEntry]) -> Json:
         cohort = spec.cohorts[number]
-        loaded = [self._run(cohort, number, index) for index in range(len(cohort.runs))]
+        loaded = [self._run(spec, number, index) for index in range(len(cohort.runs))]
         first = loaded[0][1].classifier
         for index, (path, run) in enumerate(loaded):
             with blaming(f"cohorts[{number}].runs[{index}].uri"):
-                _agree(path, run.classifier, first)
                 _check_method(spec.salience.method, path, run.classifier)
+                _agree(spec.salience.method, path, run.classifier, first)
         _check_target(spec.salience.target, first.head.classes, entries)
         return {
-            "layer": first.layer.name,
-            "map_size": first.map_size,
+            "layer": first.layer.name if first.layer and spec.salience.method in NEEDS_LAYER else None,
+            "map_size": _map_size(spec.salience.method, first),
             "classes": self._classes(cohort, number, first.head.classes, entries),
             "runs": [
                 {"uri": run.uri, "path": str(path), "sha256": model.sha256}
@@ -78,11 +88,12 @@ class Planner:
             ],
         }
 
-    def _run(self, cohort: Cohort, number: int, index: int) -> tuple[Path, LoadedModel]:
+    def _run(self, spec: JobSpec, number: int, index: int) -> tuple[Path, LoadedModel]:
         self.check()
         with blaming(f"cohorts[{number}].runs[{index}].uri"):
+            cohort = spec.cohorts[number]
             path = locate(cohort.runs[index].uri, self.roots)
-            return path, self.models.load(path, cohort.model)
+            return path, self.models.load(path, cohort.model, spec)
 
     def _classes(self, cohort: Cohort, number: int, classes: int, entries: Sequence[ImageEntry]) -> dict[str, int]:
         labels = {entry.label for entry in entries if entry.label is not None}
@@ -100,9 +111,12 @@ def _sample(listed: Iterable[ImageEntry], limit: int, seed: int) -> list[ImageEn
     return [entry for _, entry in sorted(chosen, key=lambda pair: pair[0])]
 
 
-def _agree(path: Path, run: Classifier, first: Classifier) -> None:
+def _agree(method: str, path: Path, run: Classifier, first: Classifier) -> None:
     """The runs of a cohort are compared map by map and class by class. Raises ModelRefused."""
-    facts = [("classes", run.head.classes, first.head.classes), ("a map of", run.map_size, first.map_size)]
+    facts: list[tuple[str, object, object]] = [
+        ("classes", run.head.classes, first.head.classes),
+        ("a map of", _map_size(method, run), _map_size(method, first)),
+    ]
     for what, own, wanted in facts:
         if own != wanted:
             raise ModelRefused(
@@ -110,11 +124,20 @@ def _agree(path: Path, run: Classifier, first: Classifier) -> None:
             )
 
 
+def _map_size(method: str, run: Classifier) -> list[int]:
+    """Height and width of the native maps."""
+    return list(run.layer.shape[2:] if method in NEEDS_LAYER and run.layer else run.preprocessing.size)
+
+
 def _check_method(method: str, path: Path, run: Classifier) -> None:
-    if method in NEEDS_HEAD_WEIGHTS and run.head.weights is None:
+    if method in NEEDS_LAYER and run.layer is None:
         raise ModelRefused(
-            reason=f"{path} has no linear layer over {run.layer.name!r}, which {method} needs; use gradcam"
+            reason=f"{path} has no layer with a feature map of more than one pixel that can be differentiated, "
+            f"which {method} needs; use saliency, integrated_gradients or rise"
         )
+    if method in NEEDS_LINEAR_HEAD and run.head.tail is None:
+        name = run.layer.name if run.layer else ""
+        raise ModelRefused(reason=f"{path} has no linear layer over pooled {name!r}, which {method} needs; use gradcam")
 
 
 def _check_target(target: str | int, classes: int, entries: Sequence[ImageEntry]) -> None:

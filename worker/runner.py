@@ -10,8 +10,7 @@ from service.errors import InputRefused, WorkStopped
 from service.storage import Store
 from worker.finishing import finish
 from worker.lease import Lease
-from worker.measuring import measure
-from worker.models import Models
+from worker.measuring import Means, measure
 from worker.planner import Planner
 from worker.skipped import check_skipped
 
@@ -23,7 +22,7 @@ class Runner:
     """Does waiting work. `ring` calls for as many other workers as new work could use."""
 
     store: Store
-    models: Models
+    means: Means
     roots: Sequence[Path]
     name: str
     lease_seconds: float
@@ -59,14 +58,14 @@ class Runner:
 
 
 def _plan(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
-    plan = Planner(runner.models, runner.roots, lease.check).plan(job.spec)
+    plan = Planner(runner.means.models, runner.roots, lease.check).plan(job.spec)
     runner.store.shards.record_plan(shard, plan)
     runner.ring(len(plan.slices))
 
 
 def _measure(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
     images = runner.store.images.slice(job.id, shard.start, shard.stop)
-    result = measure(job, shard, images, runner.models, lease)
+    result = measure(job, shard, images, runner.means, lease)
     check_skipped(job, [*runner.store.images.skipped(job.id), *result.images])
     if runner.store.shards.record_values(shard, result):
         runner.ring(1)

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from service.spec import JobSpec
+from worker.batch import Batch
 from worker.explaining import Seen
 from worker.measures.entropy import entropy_spatial
-from worker.measures.similarity import SIMILARITIES, mean_over, similarities
+from worker.measures.similarity import POINTWISE, SIMILARITIES, mean_over, similarities
 from worker.measures.stability import stability
-from worker.probes.geometry import crop_valid, transform
+from worker.probes.geometry import crop_valid, transform, valid_mask
 
 Columns = dict[str, Tensor]
 
@@ -49,23 +50,52 @@ def score_noise(clean: Seen, noisy: Mapping[str, Seen]) -> Columns:
 
 def score_geometry(clean: Seen, moved: Mapping[str, Seen]) -> Columns:
     """Each transformed map against the map of the transformed picture, where it came from inside the frame."""
-    parts = {
-        name: similarities(crop_valid(transform(clean.maps, name), name), crop_valid(seen.maps, name))
-        for name, seen in moved.items()
-    }
-    return _with_headline("geometry", parts)
+    return _with_headline("geometry", {name: _follow(name, clean.maps, seen.maps) for name, seen in moved.items()})
+
+
+def _follow(name: str, before: Tensor, after: Tensor) -> Columns:
+    expected, mask = transform(before, name), valid_mask(before, name)
+    return similarities(crop_valid(expected, name), crop_valid(after, name), mask)
 
 
 def score_degradation(clean: Seen, blurred: Mapping[str, Seen]) -> Columns:
     """Maps before and after the guided blur of `background` and of `object`. The headline is `background`."""
+    before = clean.probability_of(clean.predicted)
+    after = {name: seen.probability_of(clean.predicted) for name, seen in blurred.items()}
     parts = {
-        name: similarities(clean.maps, seen.maps)
-        | {"probability_change": seen.probability_of(clean.predicted) - clean.probability_of(clean.predicted)}
+        name: similarities(clean.maps, seen.maps) | {"probability_change": after[name] - before}
         for name, seen in blurred.items()
     }
     gap = parts["background"]["ssim"] - parts["object"]["ssim"]
     headline = _with_headline("degradation", {"background": parts["background"]})
-    return headline | _flatten("degradation", parts) | {"degradation.gap": gap}
+    curves = _flatten("degradation", _areas(parts, after, before))
+    return headline | _flatten("degradation", parts) | {"degradation.gap": gap} | curves
+
+
+def _areas(parts: Mapping[str, Columns], probabilities: Mapping[str, Tensor], before: Tensor) -> dict[str, Columns]:
+    """Areas under the curves over the share of pixels blurred, most or least salient first, over that share's range.
+
+    At a share of none the similarity is 1 and the probability that of the clean picture.
+    """
+    found = {}
+    for order in ORDERS:
+        shares = sorted(float(name.partition(":")[2]) for name in parts if name.startswith(f"{order}:"))
+        if shares:
+            places = torch.tensor([0.0, *shares], dtype=torch.float64, device=before.device)
+            names = [f"{order}:{share}" for share in shares]
+            similar = torch.stack([torch.ones_like(before), *(parts[name]["ssim"] for name in names)]).double()
+            likely = torch.stack([before, *(probabilities[name] for name in names)]).double()
+            found[order] = {
+                "ssim": torch.trapezoid(similar, places, dim=0) / shares[-1],
+                "probability": torch.trapezoid(likely, places, dim=0) / shares[-1],
+            }
+    return found
+
+
+def score_human(clean: Seen, human: Tensor) -> Columns:
+    """Maps against where people look, (N, H, W) in [0, 1]."""
+    found = similarities(clean.maps, human)
+    return {"human": found["ssim"]} | {f"human.{name}": found[name] for name in POINTWISE}
 
 
 # The measures that compare a picture's map with those of its variants.
@@ -74,27 +104,33 @@ VARIANT_SCORES: Mapping[str, Callable[[Seen, Mapping[str, Seen]], Columns]] = {
     "geometry": score_geometry,
     "degradation": score_degradation,
 }
-BLURS = ("background", "object")
+ORDERS = ("most", "least")
 
 
-def variant_keys(spec: JobSpec) -> dict[str, tuple[str, ...]]:
-    """The variants that the spec's measures ask for, by measure."""
-    options = spec.options
-    asked = {
-        "noise": tuple(map(str, options.noise.amounts)),
-        "geometry": tuple(options.geometry.transforms),
-        "degradation": BLURS,
-    }
-    return {measure: keys for measure, keys in asked.items() if measure in spec.measures}
+def first_keys(spec: JobSpec) -> dict[str, list[str]]:
+    """The variants by measure that wait for no map."""
+    keys = {"noise": [str(level) for level in spec.options.noise.levels], "geometry": spec.options.geometry.transforms}
+    return {measure: list(names) for measure, names in keys.items() if measure in spec.measures}
 
 
-def score_run(spec: JobSpec, clean: Seen, labels: Tensor, variants: Mapping[str, Mapping[str, Seen]]) -> Columns:
+def guided_keys(spec: JobSpec) -> dict[str, list[str]]:
+    """The variants by measure that the clean picture's map guides."""
+    if "degradation" not in spec.measures:
+        return {}
+    ranked = [f"{order}:{share}" for order in ORDERS for share in spec.options.degradation.curve]
+    return {"degradation": ["background", "object", *ranked]}
+
+
+def score_run(spec: JobSpec, clean: Seen, batch: Batch, variants: Mapping[str, Mapping[str, Seen]]) -> Columns:
     """All columns of one run; `variants` has what the model sees in each variant, by measure."""
-    columns = score_clean(clean, labels)
+    columns = score_clean(clean, batch.labels)
     if "entropy" in spec.measures:
         columns |= score_entropy(clean)
     for measure, seen in variants.items():
         columns |= VARIANT_SCORES[measure](clean, seen)
+    if "human" in spec.measures:
+        assert batch.human is not None, "the plan refuses the measure without human maps"
+        columns |= score_human(clean, batch.human)
     return columns
 
 
@@ -102,9 +138,10 @@ def column_names(spec: JobSpec) -> list[str]:
     """The names of a run's columns, in their order, told from a blank picture's scores."""
     size = spec.cohorts[0].model.preprocessing.size
     blank, zero = torch.zeros(1, *size), torch.zeros(1, dtype=torch.long)
-    seen = Seen(blank, blank, zero.bool(), torch.zeros(1, 2), zero)
-    variants = {measure: dict.fromkeys(keys, seen) for measure, keys in variant_keys(spec).items()}
-    return list(score_run(spec, seen, zero, variants))
+    seen = Seen(blank, blank, zero.bool(), torch.zeros(1, 2), zero, zero)
+    keys = first_keys(spec) | guided_keys(spec)
+    variants = {measure: dict.fromkeys(names, seen) for measure, names in keys.items()}
+    return list(score_run(spec, seen, Batch(blank, [], zero, blank), variants))
 
 
 def column_names_across(spec: JobSpec, runs: int) -> list[str]:

@@ -19,9 +19,11 @@ from skimage.metrics import structural_similarity
 from service.spec import JobSpec
 from tests.audits import SIZE
 from tests.models import TinyNet, explain_slowly, save_archive
-from worker.audit import Audit, Batch
+from worker.audit import Audit
+from worker.batch import Batch
+from worker.chunks import chunk_size
 from worker.classifiers.load import load_classifier
-from worker.probes.noise import salt_pepper_fields
+from worker.probes.randomness import field
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 DIGESTS = ("a" * 64, "b" * 64, "c" * 64)
@@ -49,10 +51,10 @@ def nets() -> list[TinyNet]:
     return [TinyNet(10), TinyNet(11)]
 
 
-def audit(tmp_path: Path, nets: Sequence[TinyNet], asked: JobSpec, batch_size: int = 4) -> Audit:
+def audit(tmp_path: Path, nets: Sequence[TinyNet], asked: JobSpec) -> Audit:
     paths = [save_archive(net, tmp_path / f"{n}.pt", SIZE) for n, net in enumerate(nets)]
-    model = asked.cohorts[0].model
-    return Audit(asked, 0, [load_classifier(path, model, batch_size) for path in paths], lambda _: None)
+    model, chunk = asked.cohorts[0].model, chunk_size(asked, torch.device("cpu"))
+    return Audit(asked, 0, [load_classifier(path, model, chunk) for path in paths], lambda _: None)
 
 
 class Twin:
@@ -99,7 +101,7 @@ def slow_columns(net: TinyNet, picture: Array, digest: str) -> dict[str, float]:
     twin = Twin(net)
     native, clean, said = twin.see(picture)
     found = {"predicted": int(said.argmax()), "probability": said.max(), "entropy": twin.entropy(native)}
-    u, v = salt_pepper_fields(0, digest, (SIZE, SIZE)).numpy()
+    u, v = field("salt_pepper", 0, digest, (SIZE, SIZE)).numpy()
     noisy = {str(a): np.where(u < a, (v < 0.5).astype(np.float32), picture) for a in AMOUNTS}
     for amount, variant in noisy.items():
         other_native, other, then = twin.see(variant)

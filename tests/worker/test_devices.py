@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from service.errors import SettingsInvalid
 from worker.devices import choose_device, name_of
 
 
@@ -16,5 +17,5 @@ def test_a_device_has_a_name() -> None:
 
 @pytest.mark.parametrize("wanted", ["cuda:99", "toaster"])
 def test_a_device_that_is_not_there_is_an_error(wanted: str) -> None:
-    with pytest.raises(ValueError, match=f"SALIENCE_DEVICE={wanted}"):
+    with pytest.raises(SettingsInvalid, match=f"SALIENCE_DEVICE={wanted}"):
         choose_device(wanted, 0)

@@ -13,22 +13,24 @@ CPU = torch.device("cpu")
 
 
 def test_a_model_is_loaded_once_and_again_when_its_file_changes(ingredients: Ingredients, tmp_path: Path) -> None:
-    path, model, models = tmp_path / "m.pt", ingredients.spec().cohorts[0].model, Models(2, CPU)
+    path, spec, models = tmp_path / "m.pt", ingredients.spec(), Models(CPU)
+    model = spec.cohorts[0].model
     path.write_bytes(ingredients.models[0].read_bytes())
-    first = models.load(path, model)
-    assert models.load(path, model) is first
+    first = models.load(path, model, spec)
+    assert models.load(path, model, spec) is first
     path.write_bytes(ingredients.models[1].read_bytes())
     os.utime(path, ns=(0, 0))
-    assert models.load(path, model).sha256 == hashlib.sha256(path.read_bytes()).hexdigest() != first.sha256
+    assert models.load(path, model, spec).sha256 == hashlib.sha256(path.read_bytes()).hexdigest() != first.sha256
 
 
 def test_no_more_models_are_kept_than_there_is_room_for(ingredients: Ingredients) -> None:
-    models, model = Models(2, CPU, room=1), ingredients.spec().cohorts[0].model
-    first = models.load(ingredients.models[0], model)
-    models.load(ingredients.models[1], model)
-    assert models.load(ingredients.models[0], model) is not first
+    models, spec = Models(CPU, room=1), ingredients.spec()
+    model = spec.cohorts[0].model
+    first = models.load(ingredients.models[0], model, spec)
+    models.load(ingredients.models[1], model, spec)
+    assert models.load(ingredients.models[0], model, spec) is not first
 
 
 def test_a_file_that_has_gone_is_refused(ingredients: Ingredients, tmp_path: Path) -> None:
     with pytest.raises(ModelRefused, match="No such file"):
-        Models(2, CPU).load(tmp_path / "gone.pt", ingredients.spec().cohorts[0].model)
+        Models(CPU).load(tmp_path / "gone.pt", ingredients.spec().cohorts[0].model, ingredients.spec())

@@ -14,7 +14,8 @@ from service.spec import JobSpec, digest_of
 from service.storage import Store
 from tests.audits import SIZE, Ingredients, write_picture
 from tests.models import TinyNet, save_archive
-from worker.models import Models
+from worker.classifiers import zoo
+from worker.measuring import Means
 from worker.runner import Runner
 
 
@@ -73,6 +74,24 @@ def test_a_result_tells_how_to_get_it_again(runner: Runner, ingredients: Ingredi
     assert found["images"]["listed"] == found["images"]["read"] == 12
     assert found["software"]["torch"] == torch.__version__
     assert (found["device"], found["precision"]) == ("cpu", "float32")
+
+
+@pytest.mark.parametrize(("shard_size", "batch_size"), [(1, 8), (7, 64), (100, 1)])
+@pytest.mark.parametrize("name", ["squeezenet1_1", "mobilenet_v2"])  # whose kernels treat places in a batch differently
+def test_the_bits_do_not_depend_on_shards_and_batches(  # noqa: PLR0913  # the cases are what it is about
+    store: Store, ingredients: Ingredients, tmp_path: Path, name: str, shard_size: int, batch_size: int
+) -> None:
+    torch.manual_seed(0)
+    torch.save(zoo.build(f"torchvision/{name}", 2).state_dict(), tmp_path / "m.pth")
+    model = {"architecture": f"torchvision/{name}", "preprocessing": {"size": [64, 64]}}
+    cohort = {"name": "c", "model": model, "runs": [{"uri": (tmp_path / "m.pth").as_uri()}]}
+    measures = ["entropy", "noise", "geometry", "degradation"]
+    found = []
+    for size, batch in ((100, 5), (shard_size, batch_size)):
+        runner = Runner(store, Means.on(torch.device("cpu"), batch), (Path("/"),), "w", 30, ring=lambda _: None)
+        spec = ingredients.spec(cohorts=[cohort], measures=measures, shard_size=size)
+        found.append(without_identity(results(store, audit(runner, spec))))
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("shard_size", [1, 5])
@@ -203,7 +222,7 @@ def test_a_job_cancelled_while_it_runs_stops_within_a_batch(store: Store, ingred
     cohort["model"]["preprocessing"]["size"] = [96, 96]
     spec = ingredients.spec(cohorts=[cohort], options={})
     job = store.jobs.accept(spec, digest_of(spec), None)[0].id
-    runner = Runner(store, Models(2, torch.device("cpu")), (Path("/"),), "w", 0.1, ring=lambda _: None)
+    runner = Runner(store, Means.on(torch.device("cpu"), 2), (Path("/"),), "w", 0.1, ring=lambda _: None)
     assert runner.work()
     measuring = threading.Thread(target=runner.work)
     measuring.start()
@@ -248,3 +267,21 @@ def test_the_bits_do_not_depend_on_the_threads(runner: Runner, store: Store, ing
     finally:
         torch.set_num_threads(1)
     assert without_identity(shared) == without_identity(alone)
+
+
+@pytest.mark.parametrize("name", ["mnasnet0_5", "vit_b_16"])
+def test_a_checkpoint_that_is_read_with_its_versions_or_runs_at_one_size_only(
+    runner: Runner, ingredients: Ingredients, tmp_path: Path, name: str
+) -> None:
+    torch.save(zoo.build(f"torchvision/{name}", 2).state_dict(), tmp_path / "m.pth")
+    model = {"architecture": f"torchvision/{name}", "preprocessing": {"size": [64, 64]}}
+    cohort = {"name": "c", "model": model, "runs": [{"uri": (tmp_path / "m.pth").as_uri()}]}
+    job = audit(runner, ingredients.spec(cohorts=[cohort], measures=["entropy"], images={
+        "uri": ingredients.pictures.as_uri(), "limit": 2,
+    }))  # fmt: skip
+    if name == "mnasnet0_5":
+        assert job.state is JobState.SUCCEEDED, job.error
+    else:
+        error = failure(job)
+        assert (error["type"], error["field"]) == ("model-refused", "cohorts[0].runs[0].uri")
+        assert "Wrong image height" in error["detail"]

@@ -1,6 +1,7 @@
 """Checkpoints: a state dict, plain or under `state_dict` as CYBORG saves it, read as data only."""
 
 import pickle
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -38,13 +39,16 @@ def _read(path: Path) -> dict[str, Tensor]:
         raise ModelRefused(
             reason=f"{path} holds more than weights and is not read; save model.state_dict() instead"
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
+    except Exception as error:  # a damaged file makes torch raise all sorts
         raise ModelRefused(reason=f"{path} is a damaged checkpoint: {_first_line(error)}") from error
     if isinstance(stored, Mapping) and isinstance(stored.get("state_dict"), Mapping):
         stored = stored["state_dict"]
     if not isinstance(stored, Mapping) or not stored or not all(isinstance(v, Tensor) for v in stored.values()):
         raise ModelRefused(reason=f"{path} holds no state dict, plain or under the key state_dict")
-    return {str(key).removeprefix("module."): value for key, value in stored.items()}
+    weights = OrderedDict((str(key).removeprefix("module."), value) for key, value in stored.items())
+    # The versions of its modules, by which torch reads older ones.
+    weights._metadata = getattr(stored, "_metadata", {})  # type: ignore[attr-defined]  # torch keeps it there
+    return weights
 
 
 def _count_classes(weights: Mapping[str, Tensor], path: Path) -> int:

@@ -1,26 +1,29 @@
 """A classifier ready to be explained: pictures to logits, feature maps and gradients.
 
-Batches always have the same shape, since a backend may choose other kernels, and so give other last
-bits, for other shapes.
+Pictures go through in chunks of one size, since a backend may choose other kernels, and so give other
+last bits, for other shapes.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from service.spec import Preprocessing
-from worker.classifiers.graph import Layer
+from worker.classifiers.layers import Layer, LinearTail
+from worker.classifiers.precision import Precision
 from worker.classifiers.preprocessing import normalise
 
-# Normalised inputs (N, C, H, W) -> the model's own outputs, and the feature map as a leaf of autograd.
+# Normalised inputs (N, C, H, W) -> the model's own outputs, and what the layer gives as a leaf of autograd.
 Tapped = Callable[[Tensor], tuple[Tensor, Tensor]]
+# Normalised inputs -> the model's own outputs.
+Plain = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
 class Explained:
-    """Of a batch: logits (N, C), feature maps and the target logits' gradients (N, K, h, w), targets (N,)."""
+    """Of a chunk: logits (N, C), feature maps and the target logits' gradients (N, K, h, w), targets (N,)."""
 
     logits: Tensor
     features: Tensor
@@ -32,13 +35,13 @@ class Explained:
 class Head:
     """The model's outputs as classes. `width` is how many logits it has; one logit is two classes.
 
-    `single_class` is the class a lone logit speaks for. `weights` (width, K) is the linear layer over the
-    feature layer's K channels, None where there is none.
+    `single_class` is the class a lone logit speaks for. `tail` is the linear layer over the pooled feature
+    map, None where something else is there.
     """
 
     width: int
     single_class: int
-    weights: Tensor | None
+    tail: LinearTail | None
 
     @property
     def classes(self) -> int:
@@ -46,8 +49,8 @@ class Head:
         return max(self.width, 2)
 
     def logits(self, outputs: Tensor) -> Tensor:
-        """(N, width) or (N,) -> (N, classes); a lone logit z explains its class by z, the other by -z."""
-        columns = outputs.reshape(len(outputs), -1)
+        """(N, width) or (N,) -> (N, classes) float32; a lone logit z explains its class by z, the other by -z."""
+        columns = outputs.reshape(len(outputs), -1).float()
         return columns if self.width > 1 else self._pair(columns, 1)
 
     def probabilities(self, logits: Tensor) -> Tensor:
@@ -55,45 +58,68 @@ class Head:
         return logits.softmax(1) if self.width > 1 else logits.sigmoid()
 
     def class_weights(self) -> Tensor | None:
-        """(classes, K), the lone logit's signs as in `logits`."""
-        if self.weights is None or self.width > 1:
-            return self.weights
-        return self._pair(self.weights, 0)
+        """The linear layer's (classes, K), the lone logit's signs as in `logits`."""
+        if self.tail is None or self.width > 1:
+            return None if self.tail is None else self.tail.weights
+        return self._pair(self.tail.weights, 0)
+
+    def gradients(self, features: Tensor, targets: Tensor) -> Tensor | None:
+        """The target logits' gradients at the feature map (N, K, h, w) in closed form; None where there is none."""
+        weights = self.class_weights()
+        if weights is None or self.tail is None:
+            return None
+        shared = weights[targets][:, :, None, None] / (features.shape[2] * features.shape[3])
+        return shared * (features > 0) if self.tail.rectified else shared.expand_as(features)
 
     def _pair(self, one: Tensor, dim: int) -> Tensor:
         return torch.cat([-one, one] if self.single_class == 1 else [one, -one], dim)
 
 
+def predicted(logits: Tensor) -> Tensor:
+    """The class with the largest logit, (N, C) -> (N,)."""
+    return logits.argmax(1)
+
+
+@torch.enable_grad()
+def differentiate(logits: Tensor, targets: Tensor, at: Tensor) -> Tensor:
+    """The gradients of the target logits (N, C) at what they were computed from, by autograd."""
+    (gradients,) = torch.autograd.grad(logits.gather(1, targets[:, None]).sum(), at)
+    return gradients
+
+
 @dataclass(frozen=True)
 class Classifier:
-    """A model with one feature layer tapped, run in batches of one size."""
+    """A model run on `chunk` pictures at a time. `layer` and `tapped` are None where it has no feature map."""
 
-    run: Tapped
+    plain: Plain
+    tapped: Tapped | None
     head: Head
-    layer: Layer
+    layer: Layer | None
     preprocessing: Preprocessing
-    batch_size: int
+    chunk: int
     device: torch.device
+    precision: Precision
 
-    @property
-    def map_size(self) -> list[int]:
-        """Height and width of the native maps."""
-        return list(self.layer.shape[2:])
+    def logits(self, images: Tensor) -> Tensor:
+        """A full chunk (chunk, 3, H, W) in [0, 1] -> logits (chunk, classes), differentiable."""
+        with self.precision.context(self.device):
+            outputs = self.plain(self._inputs(images))
+        return self.head.logits(outputs)
 
-    def explain(self, images: Tensor, targets: Tensor | None = None) -> Explained:
-        """A full batch (batch_size, 3, H, W) in [0, 1] -> what explains each target, by default the predicted class."""
-        inputs = normalise(images, self.preprocessing)
-        with torch.enable_grad():
-            outputs, features = self.run(inputs)
+    def explain(self, images: Tensor, choose: Callable[[Tensor], Tensor] = predicted) -> Explained:
+        """A full chunk (chunk, 3, H, W) in [0, 1] -> what explains the classes that `choose` takes from the logits."""
+        assert self.tapped is not None and self.layer is not None, (
+            "the plan refuses methods that a model is not made for"
+        )
+        with torch.set_grad_enabled(self.head.tail is None), self.precision.context(self.device):
+            outputs, given = self.tapped(self._inputs(images))
             logits = self.head.logits(outputs)
-            chosen = logits.argmax(1) if targets is None else targets
-            (gradients,) = torch.autograd.grad(logits.gather(1, chosen[:, None]).sum(), features)
-        return Explained(logits.detach(), features.detach(), gradients, chosen)
+        chosen = choose(logits.detach())
+        features = self.layer.as_map(given.detach()).float()
+        gradients = self.head.gradients(features, chosen)
+        if gradients is None:
+            gradients = self.layer.as_map(differentiate(logits, chosen, given)).float()
+        return Explained(logits.detach(), features, gradients, chosen)
 
-
-def find_head_weights(weights: Mapping[str, Tensor], width: int, channels: int) -> Tensor | None:
-    """The last linear layer (or 1 x 1 convolution) from that many channels to that many logits."""
-    for value in reversed(list(weights.values())):
-        if tuple(value.shape) in ((width, channels), (width, channels, 1, 1)):
-            return value.detach().reshape(width, channels)
-    return None
+    def _inputs(self, images: Tensor) -> Tensor:
+        return normalise(images, self.preprocessing).contiguous(memory_format=torch.channels_last)

@@ -1,4 +1,4 @@
-"""A frozen TorchScript graph: where its modules end, and how to tap the feature map of one of them.
+"""A frozen TorchScript graph: where its modules end, and how to tap what one of them gives.
 
 Every model becomes such a graph, so that one way leads from any format to logits and feature map, and
 normalisation layers are folded into the convolutions before them.
@@ -6,13 +6,10 @@ normalisation layers are folded into the convolutions before them.
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
-
-from service.errors import ModelRefused
 
 # torch's graph objects have no public types.
 Graph = Any
@@ -24,14 +21,6 @@ _NO_MODULE = {"", "SELF", "UNKNOWN_INSTANCE"}
 _PLUMBING = {"prim::Constant", "prim::ListConstruct", "prim::GetAttr"}
 
 
-@dataclass(frozen=True)
-class Layer:
-    """A submodule that gives a feature map, by its path in the model."""
-
-    name: str
-    shape: tuple[int, ...]
-
-
 def freeze(module: torch.jit.ScriptModule) -> torch.jit.ScriptModule:
     """The module in evaluation mode, inlined, with weights as constants."""
     for parameter in module.parameters():
@@ -40,34 +29,49 @@ def freeze(module: torch.jit.ScriptModule) -> torch.jit.ScriptModule:
     return frozen
 
 
-def feature_layers(frozen: torch.jit.ScriptModule, example: Tensor) -> Sequence[Layer]:
-    """Submodules whose output is a 4-D map of more than one pixel, as they complete; the last one is the default.
+def operations(graph: Graph) -> list[Node]:
+    """The graph's nodes in their order, without constants and lists."""
+    return [node for node in graph.nodes() if node.kind() not in _PLUMBING]
 
-    The last is what torch-cam picks: `layer4` of ResNet, `features` of DenseNet.
-    """
+
+def module_ends(graph: Graph) -> Iterator[tuple[str, Node]]:
+    """The path of each submodule and the node whose output is its own, in the order of completion."""
+    last: tuple[tuple[str, ...], Node] | None = None
+    for node in operations(graph):
+        path = _path(node)
+        if last and path[: len(last[0])] != last[0]:
+            shared = _shared_length(last[0], path)
+            if _gives_tensor(last[1]):
+                yield ".".join(last[0][: shared + 1]), last[1]
+        last = (path, node)
+    if last and last[0] and _gives_tensor(last[1]):
+        yield last[0][0], last[1]
+
+
+def output_shapes(frozen: torch.jit.ScriptModule, example: Tensor) -> dict[str, tuple[int, ...]]:
+    """The shape of what each submodule gives, in the order of completion."""
     graph = frozen.graph.copy()
-    ends = list(_module_ends(graph))
+    ends = list(module_ends(graph))
     if not ends:
-        return []
+        return {}
     for _ in list(graph.outputs()):
         graph.eraseOutput(0)
     for _, node in ends:
         graph.registerOutput(node.output())
     graph.makeMultiOutputIntoTuple()
     with torch.no_grad():
-        outputs = _function("layers", graph)(frozen._c, example)
-    shapes = {name: tuple(out.shape) for (name, _), out in zip(ends, outputs, strict=True)}
-    return [Layer(name, shape) for name, shape in shapes.items() if len(shape) == 4 and shape[2] * shape[3] > 1]
+        outputs = _function("shapes", graph)(frozen._c, example)
+    return {name: tuple(out.shape) for (name, _), out in zip(ends, outputs, strict=True)}
 
 
 def tap(frozen: torch.jit.ScriptModule, layer: str) -> Run:
-    """A function of (module, inputs) that gives the outputs and the layer's feature map.
+    """A function of (module, inputs) that gives the outputs and what the layer gives.
 
-    The map is a leaf of autograd, and nothing before it is recorded; what follows works on a copy, since an
-    in-place activation there would change the map.
+    That is a leaf of autograd, and nothing before it is recorded; what follows works on a copy, since an
+    in-place activation there would change it.
     """
     graph: Graph = frozen.graph.copy()
-    node = dict(_module_ends(graph))[layer]
+    node = dict(module_ends(graph))[layer]
     feature_map = node.output()
     truth, none = graph.insertConstant(True), graph.insertConstant(None)
     truth.node().moveAfter(node)
@@ -93,22 +97,6 @@ def _function(name: str, graph: Graph) -> Run:
     return function
 
 
-def _module_ends(graph: Graph) -> Iterator[tuple[str, Node]]:
-    """The path of each submodule and the node whose output is its own, in the order of completion."""
-    last: tuple[tuple[str, ...], Node] | None = None
-    for node in graph.nodes():
-        if node.kind() in _PLUMBING:
-            continue
-        path = _path(node)
-        if last and path[: len(last[0])] != last[0]:
-            shared = _shared_length(last[0], path)
-            if _gives_tensor(last[1]):
-                yield ".".join(last[0][: shared + 1]), last[1]
-        last = (path, node)
-    if last and last[0] and _gives_tensor(last[1]):
-        yield last[0][0], last[1]
-
-
 def _gives_tensor(node: Node) -> bool:
     return bool(node.outputsSize() == 1 and node.output().type().kind() == "TensorType")
 
@@ -126,16 +114,3 @@ def _shared_length(a: Sequence[str], b: Sequence[str]) -> int:
             break
         length += 1
     return length
-
-
-def choose(layers: Sequence[Layer], wanted: str | None) -> Layer:
-    """The layer asked for, or the last. Raises ModelRefused, with the candidates."""
-    if not layers:
-        raise ModelRefused(reason="the model has no submodule that gives a feature map of more than one pixel")
-    if wanted is None:
-        return layers[-1]
-    for layer in layers:
-        if layer.name == wanted:
-            return layer
-    candidates = ", ".join(f"{each.name} {list(each.shape[1:])}" for each in layers[-12:])
-    raise ModelRefused(reason=f"the model has no feature layer {wanted!r}; its last ones are {candidates}")

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from service.spec import Preprocessing
 
+MOST_PIXELS = 50_000_000  # of a picture resized by its shorter side, before the crop
 RESAMPLING = {
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
@@ -43,17 +44,35 @@ def read_picture(path: Path, preprocessing: Preprocessing) -> Picture:
     return Picture(hashlib.sha256(content).hexdigest(), decode(content, preprocessing))
 
 
+def read_map(path: Path, preprocessing: Preprocessing) -> Tensor:
+    """A grey picture of where people look, (H, W) in [0, 1], cut as the picture it belongs to. Raises Unreadable."""
+    try:
+        return read_picture(path, preprocessing).values[0]
+    except Unreadable as error:
+        raise Unreadable(f"its human map {path}: {error}") from error
+
+
 def decode(content: bytes, preprocessing: Preprocessing) -> Tensor:
     """The picture in a file's bytes as (3, H, W) float32 in [0, 1]. Raises Unreadable."""
     try:
         with Image.open(BytesIO(content)) as opened:
-            picture = opened.convert("RGB")
+            picture = _to_rgb(opened)
     except UnidentifiedImageError:
         raise Unreadable("not a picture in a known format") from None
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         raise Unreadable(f"damaged picture: {error}") from error
     values = np.asarray(_resize(picture, preprocessing), dtype=np.float32) / np.float32(255)
     return torch.from_numpy(values).permute(2, 0, 1).contiguous()
+
+
+def _to_rgb(opened: Image.Image) -> Image.Image:
+    """8 bit RGB. Pillow would clip 16 bit grey to 255."""
+    if opened.mode.startswith("I;16") or (opened.mode == "I" and opened.format == "PNG"):
+        wide = np.asarray(opened).astype(np.int64)
+        return Image.fromarray(np.clip((wide + 128) // 257, 0, 255).astype(np.uint8)).convert("RGB")
+    if opened.mode in ("I", "F"):
+        raise Unreadable(f"pixels of {opened.mode} have no known range; save it with 8 or 16 bits a channel")
+    return opened.convert("RGB")
 
 
 def _resize(picture: Image.Image, preprocessing: Preprocessing) -> Image.Image:
@@ -64,4 +83,6 @@ def _resize(picture: Image.Image, preprocessing: Preprocessing) -> Image.Image:
     scale = preprocessing.resize.shorter / min(picture.size)
     wide, high = (max(1, round(side * scale)) for side in picture.size)
     left, top = round((wide - width) / 2), round((high - height) / 2)
+    if wide * high > MOST_PIXELS:
+        raise Unreadable(f"too long: {picture.width} x {picture.height} would become {wide} x {high}")
     return picture.resize((wide, high), how).crop((left, top, left + width, top + height))

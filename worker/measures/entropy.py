@@ -38,4 +38,5 @@ def entropy_spatial(maps: Tensor) -> Tensor:
 
 def _bits(shares: Tensor) -> Tensor:
     """-sum p log2 p over the last dimension, 0 log 0 being 0."""
-    return -torch.xlogy(shares, shares).sum(1) / math.log(2)
+    bits: Tensor = torch.special.entr(shares).sum(1) / math.log(2)
+    return bits

@@ -1,16 +1,55 @@
-"""Salience methods: feature maps, gradients or weights to raw maps.
+"""Salience methods over a feature map: activations with gradients, or with the head's weights, to raw maps.
 
-Pure: tensors in, tensors out.
+Pure: tensors in, tensors out. Every method but `cam` and `eigencam` ends in a ReLU: what speaks against the
+target is no salience.
 """
 
 from collections.abc import Callable, Mapping
 
+import torch
 from torch import Tensor
 
 
 def gradcam(features: Tensor, gradients: Tensor) -> Tensor:
     """ReLU(sum_k mean_ij(dY/dA_kij) * A_k). Both (N, K, h, w) -> (N, h, w). Selvaraju et al. 2017."""
     return (gradients.mean((2, 3), keepdim=True) * features).sum(1).relu()
+
+
+def gradcam_plus_plus(features: Tensor, gradients: Tensor) -> Tensor:
+    """Grad-CAM with places weighed by how much they raise the target. Both (N, K, h, w) -> (N, h, w).
+
+    w_k = sum_ij alpha_kij * ReLU(g_kij), alpha = g^2 / (2 g^2 + sum_ab(A_kab) * g^3); Chattopadhay et al.
+    2018, equations 10 and 19, where exp(Y) is left out since maps are normalised.
+    """
+    squares = gradients.square()
+    below = 2 * squares + features.sum((2, 3), keepdim=True) * squares * gradients
+    alphas = torch.where(below != 0, squares / below.masked_fill(below == 0, 1), 0)
+    weights = (alphas * gradients.relu()).sum((2, 3), keepdim=True)
+    return (weights * features).sum(1).relu()
+
+
+def hirescam(features: Tensor, gradients: Tensor) -> Tensor:
+    """ReLU(sum_k dY/dA_k * A_k), place by place. Both (N, K, h, w) -> (N, h, w). Draelos and Carin 2020."""
+    return (gradients * features).sum(1).relu()
+
+
+def layercam(features: Tensor, gradients: Tensor) -> Tensor:
+    """ReLU(sum_k ReLU(dY/dA_k) * A_k). Both (N, K, h, w) -> (N, h, w). Jiang et al. 2021."""
+    return (gradients.relu() * features).sum(1).relu()
+
+
+def eigencam(features: Tensor, _gradients: Tensor) -> Tensor:
+    """The features projected on their first principal axis, whatever the class. (N, K, h, w) -> (N, h, w).
+
+    Muhammad and Yeasin 2020: A V_1 of the singular value decomposition, features not centred; of the two
+    signs the one with the larger sum.
+    """
+    rows = features.flatten(2).transpose(1, 2).double()
+    left, sizes, _ = torch.linalg.svd(rows, full_matrices=False)
+    first = left[:, :, 0] * sizes[:, :1]
+    signs = torch.where(first.sum(1, keepdim=True) < 0, -1.0, 1.0)
+    projected: Tensor = first * signs
+    return projected.to(features.dtype).reshape(len(features), *features.shape[2:])
 
 
 def cam(features: Tensor, weights: Tensor) -> Tensor:
@@ -21,6 +60,13 @@ def cam(features: Tensor, weights: Tensor) -> Tensor:
     return (weights[:, :, None, None] * features).sum(1)
 
 
-# What a method takes beside the feature maps.
-METHODS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {"gradcam": gradcam, "cam": cam}
-NEEDS_HEAD_WEIGHTS = frozenset({"cam"})
+# Of features and gradients.
+GRADIENT_METHODS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "gradcam": gradcam,
+    "gradcam++": gradcam_plus_plus,
+    "hirescam": hirescam,
+    "layercam": layercam,
+    "eigencam": eigencam,
+}
+NEEDS_LAYER = frozenset({"cam", *GRADIENT_METHODS})
+NEEDS_LINEAR_HEAD = frozenset({"cam"})

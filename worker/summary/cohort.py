@@ -15,7 +15,7 @@ from worker.summary.bootstrap import Array, Resampled, resample_means, resample_
 from worker.summary.statistics import describe
 
 Tree = dict[str, Any]
-BESIDE = ("pearson", "mse", "iou20", "entropy_change", "probability_change")
+BESIDE = ("pearson", "mse", "iou20", "entropy_change", "probability_change", "probability")
 
 
 @dataclass(frozen=True)

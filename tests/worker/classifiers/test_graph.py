@@ -1,4 +1,5 @@
 import warnings
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from torchcam.methods._utils import locate_candidate_layer
 
 from service.errors import ModelRefused
 from tests.models import TinyNet
-from worker.classifiers import graph, zoo
+from worker.classifiers import graph, layers, zoo
 
 # Inception's head wants more than 64 pixels.
 ZOO = {
@@ -25,6 +26,12 @@ ZOO = {
 }
 
 
+def default_layer(frozen: torch.jit.ScriptModule, images: torch.Tensor) -> layers.Layer:
+    found = layers.choose(Path("m.pt"), frozen, layers.feature_layers(frozen, images), None)
+    assert found is not None
+    return found
+
+
 def traced(model: nn.Module, side: int) -> torch.jit.ScriptModule:
     trace: Any = torch.jit.trace
     with warnings.catch_warnings():
@@ -37,8 +44,9 @@ def traced(model: nn.Module, side: int) -> torch.jit.ScriptModule:
 def test_the_layer_chosen_is_torch_cams(name: str) -> None:
     side = ZOO[name]
     model = zoo.build(f"torchvision/{name}", 3).eval()
-    layers = graph.feature_layers(graph.freeze(traced(model, side)), torch.zeros(2, 3, side, side))
-    assert layers[-1].name == locate_candidate_layer(model, (3, side, side))
+    frozen = graph.freeze(traced(model, side))
+    layer = default_layer(frozen, torch.zeros(2, 3, side, side))
+    assert layer.name == locate_candidate_layer(model, (3, side, side))
 
 
 @pytest.mark.parametrize("name", ["resnet18", "densenet121", "mobilenet_v3_small", "efficientnet_b0"])
@@ -46,7 +54,7 @@ def test_a_tapped_graph_gives_the_models_outputs_and_the_layers(name: str) -> No
     model = zoo.build(f"torchvision/{name}", 3).eval()
     images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     frozen = graph.freeze(traced(model, 64))
-    layer = graph.choose(graph.feature_layers(frozen, images), None)
+    layer = default_layer(frozen, images)
     outputs, features = graph.tap(frozen, layer.name)(frozen._c, images)
     kept: list[Tensor] = []
     # A copy, since what follows may change it in place.
@@ -76,7 +84,7 @@ def test_a_scripted_model_is_tapped_as_a_traced_one() -> None:
     found = []
     for module in (scripted, traced(TinyNet(1), 16)):
         frozen = graph.freeze(module)
-        layer = graph.choose(graph.feature_layers(frozen, images), None)
+        layer = default_layer(frozen, images)
         found.append((layer.name, *graph.tap(frozen, layer.name)(frozen._c, images)))
     assert found[0][0] == found[1][0] == "features"
     assert torch.allclose(found[0][1], found[1][1], atol=1e-6)
@@ -84,13 +92,15 @@ def test_a_scripted_model_is_tapped_as_a_traced_one() -> None:
 
 
 def test_the_layer_asked_for_is_taken_and_an_unknown_one_refused_with_the_candidates() -> None:
-    layers = [graph.Layer("features.0", (1, 6, 8, 8)), graph.Layer("features", (1, 8, 4, 4))]
-    assert graph.choose(layers, "features.0") == layers[0]
+    frozen = graph.freeze(traced(TinyNet(0), 16))
+    found = layers.feature_layers(frozen, torch.zeros(2, 3, 16, 16))
+    chosen = layers.choose(Path("m.pt"), frozen, found, "features.0")
+    assert chosen == layers.Layer("features.0", (2, 6, 8, 8))
     with pytest.raises(ModelRefused, match=r"features \[8, 4, 4\]"):
-        graph.choose(layers, "nowhere")
+        layers.choose(Path("m.pt"), frozen, found, "nowhere")
 
 
-def test_a_model_without_feature_maps_is_refused() -> None:
+def test_a_model_without_feature_maps_has_no_layer() -> None:
     flat = nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 2))
-    with pytest.raises(ModelRefused, match="no submodule"):
-        graph.choose(graph.feature_layers(graph.freeze(traced(flat, 8)), torch.zeros(2, 3, 8, 8)), None)
+    frozen = graph.freeze(traced(flat, 8))
+    assert layers.choose(Path("m.pt"), frozen, layers.feature_layers(frozen, torch.zeros(2, 3, 8, 8)), None) is None

@@ -78,3 +78,20 @@ def test_a_picture_of_monstrous_size_is_not_decoded() -> None:
     Image.new("1", (20000, 20000)).save(bomb, "PNG")
     with pytest.raises(Unreadable, match=r"damaged|exceeds"):
         decode(bomb.getvalue(), SMALL)
+
+
+def test_sixteen_bits_of_grey_are_scaled_and_not_clipped() -> None:
+    ramp = np.linspace(0, 65535, 64, dtype=np.uint16).repeat(64).reshape(64, 64)
+    found = decode(encoded(Image.fromarray(ramp)), Preprocessing(size=(64, 64)))
+    assert np.abs(found.numpy() - ramp / 65535).max() <= 0.5 / 255 + 1e-6
+
+
+def test_pixels_without_a_known_range_are_told() -> None:
+    floats = Image.fromarray(np.random.default_rng(0).random((8, 8)).astype(np.float32))
+    with pytest.raises(Unreadable, match="known range"):
+        decode(encoded(floats, "TIFF"), SMALL)
+
+
+def test_a_picture_too_long_for_its_shorter_side_is_told() -> None:
+    with pytest.raises(Unreadable, match="too long"):
+        decode(encoded(picture(20_000, 1)), Preprocessing(size=(64, 64), resize=ShorterSide(shorter=64)))

@@ -3,7 +3,8 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from worker.probes.degradation import filter_matrix, guide_levels, guided_blur
+from worker.probes.degradation import blur_ranked, guide_levels, guided_blur, rank
+from worker.probes.filters import filter_matrix
 
 
 def slow_levels(salience: np.ndarray) -> np.ndarray:
@@ -28,14 +29,17 @@ def salience(seed: int, height: int, width: int) -> torch.Tensor:
     return resized[0].clamp(0, 1)
 
 
-@pytest.mark.parametrize(("height", "width"), [(24, 24), (32, 20)])
-def test_the_guided_blur_is_scipys_with_a_filter_a_level(height: int, width: int) -> None:
-    images = torch.rand(2, 3, height, width, generator=torch.Generator().manual_seed(0))
-    maps = torch.cat([salience(1, height, width), salience(2, height, width)])
-    found = guided_blur(images, maps)
+@pytest.mark.parametrize(("height", "width"), [(24, 24), (32, 20), (130, 60)])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-12)])
+def test_the_guided_blur_is_scipys_with_a_filter_a_level(
+    height: int, width: int, dtype: torch.dtype, tolerance: float
+) -> None:
+    image = torch.rand(3, height, width, generator=torch.Generator().manual_seed(0), dtype=dtype)
+    maps = torch.cat([salience(1, height, width), 1 - salience(2, height, width)])
+    found = guided_blur(image, maps)
     for n in range(2):
-        twin = slow_blur(images[n].numpy(), maps[n].numpy())
-        assert np.abs(found[n].numpy() - twin).max() < 1e-5
+        twin = slow_blur(image.numpy(), maps[n].numpy())
+        assert np.abs(found[n].numpy() - twin).max() < tolerance
 
 
 def test_the_guide_is_scipys_filter_scaled_to_ten_and_rounded_to_a_tenth() -> None:
@@ -46,12 +50,12 @@ def test_the_guide_is_scipys_filter_scaled_to_ten_and_rounded_to_a_tenth() -> No
 def test_where_the_map_is_all_zeros_everything_is_blurred_most() -> None:
     image, nothing = torch.rand(1, 3, 16, 16), torch.zeros(1, 16, 16)
     twin = np.stack([gaussian_filter(each.double().numpy(), 10, mode="reflect") for each in image[0]])
-    assert np.abs(guided_blur(image, nothing)[0].numpy() - twin).max() < 1e-5
+    assert np.abs(guided_blur(image[0], nothing)[0].numpy() - twin).max() < 1e-5
 
 
 def test_a_picture_that_is_salient_everywhere_stays_as_it_is() -> None:
     image = torch.rand(1, 3, 16, 16)
-    assert torch.equal(guided_blur(image, torch.ones(1, 16, 16)), image)
+    assert torch.equal(guided_blur(image[0], torch.ones(1, 16, 16)), image)
 
 
 @pytest.mark.parametrize("sigma", [0.2, 1.0, 5.0, 10.0])
@@ -62,7 +66,23 @@ def test_the_filter_matrix_is_scipys_one_dimensional_filter(size: int, sigma: fl
     assert np.abs(filter_matrix(size, sigma).numpy() @ values - twin).max() < 1e-12
 
 
-def test_a_pictures_blur_does_not_depend_on_its_company() -> None:
-    images, maps = torch.rand(3, 3, 20, 20), torch.rand(3, 20, 20)
-    together = guided_blur(images, maps)
-    assert torch.equal(guided_blur(images[1:2], maps[1:2])[0], together[1])
+def test_a_blur_does_not_depend_on_the_other_guides() -> None:
+    image, guides = torch.rand(3, 20, 20), torch.rand(3, 20, 20)
+    assert torch.equal(guided_blur(image, guides[1:2])[0], guided_blur(image, guides)[1])
+
+
+@pytest.mark.parametrize("most", [True, False])
+def test_pixels_are_ranked_by_the_map_and_equals_by_the_permutation(most: bool) -> None:
+    salience, ties = torch.randint(0, 3, (4, 5)) / 2, torch.randperm(20)
+    place = {int(pixel): at for at, pixel in enumerate(ties)}
+    flat = salience.flatten().tolist()
+    twin = sorted(range(20), key=lambda pixel: (-flat[pixel] if most else flat[pixel], place[pixel]))
+    assert rank(salience, ties, most).tolist() == twin
+
+
+def test_the_first_share_of_ranked_pixels_is_blurred() -> None:
+    image, blurred, ranked = torch.rand(3, 4, 5), torch.rand(3, 4, 5), torch.randperm(20)
+    found, twin = blur_ranked(image, blurred, ranked, 0.25), image.flatten(1).clone()
+    for pixel in ranked[:5].tolist():
+        twin[:, pixel] = blurred.flatten(1)[:, pixel]
+    assert torch.equal(found, twin.view(3, 4, 5))

@@ -1,0 +1,74 @@
+"""Reading a shard's pictures ahead of the work on them, in a thread of their own."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from service.domain import Image
+from service.spec import Preprocessing
+from worker.batch import Batch
+from worker.images.read import Picture, Unreadable, read_map, read_picture
+
+
+@dataclass(frozen=True)
+class Read:
+    """A picture of a job, what was read of it, and where people look on it, if the set has that."""
+
+    image: Image
+    picture: Picture
+    human: torch.Tensor | None
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some of a shard's pictures: those read, and what there is to note of each."""
+
+    read: Sequence[Read]
+    noted: Sequence[Image]
+
+
+def read_ahead(images: Sequence[Image], size: Callable[[], int], preprocessing: Preprocessing) -> Iterator[Page]:
+    """Pages of at most `size()` pictures; while one is worked on, the next is read."""
+    with ThreadPoolExecutor(1, "reading") as pool:
+        rest, coming = list(images), None
+        while rest or coming:
+            page = coming
+            coming = None
+            if rest:
+                some, rest = rest[: size()], rest[size() :]
+                coming = pool.submit(_read_page, some, preprocessing)
+            if page is not None:
+                yield _result(page)
+
+
+def _result(page: "Future[Page]") -> Page:
+    return page.result()
+
+
+def _read_page(images: Sequence[Image], preprocessing: Preprocessing) -> Page:
+    read, noted = [], []
+    for image in images:
+        try:
+            picture = read_picture(Path(image.path), preprocessing)
+            human = read_map(Path(image.human), preprocessing) if image.human else None
+        except Unreadable as error:
+            noted.append(replace(image, skipped=str(error)))
+            continue
+        noted.append(replace(image, sha256=picture.digest))
+        read.append(Read(image, picture, human))
+    return Page(read, noted)
+
+
+def batch_of(read: Sequence[Read], classes: dict[str, int], device: torch.device) -> Batch:
+    """Pictures read, on a device; `classes` are the numbers of their labels."""
+    labels = [-1 if each.image.label is None else classes[each.image.label] for each in read]
+    humans = [each.human for each in read if each.human is not None]
+    return Batch(
+        torch.stack([each.picture.values for each in read]).to(device),
+        [each.picture.digest for each in read],
+        torch.tensor(labels, device=device),
+        torch.stack(humans).to(device) if len(humans) == len(read) else None,
+    )

@@ -9,6 +9,7 @@ import torch
 
 from service.domain import ACROSS_RUNS, Image, Job, Json, Shard, ShardResult, Values
 from service.errors import ModelRefused, blaming
+from worker.allocator import keep_freed_memory
 from worker.audit import Audit
 from worker.batching import BatchSize, is_out_of_memory
 from worker.classifiers.classifier import Classifier
@@ -42,6 +43,7 @@ class Means:
     @classmethod
     def on(cls, device: torch.device, pictures: int | None = None) -> "Means":
         """A device, and how many pictures to score together there, None for what fits."""
+        keep_freed_memory()
         return cls(Models(device), BatchSize(device, pictures))
 
 

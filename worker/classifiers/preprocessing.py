@@ -1,6 +1,5 @@
 """From a picture in [0, 1] to the model's own input: channels, scale, mean and standard deviation."""
 
-import torch
 from torch import Tensor
 
 from service.spec import Preprocessing
@@ -16,4 +15,5 @@ def normalise(images: Tensor, preprocessing: Preprocessing) -> Tensor:
     elif preprocessing.channels == "gray":
         images = (images * images.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)
     mean, std = (images.new_tensor(each)[:, None, None] for each in (preprocessing.mean, preprocessing.std))
-    return torch.div(images * preprocessing.scale - mean, std)
+    scaled = images if preprocessing.scale == 1 else images * preprocessing.scale
+    return (scaled - mean).div_(std)

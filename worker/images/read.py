@@ -62,7 +62,8 @@ def decode(content: bytes, preprocessing: Preprocessing) -> Tensor:
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         raise Unreadable(f"damaged picture: {error}") from error
     values = np.asarray(_resize(picture, preprocessing), dtype=np.float32) / np.float32(255)
-    return torch.from_numpy(values).permute(2, 0, 1).contiguous()
+    # Not by torch: in the thread that reads ahead it would start threads of its own, and all would wait for each other.
+    return torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)))
 
 
 def _to_rgb(opened: Image.Image) -> Image.Image:

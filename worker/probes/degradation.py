@@ -24,13 +24,9 @@ def guided_blur(image: Tensor, guides: Tensor) -> Tensor:
     A map is smoothed (sigma 5), scaled to a maximum of 10 and rounded to 0.1; at level s a pixel takes its
     value from the picture filtered with sigma = (10 - s)^4 / 10^3. Where the smoothed map is zero, s = 0.
     """
-    planes_of = guide_levels(guides).clamp(max=len(SIGMAS))
-    out = image.new_empty(len(guides), *image.shape)
     size = (image.shape[1], image.shape[2])
-    for rows, planes in bank(SIGMAS, size, image.dtype, image.device).apply(image):
-        chosen = planes_of[:, rows, None, :].expand(-1, -1, len(image), -1)
-        out[:, :, rows] = planes.gather(0, chosen).transpose(1, 2)
-    return out
+    filters = bank(SIGMAS, size, image.dtype, image.device)
+    return filters.pick(image, guide_levels(guides).clamp(max=filters.count))
 
 
 def rank(salience: Tensor, ties: Tensor, most: bool) -> Tensor:

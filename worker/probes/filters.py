@@ -4,7 +4,7 @@ Pure: tensors in, tensors out. A bank applies many widths to one picture in a fe
 filter is a banded matrix over rows and another over columns, and widths of like radius share their bands.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 TRUNCATE = 4.0
-BLOCK = 56  # output pixels a product: longer blocks waste zeros of the band, shorter ones make small products
+BLOCK = 32  # output pixels a product: longer blocks waste zeros of the band, shorter ones make small products
 RADII = (6, 16)  # where the widths of a bank part, so that narrow filters do not pay for wide bands
 
 
@@ -35,6 +35,10 @@ class Band:
     blocks: Sequence[tuple[slice, slice, Tensor]]
 
 
+# For each band, its first and last (left out) filters that a block needs.
+Spans = Sequence[tuple[int, int]]
+
+
 @dataclass(frozen=True)
 class Bank:
     """Filters of several widths, widest first, for pictures of one size."""
@@ -42,23 +46,66 @@ class Bank:
     rows: Sequence[Band]
     columns: Sequence[Band]
 
-    def apply(self, image: Tensor) -> Iterator[tuple[slice, Tensor]]:
-        """A picture (C, H, W) under every filter and as it is: blocks of rows, each (filters + 1, rows, C, W)."""
-        channels, _, width = image.shape
-        lines = image.transpose(0, 1).reshape(image.shape[1], -1)
-        filters = sum(band.count for band in self.rows)
-        for number, (rows, _, _) in enumerate(self.rows[0].blocks):
-            count, first = rows.stop - rows.start, 0
-            planes = image.new_empty(filters + 1, count, channels, width)
-            for down, across in zip(self.rows, self.columns, strict=True):
-                _, reach, matrix = down.blocks[number]
-                found = (matrix.flatten(0, 1) @ lines[reach]).view(down.count, count * channels, width)
-                target = planes[first : first + down.count].view(down.count, count * channels, width)
-                for columns, span, taps in across.blocks:
-                    target[:, :, columns] = found[:, :, span] @ taps.transpose(1, 2)
-                first += down.count
-            planes[filters] = lines[rows].view(count, channels, width)
-            yield rows, planes
+    @property
+    def count(self) -> int:
+        """How many filters there are."""
+        return sum(band.count for band in self.rows)
+
+    def pick(self, image: Tensor, choice: Tensor) -> Tensor:
+        """Each pixel of a picture (C, H, W) under the filter chosen for it by (G, H, W) -> (G, C, H, W).
+
+        A choice of `count` leaves a pixel as it is. Blocks are filtered once for all G choices, by the
+        filters between the first and the last that some pixel of the block chose.
+        """
+        out = image.new_empty(len(choice), *image.shape)
+        for row, (rows, _, _) in enumerate(self.rows[0].blocks):
+            spans = [self._spans(choice[:, rows, columns]) for columns, _, _ in self.columns[0].blocks]
+            down = self._filter_down(image, row, _hull(spans))
+            for column, (columns, _, _) in enumerate(self.columns[0].blocks):
+                height, width = rows.stop - rows.start, columns.stop - columns.start
+                tile = image.new_empty(self.count + 1, height, len(image), width)
+                self._filter_across(tile, down, column, spans[column])
+                tile[-1] = image[:, rows, columns].transpose(0, 1)
+                chosen = choice[:, rows, None, columns].expand(-1, -1, len(image), -1)
+                out[:, :, rows, columns] = tile.gather(0, chosen).transpose(1, 2)
+        return out
+
+    def _spans(self, choice: Tensor) -> Spans:
+        present = torch.bincount(choice.flatten(), minlength=self.count + 1).tolist()
+        found, first = [], 0
+        for band in self.rows:
+            chosen = [at for at in range(band.count) if present[first + at]]
+            found.append((chosen[0], chosen[-1] + 1) if chosen else (0, 0))
+            first += band.count
+        return found
+
+    def _filter_down(self, image: Tensor, row: int, spans: Spans) -> list[tuple[int, Tensor]]:
+        """A block of rows under each band's needed filters, (filters, rows * C, W), and the first of them."""
+        lines, found = image.transpose(0, 1).flatten(1), []
+        for band, (low, high) in zip(self.rows, spans, strict=True):
+            _, reach, matrix = band.blocks[row]
+            filtered = matrix[low:high].flatten(0, 1) @ lines[reach]
+            found.append((low, filtered.view(high - low, matrix.shape[1] * len(image), image.shape[2])))
+        return found
+
+    def _filter_across(self, tile: Tensor, down: list[tuple[int, Tensor]], column: int, spans: Spans) -> None:
+        """Fill a tile (filters + 1, rows, C, columns) from what was filtered down."""
+        first = 0
+        for band, (offset, lines), (low, high) in zip(self.columns, down, spans, strict=True):
+            _, reach, taps = band.blocks[column]
+            if high > low:
+                target = tile[first + low : first + high].flatten(1, 2)
+                torch.bmm(lines[low - offset : high - offset, :, reach], taps[low:high].transpose(1, 2), out=target)
+            first += band.count
+
+
+def _hull(spans: Sequence[Spans]) -> Spans:
+    """For each band, the filters that some of the blocks need."""
+    found = []
+    for band in zip(*spans, strict=True):
+        needed = [span for span in band if span[1] > span[0]]
+        found.append((min(low for low, _ in needed), max(high for _, high in needed)) if needed else (0, 0))
+    return found
 
 
 @lru_cache(maxsize=8)

@@ -1,0 +1,1 @@
+"""What an audit costs, as ratios of two things timed in one run. Not part of the tests."""

@@ -1,0 +1,70 @@
+"""A whole audit over the bare forward passes that it needs: `python -m benchmarks.audit_over_forward --model NAME`.
+
+The audit reads files and ends with a stored summary. The passes are the same 22 an image, eager, float32 and
+contiguous, at the fastest batch size of 1, 4, 8, 16 and 32, in a process of their own. Both are timed by turns in
+this run and the least of each counts.
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.material import make_model, make_pictures, make_spec
+from service.domain import JobState
+from service.settings import WorkerSettings
+from service.spec import JobSpec
+from worker.local import local_audit
+
+
+def main() -> None:
+    """Print the ratio last."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="resnet50", help="a torchvision classifier")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--images", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--precision", default="float32")
+    given = parser.parse_args()
+    with TemporaryDirectory() as folder:
+        make_model(given.model, Path(folder, "m.pth"))
+        pictures = make_pictures(Path(folder, "pictures"), given.images)
+        body = make_spec(given.model, Path(folder, "m.pth"), pictures, precision=given.precision)
+        spec = JobSpec.model_validate(body)
+        passes = given.images * spec.passes()
+        bare, whole = [], []
+        for _ in range(given.rounds):
+            bare.append(_forward(given.model, given.device) * passes)
+            whole.append(_audit(spec, given.device))
+    print(
+        f"{given.model} on {given.device}, {given.precision}: {passes} passes, bare {min(bare):.2f} s, "
+        f"audit {min(whole):.2f} s ({passes / min(whole):.1f} passes/s), ratio {min(whole) / min(bare):.3f}"
+    )
+
+
+def _forward(model: str, device: str) -> float:
+    """Seconds of a bare forward pass a picture."""
+    argv = [sys.executable, "-m", "benchmarks.bare_forward", "--model", model, "--device", device]
+    return float(subprocess.run(argv, check=True, capture_output=True, text=True).stdout)
+
+
+def _audit(spec: JobSpec, device: str) -> float:
+    """Seconds of an audit, without loading the model: planning has done that."""
+    with local_audit(spec, WorkerSettings(device=device)) as prepared:
+        prepared.runner.work()  # the plan
+        seconds = _timed(prepared.run)
+        assert prepared.look().state is JobState.SUCCEEDED, prepared.look().error
+    return seconds
+
+
+def _timed(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()

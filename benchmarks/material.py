@@ -1,0 +1,40 @@
+"""Pictures and models to time: made from a seed, so that nothing is downloaded."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+
+from worker.classifiers import zoo
+
+SIDE = 224
+
+
+def make_pictures(folder: Path, count: int) -> Path:
+    """Pictures of 256 x 256 with smooth content and a little noise, as PNG. Returns their folder."""
+    random = np.random.default_rng(0)
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        coarse = Image.fromarray(random.integers(0, 256, (8, 8, 3), dtype=np.uint8))
+        values = np.asarray(coarse.resize((256, 256), Image.Resampling.BICUBIC)).astype(float)
+        noisy = np.clip(values + random.normal(0, 6, values.shape), 0, 255).astype(np.uint8)
+        Image.fromarray(noisy).save(folder / f"{number:05}.png")
+    return folder
+
+
+def make_model(name: str, path: Path) -> nn.Module:
+    """A torchvision classifier of two classes with random weights; saves its checkpoint and returns it."""
+    torch.manual_seed(0)
+    model = zoo.build(f"torchvision/{name}", 2).eval()
+    torch.save({"state_dict": model.state_dict()}, path)
+    return model
+
+
+def make_spec(name: str, checkpoint: Path, pictures: Path, **changes: Any) -> dict[str, Any]:
+    """The audit of one run by all measures that one run has."""
+    model = {"architecture": f"torchvision/{name}"}
+    cohort = {"name": name, "model": model, "runs": [{"uri": checkpoint.as_uri()}]}
+    return {"cohorts": [cohort], "images": {"uri": pictures.as_uri()}, **changes}

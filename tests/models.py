@@ -19,7 +19,7 @@ class TinyNet(nn.Module):
             nn.ReLU(),
             nn.Conv2d(6, 8, 3, stride=2, padding=1),
         )
-        self.head = nn.Linear(8, width)
+        self.head: nn.Module = nn.Linear(8, width)
         self.eval()
 
     def forward(self, images: Tensor) -> Tensor:

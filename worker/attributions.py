@@ -21,7 +21,7 @@ def saliency(ask: Ask, images: Tensor, targets: Tensor) -> Tensor:
     """max over channels of |dY/dx|. (N, 3, H, W), (N,) -> (N, H, W). Simonyan et al. 2014."""
     from captum.attr import Saliency
 
-    found: Tensor = Saliency(ask).attribute(images.clone(), target=targets)
+    found: Tensor = Saliency(ask).attribute(images.clone().requires_grad_(), target=targets)
     return found.detach().amax(1)
 
 

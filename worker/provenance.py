@@ -10,7 +10,7 @@ import torch
 from service import __version__
 from service.domain import Image, Job, Json
 
-LIBRARIES = ("torch", "torchvision", "numpy", "pillow")
+LIBRARIES = ("torch", "torchvision", "captum", "numpy", "pillow")
 
 
 def provenance(job: Job, read: Sequence[Image], skipped: int, devices: Sequence[str]) -> Json:
@@ -25,7 +25,7 @@ def provenance(job: Job, read: Sequence[Image], skipped: int, devices: Sequence[
         "images": {"sha256": image_set_digest(read), "listed": job.images_total, "read": len(read), "skipped": skipped},
         "software": _software(),
         "device": ", ".join(devices),
-        "precision": job.spec.precision,
+        "precision": "float32" if job.spec.precision == "tf32" and "cpu" in devices else job.spec.precision,
     }
 
 

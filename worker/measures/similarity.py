@@ -25,7 +25,8 @@ def ssim(a: Tensor, b: Tensor, valid: Tensor | None = None) -> Tensor:
     x, y = a - shift, b - shift
     ux, uy, uxx, uyy, uxy = (_box_mean(each, window) for each in (x, y, x * x, y * y, x * y))
     sample, c1, c2 = window**2 / max(window**2 - 1, 1), K1**2, K2**2
-    products, squares = ux * uy, (ux * ux).addcmul_(uy, uy)
+    # Not fused: of a window of one, the variance is zero to the last bit.
+    products, squares = ux * uy, ux * ux + uy * uy
     covariance = uxy.sub_(products).mul_(2 * sample).add_(c2)
     variances = uxx.add_(uyy).sub_(squares).mul_(sample).add_(c2)
     # With the shift s: (ux + s)(uy + s) = ux uy + s (ux + uy) + s^2, and so with the squares.

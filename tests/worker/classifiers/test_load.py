@@ -69,7 +69,7 @@ def test_the_heads_weights_are_found_also_of_a_single_logit(tmp_path: Path) -> N
         net = TinyNet(4, width=width)
         weights = load(tmp_path, net).head.class_weights()
         assert weights is not None
-        assert torch.equal(weights[0], sign * net.head.weight[0].detach())
+        assert torch.equal(weights[0], sign * net.get_parameter("head.weight")[0].detach())
 
 
 @pytest.mark.parametrize(
@@ -120,3 +120,72 @@ def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
     path.write_bytes(content[:middle] + bytes(500) + content[middle + 500 :])
     with pytest.raises(ModelRefused, match="damaged"):
         load_classifier(path, SMALL, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "closed"),
+    [("resnet18", True), ("densenet121", True), ("shufflenet_v2_x0_5", True), ("vgg11", False),
+     ("mobilenet_v3_small", False), ("squeezenet1_1", False)],
+)  # fmt: skip
+def test_gradients_have_a_closed_form_where_one_linear_layer_follows_the_pooling(
+    tmp_path: Path, name: str, closed: bool
+) -> None:
+    torch.save(zoo.build(f"torchvision/{name}", 2).eval().state_dict(), tmp_path / "m.pth")
+    model = Model(architecture=f"torchvision/{name}", preprocessing=Preprocessing(size=(64, 64)))
+    assert (load_classifier(tmp_path / "m.pth", model, 2).head.tail is not None) is closed
+
+
+def small_transformer() -> nn.Module:
+    zoo.build("torchvision/alexnet", 2)  # brings torchvision in beside any build of torch
+    from torchvision.models import VisionTransformer
+
+    torch.manual_seed(0)
+    net: nn.Module = VisionTransformer(16, 4, 2, 2, 8, 16, num_classes=2)
+    for weights in net.get_submodule("heads").parameters():
+        torch.nn.init.normal_(weights)
+    return net.eval()
+
+
+def test_a_transformers_map_is_made_of_the_tokens_that_the_last_attention_gets(tmp_path: Path) -> None:
+    net = small_transformer()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        loaded = load(tmp_path, net)
+        explained = loaded.explain(pictures())
+        assert loaded.layer
+        assert (loaded.layer.name, loaded.layer.shape[1:]) == ("encoder.layers.encoder_layer_1.ln_1", (8, 4, 4))
+        kept: list[torch.Tensor] = []
+        layer = net.get_submodule(loaded.layer.name)
+        layer.register_forward_hook(lambda _module, _inputs, out: kept.append(out))
+        for n, picture in enumerate(pictures()):
+            kept.clear()
+            logits = net(normalise(picture[None], SMALL.preprocessing).requires_grad_())[0]
+            (gradients,) = torch.autograd.grad(logits.max(), kept[0])
+            for found, twin in ((explained.features[n], kept[0][0]), (explained.gradients[n], gradients[0])):
+                assert torch.allclose(found, twin[1:].T.reshape(8, 4, 4), atol=1e-5)
+        assert explained.gradients.abs().max() > 0
+    finally:
+        torch.backends.mha.set_fastpath_enabled(True)
+
+
+def test_a_model_without_a_feature_map_is_a_black_box(tmp_path: Path) -> None:
+    loaded = load(tmp_path, nn.Sequential(nn.Flatten(), nn.Linear(3 * SIDE * SIDE, 2)))
+    assert (loaded.layer, loaded.tapped) == (None, None)
+    assert loaded.logits(pictures()).shape == (2, 2)
+
+
+@pytest.mark.parametrize(("precision", "least", "most"), [("bfloat16", 1e-4, 0.05), ("float16", 1e-5, 0.01)])
+@pytest.mark.parametrize("name", ["resnet18", "densenet121"])
+def test_half_the_bits_change_feature_maps_by_little(
+    tmp_path: Path, name: str, precision: str, least: float, most: float
+) -> None:
+    torch.manual_seed(1)
+    torch.save(zoo.build(f"torchvision/{name}", 2).eval().state_dict(), tmp_path / "m.pth")
+    model = Model(architecture=f"torchvision/{name}", preprocessing=Preprocessing(size=(96, 96)))
+    found = []
+    for each in ("float32", precision):
+        explained = load_classifier(tmp_path / "m.pth", model, 2, precision=each).explain(pictures(2, 96))
+        assert explained.features.dtype == explained.gradients.dtype == torch.float32
+        found.append(explained.features)
+    change = ((found[0] - found[1]).abs().mean() / found[0].abs().mean()).item()
+    assert least < change < most

@@ -88,3 +88,27 @@ def test_a_pairs_numbers_do_not_depend_on_its_company() -> None:
     for n in range(9):
         for name, value in similarities(a[n : n + 1], b[n : n + 1]).items():
             assert value.item() == together[name][n].item()
+
+
+def test_a_mask_leaves_windows_wholly_valid_and_valid_pixels() -> None:
+    a, b = (maps(seed, 3, 20, 22) for seed in (10, 11))
+    valid = torch.zeros(20, 22, dtype=torch.bool)
+    valid[2:17, 3:19] = True
+    valid[10, 10] = False
+    found = similarities(a, b, valid)
+    for n in range(3):
+        _, whole = structural_similarity(a[n].numpy(), b[n].numpy(), data_range=1, full=True)
+        windows = [(i, j) for i in range(3, 17) for j in range(3, 19) if valid[i - 3 : i + 4, j - 3 : j + 4].all()]
+        x, y = a[n][valid], b[n][valid]
+        one, other = top_pixels(x.tolist()), top_pixels(y.tolist())
+        assert found["ssim"][n].item() == pytest.approx(np.mean([whole[place] for place in windows]), abs=1e-4)
+        assert found["pearson"][n].item() == pytest.approx(np.corrcoef(x, y)[0, 1], abs=1e-5)
+        assert found["mse"][n].item() == pytest.approx(((x - y) ** 2).mean().item(), abs=1e-6)
+        assert found["iou20"][n].item() == pytest.approx(len(one & other) / len(one | other))
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10**6), size=st.integers(5, 30))
+def test_ssim_in_float32_keeps_its_digits_on_maps_of_grey_levels(seed: int, size: int) -> None:
+    a, b = ((maps(seed + n, 2, size, size) * 255).round() / 255 for n in (0, 1))
+    assert torch.allclose(ssim(a, b).double(), ssim(a.double(), b.double()), atol=1e-4)

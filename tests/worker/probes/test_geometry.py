@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from service.spec import TRANSFORMS
-from worker.probes.geometry import crop_valid, transform
+from worker.classifiers import zoo
+from worker.probes.geometry import crop_valid, transform, valid_mask
 
 TWINS = {
     "hflip": lambda a: a[..., :, ::-1],
@@ -46,3 +47,30 @@ def test_the_valid_part_is_what_came_from_inside_the_frame(name: str) -> None:
 def test_an_unknown_transformation_is_an_error() -> None:
     with pytest.raises(ValueError, match="twist"):
         transform(torch.zeros(2, 2), "twist")
+
+
+@pytest.mark.parametrize("name", ["rotate:10", "rotate:-33.5", "rotate:90", "scale:0.5", "scale:1.25"])
+@pytest.mark.parametrize("size", [(20, 20), (18, 25)])
+def test_rotations_and_scalings_are_torchvisions(name: str, size: tuple[int, int]) -> None:
+    zoo.build("torchvision/alexnet", 2)  # brings torchvision in beside any build of torch
+    from torchvision.transforms.functional import InterpolationMode, affine
+
+    kind, _, amount = name.partition(":")
+    angle, scale = (-float(amount), 1.0) if kind == "rotate" else (0.0, float(amount))  # torchvision turns clockwise
+    values = torch.rand(2, *size)
+    twin = affine(values, angle, [0, 0], scale, [0.0, 0.0], InterpolationMode.BILINEAR)
+    assert torch.allclose(transform(values, name), twin, atol=1e-5)
+
+
+def test_a_rotation_is_counter_clockwise_as_a_quarter_turn_is() -> None:
+    values = torch.rand(1, 16, 16)
+    assert torch.allclose(transform(values, "rotate:90"), transform(values, "rot90"), atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["rotate:45", "scale:0.5"])
+def test_the_mask_of_a_resampling_is_what_came_wholly_from_inside(name: str) -> None:
+    mask = valid_mask(torch.rand(2, 32, 32), name)
+    assert mask is not None
+    assert torch.equal(mask, transform(torch.ones(32, 32), name) > 0.999)
+    assert 0 < mask.float().mean() < 1
+    assert valid_mask(torch.rand(2, 32, 32), "hflip") is None

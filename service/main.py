@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from service import __version__, embedded, http_errors, schema
 from service.jobs import Jobs
 from service.queue import Doorbell
-from service.routes import health, images, jobs
+from service.routes import catalogue, health, images, jobs
 from service.settings import ServiceSettings
 from service.storage import Store
 from service.sweeper import sweeping
@@ -26,7 +26,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         description=DESCRIPTION,
         lifespan=lambda app: _lifespan(app, chosen),
     )
-    for routes in (jobs, images, health):
+    for routes in (jobs, images, catalogue, health):
         app.include_router(routes.router)
     http_errors.install(app)
     return app

@@ -116,6 +116,16 @@ class ImagePage(BaseModel):
     next: str | None = Field(description="cursor of the next page; null on the last")
 
 
+class CatalogueEntry(BaseModel):
+    """A measure or a salience method."""
+
+    name: str
+    meaning: str
+    source: str
+    range: tuple[float | None, float | None] = Field(description="least and largest value; null where unbounded")
+    parameters: dict[str, Any] = Field(description="JSON schema of each field of the spec's options of this name")
+
+
 class Health(BaseModel):
     """Whether the process, or what it needs, answers."""
 

@@ -10,6 +10,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from service import catalogue
+from service.catalogue import told
+
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]
 LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f:]*$")]
 Measure = Literal["entropy", "noise", "geometry", "stability", "degradation", "human"]
@@ -112,7 +115,7 @@ class OutOfSet(Images):
 class Salience(Part):
     """The map's method and the class whose logit it explains."""
 
-    method: Method = "gradcam"
+    method: Annotated[Method, Field(description=told(catalogue.METHODS))] = "gradcam"
     target: Literal["predicted", "clean", "label"] | Annotated[int, Field(ge=0)] = "predicted"
 
 
@@ -175,7 +178,7 @@ class JobSpec(Part):
     images: Images
     out_of_set: OutOfSet | None = None
     salience: Salience = Salience()
-    measures: Annotated[list[Measure], Field(min_length=1)] = list(MEASURES)
+    measures: Annotated[list[Measure], Field(min_length=1, description=told(catalogue.MEASURES))] = list(MEASURES)
     options: Options = Options()
     precision: Precision = "float32"
     shard_size: Annotated[int, Field(ge=1, le=100_000)] | None = None

@@ -10,23 +10,33 @@ import numpy as np
 from worker.summary.bootstrap import Array, interval
 
 QUANTILES = (5, 25, 50, 75, 95)
+FEW = 5
 
 
 def describe(values: Array, resampled: Array) -> dict[str, Any]:
-    """Values of a column (any shape; NaN: none) and their resampled means (R,) -> its statistics.
+    """Values of a column, (n, ...) by image (NaN: none), and their resampled means (R,) -> its statistics.
 
-    `n` counts values. Of fewer than two values there is no spread and no interval: both are None.
+    `n` counts values. Fewer than FEW images tell nothing of others: spread and interval are None, and `note` says so.
     """
-    present = values[~np.isnan(values)]
+    there = ~np.isnan(values)
+    images, present = int(there.any(tuple(range(1, values.ndim))).sum()), values[there]
     if not len(present):
-        return {"mean": None, "sd": None, "ci95": None, **{f"q{q:02}": None for q in QUANTILES}, "n": 0}
-    several = len(present) > 1
+        return {
+            "mean": None,
+            "sd": None,
+            "ci95": None,
+            **{f"q{q:02}": None for q in QUANTILES},
+            "n": 0,
+            **_note(images),
+        }
+    enough = images >= FEW
     return {
         "mean": float(present.mean()),
-        "sd": float(present.std(ddof=1)) if several else None,
-        "ci95": interval(resampled) if several else None,
+        "sd": float(present.std(ddof=1)) if enough else None,
+        "ci95": interval(resampled) if enough else None,
         **{f"q{q:02}": float(np.quantile(present, q / 100)) for q in QUANTILES},
         "n": len(present),
+        **_note(images),
     }
 
 
@@ -37,11 +47,17 @@ def compare(a: Array, b: Array, resampled_a: Array, resampled_b: Array) -> dict[
     samples, Cohen 1988).
     """
     paired = a - b
-    several = len(paired) > 1
-    spread = float(paired.std(ddof=1)) if several else 0.0
+    enough = len(paired) >= FEW
+    spread = float(paired.std(ddof=1)) if enough else 0.0
     mean = float(paired.mean())
     return {
         "mean": mean,
-        "ci95": interval(resampled_a - resampled_b) if several else None,
+        "ci95": interval(resampled_a - resampled_b) if enough else None,
         "cohens_d": mean / spread if spread > 0 else None,
+        **_note(len(paired)),
     }
+
+
+def _note(images: int) -> dict[str, str]:
+    """What there is to say of so many images."""
+    return {} if images >= FEW else {"note": f"{images} image(s): too few for a spread or an interval"}

@@ -69,3 +69,15 @@ def test_equal_seeds_give_equal_intervals_and_others_do_not() -> None:
 def test_no_interval_is_given_where_too_few_resamples_could_be_formed() -> None:
     assert interval(np.full(100, np.nan)) is None
     assert interval(np.where(np.arange(100) < 90, np.nan, 1.0)) is None
+
+
+@pytest.mark.parametrize(("runs", "between_runs"), [(1, 0.0), (10, 0.05), (10, 0.1)])
+def test_nominal_95_percent_intervals_hold_the_truth_in_92_to_97_percent(runs: int, between_runs: float) -> None:
+    draws, images, held, times = np.random.default_rng(4), 40, 0, 300
+    for seed in range(times):
+        image, run = draws.normal(0, 0.1, (images, 1)), draws.normal(0, between_runs, (1, runs))
+        values = 0.5 + image + run + draws.normal(0, 0.05, (images, runs))
+        found = interval(resample_means(values[:, :, None], np.ones((images, runs)), seed, "s").whole[:, 0])
+        assert found is not None
+        held += found[0] <= 0.5 <= found[1]
+    assert 0.92 <= held / times <= 0.97

@@ -26,14 +26,20 @@ def test_of_nothing_there_are_no_statistics_and_of_one_value_no_spread() -> None
     assert (one["mean"], one["sd"], one["ci95"], one["n"]) == (0.5, None, None, 1)
 
 
+@pytest.mark.parametrize(("images", "few"), [(4, True), (5, False)])
+def test_few_images_have_no_interval_and_say_so_however_many_runs_saw_them(images: int, few: bool) -> None:
+    found = describe(np.random.default_rng(0).random((images, 10)), np.linspace(0, 1, 100))
+    assert ("note" in found, found["ci95"] is None, found["sd"] is None) == (few, few, few)
+
+
 def test_a_difference_is_paired_by_image() -> None:
-    a = np.array([1.0, 2.0, 4.0])
-    b = np.array([0.5, 1.0, 2.0])
+    a = np.array([1.0, 2.0, 4.0, 1.0, 2.0])
+    b = np.array([0.5, 1.0, 2.0, 1.0, 2.0])
     found = compare(a, b, np.full(100, 2.0), np.full(100, 1.5))
-    assert found["mean"] == pytest.approx(3.5 / 3)
+    assert found["mean"] == pytest.approx(3.5 / 5)
     assert found["cohens_d"] == pytest.approx(np.mean(a - b) / np.std(a - b, ddof=1))
     assert found["ci95"] == [0.5, 0.5]
 
 
 def test_a_difference_without_spread_has_no_effect_size() -> None:
-    assert compare(np.ones(3), np.zeros(3), np.ones(9), np.zeros(9))["cohens_d"] is None
+    assert compare(np.ones(6), np.zeros(6), np.ones(9), np.zeros(9))["cohens_d"] is None

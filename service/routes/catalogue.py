@@ -1,0 +1,39 @@
+"""What can be asked for: the measures and the salience methods, each with its parameters."""
+
+from collections.abc import Mapping
+
+from fastapi import APIRouter
+
+from service import catalogue
+from service.catalogue import Entry
+from service.schemas import CatalogueEntry
+from service.spec import Options
+
+router = APIRouter(prefix="/v1", tags=["catalogue"])
+
+
+@router.get("/measures")
+def measures() -> list[CatalogueEntry]:
+    """The measures: parameters with their defaults, range, meaning and source."""
+    return _told(catalogue.MEASURES)
+
+
+@router.get("/methods")
+def methods() -> list[CatalogueEntry]:
+    """The salience methods: parameters with their defaults, range of the native map, meaning and source."""
+    return _told(catalogue.METHODS)
+
+
+def _told(entries: Mapping[str, Entry]) -> list[CatalogueEntry]:
+    schemas = Options.model_json_schema()["$defs"]
+    offered = {name: getattr(Options(), name) for name in Options.model_fields}
+    return [
+        CatalogueEntry(
+            name=name,
+            meaning=entry.meaning,
+            source=entry.source,
+            range=(entry.low, entry.high),
+            parameters=schemas[type(offered[name]).__name__]["properties"] if name in offered else {},
+        )
+        for name, entry in entries.items()
+    ]

@@ -1,0 +1,55 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image as Picture
+
+from service.domain import Image
+from service.spec import Preprocessing
+from tests.audits import write_picture
+from worker.reading import batch_of, read_ahead
+
+SMALL = Preprocessing(size=(12, 12))
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> list[Image]:
+    random = np.random.default_rng(0)
+    return [Image(n, f"{n}.png", "ab"[n % 2], str(write_picture(tmp_path / f"{n}.png", random))) for n in range(7)]
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 50])
+def test_every_picture_is_read_once_in_order_whatever_the_pages(images: list[Image], size: int) -> None:
+    pages = list(read_ahead(images, lambda: size, SMALL))
+    assert [len(page.read) for page in pages] == [len(images[at : at + size]) for at in range(0, 7, size)]
+    assert [each.image.number for page in pages for each in page.read] == list(range(7))
+    assert all(note.sha256 and not note.skipped for page in pages for note in page.noted)
+
+
+def test_a_page_may_become_smaller_on_the_way(images: list[Image]) -> None:
+    sizes = iter([4, 1, 1, 1])
+    assert [len(page.read) for page in read_ahead(images, lambda: next(sizes), SMALL)] == [4, 1, 1, 1]
+
+
+def test_a_picture_or_human_map_that_cannot_be_read_is_noted(images: list[Image], tmp_path: Path) -> None:
+    Path(images[1].path).write_bytes(b"no picture")
+    lacking = Image(9, "9.png", "a", images[0].path, human=str(tmp_path / "gone.png"))
+    (page,) = read_ahead([*images[:2], lacking], lambda: 8, SMALL)
+    assert [each.image.number for each in page.read] == [0]
+    reasons = [note.skipped or "" for note in page.noted]
+    assert reasons[0] == ""
+    assert "known format" in reasons[1]
+    assert "human map" in reasons[2]
+
+
+def test_a_batch_has_class_numbers_and_human_maps_where_all_have_them(images: list[Image], tmp_path: Path) -> None:
+    Picture.fromarray(np.full((5, 5), 51, dtype=np.uint8)).save(tmp_path / "human.png")
+    mapped = [Image(n, "x", label, images[n].path, str(tmp_path / "human.png")) for n, label in ((0, "b"), (1, None))]
+    (page,) = read_ahead(mapped, lambda: 8, SMALL)
+    batch = batch_of(page.read, {"b": 1}, torch.device("cpu"))
+    assert batch.labels.tolist() == [1, -1]
+    assert batch.human is not None
+    assert torch.allclose(batch.human, torch.full((2, 12, 12), 0.2))
+    (plain,) = read_ahead(images[:2], lambda: 8, SMALL)
+    assert batch_of(plain.read, {"a": 0, "b": 1}, torch.device("cpu")).human is None

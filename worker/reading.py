@@ -1,5 +1,6 @@
 """Reading a shard's pictures ahead of the work on them, in a thread of their own."""
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -33,19 +34,15 @@ class Page:
 def read_ahead(images: Sequence[Image], size: Callable[[], int], preprocessing: Preprocessing) -> Iterator[Page]:
     """Pages of at most `size()` pictures; while one is worked on, the next is read."""
     with ThreadPoolExecutor(1, "reading") as pool:
-        rest, coming = list(images), None
-        while rest or coming:
-            page = coming
-            coming = None
-            if rest:
-                some, rest = rest[: size()], rest[size() :]
-                coming = pool.submit(_read_page, some, preprocessing)
-            if page is not None:
-                yield _result(page)
-
-
-def _result(page: "Future[Page]") -> Page:
-    return page.result()
+        coming: deque[Future[Page]] = deque()
+        start = 0
+        while start < len(images) or coming:
+            if start < len(images):
+                stop = start + size()
+                coming.append(pool.submit(_read_page, images[start:stop], preprocessing))
+                start = stop
+            if len(coming) > 1 or start >= len(images):
+                yield coming.popleft().result()
 
 
 def _read_page(images: Sequence[Image], preprocessing: Preprocessing) -> Page:

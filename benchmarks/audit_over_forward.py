@@ -38,7 +38,7 @@ def main() -> None:
         bare, whole = [], []
         for _ in range(given.rounds):
             bare.append(_forward(given.model, given.device) * passes)
-            whole.append(_audit(spec, given.device))
+            whole.append(audit_seconds(spec, given.device))
     print(
         f"{given.model} on {given.device}, {given.precision}: {passes} passes, bare {min(bare):.2f} s, "
         f"audit {min(whole):.2f} s ({passes / min(whole):.1f} passes/s), ratio {min(whole) / min(bare):.3f}"
@@ -51,7 +51,7 @@ def _forward(model: str, device: str) -> float:
     return float(subprocess.run(argv, check=True, capture_output=True, text=True).stdout)
 
 
-def _audit(spec: JobSpec, device: str) -> float:
+def audit_seconds(spec: JobSpec, device: str) -> float:
     """Seconds of an audit, without loading the model: planning has done that."""
     with local_audit(spec, WorkerSettings(device=device)) as prepared:
         prepared.runner.work()  # the plan

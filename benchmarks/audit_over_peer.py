@@ -1,0 +1,129 @@
+"""A user's own script over our audit of the same images: `python -m benchmarks.audit_over_peer --model NAME`.
+
+The script is what one writes at home: Grad-CAM by hooks and autograd, scikit-image, scipy, Pillow, image by image.
+Measures that one run has: entropy, noise, geometry, degradation.
+"""
+
+import argparse
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+from skimage.measure import shannon_entropy
+from skimage.metrics import structural_similarity
+from torch import Tensor, nn
+
+from benchmarks.audit_over_forward import audit_seconds
+from benchmarks.material import SIDE, make_model, make_pictures, make_spec
+from service.spec import AMOUNTS, SHIFTS, JobSpec
+
+MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+
+
+class Script:
+    """A model with hooks at a layer."""
+
+    def __init__(self, model: nn.Module, layer: str, device: torch.device) -> None:
+        self.model, self.device, self.kept = model.to(device), device, torch.empty(0)
+        model.get_submodule(layer).register_forward_hook(self._keep)
+
+    def _keep(self, _module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
+        self.kept = output
+        return output.clone()
+
+    def see(self, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Native map and map of a picture (3, H, W)."""
+        values = ((picture - MEAN[:, None, None]) / STD[:, None, None]).astype(np.float32)
+        logits = self.model(torch.from_numpy(values)[None].to(self.device))
+        (gradients,) = torch.autograd.grad(logits.max(), self.kept)
+        raw = (gradients.mean((2, 3), keepdim=True) * self.kept).sum(1).relu()[0].detach().cpu().numpy()
+        native = (raw - raw.min()) / max(raw.max() - raw.min(), 1e-12)
+        large = Image.fromarray(native).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+        return native, np.asarray(large).clip(0, 1)
+
+    def audit(self, path: Path) -> dict[str, float]:
+        """All measures of one file."""
+        with Image.open(path) as opened:
+            small = opened.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+        picture = np.asarray(small, dtype=np.float32).transpose(2, 0, 1) / 255
+        native, clean = self.see(picture)
+        entropy = shannon_entropy(np.floor(255 * native)) / math.log2(min(native.size, 256))
+        u, v = np.random.default_rng(0).random((2, *picture.shape), dtype=np.float32)
+        noisy = [np.where(u < amount, (v < 0.5).astype(np.float32), picture) for amount in AMOUNTS]
+        noise = [_similar(clean, self.see(each)[1]) for each in noisy]
+        turns = [lambda a: a[..., ::-1], lambda a: a[..., ::-1, :], *(_turn(k) for k in (1, 3))]
+        geometry = [_similar(turn(clean), self.see(turn(picture).copy())[1]) for turn in turns]
+        for name in SHIFTS:
+            dx, dy = map(int, name.removeprefix("shift:").split(","))
+            rows, columns = slice(max(dy, 0), SIDE + min(dy, 0)), slice(max(dx, 0), SIDE + min(dx, 0))
+            there, here = self.see(_shift(picture, dx, dy))[1], _shift(clean, dx, dy)
+            geometry.append(_similar(here[rows, columns], there[rows, columns]))
+        blurred = [_similar(clean, self.see(_blur(picture, guide))[1]) for guide in (clean, 1 - clean)]
+        parts = {"entropy": [entropy], "noise": noise, "geometry": geometry, "degradation": blurred[:1]}
+        return {name: sum(values) / len(values) for name, values in parts.items()}
+
+
+def _turn(times: int) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda a: np.rot90(a, times, axes=(-2, -1))
+
+
+def _shift(values: np.ndarray, dx: int, dy: int) -> np.ndarray:
+    rows, columns = (np.clip(np.arange(SIDE) - by, 0, SIDE - 1) for by in (dy, dx))
+    return values[..., rows, :][..., columns]
+
+
+def _similar(a: np.ndarray, b: np.ndarray) -> float:
+    """SSIM; the other three are computed as well."""
+    np.corrcoef(a.ravel(), b.ravel())
+    ((a - b) ** 2).mean()
+    tops = [np.argsort(-each.ravel(), kind="stable")[: round(0.2 * each.size)] for each in (a, b)]
+    len(np.intersect1d(tops[0], tops[1]))
+    return float(structural_similarity(a, b, data_range=1))
+
+
+def _blur(picture: np.ndarray, guide: np.ndarray) -> np.ndarray:
+    smooth = gaussian_filter(guide.astype(float), 5)
+    levels = np.round(10 * smooth / smooth.max(), 1)
+    out = np.empty_like(picture)
+    for level in np.unique(levels):
+        sigma = (10 - level) ** 4 / 1000
+        filtered = np.stack([gaussian_filter(channel, sigma) for channel in picture])
+        out[:, levels == level] = filtered[:, levels == level]
+    return out
+
+
+def main() -> None:
+    """Print the ratio last."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="resnet50")
+    parser.add_argument("--layer", default=None, help="layer4 of a ResNet, else features")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--images", type=int, default=16)
+    parser.add_argument("--script-images", type=int, default=4, help="how many of them the script is timed on")
+    given = parser.parse_args()
+    layer = given.layer or ("layer4" if given.model.startswith("resnet") else "features")
+    with TemporaryDirectory() as folder:
+        model = make_model(given.model, Path(folder, "m.pth"))
+        pictures = make_pictures(Path(folder, "pictures"), given.images)
+        spec = JobSpec.model_validate(make_spec(given.model, Path(folder, "m.pth"), pictures))
+        script, paths = Script(model, layer, torch.device(given.device)), sorted(pictures.glob("*.png"))
+        script.audit(paths[0])
+        start = time.perf_counter()
+        for path in paths[: given.script_images]:
+            script.audit(path)
+        theirs = (time.perf_counter() - start) / given.script_images
+        ours = audit_seconds(spec, given.device) / given.images
+    print(
+        f"{given.model} on {given.device}: a script {theirs:.2f} s an image, the audit {ours:.3f} s, "
+        f"ratio {theirs / ours:.2f}"
+    )
+
+
+if __name__ == "__main__":
+    main()

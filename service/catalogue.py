@@ -11,12 +11,12 @@ CRUM = "Crum et al. 2023, arXiv 2303.11969"
 
 @dataclass(frozen=True)
 class Entry:
-    """One measure or method. `low` and `high` bound its values; both None where they have no bounds."""
+    """One measure or method; its values lie between `low` and `high`."""
 
     meaning: str
     source: str
-    low: float | None = 0.0
-    high: float | None = 1.0
+    low: float = 0.0
+    high: float = 1.0
 
 
 MEASURES: Mapping[str, Entry] = {

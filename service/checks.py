@@ -101,8 +101,6 @@ def _misfit(transform: str, height: int, width: int) -> str | None:
 
 def _files(spec: JobSpec, roots: Sequence[Path]) -> Iterator[FieldProblem]:
     yield from _image_set("images.uri", spec.images, roots)
-    if spec.out_of_set:
-        yield from _image_set("out_of_set.uri", spec.out_of_set, roots)
     for number, cohort in enumerate(spec.cohorts):
         for index, run in enumerate(cohort.runs):
             field = f"cohorts[{number}].runs[{index}].uri"

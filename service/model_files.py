@@ -30,6 +30,7 @@ def _sniff_archive(path: Path) -> Format:
     try:
         with zipfile.ZipFile(path) as archive:
             inner = {name.partition("/")[2] for name in archive.namelist()}
+    # zipfile calls a version that it does not know, as damage makes them, not implemented.
     except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as error:
         raise ModelRefused(reason=f"{path} is a damaged archive: {error}") from error
     if "constants.pkl" in inner and any(name.startswith("code/") for name in inner):

@@ -122,7 +122,7 @@ class CatalogueEntry(BaseModel):
     name: str
     meaning: str
     source: str
-    range: tuple[float | None, float | None] = Field(description="least and largest value; null where unbounded")
+    range: tuple[float, float] = Field(description="least and largest value")
     parameters: dict[str, Any] = Field(description="JSON schema of each field of the spec's options of this name")
 
 

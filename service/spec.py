@@ -108,10 +108,6 @@ class Images(Part):
     max_skipped: Annotated[float, Field(ge=0, le=1)] = 0.01
 
 
-class OutOfSet(Images):
-    """Pictures that the models were not made for, compared with the audited ones as distributions."""
-
-
 class Salience(Part):
     """The map's method and the class whose logit it explains."""
 
@@ -176,7 +172,7 @@ class JobSpec(Part):
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     cohorts: Annotated[list[Cohort], Field(min_length=1, max_length=20)]
     images: Images
-    out_of_set: OutOfSet | None = None
+    out_of_set: None = None
     salience: Salience = Salience()
     measures: Annotated[list[Measure], Field(min_length=1, description=told(catalogue.MEASURES))] = list(MEASURES)
     options: Options = Options()

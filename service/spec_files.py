@@ -43,7 +43,6 @@ def _places(spec: Json) -> Iterator[Json]:
     runs = [cohort.get("runs") for cohort in cohorts if isinstance(cohort, dict)] if isinstance(cohorts, list) else []
     parts = [
         spec.get("images"),
-        spec.get("out_of_set"),
         *(run for each in runs if isinstance(each, list) for run in each),
     ]
     yield from (part for part in parts if isinstance(part, dict))

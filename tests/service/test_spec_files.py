@@ -32,9 +32,8 @@ def test_a_spec_that_lacks_a_field_is_refused_by_its_name() -> None:
 
 def test_a_colon_in_a_path_is_no_scheme_and_a_label_named_uri_is_no_place(tmp_path: Path) -> None:
     path = tmp_path / "spec.json"
-    body = {"labels": {"uri": "kept"}, "cohorts": [{"runs": [{"uri": "m/run:1.pth"}]}], "out_of_set": {"uri": "other"}}
+    body = {"labels": {"uri": "kept"}, "cohorts": [{"runs": [{"uri": "m/run:1.pth"}]}]}
     path.write_text(json.dumps(body))
     spec = read_spec(path)
     assert spec["labels"] == {"uri": "kept"}
     assert spec["cohorts"][0]["runs"][0]["uri"] == (tmp_path / "m" / "run:1.pth").as_uri()
-    assert spec["out_of_set"]["uri"] == (tmp_path / "other").as_uri()

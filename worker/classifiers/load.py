@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from service.errors import ModelRefused
 from service.model_files import sniff
 from service.spec import Model, Outputs
+from worker.batching import is_out_of_memory
 from worker.classifiers import graph, layers
 from worker.classifiers.checkpoint import load_checkpoint
 from worker.classifiers.classifier import Classifier, Head, Plain, Tapped, differentiate
@@ -38,6 +39,8 @@ def load_classifier(
     except ModelRefused:
         raise
     except Exception as error:  # a model's own code raises what it likes
+        if is_out_of_memory(error):
+            raise
         raise ModelRefused(
             reason=f"{path} does not run on inputs of {list(example.shape[1:])}: {_last_line(error)}; "
             "see preprocessing.size and channels"

@@ -1,5 +1,4 @@
 import json
-import random
 import threading
 import time
 from pathlib import Path
@@ -74,44 +73,6 @@ def test_a_result_tells_how_to_get_it_again(runner: Runner, ingredients: Ingredi
     assert found["images"]["listed"] == found["images"]["read"] == 12
     assert found["software"]["torch"] == torch.__version__
     assert (found["device"], found["precision"]) == ("cpu", "float32")
-
-
-@pytest.mark.parametrize(("shard_size", "batch_size"), [(1, 8), (7, 64), (100, 1)])
-@pytest.mark.parametrize("name", ["squeezenet1_1", "mobilenet_v2"])  # whose kernels treat places in a batch differently
-def test_the_bits_do_not_depend_on_shards_and_batches(  # noqa: PLR0913  # the cases are what it is about
-    store: Store, ingredients: Ingredients, tmp_path: Path, name: str, shard_size: int, batch_size: int
-) -> None:
-    torch.manual_seed(0)
-    torch.save(zoo.build(f"torchvision/{name}", 2).state_dict(), tmp_path / "m.pth")
-    model = {"architecture": f"torchvision/{name}", "preprocessing": {"size": [64, 64]}}
-    cohort = {"name": "c", "model": model, "runs": [{"uri": (tmp_path / "m.pth").as_uri()}]}
-    measures = ["entropy", "noise", "geometry", "degradation"]
-    found = []
-    for size, batch in ((100, 5), (shard_size, batch_size)):
-        runner = Runner(store, Means.on(torch.device("cpu"), batch), (Path("/"),), "w", 30, ring=lambda _: None)
-        spec = ingredients.spec(cohorts=[cohort], measures=measures, shard_size=size)
-        found.append(without_identity(results(store, audit(runner, spec))))
-    assert found[0] == found[1]
-
-
-@pytest.mark.parametrize("shard_size", [1, 5])
-def test_the_bits_do_not_depend_on_the_sharding(runner: Runner, ingredients: Ingredients, shard_size: int) -> None:
-    whole = results(runner.store, audit(runner, ingredients.spec(shard_size=100)))
-    cut = results(runner.store, audit(runner, ingredients.spec(shard_size=shard_size)))
-    assert without_identity(cut) == without_identity(whole)
-
-
-def test_the_bits_do_not_depend_on_the_order_of_the_images(
-    runner: Runner, ingredients: Ingredients, tmp_path: Path
-) -> None:
-    lines = [f"{path},{path.parent.name}" for path in sorted(ingredients.pictures.rglob("*.png"))]
-    found = []
-    for name in ("sorted", "shuffled"):
-        manifest = tmp_path / f"{name}.csv"
-        manifest.write_text("\n".join(["image,label", *lines]))
-        found.append(results(runner.store, audit(runner, ingredients.spec(images={"uri": manifest.as_uri()}))))
-        random.Random(0).shuffle(lines)
-    assert without_identity(found[0]) == without_identity(found[1])
 
 
 def test_a_limit_takes_a_sample_that_belongs_to_the_seed(runner: Runner, ingredients: Ingredients) -> None:
@@ -257,16 +218,6 @@ def test_a_model_whose_training_diverged_fails_the_job(
     error = failure(audit(runner, ingredients.spec(cohorts=[cohort])))
     assert (error["type"], error["field"]) == ("model-refused", "cohorts[0].runs[1].uri")
     assert "not finite" in error["detail"]
-
-
-def test_the_bits_do_not_depend_on_the_threads(runner: Runner, store: Store, ingredients: Ingredients) -> None:
-    alone = results(store, audit(runner, ingredients.spec()))
-    torch.set_num_threads(2)
-    try:
-        shared = results(store, audit(runner, ingredients.spec()))
-    finally:
-        torch.set_num_threads(1)
-    assert without_identity(shared) == without_identity(alone)
 
 
 @pytest.mark.parametrize("name", ["mnasnet0_5", "vit_b_16"])

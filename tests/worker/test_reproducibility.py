@@ -1,0 +1,62 @@
+"""The same spec gives the same bits, whatever way its pictures take."""
+
+import random
+from pathlib import Path
+
+import pytest
+import torch
+
+from service.storage import Store
+from tests.audits import Ingredients
+from tests.worker.test_runner import audit, results, without_identity
+from worker.classifiers import zoo
+from worker.measuring import Means
+from worker.runner import Runner
+
+
+@pytest.mark.parametrize(("shard_size", "batch_size"), [(1, 8), (7, 64), (100, 1)])
+@pytest.mark.parametrize("name", ["squeezenet1_1", "mobilenet_v2"])  # whose kernels treat places in a batch differently
+def test_the_bits_do_not_depend_on_shards_and_batches(  # noqa: PLR0913  # the cases are what it is about
+    store: Store, ingredients: Ingredients, tmp_path: Path, name: str, shard_size: int, batch_size: int
+) -> None:
+    torch.manual_seed(0)
+    torch.save(zoo.build(f"torchvision/{name}", 2).state_dict(), tmp_path / "m.pth")
+    model = {"architecture": f"torchvision/{name}", "preprocessing": {"size": [64, 64]}}
+    cohort = {"name": "c", "model": model, "runs": [{"uri": (tmp_path / "m.pth").as_uri()}]}
+    measures = ["entropy", "noise", "geometry", "degradation"]
+    found = []
+    for size, batch in ((100, 5), (shard_size, batch_size)):
+        runner = Runner(store, Means.on(torch.device("cpu"), batch), (Path("/"),), "w", 30, ring=lambda _: None)
+        spec = ingredients.spec(cohorts=[cohort], measures=measures, shard_size=size)
+        found.append(without_identity(results(store, audit(runner, spec))))
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("shard_size", [1, 5])
+def test_the_bits_do_not_depend_on_the_sharding(runner: Runner, ingredients: Ingredients, shard_size: int) -> None:
+    whole = results(runner.store, audit(runner, ingredients.spec(shard_size=100)))
+    cut = results(runner.store, audit(runner, ingredients.spec(shard_size=shard_size)))
+    assert without_identity(cut) == without_identity(whole)
+
+
+def test_the_bits_do_not_depend_on_the_order_of_the_images(
+    runner: Runner, ingredients: Ingredients, tmp_path: Path
+) -> None:
+    lines = [f"{path},{path.parent.name}" for path in sorted(ingredients.pictures.rglob("*.png"))]
+    found = []
+    for name in ("sorted", "shuffled"):
+        manifest = tmp_path / f"{name}.csv"
+        manifest.write_text("\n".join(["image,label", *lines]))
+        found.append(results(runner.store, audit(runner, ingredients.spec(images={"uri": manifest.as_uri()}))))
+        random.Random(0).shuffle(lines)
+    assert without_identity(found[0]) == without_identity(found[1])
+
+
+def test_the_bits_do_not_depend_on_the_threads(runner: Runner, store: Store, ingredients: Ingredients) -> None:
+    alone = results(store, audit(runner, ingredients.spec()))
+    torch.set_num_threads(2)
+    try:
+        shared = results(store, audit(runner, ingredients.spec()))
+    finally:
+        torch.set_num_threads(1)
+    assert without_identity(shared) == without_identity(alone)

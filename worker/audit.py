@@ -55,7 +55,7 @@ class Audit:
         if "noise" in self.spec.measures:
             add = salt_pepper if options.noise.kind == "salt_pepper" else gaussian
             fields = self._fields(options.noise.kind, batch)
-            variants += [add(batch.images, fields, level) for level in options.noise.levels]
+            variants += add(batch.images, fields, options.noise.levels)
         if "geometry" in self.spec.measures:
             variants += [transform(batch.images, name) for name in options.geometry.transforms]
         return variants

@@ -11,6 +11,7 @@ from service.spec import JobSpec
 from worker.attributions import integrated_gradients, random_masks, rise, saliency
 from worker.classifiers.classifier import Classifier
 from worker.measures.entropy import entropy
+from worker.measures.similarity import Compared
 from worker.salience.maps import normalise_maps, resize_maps
 from worker.salience.methods import GRADIENT_METHODS, cam
 
@@ -46,6 +47,11 @@ class Seen:
     def entropy(self) -> Tensor:
         """Entropy of the native maps, (N,)."""
         return entropy(self.native)
+
+    @cached_property
+    def compared(self) -> Compared:
+        """The maps, to be compared."""
+        return Compared(self.maps)
 
     def take(self, start: int, stop: int) -> "Seen":
         """The pictures numbered start to stop, stop left out."""

@@ -13,7 +13,8 @@ from service.spec import JobSpec
 from worker.batch import Batch
 from worker.explaining import Seen
 from worker.measures.entropy import entropy_spatial
-from worker.measures.similarity import POINTWISE, SIMILARITIES, mean_over, similarities
+from worker.measures.means import mean_over
+from worker.measures.similarity import POINTWISE, SIMILARITIES, Compared, similarities
 from worker.measures.stability import stability
 from worker.probes.geometry import crop_valid, transform, valid_mask
 
@@ -44,7 +45,7 @@ def score_noise(clean: Seen, noisy: Mapping[str, Seen]) -> Columns:
             "entropy_change": seen.entropy - clean.entropy,
             "probability_change": seen.target_probability - clean.target_probability,
         }
-        parts[amount] = similarities(clean.maps, seen.maps) | changes
+        parts[amount] = similarities(clean.compared, seen.compared) | changes
     return _with_headline("noise", parts)
 
 
@@ -55,7 +56,7 @@ def score_geometry(clean: Seen, moved: Mapping[str, Seen]) -> Columns:
 
 def _follow(name: str, before: Tensor, after: Tensor) -> Columns:
     expected, mask = transform(before, name), valid_mask(before, name)
-    return similarities(crop_valid(expected, name), crop_valid(after, name), mask)
+    return similarities(Compared(crop_valid(expected, name)), Compared(crop_valid(after, name)), mask)
 
 
 def score_degradation(clean: Seen, blurred: Mapping[str, Seen]) -> Columns:
@@ -63,7 +64,7 @@ def score_degradation(clean: Seen, blurred: Mapping[str, Seen]) -> Columns:
     before = clean.probability_of(clean.predicted)
     after = {name: seen.probability_of(clean.predicted) for name, seen in blurred.items()}
     parts = {
-        name: similarities(clean.maps, seen.maps) | {"probability_change": after[name] - before}
+        name: similarities(clean.compared, seen.compared) | {"probability_change": after[name] - before}
         for name, seen in blurred.items()
     }
     gap = parts["background"]["ssim"] - parts["object"]["ssim"]
@@ -94,7 +95,7 @@ def _areas(parts: Mapping[str, Columns], probabilities: Mapping[str, Tensor], be
 
 def score_human(clean: Seen, human: Tensor) -> Columns:
     """Maps against where people look, (N, H, W) in [0, 1]."""
-    found = similarities(clean.maps, human)
+    found = similarities(clean.compared, Compared(human))
     return {"human": found["ssim"]} | {f"human.{name}": found[name] for name in POINTWISE}
 
 

@@ -122,4 +122,4 @@ class Classifier:
         return Explained(logits.detach(), features, gradients, chosen)
 
     def _inputs(self, images: Tensor) -> Tensor:
-        return normalise(images, self.preprocessing).contiguous(memory_format=torch.channels_last)
+        return normalise(images, self.preprocessing)

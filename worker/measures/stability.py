@@ -7,7 +7,8 @@ from itertools import combinations
 
 from torch import Tensor
 
-from worker.measures.similarity import SIMILARITIES, mean_over, similarities
+from worker.measures.means import mean_over
+from worker.measures.similarity import SIMILARITIES, Compared, similarities
 
 
 def run_pairs(runs: int) -> list[tuple[int, int]]:
@@ -25,7 +26,8 @@ def stability(native: Tensor, resized: Tensor) -> dict[str, Tensor]:
 
 
 def _over_pairs(name: str, maps: Tensor) -> dict[str, Tensor]:
-    pairs = {(i, j): similarities(maps[i], maps[j]) for i, j in run_pairs(len(maps))}
+    runs = [Compared(each) for each in maps]
+    pairs = {(i, j): similarities(runs[i], runs[j]) for i, j in run_pairs(len(runs))}
     means = {kind: mean_over([found[kind] for found in pairs.values()]) for kind in SIMILARITIES}
     beside = {f"{name}.{kind}": value for kind, value in means.items() if kind != "ssim"}
     singly = {f"{name}.pair.{i}.{j}": found["ssim"] for (i, j), found in pairs.items()}

@@ -27,9 +27,9 @@ def transform(values: Tensor, name: str) -> Tensor:
         return _resample(values, *((float(amount), 1.0) if kind == "rotate" else (0.0, float(amount))))
     dx, dy = _shift(name)
     height, width = values.shape[-2:]
-    rows = (torch.arange(height, device=values.device) - dy).clamp(0, height - 1)
-    columns = (torch.arange(width, device=values.device) - dx).clamp(0, width - 1)
-    return values.index_select(-2, rows).index_select(-1, columns)
+    kept = values[..., max(-dy, 0) : height - max(dy, 0), max(-dx, 0) : width - max(dx, 0)]
+    borders = (max(dx, 0), max(-dx, 0), max(dy, 0), max(-dy, 0))
+    return F.pad(kept.reshape(-1, *kept.shape[-2:]), borders, mode="replicate").view(values.shape)
 
 
 def crop_valid(values: Tensor, name: str) -> Tensor:

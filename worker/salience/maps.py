@@ -3,6 +3,8 @@
 Pure: tensors in, tensors out. Source: Crum et al. 2023, arXiv 2303.11969.
 """
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -23,6 +25,18 @@ def normalise_maps(raw: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def resize_maps(native: Tensor, size: tuple[int, int]) -> Tensor:
-    """Native maps (N, h, w) -> maps (N, H, W) in [0, 1]: bicubic with antialias (a = -0.5), clipped."""
-    resized = F.interpolate(native[:, None], size, mode="bicubic", antialias=True, align_corners=False)
-    return torch.clamp(resized[:, 0], 0, 1)
+    """Native maps (N, h, w) -> maps (N, H, W) in [0, 1]: bicubic with antialias (a = -0.5), clipped.
+
+    `F.interpolate` is separable and linear: two products with its own weights do the same, several times as fast.
+    """
+    sides = zip(native.shape[1:], size, strict=True)
+    rows, columns = (_weights(before, after, native.dtype, native.device) for before, after in sides)
+    return (rows @ native @ columns.T).clamp_(0, 1)
+
+
+@lru_cache(maxsize=32)
+def _weights(before: int, after: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """What each of `before` pixels in a row weighs in each of `after`, (after, before)."""
+    each = torch.eye(before, dtype=dtype)[:, None, :, None].expand(-1, -1, -1, 2)
+    resized = F.interpolate(each, (after, 2), mode="bicubic", antialias=True, align_corners=False)
+    return resized[:, 0, :, 0].T.contiguous().to(device)

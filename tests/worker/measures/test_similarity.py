@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -6,11 +8,20 @@ from hypothesis import strategies as st
 from skimage.metrics import structural_similarity
 from torch import Tensor
 
-from worker.measures.similarity import iou20, mse, pearson, similarities, ssim
+from worker.measures import similarity
+from worker.measures.similarity import Compared
 
 
 def maps(seed: int, *shape: int) -> Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def similarities(a: Tensor, b: Tensor, valid: Tensor | None = None) -> dict[str, Tensor]:
+    return similarity.similarities(Compared(a), Compared(b), valid)
+
+
+def alike(how: Callable[[Compared, Compared], Tensor], a: Tensor, b: Tensor) -> Tensor:
+    return how(Compared(a), Compared(b))
 
 
 @pytest.mark.parametrize("side", [3, 4, 5, 6, 7, 8, 10, 24])
@@ -22,7 +33,7 @@ def test_ssim_is_scikit_images(side: int, dtype: torch.dtype) -> None:
         structural_similarity(x, y, data_range=1, win_size=window) for x, y in zip(a.numpy(), b.numpy(), strict=True)
     ]
     tolerance = 1e-4 if dtype is torch.float32 else 1e-9
-    assert ssim(a, b).tolist() == pytest.approx(twin, abs=tolerance)
+    assert alike(similarity.ssim, a, b).tolist() == pytest.approx(twin, abs=tolerance)
 
 
 @pytest.mark.parametrize("kind", ["smooth", "levels", "constant", "sparse"])
@@ -36,24 +47,24 @@ def test_ssim_is_scikit_images_on_maps_of_any_kind(kind: str) -> None:
     }
     a, b = pairs[kind]
     twin = structural_similarity(a.double().numpy(), b.double().numpy(), data_range=1)
-    assert ssim(a[None], b[None]).item() == pytest.approx(twin, abs=1e-4)
+    assert alike(similarity.ssim, a[None], b[None]).item() == pytest.approx(twin, abs=1e-4)
 
 
 def test_pearson_is_numpys() -> None:
     a, b = maps(1, 4, 9, 11).double(), maps(2, 4, 9, 11).double()
     twin = [np.corrcoef(x.ravel(), y.ravel())[0, 1] for x, y in zip(a.numpy(), b.numpy(), strict=True)]
-    assert pearson(a, b).tolist() == pytest.approx(twin, abs=1e-12)
+    assert alike(similarity.pearson, a, b).tolist() == pytest.approx(twin, abs=1e-12)
 
 
 def test_pearson_of_constant_maps_is_one_and_of_a_single_constant_zero() -> None:
     flat, other, varied = torch.zeros(1, 5, 5), torch.full((1, 5, 5), 0.1), maps(3, 1, 5, 5)
-    assert pearson(flat, other).item() == 1
-    assert pearson(flat, varied).item() == pearson(varied, other).item() == 0
+    assert alike(similarity.pearson, flat, other).item() == 1
+    assert alike(similarity.pearson, flat, varied).item() == alike(similarity.pearson, varied, other).item() == 0
 
 
 def test_mse_is_the_mean_squared_difference() -> None:
     a, b = maps(4, 3, 6, 6).double(), maps(5, 3, 6, 6).double()
-    assert mse(a, b).tolist() == pytest.approx(((a - b).numpy() ** 2).mean((1, 2)).tolist())
+    assert alike(similarity.mse, a, b).tolist() == pytest.approx(((a - b).numpy() ** 2).mean((1, 2)).tolist())
 
 
 def top_pixels(flat: list[float]) -> set[int]:
@@ -65,7 +76,7 @@ def top_pixels(flat: list[float]) -> set[int]:
 @pytest.mark.parametrize("side", [1, 3, 5, 8])
 def test_iou20_takes_of_equal_pixels_those_of_lower_index(levels: int, side: int) -> None:
     a, b = ((maps(seed, 6, side, side) * levels).floor() / levels for seed in (6, 7))
-    for x, y, found in zip(a, b, iou20(a, b).tolist(), strict=True):
+    for x, y, found in zip(a, b, alike(similarity.iou20, a, b).tolist(), strict=True):
         one, other = top_pixels(x.flatten().tolist()), top_pixels(y.flatten().tolist())
         assert found == pytest.approx(len(one & other) / len(one | other) if one | other else 1)
 
@@ -111,4 +122,6 @@ def test_a_mask_leaves_windows_wholly_valid_and_valid_pixels() -> None:
 @given(seed=st.integers(0, 10**6), size=st.integers(5, 30))
 def test_ssim_in_float32_keeps_its_digits_on_maps_of_grey_levels(seed: int, size: int) -> None:
     a, b = ((maps(seed + n, 2, size, size) * 255).round() / 255 for n in (0, 1))
-    assert torch.allclose(ssim(a, b).double(), ssim(a.double(), b.double()), atol=1e-4)
+    assert torch.allclose(
+        alike(similarity.ssim, a, b).double(), alike(similarity.ssim, a.double(), b.double()), atol=1e-4
+    )

@@ -33,20 +33,20 @@ def test_a_value_with_u_below_the_amount_becomes_salt_or_pepper_by_v() -> None:
     for amount in (0.25, 0.5):
         u, v = fields.numpy()[:, 0], fields.numpy()[:, 1]
         twin = np.where(u < amount, np.where(v < 0.5, 1, 0), images.numpy())
-        assert np.array_equal(salt_pepper(images, fields, amount).numpy(), twin.astype(np.float32))
+        assert np.array_equal(salt_pepper(images, fields, [amount])[0].numpy(), twin.astype(np.float32))
 
 
 def test_no_noise_changes_nothing_and_all_of_it_leaves_only_black_and_white() -> None:
     images = torch.rand(1, 3, 6, 6)
     fields = fields_of(0, DIGEST, (6, 6))[None]
-    none, all_of_it = (salt_pepper(images, fields, amount) for amount in (0.0, 1.0))
+    none, all_of_it = salt_pepper(images, fields, (0.0, 1.0))
     assert torch.equal(none, images)
     assert set(all_of_it.unique().tolist()) == {0.0, 1.0}
 
 
 def test_more_noise_keeps_the_values_that_less_has_replaced() -> None:
     images = torch.full((1, 3, 16, 16), 0.5)
-    few, many = (salt_pepper(images, fields_of(0, DIGEST, (16, 16))[None], amount) for amount in (0.1, 0.5))
+    few, many = salt_pepper(images, fields_of(0, DIGEST, (16, 16))[None], (0.1, 0.5))
     replaced = few != 0.5
     assert torch.equal(few[replaced], many[replaced])
 
@@ -55,5 +55,5 @@ def test_gaussian_noise_is_added_and_clipped() -> None:
     key = hashlib.sha256(f"gaussian:3:{DIGEST}".encode()).digest()[:16]
     generator = np.random.Generator(np.random.Philox(key=int.from_bytes(key, "little")))
     image, drawn = torch.rand(3, 5, 4), generator.standard_normal((3, 5, 4), dtype=np.float32)
-    found = gaussian(image[None], field("gaussian", 3, DIGEST, (5, 4))[None], 0.4)[0]
+    found = gaussian(image[None], field("gaussian", 3, DIGEST, (5, 4))[None], [0.4])[0][0]
     assert np.allclose(found.numpy(), np.clip(image.numpy() + 0.4 * drawn, 0, 1), atol=1e-6)

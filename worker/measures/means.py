@@ -1,0 +1,16 @@
+"""Means that are the same bits whatever stands beside the values. Pure: tensors in, tensors out."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def mean_of(maps: Tensor) -> Tensor:
+    """Mean of each map, (N, H, W) -> (N,), row by row: one whole sum of a lone map would be split among threads."""
+    return maps.sum(2).sum(1) / (maps.shape[1] * maps.shape[2])
+
+
+def mean_over(values: Sequence[Tensor]) -> Tensor:
+    """The mean of equally shaped tensors in float64, summed in their order."""
+    return torch.stack([value.double() for value in values]).sum(0) / len(values)

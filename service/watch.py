@@ -8,8 +8,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from sqlalchemy.exc import OperationalError
-
+from service.errors import DatabaseAway
 from service.storage import JobStore
 
 TICK_SECONDS = 0.2
@@ -60,7 +59,7 @@ class Watch:
             if not self._waiters:
                 continue
             # A database that is away for a moment changes nothing; the waiters' own time runs on.
-            with suppress(OperationalError):
+            with suppress(DatabaseAway):
                 self._wake(await asyncio.to_thread(self._jobs.versions, list(self._waiters)))
 
     def _wake(self, now: dict[str, int]) -> None:

@@ -35,7 +35,7 @@ class Deadly(nn.Module):
 @pytest.fixture
 def deadly(ingredients: Ingredients, tmp_path: Path) -> dict[str, object]:
     """A job with one picture in five that kills whoever looks at it."""
-    torch.jit.script(Deadly().eval()).save(tmp_path / "deadly.pt")
+    torch.jit.save(torch.jit.script(Deadly().eval()), tmp_path / "deadly.pt")
     for number in range(4):
         write_picture(tmp_path / "pictures" / f"{number}.png", np.random.default_rng(number))
     Image.new("RGB", (SIZE, SIZE), "white").save(tmp_path / "pictures" / "white.png")

@@ -49,7 +49,7 @@ def production(folder: Path, processes: int = 2) -> Iterator[Production]:
     ports, broker_port = [free_port() for _ in range(processes)], free_port()
     with cluster() as database, ExitStack() as stack:
         postgres = stack.enter_context(Kept(lambda: database.start(fsync=True)))
-        broker = stack.enter_context(Kept(lambda: _start_broker(broker_port, folder)))
+        broker = stack.enter_context(Kept(lambda: start_broker(broker_port, folder)))
         database.await_start()
         installation = Installation.make(
             folder, database_url=f"{database.url}postgres", broker_url=f"redis://127.0.0.1:{broker_port}/0", **SETTINGS
@@ -89,6 +89,7 @@ def _stop_together(kept: Sequence[Kept]) -> None:
         thread.join()
 
 
-def _start_broker(port: int, folder: Path) -> "subprocess.Popen[bytes]":
+def start_broker(port: int, folder: Path) -> "subprocess.Popen[bytes]":
+    """A Redis-compatible server that keeps nothing; it dies with the thread that started it."""
     options = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no", "--dir", str(folder)]
     return subprocess.Popen(tether.command([str(get_binary_path()), *options]), stdout=subprocess.DEVNULL)

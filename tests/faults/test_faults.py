@@ -27,5 +27,6 @@ def test_twenty_jobs_come_through_whatever_is_killed(ingredients: Ingredients, t
     told = f"{len(ended)} jobs in {span:.1f} s; killed with seed {SEED}: {dict(killer.kills)}"
     log.info(told)
     assert (books.lost, books.different, books.doubled) == ([], [], 0), told
+    assert " 500 Internal Server Error" not in (tmp_path / "log.txt").read_text(), told
     assert len(ended) == JOBS, told
     assert len(killer.kills) == 6, told

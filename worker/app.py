@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import cache
 
 import torch
@@ -18,13 +19,13 @@ from service.tether import die_with
 from worker.devices import choose_device
 from worker.measuring import Means
 from worker.memory import limit_memory
-from worker.runner import Runner
+from worker.runner import KINDS, Kinds, Runner
 from worker.stopping import StopFlag, name_of_process, stop_within
 from worker.tasks import register
 
 
-def make_app(settings: WorkerSettings) -> Celery:
-    """The application that `salience worker` runs. Its processes end with this one."""
+def make_app(settings: WorkerSettings, kinds: Kinds = KINDS) -> Celery:
+    """The application that `salience worker` runs, with what it does of each kind. Its processes end with this one."""
     app = make_celery(settings.broker_url)
     app.conf.update(
         worker_prefetch_multiplier=1,
@@ -38,7 +39,7 @@ def make_app(settings: WorkerSettings) -> Celery:
     @cache
     def runner() -> Runner:
         """Made when first asked for, which is after the fork: torch must not have worked before it."""
-        return make_runner(settings, stopping)
+        return replace(make_runner(settings, stopping), kinds=kinds)
 
     register(app, runner)
     return app

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from service.domain import Job, Shard, ShardKind
@@ -27,7 +27,7 @@ def never() -> bool:
 
 @dataclass(frozen=True)
 class Runner:
-    """Does waiting work. `ring` calls for as many other workers as new work could use."""
+    """Does waiting work, each kind its way. `ring` calls for as many other workers as new work could use."""
 
     store: Store
     means: Means
@@ -36,6 +36,7 @@ class Runner:
     lease_seconds: float
     ring: Callable[[int], None]
     stopping: Callable[[], bool] = never
+    kinds: "Kinds" = field(default_factory=lambda: KINDS)
 
     def work(self) -> bool:
         """Do the waiting shard whose turn it is. False: nothing waits, or this worker is to stop."""
@@ -65,7 +66,7 @@ class Runner:
 
     def _do(self, shard: Shard, lease: Lease) -> None:
         job = self.store.jobs.get(shard.job)
-        KINDS[shard.kind](self, job, shard, lease)
+        self.kinds[shard.kind](self, job, shard, lease)
 
     def _try_again(self, shard: Shard, trouble: Exception) -> None:
         """After a pause, where that may help."""
@@ -83,13 +84,17 @@ class Runner:
         patiently(lambda: self.store.shards.fail(shard, told))
 
 
+Kinds = Mapping[ShardKind, Callable[[Runner, Job, Shard, Lease], None]]
+
+
 def _may_pass(trouble: Exception) -> bool:
     """Whether another try, or another worker, may fare better. Torch tells a device's troubles by RuntimeError."""
     passing = (DatabaseAway, RuntimeError)
     return isinstance(trouble, passing) or is_transient(trouble) or is_out_of_memory(trouble)
 
 
-def _plan(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
+def plan_job(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
+    """List a job's pictures, check its models, and put its slices into the queue."""
     shards = runner.store.shards
     shards.forget_images(shard)
     planner = Planner(runner.means.models, runner.roots, lease.check)
@@ -97,7 +102,8 @@ def _plan(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
     runner.ring(patiently(lambda: shards.record_plan(shard, plan)))
 
 
-def _measure(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
+def measure_slice(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
+    """Audit a slice of a job's pictures."""
     images = runner.store.images.slice(job.id, shard.start, shard.stop)
     result = measure(job, shard, images, runner.means, lease)
 
@@ -109,14 +115,15 @@ def _measure(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
         runner.ring(1)
 
 
-def _summarise(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
+def sum_up(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
+    """Make a job's results of its numbers."""
     check_skipped(job, runner.store.images.skipped(job.id))
     document = finish(job, runner.store, lease.check)
     patiently(lambda: runner.store.shards.record_summary(shard, document))
 
 
-KINDS: Mapping[ShardKind, Callable[[Runner, Job, Shard, Lease], None]] = {
-    ShardKind.PLAN: _plan,
-    ShardKind.MEASURE: _measure,
-    ShardKind.SUMMARISE: _summarise,
+KINDS: Kinds = {
+    ShardKind.PLAN: plan_job,
+    ShardKind.MEASURE: measure_slice,
+    ShardKind.SUMMARISE: sum_up,
 }

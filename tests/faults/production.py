@@ -44,9 +44,9 @@ class Production:
 
 
 @contextmanager
-def production(folder: Path, processes: int = 2) -> Iterator[Production]:
+def production(folder: Path, apis_wanted: int = 2, workers_wanted: int = 2) -> Iterator[Production]:
     """So many API processes and workers, and their servers, once the schema is there."""
-    ports, broker_port = [free_port() for _ in range(processes)], free_port()
+    ports, broker_port = [free_port() for _ in range(apis_wanted)], free_port()
     with cluster() as database, ExitStack() as stack:
         postgres = stack.enter_context(Kept(lambda: database.start(fsync=True)))
         broker = stack.enter_context(Kept(lambda: start_broker(broker_port, folder)))
@@ -61,7 +61,7 @@ def production(folder: Path, processes: int = 2) -> Iterator[Production]:
                 return stack.enter_context(Kept(lambda: installation.spawn(log, *arguments)))
 
             apis = [keep("serve", "--port", port) for port in ports]
-            workers = [keep("worker") for _ in range(processes)]
+            workers = [keep("worker") for _ in range(workers_wanted)]
             clients = [stack.enter_context(_meet(f"http://127.0.0.1:{port}")) for port in ports]
             yield Production(installation, database, broker_port, postgres, broker, apis, workers, clients)
             database.await_start()

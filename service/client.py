@@ -35,6 +35,11 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
+    @property
+    def url(self) -> str:
+        """Where the service is."""
+        return str(self._http.base_url).rstrip("/")
+
     def ping(self) -> None:
         """Ask whether the service is there."""
         self._ask("GET", "/healthz")

@@ -39,15 +39,16 @@ class Watch:
             for _, event in waiters:
                 event.set()
 
-    async def change(self, job: str, version: int, seconds: float) -> None:
-        """Return when the job's version is no longer this one, or after so many seconds."""
+    async def change(self, job: str, version: int, seconds: float) -> bool:
+        """Return when the job's version is no longer this one, or after so many seconds: False, if it still is."""
         if self._stopped:
-            return
+            return False
         waiter = (version, asyncio.Event())
         self._waiters[job].add(waiter)
         try:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(waiter[1].wait(), seconds)
+            return await asyncio.wait_for(waiter[1].wait(), seconds)
+        except TimeoutError:
+            return False
         finally:
             self._waiters[job].discard(waiter)
             if not self._waiters[job]:

@@ -111,7 +111,8 @@ def results(job_id: Text, jobs: JobsHere) -> Response:
 
 
 async def _wait(jobs: Jobs, watch: Watch, job: Job, seconds: float) -> Job:
-    await watch.change(job.id, job.version, seconds)
+    if not await watch.change(job.id, job.version, seconds):
+        return job
     return await run_in_threadpool(jobs.store.jobs.get, job.id)
 
 

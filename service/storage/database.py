@@ -8,12 +8,12 @@ transaction whose commit was under way has counted is then not known.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, TextClause, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 from sqlalchemy.orm import Session
@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from service.errors import DatabaseAway
 
 WRITES = {"sqlite_begin": "IMMEDIATE"}
+ALONE: Mapping[str, Any] = {"isolation_level": "AUTOCOMMIT"}
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +73,11 @@ class Database:
             session.begin(),
         ):
             yield session
+
+    def look_up(self, query: TextClause, facts: Mapping[str, object]) -> Any:
+        """The one value that a plain query gives, without a transaction around it. Raises DatabaseAway."""
+        with answering(), self.engine.connect().execution_options(**ALONE) as connection:
+            return connection.scalar(query, facts)
 
     def ping(self) -> None:
         """Raise DatabaseAway if it does not answer."""

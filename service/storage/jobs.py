@@ -3,9 +3,10 @@
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 from uuid import uuid4
 
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -16,6 +17,9 @@ from service.storage.database import Database
 from service.storage.ending import end_job
 from service.storage.shards import first_shard
 from service.tables import JobRow, LabelRow, SummaryRow
+
+VERSION = text("SELECT version FROM jobs WHERE id = :job AND NOT forgotten")
+MOST_KNOWN = 500
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,8 @@ class JobStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._known: dict[str, Job] = {}
+        self._lock = Lock()
 
     def accept(self, spec: JobSpec, digest: str, key: str | None, tenant: str = "") -> tuple[Job, str]:
         """Store a job and the shard that will plan it; a known key answers its job. Returns its digest too."""
@@ -85,9 +91,21 @@ class JobStore:
         return number
 
     def get(self, job: str) -> Job:
-        """The job as it stands. Raises JobNotFound."""
+        """The job as it stands. Raises JobNotFound.
+
+        All that can be seen of a job goes by its version, so one that was read before is not read again.
+        """
+        version = self._database.look_up(VERSION, {"job": job})
+        known = self._known.get(job)
+        if known is not None and known.version == version:
+            return known
         with self._database.read() as session:
-            return to_job(row_of(session, job))
+            found = to_job(row_of(session, job))
+        with self._lock:
+            self._known[job] = found
+            while len(self._known) > MOST_KNOWN:
+                self._known.pop(next(iter(self._known)))
+        return found
 
     def find(self, query: Query) -> Found:
         """A page of jobs, newest first."""

@@ -1,6 +1,6 @@
 """What a job is: its states, its shards, what a worker hands in. Knows no HTTP and no SQL."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -21,6 +21,14 @@ class JobState(StrEnum):
 
 
 OPEN_STATES = (JobState.QUEUED, JobState.RUNNING)
+
+# What a shard and its job's plan hold, and what numbers come of them. A worker does the shards of the formats it
+# understands and leaves others to workers of their own version. Raise FORMAT with every change that a worker of the
+# version before would get wrong, and OLDEST_FORMAT once this version no longer gives an older format its numbers.
+FORMAT = 1
+OLDEST_FORMAT = 0
+
+PRIORITIES: Mapping[str, int] = {"interactive": 0, "bulk": 1}
 
 
 class ShardKind(StrEnum):
@@ -68,7 +76,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Shard:
-    """A piece of leased work: the job's plan, a cohort over a slice of its images, or its summary."""
+    """A piece of leased work: the job's plan, a cohort over a slice of its images, or its summary.
+
+    On its last try, further trouble is its job's end.
+    """
 
     id: int
     job: str
@@ -78,6 +89,7 @@ class Shard:
     stop: int
     attempt: int
     worker: str
+    last_try: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,10 +116,10 @@ class Image:
 
 @dataclass(frozen=True)
 class Plan:
-    """What planning found: the pictures, the slices, the passes, and facts about the models."""
+    """What planning found: how many pictures, the slices, the passes, and facts about the models."""
 
-    images: Sequence[Image]
-    slices: Sequence[Slice]
+    images: int
+    slices: Iterable[Slice]
     passes: int
     facts: Mapping[str, Any]
 

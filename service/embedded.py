@@ -108,6 +108,8 @@ def worker(settings: StoreSettings, broker_url: str) -> Iterator[None]:
         "SALIENCE_DATA_DIR": str(settings.data_dir),
         "SALIENCE_ALLOWED_ROOTS": os.pathsep.join(map(str, settings.roots)),
         "SALIENCE_LEASE_SECONDS": str(settings.lease_seconds),
+        # Before it is made to stop, so that it gives its shard back.
+        "SALIENCE_STOP_SECONDS": str(STOP_SECONDS - 1),
     }
     argv = tether.command([sys.executable, "-m", "service.cli", "worker"])
     child = Child("The worker", lambda: subprocess.Popen(argv, env=environment, start_new_session=True))

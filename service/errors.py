@@ -6,7 +6,9 @@ SalienceError
 │   ├── ModelRefused
 │   ├── ImagesRefused
 │   ├── TooManySkipped
-│   └── ShardLost
+│   ├── ShardLost
+│   ├── WorkFailed           something broke that trying again does not mend
+│   └── DeadlineExceeded
 ├── NotFound
 │   └── JobNotFound
 ├── Conflict
@@ -22,7 +24,9 @@ SalienceError
 ├── RemoteTrouble            a service that a client of ours asked
 │   ├── RemoteRefused
 │   └── RemoteUnreachable
-└── WorkStopped              a worker lost its shard: cancelled, or given to another
+├── DatabaseAway             it does not answer, or broke off in mid-transaction; tried again, all may be well
+├── WorkStopped              a worker lost its shard: cancelled, or given to another
+└── WorkerStops              a worker gives its shard back, as it was asked to stop
 """
 
 from collections.abc import Iterator, Sequence
@@ -103,9 +107,21 @@ class TooManySkipped(InputRefused):
 
 
 class ShardLost(InputRefused):
-    """A shard was lost {attempts} times, the last time by {worker}: {reason}."""
+    """{what} {did} {times} times, and is not tried again. The last time, by {worker}: {reason}."""
 
     kind = "shard-lost"
+
+
+class WorkFailed(InputRefused):
+    """The work broke off for a reason that trying again does not mend: {reason}"""
+
+    kind = "work-failed"
+
+
+class DeadlineExceeded(InputRefused):
+    """The job was not done within the {seconds:g} s that its spec's deadline gives it."""
+
+    kind = "deadline-exceeded"
 
 
 class NotFound(SalienceError):
@@ -202,6 +218,18 @@ class WorkStopped(SalienceError):
     """Shard {shard} is no longer this worker's: its job was cancelled or its lease ran out."""
 
     kind = "work-stopped"
+
+
+class DatabaseAway(SalienceError):
+    """The database does not answer; see /readyz."""
+
+    kind = "database-unavailable"
+
+
+class WorkerStops(SalienceError):
+    """Shard {shard} is given back: its worker was asked to stop."""
+
+    kind = "worker-stops"
 
 
 @contextmanager

@@ -8,12 +8,14 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import ProgrammingError
 from starlette.exceptions import HTTPException
 
 from service import errors
 from service.errors import FieldProblem, SalienceError
 from service.schemas import Problem
+
+RETRY_SECONDS = "2"
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +31,9 @@ STATUS: Mapping[type[SalienceError], HTTPStatus] = {
     errors.SettingsInvalid: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.SpecUnreadable: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.RemoteTrouble: HTTPStatus.BAD_GATEWAY,
+    errors.DatabaseAway: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.WorkStopped: HTTPStatus.CONFLICT,
+    errors.WorkerStops: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 
@@ -52,9 +56,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(SalienceError, _known)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(OperationalError, _database_away)
     # Postgres says so of tables that are not there yet.
-    app.add_exception_handler(ProgrammingError, _database_away)
+    app.add_exception_handler(ProgrammingError, _no_tables)
 
 
 def _problem(request: Request, status: int, kind: str, detail: str, fields: Sequence[FieldProblem] = ()) -> Response:
@@ -71,7 +74,10 @@ def _problem(request: Request, status: int, kind: str, detail: str, fields: Sequ
 
 def _known(request: Request, error: Exception) -> Response:
     assert isinstance(error, SalienceError)
-    return _problem(request, status_of(type(error)), error.kind, str(error), error.problems())
+    answer = _problem(request, status_of(type(error)), error.kind, str(error), error.problems())
+    if answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+        answer.headers["Retry-After"] = RETRY_SECONDS
+    return answer
 
 
 def _malformed(request: Request, error: Exception) -> Response:
@@ -100,8 +106,6 @@ def _http(request: Request, error: Exception) -> Response:
     return answer
 
 
-def _database_away(request: Request, error: Exception) -> Response:
-    log.error("The database does not answer: %s", error)
-    answer = _problem(request, 503, "database-unavailable", "The database does not answer; see /readyz.")
-    answer.headers["Retry-After"] = "5"
-    return answer
+def _no_tables(request: Request, error: Exception) -> Response:
+    log.error("The database is not as it must be: %s", error)
+    return _known(request, errors.DatabaseAway())

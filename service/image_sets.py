@@ -11,6 +11,7 @@ from pathlib import Path
 
 from service.errors import ImagesRefused
 from service.locations import is_under, real_path
+from service.transient import is_transient
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
 
@@ -76,6 +77,8 @@ def _list_folder(source: Path) -> Iterator[ImageEntry]:
 
 
 def _refuse(error: OSError) -> None:
+    if is_transient(error):
+        raise error
     raise ImagesRefused(reason=f"{error.filename} cannot be listed: {error.strerror}")
 
 

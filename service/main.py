@@ -34,13 +34,13 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI, settings: ServiceSettings) -> AsyncIterator[None]:
-    store = Store.open(settings.database)
+    store = Store.open(settings.database, settings.max_deaths)
     async with AsyncExitStack() as stack:
         stack.callback(store.database.close)
         broker_url = stack.enter_context(_embedded(settings, store)) if settings.embedded else settings.broker_url
         doorbell = Doorbell(broker_url)
         stack.callback(doorbell.close)
-        stack.enter_context(sweeping(store.shards, doorbell, settings.sweep_seconds))
+        stack.enter_context(sweeping(store, doorbell, settings))
         watch = Watch(store.jobs)
         await stack.enter_async_context(watch.running())
         app.state.jobs = Jobs(store, doorbell, settings.roots)
@@ -53,6 +53,6 @@ def _embedded(settings: ServiceSettings, store: Store) -> Iterator[str]:
     """Bring the schema, the broker and the worker. Yields the broker's URL."""
     held = embedded.lock(settings.data_dir)  # noqa: F841  # released when this process ends, however it ends
     schema.upgrade(store.database.engine)
-    store.shards.release_all()
+    store.leases.release_all()
     with embedded.broker() as broker_url, embedded.worker(settings, broker_url):
         yield broker_url

@@ -9,8 +9,11 @@ import logging
 from celery import Celery
 from kombu.exceptions import OperationalError
 
+from service.domain import FORMAT
+
 WORK = "salience.work"
-QUEUE = "salience"
+# A version's own, so that no ring is heard by a worker that does not understand the shard it is for.
+QUEUE = f"salience.{FORMAT}"
 
 log = logging.getLogger(__name__)
 

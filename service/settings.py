@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import ByteSize, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from service.errors import SettingsInvalid
@@ -22,6 +22,10 @@ class StoreSettings(BaseSettings):
     broker_url: str = ""
     allowed_roots: Annotated[tuple[Path, ...], NoDecode] = ()
     lease_seconds: float = Field(default=30.0, ge=0.5)
+    sweep_seconds: float = Field(default=2.0, gt=0)
+    max_deaths: int = Field(default=3, ge=1)
+    keep_days: float = Field(default=90.0, gt=0)
+    key_hours: float = Field(default=24.0, gt=0)
 
     @field_validator("data_dir")
     @classmethod
@@ -83,7 +87,6 @@ class ServiceSettings(StoreSettings):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
-    sweep_seconds: float = Field(default=2.0, gt=0)
 
 
 class WorkerSettings(StoreSettings):
@@ -92,3 +95,5 @@ class WorkerSettings(StoreSettings):
     processes: int = Field(default=1, ge=1)
     batch_size: int | None = Field(default=None, ge=1, le=1024)
     device: str = "auto"
+    memory_limit: ByteSize | None = Field(default=None, ge=2**28)
+    stop_seconds: float = Field(default=25.0, gt=0)

@@ -25,6 +25,7 @@ _TRANSFORM = (
     r"|rotate:-?[0-9]{1,3}(\.[0-9]{1,3})?|scale:[0-9]{1,2}(\.[0-9]{1,3})?)$"
 )
 Transform = Annotated[str, StringConstraints(pattern=_TRANSFORM)]
+Priority = Literal["interactive", "bulk"]
 Amount = Annotated[float, Field(ge=0, le=1)]
 Sigma = Annotated[float, Field(gt=0, le=10)]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -178,6 +179,10 @@ class JobSpec(Part):
     options: Options = Options()
     precision: Precision = "float32"
     shard_size: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    priority: Annotated[Priority, Field(description="work of interactive jobs comes before all bulk work")] = "bulk"
+    deadline: Annotated[
+        float | None, Field(gt=0, le=31_536_000, description="seconds from acceptance after which the job fails")
+    ] = None
     gate: None = None
 
     @field_validator("out_of_set", "gate", mode="before")
@@ -211,8 +216,12 @@ class JobSpec(Part):
 
 
 def digest_of(spec: JobSpec) -> str:
-    """SHA-256 of what is asked for, defaults filled in, so that equal specs are equal whatever was spelt out."""
-    return hashlib.sha256(json.dumps(spec.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
+    """SHA-256 of what is asked for beyond the defaults, so that equal specs are equal whatever was spelt out.
+
+    A field that a later version adds changes no digest, and a key sent to both versions is the same job's.
+    """
+    asked = spec.model_dump(mode="json", exclude_defaults=True)
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
 def _has_single_run(cohorts: object) -> bool:

@@ -1,35 +1,82 @@
-"""Finds work that nobody does: leases run out, rings lost. Any API process sweeps; sweeping twice is harmless."""
+"""Finds work that nobody does: leases run out, rings lost, deadlines passed; and deletes what has expired.
+
+Every API process and every worker sweeps, so none of them is needed. Sweeping twice is harmless.
+"""
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
+from service.errors import DatabaseAway
 from service.queue import Doorbell
-from service.storage import ShardStore
+from service.settings import StoreSettings
+from service.storage import Store
+
+TIDY_SECONDS = 60.0
+PURGE_SECONDS = 1.0
+LEAST_PAUSE = 0.05
 
 log = logging.getLogger(__name__)
 
 
-def sweep(shards: ShardStore, doorbell: Doorbell) -> None:
-    """Give out expired shards again, and ring for all that wait."""
-    released = shards.release_expired()
-    if released:
-        log.warning("%d shard(s) were given out again: their leases had run out", released)
-    doorbell.top_up(shards.waiting())
+@dataclass
+class Sweeper:
+    """Sweeps every so many seconds, and when a lease runs out."""
+
+    store: Store
+    doorbell: Doorbell
+    settings: StoreSettings
+    blind_until: float = 0.0
+    tidy_at: float = 0.0
+
+    def sweep(self) -> None:
+        """Fail what is overdue, give out expired shards again, and ring for all that wait."""
+        self.store.retention.end_overdue()
+        if time.monotonic() >= self.blind_until:
+            released = self.store.leases.release_expired()
+            if released:
+                log.warning("%d shard(s) were given out again: their leases had run out", released)
+        self.doorbell.top_up(self.store.leases.claimable())
+
+    def tidy(self) -> None:
+        """Forget what has been kept long enough, and delete some rows of what is forgotten."""
+        self.store.retention.expire(self.settings.keep_days * 86400, self.settings.key_hours * 3600)
+        self.store.retention.purge(PURGE_SECONDS)
+
+    def pause(self) -> float:
+        """Seconds until the next sweep."""
+        expiry = self.store.leases.next_expiry()
+        left = self.settings.sweep_seconds if expiry is None else expiry - time.time() + LEAST_PAUSE
+        return max(LEAST_PAUSE, min(self.settings.sweep_seconds, left))
+
+    def step(self) -> float:
+        """Sweep, and tidy where it is time. Returns the seconds until the next step."""
+        try:
+            self.sweep()
+            if time.monotonic() >= self.tidy_at:
+                self.tidy_at = time.monotonic() + TIDY_SECONDS
+                self.tidy()
+            return self.pause()
+        except DatabaseAway:
+            # While the database was away nobody could renew a lease; the living need a moment to do so.
+            self.blind_until = time.monotonic() + self.settings.lease_seconds / 2
+        except Exception:  # whatever it was, the next sweep may find it gone
+            log.exception("A sweep failed; sweeping again in %g s", self.settings.sweep_seconds)
+        return self.settings.sweep_seconds
 
 
 @contextmanager
-def sweeping(shards: ShardStore, doorbell: Doorbell, seconds: float) -> Iterator[None]:
-    """Sweep every so many seconds, in a thread, while this context is open."""
-    stop = threading.Event()
+def sweeping(store: Store, doorbell: Doorbell, settings: StoreSettings) -> Iterator[None]:
+    """Sweep in a thread while this context is open."""
+    stop, sweeper = threading.Event(), Sweeper(store, doorbell, settings)
 
     def loop() -> None:
-        while not stop.wait(seconds):
-            try:
-                sweep(shards, doorbell)
-            except Exception:  # whatever it was, the next sweep may find it gone, and nobody else would sweep
-                log.exception("A sweep failed; sweeping again in %g s", seconds)
+        pause = min(LEAST_PAUSE, settings.sweep_seconds)
+        while not stop.wait(pause):
+            pause = sweeper.step()
 
     thread = threading.Thread(target=loop, name="sweeper", daemon=True)
     thread.start()

@@ -14,6 +14,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -35,9 +36,10 @@ class Rows(DeclarativeBase):
 
 
 class JobRow(Rows):
-    """A job. `version` grows with every change that a reader can see."""
+    """A job. `version` grows with every change that a reader can see; rows of a forgotten one wait to be deleted."""
 
     __tablename__ = "jobs"
+    __table_args__ = (Index(None, "tenant", "state"), Index(None, "forgotten", "finished_at"))
 
     number: Mapped[int] = mapped_column(RowNumber, primary_key=True)
     id: Mapped[str] = mapped_column(String(36), unique=True)
@@ -56,6 +58,10 @@ class JobRow(Rows):
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     idempotency_key: Mapped[str | None] = mapped_column(String(255), unique=True)
     spec_digest: Mapped[str] = mapped_column(String(64))
+    tenant: Mapped[str] = mapped_column(String(200), default="", server_default="")
+    priority: Mapped[int] = mapped_column(default=1, server_default="1")
+    deadline_at: Mapped[float | None] = mapped_column(Double)
+    forgotten: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class LabelRow(Rows):
@@ -70,10 +76,17 @@ class LabelRow(Rows):
 
 
 class ShardRow(Rows):
-    """Leased work. Plan and summary belong to no cohort (-1) and span no images."""
+    """Leased work. Plan and summary belong to no cohort (-1) and span no images.
+
+    Waiting shards are claimed by `priority`, `turn` and `id`, which is one look into an index. The defaults are
+    the database's too, so that a version that knows less can insert beside this one.
+    """
 
     __tablename__ = "shards"
-    __table_args__ = (UniqueConstraint("job", "kind", "cohort", "start"), Index(None, "state", "id"))
+    __table_args__ = (
+        UniqueConstraint("job", "kind", "cohort", "start"),
+        Index(None, "state", "priority", "turn", "id"),
+    )
 
     id: Mapped[int] = mapped_column(RowNumber, primary_key=True)
     job: Mapped[int] = mapped_column(ForeignKey("jobs.number", ondelete="CASCADE"))
@@ -88,6 +101,13 @@ class ShardRow(Rows):
     passes_done: Mapped[int] = mapped_column(BigInteger, default=0)
     device: Mapped[str | None] = mapped_column(String(100))
     trouble: Mapped[str | None] = mapped_column(Text)
+    format: Mapped[int] = mapped_column(default=0, server_default="0")
+    priority: Mapped[int] = mapped_column(default=1, server_default="1")
+    turn: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    not_before: Mapped[float] = mapped_column(Double, default=0.0, server_default="0")
+    deaths: Mapped[int] = mapped_column(default=0, server_default="0")
+    restarts: Mapped[int] = mapped_column(default=0, server_default="0")
+    troubles: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class ImageRow(Rows):

@@ -8,8 +8,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from sqlalchemy.exc import OperationalError
-
+from service.errors import DatabaseAway
 from service.storage import JobStore
 
 TICK_SECONDS = 0.2
@@ -40,15 +39,16 @@ class Watch:
             for _, event in waiters:
                 event.set()
 
-    async def change(self, job: str, version: int, seconds: float) -> None:
-        """Return when the job's version is no longer this one, or after so many seconds."""
+    async def change(self, job: str, version: int, seconds: float) -> bool:
+        """Return when the job's version is no longer this one, or after so many seconds: False, if it still is."""
         if self._stopped:
-            return
+            return False
         waiter = (version, asyncio.Event())
         self._waiters[job].add(waiter)
         try:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(waiter[1].wait(), seconds)
+            return await asyncio.wait_for(waiter[1].wait(), seconds)
+        except TimeoutError:
+            return False
         finally:
             self._waiters[job].discard(waiter)
             if not self._waiters[job]:
@@ -60,7 +60,7 @@ class Watch:
             if not self._waiters:
                 continue
             # A database that is away for a moment changes nothing; the waiters' own time runs on.
-            with suppress(OperationalError):
+            with suppress(DatabaseAway):
                 self._wake(await asyncio.to_thread(self._jobs.versions, list(self._waiters)))
 
     def _wake(self, now: dict[str, int]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 
@@ -53,13 +53,17 @@ class Installation:
     def start(self, *arguments: object) -> Iterator[subprocess.Popen[bytes]]:
         """Run a command in the background; its output goes to a file in the folder."""
         with (self.folder / "log.txt").open("ab") as log:
-            argv = tether.command(self._command(*arguments))
-            process = subprocess.Popen(argv, env=self.environment, stdout=log, stderr=log)
+            process = self.spawn(log, *arguments)
         try:
             yield process
         finally:
             process.terminate()
             process.wait()
+
+    def spawn(self, log: IO[bytes], *arguments: object) -> subprocess.Popen[bytes]:
+        """Start a command in a process group of its own, tethered to this thread."""
+        argv = tether.command(self._command(*arguments))
+        return subprocess.Popen(argv, env=self.environment, stdout=log, stderr=log, start_new_session=True)
 
     @contextmanager
     def serve(self) -> Iterator[subprocess.Popen[bytes]]:

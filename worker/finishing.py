@@ -1,77 +1,55 @@
 """Summing a job up: all its numbers become the results that are served, whatever order they came in."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
-from service.domain import ACROSS_RUNS, Image, Job, Json
+from service.domain import Job
 from service.errors import ImagesRefused
 from service.spec import JobSpec
 from service.storage import Store
-from service.storage.images import Measured
-from worker.provenance import provenance
+from worker.gathering import Table, gathered
+from worker.provenance import ReadSet, provenance
 from worker.scoring import ORDERS, first_keys, guided_keys
-from worker.summary.bootstrap import Array
 from worker.summary.cohort import CohortValues
 from worker.summary.results import summarise
 
 
-def finish(job: Job, store: Store) -> str:
-    """The results of a measured job, as JSON text. Raises ImagesRefused where no picture could be read."""
+def finish(job: Job, store: Store, check: Callable[[], None]) -> str:
+    """The results of a measured job, as JSON text. Raises ImagesRefused where no picture could be read.
+
+    `check` is called now and then, and may raise.
+    """
     assert job.plan is not None, "a job is summed up once it is planned"
-    table = _gather(job, store)
-    if not table.images:
-        raise ImagesRefused(field="images.uri", reason="none of the images could be read; see images.max_skipped")
-    cohorts = [_cohort(job.spec, job.plan, number, table) for number in range(len(job.spec.cohorts))]
-    document = {"job": job.id, **summarise(cohorts)}
+    with gathered(job, store, check) as table:
+        if not table.labels:
+            raise ImagesRefused(field="images.uri", reason="none of the images could be read; see images.max_skipped")
+        cohorts = [_cohort(job, number, table, check) for number in range(len(job.spec.cohorts))]
+        document = {"job": job.id, **summarise(cohorts)}
+        document["degenerate"] = {each.name: _degenerate(each) for each in cohorts}
     _name_runs(document, job)
     skipped = store.images.skipped(job.id)
     document["skipped"] = [{"image": each.name, "reason": each.skipped} for each in skipped]
-    document["degenerate"] = {each.name: _degenerate(each) for each in cohorts}
-    document["provenance"] = provenance(job, table.images, len(skipped), store.shards.devices(job.id))
+    read = ReadSet(table.digest, len(table.labels), len(skipped))
+    document["provenance"] = provenance(job, read, store.shards.devices(job.id))
     return json.dumps(document, allow_nan=False)
 
 
-@dataclass(frozen=True)
-class _Table:
-    """The pictures read, and each one's rows by cohort and run; sorted by content, so that no order matters."""
-
-    images: Sequence[Image]
-    rows: Sequence[dict[tuple[int, int], bytes]]
-
-
-def _gather(job: Job, store: Store) -> _Table:
-    def key(measured: Measured) -> tuple[str, str]:
-        return (measured.image.sha256 or "", measured.image.name)
-
-    found = sorted((each for each in store.images.every(job.id, job.images_total or 0) if each.values), key=key)
-    rows = [{(v.cohort, v.run): v.data for v in each.values} for each in found]
-    return _Table([each.image for each in found], rows)
-
-
-def _cohort(spec: JobSpec, plan: Json, number: int, table: _Table) -> CohortValues:
-    cohort, columns = spec.cohorts[number], plan["columns"]
-    runs = np.stack([_column(table, number, run) for run in range(len(cohort.runs))], axis=1)
-    across = columns["across"][number]
+def _cohort(job: Job, number: int, table: Table, check: Callable[[], None]) -> CohortValues:
+    assert job.plan is not None
+    columns = job.plan["columns"]
     return CohortValues(
-        name=cohort.name,
+        name=job.spec.cohorts[number].name,
         run_columns=columns["run"],
-        runs=runs,
-        across_columns=across,
-        across=_column(table, number, ACROSS_RUNS) if across else np.empty((len(table.images), 0)),
-        labels=[image.label for image in table.images],
-        parts=_parts(spec),
-        seed=spec.seed,
+        runs=table.runs[number],
+        across_columns=columns["across"][number],
+        across=table.across[number],
+        labels=table.labels,
+        parts=_parts(job.spec),
+        seed=job.spec.seed,
         stream=str(number),
+        check=check,
     )
-
-
-def _column(table: _Table, cohort: int, run: int) -> Array:
-    """The rows of one run, (n, C)."""
-    return np.stack([np.frombuffer(rows[cohort, run], dtype="<f8") for rows in table.rows])
 
 
 def _parts(spec: JobSpec) -> dict[str, Sequence[str]]:

@@ -2,12 +2,11 @@
 
 import logging
 import threading
-
-from sqlalchemy.exc import SQLAlchemyError
+from collections.abc import Callable
 
 from service.domain import Shard
-from service.errors import WorkStopped
-from service.storage import ShardStore
+from service.errors import DatabaseAway, WorkerStops, WorkStopped
+from service.storage import LeaseStore
 
 RENEW_SECONDS = 1.0
 
@@ -17,8 +16,8 @@ log = logging.getLogger(__name__)
 class Lease:
     """Keeps a shard this worker's while the context is open, and tells the database how far it is."""
 
-    def __init__(self, shards: ShardStore, shard: Shard, seconds: float) -> None:
-        self._shards, self._shard, self._seconds = shards, shard, seconds
+    def __init__(self, leases: LeaseStore, shard: Shard, seconds: float, stopping: Callable[[], bool]) -> None:
+        self._leases, self._shard, self._seconds, self._stopping = leases, shard, seconds, stopping
         self._passes = 0
         self._lost, self._stop = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
@@ -37,20 +36,22 @@ class Lease:
         return self._passes
 
     def count(self, passes: int) -> None:
-        """Note forward passes made. Raises WorkStopped."""
+        """Note forward passes made. Raises WorkStopped, WorkerStops."""
         self._passes += passes
         self.check()
 
     def check(self) -> None:
-        """Raise WorkStopped once the shard is no longer this worker's."""
+        """Raise WorkStopped once the shard is no longer this worker's, and WorkerStops once the worker is to stop."""
         if self._lost.is_set():
             raise WorkStopped(shard=self._shard.id)
+        if self._stopping():
+            raise WorkerStops(shard=self._shard.id)
 
     def _renew(self) -> None:
         while not self._stop.wait(min(RENEW_SECONDS, self._seconds / 3)):
             try:
-                if not self._shards.renew(self._shard, self._seconds, self._passes):
+                if not self._leases.renew(self._shard, self._seconds, self._passes):
                     self._lost.set()
                     return
-            except SQLAlchemyError as error:
+            except DatabaseAway as error:
                 log.warning("The lease of shard %d could not be renewed; trying again: %s", self._shard.id, error)

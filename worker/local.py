@@ -1,5 +1,6 @@
 """An audit in this process, without a server: the same plan, shards and summary, on a temporary database."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from service import schema
 from service.checks import find_problems
-from service.domain import Job
+from service.domain import OPEN_STATES, Job
 from service.errors import SpecInvalid
 from service.settings import WorkerSettings
 from service.spec import JobSpec, digest_of
@@ -18,6 +19,7 @@ from worker.measuring import Means
 from worker.runner import Runner
 
 ANYWHERE = (Path("/"),)
+PAUSE_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -30,9 +32,10 @@ class LocalAudit:
 
     def run(self) -> Job:
         """Do all of the job's work. Returns the job as it ended."""
-        while self.runner.work():
-            pass
-        return self.look()
+        while (job := self.look()).state in OPEN_STATES:
+            if not self.runner.work():
+                time.sleep(PAUSE_SECONDS)  # what was left of the work waits to be tried again
+        return job
 
     def look(self) -> Job:
         """The job as it stands."""

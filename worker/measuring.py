@@ -26,7 +26,11 @@ def measure(job: Job, shard: Shard, images: Sequence[Image], means: "Means", lea
     preprocessing = job.spec.cohorts[shard.cohort].model.preprocessing
     noted: list[Image] = []
     values: list[Values] = []
-    for page in read_ahead(images, lambda: means.batch.pictures(job.spec.passes(), preprocessing.size), preprocessing):
+
+    def fitting() -> int:
+        return means.batch.pictures(job.spec.passes(), preprocessing.size)
+
+    for page in read_ahead(images, fitting, preprocessing, shard.last_try):
         noted += page.noted
         values += work.score(page.read)
         lease.check()

@@ -9,6 +9,7 @@ import torch
 
 from service.errors import ModelRefused
 from service.spec import JobSpec, Model
+from service.transient import is_transient
 from worker.chunks import chunk_size
 from worker.classifiers.classifier import Classifier
 from worker.classifiers.load import load_classifier
@@ -38,6 +39,8 @@ class Models:
         try:
             found = path.stat()
         except OSError as error:
+            if is_transient(error):
+                raise
             raise ModelRefused(reason=f"{path} cannot be read: {error.strerror}") from error
         chunk = -(-chunk_size(spec, self.device) // self._share)
         key = (path, found.st_mtime_ns, found.st_size, model, chunk, spec.precision)

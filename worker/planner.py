@@ -3,9 +3,7 @@
 Whatever can be found wrong before the first pass is found here.
 """
 
-import hashlib
-import heapq
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from worker.classifiers.classifier import Classifier
 from worker.labels import class_numbers
 from worker.models import LoadedModel, Models
 from worker.salience.methods import NEEDS_LAYER, NEEDS_LINEAR_HEAD
+from worker.sampling import Survey, sample
 from worker.scoring import column_names, column_names_across
 
 SHARD_SIZE = 32
@@ -31,16 +30,17 @@ class Planner:
     roots: Sequence[Path]
     check: Callable[[], None]
 
-    def plan(self, spec: JobSpec) -> Plan:
-        """Everything that the job's shards need to know. Raises InputRefused."""
-        entries = self._choose(spec)
-        cohorts = [self._cohort(spec, number, entries) for number in range(len(spec.cohorts))]
-        size = spec.shard_size or SHARD_SIZE
-        slices = [
-            Slice(cohort, start, min(start + size, len(entries)))
-            for start in range(0, len(entries), size)
+    def plan(self, spec: JobSpec, keep: Callable[[Sequence[Image]], None]) -> Plan:
+        """Everything that the job's shards need to know; `keep` gets the pictures page by page. Raises InputRefused."""
+        with blaming("images.uri"):
+            survey = self._survey(spec, keep)
+        cohorts = [self._cohort(spec, number, survey) for number in range(len(spec.cohorts))]
+        size, count = spec.shard_size or SHARD_SIZE, survey.count
+        slices = (
+            Slice(cohort, start, min(start + size, count))
+            for start in range(0, count, size)
             for cohort in range(len(spec.cohorts))
-        ]
+        )
         runs = sum(len(cohort.runs) for cohort in spec.cohorts)
         facts = {
             "columns": {
@@ -50,26 +50,21 @@ class Planner:
             "cohorts": cohorts,
             "shard_size": size,
         }
-        images = [
-            Image(n, each.name, each.label, str(each.path), str(each.human) if each.human else None)
-            for n, each in enumerate(entries)
-        ]
-        return Plan(images, slices, len(images) * runs * spec.passes(), facts)
+        return Plan(count, slices, count * runs * spec.passes(), facts)
 
-    def _choose(self, spec: JobSpec) -> list[ImageEntry]:
-        """The set's pictures, or `limit` of them drawn by the job's seed, in the set's order."""
-        with blaming("images.uri"):
-            listed = list_images(locate(spec.images.uri, self.roots), self.roots)
-            found = list(listed) if spec.images.limit is None else _sample(listed, spec.images.limit, spec.seed)
-            missing = next((each.name for each in found if each.human is None), None)
-            if "human" in spec.measures and missing is not None:
-                raise ImagesRefused(
-                    reason=f"the measure `human` needs a human map for every image, and {missing!r} has none; "
-                    "name them in the manifest's column human_map, or leave the measure out"
-                )
-            return found
+    def _survey(self, spec: JobSpec, keep: Callable[[Sequence[Image]], None]) -> Survey:
+        """Hand the set's pictures on, or `limit` of them drawn by the job's seed, in the set's order."""
 
-    def _cohort(self, spec: JobSpec, number: int, entries: Sequence[ImageEntry]) -> Json:
+        def listed() -> Iterator[ImageEntry]:
+            return list_images(locate(spec.images.uri, self.roots), self.roots)
+
+        survey = Survey(needs_human="human" in spec.measures)
+        for page in survey.pages(sample(listed, spec.images.limit, spec.seed)):
+            self.check()
+            keep(page)
+        return survey
+
+    def _cohort(self, spec: JobSpec, number: int, survey: Survey) -> Json:
         cohort = spec.cohorts[number]
         loaded = [self._run(spec, number, index) for index in range(len(cohort.runs))]
         first = loaded[0][1].classifier
@@ -77,11 +72,11 @@ class Planner:
             with blaming(f"cohorts[{number}].runs[{index}].uri"):
                 _check_method(spec.salience.method, path, run.classifier)
                 _agree(spec.salience.method, path, run.classifier, first)
-        _check_target(spec.salience.target, first.head.classes, entries)
+        _check_target(spec.salience.target, first.head.classes, survey)
         return {
             "layer": first.layer.name if first.layer and spec.salience.method in NEEDS_LAYER else None,
             "map_size": _map_size(spec.salience.method, first),
-            "classes": self._classes(cohort, number, first.head.classes, entries),
+            "classes": self._classes(cohort, number, first.head.classes, survey),
             "runs": [
                 {"uri": run.uri, "path": str(path), "sha256": model.sha256}
                 for run, (path, model) in zip(cohort.runs, loaded, strict=True)
@@ -95,20 +90,10 @@ class Planner:
             path = locate(cohort.runs[index].uri, self.roots)
             return path, self.models.load(path, cohort.model, spec)
 
-    def _classes(self, cohort: Cohort, number: int, classes: int, entries: Sequence[ImageEntry]) -> dict[str, int]:
-        labels = {entry.label for entry in entries if entry.label is not None}
+    def _classes(self, cohort: Cohort, number: int, classes: int, survey: Survey) -> dict[str, int]:
+        labels = survey.labels
         with blaming(f"cohorts[{number}].model.outputs"):
             return class_numbers(labels, cohort.model.outputs, classes) if labels else {}
-
-
-def _sample(listed: Iterable[ImageEntry], limit: int, seed: int) -> list[ImageEntry]:
-    """`limit` entries chosen by their names and the seed, whatever else the set holds, in the set's order."""
-
-    def rank(entry: tuple[int, ImageEntry]) -> bytes:
-        return hashlib.sha256(f"sample:{seed}:{entry[1].name}".encode()).digest()
-
-    chosen = heapq.nsmallest(limit, enumerate(listed), key=rank)
-    return [entry for _, entry in sorted(chosen, key=lambda pair: pair[0])]
 
 
 def _agree(method: str, path: Path, run: Classifier, first: Classifier) -> None:
@@ -140,9 +125,9 @@ def _check_method(method: str, path: Path, run: Classifier) -> None:
         raise ModelRefused(reason=f"{path} has no linear layer over pooled {name!r}, which {method} needs; use gradcam")
 
 
-def _check_target(target: str | int, classes: int, entries: Sequence[ImageEntry]) -> None:
+def _check_target(target: str | int, classes: int, survey: Survey) -> None:
     with blaming("salience.target"):
-        if target == "label" and any(entry.label is None for entry in entries):
+        if target == "label" and survey.unlabelled:
             raise ImagesRefused(reason="the target `label` needs a label for every image")
         if isinstance(target, int) and target >= classes:
             raise ModelRefused(reason=f"class {target} is beyond the models' {classes} classes")

@@ -1,19 +1,28 @@
 """What a result says of its own making: all that is needed to get it again."""
 
-import hashlib
 import platform
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
 from service import __version__
-from service.domain import Image, Job, Json
+from service.domain import Job, Json
 
 LIBRARIES = ("torch", "torchvision", "captum", "numpy", "pillow")
 
 
-def provenance(job: Job, read: Sequence[Image], skipped: int, devices: Sequence[str]) -> Json:
+@dataclass(frozen=True)
+class ReadSet:
+    """The pictures read: SHA-256 over their lines `digest name label` (tabs between), sorted; how many, and skipped."""
+
+    sha256: str
+    read: int
+    skipped: int
+
+
+def provenance(job: Job, images: ReadSet, devices: Sequence[str]) -> Json:
     """The spec with its defaults, digests of models and images, versions, devices, precision."""
     plan = job.plan or {}
     models = {run["uri"]: run["sha256"] for cohort in plan["cohorts"] for run in cohort["runs"]}
@@ -22,17 +31,16 @@ def provenance(job: Job, read: Sequence[Image], skipped: int, devices: Sequence[
         "spec": job.spec.model_dump(mode="json"),
         "models": models,
         "layers": layers,
-        "images": {"sha256": image_set_digest(read), "listed": job.images_total, "read": len(read), "skipped": skipped},
+        "images": {
+            "sha256": images.sha256,
+            "listed": job.images_total,
+            "read": images.read,
+            "skipped": images.skipped,
+        },
         "software": _software(),
         "device": ", ".join(devices),
         "precision": "float32" if job.spec.precision == "tf32" and "cpu" in devices else job.spec.precision,
     }
-
-
-def image_set_digest(images: Sequence[Image]) -> str:
-    """SHA-256 over the lines `digest name label` (tabs between) of the pictures read, sorted."""
-    lines = sorted(f"{image.sha256}\t{image.name}\t{image.label or ''}\n" for image in images)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _software() -> dict[str, str]:

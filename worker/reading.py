@@ -31,27 +31,34 @@ class Page:
     noted: Sequence[Image]
 
 
-def read_ahead(images: Sequence[Image], size: Callable[[], int], preprocessing: Preprocessing) -> Iterator[Page]:
-    """Pages of at most `size()` pictures; while one is worked on, the next is read."""
+def read_ahead(
+    images: Sequence[Image], size: Callable[[], int], preprocessing: Preprocessing, last_try: bool = False
+) -> Iterator[Page]:
+    """Pages of at most `size()` pictures; while one is worked on, the next is read.
+
+    Raises OSError where a file may be readable later; on the last try, such a picture is skipped as others are.
+    """
     with ThreadPoolExecutor(1, "reading") as pool:
         coming: deque[Future[Page]] = deque()
         start = 0
         while start < len(images) or coming:
             if start < len(images):
                 stop = start + size()
-                coming.append(pool.submit(_read_page, images[start:stop], preprocessing))
+                coming.append(pool.submit(_read_page, images[start:stop], preprocessing, last_try))
                 start = stop
             if len(coming) > 1 or start >= len(images):
                 yield coming.popleft().result()
 
 
-def _read_page(images: Sequence[Image], preprocessing: Preprocessing) -> Page:
+def _read_page(images: Sequence[Image], preprocessing: Preprocessing, last_try: bool) -> Page:
     read, noted = [], []
     for image in images:
         try:
             picture = read_picture(Path(image.path), preprocessing)
             human = read_map(Path(image.human), preprocessing) if image.human else None
-        except Unreadable as error:
+        except (Unreadable, OSError) as error:
+            if isinstance(error, OSError) and not last_try:
+                raise
             noted.append(replace(image, skipped=str(error)))
             continue
         noted.append(replace(image, sha256=picture.digest))

@@ -2,24 +2,32 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from service.domain import Job, Shard, ShardKind
-from service.errors import InputRefused, WorkStopped
+from service.errors import DatabaseAway, InputRefused, WorkerStops, WorkFailed, WorkStopped
 from service.storage import Store
+from service.transient import is_transient
+from worker.batching import is_out_of_memory
 from worker.finishing import finish
 from worker.lease import Lease
 from worker.measuring import Means, measure
+from worker.patience import patiently
 from worker.planner import Planner
 from worker.skipped import check_skipped
 
 log = logging.getLogger(__name__)
 
 
+def never() -> bool:
+    """Nobody asks this worker to stop."""
+    return False
+
+
 @dataclass(frozen=True)
 class Runner:
-    """Does waiting work. `ring` calls for as many other workers as new work could use."""
+    """Does waiting work, each kind its way. `ring` calls for as many other workers as new work could use."""
 
     store: Store
     means: Means
@@ -27,57 +35,95 @@ class Runner:
     name: str
     lease_seconds: float
     ring: Callable[[int], None]
+    stopping: Callable[[], bool] = never
+    kinds: "Kinds" = field(default_factory=lambda: KINDS)
 
     def work(self) -> bool:
-        """Do the oldest waiting shard. False: nothing waits."""
-        shard = self.store.shards.claim(self.name, self.lease_seconds)
+        """Do the waiting shard whose turn it is. False: nothing waits, or this worker is to stop."""
+        shard = self._claim()
         if shard is None:
             return False
         try:
-            with Lease(self.store.shards, shard, self.lease_seconds) as lease:
+            with Lease(self.store.leases, shard, self.lease_seconds, self.stopping) as lease:
                 self._do(shard, lease)
         except WorkStopped as stopped:
             log.info("%s", stopped)
+        except WorkerStops as stops:
+            log.info("%s", stops)
+            patiently(lambda: self.store.leases.give_back([self.name]))
         except InputRefused as refused:
             self._fail(shard, refused)
         except Exception as trouble:
             log.exception("Shard %d of job %s ran into trouble", shard.id, shard.job)
-            self.store.shards.hand_back(shard, f"{type(trouble).__name__}: {trouble}")
-            self.ring(1)
+            self._try_again(shard, trouble)
         return True
+
+    def _claim(self) -> Shard | None:
+        try:
+            return None if self.stopping() else self.store.leases.claim(self.name, self.lease_seconds)
+        except DatabaseAway:  # a sweep will ring again
+            return None
 
     def _do(self, shard: Shard, lease: Lease) -> None:
         job = self.store.jobs.get(shard.job)
-        KINDS[shard.kind](self, job, shard, lease)
+        self.kinds[shard.kind](self, job, shard, lease)
+
+    def _try_again(self, shard: Shard, trouble: Exception) -> None:
+        """After a pause, where that may help."""
+        told = f"{type(trouble).__name__}: {trouble}"
+        if _may_pass(trouble):
+            patiently(lambda: self.store.leases.hand_back(shard, told))
+        else:
+            self._fail(shard, WorkFailed(reason=told))
 
     def _fail(self, shard: Shard, refused: InputRefused) -> None:
         log.info("Job %s fails: %s", shard.job, refused)
         error = {"type": refused.kind, "detail": str(refused)}
         field = refused.facts.get("field")
-        self.store.shards.fail(shard, error | ({"field": str(field)} if field else {}))
+        told = error | ({"field": str(field)} if field else {})
+        patiently(lambda: self.store.shards.fail(shard, told))
 
 
-def _plan(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
-    plan = Planner(runner.means.models, runner.roots, lease.check).plan(job.spec)
-    runner.store.shards.record_plan(shard, plan)
-    runner.ring(len(plan.slices))
+Kinds = Mapping[ShardKind, Callable[[Runner, Job, Shard, Lease], None]]
 
 
-def _measure(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
+def _may_pass(trouble: Exception) -> bool:
+    """Whether another try, or another worker, may fare better. Torch tells a device's troubles by RuntimeError."""
+    passing = (DatabaseAway, RuntimeError)
+    return isinstance(trouble, passing) or is_transient(trouble) or is_out_of_memory(trouble)
+
+
+def plan_job(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
+    """List a job's pictures, check its models, and put its slices into the queue."""
+    shards = runner.store.shards
+    shards.forget_images(shard)
+    planner = Planner(runner.means.models, runner.roots, lease.check)
+    plan = planner.plan(job.spec, lambda images: patiently(lambda: shards.record_images(shard, images)))
+    runner.ring(patiently(lambda: shards.record_plan(shard, plan)))
+
+
+def measure_slice(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
+    """Audit a slice of a job's pictures."""
     images = runner.store.images.slice(job.id, shard.start, shard.stop)
     result = measure(job, shard, images, runner.means, lease)
-    check_skipped(job, [*runner.store.images.skipped(job.id), *result.images])
-    if runner.store.shards.record_values(shard, result):
+
+    def record() -> bool:
+        check_skipped(job, [*runner.store.images.skipped(job.id), *result.images])
+        return runner.store.shards.record_values(shard, result)
+
+    if patiently(record):
         runner.ring(1)
 
 
-def _summarise(runner: Runner, job: Job, shard: Shard, _lease: Lease) -> None:
+def sum_up(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
+    """Make a job's results of its numbers."""
     check_skipped(job, runner.store.images.skipped(job.id))
-    runner.store.shards.record_summary(shard, finish(job, runner.store))
+    document = finish(job, runner.store, lease.check)
+    patiently(lambda: runner.store.shards.record_summary(shard, document))
 
 
-KINDS: Mapping[ShardKind, Callable[[Runner, Job, Shard, Lease], None]] = {
-    ShardKind.PLAN: _plan,
-    ShardKind.MEASURE: _measure,
-    ShardKind.SUMMARISE: _summarise,
+KINDS: Kinds = {
+    ShardKind.PLAN: plan_job,
+    ShardKind.MEASURE: measure_slice,
+    ShardKind.SUMMARISE: sum_up,
 }

@@ -94,6 +94,12 @@ def cancel(job_id: Text, jobs: JobsHere) -> JobBody:
     return JobBody.of(jobs.cancel(job_id), time.time())
 
 
+@router.delete("/{job_id}", status_code=HTTPStatus.NO_CONTENT, responses=documented(NOT_FOUND, INVALID))
+def forget(job_id: Text, jobs: JobsHere) -> None:
+    """Stop a job and forget it, with its results and all its numbers; its Idempotency-Key is free again."""
+    jobs.store.jobs.forget(job_id)
+
+
 @router.get("/{job_id}/results", response_class=Response, responses={
     200: {"description": "Every measure by cohort, run and stratum, with intervals; differences; provenance",
           "content": {"application/json": {"schema": {"type": "object"}}}},
@@ -105,7 +111,8 @@ def results(job_id: Text, jobs: JobsHere) -> Response:
 
 
 async def _wait(jobs: Jobs, watch: Watch, job: Job, seconds: float) -> Job:
-    await watch.change(job.id, job.version, seconds)
+    if not await watch.change(job.id, job.version, seconds):
+        return job
     return await run_in_threadpool(jobs.store.jobs.get, job.id)
 
 

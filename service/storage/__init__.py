@@ -5,9 +5,13 @@ from dataclasses import dataclass
 from service.storage.database import Database
 from service.storage.images import ImageStore
 from service.storage.jobs import Found, JobStore, Query
+from service.storage.leases import DEATHS, LIMITS, LeaseStore
+from service.storage.retention import Retention
 from service.storage.shards import ShardStore
 
-__all__ = ["Database", "Found", "ImageStore", "JobStore", "Query", "ShardStore", "Store"]
+__all__ = [
+    "Database", "Found", "ImageStore", "JobStore", "LeaseStore", "Query", "Retention", "ShardStore", "Store",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -17,10 +21,15 @@ class Store:
     database: Database
     jobs: JobStore
     shards: ShardStore
+    leases: LeaseStore
     images: ImageStore
+    retention: Retention
 
     @classmethod
-    def open(cls, url: str) -> "Store":
-        """Connect lazily to the database at a SQLAlchemy URL."""
+    def open(cls, url: str, deaths: int = LIMITS[DEATHS]) -> "Store":
+        """Connect lazily to the database at a SQLAlchemy URL; a shard may kill so many workers, less one."""
         database = Database(url)
-        return cls(database, JobStore(database), ShardStore(database), ImageStore(database))
+        leases = LeaseStore(database, limits={**LIMITS, DEATHS: deaths})
+        return cls(
+            database, JobStore(database), ShardStore(database), leases, ImageStore(database), Retention(database)
+        )

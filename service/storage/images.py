@@ -3,13 +3,25 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from service.domain import Image, Values
 from service.storage.database import Database
 from service.storage.jobs import row_of
 from service.tables import ImageRow, JobRow, ValueRow
+
+PAGE = 5_000
+
+
+@dataclass(frozen=True)
+class Read:
+    """A picture that was read, by its number in the job, and what it is told apart by."""
+
+    number: int
+    name: str
+    label: str | None
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -51,10 +63,28 @@ class ImageStore:
             chosen = select(ImageRow).join(JobRow).where(JobRow.id == job, ImageRow.skipped.is_not(None))
             return [_to_image(row) for row in session.scalars(chosen.order_by(ImageRow.number))]
 
-    def every(self, job: str, total: int, page: int = 500) -> Iterator[Measured]:
-        """All pictures with their numbers, a page in memory at a time."""
-        for start in range(0, total, page):
-            yield from self.measured(job, start, start + page)
+    def read(self, job: str, rows: int) -> Iterator[Read]:
+        """The pictures that have so many rows of numbers, by content and then by name, as text is coded."""
+        with self._database.read() as session:
+            number = row_of(session, job).number
+            counts = select(ValueRow.image).where(ValueRow.job == number).group_by(ValueRow.image)
+            complete = counts.having(func.count() == rows)
+            by_name = ImageRow.name if self._database.is_sqlite else ImageRow.name.collate("C")
+            chosen = (
+                select(ImageRow.number, ImageRow.name, ImageRow.label, ImageRow.sha256)
+                .where(ImageRow.job == number, ImageRow.number.in_(complete), ImageRow.sha256.is_not(None))
+                .order_by(ImageRow.sha256, by_name)
+            )
+            for row in session.execute(chosen, execution_options={"yield_per": PAGE}):
+                yield Read(row.number, row.name, row.label, str(row.sha256))
+
+    def values(self, job: str) -> Iterator[list[Values]]:
+        """All numbers of a job, a page in memory at a time."""
+        with self._database.read() as session:
+            number = row_of(session, job).number
+            chosen = select(ValueRow.cohort, ValueRow.run, ValueRow.image, ValueRow.data).where(ValueRow.job == number)
+            for page in session.execute(chosen, execution_options={"yield_per": PAGE}).partitions():
+                yield [Values(*row) for row in page]
 
 
 def _images(session: Session, job: int, start: int, stop: int) -> list[Image]:

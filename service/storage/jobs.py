@@ -1,19 +1,25 @@
-"""Jobs in the database: accepted, found, cancelled."""
+"""Jobs in the database: accepted, found, cancelled. A forgotten job is not found any more."""
 
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 from uuid import uuid4
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from service.domain import OPEN_STATES, Job, JobState, ShardKind, ShardState
+from service.domain import PRIORITIES, Job, JobState, ShardKind
 from service.errors import JobNotFound
 from service.spec import JobSpec
 from service.storage.database import Database
-from service.tables import JobRow, LabelRow, ShardRow, SummaryRow
+from service.storage.ending import end_job
+from service.storage.shards import first_shard
+from service.tables import JobRow, LabelRow, SummaryRow
+
+VERSION = text("SELECT version FROM jobs WHERE id = :job AND NOT forgotten")
+MOST_KNOWN = 500
 
 
 @dataclass(frozen=True)
@@ -40,14 +46,16 @@ class JobStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._known: dict[str, Job] = {}
+        self._lock = Lock()
 
-    def accept(self, spec: JobSpec, digest: str, key: str | None) -> tuple[Job, str]:
+    def accept(self, spec: JobSpec, digest: str, key: str | None, tenant: str = "") -> tuple[Job, str]:
         """Store a job and the shard that will plan it; a known key answers its job. Returns its digest too."""
         with self._database.write() as session:
-            number = self._insert(session, spec, digest, key)
+            number = self._insert(session, spec, digest, (key, tenant))
             if number is not None:
                 session.add_all(LabelRow(job=number, key=name, value=text) for name, text in spec.labels.items())
-                session.add(ShardRow(job=number, kind=ShardKind.PLAN, state=ShardState.WAITING))
+                session.add(first_shard(session, number, ShardKind.PLAN))
             chosen = JobRow.number == number if number is not None else JobRow.idempotency_key == key
             row = session.scalars(select(JobRow).where(chosen)).one()
             return to_job(row), row.spec_digest
@@ -57,9 +65,10 @@ class JobStore:
         with self._database.read() as session:
             return session.scalar(select(JobRow.number).where(JobRow.idempotency_key == key)) is not None
 
-    def _insert(self, session: Session, spec: JobSpec, digest: str, key: str | None) -> int | None:
+    def _insert(self, session: Session, spec: JobSpec, digest: str, sender: tuple[str | None, str]) -> int | None:
         """The new row's number; None where the key is taken, also by a request of the same moment."""
         dialect = sqlite if self._database.is_sqlite else postgresql
+        (key, tenant), now = sender, time.time()
         number: int | None = session.scalar(
             dialect.insert(JobRow)
             .values(
@@ -68,7 +77,10 @@ class JobStore:
                 spec=spec.model_dump(mode="json"),
                 state=JobState.QUEUED,
                 version=1,
-                created_at=time.time(),
+                created_at=now,
+                deadline_at=now + spec.deadline if spec.deadline else None,
+                priority=PRIORITIES[spec.priority],
+                tenant=tenant,
                 passes_done=0,
                 idempotency_key=key,
                 spec_digest=digest,
@@ -79,13 +91,25 @@ class JobStore:
         return number
 
     def get(self, job: str) -> Job:
-        """The job as it stands. Raises JobNotFound."""
+        """The job as it stands. Raises JobNotFound.
+
+        All that can be seen of a job goes by its version, so one that was read before is not read again.
+        """
+        version = self._database.look_up(VERSION, {"job": job})
+        known = self._known.get(job)
+        if known is not None and known.version == version:
+            return known
         with self._database.read() as session:
-            return to_job(row_of(session, job))
+            found = to_job(row_of(session, job))
+        with self._lock:
+            self._known[job] = found
+            while len(self._known) > MOST_KNOWN:
+                self._known.pop(next(iter(self._known)))
+        return found
 
     def find(self, query: Query) -> Found:
         """A page of jobs, newest first."""
-        chosen = select(JobRow).order_by(JobRow.number.desc()).limit(query.limit + 1)
+        chosen = select(JobRow).where(~JobRow.forgotten).order_by(JobRow.number.desc()).limit(query.limit + 1)
         if query.state:
             chosen = chosen.where(JobRow.state == query.state)
         if query.name is not None:
@@ -111,34 +135,30 @@ class JobStore:
     def versions(self, jobs: Collection[str]) -> dict[str, int]:
         """The version each of these jobs has now."""
         with self._database.read() as session:
-            pairs = session.execute(select(JobRow.id, JobRow.version).where(JobRow.id.in_(jobs)))
+            pairs = session.execute(select(JobRow.id, JobRow.version).where(JobRow.id.in_(jobs), ~JobRow.forgotten))
             return {job: version for job, version in pairs}  # noqa: C416  # rows are no tuples to a type checker
 
     def summary(self, job: str) -> str | None:
         """The results as served, if there are any."""
         with self._database.read() as session:
             chosen = select(SummaryRow.document).join(JobRow, JobRow.number == SummaryRow.job)
-            return session.scalar(chosen.where(JobRow.id == job))
+            return session.scalar(chosen.where(JobRow.id == job, ~JobRow.forgotten))
+
+    def forget(self, job: str) -> None:
+        """Stop a job and have it found no more; its rows go in time, its key is free. Raises JobNotFound."""
+        with self._database.write() as session:
+            number = row_of(session, job).number
+            end_job(session, number, JobState.CANCELLED, None)
+            gone = update(JobRow).where(JobRow.number == number)
+            session.execute(gone.values(forgotten=True, idempotency_key=None, version=JobRow.version + 1))
 
 
 def row_of(session: Session, job: str) -> JobRow:
     """The row of a job. Raises JobNotFound."""
-    row = session.scalars(select(JobRow).where(JobRow.id == job)).one_or_none()
+    row = session.scalars(select(JobRow).where(JobRow.id == job, ~JobRow.forgotten)).one_or_none()
     if row is None:
         raise JobNotFound(job=job)
     return row
-
-
-def end_job(session: Session, number: int, state: JobState, error: dict[str, object] | None) -> bool:
-    """Move an open job to an end state and drop its remaining shards. False: it had ended already."""
-    ended = session.execute(
-        update(JobRow)
-        .where(JobRow.number == number, JobRow.state.in_(OPEN_STATES))
-        .values(state=state, error=error, finished_at=time.time(), version=JobRow.version + 1)
-    )
-    if ended.rowcount:  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult
-        session.execute(delete(ShardRow).where(ShardRow.job == number, ShardRow.state != ShardState.DONE))
-    return bool(ended.rowcount)  # type: ignore[attr-defined]  # as above
 
 
 def to_job(row: JobRow) -> Job:

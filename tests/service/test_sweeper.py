@@ -1,32 +1,78 @@
 import time
+from collections.abc import Iterator
 
+import pytest
+
+from service.domain import JobState
 from service.queue import Doorbell
+from service.settings import ServiceSettings
 from service.spec import digest_of
 from service.storage import Store
-from service.sweeper import sweep, sweeping
+from service.sweeper import Sweeper, sweeping
 from tests.audits import Ingredients
 
 
-def test_what_nobody_works_on_is_given_out_and_rung_for(store: Store, ingredients: Ingredients, redis_url: str) -> None:
-    doorbell = Doorbell(redis_url.removesuffix("/0") + "/2")
-    spec = ingredients.spec()
-    store.jobs.accept(spec, digest_of(spec), None)
-    assert store.shards.claim("dead", lease_seconds=0)
+@pytest.fixture
+def doorbell(redis_url: str) -> Iterator[Doorbell]:
+    opened = Doorbell(redis_url.removesuffix("/0") + "/2")
+    yield opened
+    opened.close()
+
+
+def accept(store: Store, ingredients: Ingredients, **changes: float) -> str:
+    spec = ingredients.spec(**changes)
+    return store.jobs.accept(spec, digest_of(spec), None)[0].id
+
+
+def test_what_nobody_works_on_is_given_out_and_rung_for(
+    store: Store, ingredients: Ingredients, doorbell: Doorbell
+) -> None:
+    accept(store, ingredients)
+    assert store.leases.claim("dead", lease_seconds=0)
     before = doorbell.length()
-    sweep(store.shards, doorbell)
+    Sweeper(store, doorbell, ServiceSettings()).sweep()
     assert store.shards.waiting() == 1
     assert doorbell.length() == max(before, 1)
-    doorbell.close()
 
 
-def test_sweeping_goes_on_in_the_background(store: Store, ingredients: Ingredients, redis_url: str) -> None:
-    doorbell = Doorbell(redis_url.removesuffix("/0") + "/2")
-    spec = ingredients.spec()
-    store.jobs.accept(spec, digest_of(spec), None)
-    with sweeping(store.shards, doorbell, seconds=0.05):
-        store.shards.claim("dead", lease_seconds=0)
+def test_sweeping_goes_on_in_the_background(store: Store, ingredients: Ingredients, doorbell: Doorbell) -> None:
+    accept(store, ingredients)
+    with sweeping(store, doorbell, ServiceSettings(sweep_seconds=0.05)):
+        store.leases.claim("dead", lease_seconds=0)
         end = time.monotonic() + 10
         while not store.shards.waiting() and time.monotonic() < end:
             time.sleep(0.02)
     assert store.shards.waiting() == 1
-    doorbell.close()
+
+
+def test_an_expired_lease_is_found_when_it_expires_and_not_at_the_next_round(
+    store: Store, ingredients: Ingredients, doorbell: Doorbell
+) -> None:
+    accept(store, ingredients)
+    store.leases.claim("dead", lease_seconds=0.5)
+    assert 0 < Sweeper(store, doorbell, ServiceSettings(sweep_seconds=60)).step() <= 0.6
+
+
+def test_a_job_beyond_its_deadline_fails(store: Store, ingredients: Ingredients, doorbell: Doorbell) -> None:
+    late, other = accept(store, ingredients, deadline=0.01), accept(store, ingredients, deadline=1000)
+    held = store.leases.claim("w", lease_seconds=30)
+    assert held
+    time.sleep(0.02)
+    Sweeper(store, doorbell, ServiceSettings()).sweep()
+    ended = store.jobs.get(late)
+    assert (ended.state, (ended.error or {})["type"]) == (JobState.FAILED, "deadline-exceeded")
+    assert not store.leases.renew(held, 30, 1)
+    assert store.jobs.get(other).state is JobState.QUEUED
+
+
+def test_the_living_keep_their_shards_when_the_database_comes_back(
+    store: Store, ingredients: Ingredients, doorbell: Doorbell
+) -> None:
+    accept(store, ingredients)
+    shard = store.leases.claim("living", lease_seconds=0)
+    assert shard
+    sweeper = Sweeper(Store.open("postgresql+psycopg://postgres@127.0.0.1:1/away"), doorbell, ServiceSettings())
+    sweeper.step()
+    sweeper.store = store
+    sweeper.step()
+    assert store.leases.renew(shard, 30, 1)

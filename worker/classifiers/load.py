@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from service.errors import ModelRefused
 from service.model_files import sniff
 from service.spec import Model, Outputs
+from service.transient import is_transient
 from worker.batching import is_out_of_memory
 from worker.classifiers import graph, layers
 from worker.classifiers.checkpoint import load_checkpoint
@@ -39,7 +40,7 @@ def load_classifier(
     except ModelRefused:
         raise
     except Exception as error:  # a model's own code raises what it likes
-        if is_out_of_memory(error):
+        if is_out_of_memory(error) or is_transient(error):
             raise
         raise ModelRefused(
             reason=f"{path} does not run on inputs of {list(example.shape[1:])}: {_last_line(error)}; "
@@ -111,6 +112,8 @@ def _read_archive(path: Path, device: torch.device) -> torch.jit.ScriptModule:
             load: Any = torch.jit.load  # torch leaves it untyped
             script: torch.jit.ScriptModule = load(path, map_location=device)
         except (RuntimeError, OSError, ValueError) as error:
+            if is_transient(error):
+                raise
             raise ModelRefused(reason=f"{path} is a damaged TorchScript archive: {_last_line(error)}") from error
     return script
 

@@ -14,6 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from service.spec import Preprocessing
+from service.transient import is_transient
 
 MOST_PIXELS = 50_000_000  # of a picture resized by its shorter side, before the crop
 RESAMPLING = {
@@ -36,10 +37,12 @@ class Unreadable(Exception):  # it describes the file, which is skipped, not fai
 
 
 def read_picture(path: Path, preprocessing: Preprocessing) -> Picture:
-    """Read and resize one picture. Raises Unreadable."""
+    """Read and resize one picture. Raises Unreadable, and OSError where its file may be readable later."""
     try:
         content = path.read_bytes()
     except OSError as error:
+        if is_transient(error):
+            raise
         raise Unreadable(error.strerror or str(error)) from error
     return Picture(hashlib.sha256(content).hexdigest(), decode(content, preprocessing))
 

@@ -6,7 +6,7 @@ so cohorts over the same images are paired.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +14,15 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+Check = Callable[[], None]
+
 RESAMPLES = 10_000
 CHUNK_CELLS = 2_000_000
+BLOCK = 20_000  # images whose columns are in memory at a time
+
+
+def nothing() -> None:
+    """Nothing is checked on the way."""
 
 
 def generator(stream: str, seed: int) -> np.random.Generator:
@@ -30,12 +37,42 @@ def draw_counts(draws: np.random.Generator, resamples: int, size: int) -> Array:
     return np.bincount(picks.ravel(), minlength=resamples * size).reshape(resamples, size).astype(float)
 
 
-def _image_counts(seed: int, images: int) -> Iterator[Array]:
-    """RESAMPLES rows of counts in chunks that fit in memory."""
-    draws = generator("images", seed)
-    step = max(1, CHUNK_CELLS // images)
-    for start in range(0, RESAMPLES, step):
-        yield draw_counts(draws, min(step, RESAMPLES - start), images)
+def _image_counts(seed: int, images: int) -> Iterator[tuple[slice, slice, Array]]:
+    """How often images are drawn: slices of the RESAMPLES and of the images, and their counts, which fit in memory.
+
+    Of more than BLOCK images, it is drawn first how many fall into each block of them, and then which: multinomial
+    counts either way.
+    """
+    blocks = -(-images // BLOCK)
+    edges = [images * block // blocks for block in range(blocks + 1)]
+    shares = np.full((RESAMPLES, 1), images)
+    if blocks > 1:
+        shares = generator("blocks", seed).multinomial(images, np.diff(edges) / images, RESAMPLES)
+    for block in range(blocks):
+        draws = generator(f"images.{block}" if block else "images", seed)
+        first, size = edges[block], edges[block + 1] - edges[block]
+        step = max(1, CHUNK_CELLS // size)
+        for start in range(0, RESAMPLES, step):
+            rows = slice(start, min(start + step, RESAMPLES))
+            yield rows, slice(first, first + size), _counts_of(draws, shares[rows, block], size)
+
+
+def _counts_of(draws: np.random.Generator, shares: NDArray[np.int64], size: int) -> Array:
+    """In each resample, how often each of `size` images is drawn in so many draws, (R, size)."""
+    picks = draws.integers(0, size, int(shares.sum())) + np.repeat(np.arange(len(shares)) * size, shares)
+    return np.bincount(picks, minlength=len(shares) * size).reshape(len(shares), size).astype(float)
+
+
+def _resampled_sums(seed: int, images: int, block_of: Callable[[slice], Array], check: Check) -> Array:
+    """Sums over the images of each resample (R, C), of columns (n, C) that are asked for block by block."""
+    block, columns, sums = slice(0, 0), np.empty((0, 0)), np.empty((0, 0))
+    for rows, wanted, counts in _image_counts(seed, images):
+        check()
+        if wanted != block:
+            block, columns = wanted, block_of(wanted)
+            sums = sums if len(sums) else np.zeros((RESAMPLES, columns.shape[1]))
+        sums[rows] += counts @ columns
+    return sums
 
 
 @dataclass(frozen=True)
@@ -46,29 +83,36 @@ class Resampled:
     runs: Array
 
 
-def resample_means(values: Array, used: Array, seed: int, stream: str) -> Resampled:
+def resample_means(values: Array, used: Array, seed: int, stream: str, check: Check = nothing) -> Resampled:
     """Bootstrap the means of values (n, K, C); `used` (n, K) is 1 for values that count and 0 for others.
 
-    `stream` names the runs' own resampling, so that two cohorts' runs are drawn independently.
+    `stream` names the runs' own resampling, so that two cohorts' runs are drawn independently. `check` is called
+    now and then, and may raise.
     """
     images, runs, columns = values.shape
-    kept = np.where(used[:, :, None] > 0, values, 0.0).reshape(images, runs * columns)
-    chunks = [(counts @ kept, counts @ used) for counts in _image_counts(seed, images)]
-    sums = np.concatenate([each for each, _ in chunks]).reshape(RESAMPLES, runs, columns)
-    sizes = np.concatenate([each for _, each in chunks])
+
+    def block_of(some: slice) -> Array:
+        kept = np.where(used[some, :, None] > 0, values[some], 0.0).reshape(-1, runs * columns)
+        return np.concatenate([kept, used[some]], axis=1)
+
+    found = _resampled_sums(seed, images, block_of, check)
+    sums, sizes = found[:, : runs * columns].reshape(RESAMPLES, runs, columns), found[:, runs * columns :]
     weights = draw_counts(generator(stream, seed), RESAMPLES, runs)
     with np.errstate(invalid="ignore", divide="ignore"):
         whole = (sums * weights[:, :, None]).sum(1) / (sizes * weights).sum(1)[:, None]
         return Resampled(whole, sums / sizes[:, :, None])
 
 
-def resample_pairs(values: Array, pairs: list[tuple[int, int]], runs: int, seed: int, stream: str) -> Array:
-    """Bootstrap the mean over pairs of distinct runs of values (n, P) -> (R,).
+def resample_pairs(
+    values: Array, pairs: Sequence[tuple[int, int]], runs: int, draws: tuple[int, str], check: Check = nothing
+) -> Array:
+    """Bootstrap the mean over pairs of distinct runs of values (n, P) -> (R,); `draws` are the seed and the stream.
 
     A pair weighs as often as its two runs were drawn together; a run drawn twice is not compared with
     itself, and a resample of one run alone is NaN.
     """
-    sums = np.concatenate([counts @ values for counts in _image_counts(seed, len(values))]) / len(values)
+    seed, stream = draws
+    sums = _resampled_sums(seed, len(values), lambda some: values[some], check) / len(values)
     weights = draw_counts(generator(stream, seed), RESAMPLES, runs)
     together = np.stack([weights[:, i] * weights[:, j] for i, j in pairs], axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):

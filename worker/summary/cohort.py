@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from worker.summary.bootstrap import Array, Resampled, resample_means, resample_pairs
+from worker.summary.bootstrap import Array, Check, Resampled, nothing, resample_means, resample_pairs
 from worker.summary.statistics import describe
 
 Tree = dict[str, Any]
@@ -22,7 +22,8 @@ BESIDE = ("pearson", "mse", "iou20", "entropy_change", "probability_change", "pr
 class CohortValues:
     """Columns of every run, (n, K, C), and across the runs, (n, D), of the same n images in one order.
 
-    `parts` are the names of each measure's parts that have statistics of their own.
+    `parts` are the names of each measure's parts that have statistics of their own. `check` is called now and
+    then, and may raise.
     """
 
     name: str
@@ -34,6 +35,7 @@ class CohortValues:
     parts: Mapping[str, Sequence[str]]
     seed: int
     stream: str
+    check: Check = nothing
 
     def column(self, name: str) -> Array:
         """One column of all runs, (n, K)."""
@@ -51,7 +53,7 @@ class CohortValues:
     @cached_property
     def resampled(self) -> Resampled:
         """Resampled means of all columns over all images."""
-        return resample_means(self.runs, np.ones(self.runs.shape[:2]), self.seed, self.stream)
+        return resample_means(self.runs, np.ones(self.runs.shape[:2]), self.seed, self.stream, self.check)
 
     def resampled_column(self, name: str) -> Array:
         """Resampled cohort means of a column, of a run's or across runs, (R,)."""
@@ -62,7 +64,7 @@ class CohortValues:
     def resample_stability(self, name: str, images: Any) -> Array:
         """Resampled mean over pairs of runs, `name` being stability or stability.resized, of some images."""
         values = np.stack([self.across_column(f"{name}.pair.{i}.{j}") for i, j in self.pairs], axis=1)[images]
-        return resample_pairs(values, self.pairs, self.runs.shape[1], self.seed, self.stream)
+        return resample_pairs(values, self.pairs, self.runs.shape[1], (self.seed, self.stream), self.check)
 
 
 def summarise_cohort(cohort: CohortValues) -> Tree:
@@ -130,7 +132,8 @@ def _stability_of_run(cohort: CohortValues, number: int) -> Tree:
     """A run's mean similarity to the others."""
     own = [cohort.across_column(f"stability.pair.{i}.{j}") for i, j in cohort.pairs if number in (i, j)]
     values = np.stack(own, axis=1).mean(1)[:, None, None]
-    return describe(values, resample_means(values, np.ones(values.shape[:2]), cohort.seed, "one").whole[:, 0])
+    means = resample_means(values, np.ones(values.shape[:2]), cohort.seed, "one", cohort.check)
+    return describe(values, means.whole[:, 0])
 
 
 def _strata(cohort: CohortValues, everything: Array) -> Tree:
@@ -153,9 +156,11 @@ def _stratum(cohort: CohortValues, used: Array, whole: Any) -> Tree:
     names = list(_headlines(cohort))
     indices = [cohort.run_columns.index(name) for name in names]
     some = used.any(1)
-    values = np.where(used[some][:, :, None] > 0, cohort.runs[some][:, :, indices], np.nan)
+    values = np.where(used[some][:, :, None] > 0, cohort.runs[:, :, indices][some], np.nan)
     empty = np.full((1, len(names)), np.nan)
-    resampled = resample_means(values, used[some], cohort.seed, cohort.stream).whole if some.any() else empty
+    resampled = empty
+    if some.any():
+        resampled = resample_means(values, used[some], cohort.seed, cohort.stream, cohort.check).whole
     tree = {name: describe(values[:, :, n], resampled[:, n]) for n, name in enumerate(names)}
     if len(cohort.across_columns):
         means = cohort.resample_stability("stability", whole) if whole.any() else empty[0]

@@ -213,3 +213,33 @@ def test_a_body_that_is_not_said_to_be_json_is_told_so(api: httpx.Client, ingred
     answer = api.post("/v1/jobs", content=json.dumps(ingredients.body()))
     assert answer.status_code == 422
     assert "application/json" in answer.json()["detail"]
+
+
+def test_a_deleted_job_is_stopped_and_found_no_more(api: httpx.Client, ingredients: Ingredients) -> None:
+    key = {"Idempotency-Key": "again"}
+    job = api.post("/v1/jobs", json=ingredients.body(), headers=key).json()
+    waiting = submit(api, ingredients)
+    assert api.delete(job["links"]["self"]).status_code == 204
+    for path in (job["links"]["self"], job["links"]["results"], job["links"]["images"]):
+        assert api.get(path).status_code == 404
+    assert api.delete(job["links"]["self"]).status_code == 404
+    assert [each["id"] for each in api.get("/v1/jobs").json()["items"]] == [waiting["id"]]
+    assert api.post("/v1/jobs", json=ingredients.body(), headers=key).json()["id"] != job["id"]
+
+
+def test_whoever_waits_for_a_job_that_is_deleted_is_told(api: httpx.Client, ingredients: Ingredients) -> None:
+    path = submit(api, ingredients)["links"]["self"]
+    threading.Timer(0.3, lambda: api.delete(path)).start()
+    assert api.get(path, params={"wait": 30}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [({"deadline": 0}, "deadline"), ({"deadline": "soon"}, "deadline"), ({"priority": "x"}, "priority")],
+)
+def test_a_deadline_or_priority_that_cannot_be_is_refused(
+    api: httpx.Client, ingredients: Ingredients, changes: dict[str, Any], field: str
+) -> None:
+    answer = api.post("/v1/jobs", json=ingredients.body(**changes))
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == field

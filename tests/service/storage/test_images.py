@@ -12,14 +12,15 @@ IMAGES = [Image(n, f"{n}.png", "real" if n else None, f"/{n}.png") for n in rang
 def job(store: Store, ingredients: Ingredients) -> str:
     spec = ingredients.spec()
     job = store.jobs.accept(spec, digest_of(spec), None)[0].id
-    planned = store.shards.claim("w", 30)
+    planned = store.leases.claim("w", 30)
     assert planned
-    store.shards.record_plan(planned, Plan(IMAGES, [Slice(0, 0, 3), Slice(1, 0, 3)], 6, {}))
+    store.shards.record_images(planned, IMAGES)
+    store.shards.record_plan(planned, Plan(len(IMAGES), [Slice(0, 0, 3), Slice(1, 0, 3)], 6, {}))
     return job
 
 
 def record(store: Store, cohort: int) -> None:
-    shard = store.shards.claim("w", 30)
+    shard = store.leases.claim("w", 30)
     assert shard
     read = [Image(n, f"{n}.png", None, "", sha256=f"{n}" * 64) for n in (0, 1)]
     values = [Values(cohort, run, n, bytes([cohort, n])) for n in (1, 0) for run in (1, ACROSS_RUNS, 0)]
@@ -44,9 +45,12 @@ def test_a_skipped_picture_is_noted_once_with_its_reason(store: Store, job: str)
     assert store.images.measured(job, 2, 3)[0].values == []
 
 
-@pytest.mark.parametrize("page", [1, 2, 3, 100])
-def test_all_pictures_come_whatever_the_page(store: Store, job: str, page: int) -> None:
-    assert [each.image.number for each in store.images.every(job, 3, page)] == [0, 1, 2]
+def test_what_was_read_for_all_runs_comes_by_its_content_and_all_numbers_with_it(store: Store, job: str) -> None:
+    record(store, 0)
+    assert list(store.images.read(job, 6)) == []
+    record(store, 1)
+    assert [(each.number, each.sha256) for each in store.images.read(job, 6)] == [(0, "0" * 64), (1, "1" * 64)]
+    assert len([value for page in store.images.values(job) for value in page]) == 2 * 2 * 3
 
 
 def test_a_slice_leaves_its_end_out(store: Store, job: str) -> None:

@@ -49,13 +49,13 @@ def test_a_cancelled_job_leaves_no_work_and_stays_cancelled(store: Store, ingred
     job = accept(store, ingredients)
     assert store.jobs.cancel(job).state is JobState.CANCELLED
     assert store.jobs.cancel(job).version == store.jobs.get(job).version
-    assert store.shards.claim("w", 30) is None
+    assert store.leases.claim("w", 30) is None
 
 
 def test_a_change_that_a_reader_can_see_is_a_new_version(store: Store, ingredients: Ingredients) -> None:
     job = accept(store, ingredients)
     before = store.jobs.versions([job, "unknown"])
-    store.shards.claim("w", 30)
+    store.leases.claim("w", 30)
     assert store.jobs.versions([job])[job] > before[job]
 
 

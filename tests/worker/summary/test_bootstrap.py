@@ -52,7 +52,7 @@ def test_values_that_do_not_count_change_nothing() -> None:
 
 def test_no_run_is_compared_with_itself() -> None:
     pairs = [(0, 1), (0, 2), (1, 2)]
-    means = resample_pairs(np.full((10, 3), 0.25), pairs, 3, 0, "s")
+    means = resample_pairs(np.full((10, 3), 0.25), pairs, 3, (0, "s"))
     formed = means[~np.isnan(means)]
     assert formed == pytest.approx(np.full(len(formed), 0.25))
     assert np.isnan(means).mean() == pytest.approx(3 / 27, abs=0.02)

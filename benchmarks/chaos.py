@@ -1,0 +1,56 @@
+"""Kill at random for some minutes while jobs run, and see that nothing was lost or doubled.
+
+    python -m benchmarks.chaos --minutes 10 --seed 1
+
+Two API processes and two workers on Postgres (which syncs) and Redis, all of it on this machine; the same that
+`tests/faults` does for twenty jobs. Exit status 0 only if every job that was accepted has succeeded, once, with the
+numbers of an undisturbed run. The last line says how many jobs, kills, losses and doubles there were.
+"""
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.audits import make_ingredients
+from tests.faults.jobs import audit_books, post_all, undisturbed
+from tests.faults.killing import killing
+from tests.faults.production import production
+
+ROWS = 12 * 3  # twelve pictures, two runs, and across them
+
+
+def main() -> int:
+    """Returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=5.0)
+    parser.add_argument("--seed", type=int, default=1)
+    asked = parser.parse_args()
+    os.environ["OMP_NUM_THREADS"] = "1"  # the models are too small to share
+    with TemporaryDirectory() as name:
+        return run(Path(name), asked.minutes, asked.seed)
+
+
+def run(folder: Path, minutes: float, seed: int) -> int:
+    """Let jobs run and kill for so many minutes. Returns the exit status."""
+    ingredients = make_ingredients(folder)
+    bodies = [ingredients.body(seed=number, shard_size=4) for number in range(4)]
+    wanted = [undisturbed(body, folder) for body in bodies]
+    with production(folder) as running:
+        end = time.monotonic() + 60 * minutes
+        with killing(running, seed) as killer:
+            ended = post_all(running, bodies, lambda _: time.monotonic() < end)
+        running.database.await_start()
+        books = audit_books(running, ended, wanted, ROWS)
+    failures = (folder / "log.txt").read_text().count(" 500 Internal Server Error")
+    told = ", ".join(f"{count} x {kind}" for kind, count in sorted(killer.kills.items()))
+    print(f"seed {seed}, {minutes:g} minutes; killed: {told}; answers of 500: {failures}")
+    lost = len(books.lost) + len(books.different)
+    print(f"{len(ended)} jobs, {killer.kills.total()} kills, {lost} lost or different, {books.doubled} doubled")
+    return 0 if not lost and not books.doubled and not failures else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,159 @@
+"""Throughput by number of workers, and memory by number of images, on simulated compute.
+
+    python -m benchmarks.scale workers      # 1, 2, 4, 8 workers: throughput over linear, overhead a shard
+    python -m benchmarks.scale images       # 1,000,000 images in 4,000 shards: peak memory of each process
+
+Simulated means: instead of a GPU's work a worker sleeps for its time, and hands in random numbers in place of
+measures. All else is real: Postgres (which syncs), Redis, Celery workers, claims, leases, planning, the transaction
+that stores the numbers, the summary.
+"""
+
+import argparse
+import csv
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import psycopg
+
+from benchmarks.sleeping import SLEEP
+from service import tether
+from tests.audits import Ingredients, make_ingredients
+from tests.faults.keeping import Kept
+from tests.faults.production import Production, production
+
+COUNTS = (1, 2, 4, 8)
+SHARDS_A_WORKER = 12
+SPAN = "SELECT count(*) FILTER (WHERE state = 'done' AND kind = 'measure') FROM shards"
+
+
+def main() -> int:
+    """Returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("workers", "images"))
+    parser.add_argument("--seconds", type=float, default=4.0, help="of simulated compute a shard, of 250 images")
+    parser.add_argument("--images", type=int, default=1_000_000)
+    parser.add_argument("--shards", type=int, default=4_000)
+    asked = parser.parse_args()
+    os.environ["OMP_NUM_THREADS"] = "1"
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        ingredients = make_ingredients(folder)
+        if asked.what == "workers":
+            return by_workers(folder, ingredients, asked.seconds)
+        return by_images(folder, ingredients, asked.images, asked.shards)
+
+
+def by_workers(folder: Path, ingredients: Ingredients, seconds: float) -> int:
+    """Print the throughput of each number of workers. Returns the exit status: 0 for at least 0.9 x linear."""
+    ratios = []
+    with production(folder, 1, 0) as running:
+        for count in COUNTS:
+            shards = SHARDS_A_WORKER * count
+            body = make_body(folder, ingredients, 250 * shards, 250)
+            with sleepers(running, count, seconds):
+                spent = span_of_job(running, body, shards)
+            ratios.append(shards * seconds / count / spent)
+            over = 1000 * (spent * count / shards - seconds)
+            print(
+                f"{count} workers: {shards / spent:.2f} shards/s, {ratios[-1]:.2f} x linear, {over:.0f} ms over a shard"
+            )
+    print(f"throughput over linear, 1 to 8 workers, simulated compute of {seconds:g} s a shard: {min(ratios):.2f}")
+    return 0 if min(ratios) >= 0.9 else 1
+
+
+def by_images(folder: Path, ingredients: Ingredients, images: int, shards: int) -> int:
+    """Print the peak memory of each process for a tenth of the images and for all. Returns the exit status."""
+    peaks: list[Mapping[str, int]] = []
+    for count in (images // 10, images):
+        log = folder / f"memory-{count}"
+        here = folder / str(count)
+        here.mkdir()
+        with production(here, 1, 0) as running, sleepers(running, 2, 0.0, MEMORY_LOG=str(log)):
+            body = make_body(folder, ingredients, count, images // shards)
+            start = time.monotonic()
+            job = running.clients[0].submit(body)["id"]
+            *_, ended = running.clients[0].follow(job)
+            assert ended["state"] == "succeeded", ended
+            spent = time.monotonic() - start
+            peaks.append({**peaks_in(log), "API": peak_of(running.apis[0])})
+        print(f"{count} images in {count * shards // images} shards: {spent:.0f} s; peak MiB: {peaks[-1]}", flush=True)
+    growth = {role: peaks[1][role] / peaks[0][role] for role in peaks[1]}
+    print("memory of all images over a tenth: " + ", ".join(f"{role} {by:.2f}" for role, by in growth.items()))
+    return 0 if max(growth.values()) < 1.25 else 1
+
+
+def make_body(folder: Path, ingredients: Ingredients, images: int, shard_size: int) -> dict[str, Any]:
+    """A job of so many images that are named in a manifest; nobody opens them."""
+    manifest = folder / f"{images}.csv"
+    with manifest.open("w", newline="") as file:
+        lines = csv.writer(file)
+        lines.writerow(["image", "label"])
+        lines.writerows((f"{number:08}.png", "ab"[number % 2]) for number in range(images))
+    cohort = ingredients.cohort("sleeping", 0)
+    return ingredients.body(
+        cohorts=[cohort], images={"uri": manifest.as_uri()}, measures=["entropy"], shard_size=shard_size
+    )
+
+
+@contextmanager
+def sleepers(running: Production, count: int, seconds: float, **more: str) -> Iterator[None]:
+    """So many workers of one process, once they are up."""
+    environment = {**running.installation.environment, **more, SLEEP: str(seconds), "SALIENCE_MAX_DEATHS": "3"}
+    argv = [sys.executable, "-m", "benchmarks.sleeping"]
+    with ExitStack() as stack, (running.installation.folder / "log.txt").open("ab") as log:
+        for _ in range(count):
+            stack.enter_context(
+                Kept(lambda: subprocess.Popen(tether.command(argv), env=environment, stdout=log, stderr=log))
+            )
+        time.sleep(3 + 3 * count)  # each imports torch, and the processors are few
+        yield
+
+
+def span_of_job(running: Production, body: Mapping[str, Any], shards: int) -> float:
+    """Seconds from the first slice's claim to the last slice's end."""
+    running.clients[0].submit(body)
+    first = None
+    with psycopg.connect(running.installation.environment["SALIENCE_DATABASE_URL"], autocommit=True) as connection:
+        before = one(connection, SPAN)
+        while True:
+            if first is None and one(connection, "SELECT count(*) FROM shards WHERE kind = 'measure' AND attempt > 0"):
+                first = time.monotonic() if one(connection, RUNNING) else None
+            if first is not None and one(connection, SPAN) - before >= shards:
+                return time.monotonic() - first
+            time.sleep(0.02)
+
+
+RUNNING = "SELECT count(*) FROM shards WHERE kind = 'measure' AND state = 'running'"
+
+
+def one(connection: "psycopg.Connection[Any]", query: str) -> int:
+    """The one number that a query gives."""
+    row = connection.execute(query.encode()).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def peaks_in(log: Path) -> dict[str, int]:
+    """The most that each role has noted."""
+    peaks: dict[str, int] = {}
+    for line in log.read_text().splitlines():
+        role, peak = line.split()[:2]
+        peaks[role] = max(peaks.get(role, 0), int(peak))
+    return peaks
+
+
+def peak_of(kept: Kept) -> int:
+    """The peak of a process's resident memory, in MiB."""
+    lines = Path(f"/proc/{kept.pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

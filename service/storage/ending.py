@@ -1,0 +1,21 @@
+"""Ending a job, inside somebody's transaction."""
+
+import time
+
+from sqlalchemy import delete, update
+from sqlalchemy.orm import Session
+
+from service.domain import OPEN_STATES, JobState, ShardState
+from service.tables import JobRow, ShardRow
+
+
+def end_job(session: Session, number: int, state: JobState, error: dict[str, object] | None) -> bool:
+    """Move an open job to an end state and drop its remaining shards. False: it had ended already."""
+    ended = session.execute(
+        update(JobRow)
+        .where(JobRow.number == number, JobRow.state.in_(OPEN_STATES))
+        .values(state=state, error=error, finished_at=time.time(), version=JobRow.version + 1)
+    )
+    if ended.rowcount:  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult
+        session.execute(delete(ShardRow).where(ShardRow.job == number, ShardRow.state != ShardState.DONE))
+    return bool(ended.rowcount)  # type: ignore[attr-defined]  # as above

@@ -1,0 +1,78 @@
+"""What ends or goes by the clock: deadlines, idempotency keys, old jobs, and the rows of forgotten ones.
+
+Any process may look, at any time. A forgotten job's rows go in many short transactions, so that a job of a million
+pictures keeps nobody waiting.
+"""
+
+import time
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from service.domain import OPEN_STATES, JobState
+from service.errors import DeadlineExceeded
+from service.storage.database import Database
+from service.storage.ending import end_job
+from service.tables import ImageRow, JobRow, ValueRow
+
+PICTURES = 2_000  # whose rows go in one transaction
+
+
+class Retention:
+    """What is kept, and for how long."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def end_overdue(self) -> int:
+        """Fail the open jobs whose deadline has passed. Returns how many."""
+        overdue = select(JobRow.number).where(JobRow.state.in_(OPEN_STATES), JobRow.deadline_at < time.time())
+        with self._database.read() as session:
+            found = session.scalars(overdue).all()
+        return sum(self._end(number) for number in found)
+
+    def _end(self, number: int) -> bool:
+        with self._database.write() as session:
+            row = session.get(JobRow, number, with_for_update=True)
+            if row is None or row.deadline_at is None:
+                return False
+            late = DeadlineExceeded(seconds=row.deadline_at - row.created_at)
+            return end_job(session, number, JobState.FAILED, {"type": late.kind, "detail": str(late)})
+
+    def expire(self, jobs_seconds: float, keys_seconds: float) -> int:
+        """Forget jobs that ended so long ago, and free keys that were sent so long ago. Returns how many jobs."""
+        now = time.time()
+        old = update(JobRow).where(~JobRow.forgotten, JobRow.finished_at < now - jobs_seconds)
+        stale = update(JobRow).where(JobRow.idempotency_key.is_not(None), JobRow.created_at < now - keys_seconds)
+        with self._database.write() as session:
+            session.execute(stale.values(idempotency_key=None))
+            forgotten = session.execute(old.values(forgotten=True, idempotency_key=None, version=JobRow.version + 1))
+            return int(forgotten.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult
+
+    def purge(self, seconds: float) -> bool:
+        """Delete rows of forgotten jobs for about so many seconds. True: none is left."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if not self._purge_some():
+                return True
+        return False
+
+    def _purge_some(self) -> bool:
+        """Delete the rows of some pictures of a forgotten job, and at last the job. False: there is none."""
+        with self._database.write() as session:
+            chosen = select(JobRow.number).where(JobRow.forgotten).order_by(JobRow.finished_at).limit(1)
+            number = session.scalar(chosen.with_for_update(skip_locked=True))
+            if number is None:
+                return False
+            least = session.scalar(select(func.min(ImageRow.number)).where(ImageRow.job == number))
+            if least is not None:
+                _delete_below(session, number, least + PICTURES)
+                return True
+            # Its shards, labels and summary go with it.
+            session.execute(delete(JobRow).where(JobRow.number == number))
+            return True
+
+
+def _delete_below(session: Session, job: int, number: int) -> None:
+    for rows, column in ((ValueRow, ValueRow.image), (ImageRow, ImageRow.number)):
+        session.execute(delete(rows).where(rows.job == job, column < number))

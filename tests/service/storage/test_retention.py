@@ -1,0 +1,65 @@
+import time
+
+import pytest
+from sqlalchemy import func, select
+
+from service.domain import JobState
+from service.errors import JobNotFound
+from service.spec import digest_of
+from service.storage import Store
+from service.tables import ImageRow, JobRow, LabelRow, ShardRow, SummaryRow, ValueRow
+from tests.audits import Ingredients
+from worker.runner import Runner
+
+DAY = 86400.0
+
+
+def audit(runner: Runner, ingredients: Ingredients, key: str) -> str:
+    spec = ingredients.spec(measures=["entropy"], labels={"k": "v"})
+    job = runner.store.jobs.accept(spec, digest_of(spec), key)[0].id
+    while runner.work():
+        pass
+    assert runner.store.jobs.get(job).state is JobState.SUCCEEDED
+    return job
+
+
+def rows(store: Store) -> list[int]:
+    tables = (JobRow, LabelRow, ShardRow, ImageRow, ValueRow, SummaryRow)
+    with store.database.read() as session:
+        return [session.scalar(select(func.count()).select_from(table)) or 0 for table in tables]
+
+
+def test_of_a_forgotten_job_nothing_stays(store: Store, runner: Runner, ingredients: Ingredients) -> None:
+    job, other = (audit(runner, ingredients, key) for key in "ab")
+    both = rows(store)
+    store.jobs.forget(job)
+    assert store.retention.purge(seconds=30)
+    assert rows(store) == [count // 2 for count in both]
+    assert store.jobs.get(other).state is JobState.SUCCEEDED
+    with pytest.raises(JobNotFound):
+        store.jobs.get(job)
+
+
+def test_jobs_go_when_they_have_been_kept_long_enough_and_open_ones_stay(
+    store: Store, runner: Runner, ingredients: Ingredients
+) -> None:
+    old = audit(runner, ingredients, "a")
+    time.sleep(0.01)
+    spec = ingredients.spec()
+    waiting = store.jobs.accept(spec, digest_of(spec), "b")[0].id
+    assert store.retention.expire(DAY, DAY) == 0
+    assert store.retention.expire(0.005, DAY) == 1
+    assert store.jobs.get(waiting).state is JobState.QUEUED
+    with pytest.raises(JobNotFound):
+        store.jobs.get(old)
+
+
+def test_a_key_is_free_once_it_is_old(store: Store, ingredients: Ingredients) -> None:
+    spec = ingredients.spec()
+    first = store.jobs.accept(spec, digest_of(spec), "key")[0].id
+    time.sleep(0.01)
+    store.retention.expire(DAY, DAY)
+    assert store.jobs.knows("key")
+    store.retention.expire(DAY, 0.005)
+    assert not store.jobs.knows("key")
+    assert store.jobs.accept(spec, digest_of(spec), "key")[0].id != first

@@ -1,0 +1,72 @@
+"""A Postgres that dies, and comes back, under an API that has connections to it."""
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service.main import create_app
+from service.settings import ServiceSettings
+from tests.audits import Ingredients
+from tests.conftest import migrate
+from tests.faults.keeping import Kept
+from tests.faults.production import start_broker
+from tests.servers import Cluster, cluster, free_port, serving
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[Cluster]:
+    with cluster() as made:
+        yield made
+
+
+def test_a_database_that_dies_is_a_503_and_nothing_is_lost_when_it_is_back(
+    database: Cluster, redis_url: str, ingredients: Ingredients, tmp_path: Path
+) -> None:
+    first = database.start(fsync=True)
+    database.await_start()
+    url = f"{database.url}postgres".replace("postgresql:", "postgresql+psycopg:")
+    migrate(url)
+    broker = redis_url.removesuffix("/0") + "/7"
+    settings = ServiceSettings(data_dir=tmp_path, database_url=url, broker_url=broker, allowed_roots=(Path("/"),))
+    with serving(create_app(settings)) as api, httpx.Client(base_url=api, timeout=30) as client:
+        path = client.post("/v1/jobs", json=ingredients.body()).json()["links"]["self"]
+        waited: list[int] = []
+        waiter = threading.Thread(
+            target=lambda: waited.append(httpx.get(f"{api}{path}?wait=4", timeout=30).status_code)
+        )
+        waiter.start()
+        time.sleep(0.5)  # it waits by now
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+        for answer in (client.get(path), client.get("/v1/jobs"), client.post("/v1/jobs", json=ingredients.body())):
+            assert (answer.status_code, answer.json()["type"]) == (503, "urn:salience:problem:database-unavailable")
+            assert answer.headers["Content-Type"] == "application/problem+json"
+            assert int(answer.headers["Retry-After"]) > 0
+        second = database.start(fsync=True)
+        database.await_start()
+        waiter.join()
+        assert client.get(path).json()["state"] == "queued"
+        assert waited == [200]
+        assert client.post("/v1/jobs", json=ingredients.body()).status_code == 202
+    second.terminate()
+    second.wait()
+
+
+def test_a_broker_that_dies_is_nobodys_error(ingredients: Ingredients, tmp_path: Path) -> None:
+    port = free_port()
+    with Kept(lambda: start_broker(port, tmp_path)) as broker:
+        url = f"sqlite:///{tmp_path}/jobs.sqlite"
+        migrate(url)
+        settings = ServiceSettings(
+            data_dir=tmp_path, database_url=url, broker_url=f"redis://127.0.0.1:{port}/0", allowed_roots=(Path("/"),)
+        )
+        with serving(create_app(settings)) as api, httpx.Client(base_url=api, timeout=30) as client:
+            for _ in range(3):
+                assert client.post("/v1/jobs", json=ingredients.body()).status_code == 202
+                broker.signal(signal.SIGKILL)
+                assert client.post("/v1/jobs", json=ingredients.body()).status_code == 202

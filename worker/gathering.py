@@ -1,0 +1,104 @@
+"""A job's numbers as columns, read page by page: never all pictures' rows in memory, nor all columns.
+
+Each column lies together, in memory where the job is small, else in a file that the kernel pages in and out.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from service.domain import ACROSS_RUNS, Job
+from service.storage import Store
+from service.storage.images import Read
+from worker.summary.bootstrap import Array
+
+IN_MEMORY = 2**26  # bytes of a cohort's table
+
+
+@dataclass(frozen=True)
+class Table:
+    """Pictures read, by content so that no order matters: their labels, their digest, and each cohort's columns.
+
+    `runs` are (n, K, C) a cohort, `across` (n, D).
+    """
+
+    labels: Sequence[str | None]
+    digest: str
+    runs: Sequence[Array]
+    across: Sequence[Array]
+
+
+@contextmanager
+def gathered(job: Job, store: Store, check: Callable[[], None]) -> Iterator[Table]:
+    """All numbers of a measured job. `check` raises once that is in vain."""
+    assert job.plan is not None, "a job is summed up once it is planned"
+    order = _Order(job.images_total or 0)
+    columns = job.plan["columns"]
+    rows = sum(len(cohort.runs) for cohort in job.spec.cohorts) + sum(map(bool, columns["across"]))
+    for picture in store.images.read(job.id, rows):
+        order.note(picture)
+    total = len(order.labels)
+    with TemporaryDirectory(prefix="salience-summary-") as folder:
+        new = _Allocator(Path(folder))
+        runs = [new.table(total, (len(cohort.runs), len(columns["run"]))) for cohort in job.spec.cohorts]
+        across = [new.table(total, (len(names),)) for names in columns["across"]]
+        for page in store.images.values(job.id):
+            check()
+            for each in page:
+                row, position = np.frombuffer(each.data, dtype="<f8"), order.position[each.image]
+                if position < 0:  # one cohort could not read it
+                    continue
+                if each.run == ACROSS_RUNS:
+                    across[each.cohort][position] = row
+                else:
+                    runs[each.cohort][position, each.run] = row
+        yield Table(order.labels, order.digest(), runs, across)
+
+
+class _Order:
+    """Where each picture read stands, and the set's digest: SHA-256 over the lines `digest name label`, sorted."""
+
+    def __init__(self, total: int) -> None:
+        self.position = np.full(total, -1, np.int64)
+        self.labels: list[str | None] = []
+        self._known: dict[str | None, str | None] = {}
+        self._same: list[Read] = []
+        self._hash = hashlib.sha256()
+
+    def note(self, each: Read) -> None:
+        """The next picture by content."""
+        self.position[each.number] = len(self.labels)
+        self.labels.append(self._known.setdefault(each.label, each.label))
+        if self._same and self._same[0].sha256 != each.sha256:
+            self._add()
+        self._same.append(each)
+
+    def _add(self) -> None:
+        for line in sorted(f"{each.sha256}\t{each.name}\t{each.label or ''}\n" for each in self._same):
+            self._hash.update(line.encode())
+        self._same.clear()
+
+    def digest(self) -> str:
+        """Of all pictures noted."""
+        self._add()
+        return self._hash.hexdigest()
+
+
+@dataclass
+class _Allocator:
+    folder: Path
+    made: int = 0
+
+    def table(self, images: int, shape: tuple[int, ...]) -> Array:
+        """An empty table (images, *shape) whose columns lie together."""
+        laid = (*shape, images)
+        self.made += 1
+        small = 8 * int(np.prod(laid)) <= IN_MEMORY
+        path = self.folder / str(self.made)
+        table = np.empty(laid) if small else np.memmap(path, np.float64, "w+", shape=laid)
+        return np.moveaxis(table, -1, 0)

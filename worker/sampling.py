@@ -1,0 +1,66 @@
+"""Going through an image set once, page by page: what a plan must know of all its pictures, holding none of them."""
+
+import hashlib
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+
+import numpy as np
+
+from service.domain import Image
+from service.errors import ImagesRefused
+from service.image_sets import ImageEntry
+
+PAGE = 2_000
+
+
+@dataclass
+class Survey:
+    """What was seen of a set: how many pictures, their labels, whether some had none."""
+
+    needs_human: bool = False
+    count: int = 0
+    labels: set[str] = field(default_factory=set)
+    unlabelled: bool = False
+
+    def pages(self, entries: Iterable[ImageEntry]) -> Iterator[list[Image]]:
+        """The entries as numbered pictures, some at a time. Raises ImagesRefused."""
+        left = iter(entries)
+        while page := [self._note(entry) for entry in islice(left, PAGE)]:
+            yield page
+
+    def _note(self, entry: ImageEntry) -> Image:
+        if self.needs_human and entry.human is None:
+            raise ImagesRefused(
+                reason=f"the measure `human` needs a human map for every image, and {entry.name!r} has none; "
+                "name them in the manifest's column human_map, or leave the measure out"
+            )
+        if entry.label is None:
+            self.unlabelled = True
+        else:
+            self.labels.add(entry.label)
+        self.count += 1
+        human = str(entry.human) if entry.human else None
+        return Image(self.count - 1, entry.name, entry.label, str(entry.path), human)
+
+
+def sample(listed: Callable[[], Iterator[ImageEntry]], limit: int | None, seed: int) -> Iterator[ImageEntry]:
+    """The entries, or `limit` of them chosen by their names and the seed, whatever else the set holds, in its order.
+
+    The set is gone through twice: first for the least ranks, 8 bytes an entry.
+    """
+    if limit is None:
+        yield from listed()
+        return
+    ranks = np.frombuffer(array("Q", (_rank(entry, seed) for entry in listed())), dtype=np.uint64)
+    if limit >= len(ranks):
+        yield from listed()
+        return
+    last = int(np.partition(ranks, limit - 1)[limit - 1])
+    yield from islice((entry for entry in listed() if _rank(entry, seed) <= last), limit)
+
+
+def _rank(entry: ImageEntry, seed: int) -> int:
+    digest = hashlib.sha256(f"sample:{seed}:{entry.name}".encode()).digest()
+    return int.from_bytes(digest[:8], "big")

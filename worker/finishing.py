@@ -13,7 +13,7 @@ from service.spec import JobSpec
 from service.storage import Store
 from service.storage.images import Measured
 from worker.provenance import provenance
-from worker.scoring import ORDERS, first_keys, guided_keys
+from worker.scoring import ORDERS, first_keys, guided_keys, randomised_keys
 from worker.summary.bootstrap import Array
 from worker.summary.cohort import CohortValues
 from worker.summary.results import summarise
@@ -80,6 +80,7 @@ def _parts(spec: JobSpec) -> dict[str, Sequence[str]]:
         "entropy": ["spatial"],
         **first_keys(spec),
         **{measure: [*keys, "gap", *_orders(spec)] for measure, keys in guided_keys(spec).items()},
+        **randomised_keys(spec),
         "human": [],
     }
     return {measure: names for measure, names in parts.items() if measure in spec.measures}

@@ -21,7 +21,7 @@ def human_map(face: Face, random: np.random.Generator) -> NDArray[np.float32]:
     """Where people look on a face: the mean of the annotators' marks, its highest place 1. (SIDE, SIDE)."""
     canvas = Canvas(np.zeros((1, 1, 3)), face.pose)
     total = sum((_mark(face, canvas, random) for _ in range(ANNOTATORS)), np.zeros_like(canvas.down))
-    return (total / total.max()).astype(np.float32)
+    return np.asarray(total / total.max(), dtype=np.float32)
 
 
 def _mark(face: Face, canvas: Canvas, random: np.random.Generator) -> Array:
@@ -32,4 +32,4 @@ def _mark(face: Face, canvas: Canvas, random: np.random.Generator) -> Array:
         canvas.bump((down + random.normal(0, ASIDE), right + random.normal(0, ASIDE)), size)
         for down, right in PLACES[feature]
     ]
-    return np.maximum.reduce(hills)
+    return np.asarray(np.maximum.reduce(hills))

@@ -26,7 +26,7 @@ def spec_of(home: Path, recipes: Sequence[str], runs: int) -> Json:
         }
         for recipe in recipes
     ]
-    images = {"uri": (home / "pictures" / "manifest.csv").as_uri()}
+    images = {"uri": (home / "manifest.csv").as_uri()}
     return {"name": "experiment", "cohorts": cohorts, "images": images, "measures": MEASURES}
 
 

@@ -78,7 +78,7 @@ def _make_data(pool: ProcessPoolExecutor, home: Path, scale: Scale) -> None:
     whole = Dataset(*(torch.cat([getattr(part, name) for part in made]) for name in ("images", "labels", "human")))
     sets = {"training": whole, **{name: test.result() for name, test in tests.items()}}
     torch.save({name: asdict(data) for name, data in sets.items()}, home / "data.pt")
-    save_dataset(sets[AUDITED_WORLD].first(scale.audited), home / "pictures")
+    save_dataset(sets[AUDITED_WORLD].first(scale.audited), home)
 
 
 def _run(home: Path, recipe: str, seed: int, scale: Scale) -> Mapping[str, float]:

@@ -41,10 +41,10 @@ def make_dataset(count: int, seed: int, world: World) -> Dataset:
 
 
 def save_dataset(data: Dataset, folder: Path) -> None:
-    """Write pictures, a folder a class, their human maps, and manifest.csv that names both with the label."""
+    """Write `pictures` with a folder a class, `human` with their maps, and manifest.csv that names both and labels."""
     lines = ["image,label,human_map"]
     for number, label in enumerate(data.labels.tolist()):
-        name, map_name = f"{CLASSES[label]}/{number:03}.png", f"human/{number:03}.png"
+        name, map_name = f"pictures/{CLASSES[label]}/{number:03}.png", f"human/{number:03}.png"
         _save(data.images[number].permute(1, 2, 0), folder / name)
         _save(data.human[number], folder / map_name)
         lines.append(f"{name},{CLASSES[label]},{map_name}")

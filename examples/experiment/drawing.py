@@ -35,12 +35,13 @@ def draw_examples(maps: Mapping[str, Array], pictures: Array, human: Array, path
 def _heat(values: Array) -> Array:
     """(h, w) in [0, 1] -> colours (h, w, 3) in [0, 1]."""
     places = np.linspace(0, 1, len(COLOURS))
-    return np.stack([np.interp(values, places, COLOURS[:, k]) for k in range(3)], axis=2).astype(np.float32) / 255
+    colours = [np.interp(values, places, COLOURS[:, k]) for k in range(3)]
+    return np.stack(colours, axis=2).astype(np.float32) / np.float32(255)
 
 
 def _over(picture: Array, values: Array) -> Array:
     cover = np.clip(values, 0, 1)[:, :, None] * 0.75
-    return picture * (1 - cover) * 0.8 + _heat(values) * cover
+    return np.asarray(picture * (1 - cover) * 0.8 + _heat(values) * cover, dtype=np.float32)
 
 
 def _sheet(rows: Sequence[tuple[str, Sequence[Array]]], path: Path) -> None:

@@ -18,7 +18,6 @@ Array = NDArray[np.float32]
 CHUNK = 16
 
 
-@torch.no_grad()
 def maps_of(spec: Json, pictures: Sequence[Path]) -> Mapping[str, Array]:
     """The maps of each cohort's runs, (runs, pictures, H, W) in [0, 1]."""
     job = JobSpec.model_validate(spec)
@@ -29,6 +28,7 @@ def maps_of(spec: Json, pictures: Sequence[Path]) -> Mapping[str, Array]:
         for run in cohort.runs:
             classifier = load_classifier(Path(run.uri.removeprefix("file://")), cohort.model, CHUNK)
             chunks = [values[start : start + CHUNK] for start in range(0, len(values), CHUNK)]
-            runs.append(join([see(classifier, chunk, predicted, job) for chunk in chunks]).maps.numpy())
+            with torch.no_grad():
+                runs.append(join([see(classifier, chunk, predicted, job) for chunk in chunks]).maps.numpy())
         found[cohort.name] = np.stack(runs)
     return found

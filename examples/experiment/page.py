@@ -12,7 +12,7 @@ from examples.experiment.cohorts import AUDITED_WORLD, Accuracies, Scale
 from examples.experiment.dataset import Dataset
 from examples.experiment.drawing import draw_examples, draw_means
 from examples.experiment.maps import maps_of
-from examples.experiment.reading import INTRODUCTION, LIMITS, REPORTED, read_accuracies, read_differences
+from examples.experiment.reading import INTRODUCTION, LIMITS, read_accuracies, read_differences, read_published
 from examples.experiment.worlds import TEST_WORLDS
 from service.domain import Json
 
@@ -48,13 +48,13 @@ def write_page(outcome: Outcome, path: Path) -> None:
         "## Differences\n",
         *_differences(outcome.results),
         "## Where the models look\n",
-        f"The mean map of every run over all audited pictures, and of the human maps:\n\n"
+        f"The mean map of every run over all audited pictures, and the mean human map:\n\n"
         f"![mean maps]({path.stem}/means.png)\n\n"
         f"Some pictures with the maps of every run laid over them, five synthetic ones first, then two real ones:\n\n"
         f"![maps of some pictures]({path.stem}/examples.png)\n",
         "## Reading\n",
         *read_differences(outcome.results),
-        REPORTED,
+        *read_published(outcome.results),
         LIMITS,
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -71,16 +71,15 @@ def _how(outcome: Outcome) -> str:
 
 
 def _draw(outcome: Outcome, folder: Path) -> None:
-    manifest = (outcome.home / "pictures" / "manifest.csv").read_text(encoding="utf-8").splitlines()[1:]
-    files = [outcome.home / "pictures" / line.split(",")[0] for line in manifest]
+    manifest = (outcome.home / "manifest.csv").read_text(encoding="utf-8").splitlines()[1:]
+    files = [outcome.home / line.split(",")[0] for line in manifest]
     stored = torch.load(outcome.home / "data.pt", weights_only=True)[AUDITED_WORLD]
-    human = Dataset(**stored).first(len(files)).human.numpy().astype(np.float32) / 255
+    human = (Dataset(**stored).first(len(files)).human / 255).numpy()
     maps, shown = maps_of(outcome.spec, files), list(SHOWN)
-    pictures = np.stack([np.asarray(Image.open(files[n]), dtype=np.float32) / 255 for n in shown])
+    pictures = np.stack([np.asarray(Image.open(files[n]), dtype=np.float32) / np.float32(255) for n in shown])
     draw_means(maps, human, folder / "means.png")
-    draw_examples(
-        {name: runs[:, shown] for name, runs in maps.items()}, pictures, human[shown], folder / "examples.png"
-    )
+    some = {name: runs[:, shown] for name, runs in maps.items()}
+    draw_examples(some, pictures, human[shown], folder / "examples.png")
 
 
 def _accuracies(accuracies: Accuracies) -> Iterator[str]:

@@ -74,7 +74,8 @@ RECIPES: Mapping[str, Recipe] = {
 def train(data: Dataset, recipe: Recipe, seed: int, epochs: int) -> tuple[Detector, list[float]]:
     """Train one detector. Returns it and the mean loss of each epoch."""
     torch.manual_seed(seed)
-    detector = Detector().train().to(memory_format=torch.channels_last)
+    detector = Detector().train()
+    detector.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's types forget it
     images, labels, human = normalised(data.images), data.labels, _wished(data, recipe)
     optimiser = torch.optim.AdamW(detector.parameters(), lr=3e-3, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1e-2, epochs * (len(images) // BATCH))

@@ -9,6 +9,10 @@ import pytest
 import torch
 from torch import nn
 
+from examples.experiment.canvas import SIDE
+from examples.experiment.dataset import make_dataset
+from examples.experiment.training import RECIPES, train
+from examples.experiment.worlds import TRAINING
 from service.spec import JobSpec
 from tests.audits import SIZE, Ingredients
 from tests.models import TinyNet, save_archive
@@ -24,13 +28,26 @@ from worker.runner import Runner
 __all__ = ["batch"]  # a fixture, asked for by name
 FILE = "f" * 64
 # TinyNet's layers from the top, with the standard deviation of what their weights are drawn from.
-LAYERS = (("head", (2 / 8) ** 0.5), ("features.3", (2 / 54) ** 0.5), ("features.1", None), ("features.0", (2 / 27) ** 0.5))
+LAYERS = (
+    ("head", (2 / 8) ** 0.5),
+    ("features.3", (2 / 54) ** 0.5),
+    ("features.1", None),
+    ("features.0", (2 / 27) ** 0.5),
+)
 
 
-def spec(method: str = "gradcam", **options: Any) -> JobSpec:
+@pytest.fixture(scope="module")
+def faces() -> Batch:
+    data = make_dataset(4, 1, TRAINING)
+    return Batch(data.images / 255, [f"{n}" * 64 for n in range(4)], data.labels)
+
+
+def spec(method: str = "gradcam", size: int = SIZE, **options: Any) -> JobSpec:
     return JobSpec.model_validate(
         {
-            "cohorts": [{"name": "c", "model": {"preprocessing": {"size": [SIZE, SIZE]}}, "runs": [{"uri": "file:///1"}]}],
+            "cohorts": [
+                {"name": "c", "model": {"preprocessing": {"size": [size, size]}}, "runs": [{"uri": "file:///1"}]}
+            ],
             "images": {"uri": "file:///i"},
             "salience": {"method": method},
             "measures": ["randomisation"],
@@ -41,7 +58,7 @@ def spec(method: str = "gradcam", **options: Any) -> JobSpec:
 
 def scores(net: nn.Module, batch: Batch, path: Path, asked: JobSpec, on_pass: Any = lambda _: None) -> dict[str, Any]:
     model, how = asked.cohorts[0].model, Randomisation(asked.randomised_shares(), asked.seed, FILE)
-    intact = load_classifier(save_archive(net, path / "m.pt", SIZE), model, 1)
+    intact = load_classifier(save_archive(net, path / "m.pt", model.preprocessing.size[0]), model, 1)
     randomised = load_randomised(path / "m.pt", model, intact, how)
     return Audit(asked, 0, [intact], on_pass, [randomised]).score(batch).runs[0]
 
@@ -55,7 +72,9 @@ def drawn_slowly(net: TinyNet, layers: int) -> TinyNet:
             weight = torch.ones_like(layer.weight)
         else:
             numbers = generator_for("randomisation", 0, f"{FILE}:{name}.weight")
-            weight = torch.from_numpy(numbers.standard_normal(tuple(layer.weight.shape), np.float32) * np.float32(spread))
+            weight = torch.from_numpy(
+                numbers.standard_normal(tuple(layer.weight.shape), np.float32) * np.float32(spread)
+            )
         layer.weight.data, layer.bias.data = weight, torch.zeros_like(layer.bias)
     return changed
 
@@ -81,6 +100,13 @@ def test_a_method_that_ignores_what_follows_the_features_is_found_out(tmp_path: 
     )
     assert ignoring["randomisation.0.1.ssim"].tolist() == pytest.approx([1.0] * 3, abs=1e-6)
     assert max(heeding["randomisation.0.1.ssim"].tolist()) < 0.9
+
+
+def test_a_trained_nets_maps_change_at_every_stage(tmp_path: Path, faces: Batch) -> None:
+    trained, _ = train(make_dataset(96, 0, TRAINING), RECIPES["human-guided"], seed=0, epochs=3)
+    found = scores(trained, faces, tmp_path, spec(size=SIDE))
+    for share in (0.1, 0.5, 1.0):
+        assert found[f"randomisation.{share}.ssim"].mean().item() < 0.9
 
 
 class EdgeDetector(nn.Module):
@@ -132,7 +158,7 @@ def test_it_is_off_by_default_and_its_parts_are_the_shares(runner: Runner, ingre
 def test_a_model_without_weights_to_draw_fails_the_job_by_its_field(
     runner: Runner, ingredients: Ingredients, tmp_path: Path
 ) -> None:
-    script = torch.jit.trace(TinyNet(), torch.zeros(1, 3, SIZE, SIZE))  # type: ignore[no-untyped-call]
+    script = torch.jit.trace(TinyNet(), torch.zeros(1, 3, SIZE, SIZE))
     torch.jit.freeze(script).save(str(tmp_path / "frozen.pt"))
     cohort = ingredients.cohort("plain", 0)
     cohort["runs"][0]["uri"] = (tmp_path / "frozen.pt").as_uri()

@@ -8,6 +8,7 @@ biases 0, scales 1. The module is changed as it was read, before it is frozen, s
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +37,11 @@ class Randomisation:
 
 def load_randomised(path: Path, model: Model, intact: Classifier, how: Randomisation) -> list[Classifier]:
     """The model in a file, a classifier a share of its layers, each for one picture at a time. Raises ModelRefused."""
-    return [
-        load_altered(path, model, intact, lambda module, share=share: draw_layers(module, share, how))
-        for share in how.shares
-    ]
+    return [load_altered(path, model, intact, partial(draw_layers, share, how)) for share in how.shares]
 
 
 @torch.no_grad()
-def draw_layers(module: Any, share: float, how: Randomisation) -> None:
+def draw_layers(share: float, how: Randomisation, module: Any) -> None:
     """Draw a share of the module's layers anew, at least one, from the top. Raises ModelRefused where it has none."""
     layers = [
         (name, each) for name, each in module.named_modules() if any(True for _ in each.parameters(recurse=False))

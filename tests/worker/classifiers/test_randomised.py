@@ -1,5 +1,6 @@
 import copy
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -20,9 +21,9 @@ def how(*shares: float, seed: int = 0, digest: str = "a" * 64) -> Randomisation:
     return Randomisation(shares, seed, digest)
 
 
-def drawn(net: nn.Module, share: float, asked: Randomisation) -> nn.Module:
+def drawn(net: nn.Module, share: float, asked: Randomisation) -> Any:
     changed = copy.deepcopy(net)
-    draw_layers(changed, share, asked)
+    draw_layers(share, asked, changed)
     return changed
 
 
@@ -36,7 +37,7 @@ def changed_layers(before: nn.Module, after: nn.Module) -> list[str]:
     [(0.01, ["head"]), (0.5, ["features.3", "head"]), (1.0, ["features.0", "features.1", "features.3", "head"])],
 )
 def test_layers_are_drawn_anew_from_the_top(share: float, layers: list[str]) -> None:
-    net = TinyNet()
+    net: Any = TinyNet()
     with torch.no_grad():
         for parameter in net.features[1].parameters():
             parameter.fill_(3)  # as no batch norm is before training
@@ -44,7 +45,7 @@ def test_layers_are_drawn_anew_from_the_top(share: float, layers: list[str]) -> 
 
 
 def test_weights_are_those_before_a_training() -> None:
-    net = nn.Sequential(nn.Conv2d(64, 256, 3), nn.BatchNorm2d(256))
+    net: Any = nn.Sequential(nn.Conv2d(64, 256, 3), nn.BatchNorm2d(256))
     net[1].running_mean.fill_(2)
     net[1].running_var.fill_(9)
     after = drawn(net, 1.0, how())
@@ -89,8 +90,8 @@ def test_the_layer_explained_stays_and_one_picture_goes_through_at_a_time(tmp_pa
 
 
 def test_weights_frozen_into_an_archive_are_refused_with_the_remedy(tmp_path: Path) -> None:
-    script = torch.jit.trace(TinyNet(), torch.zeros(1, 3, SIDE, SIDE))  # type: ignore[no-untyped-call]
+    script = torch.jit.trace(TinyNet(), torch.zeros(1, 3, SIDE, SIDE))
     torch.jit.freeze(script).save(str(tmp_path / "m.pt"))
     intact = load_classifier(tmp_path / "m.pt", MODEL, 1)
-    with pytest.raises(ModelRefused, match="before torch.jit.freeze"):
+    with pytest.raises(ModelRefused, match="save it before"):
         load_randomised(tmp_path / "m.pt", MODEL, intact, how(1.0))

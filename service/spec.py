@@ -32,7 +32,7 @@ LayerShare = Annotated[float, Field(gt=0, le=1)]
 Size = Annotated[int, Field(ge=8, le=4096)]
 
 MEASURES: tuple[Measure, ...] = ("entropy", "noise", "geometry", "stability", "degradation")
-SHARES = (0.1, 0.5, 1.0)
+LAYER_SHARES = (0.1, 0.5, 1.0)
 SIGMAS = (0.05, 0.1, 0.2, 0.4)
 AMOUNTS = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0)
 SHIFTS = tuple(f"shift:{dx},{dy}" for dy in (-16, 0, 16) for dx in (-16, 0, 16) if dx or dy)
@@ -145,7 +145,7 @@ class DegradationOptions(Part):
 class RandomisationOptions(Part):
     """Which shares of the model's layers are drawn anew, from the top; a share is at least one layer."""
 
-    shares: Annotated[list[LayerShare], Field(min_length=1, max_length=10)] = list(SHARES)
+    shares: Annotated[list[LayerShare], Field(min_length=1, max_length=10)] = list(LAYER_SHARES)
 
 
 class IntegratedGradientsOptions(Part):

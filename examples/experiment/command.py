@@ -1,6 +1,7 @@
 """The experiment from beginning to end: pictures, cohorts, audit, page."""
 
 import json
+import resource
 import sys
 import time
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from rich.console import Console
 
 from examples.experiment.auditing import audit, spec_of
 from examples.experiment.cohorts import AUDITED_WORLD, FULL, PAIR, QUICK, make_cohorts
-from examples.experiment.page import Outcome, write_page
+from examples.experiment.page import Cost, Outcome, write_page
 from service.commands.table import print_results
 from service.errors import SalienceError
 
@@ -43,7 +44,7 @@ def main(quick: bool, random_maps: bool, low_entropy: bool, json_file: Path | No
     if target:
         write_page(outcome, target)
         console.print(f"What it means is in {target}.")
-    console.print(f"Done in {outcome.seconds:.0f} s. The models, pictures and results are in {outcome.home}.")
+    console.print(f"Done in {outcome.cost.seconds:.0f} s. The models, pictures and results are in {outcome.home}.")
 
 
 def run(recipes: Sequence[str], *, quick: bool) -> Outcome:
@@ -56,4 +57,10 @@ def run(recipes: Sequence[str], *, quick: bool) -> Outcome:
         f"Auditing {scale.audited} pictures of the set '{AUDITED_WORLD}' under {scale.runs} runs a cohort ..."
     )
     results = audit(home, spec)
-    return Outcome(home, scale, accuracies, spec, results, time.monotonic() - started)
+    return Outcome(home, scale, accuracies, spec, results, Cost(time.monotonic() - started, _processor_seconds()))
+
+
+def _processor_seconds() -> float:
+    """Of this process and of all that it started and has seen ending."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)

@@ -23,6 +23,14 @@ MEASURES = ("entropy", "noise", "geometry", "stability", "degradation", "human")
 
 
 @dataclass(frozen=True)
+class Cost:
+    """Seconds by the clock, and of processor time, which other work on the machine lengthens less."""
+
+    seconds: float
+    processor: float
+
+
+@dataclass(frozen=True)
 class Outcome:
     """All that an experiment gave, and where its files are."""
 
@@ -31,7 +39,7 @@ class Outcome:
     accuracies: Accuracies
     spec: Json
     results: Json
-    seconds: float
+    cost: Cost
 
 
 def write_page(outcome: Outcome, path: Path) -> None:
@@ -62,11 +70,11 @@ def write_page(outcome: Outcome, path: Path) -> None:
 
 
 def _how(outcome: Outcome) -> str:
-    scale, software = outcome.scale, outcome.results["provenance"]["software"]
+    scale, made, cost = outcome.scale, outcome.results["provenance"], outcome.cost
     return (
-        f"{scale.runs} runs a cohort, {scale.training} pictures to train on, {scale.epochs} epochs; "
-        f'{scale.audited} pictures audited, of the set "{AUDITED_WORLD}"; torch {software["torch"]}, on '
-        f"{outcome.results['provenance']['device']}; {outcome.seconds:.0f} s in all.\n"
+        f"{scale.runs} runs a cohort, {scale.training} pictures to train on, {scale.epochs} epochs; {scale.audited} "
+        f"pictures audited,\nof the set `{AUDITED_WORLD}`; torch {made['software']['torch']} on {made['device']}; "
+        f"{cost.seconds:.0f} s in all, {cost.processor:.0f} s of processor time.\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""`python -m examples.demo`: the experiment in small, on the terminal: train two cohorts, audit them over HTTP."""
+"""`python -m examples.demo`: the quick experiment, on the terminal: train two cohorts, audit them over HTTP."""
 
 import json
 import sys
@@ -8,13 +8,11 @@ from pathlib import Path
 from rich.console import Console
 
 from examples.experiment.auditing import audit, spec_of
-from examples.experiment.cohorts import PAIR, Scale, make_cohorts
+from examples.experiment.cohorts import PAIR, QUICK, make_cohorts
 from service.commands.table import print_results
 from service.errors import SalienceError
 
 HOME = Path(".demo").resolve()
-# Less than the quick experiment, which takes twice as long.
-SCALE = Scale(runs=3, training=2000, tested=100, audited=48, epochs=10)
 
 console = Console(soft_wrap=True)
 
@@ -22,9 +20,9 @@ console = Console(soft_wrap=True)
 def main() -> int:
     """The demo from beginning to end. Returns its exit status."""
     started = time.monotonic()
-    make_cohorts(HOME, SCALE, PAIR, console.print)
-    console.print(f"Auditing {SCALE.audited} pictures under {len(PAIR) * SCALE.runs} models over HTTP ...")
-    results = audit(HOME, spec_of(HOME, PAIR, SCALE.runs))
+    make_cohorts(HOME, QUICK, PAIR, console.print)
+    console.print(f"Auditing {QUICK.audited} pictures under {len(PAIR) * QUICK.runs} models over HTTP ...")
+    results = audit(HOME, spec_of(HOME, PAIR, QUICK.runs))
     (HOME / "results.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
     print_results(results)
     _say_where(results["job"], time.monotonic() - started)

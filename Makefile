@@ -1,11 +1,14 @@
-# `make demo` and `make test` install what they need into .venv, once; see README.md.
+# `make demo`, `make experiment` and `make test` install what they need into .venv, once; see README.md.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check clean
+.PHONY: demo experiment test check clean
 
 demo: .venv/.demo
 	$(BIN)/python -m examples.demo
+
+experiment: .venv/.demo
+	$(BIN)/python examples/experiment/run.py
 
 test: check
 	$(BIN)/pytest
@@ -17,7 +20,7 @@ check: .venv/.test
 	$(BIN)/lint-imports --no-logo
 
 clean:
-	rm -rf .venv .demo
+	rm -rf .venv .demo .experiment
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -51,6 +51,12 @@ MEASURES: Mapping[str, Entry] = {
         "the comparison behind CYBORG, Boyd et al. 2023, arXiv 2112.00686",
         low=-1.0,
     ),
+    "randomisation": Entry(
+        "Mean SSIM of the map with those of the same class after weights of the model were drawn anew, from the top "
+        "layer down; a part a share of layers. Low: the map tells of the model. High: the method ignores it.",
+        "cascading randomisation, Adebayo et al. 2018, arXiv 1810.03292",
+        low=-1.0,
+    ),
 }
 
 METHODS: Mapping[str, Entry] = {

@@ -27,6 +27,7 @@ def _repeats(spec: JobSpec) -> Iterator[FieldProblem]:
         "options.noise.amounts": spec.options.noise.amounts,
         "options.noise.sigmas": spec.options.noise.sigmas,
         "options.degradation.curve": spec.options.degradation.curve,
+        "options.randomisation.shares": spec.options.randomisation.shares,
         "options.geometry.transforms": spec.options.geometry.transforms,
     }
     for field, values in lists.items():

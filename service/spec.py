@@ -15,7 +15,7 @@ from service.catalogue import told
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]
 LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f:]*$")]
-Measure = Literal["entropy", "noise", "geometry", "stability", "degradation", "human"]
+Measure = Literal["entropy", "noise", "geometry", "stability", "degradation", "human", "randomisation"]
 Method = Literal[
     "gradcam", "cam", "gradcam++", "hirescam", "layercam", "eigencam", "saliency", "integrated_gradients", "rise"
 ]
@@ -29,9 +29,11 @@ Priority = Literal["interactive", "bulk"]
 Amount = Annotated[float, Field(ge=0, le=1)]
 Sigma = Annotated[float, Field(gt=0, le=10)]
 Share = Annotated[float, Field(gt=0, lt=1)]
+LayerShare = Annotated[float, Field(gt=0, le=1)]
 Size = Annotated[int, Field(ge=8, le=4096)]
 
 MEASURES: tuple[Measure, ...] = ("entropy", "noise", "geometry", "stability", "degradation")
+LAYER_SHARES = (0.1, 0.5, 1.0)
 SIGMAS = (0.05, 0.1, 0.2, 0.4)
 AMOUNTS = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0)
 SHIFTS = tuple(f"shift:{dx},{dy}" for dy in (-16, 0, 16) for dx in (-16, 0, 16) if dx or dy)
@@ -141,6 +143,12 @@ class DegradationOptions(Part):
     curve: Annotated[list[Share], Field(max_length=20)] = []
 
 
+class RandomisationOptions(Part):
+    """Which shares of the model's layers are drawn anew, from the top; a share is at least one layer."""
+
+    shares: Annotated[list[LayerShare], Field(min_length=1, max_length=10)] = list(LAYER_SHARES)
+
+
 class IntegratedGradientsOptions(Part):
     """In how many steps the gradients are taken between black and the picture."""
 
@@ -161,6 +169,7 @@ class Options(Part):
     noise: NoiseOptions = NoiseOptions()
     geometry: GeometryOptions = GeometryOptions()
     degradation: DegradationOptions = DegradationOptions()
+    randomisation: RandomisationOptions = RandomisationOptions()
     integrated_gradients: IntegratedGradientsOptions = IntegratedGradientsOptions()
     rise: RiseOptions = RiseOptions()
 
@@ -202,7 +211,7 @@ class JobSpec(Part):
 
     def passes(self) -> int:
         """Forward passes that one run needs for one image."""
-        return self.first_passes() + self.guided_passes()
+        return self.first_passes() + self.guided_passes() + len(self.randomised_shares())
 
     def first_passes(self) -> int:
         """Passes that wait for no other: of the clean image, of noise and of transformations."""
@@ -213,6 +222,10 @@ class JobSpec(Part):
     def guided_passes(self) -> int:
         """Passes of images degraded by the clean image's map."""
         return 2 + 2 * len(self.options.degradation.curve) if "degradation" in self.measures else 0
+
+    def randomised_shares(self) -> list[float]:
+        """The shares of its layers that a model is drawn anew with; the clean image passes once through each."""
+        return self.options.randomisation.shares if "randomisation" in self.measures else []
 
 
 def digest_of(spec: JobSpec) -> str:

@@ -1,6 +1,6 @@
 """Auditing one batch of pictures under all runs of a cohort: probe -> explain -> score."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +16,7 @@ from worker.probes.degradation import blur_ranked, guided_blur, rank
 from worker.probes.geometry import transform
 from worker.probes.noise import gaussian, salt_pepper
 from worker.probes.randomness import field
-from worker.scoring import Columns, first_keys, guided_keys, score_run
+from worker.scoring import Columns, first_keys, guided_keys, randomised_keys, score_run
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,16 @@ class Scores:
 
 @dataclass(frozen=True)
 class Audit:
-    """The audit of the spec's cohort of that number. `on_pass` hears of forward passes, chunk by chunk."""
+    """The audit of the spec's cohort of that number. `on_pass` hears of forward passes, chunk by chunk.
+
+    `randomised` has, where the spec asks for it, each classifier with shares of its layers drawn anew.
+    """
 
     spec: JobSpec
     cohort: int
     classifiers: Sequence[Classifier]
     on_pass: Callable[[int], None]
+    randomised: Sequence[Sequence[Classifier]] = ()
 
     @torch.no_grad()
     def score(self, batch: Batch) -> Scores:
@@ -79,7 +83,13 @@ class Audit:
         parts, chunk = [first], self.classifiers[run].chunk
         for start in range(len(first.targets), len(pictures), chunk):
             parts.append(self._see(run, pictures[start : start + chunk], choose))
-        return join(parts)
+        return join([*parts, *self._see_randomised(run, pictures[0], first)])
+
+    def _see_randomised(self, run: int, picture: Tensor, clean: Seen) -> Iterator[Seen]:
+        """The clean picture by the model with layers drawn anew; the class explained is the intact model's."""
+        for classifier in self.randomised[run] if self.randomised else ():
+            yield see(classifier, [picture], _always(int(clean.targets[0])), self.spec)
+            self.on_pass(1)
 
     def _guided_variants(self, batch: Batch, number: int, clean: Sequence[Seen]) -> list[list[Tensor]]:
         """The variants guided by each run's map of the clean picture; it is filtered once for all of them."""
@@ -104,7 +114,7 @@ class Audit:
         columns = [torch.stack(column, dim=1) for column in zip(*(seen.columns() for seen in images), strict=True)]
         variants = (Seen(*each) for each in zip(*(column.unbind() for column in columns), strict=True))
         clean = next(variants)
-        keys = first_keys(self.spec) | guided_keys(self.spec)
+        keys = first_keys(self.spec) | guided_keys(self.spec) | randomised_keys(self.spec)
         return clean, {measure: {key: next(variants) for key in names} for measure, names in keys.items()}
 
     def _see(self, run: int, pictures: Sequence[Tensor], choose: Choose) -> Seen:

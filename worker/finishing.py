@@ -10,7 +10,7 @@ from service.spec import JobSpec
 from service.storage import Store
 from worker.gathering import Table, gathered
 from worker.provenance import ReadSet, provenance
-from worker.scoring import ORDERS, first_keys, guided_keys
+from worker.scoring import ORDERS, first_keys, guided_keys, randomised_keys
 from worker.summary.cohort import CohortValues
 from worker.summary.results import summarise
 
@@ -58,6 +58,7 @@ def _parts(spec: JobSpec) -> dict[str, Sequence[str]]:
         "entropy": ["spatial"],
         **first_keys(spec),
         **{measure: [*keys, "gap", *_orders(spec)] for measure, keys in guided_keys(spec).items()},
+        **randomised_keys(spec),
         "human": [],
     }
     return {measure: names for measure, names in parts.items() if measure in spec.measures}

@@ -12,10 +12,9 @@ from service.errors import ModelRefused, blaming
 from worker.allocator import keep_freed_memory
 from worker.audit import Audit
 from worker.batching import BatchSize, is_out_of_memory
-from worker.classifiers.classifier import Classifier
 from worker.devices import name_of
 from worker.lease import Lease
-from worker.models import Models
+from worker.models import LoadedModel, Models
 from worker.reading import Read, batch_of, read_ahead
 from worker.scoring import Columns
 
@@ -75,21 +74,23 @@ class _Work:
         return self.score(read[:half]) + self.score(read[half:])
 
     def _score(self, read: Sequence[Read]) -> Iterator[Values]:
-        audit = Audit(self.job.spec, self.cohort, self._classifiers(), self.lease.count)
+        loaded = self._load()
+        classifiers, randomised = ([getattr(each, name) for each in loaded] for name in ("classifier", "randomised"))
+        audit = Audit(self.job.spec, self.cohort, classifiers, self.lease.count, randomised)
         scores = audit.score(batch_of(read, self._facts["classes"], self.means.models.device))
         for run, columns in [*enumerate(scores.runs), (ACROSS_RUNS, scores.across)]:
             if columns:
                 for each, row in zip(read, _pack(columns), strict=True):
                     yield Values(self.cohort, run, each.image.number, row)
 
-    def _classifiers(self) -> list[Classifier]:
+    def _load(self) -> list[LoadedModel]:
         loaded, model = [], self.job.spec.cohorts[self.cohort].model
         for index, run in enumerate(self._facts["runs"]):
             with blaming(f"cohorts[{self.cohort}].runs[{index}].uri"):
                 found = self.means.models.load(Path(run["path"]), model, self.job.spec)
                 if found.sha256 != run["sha256"]:
                     raise ModelRefused(reason=f"{run['path']} has changed since the job was planned; submit it again")
-            loaded.append(found.classifier)
+            loaded.append(found)
         return loaded
 
     @property

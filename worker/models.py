@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,17 +14,19 @@ from service.transient import is_transient
 from worker.chunks import chunk_size
 from worker.classifiers.classifier import Classifier
 from worker.classifiers.load import load_classifier
+from worker.classifiers.randomised import Randomisation, load_randomised
 
 MOST_HALVED = 64
-Key = tuple[Path, int, int, Model, int, str]
+Key = tuple[Path, int, int, Model, int, str, int, tuple[float, ...]]
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A classifier and the SHA-256 of its file, in hex."""
+    """A classifier, the SHA-256 of its file, in hex, and the classifier with shares of its layers drawn anew."""
 
     classifier: Classifier
     sha256: str
+    randomised: Sequence[Classifier]
 
 
 class Models:
@@ -43,10 +46,13 @@ class Models:
                 raise
             raise ModelRefused(reason=f"{path} cannot be read: {error.strerror}") from error
         chunk = -(-chunk_size(spec, self.device) // self._share)
-        key = (path, found.st_mtime_ns, found.st_size, model, chunk, spec.precision)
+        shares = tuple(spec.randomised_shares())
+        key = (path, found.st_mtime_ns, found.st_size, model, chunk, spec.precision, spec.seed if shares else 0, shares)
         if key not in self._kept:
             classifier = load_classifier(path, model, chunk, self.device, spec.precision)
-            self._kept[key] = LoadedModel(classifier, _digest(path))
+            digest = _digest(path)
+            randomised = load_randomised(path, model, classifier, Randomisation(shares, spec.seed, digest))
+            self._kept[key] = LoadedModel(classifier, digest, randomised)
         self._kept.move_to_end(key)
         while len(self._kept) > self._room:
             self._kept.popitem(last=False)

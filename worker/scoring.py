@@ -93,6 +93,13 @@ def _areas(parts: Mapping[str, Columns], probabilities: Mapping[str, Tensor], be
     return found
 
 
+def score_randomisation(clean: Seen, randomised: Mapping[str, Seen]) -> Columns:
+    """Maps of the model against those of the same class once shares of its layers were drawn anew."""
+    return _with_headline(
+        "randomisation", {share: similarities(clean.maps, seen.maps) for share, seen in randomised.items()}
+    )
+
+
 def score_human(clean: Seen, human: Tensor) -> Columns:
     """Maps against where people look, (N, H, W) in [0, 1]."""
     found = similarities(clean.compared, Compared(human))
@@ -104,6 +111,7 @@ VARIANT_SCORES: Mapping[str, Callable[[Seen, Mapping[str, Seen]], Columns]] = {
     "noise": score_noise,
     "geometry": score_geometry,
     "degradation": score_degradation,
+    "randomisation": score_randomisation,
 }
 ORDERS = ("most", "least")
 
@@ -120,6 +128,12 @@ def guided_keys(spec: JobSpec) -> dict[str, list[str]]:
         return {}
     ranked = [f"{order}:{share}" for order in ORDERS for share in spec.options.degradation.curve]
     return {"degradation": ["background", "object", *ranked]}
+
+
+def randomised_keys(spec: JobSpec) -> dict[str, list[str]]:
+    """The shares of layers drawn anew, as the variants of a measure that change the model and not the picture."""
+    shares = [str(share) for share in spec.randomised_shares()]
+    return {"randomisation": shares} if shares else {}
 
 
 def score_run(spec: JobSpec, clean: Seen, batch: Batch, variants: Mapping[str, Mapping[str, Seen]]) -> Columns:
@@ -140,7 +154,7 @@ def column_names(spec: JobSpec) -> list[str]:
     size = spec.cohorts[0].model.preprocessing.size
     blank, zero = torch.zeros(1, *size), torch.zeros(1, dtype=torch.long)
     seen = Seen(blank, blank, zero.bool(), torch.zeros(1, 2), zero, zero)
-    keys = first_keys(spec) | guided_keys(spec)
+    keys = first_keys(spec) | guided_keys(spec) | randomised_keys(spec)
     variants = {measure: dict.fromkeys(names, seen) for measure, names in keys.items()}
     return list(score_run(spec, seen, Batch(blank, [], zero, blank), variants))
 

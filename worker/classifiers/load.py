@@ -1,9 +1,9 @@
 """From a run's file to a classifier, whatever the format."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +22,40 @@ from worker.classifiers.precision import Precision
 
 CPU = torch.device("cpu")
 
+# Changes a module, as it was read from its file, in place.
+Alter = Callable[[torch.jit.ScriptModule], None]
+
 
 def load_classifier(
     path: Path, model: Model, chunk: int, device: torch.device = CPU, precision: str = "float32"
 ) -> Classifier:
     """Load a file onto a device as its cohort's spec says. Raises ModelRefused, which names the file."""
+    return _assemble(path, model, _Setting(chunk, device, precision), lambda _: None)
+
+
+def load_altered(path: Path, model: Model, intact: Classifier, alter: Alter) -> Classifier:
+    """The file of an intact classifier once more, altered, explained at the same layer, one picture at a time."""
+    name = intact.layer.name if intact.layer else None
+    setting = _Setting(1, intact.device, intact.precision.name)
+    return _assemble(path, model.model_copy(update={"layer": name}), setting, alter)
+
+
+@dataclass(frozen=True)
+class _Setting:
+    chunk: int
+    device: torch.device
+    precision: str
+
+
+def _assemble(path: Path, model: Model, setting: _Setting, alter: Alter) -> Classifier:
+    chunk, device = setting.chunk, setting.device
     channels = 1 if model.preprocessing.channels == "gray" else 3
     example = torch.rand(chunk, channels, *model.preprocessing.size, generator=torch.Generator().manual_seed(0))
     example = example.to(device, memory_format=torch.channels_last)
     try:
-        frozen = graph.freeze(_load(path, model, example))
+        module = _load(path, model, example)
+        alter(module)
+        frozen = graph.freeze(module)
         plain = _plain(frozen)
         with torch.no_grad():
             head = _head(path, model, plain(example))
@@ -48,7 +72,7 @@ def load_classifier(
         ) from error
     return Classifier(
         plain, tapped, replace(head, tail=tail), layer if tapped else None, model.preprocessing, chunk, device,
-        Precision(precision),
+        Precision(setting.precision),
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The embedded service as a child process, for as long as the demo needs it."""
+"""The embedded service as a child process, for as long as an audit needs it."""
 
 import os
 import socket

@@ -1,0 +1,48 @@
+"""One audit job through the service: started, posted, waited for, read."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from examples.experiment.canvas import SIDE
+from examples.experiment.cohorts import model_path
+from examples.experiment.serving import running_service
+from examples.experiment.training import MEAN, STD
+from service.client import Client
+from service.commands.progress import progress
+from service.domain import JobState, Json
+
+MEASURES = ("entropy", "noise", "geometry", "stability", "degradation", "human")
+
+
+def spec_of(home: Path, recipes: Sequence[str], runs: int) -> Json:
+    """The job that audits the cohorts under a folder on its pictures."""
+    preprocessing = {"size": [SIDE, SIDE], "mean": MEAN, "std": STD}
+    cohorts = [
+        {
+            "name": recipe,
+            "model": {"preprocessing": preprocessing},
+            "runs": [{"uri": model_path(home, recipe, seed).as_uri()} for seed in range(runs)],
+        }
+        for recipe in recipes
+    ]
+    images = {"uri": (home / "manifest.csv").as_uri()}
+    return {"name": "experiment", "cohorts": cohorts, "images": images, "measures": MEASURES}
+
+
+def audit(home: Path, spec: Json) -> Json:
+    """The results of a spec, audited by a service of its own with its state under `home`; exits where it fails."""
+    with running_service(home) as url, Client(url) as client:
+        job = client.submit(spec)
+        ended = _follow(client, job["id"])
+        if ended["state"] != JobState.SUCCEEDED:
+            sys.exit(f"The job has {ended['state']}: {ended['error']}")
+        return client.results(job["id"])
+
+
+def _follow(client: Client, job: str) -> Json:
+    seen: Json = {}
+    with progress() as show:
+        for seen in client.follow(job):
+            show(seen["state"], seen["progress"]["images_done"], seen["progress"]["images_total"])
+    return seen

@@ -1,0 +1,61 @@
+"""Pictures with their labels and human maps: in memory for training, as files for the audit.
+
+Both have 8 bits a value, so that what is trained on and what is audited is the same.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from examples.experiment.annotators import human_map
+from examples.experiment.faces import make_face
+from examples.experiment.worlds import CLASSES, World
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """N pictures (N, 3, SIDE, SIDE) and human maps (N, SIDE, SIDE), of bytes, and the pictures' class numbers (N,)."""
+
+    images: Tensor
+    labels: Tensor
+    human: Tensor
+
+    def first(self, count: int) -> "Dataset":
+        """The first so many of them."""
+        return Dataset(self.images[:count], self.labels[:count], self.human[:count])
+
+
+def make_dataset(count: int, seed: int, world: World) -> Dataset:
+    """As many pictures of a world, the classes by turns."""
+    random = np.random.default_rng(seed)
+    faces = [make_face(number % 2, random, world) for number in range(count)]
+    human = _bytes([human_map(face, random) for face in faces])
+    labels = torch.tensor([face.label for face in faces])
+    return Dataset(_bytes([face.picture for face in faces]), labels, human)
+
+
+def save_dataset(data: Dataset, folder: Path) -> None:
+    """Write `pictures` with a folder a class, `human` with their maps, and manifest.csv that names both and labels."""
+    lines = ["image,label,human_map"]
+    for number, label in enumerate(data.labels.tolist()):
+        name, map_name = f"pictures/{CLASSES[label]}/{number:03}.png", f"human/{number:03}.png"
+        _save(data.images[number].permute(1, 2, 0), folder / name)
+        _save(data.human[number], folder / map_name)
+        lines.append(f"{name},{CLASSES[label]},{map_name}")
+    (folder / "manifest.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _bytes(values: Sequence[NDArray[np.float32]]) -> Tensor:
+    """Arrays in [0, 1] as one tensor of bytes."""
+    return torch.from_numpy((np.stack(values) * 255).round().astype(np.uint8))
+
+
+def _save(values: Tensor, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(values.numpy()).save(path)

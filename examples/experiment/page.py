@@ -1,0 +1,131 @@
+"""docs/experiment.md: the tables, the pictures and a reading of an experiment, all from its numbers."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from examples.experiment.cohorts import AUDITED_WORLD, Accuracies, Scale
+from examples.experiment.dataset import Dataset
+from examples.experiment.drawing import draw_examples, draw_means
+from examples.experiment.maps import maps_of
+from examples.experiment.reading import INTRODUCTION, LIMITS, read_accuracies, read_differences, read_published
+from examples.experiment.worlds import TEST_WORLDS
+from service.domain import Json
+
+SHOWN = (1, 3, 5, 7, 9, 0, 2)  # of the audited pictures; those of odd numbers are synthetic
+# What the table has of each measure beside its headline, by the part's name in the results.
+PARTS = {"entropy": ("spatial",), "degradation": ("object", "gap")}
+MEASURES = ("entropy", "noise", "geometry", "stability", "degradation", "human")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds by the clock, and of processor time, which other work on the machine lengthens less."""
+
+    seconds: float
+    processor: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """All that an experiment gave, and where its files are."""
+
+    home: Path
+    scale: Scale
+    accuracies: Accuracies
+    spec: Json
+    results: Json
+    cost: Cost
+
+
+def write_page(outcome: Outcome, path: Path) -> None:
+    """Write the page, and its pictures into a folder of its name beside it."""
+    _draw(outcome, path.with_suffix(""))
+    sections = [
+        INTRODUCTION,
+        _how(outcome),
+        "## Accuracies\n",
+        *_accuracies(outcome.accuracies),
+        read_accuracies(outcome.accuracies),
+        "## Measures\n",
+        *_measures(outcome.results),
+        "## Differences\n",
+        *_differences(outcome.results),
+        "## Where the models look\n",
+        f"The mean map of every run over all audited pictures, and the mean human map:\n\n"
+        f"![mean maps]({path.stem}/means.png)\n\n"
+        f"Some pictures with the maps of every run laid over them, five synthetic ones first, then two real ones:\n\n"
+        f"![maps of some pictures]({path.stem}/examples.png)\n",
+        "## Reading\n",
+        *read_differences(outcome.results),
+        *read_published(outcome.results),
+        LIMITS,
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(sections), encoding="utf-8")
+
+
+def _how(outcome: Outcome) -> str:
+    scale, made, cost = outcome.scale, outcome.results["provenance"], outcome.cost
+    return (
+        f"{scale.runs} runs a cohort, {scale.training} pictures to train on, {scale.epochs} epochs; {scale.audited} "
+        f"pictures audited,\nof the set `{AUDITED_WORLD}`; torch {made['software']['torch']} on {made['device']}; "
+        f"{cost.seconds:.0f} s in all, {cost.processor:.0f} s of processor time.\n"
+    )
+
+
+def _draw(outcome: Outcome, folder: Path) -> None:
+    manifest = (outcome.home / "manifest.csv").read_text(encoding="utf-8").splitlines()[1:]
+    files = [outcome.home / line.split(",")[0] for line in manifest]
+    stored = torch.load(outcome.home / "data.pt", weights_only=True)[AUDITED_WORLD]
+    human = (Dataset(**stored).first(len(files)).human / 255).numpy()
+    maps, shown = maps_of(outcome.spec, files), list(SHOWN)
+    pictures = np.stack([np.asarray(Image.open(files[n]), dtype=np.float32) / np.float32(255) for n in shown])
+    draw_means(maps, human, folder / "means.png")
+    some = {name: runs[:, shown] for name, runs in maps.items()}
+    draw_examples(some, pictures, human[shown], folder / "examples.png")
+
+
+def _accuracies(accuracies: Accuracies) -> Iterator[str]:
+    cells = [[name, *(_spread([run[name] for run in runs]) for runs in accuracies.values())] for name in TEST_WORLDS]
+    yield _table(["test set", *accuracies], cells)
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{np.mean(values):.3f} ({min(values):.3f} to {max(values):.3f})"
+
+
+def _measures(results: Json) -> Iterator[str]:
+    cells = []
+    for measure in MEASURES:
+        cells.append([f"`{measure}`", *(_mean(each["measures"][measure]) for each in results["cohorts"].values())])
+        for part in PARTS.get(measure, ()):
+            found = [_mean(each["measures"][measure]["parts"][part]) for each in results["cohorts"].values()]
+            cells.append([f"`{measure}`, part `{part}`", *found])
+    yield "Means over pictures and runs, with 95 % intervals:\n"
+    yield _table(["measure", *results["cohorts"]], cells)
+
+
+def _differences(results: Json) -> Iterator[str]:
+    parts = [f"{measure}.parts.{part}" for measure, names in PARTS.items() for part in names]
+    cells = [
+        [f"`{each['measure']}`", f"{each['a']} - {each['b']}", _mean(each, "+"), f"{each['cohens_d']:+.2f}"]
+        for each in results["differences"]
+        if each["measure"] in (*MEASURES, *parts)
+    ]
+    yield "Paired by picture; d is Cohen's, over pictures:\n"
+    yield _table(["measure", "difference", "mean", "d"], cells)
+
+
+def _mean(found: Json, sign: str = "") -> str:
+    low, high = found["ci95"]
+    return f"{found['mean']:{sign}.3f} [{low:{sign}.3f}, {high:{sign}.3f}]"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"

@@ -1,0 +1,136 @@
+"""A small detector and the losses it is trained with: cross-entropy alone, or blended with a wish for its map.
+
+CYBORG (Boyd et al. 2023, arXiv 2112.00686): alpha * cross-entropy + (1 - alpha) * MSE of the predicted class's
+class activation map, min-max normalised, with the human map at its size. The low-entropy loss, after Piland et al.
+2023 (arXiv 2303.00818), has the map's entropy in that second place.
+"""
+
+import math
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from examples.experiment.canvas import SIDE
+from examples.experiment.dataset import Dataset
+
+MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
+ALPHA = 0.5
+BATCH = 32
+WIDTH = 32
+
+# From the maps of the predicted class (N, h, w), min-max normalised, and the wished maps (N, h, w) to a loss.
+Wish = Callable[[Tensor, Tensor], Tensor]
+
+
+class Detector(nn.Module):
+    """Four convolutions that give WIDTH maps of 16 x 16, global average pooling, one linear layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            _block(3, 16, 2), _block(16, 24, 2), _block(24, WIDTH, 1), _block(WIDTH, WIDTH, 1)
+        )
+        self.head = nn.Linear(WIDTH, 2)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 3, SIDE, SIDE), normalised -> logits (N, 2)."""
+        logits: Tensor = self.head(self.features(images).mean((2, 3)))
+        return logits
+
+
+def _block(channels: int, out: int, stride: int) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(channels, out, 3, stride, 1, bias=False), nn.BatchNorm2d(out), nn.ReLU())
+
+
+def entropy_of(maps: Tensor, _wished: Tensor) -> Tensor:
+    """The mean entropy of maps (N, h, w) as distributions over their places, over the largest possible."""
+    shares = maps.flatten(1) + 1e-6
+    shares = shares / shares.sum(1, keepdim=True)
+    return -(shares * shares.log()).sum(1).mean() / math.log(shares.shape[1])
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a cohort is trained: what is wished of its maps, if anything, and whether the wished maps are shuffled."""
+
+    wish: Wish | None = None
+    shuffled: bool = False
+
+
+RECIPES: Mapping[str, Recipe] = {
+    "cross-entropy": Recipe(),
+    "human-guided": Recipe(F.mse_loss),
+    "random-maps": Recipe(F.mse_loss, shuffled=True),
+    "low-entropy": Recipe(entropy_of),
+}
+
+
+def train(data: Dataset, recipe: Recipe, seed: int, epochs: int) -> tuple[Detector, list[float]]:
+    """Train one detector. Returns it and the mean loss of each epoch."""
+    torch.manual_seed(seed)
+    detector = Detector().train()
+    detector.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's types forget it
+    images, labels, human = normalised(data.images), data.labels, _wished(data, recipe)
+    optimiser = torch.optim.AdamW(detector.parameters(), lr=3e-3, weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1e-2, epochs * (len(images) // BATCH))
+    losses = []
+    for _ in range(epochs):
+        total = 0.0
+        for batch in torch.randperm(len(images))[: len(images) // BATCH * BATCH].split(BATCH):
+            chosen = images[batch], human[batch]
+            if torch.rand(()) < 0.5:
+                chosen = chosen[0].flip(3), chosen[1].flip(2)
+            loss = loss_of(detector, chosen[0], labels[batch], chosen[1], recipe.wish)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+            total += loss.item() * BATCH / len(images)
+        losses.append(total)
+    return detector.eval(), losses
+
+
+def normalised(images: Tensor) -> Tensor:
+    """(N, 3, SIDE, SIDE) of bytes -> as the detector is fed."""
+    mean, std = (torch.tensor(each)[:, None, None] for each in (MEAN, STD))
+    return ((images / 255 - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+def _wished(data: Dataset, recipe: Recipe) -> Tensor:
+    """The wished maps at the size of the detector's, (N, 16, 16); shuffled, those of other pictures."""
+    maps = F.adaptive_avg_pool2d(data.human[:, None] / 255, SIDE // 4)[:, 0]
+    return maps[torch.randperm(len(maps))] if recipe.shuffled else maps
+
+
+def loss_of(detector: Detector, images: Tensor, labels: Tensor, wished: Tensor, wish: Wish | None) -> Tensor:
+    """The loss of a batch."""
+    features = detector.features(images)
+    logits = detector.head(features.mean((2, 3)))
+    loss = F.cross_entropy(logits, labels)
+    if wish is None:
+        return loss
+    maps = (detector.head.weight[logits.argmax(1)][:, :, None, None] * features).sum(1)
+    low, high = maps.amin((1, 2), keepdim=True), maps.amax((1, 2), keepdim=True)
+    return ALPHA * loss + (1 - ALPHA) * wish((maps - low) / (high - low + 1e-8), wished)
+
+
+@torch.no_grad()
+def accuracy(detector: Detector, data: Dataset) -> float:
+    """The share of pictures whose class the detector tells."""
+    told = torch.cat([detector(normalised(part)).argmax(1) for part in data.images.split(64)])
+    return float((told == data.labels).float().mean())
+
+
+def save(detector: Detector, path: Path) -> None:
+    """Save a detector as a TorchScript archive, which can be loaded without this code."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    trace: Any = torch.jit.trace
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tracing is deprecated, and what such archives are made by
+        trace(detector, torch.zeros(1, 3, SIDE, SIDE)).save(str(path))

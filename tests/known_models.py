@@ -1,0 +1,89 @@
+"""Models of which it is known, by how they are built, where they look."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+FAINT = 0.03  # as strong as noise alone can seem striped
+STRIPES = 6  # pixels from one to the next, as behind the experiment's faces
+
+
+class FixedPlace(nn.Module):
+    """Looks at one quarter whatever it is shown; runs differ in their heads alone."""
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        self.features, self.head = _FixedQuarter(), nn.Linear(1, 2)
+        with torch.no_grad():
+            self.head.weight.abs_()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 3, H, W) -> (N, 2)."""
+        logits: Tensor = self.head(self.features(images).mean((2, 3)))
+        return logits
+
+
+class _FixedQuarter(nn.Module):
+    quarter: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("quarter", torch.zeros(16, 16))
+        self.quarter[:8, :8] = 1
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images[:, :1, ::4, ::4] * 0 + self.quarter
+
+
+class Pointwise(nn.Module):
+    """Sees each pixel alone, so that what it sees moves with the content."""
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        self.features = nn.Sequential(nn.Conv2d(3, 8, 1), nn.ReLU())
+        self.head = nn.Linear(8, 2)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 3, H, W) -> (N, 2)."""
+        logits: Tensor = self.head(self.features(images).mean((2, 3)))
+        return logits
+
+
+class StripeDetector(nn.Module):
+    """Tells class 1 by diagonal stripes alone: the shortcut of the experiment's pictures."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features, self.head = _StripeEnergy(), nn.Linear(1, 2)
+        with torch.no_grad():
+            self.head.weight.copy_(torch.tensor([[-20.0], [20.0]]))
+            self.head.bias.copy_(torch.tensor([2.0, -2.0]))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 3, H, W) -> (N, 2)."""
+        logits: Tensor = self.head(self.features(images).mean((2, 3)))
+        return logits
+
+
+class _StripeEnergy(nn.Module):
+    """Whether a place is striped, by the length of its sine and cosine parts, in cells of 4 pixels."""
+
+    kernel: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        rows, columns = torch.meshgrid(*[torch.arange(-6.0, 7.0)] * 2, indexing="ij")
+        window = torch.exp(-(rows**2 + columns**2) / (2 * 3.0**2))
+        phase = 2 * math.pi * (rows + columns) / STRIPES
+        waves = torch.stack([wave(phase) * window for wave in (torch.sin, torch.cos)])
+        waves = waves - waves.mean((1, 2), keepdim=True)
+        self.register_buffer("kernel", (waves / waves.abs().sum((1, 2), keepdim=True))[:, None])
+
+    def forward(self, images: Tensor) -> Tensor:
+        grey = nn.functional.pad(images.mean(1, keepdim=True), (6, 6, 6, 6), mode="reflect")
+        parts = nn.functional.conv2d(grey, self.kernel)
+        energy = nn.functional.avg_pool2d(parts.square().sum(1, keepdim=True).sqrt(), 4)
+        return ((energy - FAINT) * 25).clamp(0, 1)

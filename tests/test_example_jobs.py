@@ -1,0 +1,16 @@
+from pathlib import Path
+
+import pytest
+
+from service.spec_files import parse_spec, read_spec
+
+JOBS = sorted((Path(__file__).parents[1] / "examples" / "jobs").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", JOBS, ids=lambda path: path.stem)
+def test_every_example_is_a_job(path: Path) -> None:
+    assert parse_spec(read_spec(path)).cohorts
+
+
+def test_there_are_examples() -> None:
+    assert JOBS

@@ -1,0 +1,155 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from torch.nn import functional as F
+
+from examples.experiment.annotators import human_map
+from examples.experiment.canvas import SIDE, Canvas
+from examples.experiment.command import main
+from examples.experiment.dataset import make_dataset, save_dataset
+from examples.experiment.faces import PLACES, make_face
+from examples.experiment.page import MEASURES
+from examples.experiment.reading import HIGHER, read_differences, read_published
+from examples.experiment.training import ALPHA, RECIPES, Detector, loss_of, normalised, save, train
+from examples.experiment.worlds import CLASSES, TEST_WORLDS, TRAINING, World
+from service.image_sets import list_images
+from service.spec import Model, Preprocessing
+from worker.classifiers.load import load_classifier
+
+
+def test_a_seed_gives_the_same_pictures_and_another_gives_others() -> None:
+    once, again, other = (make_dataset(4, seed, TRAINING) for seed in (1, 1, 2))
+    assert torch.equal(once.images, again.images)
+    assert torch.equal(once.human, again.human)
+    assert not torch.equal(once.images, other.images)
+
+
+@pytest.mark.parametrize("world", TEST_WORLDS.values(), ids=list(TEST_WORLDS))
+def test_only_synthetic_faces_are_forged_and_in_one_or_two_places(world: World) -> None:
+    random = np.random.default_rng(0)
+    for number in range(12):
+        face = make_face(number % 2, random, world)
+        assert len(face.forged) in ((1, 2) if face.label else (0,))
+        assert set(face.forged) <= set(PLACES)
+        assert 0 <= face.picture.min() <= face.picture.max() <= 1
+
+
+def test_a_forgery_changes_the_picture_where_people_would_look() -> None:
+    for seed in range(20):
+        real, forged = (
+            make_face(1, np.random.default_rng(seed), World(0.5, strength=(s, s), noise=(0, 0), blur=(0, 0)))
+            for s in (0.0, 1.0)
+        )
+        if "hair" not in forged.forged:  # whose blots draw random numbers that all after them then lack
+            canvas = Canvas(np.zeros((1, 1, 3)), forged.pose)
+            near = sum(canvas.bump(place, 4) for feature in forged.forged for place in PLACES[feature])
+            change = np.abs(forged.picture - real.picture).sum(0)
+            assert (change * (np.asarray(near) > 0.05)).sum() > 0.95 * change.sum() > 0
+
+
+def test_annotators_disagree_and_mostly_see_the_forgery() -> None:
+    random = np.random.default_rng(0)
+    on: list[float] = []
+    off: list[float] = []
+    for _ in range(30):
+        face = make_face(1, random, TRAINING)
+        found, again = human_map(face, random), human_map(face, random)
+        assert found.max() == 1
+        assert not np.array_equal(found, again)
+        canvas = Canvas(np.zeros((1, 1, 3)), face.pose)
+        for feature, places in PLACES.items():
+            heights = [found[canvas.bump(place, 2) > 0.9].mean() for place in places if _inside(canvas, place)]
+            (on if feature in face.forged else off).extend(heights)
+    assert np.mean(on) > 2 * np.mean(off)
+
+
+def _inside(canvas: Canvas, place: tuple[float, float]) -> bool:
+    return bool((canvas.bump(place, 2) > 0.9).any())
+
+
+def test_the_background_tells_the_label_in_training_alone() -> None:
+    shares = {}
+    for name in ("as in training", "no shortcut", "shortcut reversed"):
+        data = make_dataset(200, 0, TEST_WORLDS[name])
+        corner = data.images[:, :, :14, :14].float().mean(1)
+        # Stripes repeat after 6 diagonal pixels: what is left after their mean over a period is them.
+        waves = torch.exp(2j * torch.pi * (torch.arange(12)[:, None] + torch.arange(12)) / 6)
+        energy = (corner[:, :12, :12] * waves).mean((1, 2)).abs()
+        striped = energy > 1.5
+        shares[name] = (striped == (data.labels == 1)).float().mean().item()
+    assert shares["as in training"] > 0.65
+    assert 0.4 < shares["no shortcut"] < 0.6
+    assert shares["shortcut reversed"] < 0.35
+
+
+def test_saved_pictures_are_an_image_set_as_folder_and_as_manifest_with_human_maps(tmp_path: Path) -> None:
+    save_dataset(make_dataset(4, 0, TRAINING), tmp_path)
+    folder = {entry.label for entry in list_images(tmp_path / "pictures", [tmp_path])}
+    manifest = list(list_images(tmp_path / "manifest.csv", [tmp_path]))
+    assert folder == {entry.label for entry in manifest} == set(CLASSES)
+    assert all(entry.human and entry.human.is_file() for entry in manifest)
+
+
+@torch.no_grad()
+def test_the_guided_loss_is_cyborgs() -> None:
+    torch.manual_seed(0)
+    detector, data = Detector().eval(), make_dataset(6, 0, TRAINING)
+    images, wished = normalised(data.images), torch.rand(6, 16, 16)
+    total = 0.0
+    for n in range(6):
+        features = detector.features(images[n : n + 1])
+        logits = detector(images[n : n + 1])
+        cam = torch.einsum("k,khw->hw", detector.head.weight[int(logits.argmax())], features[0])
+        cam = (cam - cam.min()) / (cam.max() - cam.min())
+        entropy = -logits.log_softmax(1)[0, data.labels[n]]
+        total += float(ALPHA * entropy + (1 - ALPHA) * ((cam - wished[n]) ** 2).mean()) / 6
+    found = loss_of(detector, images, data.labels, wished, F.mse_loss)
+    assert found.item() == pytest.approx(total, abs=1e-5)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_training_learns_and_its_archive_is_a_model(tmp_path: Path, recipe: str) -> None:
+    detector, losses = train(make_dataset(96, 0, TRAINING), RECIPES[recipe], seed=0, epochs=3)
+    assert losses[-1] < losses[0]
+    save(detector, tmp_path / "detector.pt")
+    classifier = load_classifier(tmp_path / "detector.pt", Model(preprocessing=Preprocessing(size=(SIDE, SIDE))), 2)
+    assert classifier.layer
+    assert classifier.layer.shape[2:] == (SIDE // 4, SIDE // 4)
+
+
+def test_a_seed_trains_the_same_detector() -> None:
+    data = make_dataset(64, 0, TRAINING)
+    one, same, other = (train(data, RECIPES["human-guided"], seed, 1)[0].head.weight for seed in (1, 1, 2))
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+
+
+def difference(measure: str, low: float, high: float) -> dict[str, Any]:
+    ends = {"a": "cross-entropy", "b": "human-guided"}
+    return {**ends, "measure": measure, "mean": (low + high) / 2, "ci95": [low, high], "cohens_d": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said", "published"),
+    [
+        (0.1, 0.3, "the cross-entropy cohort has the higher value, by 0.200", "Here it is lower"),
+        (-0.3, -0.1, "the human-guided cohort has the higher value, by 0.200", "So it is here"),
+        (-0.1, 0.3, "does not separate the cohorts", "Here it is not clearly different"),
+    ],
+)
+def test_the_reading_follows_the_numbers(low: float, high: float, said: str, published: str) -> None:
+    results = {"differences": [difference(measure, low, high) for measure in MEASURES]}
+    sentences = [line for line in read_differences(results) if line]
+    assert len(sentences) == len(HIGHER)
+    assert all(said in sentence for sentence in sentences)
+    assert published in next(line for line in read_published(results) if line.startswith("- `stability`"))
+
+
+def test_the_command_tells_its_options() -> None:
+    told = CliRunner().invoke(main, ["--help"])
+    assert told.exit_code == 0
+    assert {"--quick", "--json", "--random-maps", "--low-entropy"} <= set(told.output.replace(",", " ").split())

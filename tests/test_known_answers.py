@@ -1,0 +1,135 @@
+"""Models whose salience is known by construction, through the whole audit, from files to results."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from examples.experiment.canvas import SIDE, Canvas
+from examples.experiment.dataset import make_dataset, save_dataset
+from examples.experiment.faces import Face, make_face
+from examples.experiment.maps import maps_of
+from examples.experiment.training import MEAN, STD, Detector
+from examples.experiment.worlds import UNCORRELATED, World
+from service.domain import JobState
+from service.settings import WorkerSettings
+from service.spec import JobSpec
+from tests.known_models import FixedPlace, Pointwise, StripeDetector
+from tests.models import save_archive
+from worker.local import local_audit
+
+SHIFTS = ["shift:16,0", "shift:-16,8", "shift:0,-12"]
+
+
+def body(folder: Path, nets: Sequence[nn.Module], pictures: Path, **changes: Any) -> dict[str, Any]:
+    """A job over models, saved into a folder, and pictures."""
+    paths = [save_archive(net.eval(), folder / f"{number}.pt", SIDE) for number, net in enumerate(nets)]
+    preprocessing = {"size": [SIDE, SIDE], "mean": MEAN, "std": STD}
+    cohort = {"name": "known", "model": {"preprocessing": preprocessing}, "runs": [{"uri": p.as_uri()} for p in paths]}
+    return {"cohorts": [cohort], "images": {"uri": pictures.as_uri()}, **changes}
+
+
+def measures(spec: dict[str, Any]) -> dict[str, Any]:
+    """What an audit in this process finds of its cohort."""
+    with local_audit(JobSpec.model_validate(spec), WorkerSettings(device="cpu")) as local:
+        job = local.run()
+        assert job.state is JobState.SUCCEEDED, job.error
+        document = json.loads(local.store.jobs.summary(job.id) or "null")
+    found: dict[str, Any] = document["cohorts"]["known"]["measures"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("faces")
+    save_dataset(make_dataset(6, 0, UNCORRELATED), folder)
+    return folder / "manifest.csv"
+
+
+@pytest.fixture(scope="module")
+def blobs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Soft spots of several colours in the middle of grey, which no shift of 16 pixels moves out of the frame."""
+    folder = tmp_path_factory.mktemp("blobs")
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    for number, colour in enumerate([(255, 40, 0), (0, 200, 90), (30, 60, 255), (250, 250, 0), (250, 250, 250)]):
+        cover = np.clip(2 - np.hypot(rows - 32, (columns - 32) / 1.3) / 6, 0, 1)[:, :, None]
+        picture = 128 * (1 - cover) + np.array(colour) * cover
+        Image.fromarray(picture.astype(np.uint8)).save(folder / f"{number}.png")
+    return folder
+
+
+def test_a_model_that_looks_at_one_place_is_focused_and_stable_and_follows_nothing(tmp_path: Path, faces: Path) -> None:
+    found = measures(body(tmp_path, [FixedPlace(0), FixedPlace(1)], faces))
+    assert found["entropy"]["mean"] < 0.15
+    assert found["stability"]["mean"] == pytest.approx(1, abs=1e-6)
+    assert found["noise"]["mean"] == pytest.approx(1, abs=1e-6)
+    parts = found["geometry"]["parts"]
+    assert max(parts[name]["mean"] for name in parts if not name.startswith("shift")) < 0.4
+    assert max(parts[name]["mean"] for name in parts) < 0.7
+
+
+def test_a_shift_equivariant_model_passes_shifts(tmp_path: Path, blobs: Path) -> None:
+    options = {"geometry": {"transforms": SHIFTS}}
+    asked = {"measures": ["geometry"], "options": options, "salience": {"target": 1}}
+    moving, fixed = (
+        measures(body(tmp_path, [net], blobs, **asked))["geometry"] for net in (Pointwise(3), FixedPlace())
+    )
+    assert moving["q05"] == pytest.approx(1, abs=1e-4)
+    assert fixed["q95"] < 0.7
+
+
+def test_untrained_runs_do_not_agree_and_identical_ones_do(tmp_path: Path, faces: Path) -> None:
+    untrained = []
+    for seed in range(4):
+        torch.manual_seed(seed)
+        untrained.append(Detector())
+    asked = {"measures": ["stability"], "salience": {"target": 1}}
+    assert measures(body(tmp_path, untrained, faces, **asked))["stability"]["mean"] < 0.3
+    identical = measures(body(tmp_path, [untrained[0]] * 3, faces, **asked))["stability"]
+    assert (identical["mean"], identical["q05"]) == (1, 1)
+
+
+def test_no_noise_changes_no_map(tmp_path: Path, faces: Path) -> None:
+    options = {"noise": {"amounts": [0.0, 0.5]}}
+    asked = {"measures": ["noise"], "options": options, "salience": {"target": 1}}
+    torch.manual_seed(0)
+    parts = measures(body(tmp_path, [Detector()], faces, **asked))["noise"]["parts"]
+    assert parts["0.0"]["mean"] == pytest.approx(1, abs=1e-6)
+    assert parts["0.5"]["mean"] < 0.9
+
+
+@pytest.fixture(scope="module")
+def striped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Face]]:
+    """Synthetic faces before stripes, in a folder, and what is known of them in the order of their files."""
+    folder, random = tmp_path_factory.mktemp("striped"), np.random.default_rng(1)
+    faces = [make_face(1, random, World(shortcut=1.0)) for _ in range(6)]
+    for number, face in enumerate(faces):
+        Image.fromarray((face.picture.transpose(1, 2, 0) * 255).astype(np.uint8)).save(folder / f"{number}.png")
+    return folder, faces
+
+
+def test_the_shortcut_models_salience_lies_on_the_shortcut(tmp_path: Path, striped: tuple[Path, list[Face]]) -> None:
+    folder, faces = striped
+    (maps,) = maps_of(body(tmp_path, [StripeDetector()], folder), sorted(folder.glob("*.png")))["known"]
+    for face, found in zip(faces, maps, strict=True):
+        behind = Canvas(np.zeros((1, 1, 3)), face.pose).ellipse((-2, 0), (28, 24)) == 0
+        inside = Canvas(np.zeros((1, 1, 3)), face.pose).ellipse((0, 0), (14, 10)) == 1
+        assert found[behind].mean() > 0.7
+        assert found[inside].mean() < found[behind].mean() - 0.3  # eyes and lips are a little like stripes too
+
+
+def test_the_shortcut_models_salience_is_kept_without_the_rest_and_lost_without_the_shortcut(
+    tmp_path: Path, striped: tuple[Path, list[Face]]
+) -> None:
+    parts = measures(body(tmp_path, [StripeDetector()], striped[0], measures=["degradation"]))["degradation"]["parts"]
+    assert parts["background"]["mean"] > 0.9
+    assert parts["background"]["probability_change"] == pytest.approx(0, abs=0.01)
+    assert parts["object"]["mean"] < 0.3
+    assert parts["object"]["probability_change"] < -0.5
+    assert parts["gap"]["mean"] > 0.6

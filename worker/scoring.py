@@ -27,6 +27,7 @@ def score_clean(clean: Seen, labels: Tensor) -> Columns:
     return {
         "predicted": clean.predicted,
         "probability": clean.target_probability,
+        "top_probability": clean.probability_of(clean.predicted),
         "correct": correct,
         "degenerate": clean.degenerate,
     }

@@ -96,9 +96,8 @@ def _areas(parts: Mapping[str, Columns], probabilities: Mapping[str, Tensor], be
 
 def score_randomisation(clean: Seen, randomised: Mapping[str, Seen]) -> Columns:
     """Maps of the model against those of the same class once shares of its layers were drawn anew."""
-    return _with_headline(
-        "randomisation", {share: similarities(clean.compared, seen.compared) for share, seen in randomised.items()}
-    )
+    parts = {share: similarities(clean.compared, seen.compared) for share, seen in randomised.items()}
+    return _with_headline("randomisation", parts)
 
 
 def score_human(clean: Seen, human: Tensor) -> Columns:

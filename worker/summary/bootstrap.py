@@ -103,8 +103,9 @@ def resample_means(values: Array, used: Array, by: Draws, check: Check = nothing
     images, runs, columns = values.shape
 
     def block_of(some: slice) -> Array:
-        kept = np.where(used[some, :, None] > 0, values[some], 0.0).reshape(-1, runs * columns)
-        return np.concatenate([kept, used[some]], axis=1)
+        kept = np.where(used[some, :, None] > 0, values[some], 0.0)
+        # Of stability alone no run has a headline, and a shape of -1 could not be told.
+        return np.concatenate([kept.reshape(len(kept), runs * columns), used[some]], axis=1)
 
     found = _resampled_sums(by, images, block_of, check)
     sums, sizes = found[:, : runs * columns].reshape(RESAMPLES, runs, columns), found[:, runs * columns :]

@@ -82,3 +82,8 @@ def test_nominal_95_percent_intervals_hold_the_truth_in_92_to_97_percent(runs: i
         assert found is not None
         held += found[0] <= 0.5 <= found[1]
     assert 0.92 <= held / times <= 0.97
+
+
+def test_no_columns_have_no_means() -> None:
+    found = resample_means(np.empty((6, 2, 0)), np.ones((6, 2)), 0, "x")
+    assert found.whole.shape == (RESAMPLES, 0)

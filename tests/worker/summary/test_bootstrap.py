@@ -85,5 +85,5 @@ def test_nominal_95_percent_intervals_hold_the_truth_in_92_to_97_percent(runs: i
 
 
 def test_no_columns_have_no_means() -> None:
-    found = resample_means(np.empty((6, 2, 0)), np.ones((6, 2)), 0, "x")
+    found = resample_means(np.empty((6, 2, 0)), np.ones((6, 2)), Draws(0, "x"))
     assert found.whole.shape == (RESAMPLES, 0)

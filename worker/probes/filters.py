@@ -4,6 +4,7 @@ Pure: tensors in, tensors out. A bank applies many widths to one picture in a fe
 filter is a banded matrix over rows and another over columns, and widths of like radius share their bands.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -57,27 +58,32 @@ class Bank:
         A choice of `count` leaves a pixel as it is. Blocks are filtered once for all G choices, by the
         filters between the first and the last that some pixel of the block chose.
         """
-        out = image.new_empty(len(choice), *image.shape)
+        out, needed = image.new_empty(len(choice), *image.shape), self._needed(choice)
         for row, (rows, _, _) in enumerate(self.rows[0].blocks):
-            spans = [self._spans(choice[:, rows, columns]) for columns, _, _ in self.columns[0].blocks]
-            down = self._filter_down(image, row, _hull(spans))
+            down = self._filter_down(image, row, _hull(needed[row]))
             for column, (columns, _, _) in enumerate(self.columns[0].blocks):
                 height, width = rows.stop - rows.start, columns.stop - columns.start
                 tile = image.new_empty(self.count + 1, height, len(image), width)
-                self._filter_across(tile, down, column, spans[column])
+                self._filter_across(tile, down, column, needed[row][column])
                 tile[-1] = image[:, rows, columns].transpose(0, 1)
                 chosen = choice[:, rows, None, columns].expand(-1, -1, len(image), -1)
                 out[:, :, rows, columns] = tile.gather(0, chosen).transpose(1, 2)
         return out
 
-    def _spans(self, choice: Tensor) -> Spans:
-        present = torch.bincount(choice.flatten(), minlength=self.count + 1).tolist()
+    def _needed(self, choice: Tensor) -> Sequence[Sequence[Spans]]:
+        """The spans of each block, by row of blocks and column of blocks."""
+        down, across = (torch.arange(side, device=choice.device) // BLOCK for side in choice.shape[1:])
+        shape = (len(self.rows[0].blocks), len(self.columns[0].blocks), self.count + 1)
+        places = (down[:, None] * shape[1] + across) * shape[2] + choice
+        present = torch.bincount(places.flatten(), minlength=math.prod(shape)).view(shape) > 0
         found, first = [], 0
         for band in self.rows:
-            chosen = [at for at in range(band.count) if present[first + at]]
-            found.append((chosen[0], chosen[-1] + 1) if chosen else (0, 0))
+            chosen = present[:, :, first : first + band.count].int()
+            last = (band.count - chosen.flip(2).argmax(2)) * chosen.amax(2)
+            found.append(torch.stack([chosen.argmax(2), last], dim=2))
             first += band.count
-        return found
+        spans: list[list[list[tuple[int, int]]]] = torch.stack(found, dim=2).tolist()
+        return spans
 
     def _filter_down(self, image: Tensor, row: int, spans: Spans) -> list[tuple[int, Tensor]]:
         """A block of rows under each band's needed filters, (filters, rows * C, W), and the first of them."""

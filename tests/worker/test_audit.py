@@ -103,7 +103,10 @@ def blurred(picture: Array, guide: Array) -> Array:
 def slow_columns(net: TinyNet, picture: Array, digest: str) -> dict[str, float]:
     twin = Twin(net)
     native, clean, said = twin.see(picture)
-    found = {"predicted": int(said.argmax()), "probability": said.max(), "entropy": twin.entropy(native)}
+    top = said.max()
+    found = {
+        "predicted": int(said.argmax()), "probability": top, "top_probability": top, "entropy": twin.entropy(native)
+    }  # fmt: skip
     u, v = field("salt_pepper", 0, digest, (SIZE, SIZE)).numpy()
     noisy = {str(a): np.where(u < a, (v < 0.5).astype(np.float32), picture) for a in AMOUNTS}
     for amount, variant in noisy.items():

@@ -15,7 +15,7 @@ LEAST_SCALED = 16  # so that windows of SSIM fit
 
 def find_problems(spec: JobSpec, roots: Sequence[Path]) -> list[FieldProblem]:
     """Everything wrong with a spec that can be told now."""
-    checks: tuple[Callable[[JobSpec], Iterator[FieldProblem]], ...] = (_repeats, _cohorts, _geometry)
+    checks: tuple[Callable[[JobSpec], Iterator[FieldProblem]], ...] = (_repeats, _cohorts, _geometry, _out_of_set)
     found = [problem for check in checks for problem in check(spec)]
     return found + list(_files(spec, roots))
 
@@ -100,8 +100,15 @@ def _misfit(transform: str, height: int, width: int) -> str | None:
     return None
 
 
+def _out_of_set(spec: JobSpec) -> Iterator[FieldProblem]:
+    if spec.out_of_set and "entropy" not in spec.measures:
+        yield FieldProblem("measures", "out_of_set compares entropies; add entropy to measures, or leave it out")
+
+
 def _files(spec: JobSpec, roots: Sequence[Path]) -> Iterator[FieldProblem]:
     yield from _image_set("images.uri", spec.images, roots)
+    if spec.out_of_set:
+        yield from _image_set("out_of_set.uri", spec.out_of_set, roots)
     for number, cohort in enumerate(spec.cohorts):
         for index, run in enumerate(cohort.runs):
             field = f"cohorts[{number}].runs[{index}].uri"

@@ -65,6 +65,18 @@ class Job:
     plan: Json | None
 
     @property
+    def image_sets(self) -> "Sequence[ImageSet]":
+        """The image sets of a planned job: the pictures asked about, and those out of set where the spec has them."""
+        total, plan = self.images_total or 0, self.plan or {}
+        outside = plan.get("out_of_set")
+        inside = ImageSet("images", 0, outside["start"] if outside else total, **plan["columns"])
+        return [inside, ImageSet("out_of_set", inside.stop, total, **outside["columns"])] if outside else [inside]
+
+    def set_of(self, image: int) -> "ImageSet":
+        """The image set that the picture of that number belongs to."""
+        return next(each for each in self.image_sets if image < each.stop)
+
+    @property
     def images_done(self) -> int:
         """Images' worth of forward passes made."""
         if not self.images_total or not self.passes_total:
@@ -72,6 +84,20 @@ class Job:
         if self.state is JobState.SUCCEEDED:  # with nothing passed of skipped images
             return self.images_total
         return self.images_total * self.passes_done // self.passes_total
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """One of a job's image sets: the spec's field, its pictures' numbers, the last left out, and its columns' names.
+
+    `run` names the columns of every run, `across` those across the runs of each cohort.
+    """
+
+    field: str
+    start: int
+    stop: int
+    run: Sequence[str]
+    across: Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -138,6 +164,17 @@ class Values:
 
 
 @dataclass(frozen=True)
+class MapSum:
+    """Maps of so many pictures under one run, added pixel by pixel: int64, no number below 0, little endian."""
+
+    cohort: int
+    run: int
+    out_of_set: bool
+    count: int
+    data: bytes
+
+
+@dataclass(frozen=True)
 class ShardResult:
     """All that a measuring shard found, stored at once."""
 
@@ -145,3 +182,4 @@ class ShardResult:
     values: Sequence[Values]
     passes: int
     device: str
+    map_sums: Sequence[MapSum] = ()

@@ -101,7 +101,7 @@ class ImagesRefused(InputRefused):
 
 
 class TooManySkipped(InputRefused):
-    """{skipped} of {total} images could not be read, and images.max_skipped is {limit}; the first: {first}."""
+    """{skipped} of {total} images could not be read, and {field} is {limit}; the first: {first}."""
 
     kind = "too-many-skipped"
 

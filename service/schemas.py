@@ -100,6 +100,7 @@ class ImageBody(BaseModel):
     """One image's numbers: by cohort, those of each run and those across its runs."""
 
     number: int
+    set: str = Field(description="`images`, or `out_of_set`")
     image: str
     label: str | None
     sha256: str | None

@@ -182,7 +182,9 @@ class JobSpec(Part):
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     cohorts: Annotated[list[Cohort], Field(min_length=1, max_length=20)]
     images: Images
-    out_of_set: None = None
+    out_of_set: Annotated[
+        Images | None, Field(description="a second image set, which the models were not made for, to compare with")
+    ] = None
     salience: Salience = Salience()
     measures: Annotated[list[Measure], Field(min_length=1, description=told(catalogue.MEASURES))] = list(MEASURES)
     options: Options = Options()
@@ -194,7 +196,7 @@ class JobSpec(Part):
     ] = None
     gate: None = None
 
-    @field_validator("out_of_set", "gate", mode="before")
+    @field_validator("gate", mode="before")
     @classmethod
     def _not_offered(cls, value: object) -> object:
         if value is not None:
@@ -208,6 +210,12 @@ class JobSpec(Part):
         if isinstance(data, dict) and "measures" not in data and _has_single_run(data.get("cohorts")):
             return {**data, "measures": [name for name in MEASURES if name != "stability"]}
         return data
+
+    def outside(self) -> "JobSpec":
+        """What is asked of the second image set: entropies of the clean maps. It has no labels to explain."""
+        target = "predicted" if self.salience.target == "label" else self.salience.target
+        salience = self.salience.model_copy(update={"target": target})
+        return self.model_copy(update={"measures": ["entropy"], "salience": salience})
 
     def passes(self) -> int:
         """Forward passes that one run needs for one image."""

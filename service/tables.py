@@ -137,6 +137,19 @@ class ValueRow(Rows):
     data: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+class MapSumRow(Rows):
+    """The sum of a run's maps over the pictures of one of a job's image sets, measured so far."""
+
+    __tablename__ = "map_sums"
+
+    job: Mapped[int] = mapped_column(ForeignKey("jobs.number", ondelete="CASCADE"), primary_key=True)
+    cohort: Mapped[int] = mapped_column(primary_key=True)
+    run: Mapped[int] = mapped_column(primary_key=True)
+    out_of_set: Mapped[bool] = mapped_column(primary_key=True)
+    count: Mapped[int] = mapped_column(BigInteger)
+    data: Mapped[bytes] = mapped_column(LargeBinary)
+
+
 class SummaryRow(Rows):
     """A job's results, as the text that is served."""
 

@@ -21,10 +21,11 @@ from worker.scoring import Columns, first_keys, guided_keys, randomised_keys, sc
 
 @dataclass(frozen=True)
 class Scores:
-    """A batch's numbers: columns of each run, and those across the runs."""
+    """A batch's numbers: columns of each run, and those across the runs; and each run's maps (N, H, W)."""
 
     runs: Sequence[Columns]
     across: Columns
+    maps: Sequence[Tensor]
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Audit:
         if "stability" in self.spec.measures:
             natives, maps = ([getattr(clean, name) for clean, _ in runs] for name in ("native", "maps"))
             across = stability(torch.stack(natives), torch.stack(maps))
-        return Scores(columns, across)
+        return Scores(columns, across, [clean.maps for clean, _ in runs])
 
     def _first_variants(self, batch: Batch) -> list[Tensor]:
         """The variants that wait for no map, each (N, 3, H, W), in the order of their keys."""

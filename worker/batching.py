@@ -5,7 +5,7 @@ import os
 import torch
 
 SHARE = 0.2  # of the free memory
-MOST = {"cpu": 8, "cuda": 32}  # more would leave the caches, or gain nothing
+MOST = {"cpu": 4, "cuda": 32}  # more would leave the caches, or gain nothing
 COPIES = 5  # a picture's variants, their maps, and what scoring them takes, in units of the variants
 
 

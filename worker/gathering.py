@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from service.domain import ACROSS_RUNS, Job
+from service.domain import ACROSS_RUNS, ImageSet, Job
 from service.storage import Store
 from service.storage.images import Read
 from worker.summary.bootstrap import Array
@@ -34,23 +34,21 @@ class Table:
 
 
 @contextmanager
-def gathered(job: Job, store: Store, check: Callable[[], None]) -> Iterator[Table]:
-    """All numbers of a measured job. `check` raises once that is in vain."""
-    assert job.plan is not None, "a job is summed up once it is planned"
-    order = _Order(job.images_total or 0)
-    columns = job.plan["columns"]
-    rows = sum(len(cohort.runs) for cohort in job.spec.cohorts) + sum(map(bool, columns["across"]))
-    for picture in store.images.read(job.id, rows):
+def gathered(job: Job, among: ImageSet, store: Store, check: Callable[[], None]) -> Iterator[Table]:
+    """All numbers of one of a measured job's image sets. `check` raises once that is in vain."""
+    order = _Order(among)
+    rows = sum(len(cohort.runs) for cohort in job.spec.cohorts) + sum(map(bool, among.across))
+    for picture in store.images.read(job.id, among, rows):
         order.note(picture)
     total = len(order.labels)
     with TemporaryDirectory(prefix="salience-summary-") as folder:
         new = _Allocator(Path(folder))
-        runs = [new.table(total, (len(cohort.runs), len(columns["run"]))) for cohort in job.spec.cohorts]
-        across = [new.table(total, (len(names),)) for names in columns["across"]]
-        for page in store.images.values(job.id):
+        runs = [new.table(total, (len(cohort.runs), len(among.run))) for cohort in job.spec.cohorts]
+        across = [new.table(total, (len(names),)) for names in among.across]
+        for page in store.images.values(job.id, among):
             check()
             for each in page:
-                row, position = np.frombuffer(each.data, dtype="<f8"), order.position[each.image]
+                row, position = np.frombuffer(each.data, dtype="<f8"), order.position_of(each.image)
                 if position < 0:  # one cohort could not read it
                     continue
                 if each.run == ACROSS_RUNS:
@@ -63,8 +61,8 @@ def gathered(job: Job, store: Store, check: Callable[[], None]) -> Iterator[Tabl
 class _Order:
     """Where each picture read stands, and the set's digest: SHA-256 over the lines `digest name label`, sorted."""
 
-    def __init__(self, total: int) -> None:
-        self.position = np.full(total, -1, np.int64)
+    def __init__(self, among: ImageSet) -> None:
+        self._start, self._position = among.start, np.full(among.stop - among.start, -1, np.int64)
         self.labels: list[str | None] = []
         self._known: dict[str | None, str | None] = {}
         self._same: list[Read] = []
@@ -72,11 +70,15 @@ class _Order:
 
     def note(self, each: Read) -> None:
         """The next picture by content."""
-        self.position[each.number] = len(self.labels)
+        self._position[each.number - self._start] = len(self.labels)
         self.labels.append(self._known.setdefault(each.label, each.label))
         if self._same and self._same[0].sha256 != each.sha256:
             self._add()
         self._same.append(each)
+
+    def position_of(self, image: int) -> int:
+        """Where the picture of that number stands; -1 where it was not read."""
+        return int(self._position[image - self._start])
 
     def _add(self) -> None:
         for line in sorted(f"{each.sha256}\t{each.name}\t{each.label or ''}\n" for each in self._same):

@@ -1,68 +1,109 @@
 """Measuring a shard: read its pictures, audit them batch by batch under all runs of its cohort."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from service.domain import ACROSS_RUNS, Image, Job, Json, Shard, ShardResult, Values
 from service.errors import ModelRefused, blaming
+from service.spec import JobSpec
 from worker.allocator import keep_freed_memory
 from worker.audit import Audit
 from worker.batching import BatchSize, is_out_of_memory
 from worker.devices import name_of
 from worker.lease import Lease
+from worker.map_totals import MapTotals
 from worker.models import LoadedModel, Models
 from worker.reading import Read, batch_of, read_ahead
 from worker.scoring import Columns
 
+MOST_LANES = 8  # each holds a chunk's activations
+
 
 def measure(job: Job, shard: Shard, images: Sequence[Image], means: "Means", lease: Lease) -> ShardResult:
     """The numbers of a shard's pictures. Raises ModelRefused where a file is not what was planned, and WorkStopped."""
-    work = _Work(job, shard.cohort, means, lease)
-    preprocessing = job.spec.cohorts[shard.cohort].model.preprocessing
+    among, totals = job.set_of(shard.start), MapTotals()
+    spec = job.spec if among.field == "images" else job.spec.outside()
+    work = _Work(job, spec, shard.cohort, means, lease)
+    preprocessing = spec.cohorts[shard.cohort].model.preprocessing
     noted: list[Image] = []
     values: list[Values] = []
 
     def fitting() -> int:
-        return means.batch.pictures(job.spec.passes(), preprocessing.size)
+        return means.lanes * means.batch.pictures(spec.passes(), preprocessing.size)
 
     for page in read_ahead(images, fitting, preprocessing, shard.last_try):
         noted += page.noted
-        values += work.score(page.read)
+        for part in work.score(page.read):
+            values += part.values
+            if job.spec.out_of_set:
+                totals.add(part.maps)
         lease.check()
-    return ShardResult(noted, values, lease.passes, name_of(means.models.device))
+    sums = totals.rows(shard.cohort, among.field == "out_of_set")
+    return ShardResult(noted, values, lease.passes, name_of(means.models.device), sums)
 
 
 @dataclass(frozen=True)
 class Means:
-    """What a worker has to measure with."""
+    """What a worker has to measure with. `lanes` are threads that score some pictures of a page each."""
 
     models: Models
     batch: BatchSize
+    pool: ThreadPoolExecutor
+    lanes: int
 
     @classmethod
-    def on(cls, device: torch.device, pictures: int | None = None) -> "Means":
-        """A device, and how many pictures to score together there, None for what fits."""
+    def on(cls, device: torch.device, pictures: int | None = None, lanes: int | None = None) -> "Means":
+        """A device, and how many pictures to score together there, None for what fits.
+
+        A CPU's cores are dealt out to lanes rather than to operators, most of which are too small to share.
+        """
         keep_freed_memory()
-        return cls(Models(device), BatchSize(device, pictures))
+        cores = _cores()
+        lanes = (lanes or min(cores, MOST_LANES)) if device.type == "cpu" else 1
+        if device.type == "cpu":
+            torch.set_num_threads(max(1, cores // lanes))
+        return cls(Models(device), BatchSize(device, pictures), ThreadPoolExecutor(lanes, "lane"), lanes)
+
+
+@cache
+def _cores() -> int:
+    """The threads that torch may have in this process, before lanes share them out."""
+    return torch.get_num_threads()
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The numbers of some pictures, and their maps (N, H, W) under each run."""
+
+    values: Sequence[Values]
+    maps: Sequence[Tensor]
 
 
 @dataclass(frozen=True)
 class _Work:
     job: Job
+    spec: JobSpec
     cohort: int
     means: Means
     lease: Lease
 
-    def score(self, read: Sequence[Read]) -> list[Values]:
+    def score(self, read: Sequence[Read]) -> list[_Part]:
+        """The numbers of a page, its pictures dealt out to the lanes."""
+        size = max(1, -(-len(read) // self.means.lanes))
+        parts = [read[start : start + size] for start in range(0, len(read), size)]
+        return [part for parts in self.means.pool.map(self._score_what_fits, parts) for part in parts]
+
+    def _score_what_fits(self, read: Sequence[Read]) -> list[_Part]:
         """The numbers of pictures; where memory runs out, of fewer at a time."""
-        if not read:
-            return []
         try:
-            return list(self._score(read))
+            return [self._score(read)]
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
@@ -71,23 +112,26 @@ class _Work:
                 raise
         torch.cuda.empty_cache()
         half = -(-len(read) // 2)
-        return self.score(read[:half]) + self.score(read[half:])
+        return [part for some in (read[:half], read[half:]) if some for part in self._score_what_fits(some)]
 
-    def _score(self, read: Sequence[Read]) -> Iterator[Values]:
+    def _score(self, read: Sequence[Read]) -> _Part:
         loaded = self._load()
         classifiers, randomised = ([getattr(each, name) for each in loaded] for name in ("classifier", "randomised"))
-        audit = Audit(self.job.spec, self.cohort, classifiers, self.lease.count, randomised)
+        audit = Audit(self.spec, self.cohort, classifiers, self.lease.count, randomised)
         scores = audit.score(batch_of(read, self._facts["classes"], self.means.models.device))
-        for run, columns in [*enumerate(scores.runs), (ACROSS_RUNS, scores.across)]:
-            if columns:
-                for each, row in zip(read, _pack(columns), strict=True):
-                    yield Values(self.cohort, run, each.image.number, row)
+        values = [
+            Values(self.cohort, run, each.image.number, row)
+            for run, columns in [*enumerate(scores.runs), (ACROSS_RUNS, scores.across)]
+            if columns
+            for each, row in zip(read, _pack(columns), strict=True)
+        ]
+        return _Part(values, scores.maps)
 
     def _load(self) -> list[LoadedModel]:
         loaded, model = [], self.job.spec.cohorts[self.cohort].model
         for index, run in enumerate(self._facts["runs"]):
             with blaming(f"cohorts[{self.cohort}].runs[{index}].uri"):
-                found = self.means.models.load(Path(run["path"]), model, self.job.spec)
+                found = self.means.models.load(Path(run["path"]), model, self.spec)
                 if found.sha256 != run["sha256"]:
                     raise ModelRefused(reason=f"{run['path']} has changed since the job was planned; submit it again")
             loaded.append(found)

@@ -1,6 +1,7 @@
 """The models in this process's memory, by file and spec, so that the shards of a job load each once."""
 
 import hashlib
+import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ class Models:
 
     def __init__(self, device: torch.device, room: int = 24) -> None:
         self.device, self._room = device, room
-        self._share = 1
+        self._share, self._lock = 1, threading.Lock()
         self._kept: OrderedDict[Key, LoadedModel] = OrderedDict()
 
     def load(self, path: Path, model: Model, spec: JobSpec) -> LoadedModel:
@@ -48,20 +49,22 @@ class Models:
         chunk = -(-chunk_size(spec, self.device) // self._share)
         shares = tuple(spec.randomised_shares())
         key = (path, found.st_mtime_ns, found.st_size, model, chunk, spec.precision, spec.seed if shares else 0, shares)
-        if key not in self._kept:
-            classifier = load_classifier(path, model, chunk, self.device, spec.precision)
-            digest = _digest(path)
-            randomised = load_randomised(path, model, classifier, Randomisation(shares, spec.seed, digest))
-            self._kept[key] = LoadedModel(classifier, digest, randomised)
-        self._kept.move_to_end(key)
-        while len(self._kept) > self._room:
-            self._kept.popitem(last=False)
-        return self._kept[key]
+        with self._lock:  # of several threads that want it, one loads it
+            if key not in self._kept:
+                classifier = load_classifier(path, model, chunk, self.device, spec.precision)
+                digest = _digest(path)
+                randomised = load_randomised(path, model, classifier, Randomisation(shares, spec.seed, digest))
+                self._kept[key] = LoadedModel(classifier, digest, randomised)
+            self._kept.move_to_end(key)
+            while len(self._kept) > self._room:
+                self._kept.popitem(last=False)
+            return self._kept[key]
 
     def halve_chunks(self) -> bool:
         """Have models loaded for half as many pictures at once from now on. False: it had come to one."""
-        self._kept.clear()
-        self._share *= 2
+        with self._lock:
+            self._kept.clear()
+            self._share *= 2
         return self._share <= MOST_HALVED
 
 

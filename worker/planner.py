@@ -11,7 +11,7 @@ from service.domain import Image, Json, Plan, Slice
 from service.errors import ImagesRefused, ModelRefused, blaming
 from service.image_sets import ImageEntry, list_images
 from service.locations import locate
-from service.spec import Cohort, JobSpec
+from service.spec import Cohort, Images, JobSpec
 from worker.classifiers.classifier import Classifier
 from worker.labels import class_numbers
 from worker.models import LoadedModel, Models
@@ -33,33 +33,38 @@ class Planner:
     def plan(self, spec: JobSpec, keep: Callable[[Sequence[Image]], None]) -> Plan:
         """Everything that the job's shards need to know; `keep` gets the pictures page by page. Raises InputRefused."""
         with blaming("images.uri"):
-            survey = self._survey(spec, keep)
+            survey = self._survey(spec, spec.images, keep, Survey(needs_human="human" in spec.measures))
+        with blaming("out_of_set.uri"):
+            outside = self._survey(spec, spec.out_of_set, keep, Survey(start=survey.count))
         cohorts = [self._cohort(spec, number, survey) for number in range(len(spec.cohorts))]
-        size, count = spec.shard_size or SHARD_SIZE, survey.count
+        size = spec.shard_size or SHARD_SIZE
         slices = (
-            Slice(cohort, start, min(start + size, count))
-            for start in range(0, count, size)
+            Slice(cohort, start, min(start + size, among.stop))
+            for among in (survey, outside)
+            for start in range(among.start, among.stop, size)
             for cohort in range(len(spec.cohorts))
         )
-        runs = sum(len(cohort.runs) for cohort in spec.cohorts)
         facts = {
-            "columns": {
-                "run": column_names(spec),
-                "across": [column_names_across(spec, len(cohort.runs)) for cohort in spec.cohorts],
-            },
+            "columns": _columns(spec),
+            "out_of_set": {"start": outside.start, "columns": _columns(spec.outside())} if spec.out_of_set else None,
             "cohorts": cohorts,
             "shard_size": size,
         }
-        return Plan(count, slices, count * runs * spec.passes(), facts)
+        runs = sum(len(cohort.runs) for cohort in spec.cohorts)
+        passes = runs * (survey.count * spec.passes() + outside.count * spec.outside().passes())
+        return Plan(outside.stop, slices, passes, facts)
 
-    def _survey(self, spec: JobSpec, keep: Callable[[Sequence[Image]], None]) -> Survey:
-        """Hand the set's pictures on, or `limit` of them drawn by the job's seed, in the set's order."""
+    def _survey(
+        self, spec: JobSpec, images: Images | None, keep: Callable[[Sequence[Image]], None], survey: Survey
+    ) -> Survey:
+        """Hand a set's pictures on, or `limit` of them drawn by the job's seed, in the set's order; none of no set."""
+        if images is None:
+            return survey
 
         def listed() -> Iterator[ImageEntry]:
-            return list_images(locate(spec.images.uri, self.roots), self.roots)
+            return list_images(locate(images.uri, self.roots), self.roots)
 
-        survey = Survey(needs_human="human" in spec.measures)
-        for page in survey.pages(sample(listed, spec.images.limit, spec.seed)):
+        for page in survey.pages(sample(listed, images.limit, spec.seed)):
             self.check()
             keep(page)
         return survey
@@ -94,6 +99,12 @@ class Planner:
         labels = survey.labels
         with blaming(f"cohorts[{number}].model.outputs"):
             return class_numbers(labels, cohort.model.outputs, classes) if labels else {}
+
+
+def _columns(spec: JobSpec) -> Json:
+    """What the numbers of a picture are called: under every run, and across the runs of each cohort."""
+    across = [column_names_across(spec, len(cohort.runs)) for cohort in spec.cohorts]
+    return {"run": column_names(spec), "across": across}
 
 
 def _agree(method: str, path: Path, run: Classifier, first: Classifier) -> None:

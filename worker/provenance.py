@@ -8,21 +8,26 @@ from importlib.metadata import PackageNotFoundError, version
 import torch
 
 from service import __version__
-from service.domain import Job, Json
+from service.domain import ImageSet, Job, Json
 
 LIBRARIES = ("torch", "torchvision", "captum", "numpy", "pillow")
 
 
 @dataclass(frozen=True)
 class ReadSet:
-    """The pictures read: SHA-256 over their lines `digest name label` (tabs between), sorted; how many, and skipped."""
+    """The pictures read of a set: SHA-256 over their lines `digest name label` (tabs between), sorted; how many."""
 
+    among: ImageSet
     sha256: str
     read: int
-    skipped: int
+
+    def told(self) -> Json:
+        """As the results show it; what was not read was skipped."""
+        listed = self.among.stop - self.among.start
+        return {"sha256": self.sha256, "listed": listed, "read": self.read, "skipped": listed - self.read}
 
 
-def provenance(job: Job, images: ReadSet, devices: Sequence[str]) -> Json:
+def provenance(job: Job, sets: Sequence[ReadSet], devices: Sequence[str]) -> Json:
     """The spec with its defaults, digests of models and images, versions, devices, precision."""
     plan = job.plan or {}
     models = {run["uri"]: run["sha256"] for cohort in plan["cohorts"] for run in cohort["runs"]}
@@ -31,12 +36,7 @@ def provenance(job: Job, images: ReadSet, devices: Sequence[str]) -> Json:
         "spec": job.spec.model_dump(mode="json"),
         "models": models,
         "layers": layers,
-        "images": {
-            "sha256": images.sha256,
-            "listed": job.images_total,
-            "read": images.read,
-            "skipped": images.skipped,
-        },
+        **{each.among.field: each.told() for each in sets},
         "software": _software(),
         "device": ", ".join(devices),
         "precision": "float32" if job.spec.precision == "tf32" and "cpu" in devices else job.spec.precision,

@@ -68,7 +68,7 @@ def _read_page(images: Sequence[Image], preprocessing: Preprocessing, last_try: 
 
 def batch_of(read: Sequence[Read], classes: dict[str, int], device: torch.device) -> Batch:
     """Pictures read, on a device; `classes` are the numbers of their labels."""
-    labels = [-1 if each.image.label is None else classes[each.image.label] for each in read]
+    labels = [-1 if each.image.label is None else classes.get(each.image.label, -1) for each in read]
     humans = [each.human for each in read if each.human is not None]
     return Batch(
         torch.stack([each.picture.values for each in read]).to(device),

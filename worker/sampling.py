@@ -17,12 +17,18 @@ PAGE = 2_000
 
 @dataclass
 class Survey:
-    """What was seen of a set: how many pictures, their labels, whether some had none."""
+    """What was seen of a set: how many pictures, numbered from `start` on, their labels, whether some had none."""
 
     needs_human: bool = False
+    start: int = 0
     count: int = 0
     labels: set[str] = field(default_factory=set)
     unlabelled: bool = False
+
+    @property
+    def stop(self) -> int:
+        """The number after the last picture's."""
+        return self.start + self.count
 
     def pages(self, entries: Iterable[ImageEntry]) -> Iterator[list[Image]]:
         """The entries as numbered pictures, some at a time. Raises ImagesRefused."""
@@ -42,7 +48,7 @@ class Survey:
             self.labels.add(entry.label)
         self.count += 1
         human = str(entry.human) if entry.human else None
-        return Image(self.count - 1, entry.name, entry.label, str(entry.path), human)
+        return Image(self.stop - 1, entry.name, entry.label, str(entry.path), human)
 
 
 def sample(listed: Callable[[], Iterator[ImageEntry]], limit: int | None, seed: int) -> Iterator[ImageEntry]:

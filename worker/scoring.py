@@ -27,6 +27,7 @@ def score_clean(clean: Seen, labels: Tensor) -> Columns:
     return {
         "predicted": clean.predicted,
         "probability": clean.target_probability,
+        "top_probability": clean.probability_of(clean.predicted),
         "correct": correct,
         "degenerate": clean.degenerate,
     }
@@ -95,8 +96,9 @@ def _areas(parts: Mapping[str, Columns], probabilities: Mapping[str, Tensor], be
 
 def score_randomisation(clean: Seen, randomised: Mapping[str, Seen]) -> Columns:
     """Maps of the model against those of the same class once shares of its layers were drawn anew."""
-    parts = {share: similarities(clean.compared, seen.compared) for share, seen in randomised.items()}
-    return _with_headline("randomisation", parts)
+    return _with_headline(
+        "randomisation", {share: similarities(clean.compared, seen.compared) for share, seen in randomised.items()}
+    )
 
 
 def score_human(clean: Seen, human: Tensor) -> Columns:

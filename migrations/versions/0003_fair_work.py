@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "fair_work"
+revision = "0003"
 down_revision = "0002"
 branch_labels = None
 depends_on = None

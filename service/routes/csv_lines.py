@@ -12,18 +12,17 @@ from service.storage.images import Measured
 
 def csv_lines(job: Job, measured: Iterable[Measured]) -> Iterator[str]:
     """A header, then the lines of each picture; what a line has no number for stays empty."""
-    columns = (job.plan or {})["columns"]
-    across = list(dict.fromkeys(name for names in columns["across"] for name in names))
-    names = [*columns["run"], *across]
-    yield _line(["image", "label", "sha256", "skipped", "cohort", "run", *names])
+    names = list(dict.fromkeys(n for among in job.image_sets for some in (among.run, *among.across) for n in some))
+    yield _line(["image", "set", "label", "sha256", "skipped", "cohort", "run", *names])
     for each in measured:
         image = each.image
-        known = [image.name, image.label or "", image.sha256 or "", image.skipped or ""]
+        among = job.set_of(image.number)
+        known = [image.name, among.field, image.label or "", image.sha256 or "", image.skipped or ""]
         if not each.values:
             yield _line([*known, "", "", *([""] * len(names))])
         for values in each.values:
             is_across = values.run == ACROSS_RUNS
-            own = columns["across"][values.cohort] if is_across else columns["run"]
+            own = among.across[values.cohort] if is_across else among.run
             numbers = dict(zip(own, array("d", values.data), strict=True))
             cohort = job.spec.cohorts[values.cohort].name
             run = "across" if is_across else str(values.run)

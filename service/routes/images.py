@@ -76,17 +76,17 @@ def _all(jobs: Jobs, job: Job, first: Sequence[Measured]) -> Iterator[Measured]:
 
 
 def _body(job: Job, measured: Measured) -> ImageBody:
-    columns: dict[str, Any] = (job.plan or {})["columns"]
+    among = job.set_of(measured.image.number)
     cohorts: dict[str, Any] = {}
     for values in measured.values:
         cohort = cohorts.setdefault(job.spec.cohorts[values.cohort].name, {"runs": [], "across": {}})
         numbers = array("d", values.data)
         if values.run == ACROSS_RUNS:
-            cohort["across"] = dict(zip(columns["across"][values.cohort], numbers, strict=True))
+            cohort["across"] = dict(zip(among.across[values.cohort], numbers, strict=True))
         else:
-            cohort["runs"].append(dict(zip(columns["run"], numbers, strict=True)))
+            cohort["runs"].append(dict(zip(among.run, numbers, strict=True)))
     image = measured.image
     return ImageBody(
-        number=image.number, image=image.name, label=image.label, sha256=image.sha256,
+        number=image.number, set=among.field, image=image.name, label=image.label, sha256=image.sha256,
         skipped=image.skipped, cohorts=cohorts,
     )  # fmt: skip

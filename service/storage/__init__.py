@@ -6,11 +6,13 @@ from service.storage.database import Database
 from service.storage.images import ImageStore
 from service.storage.jobs import Found, JobStore, Query
 from service.storage.leases import DEATHS, LIMITS, LeaseStore
+from service.storage.map_sums import MapSumStore
 from service.storage.retention import Retention
 from service.storage.shards import ShardStore
 
 __all__ = [
-    "Database", "Found", "ImageStore", "JobStore", "LeaseStore", "Query", "Retention", "ShardStore", "Store",
+    "Database", "Found", "ImageStore", "JobStore", "LeaseStore", "MapSumStore", "Query", "Retention", "ShardStore",
+    "Store",
 ]  # fmt: skip
 
 
@@ -23,6 +25,7 @@ class Store:
     shards: ShardStore
     leases: LeaseStore
     images: ImageStore
+    map_sums: MapSumStore
     retention: Retention
 
     @classmethod
@@ -31,5 +34,6 @@ class Store:
         database = Database(url)
         leases = LeaseStore(database, limits={**LIMITS, DEATHS: deaths})
         return cls(
-            database, JobStore(database), ShardStore(database), leases, ImageStore(database), Retention(database)
-        )
+            database, JobStore(database), ShardStore(database), leases, ImageStore(database), MapSumStore(database),
+            Retention(database),
+        )  # fmt: skip

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from service.domain import Image, Values
+from service.domain import Image, ImageSet, Values
 from service.storage.database import Database
 from service.storage.jobs import row_of
 from service.tables import ImageRow, JobRow, ValueRow
@@ -63,11 +63,11 @@ class ImageStore:
             chosen = select(ImageRow).join(JobRow).where(JobRow.id == job, ImageRow.skipped.is_not(None))
             return [_to_image(row) for row in session.scalars(chosen.order_by(ImageRow.number))]
 
-    def read(self, job: str, rows: int) -> Iterator[Read]:
-        """The pictures that have so many rows of numbers, by content and then by name, as text is coded."""
+    def read(self, job: str, among: ImageSet, rows: int) -> Iterator[Read]:
+        """A set's pictures that have so many rows of numbers, by content and then by name, as text is coded."""
         with self._database.read() as session:
             number = row_of(session, job).number
-            counts = select(ValueRow.image).where(ValueRow.job == number).group_by(ValueRow.image)
+            counts = select(ValueRow.image).where(*_values_of(number, among)).group_by(ValueRow.image)
             complete = counts.having(func.count() == rows)
             by_name = ImageRow.name if self._database.is_sqlite else ImageRow.name.collate("C")
             chosen = (
@@ -78,13 +78,18 @@ class ImageStore:
             for row in session.execute(chosen, execution_options={"yield_per": PAGE}):
                 yield Read(row.number, row.name, row.label, str(row.sha256))
 
-    def values(self, job: str) -> Iterator[list[Values]]:
-        """All numbers of a job, a page in memory at a time."""
+    def values(self, job: str, among: ImageSet) -> Iterator[list[Values]]:
+        """All numbers of a set's pictures, a page in memory at a time."""
         with self._database.read() as session:
             number = row_of(session, job).number
-            chosen = select(ValueRow.cohort, ValueRow.run, ValueRow.image, ValueRow.data).where(ValueRow.job == number)
+            chosen = select(ValueRow.cohort, ValueRow.run, ValueRow.image, ValueRow.data)
+            chosen = chosen.where(*_values_of(number, among))
             for page in session.execute(chosen, execution_options={"yield_per": PAGE}).partitions():
                 yield [Values(*row) for row in page]
+
+
+def _values_of(job: int, among: ImageSet) -> tuple[ColumnElement[bool], ...]:
+    return ValueRow.job == job, ValueRow.image >= among.start, ValueRow.image < among.stop
 
 
 def _images(session: Session, job: int, start: int, stop: int) -> list[Image]:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from service.domain import FORMAT, Image, JobState, Plan, Shard, ShardKind, ShardResult, ShardState, Slice
 from service.storage.database import Database
 from service.storage.ending import end_job
+from service.storage.map_sums import add_map_sums
 from service.storage.owned import count_passes, finish, owned, still_owned
 from service.storage.turns import Turns
 from service.tables import ImageRow, JobRow, ShardRow, SummaryRow, ValueRow
@@ -75,6 +76,7 @@ class ShardStore:
                 .returning(JobRow.slices_left)
             )
             _note_images(session, row.job, result.images)
+            add_map_sums(session, row.job, result.map_sums)
             if result.values:
                 session.execute(
                     insert(ValueRow),

@@ -22,6 +22,13 @@ def test_stability_of_a_single_run_is_refused(ingredients: Ingredients) -> None:
     assert fields(ingredients, cohorts=alone, measures=["stability"]) == ["cohorts[0].runs"]
 
 
+def test_an_image_set_out_of_set_is_checked_as_the_first_is(ingredients: Ingredients) -> None:
+    here, nowhere = ({"uri": uri} for uri in (ingredients.pictures.as_uri(), "file:///nowhere"))
+    assert fields(ingredients, out_of_set=here) == []
+    assert fields(ingredients, out_of_set=nowhere) == ["out_of_set.uri"]
+    assert fields(ingredients, out_of_set=here, measures=["noise"]) == ["measures"]
+
+
 def test_quarter_turns_of_an_oblong_input_are_refused_with_the_remedy(ingredients: Ingredients) -> None:
     oblong = [ingredients.cohort("oblong", 0, 1, preprocessing={"size": [24, 32]})]
     geometry = {"geometry": {"transforms": ["hflip", "rot90"]}}

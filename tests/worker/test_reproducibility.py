@@ -13,6 +13,8 @@ from worker.classifiers import zoo
 from worker.measuring import Means
 from worker.runner import Runner
 
+CPU = torch.device("cpu")
+
 
 @pytest.mark.parametrize(("shard_size", "batch_size"), [(1, 8), (7, 64), (100, 1)])
 @pytest.mark.parametrize("name", ["squeezenet1_1", "mobilenet_v2"])  # whose kernels treat places in a batch differently
@@ -26,9 +28,17 @@ def test_the_bits_do_not_depend_on_shards_and_batches(  # noqa: PLR0913  # the c
     measures = ["entropy", "noise", "geometry", "degradation"]
     found = []
     for size, batch in ((100, 5), (shard_size, batch_size)):
-        runner = Runner(store, Means.on(torch.device("cpu"), batch), (Path("/"),), "w", 30, ring=lambda _: None)
+        runner = Runner(store, Means.on(CPU, batch), (Path("/"),), "w", 30, ring=lambda _: None)
         spec = ingredients.spec(cohorts=[cohort], measures=measures, shard_size=size)
         found.append(without_identity(results(store, audit(runner, spec))))
+    assert found[0] == found[1]
+
+
+def test_the_bits_do_not_depend_on_the_lanes(store: Store, ingredients: Ingredients) -> None:
+    found = []
+    for lanes in (1, 3):
+        runner = Runner(store, Means.on(CPU, 2, lanes), (Path("/"),), "w", 30, ring=lambda _: None)
+        found.append(without_identity(results(store, audit(runner, ingredients.spec()))))
     assert found[0] == found[1]
 
 

@@ -21,6 +21,18 @@ CHUNK_CELLS = 2_000_000
 BLOCK = 20_000  # images whose columns are in memory at a time
 
 
+@dataclass(frozen=True)
+class Draws:
+    """Which random numbers resample: a job's seed, and the names of the runs' and the images' own streams.
+
+    Cohorts have the same images and other runs, image sets the same runs and other images.
+    """
+
+    seed: int
+    runs: str
+    images: str = "images"
+
+
 def nothing() -> None:
     """Nothing is checked on the way."""
 
@@ -37,7 +49,7 @@ def draw_counts(draws: np.random.Generator, resamples: int, size: int) -> Array:
     return np.bincount(picks.ravel(), minlength=resamples * size).reshape(resamples, size).astype(float)
 
 
-def _image_counts(seed: int, images: int) -> Iterator[tuple[slice, slice, Array]]:
+def _image_counts(by: Draws, images: int) -> Iterator[tuple[slice, slice, Array]]:
     """How often images are drawn: slices of the RESAMPLES and of the images, and their counts, which fit in memory.
 
     Of more than BLOCK images, it is drawn first how many fall into each block of them, and then which: multinomial
@@ -47,9 +59,9 @@ def _image_counts(seed: int, images: int) -> Iterator[tuple[slice, slice, Array]
     edges = [images * block // blocks for block in range(blocks + 1)]
     shares = np.full((RESAMPLES, 1), images)
     if blocks > 1:
-        shares = generator("blocks", seed).multinomial(images, np.diff(edges) / images, RESAMPLES)
+        shares = generator(f"{by.images}.blocks", by.seed).multinomial(images, np.diff(edges) / images, RESAMPLES)
     for block in range(blocks):
-        draws = generator(f"images.{block}" if block else "images", seed)
+        draws = generator(f"{by.images}.{block}" if block else by.images, by.seed)
         first, size = edges[block], edges[block + 1] - edges[block]
         step = max(1, CHUNK_CELLS // size)
         for start in range(0, RESAMPLES, step):
@@ -63,10 +75,10 @@ def _counts_of(draws: np.random.Generator, shares: NDArray[np.int64], size: int)
     return np.bincount(picks, minlength=len(shares) * size).reshape(len(shares), size).astype(float)
 
 
-def _resampled_sums(seed: int, images: int, block_of: Callable[[slice], Array], check: Check) -> Array:
+def _resampled_sums(by: Draws, images: int, block_of: Callable[[slice], Array], check: Check) -> Array:
     """Sums over the images of each resample (R, C), of columns (n, C) that are asked for block by block."""
     block, columns, sums = slice(0, 0), np.empty((0, 0)), np.empty((0, 0))
-    for rows, wanted, counts in _image_counts(seed, images):
+    for rows, wanted, counts in _image_counts(by, images):
         check()
         if wanted != block:
             block, columns = wanted, block_of(wanted)
@@ -83,11 +95,10 @@ class Resampled:
     runs: Array
 
 
-def resample_means(values: Array, used: Array, seed: int, stream: str, check: Check = nothing) -> Resampled:
+def resample_means(values: Array, used: Array, by: Draws, check: Check = nothing) -> Resampled:
     """Bootstrap the means of values (n, K, C); `used` (n, K) is 1 for values that count and 0 for others.
 
-    `stream` names the runs' own resampling, so that two cohorts' runs are drawn independently. `check` is called
-    now and then, and may raise.
+    `check` is called now and then, and may raise.
     """
     images, runs, columns = values.shape
 
@@ -96,25 +107,24 @@ def resample_means(values: Array, used: Array, seed: int, stream: str, check: Ch
         # Of stability alone no run has a headline, and a shape of -1 could not be told.
         return np.concatenate([kept.reshape(len(kept), runs * columns), used[some]], axis=1)
 
-    found = _resampled_sums(seed, images, block_of, check)
+    found = _resampled_sums(by, images, block_of, check)
     sums, sizes = found[:, : runs * columns].reshape(RESAMPLES, runs, columns), found[:, runs * columns :]
-    weights = draw_counts(generator(stream, seed), RESAMPLES, runs)
+    weights = draw_counts(generator(by.runs, by.seed), RESAMPLES, runs)
     with np.errstate(invalid="ignore", divide="ignore"):
         whole = (sums * weights[:, :, None]).sum(1) / (sizes * weights).sum(1)[:, None]
         return Resampled(whole, sums / sizes[:, :, None])
 
 
 def resample_pairs(
-    values: Array, pairs: Sequence[tuple[int, int]], runs: int, draws: tuple[int, str], check: Check = nothing
+    values: Array, pairs: Sequence[tuple[int, int]], runs: int, by: Draws, check: Check = nothing
 ) -> Array:
-    """Bootstrap the mean over pairs of distinct runs of values (n, P) -> (R,); `draws` are the seed and the stream.
+    """Bootstrap the mean over pairs of distinct runs of values (n, P) -> (R,).
 
     A pair weighs as often as its two runs were drawn together; a run drawn twice is not compared with
     itself, and a resample of one run alone is NaN.
     """
-    seed, stream = draws
-    sums = _resampled_sums(seed, len(values), lambda some: values[some], check) / len(values)
-    weights = draw_counts(generator(stream, seed), RESAMPLES, runs)
+    sums = _resampled_sums(by, len(values), lambda some: values[some], check) / len(values)
+    weights = draw_counts(generator(by.runs, by.seed), RESAMPLES, runs)
     together = np.stack([weights[:, i] * weights[:, j] for i, j in pairs], axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray((sums * together).sum(1) / together.sum(1))

@@ -4,14 +4,14 @@ Pure: arrays in, plain values out.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from worker.summary.bootstrap import Array, Check, Resampled, nothing, resample_means, resample_pairs
+from worker.summary.bootstrap import Array, Check, Draws, Resampled, nothing, resample_means, resample_pairs
 from worker.summary.statistics import describe
 
 Tree = dict[str, Any]
@@ -33,8 +33,7 @@ class CohortValues:
     across: Array
     labels: Sequence[str | None]
     parts: Mapping[str, Sequence[str]]
-    seed: int
-    stream: str
+    draws: Draws
     check: Check = nothing
 
     def column(self, name: str) -> Array:
@@ -53,7 +52,7 @@ class CohortValues:
     @cached_property
     def resampled(self) -> Resampled:
         """Resampled means of all columns over all images."""
-        return resample_means(self.runs, np.ones(self.runs.shape[:2]), self.seed, self.stream, self.check)
+        return resample_means(self.runs, np.ones(self.runs.shape[:2]), self.draws, self.check)
 
     def resampled_column(self, name: str) -> Array:
         """Resampled cohort means of a column, of a run's or across runs, (R,)."""
@@ -64,7 +63,7 @@ class CohortValues:
     def resample_stability(self, name: str, images: Any) -> Array:
         """Resampled mean over pairs of runs, `name` being stability or stability.resized, of some images."""
         values = np.stack([self.across_column(f"{name}.pair.{i}.{j}") for i, j in self.pairs], axis=1)[images]
-        return resample_pairs(values, self.pairs, self.runs.shape[1], (self.seed, self.stream), self.check)
+        return resample_pairs(values, self.pairs, self.runs.shape[1], self.draws, self.check)
 
 
 def summarise_cohort(cohort: CohortValues) -> Tree:
@@ -132,7 +131,7 @@ def _stability_of_run(cohort: CohortValues, number: int) -> Tree:
     """A run's mean similarity to the others."""
     own = [cohort.across_column(f"stability.pair.{i}.{j}") for i, j in cohort.pairs if number in (i, j)]
     values = np.stack(own, axis=1).mean(1)[:, None, None]
-    means = resample_means(values, np.ones(values.shape[:2]), cohort.seed, "one", cohort.check)
+    means = resample_means(values, np.ones(values.shape[:2]), replace(cohort.draws, runs="one"), cohort.check)
     return describe(values, means.whole[:, 0])
 
 
@@ -160,7 +159,7 @@ def _stratum(cohort: CohortValues, used: Array, whole: Any) -> Tree:
     empty = np.full((1, len(names)), np.nan)
     resampled = empty
     if some.any():
-        resampled = resample_means(values, used[some], cohort.seed, cohort.stream, cohort.check).whole
+        resampled = resample_means(values, used[some], cohort.draws, cohort.check).whole
     tree = {name: describe(values[:, :, n], resampled[:, n]) for n, name in enumerate(names)}
     if len(cohort.across_columns):
         means = cohort.resample_stability("stability", whole) if whole.any() else empty[0]

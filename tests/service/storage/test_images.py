@@ -1,6 +1,6 @@
 import pytest
 
-from service.domain import ACROSS_RUNS, Image, Plan, ShardResult, Slice, Values
+from service.domain import ACROSS_RUNS, Image, ImageSet, Plan, ShardResult, Slice, Values
 from service.spec import digest_of
 from service.storage import Store
 from tests.audits import Ingredients
@@ -47,10 +47,13 @@ def test_a_skipped_picture_is_noted_once_with_its_reason(store: Store, job: str)
 
 def test_what_was_read_for_all_runs_comes_by_its_content_and_all_numbers_with_it(store: Store, job: str) -> None:
     record(store, 0)
-    assert list(store.images.read(job, 6)) == []
+    everything, last = (ImageSet("images", start, 3, [], []) for start in (0, 1))
+    assert list(store.images.read(job, everything, 6)) == []
     record(store, 1)
-    assert [(each.number, each.sha256) for each in store.images.read(job, 6)] == [(0, "0" * 64), (1, "1" * 64)]
-    assert len([value for page in store.images.values(job) for value in page]) == 2 * 2 * 3
+    assert [(e.number, e.sha256) for e in store.images.read(job, everything, 6)] == [(0, "0" * 64), (1, "1" * 64)]
+    assert [each.number for each in store.images.read(job, last, 6)] == [1]
+    assert len([value for page in store.images.values(job, everything) for value in page]) == 2 * 2 * 3
+    assert len([value for page in store.images.values(job, last) for value in page]) == 2 * 3
 
 
 def test_a_slice_leaves_its_end_out(store: Store, job: str) -> None:

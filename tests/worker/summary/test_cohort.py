@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from worker.summary.bootstrap import Draws
 from worker.summary.cohort import CohortValues, summarise_cohort
 from worker.summary.results import summarise
 
@@ -22,7 +23,7 @@ def cohort(runs: np.ndarray, labels: Sequence[str | None], name: str = "c") -> C
     across = plain if count > 1 else {}
     return CohortValues(
         name, RUN_COLUMNS, runs, list(across), np.tile(list(across.values()), (len(runs), 1)), labels,
-        {"entropy": ["spatial"]}, 0, "0",
+        {"entropy": ["spatial"]}, Draws(0, "0"),
     )  # fmt: skip
 
 

@@ -13,26 +13,28 @@ from rich.console import Console
 from examples.experiment.auditing import audit, spec_of
 from examples.experiment.cohorts import AUDITED_WORLD, FULL, PAIR, QUICK, make_cohorts
 from examples.experiment.page import Cost, Outcome, write_page
+from examples.experiment.training import RECIPES
 from service.commands.table import print_results
 from service.errors import SalienceError
 
 HOME = Path(".experiment").resolve()
 PAGE = Path(__file__).parents[2] / "docs" / "experiment.md"
 
+# What can be trained beside the two cohorts.
+MORE = [name for name in RECIPES if name not in PAIR]
+
 console = Console(soft_wrap=True)
 
 
 @click.command()
 @click.option("--quick", is_flag=True, help="Three runs a cohort, trained on less, and no page unless --page says so.")
-@click.option("--random-maps", is_flag=True, help="Also a cohort guided by human maps of other pictures.")
-@click.option("--low-entropy", is_flag=True, help="Also a cohort trained for maps of low entropy.")
+@click.option("--also", multiple=True, type=click.Choice(MORE), help="A further cohort; may be given several times.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the job's results to this file.")
 @click.option("--page", type=click.Path(path_type=Path), help=f"Where the page goes; without --quick, {PAGE.name}.")
-def main(quick: bool, random_maps: bool, low_entropy: bool, json_file: Path | None, page: Path | None) -> None:
+def main(quick: bool, also: Sequence[str], json_file: Path | None, page: Path | None) -> None:
     """Train cohorts with and without human salience, audit them over HTTP, and write what differs."""
-    recipes = [*PAIR, *["random-maps"] * random_maps, *["low-entropy"] * low_entropy]
     try:
-        outcome = run(recipes, quick=quick)
+        outcome = run([*PAIR, *also], quick=quick)
     except SalienceError as error:
         sys.exit(f"Error: {error}")
     text = json.dumps(outcome.results, indent=1)

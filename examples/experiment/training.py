@@ -20,7 +20,9 @@ from examples.experiment.canvas import SIDE
 from examples.experiment.dataset import Dataset
 
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
-ALPHA = 0.5
+CYBORG_ALPHA = 0.5
+# At CYBORG's weight the entropy alone is learnt, and no class.
+LOW_ENTROPY_ALPHA = 0.9
 BATCH = 32
 WIDTH = 32
 
@@ -55,19 +57,36 @@ def entropy_of(maps: Tensor, _wished: Tensor) -> Tensor:
     return -(shares * shares.log()).sum(1).mean() / math.log(shares.shape[1])
 
 
+def of_others(maps: Tensor) -> Tensor:
+    """Human maps (N, h, w), each picture given another's: all that is left is where faces have their parts."""
+    return maps[torch.randperm(len(maps))]
+
+
+def anywhere(maps: Tensor) -> Tensor:
+    """Other pictures' maps (N, h, w), moved to any place round the edges: nothing is left but their shapes."""
+    size = maps.shape[1:]
+    moves = torch.stack([torch.randint(side, (len(maps),)) for side in size], dim=1).tolist()
+    return torch.stack([each.roll(move, (0, 1)) for each, move in zip(of_others(maps), moves, strict=True)])
+
+
 @dataclass(frozen=True)
 class Recipe:
-    """How a cohort is trained: what is wished of its maps, if anything, and whether the wished maps are shuffled."""
+    """How a cohort is trained: what is wished of its maps, if anything, and with which weight cross-entropy counts.
+
+    `wished` makes the maps wished for from the human maps.
+    """
 
     wish: Wish | None = None
-    shuffled: bool = False
+    alpha: float = 1.0
+    wished: Callable[[Tensor], Tensor] = torch.clone
 
 
 RECIPES: Mapping[str, Recipe] = {
     "cross-entropy": Recipe(),
-    "human-guided": Recipe(F.mse_loss),
-    "random-maps": Recipe(F.mse_loss, shuffled=True),
-    "low-entropy": Recipe(entropy_of),
+    "human-guided": Recipe(F.mse_loss, CYBORG_ALPHA),
+    "others-maps": Recipe(F.mse_loss, CYBORG_ALPHA, of_others),
+    "random-maps": Recipe(F.mse_loss, CYBORG_ALPHA, anywhere),
+    "low-entropy": Recipe(entropy_of, LOW_ENTROPY_ALPHA),
 }
 
 
@@ -86,7 +105,7 @@ def train(data: Dataset, recipe: Recipe, seed: int, epochs: int) -> tuple[Detect
             chosen = images[batch], human[batch]
             if torch.rand(()) < 0.5:
                 chosen = chosen[0].flip(3), chosen[1].flip(2)
-            loss = loss_of(detector, chosen[0], labels[batch], chosen[1], recipe.wish)
+            loss = loss_of(detector, chosen[0], labels[batch], chosen[1], recipe)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -103,21 +122,20 @@ def normalised(images: Tensor) -> Tensor:
 
 
 def _wished(data: Dataset, recipe: Recipe) -> Tensor:
-    """The wished maps at the size of the detector's, (N, 16, 16); shuffled, those of other pictures."""
-    maps = F.adaptive_avg_pool2d(data.human[:, None] / 255, SIDE // 4)[:, 0]
-    return maps[torch.randperm(len(maps))] if recipe.shuffled else maps
+    """The wished maps at the size of the detector's, (N, 16, 16)."""
+    return recipe.wished(F.adaptive_avg_pool2d(data.human[:, None] / 255, SIDE // 4)[:, 0])
 
 
-def loss_of(detector: Detector, images: Tensor, labels: Tensor, wished: Tensor, wish: Wish | None) -> Tensor:
+def loss_of(detector: Detector, images: Tensor, labels: Tensor, wished: Tensor, recipe: Recipe) -> Tensor:
     """The loss of a batch."""
     features = detector.features(images)
     logits = detector.head(features.mean((2, 3)))
     loss = F.cross_entropy(logits, labels)
-    if wish is None:
+    if recipe.wish is None:
         return loss
     maps = (detector.head.weight[logits.argmax(1)][:, :, None, None] * features).sum(1)
     low, high = maps.amin((1, 2), keepdim=True), maps.amax((1, 2), keepdim=True)
-    return ALPHA * loss + (1 - ALPHA) * wish((maps - low) / (high - low + 1e-8), wished)
+    return recipe.alpha * loss + (1 - recipe.alpha) * recipe.wish((maps - low) / (high - low + 1e-8), wished)
 
 
 @torch.no_grad()

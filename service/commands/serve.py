@@ -1,5 +1,6 @@
 """`salience serve`: the HTTP API, and without URLs in the environment everything that it needs."""
 
+import gc
 from types import FrameType
 
 import click
@@ -37,6 +38,8 @@ def serve(ctx: click.Context, host: str | None, port: int | None) -> None:
     """
     settings = ServiceSettings.read(host=host, port=port)
     server = Server(create_app(settings), settings)
+    # What is loaded by now stays; to search it for garbage again and again would stop all requests for a moment.
+    gc.freeze()
     try:
         server.run()
     except SystemExit as stopped:  # the address is taken; uvicorn has told

@@ -17,7 +17,7 @@ from service.spec import Cohort, JobSpec
 from worker.classifiers.classifier import Classifier
 from worker.labels import class_numbers
 from worker.models import LoadedModel, Models
-from worker.salience.methods import NEEDS_LAYER, NEEDS_LINEAR_HEAD
+from worker.salience.methods import NEEDS_GRADIENTS, NEEDS_LAYER, NEEDS_LINEAR_HEAD
 from worker.scoring import column_names, column_names_across
 
 SHARD_SIZE = 32
@@ -130,6 +130,8 @@ def _map_size(method: str, run: Classifier) -> list[int]:
 
 
 def _check_method(method: str, path: Path, run: Classifier) -> None:
+    if method in NEEDS_GRADIENTS and not run.differentiable:
+        raise ModelRefused(reason=f"{path} is a black box without gradients, which {method} needs; use rise")
     if method in NEEDS_LAYER and run.layer is None:
         raise ModelRefused(
             reason=f"{path} has no layer with a feature map of more than one pixel that can be differentiated, "

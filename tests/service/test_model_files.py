@@ -42,5 +42,5 @@ def test_what_is_no_model_is_refused(tmp_path: Path, content: bytes) -> None:
 def test_a_folder_and_a_foreign_archive_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelRefused, match="not a file"):
         sniff(tmp_path)
-    with pytest.raises(ModelRefused, match="neither"):
+    with pytest.raises(ModelRefused, match="none of what is read"):
         sniff(archive(tmp_path / "docs.zip", "readme.txt"))

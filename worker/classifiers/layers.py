@@ -80,12 +80,13 @@ def _grid(before: Sequence[Layer], shape: Sequence[int]) -> Sequence[int] | None
 def choose(path: Path, frozen: torch.jit.ScriptModule, layers: Sequence[Layer], wanted: str | None) -> Layer | None:
     """The layer asked for, or the default, None where there is none. Raises ModelRefused, with the candidates.
 
-    The default is the last 4-D map, as torch-cam picks it: `layer4` of ResNet, `features` of DenseNet. Of a
-    vision transformer it is the norm before the last attention: what comes later reaches the logits by the
-    class token alone.
+    The default is the last map, as torch-cam picks it: `layer4` of ResNet, `features` of DenseNet. Of a vision
+    transformer with a class token it is the norm before the last attention: what comes later reaches the logits by
+    the class token alone.
     """
     if wanted is None:
-        return _before_attention(frozen, layers) or next((each for each in reversed(layers) if not each.tokens), None)
+        maps = (each for each in reversed(layers) if not each.tokens or each.extra == 0)
+        return _before_attention(frozen, layers) or next(maps, None)
     for layer in layers:
         if wanted in (layer.name, layer.path):
             return layer
@@ -98,7 +99,7 @@ def _before_attention(frozen: torch.jit.ScriptModule, layers: Sequence[Layer]) -
     nodes, ends = graph.operations(frozen.graph), dict(graph.module_ends(frozen.graph))
     attentions = [place for place, node in enumerate(nodes) if _kind(node) in _ATTENTION]
     for layer in reversed(layers):
-        is_norm = layer.tokens and _kind(ends[layer.path]) == "layer_norm"
+        is_norm = layer.tokens and layer.extra > 0 and _kind(ends[layer.path]) == "layer_norm"
         if is_norm and any(place > nodes.index(ends[layer.path]) for place in attentions):
             return layer
     return None

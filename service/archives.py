@@ -23,8 +23,8 @@ def check_growth(path: Path, inflated: int) -> None:
     size = path.stat().st_size
     if inflated > most_inflated(size):
         raise InputRefused(
-            reason=f"{path} would grow from {size:,} to {inflated:,} bytes; archives of more than {MOST_INFLATED} times "
-            "their size are not unpacked"
+            reason=f"{path} would grow from {size:,} to {inflated:,} bytes; archives of more than {MOST_INFLATED} "
+            "times their size are not unpacked"
         )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from service.errors import FieldProblem, InputRefused
 from service.image_sets import list_images
 from service.locations import locate
-from service.model_files import sniff
+from service.model_files import find_model
 from service.spec import Cohort, Images, JobSpec, Model
 
 LEAST_SCALED = 16  # so that windows of SSIM fit
@@ -18,6 +18,16 @@ def find_problems(spec: JobSpec, roots: Sequence[Path]) -> list[FieldProblem]:
     checks: tuple[Callable[[JobSpec], Iterator[FieldProblem]], ...] = (_repeats, _cohorts, _geometry)
     found = [problem for check in checks for problem in check(spec)]
     return found + list(_files(spec, roots))
+
+
+def contradictions(spec: JobSpec) -> list[FieldProblem]:
+    """What is wrong between fields once a spec's models have had their say of preprocessing."""
+    models = [
+        FieldProblem(f"cohorts[{number}].model.{problem.field}", problem.detail)
+        for number, cohort in enumerate(spec.cohorts)
+        for problem in _model(cohort.model)
+    ]
+    return [*models, *_geometry(spec)]
 
 
 def _repeats(spec: JobSpec) -> Iterator[FieldProblem]:
@@ -54,8 +64,8 @@ def _model(model: Model) -> Iterator[FieldProblem]:
     resize = model.preprocessing.resize
     if not isinstance(resize, str) and resize.shorter < max(model.preprocessing.size):
         yield FieldProblem("preprocessing.resize.shorter", "must be at least the larger side of size, to crop from")
-    if model.architecture and not model.architecture.startswith("torchvision/"):
-        yield FieldProblem("architecture", "write torchvision/ and the name of one of its classifiers")
+    if model.architecture and not model.architecture.startswith(("torchvision/", "timm/")):
+        yield FieldProblem("architecture", "write torchvision/ or timm/ and the name of one of its classifiers")
     outputs = model.outputs
     if outputs and outputs.names is not None and outputs.order is not None:
         yield FieldProblem("outputs", "give names or order, not both")
@@ -104,7 +114,7 @@ def _files(spec: JobSpec, roots: Sequence[Path]) -> Iterator[FieldProblem]:
     for number, cohort in enumerate(spec.cohorts):
         for index, run in enumerate(cohort.runs):
             field = f"cohorts[{number}].runs[{index}].uri"
-            yield from _model_file(cohort, run.uri, roots, field)
+            yield from _model_file(spec, cohort, run.uri, roots, field)
 
 
 def _image_set(field: str, images: Images, roots: Sequence[Path]) -> Iterator[FieldProblem]:
@@ -116,20 +126,27 @@ def _image_set(field: str, images: Images, roots: Sequence[Path]) -> Iterator[Fi
         yield FieldProblem(field, f"cannot be read: {error.strerror}")
 
 
-def _model_file(cohort: Cohort, uri: str, roots: Sequence[Path], field: str) -> Iterator[FieldProblem]:
+def _model_file(spec: JobSpec, cohort: Cohort, uri: str, roots: Sequence[Path], field: str) -> Iterator[FieldProblem]:
     try:
-        found = sniff(locate(uri, roots))
+        files = find_model(locate(uri, roots))
     except InputRefused as error:
         yield FieldProblem(field, str(error))
         return
     except OSError as error:
         yield FieldProblem(field, f"cannot be read: {error.strerror}")
         return
-    asked = cohort.model.format
+    asked, found = cohort.model.format, files.format
+    if found == "packed":
+        return
     if asked not in ("auto", found):
         yield FieldProblem(field, f"is a {found}, not the {asked} that model.format says")
-    elif found == "checkpoint" and not cohort.model.architecture:
+    elif found == "checkpoint" and not (cohort.model.architecture or files.architecture):
         yield FieldProblem(
             field,
             "is a checkpoint, which holds weights only; name its model.architecture, such as torchvision/resnet50",
+        )
+    elif found == "onnx" and spec.salience.method != "rise":
+        yield FieldProblem(
+            "salience.method",
+            f"{spec.salience.method} looks into the model, and {uri} is an ONNX model, a black box; use rise",
         )

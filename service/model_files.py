@@ -16,7 +16,9 @@ MOST_CONFIG = 16 * 2**20  # bytes of a config.json
 # Of several models in a folder of MLflow, the one that says most of itself.
 PREFERRED: tuple[Format, ...] = ("transformers", "exported", "torchscript", "onnx", "checkpoint")
 DEPTH = 3
-KNOWN = "a checkpoint, a TorchScript or torch.export archive, an ONNX model, or a folder of transformers, timm or MLflow"
+KNOWN = (
+    "a checkpoint, a TorchScript or torch.export archive, an ONNX model, or a folder of transformers, timm or MLflow"
+)
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def sniff(path: Path) -> Format | Literal["packed"]:
     if head[:2] == b"PK":
         return _sniff_archive(path)
     # A pickle of protocol 2 or later, as torch saved checkpoints before version 1.6; or a length, then JSON.
-    if head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05" or _is_safetensors(head):
+    if (head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05") or _is_safetensors(head):
         return "checkpoint"
     if _is_onnx(head):
         return "onnx"
@@ -94,7 +96,7 @@ def _find_in_folder(folder: Path) -> ModelFiles:
     if (folder / "config.json").is_file():
         return _find_pretrained(folder)
     if (folder / "MLmodel").is_file():
-        found = sorted(_candidates(folder, DEPTH), key=lambda each: PREFERRED.index(each.format))  # type: ignore[arg-type]  # no packed ones
+        found = sorted(_candidates(folder, DEPTH), key=lambda each: PREFERRED.index(each.format))
         if found:
             return found[0]
         raise ModelRefused(reason=f"{folder} is a model folder of MLflow, but holds none of what is read: {KNOWN}")

@@ -57,7 +57,7 @@ def _of_processor(said: Mapping[str, Any], path: Path) -> dict[str, Any]:
         mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
     if said.get("rescale_offset") and mean:  # to [-1, 1] before mean and standard deviation
         mean = [each + 1 for each in mean]
-    found = {name: tuple(values) for name, values in (("mean", mean), ("std", std)) if values}
+    found: dict[str, Any] = {name: tuple(values) for name, values in (("mean", mean), ("std", std)) if values}
     found |= _sizes(said, path)
     scale = PIXEL * factor
     if abs(scale - 1) > 1e-9:

@@ -92,3 +92,5 @@ class WorkerSettings(StoreSettings):
     processes: int = Field(default=1, ge=1)
     batch_size: int | None = Field(default=None, ge=1, le=1024)
     device: str = "auto"
+    model_memory_gib: float = Field(default=16.0, gt=0)
+    model_seconds: float = Field(default=300.0, gt=0)

@@ -18,8 +18,9 @@ def make_resnet(names: tuple[str, ...] = NAMES) -> Any:
     from transformers import ResNetConfig, ResNetForImageClassification
 
     torch.manual_seed(0)
-    sizes = {"embedding_size": 8, "hidden_sizes": [8, 8, 16, 16], "depths": [1, 1, 1, 1]}
-    return ResNetForImageClassification(ResNetConfig(id2label=dict(enumerate(names)), **sizes)).eval()
+    sizes: dict[str, Any] = {"embedding_size": 8, "hidden_sizes": [8, 8, 16, 16], "depths": [1, 1, 1, 1]}
+    made: Any = ResNetForImageClassification(ResNetConfig(id2label=dict(enumerate(names)), **sizes))
+    return made.eval()
 
 
 def make_vit(names: tuple[str, ...] = NAMES) -> Any:
@@ -30,7 +31,8 @@ def make_vit(names: tuple[str, ...] = NAMES) -> Any:
     torch.manual_seed(0)
     sizes: dict[str, Any] = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
     sizes |= {"intermediate_size": 32, "image_size": SIDE, "patch_size": 8}
-    return ViTForImageClassification(ViTConfig(id2label=dict(enumerate(names)), **sizes)).eval()
+    made: Any = ViTForImageClassification(ViTConfig(id2label=dict(enumerate(names)), **sizes))
+    return made.eval()
 
 
 def save_pretrained(model: nn.Module, folder: Path, **processor: Any) -> Path:

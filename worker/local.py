@@ -16,6 +16,7 @@ from service.storage import Store
 from worker.devices import choose_device
 from worker.measuring import Means
 from worker.runner import Runner
+from worker.trying import limits_of
 
 ANYWHERE = (Path("/"),)
 
@@ -50,7 +51,7 @@ def local_audit(spec: JobSpec, settings: WorkerSettings) -> Iterator[LocalAudit]
         try:
             schema.upgrade(store.database.engine)
             job, _ = store.jobs.accept(spec, digest_of(spec), key=None)
-            means = Means.on(choose_device(settings.device, 0), settings.batch_size)
+            means = Means.on(choose_device(settings.device, 0), settings.batch_size, limits_of(settings))
             yield LocalAudit(
                 store, job.id, Runner(store, means, ANYWHERE, "local", settings.lease_seconds, ring=lambda _: None)
             )

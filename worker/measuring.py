@@ -18,6 +18,7 @@ from worker.lease import Lease
 from worker.models import Models
 from worker.reading import Read, batch_of, read_ahead
 from worker.scoring import Columns
+from worker.trying import Limits, trial_of
 
 
 def measure(job: Job, shard: Shard, images: Sequence[Image], means: "Means", lease: Lease) -> ShardResult:
@@ -41,10 +42,10 @@ class Means:
     batch: BatchSize
 
     @classmethod
-    def on(cls, device: torch.device, pictures: int | None = None) -> "Means":
-        """A device, and how many pictures to score together there, None for what fits."""
+    def on(cls, device: torch.device, pictures: int | None = None, limits: Limits | None = None) -> "Means":
+        """A device, how many pictures to score together, None for what fits, and what loading a model may take."""
         keep_freed_memory()
-        return cls(Models(device), BatchSize(device, pictures))
+        return cls(Models(device, trial=trial_of(limits or Limits())), BatchSize(device, pictures))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """The models in this process's memory, by file and spec, so that the shards of a job load each once."""
 
-import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +11,11 @@ from service.spec import JobSpec, Model
 from worker.chunks import chunk_size
 from worker.classifiers.classifier import Classifier
 from worker.classifiers.load import load_classifier
+from worker.digests import Stamp, digest_of, stamp_of
+from worker.trying import Limits, Trial, trial_of
 
 MOST_HALVED = 64
-Key = tuple[Path, int, int, Model, int, str]
+Key = tuple[Path, Stamp, Model, int, str]
 
 
 @dataclass(frozen=True)
@@ -28,34 +29,39 @@ class LoadedModel:
 class Models:
     """The models used last, at most `room` of them, on one device."""
 
-    def __init__(self, device: torch.device, room: int = 24) -> None:
-        self.device, self._room = device, room
+    def __init__(self, device: torch.device, room: int = 24, trial: Trial | None = None) -> None:
+        self.device, self._room, self._trial = device, room, trial or trial_of(Limits())
         self._share = 1
         self._kept: OrderedDict[Key, LoadedModel] = OrderedDict()
 
     def load(self, path: Path, model: Model, spec: JobSpec) -> LoadedModel:
         """The model in a file, made for a job's passes; read again once the file has changed. Raises ModelRefused."""
-        try:
-            found = path.stat()
-        except OSError as error:
-            raise ModelRefused(reason=f"{path} cannot be read: {error.strerror}") from error
-        chunk = -(-chunk_size(spec, self.device) // self._share)
-        key = (path, found.st_mtime_ns, found.st_size, model, chunk, spec.precision)
+        key = self._key(path, model, spec)
         if key not in self._kept:
-            classifier = load_classifier(path, model, chunk, self.device, spec.precision)
-            self._kept[key] = LoadedModel(classifier, _digest(path))
+            digest = digest_of(path)  # before it is loaded, so that no other file is taken for it
+            classifier = load_classifier(path, model, self._chunk(spec), self.device, spec.precision)
+            self._kept[key] = LoadedModel(classifier, digest)
         self._kept.move_to_end(key)
         while len(self._kept) > self._room:
             self._kept.popitem(last=False)
         return self._kept[key]
+
+    def try_out(self, path: Path, model: Model, spec: JobSpec) -> None:
+        """Have a model that is not here yet loaded by another process first, within limits. Raises ModelRefused."""
+        if self._key(path, model, spec) not in self._kept:
+            self._trial.run(path, model, self._chunk(spec))
+
+    def _chunk(self, spec: JobSpec) -> int:
+        return -(-chunk_size(spec, self.device) // self._share)
+
+    def _key(self, path: Path, model: Model, spec: JobSpec) -> Key:
+        try:
+            return (path, stamp_of(path), model, self._chunk(spec), spec.precision)
+        except OSError as error:
+            raise ModelRefused(reason=f"{path} cannot be read: {error.strerror}") from error
 
     def halve_chunks(self) -> bool:
         """Have models loaded for half as many pictures at once from now on. False: it had come to one."""
         self._kept.clear()
         self._share *= 2
         return self._share <= MOST_HALVED
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -9,13 +9,17 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from service.checks import contradictions
 from service.domain import Image, Json, Plan, Slice
 from service.errors import ImagesRefused, ModelRefused, blaming
 from service.image_sets import ImageEntry, list_images
 from service.locations import locate
+from service.pretrained_config import OwnSay
+from service.settled import fill, settle
 from service.spec import Cohort, JobSpec
 from worker.classifiers.classifier import Classifier
-from worker.labels import class_numbers
+from worker.classifiers.own_say import own_say
+from worker.labels import Classes, class_numbers
 from worker.models import LoadedModel, Models
 from worker.salience.methods import NEEDS_GRADIENTS, NEEDS_LAYER, NEEDS_LINEAR_HEAD
 from worker.scoring import column_names, column_names_across
@@ -33,8 +37,9 @@ class Planner:
 
     def plan(self, spec: JobSpec) -> Plan:
         """Everything that the job's shards need to know. Raises InputRefused."""
+        spec, said = self._settle(spec)
         entries = self._choose(spec)
-        cohorts = [self._cohort(spec, number, entries) for number in range(len(spec.cohorts))]
+        cohorts = [self._cohort(spec, number, entries, own) for number, own in enumerate(said)]
         size = spec.shard_size or SHARD_SIZE
         slices = [
             Slice(cohort, start, min(start + size, len(entries)))
@@ -69,7 +74,34 @@ class Planner:
                 )
             return found
 
-    def _cohort(self, spec: JobSpec, number: int, entries: Sequence[ImageEntry]) -> Json:
+    def _settle(self, spec: JobSpec) -> tuple[JobSpec, list[OwnSay]]:
+        """The spec with what its models say of their input, and what each cohort's models say."""
+        said = [self._own_say(spec, number) for number in range(len(spec.cohorts))]
+        filled = []
+        for number, (cohort, own) in enumerate(zip(spec.cohorts, said, strict=True)):
+            with blaming(f"cohorts[{number}].model.preprocessing"):
+                filled.append(fill(cohort.model.preprocessing, own.preprocessing))
+        settled = settle(spec, filled)
+        for problem in contradictions(settled):
+            raise ModelRefused(field=problem.field, reason=problem.detail)
+        return settled, said
+
+    def _own_say(self, spec: JobSpec, number: int) -> OwnSay:
+        """What a cohort's models say of themselves, which must be one thing."""
+        said: list[OwnSay] = []
+        for index, run in enumerate(spec.cohorts[number].runs):
+            self.check()
+            with blaming(f"cohorts[{number}].runs[{index}].uri"):
+                path = locate(run.uri, self.roots)
+                said.append(own_say(path, spec.cohorts[number].model))
+                if said[-1] != said[0]:
+                    raise ModelRefused(
+                        reason=f"{path} says otherwise than its cohort's first run how pictures become its input, or "
+                        "what its classes are; give it a cohort of its own"
+                    )
+        return said[0]
+
+    def _cohort(self, spec: JobSpec, number: int, entries: Sequence[ImageEntry], own: OwnSay) -> Json:
         cohort = spec.cohorts[number]
         loaded = [self._run(spec, number, index) for index in range(len(cohort.runs))]
         first = loaded[0][1].classifier
@@ -78,10 +110,13 @@ class Planner:
                 _check_method(spec.salience.method, path, run.classifier)
                 _agree(spec.salience.method, path, run.classifier, first)
         _check_target(spec.salience.target, first.head.classes, entries)
+        classes = self._classes(cohort, number, first.head.classes, entries, own)
         return {
+            "preprocessing": cohort.model.preprocessing.model_dump(mode="json"),
             "layer": first.layer.name if first.layer and spec.salience.method in NEEDS_LAYER else None,
             "map_size": _map_size(spec.salience.method, first),
-            "classes": self._classes(cohort, number, first.head.classes, entries),
+            "classes": classes.numbers if classes else {},
+            "classes_by": classes.by if classes else None,
             "runs": [
                 {"uri": run.uri, "path": str(path), "sha256": model.sha256}
                 for run, (path, model) in zip(cohort.runs, loaded, strict=True)
@@ -93,12 +128,15 @@ class Planner:
         with blaming(f"cohorts[{number}].runs[{index}].uri"):
             cohort = spec.cohorts[number]
             path = locate(cohort.runs[index].uri, self.roots)
+            self.models.try_out(path, cohort.model, spec)
             return path, self.models.load(path, cohort.model, spec)
 
-    def _classes(self, cohort: Cohort, number: int, classes: int, entries: Sequence[ImageEntry]) -> dict[str, int]:
+    def _classes(
+        self, cohort: Cohort, number: int, classes: int, entries: Sequence[ImageEntry], own: OwnSay
+    ) -> Classes | None:
         labels = {entry.label for entry in entries if entry.label is not None}
         with blaming(f"cohorts[{number}].model.outputs"):
-            return class_numbers(labels, cohort.model.outputs, classes) if labels else {}
+            return class_numbers(labels, cohort.model.outputs, classes, own.names) if labels else None
 
 
 def _sample(listed: Iterable[ImageEntry], limit: int, seed: int) -> list[ImageEntry]:

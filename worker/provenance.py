@@ -10,18 +10,22 @@ import torch
 from service import __version__
 from service.domain import Image, Job, Json
 
-LIBRARIES = ("torch", "torchvision", "captum", "numpy", "pillow")
+LIBRARIES = (
+    "torch", "torchvision", "captum", "numpy", "pillow", "timm", "transformers", "safetensors", "onnxruntime", "pyarrow"
+)  # fmt: skip
 
 
 def provenance(job: Job, read: Sequence[Image], skipped: int, devices: Sequence[str]) -> Json:
     """The spec with its defaults, digests of models and images, versions, devices, precision."""
     plan = job.plan or {}
     models = {run["uri"]: run["sha256"] for cohort in plan["cohorts"] for run in cohort["runs"]}
-    layers = {cohort.name: facts["layer"] for cohort, facts in zip(job.spec.cohorts, plan["cohorts"], strict=True)}
+    by_cohort = list(zip(job.spec.cohorts, plan["cohorts"], strict=True))
+    layers = {cohort.name: facts["layer"] for cohort, facts in by_cohort}
     return {
         "spec": job.spec.model_dump(mode="json"),
         "models": models,
         "layers": layers,
+        "classes_by": {cohort.name: facts["classes_by"] for cohort, facts in by_cohort},
         "images": {"sha256": image_set_digest(read), "listed": job.images_total, "read": len(read), "skipped": skipped},
         "software": _software(),
         "device": ", ".join(devices),

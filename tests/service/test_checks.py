@@ -35,7 +35,7 @@ def test_quarter_turns_of_an_oblong_input_are_refused_with_the_remedy(ingredient
     [
         ({"preprocessing": {"channels": "gray"}}, "preprocessing.mean"),
         ({"preprocessing": {"resize": {"shorter": 100}}}, "preprocessing.resize.shorter"),
-        ({"architecture": "timm/resnet18"}, "architecture"),
+        ({"architecture": "keras/resnet18"}, "architecture"),
         ({"outputs": {"names": ["a", "b"], "order": [0, 1]}}, "outputs"),
         ({"outputs": {"order": [1, 1]}}, "outputs.order"),
         ({"outputs": {"names": ["a", "a"]}}, "outputs.names"),

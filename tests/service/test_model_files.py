@@ -97,8 +97,6 @@ def test_a_model_folder_of_mlflow_is_what_it_holds(tmp_path: Path) -> None:
         ("[" * 100_000, ["model.safetensors"], "not JSON"),
     ],
 )
-def test_a_folder_that_is_no_model_says_what_it_lacks(
-    tmp_path: Path, config: str, files: list[str], told: str
-) -> None:
+def test_a_folder_that_is_no_model_says_what_it_lacks(tmp_path: Path, config: str, files: list[str], told: str) -> None:
     with pytest.raises(ModelRefused, match=told):
         find_model(folder(tmp_path / "m", config, *files))

@@ -58,7 +58,7 @@ def _own_part(stored: Mapping[str, Tensor], architecture: str, path: Path) -> di
 def _count_classes(weights: Mapping[str, Tensor], architecture: str, path: Path) -> int:
     """The classes of a checkpoint, by the shape of what grows with them in the architecture."""
     two, three = _shapes(architecture, 2), _shapes(architecture, 3)
-    for key in reversed(two):
+    for key in reversed(list(two)):
         grown = [place for place, (a, b) in enumerate(zip(two[key], three[key], strict=True)) if a != b]
         if grown and key in weights and not _is_auxiliary(key) and weights[key].ndim > grown[0]:
             return int(weights[key].shape[grown[0]])

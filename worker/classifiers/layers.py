@@ -44,7 +44,7 @@ class Layer:
 def feature_layers(
     frozen: torch.jit.ScriptModule, example: Tensor, names: Mapping[str, str] = MappingProxyType({})
 ) -> Sequence[Layer]:
-    """Submodules that give a feature map of more than one pixel, as they complete; `names` are of paths in the graph."""
+    """Submodules that give a feature map of more than one pixel, as they complete; `names` are those of graph paths."""
     found: list[Layer] = []
     count, ratio = len(example), example.shape[2] / example.shape[3]
     for path, shape in graph.output_shapes(frozen, example).items():

@@ -89,7 +89,8 @@ def _example(path: Path, model: Model, sizes: Sequence[int | None], chunk: int) 
     for own, given in zip(sizes[1:], wanted, strict=True):
         if own is not None and own != given:
             raise ModelRefused(
-                reason=f"{path} takes inputs of {list(sizes[1:])}, not {list(wanted)}; see preprocessing.size and channels"
+                reason=f"{path} takes inputs of {list(sizes[1:])}, not {list(wanted)}; see preprocessing.size and "
+                "channels"
             )
     return torch.rand(sizes[0] or chunk, *wanted, generator=torch.Generator().manual_seed(0))
 

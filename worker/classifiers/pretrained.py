@@ -1,4 +1,4 @@
-"""Models of transformers, from a folder and without the network: weights from safetensors, no code but the library's."""
+"""Models of transformers, from a folder, without the network: weights in safetensors, no code but the library's."""
 
 import os
 import warnings
@@ -23,9 +23,10 @@ def load_pretrained(folder: Path) -> nn.Module:
     zoo.bring_torchvision()  # which transformers imports where it is installed
     try:
         from transformers import AutoModelForImageClassification
-        from transformers.utils import logging as chatter
+        from transformers.utils import logging
     except ModuleNotFoundError as error:
         raise ModelRefused(reason="models of transformers need the extra `formats` of the worker") from error
+    chatter: Any = logging  # transformers leaves it untyped
     chatter.set_verbosity_error()
     chatter.disable_progress_bar()
     return _load(AutoModelForImageClassification, folder)

@@ -7,10 +7,10 @@ Of these a module is made that runs operators of `aten` and nothing else: no pic
 import io
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,10 +18,11 @@ from torch._export.serde.serialize import _SERIALIZE_TO_TORCH_DTYPE as DTYPES
 
 from service.archives import check_inflation
 from service.domain import Json
-from service.errors import ModelRefused
+from service.errors import InputRefused, ModelRefused
+from worker.batching import is_out_of_memory
 
 MODEL = "models/model.json"
-WEIGHTS, CONSTANTS = "data/weights/", "data/constants/"
+WEIGHTS, CONSTANTS = "data/weights/model_weights_config.json", "data/constants/model_constants_config.json"
 OLD_MODEL = "serialized_exported_program.json"
 OLD_WEIGHTS, OLD_CONSTANTS = "serialized_state_dict.pt", "serialized_constants.pt"
 
@@ -44,63 +45,78 @@ class Program:
 
 def read_program(path: Path) -> Program:
     """The program in an archive. Raises ModelRefused."""
+    with _reading(path) as archive:
+        members = _members(archive)
+        program = _program(archive, members)
+        if OLD_MODEL in members:
+            tensors = _read_saved(archive, OLD_WEIGHTS, path) | _read_saved(archive, OLD_CONSTANTS, path)
+        else:
+            tensors = _read_raw(archive, members, WEIGHTS, path) | _read_raw(archive, members, CONSTANTS, path)
+        inputs, picture = _inputs(program, path)
+        return Program(program["graph_module"]["graph"], inputs, tensors, picture)
+
+
+def read_input_sizes(path: Path) -> list[int | None]:
+    """The sizes of a program's input (N, C, H, W), without its weights. Raises ModelRefused."""
+    with _reading(path) as archive:
+        program = _program(archive, _members(archive))
+        _, picture = _inputs(program, path)
+        return Program(program["graph_module"]["graph"], {}, {}, picture).input_sizes
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[zipfile.ZipFile]:
+    """The archive, open; what goes wrong with it is its fault. Raises ModelRefused."""
     try:
         with zipfile.ZipFile(path) as archive:
             check_inflation(path, archive.infolist())
-            members = {_inner(name): name for name in archive.namelist()}
-            return _read(archive, members, path)
-    except ModelRefused:
+            yield archive
+    except InputRefused:
         raise
     except (zipfile.BadZipFile, OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
+        if is_out_of_memory(error):
+            raise
         raise ModelRefused(
             reason=f"{path} is not a torch.export archive that can be read ({type(error).__name__}: {error}); save it "
             "again with this torch"
         ) from error
 
 
+def _members(archive: zipfile.ZipFile) -> dict[str, str]:
+    """The archive's names by those without the folder that newer archives are in."""
+    return {_inner(name): name for name in archive.namelist()}
+
+
 def _inner(name: str) -> str:
-    """A member's name without the folder that newer archives are in."""
     return name if name.startswith("serialized_") else name.partition("/")[2]
 
 
-def _read(archive: zipfile.ZipFile, members: Mapping[str, str], path: Path) -> Program:
-    is_old = OLD_MODEL in members
-    program = json.loads(archive.read(members[OLD_MODEL if is_old else MODEL]))
-    if is_old:
-        tensors = _read_saved(archive, OLD_WEIGHTS, path) | _read_saved(archive, OLD_CONSTANTS, path)
-    else:
-        tensors = {}
-        for folder, config in ((WEIGHTS, "model_weights_config.json"), (CONSTANTS, "model_constants_config.json")):
-            tensors |= _read_raw(archive, members, folder, config, path)
-    graph, signature = program["graph_module"]["graph"], program["graph_module"]["signature"]
-    inputs, pictures = _inputs(signature["input_specs"])
-    if len(pictures) != 1:
-        raise ModelRefused(reason=f"{path} takes {len(pictures)} inputs, and a classifier of images takes one")
-    return Program(graph, inputs, tensors, pictures[0])
+def _program(archive: zipfile.ZipFile, members: Mapping[str, str]) -> Json:
+    program: Json = json.loads(archive.read(members[OLD_MODEL if OLD_MODEL in members else MODEL]))
+    return program
 
 
-def _inputs(specs: list[Json]) -> tuple[dict[str, str], list[str]]:
-    """The tensors that the graph's inputs stand for, by the inputs' names; and the names of what the user gives."""
+def _inputs(program: Json, path: Path) -> tuple[dict[str, str], str]:
+    """The tensors that the graph's inputs stand for, by the inputs' names; and the name of the picture."""
     named, given = {}, []
-    for spec in specs:
+    for spec in program["graph_module"]["signature"]["input_specs"]:
         ((kind, value),) = spec.items()
         if kind == "user_input":
             given.append(value["arg"]["as_tensor"]["name"])
         else:  # parameter, buffer, tensor_constant
             (own,) = (text for key, text in value.items() if key.endswith("_name"))
             named[value["arg"]["name"]] = own
-    return named, given
+    if len(given) != 1:
+        raise ModelRefused(reason=f"{path} takes {len(given)} inputs, and a classifier of images takes one")
+    return named, given[0]
 
 
-def _read_raw(
-    archive: zipfile.ZipFile, members: Mapping[str, str], folder: str, config: str, path: Path
-) -> dict[str, Tensor]:
-    payloads = json.loads(archive.read(members[folder + config]))["config"]
-    found = {}
-    for name, payload in payloads.items():
+def _read_raw(archive: zipfile.ZipFile, members: Mapping[str, str], config: str, path: Path) -> dict[str, Tensor]:
+    folder, found = config.rpartition("/")[0], {}
+    for name, payload in json.loads(archive.read(members[config]))["config"].items():
         if payload["use_pickle"]:
             raise ModelRefused(reason=f"{path} holds {name!r} as a pickle, which is not read; export plain tensors")
-        found[name] = _tensor(archive.read(members[folder + payload["path_name"]]), payload["tensor_meta"])
+        found[name] = _tensor(archive.read(members[f"{folder}/{payload['path_name']}"]), payload["tensor_meta"])
     return found
 
 
@@ -125,8 +141,3 @@ def _read_saved(archive: zipfile.ZipFile, name: str, path: Path) -> dict[str, Te
     if not isinstance(found, dict) or not all(isinstance(each, Tensor) for each in found.values()):
         raise ModelRefused(reason=f"{path} holds no tensors by name in {name}")
     return {str(key): value.detach() for key, value in found.items()}
-
-
-def batch_size(sizes: list[Any]) -> int | None:
-    """The number of pictures that a program is made for, None for any."""
-    return sizes[0] if sizes and isinstance(sizes[0], int) else None

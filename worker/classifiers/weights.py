@@ -72,5 +72,3 @@ def _read(path: Path) -> Any:
 def _is_safetensors(path: Path) -> bool:
     with path.open("rb") as file:
         return file.read(9)[8:] == b"{"
-
-

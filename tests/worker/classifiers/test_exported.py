@@ -117,7 +117,8 @@ def name_input(text: str) -> Callable[[Any], None]:
 
 @pytest.mark.parametrize(
     "target",
-    ["torch.ops.aten.from_file.default", "torch.hub.load", "_operator.methodcaller", "torch.ops.aten.save.str", "os.system"],
+    ["torch.ops.aten.from_file.default", "torch.hub.load", "_operator.methodcaller", "torch.ops.aten.save.str",
+     "os.system"],
 )  # fmt: skip
 def test_an_operator_that_is_no_arithmetic_is_refused_by_name(tmp_path: Path, target: str) -> None:
     path = rewrite(export(TinyNet(0), tmp_path / "m.pt2"), call(target))

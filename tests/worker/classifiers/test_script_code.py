@@ -37,9 +37,7 @@ class WritesAFile(nn.Module):
         return images.mean((2, 3))
 
 
-@pytest.mark.parametrize(
-    ("model", "operator"), [(ReadsAFile(), "aten::from_file"), (WritesAFile(), "aten::save")]
-)
+@pytest.mark.parametrize(("model", "operator"), [(ReadsAFile(), "aten::from_file"), (WritesAFile(), "aten::save")])
 def test_an_archive_that_reaches_files_is_refused_by_its_operator(
     tmp_path: Path, model: nn.Module, operator: str
 ) -> None:
@@ -72,9 +70,9 @@ class Plain(nn.Module):
         ('images.save("/tmp/written")', "aten::save"),
         ('getattr(images, "save")("/tmp/written")', "aten::save"),
         ('_0 = rpc_async("other", images)', "prim::rpc_async"),
-        ('_0 = ops.c10d.send([images], 1)', "c10d::send"),
+        ("_0 = ops.c10d.send([images], 1)", "c10d::send"),
         ('_0 = ops.image.read_file("/etc/hostname")', "image::read_file"),
-        ('_0 = __torch__.torch.classes.dist_c10d.Store()', "dist_c10d"),
+        ("_0 = __torch__.torch.classes.dist_c10d.Store()", "dist_c10d"),
     ],
 )
 def test_code_written_by_hand_is_refused_before_it_is_compiled(tmp_path: Path, line: str, operator: str) -> None:

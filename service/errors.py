@@ -8,12 +8,14 @@ SalienceError
 │   ├── TooManySkipped
 │   └── ShardLost
 ├── NotFound
-│   └── JobNotFound
+│   ├── JobNotFound
+│   └── ArtifactNotFound
 ├── Conflict
 │   ├── JobNotFinished
 │   ├── JobHasNoResults
 │   └── JobEnded
 ├── KeyReused
+├── ArtifactRefused          an upload is not what it was said to be, or too large
 ├── CursorInvalid
 ├── FilterInvalid
 ├── NotAcceptable
@@ -120,6 +122,12 @@ class JobNotFound(NotFound):
     kind = "job-not-found"
 
 
+class ArtifactNotFound(NotFound):
+    """There is no artifact {digest}; upload it with PUT /v1/artifacts."""
+
+    kind = "artifact-not-found"
+
+
 class Conflict(SalienceError):
     """The job's state does not allow this."""
 
@@ -148,6 +156,12 @@ class KeyReused(SalienceError):
     """Idempotency-Key {key!r} was used for another spec (job {job}); send a new key for a new spec."""
 
     kind = "idempotency-key-reused"
+
+
+class ArtifactRefused(SalienceError):
+    """The upload is refused: {detail}"""
+
+    kind = "artifact-refused"
 
 
 class CursorInvalid(SalienceError):

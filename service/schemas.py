@@ -116,6 +116,14 @@ class ImagePage(BaseModel):
     next: str | None = Field(description="cursor of the next page; null on the last")
 
 
+class ArtifactBody(BaseModel):
+    """An upload as it is kept."""
+
+    uri: str = Field(description="names it in a spec")
+    sha256: str
+    size: int = Field(description="bytes")
+
+
 class CatalogueEntry(BaseModel):
     """A measure or a salience method."""
 

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from service.errors import SettingsInvalid
 
 PREFIX = "SALIENCE_"
+GIB = 2**30
 
 
 class StoreSettings(BaseSettings):
@@ -22,6 +23,9 @@ class StoreSettings(BaseSettings):
     broker_url: str = ""
     allowed_roots: Annotated[tuple[Path, ...], NoDecode] = ()
     lease_seconds: float = Field(default=30.0, ge=0.5)
+    artifacts: str = ""
+    cache_dir: Path | None = None
+    cache_gib: float = Field(default=50.0, gt=0)
 
     @field_validator("data_dir")
     @classmethod
@@ -45,6 +49,21 @@ class StoreSettings(BaseSettings):
     @classmethod
     def _resolve(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
         return tuple(root.expanduser().resolve() for root in value)
+
+    @property
+    def artifacts_location(self) -> str:
+        """Where uploads are kept: a folder that API and workers share, or the URI of an object store."""
+        return self.artifacts or str(self.data_dir / "artifacts")
+
+    @property
+    def cache(self) -> Path:
+        """Where the workers of a machine keep what they fetched."""
+        return self.cache_dir.expanduser().absolute() if self.cache_dir else self.data_dir / "cache"
+
+    @property
+    def cache_bytes(self) -> int:
+        """How much of it they may keep."""
+        return int(self.cache_gib * GIB)
 
     @property
     def embedded(self) -> bool:
@@ -84,6 +103,12 @@ class ServiceSettings(StoreSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     sweep_seconds: float = Field(default=2.0, gt=0)
+    artifact_gib: float = Field(default=20.0, gt=0)
+
+    @property
+    def artifact_bytes(self) -> int:
+        """How large an upload may be."""
+        return int(self.artifact_gib * GIB)
 
 
 class WorkerSettings(StoreSettings):

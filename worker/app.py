@@ -13,11 +13,9 @@ from service.queue import Doorbell, make_celery
 from service.settings import WorkerSettings
 from service.storage import Store
 from service.tether import die_with
-from worker.devices import choose_device
-from worker.measuring import Means
+from worker.outfit import means_of
 from worker.runner import Runner
 from worker.tasks import register
-from worker.trying import limits_of
 
 
 def make_app(settings: WorkerSettings) -> Celery:
@@ -52,8 +50,7 @@ def make_runner(settings: WorkerSettings) -> Runner:
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // settings.processes))
     return Runner(
         store=Store.open(settings.database),
-        means=Means.on(choose_device(settings.device, index), settings.batch_size, limits_of(settings)),
-        roots=settings.roots,
+        means=means_of(settings, index, settings.roots),
         name=f"{socket.gethostname()}:{os.getpid()}",
         lease_seconds=settings.lease_seconds,
         ring=Doorbell(settings.broker_url).ring,

@@ -7,16 +7,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from service import schema
+from service.artifacts import ArtifactPlace
 from service.checks import find_problems
 from service.domain import Job
 from service.errors import SpecInvalid
 from service.settings import WorkerSettings
 from service.spec import JobSpec, digest_of
 from service.storage import Store
-from worker.devices import choose_device
-from worker.measuring import Means
+from worker.outfit import means_of
 from worker.runner import Runner
-from worker.trying import limits_of
 
 ANYWHERE = (Path("/"),)
 
@@ -43,7 +42,7 @@ class LocalAudit:
 @contextmanager
 def local_audit(spec: JobSpec, settings: WorkerSettings) -> Iterator[LocalAudit]:
     """Prepare an audit whose files may lie anywhere. Raises SpecInvalid."""
-    problems = find_problems(spec, ANYWHERE)
+    problems = find_problems(spec, ANYWHERE, ArtifactPlace(settings.artifacts_location))
     if problems:
         raise SpecInvalid(problems)
     with TemporaryDirectory(prefix="salience-audit-") as folder:
@@ -51,9 +50,7 @@ def local_audit(spec: JobSpec, settings: WorkerSettings) -> Iterator[LocalAudit]
         try:
             schema.upgrade(store.database.engine)
             job, _ = store.jobs.accept(spec, digest_of(spec), key=None)
-            means = Means.on(choose_device(settings.device, 0), settings.batch_size, limits_of(settings))
-            yield LocalAudit(
-                store, job.id, Runner(store, means, ANYWHERE, "local", settings.lease_seconds, ring=lambda _: None)
-            )
+            means = means_of(settings, 0, ANYWHERE)
+            yield LocalAudit(store, job.id, Runner(store, means, "local", settings.lease_seconds, ring=lambda _: None))
         finally:
             store.database.close()

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,11 +13,13 @@ from worker.audit import Audit
 from worker.batching import BatchSize, is_out_of_memory
 from worker.classifiers.classifier import Classifier
 from worker.devices import name_of
+from worker.fetching.opening import opener
+from worker.fetching.places import Places
 from worker.lease import Lease
 from worker.models import Models
-from worker.reading import Read, batch_of, read_ahead
+from worker.reading import Decoding, Read, batch_of, read_ahead
 from worker.scoring import Columns
-from worker.trying import Limits, trial_of
+from worker.trying import STANDARD, Limits, trial_of
 
 
 def measure(job: Job, shard: Shard, images: Sequence[Image], means: "Means", lease: Lease) -> ShardResult:
@@ -27,7 +28,8 @@ def measure(job: Job, shard: Shard, images: Sequence[Image], means: "Means", lea
     preprocessing = job.spec.cohorts[shard.cohort].model.preprocessing
     noted: list[Image] = []
     values: list[Values] = []
-    for page in read_ahead(images, lambda: means.batch.pictures(job.spec.passes(), preprocessing.size), preprocessing):
+    decode = Decoding(opener(means.places), preprocessing)
+    for page in read_ahead(images, lambda: means.batch.pictures(job.spec.passes(), preprocessing.size), decode):
         noted += page.noted
         values += work.score(page.read)
         lease.check()
@@ -40,12 +42,15 @@ class Means:
 
     models: Models
     batch: BatchSize
+    places: Places
 
     @classmethod
-    def on(cls, device: torch.device, pictures: int | None = None, limits: Limits | None = None) -> "Means":
-        """A device, how many pictures to score together, None for what fits, and what loading a model may take."""
+    def on(
+        cls, device: torch.device, places: Places, pictures: int | None = None, limits: Limits = STANDARD
+    ) -> "Means":
+        """A device, where things are, how many pictures to score together (None: what fits), what loading may take."""
         keep_freed_memory()
-        return cls(Models(device, trial=trial_of(limits or Limits())), BatchSize(device, pictures))
+        return cls(Models(device, trial=trial_of(limits)), BatchSize(device, pictures), places)
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ class _Work:
         loaded, model = [], self.job.spec.cohorts[self.cohort].model
         for index, run in enumerate(self._facts["runs"]):
             with blaming(f"cohorts[{self.cohort}].runs[{index}].uri"):
-                found = self.means.models.load(Path(run["path"]), model, self.job.spec)
+                found = self.means.models.load(self.means.places.model(run["path"]), model, self.job.spec)
                 if found.sha256 != run["sha256"]:
                     raise ModelRefused(reason=f"{run['path']} has changed since the job was planned; submit it again")
             loaded.append(found.classifier)

@@ -12,7 +12,7 @@ from worker.chunks import chunk_size
 from worker.classifiers.classifier import Classifier
 from worker.classifiers.load import load_classifier
 from worker.digests import Stamp, digest_of, stamp_of
-from worker.trying import Limits, Trial, trial_of
+from worker.trying import STANDARD, Trial, trial_of
 
 MOST_HALVED = 64
 Key = tuple[Path, Stamp, Model, int, str]
@@ -30,7 +30,7 @@ class Models:
     """The models used last, at most `room` of them, on one device."""
 
     def __init__(self, device: torch.device, room: int = 24, trial: Trial | None = None) -> None:
-        self.device, self._room, self._trial = device, room, trial or trial_of(Limits())
+        self.device, self._room, self._trial = device, room, trial or trial_of(STANDARD)
         self._share = 1
         self._kept: OrderedDict[Key, LoadedModel] = OrderedDict()
 

@@ -7,18 +7,17 @@ import hashlib
 import heapq
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from service.checks import contradictions
 from service.domain import Image, Json, Plan, Slice
 from service.errors import ImagesRefused, ModelRefused, blaming
-from service.image_sets import ImageEntry, list_images
-from service.locations import locate
+from service.image_sets import ImageEntry
 from service.pretrained_config import OwnSay
 from service.settled import fill, settle
 from service.spec import Cohort, JobSpec
 from worker.classifiers.classifier import Classifier
 from worker.classifiers.own_say import own_say
+from worker.fetching.places import Places
 from worker.labels import Classes, class_numbers
 from worker.models import LoadedModel, Models
 from worker.salience.methods import NEEDS_GRADIENTS, NEEDS_LAYER, NEEDS_LINEAR_HEAD
@@ -29,10 +28,10 @@ SHARD_SIZE = 32
 
 @dataclass(frozen=True)
 class Planner:
-    """Plans jobs with pictures and models under the given roots. `check` raises WorkStopped once it is in vain."""
+    """Plans jobs with pictures and models from some places. `check` raises WorkStopped once it is in vain."""
 
     models: Models
-    roots: Sequence[Path]
+    places: Places
     check: Callable[[], None]
 
     def plan(self, spec: JobSpec) -> Plan:
@@ -55,16 +54,13 @@ class Planner:
             "cohorts": cohorts,
             "shard_size": size,
         }
-        images = [
-            Image(n, each.name, each.label, str(each.path), str(each.human) if each.human else None)
-            for n, each in enumerate(entries)
-        ]
+        images = [Image(n, each.name, each.label, each.path, each.human) for n, each in enumerate(entries)]
         return Plan(images, slices, len(images) * runs * spec.passes(), facts)
 
     def _choose(self, spec: JobSpec) -> list[ImageEntry]:
         """The set's pictures, or `limit` of them drawn by the job's seed, in the set's order."""
         with blaming("images.uri"):
-            listed = list_images(locate(spec.images.uri, self.roots), self.roots)
+            listed = self.places.list_images(self.places.pin(spec.images.uri))
             found = list(listed) if spec.images.limit is None else _sample(listed, spec.images.limit, spec.seed)
             missing = next((each.name for each in found if each.human is None), None)
             if "human" in spec.measures and missing is not None:
@@ -92,7 +88,7 @@ class Planner:
         for index, run in enumerate(spec.cohorts[number].runs):
             self.check()
             with blaming(f"cohorts[{number}].runs[{index}].uri"):
-                path = locate(run.uri, self.roots)
+                path = self.places.model(self.places.pin(run.uri))
                 said.append(own_say(path, spec.cohorts[number].model))
                 if said[-1] != said[0]:
                     raise ModelRefused(
@@ -118,18 +114,19 @@ class Planner:
             "classes": classes.numbers if classes else {},
             "classes_by": classes.by if classes else None,
             "runs": [
-                {"uri": run.uri, "path": str(path), "sha256": model.sha256}
+                {"uri": run.uri, "path": path, "sha256": model.sha256}
                 for run, (path, model) in zip(cohort.runs, loaded, strict=True)
             ],
         }
 
-    def _run(self, spec: JobSpec, number: int, index: int) -> tuple[Path, LoadedModel]:
+    def _run(self, spec: JobSpec, number: int, index: int) -> tuple[str, LoadedModel]:
         self.check()
         with blaming(f"cohorts[{number}].runs[{index}].uri"):
             cohort = spec.cohorts[number]
-            path = locate(cohort.runs[index].uri, self.roots)
+            source = self.places.pin(cohort.runs[index].uri)
+            path = self.places.model(source)
             self.models.try_out(path, cohort.model, spec)
-            return path, self.models.load(path, cohort.model, spec)
+            return source, self.models.load(path, cohort.model, spec)
 
     def _classes(
         self, cohort: Cohort, number: int, classes: int, entries: Sequence[ImageEntry], own: OwnSay
@@ -149,7 +146,7 @@ def _sample(listed: Iterable[ImageEntry], limit: int, seed: int) -> list[ImageEn
     return [entry for _, entry in sorted(chosen, key=lambda pair: pair[0])]
 
 
-def _agree(method: str, path: Path, run: Classifier, first: Classifier) -> None:
+def _agree(method: str, path: str, run: Classifier, first: Classifier) -> None:
     """The runs of a cohort are compared map by map and class by class. Raises ModelRefused."""
     facts: list[tuple[str, object, object]] = [
         ("classes", run.head.classes, first.head.classes),
@@ -167,7 +164,7 @@ def _map_size(method: str, run: Classifier) -> list[int]:
     return list(run.layer.shape[2:] if method in NEEDS_LAYER and run.layer else run.preprocessing.size)
 
 
-def _check_method(method: str, path: Path, run: Classifier) -> None:
+def _check_method(method: str, path: str, run: Classifier) -> None:
     if method in NEEDS_GRADIENTS and not run.differentiable:
         raise ModelRefused(reason=f"{path} is a black box without gradients, which {method} needs; use rise")
     if method in NEEDS_LAYER and run.layer is None:

@@ -1,9 +1,8 @@
 """One shard from claim to record. Whatever goes wrong with it is told to the database, and the worker lives on."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from service.domain import Job, Shard, ShardKind
 from service.errors import InputRefused, WorkStopped
@@ -23,7 +22,6 @@ class Runner:
 
     store: Store
     means: Means
-    roots: Sequence[Path]
     name: str
     lease_seconds: float
     ring: Callable[[int], None]
@@ -58,7 +56,7 @@ class Runner:
 
 
 def _plan(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
-    plan = Planner(runner.means.models, runner.roots, lease.check).plan(job.spec)
+    plan = Planner(runner.means.models, runner.means.places, lease.check).plan(job.spec)
     runner.store.shards.record_plan(shard, plan)
     runner.ring(len(plan.slices))
 

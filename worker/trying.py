@@ -28,6 +28,9 @@ class Limits:
     seconds: float = 300.0
 
 
+STANDARD = Limits()
+
+
 def limits_of(settings: WorkerSettings) -> Limits:
     """The limits that the environment sets."""
     return Limits(int(settings.model_memory_gib * GIB), settings.model_seconds)

@@ -5,12 +5,17 @@ import pytest
 import torch
 from PIL import Image as Picture
 
+from service.artifacts import ArtifactPlace
 from service.domain import Image
 from service.spec import Preprocessing
 from tests.audits import write_picture
-from worker.reading import batch_of, read_ahead
+from worker.fetching.cache import Cache
+from worker.fetching.opening import opener
+from worker.fetching.places import Places
+from worker.reading import Decoding, batch_of, read_ahead
 
-SMALL = Preprocessing(size=(12, 12))
+HERE = Places((Path("/"),), ArtifactPlace("/nowhere"), Cache(Path("/nowhere")))
+SMALL = Decoding(opener(HERE), Preprocessing(size=(12, 12)))
 
 
 @pytest.fixture

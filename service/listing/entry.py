@@ -1,0 +1,82 @@
+"""What is listed: a picture's name, label and whereabouts; and the place of the set that it is listed from."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+
+from service.errors import ImagesRefused, InputRefused
+from service.locations import is_remote, is_under, path_of, real_path
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
+
+
+@dataclass(frozen=True, slots=True)
+class ImageEntry:
+    """One picture of a set: its name there, its label if it has one, and references to it and its human map if any."""
+
+    name: str
+    label: str | None
+    path: str
+    human: str | None = None
+
+
+@dataclass(frozen=True)
+class SetPlace:
+    """An image set on disk. `source` is what others know it by: its path, or the URI that it was fetched from."""
+
+    path: Path
+    source: str
+
+    @classmethod
+    def of(cls, path: Path) -> "SetPlace":
+        """A set that lies where it is used."""
+        return cls(path, str(path))
+
+
+def is_picture(name: str) -> bool:
+    """Whether a file's name is that of a picture."""
+    return PurePosixPath(name).suffix.lower() in SUFFIXES
+
+
+def resolver(place: SetPlace, roots: Sequence[Path]) -> Callable[[str], str]:
+    """How a manifest's names become references: relative ones lie beside it; of others, files under the roots only.
+
+    Folders are looked at once each, and not every file, since a set may have millions: a link among them is
+    followed, and checked, when the picture is read.
+    """
+
+    @lru_cache(maxsize=4096)
+    def is_inside(folder: Path) -> bool:
+        return is_under(real_path(folder), roots)
+
+    base = place.source.rpartition("/")[0]
+    is_local = not is_remote(place.source)
+
+    def resolve(name: str) -> str:
+        if is_remote(name):
+            return name
+        if name.startswith("file:"):
+            name = str(path_of(name))
+        elif not is_local:
+            if name.startswith("/"):
+                raise ImagesRefused(reason=f"{place.source}: {name!r} is a path; write it relative, or as a URI")
+            return f"{base}/{name}"
+        found = f"{base}/{name}" if not name.startswith("/") else name
+        folder, _, last = found.rpartition("/")
+        if last in ("", ".", "..") or not is_inside(Path(folder or "/")):
+            raise ImagesRefused(reason=f"image or human map {name!r} of {place.source} lies outside the allowed roots")
+        return found
+
+    return resolve
+
+
+def text_of(value: object) -> str | None:
+    """A label, or a name, as text; None where there is none."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool | str | int):
+        return str(value).strip() or None
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    raise InputRefused(reason=f"{value!r} is neither text nor a whole number")

@@ -99,8 +99,11 @@ def _list_folder(place: SetPlace, roots: Sequence[Path], list_table: ListTable |
 
 def _check_text(place: SetPlace, entry: ImageEntry) -> None:
     """Names and labels are kept as text, which holds neither zero bytes nor what is not UTF-8."""
-    for text in (entry.name, entry.label, entry.path, entry.human):
-        if text is None or (text.isascii() and "\0" not in text):
+    together = "".join(text for text in entry if text is not None)
+    if together.isascii() and "\0" not in together:  # which nearly all are, and soon told
+        return
+    for text in entry:
+        if text is None:
             continue
         try:
             text.encode()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from service.errors import ImagesRefused, InputRefused
 from service.locations import is_remote, is_under, path_of, real_path
@@ -11,9 +12,11 @@ from service.locations import is_remote, is_under, path_of, real_path
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
 
 
-@dataclass(frozen=True, slots=True)
-class ImageEntry:
-    """One picture of a set: its name there, its label if it has one, and references to it and its human map if any."""
+class ImageEntry(NamedTuple):
+    """One picture of a set: its name there, its label if it has one, and references to it and its human map if any.
+
+    A tuple, since these are made by the million.
+    """
 
     name: str
     label: str | None
@@ -47,8 +50,8 @@ def resolver(place: SetPlace, roots: Sequence[Path]) -> Callable[[str], str]:
     """
 
     @lru_cache(maxsize=4096)
-    def is_inside(folder: Path) -> bool:
-        return is_under(real_path(folder), roots)
+    def is_inside(folder: str) -> bool:
+        return is_under(real_path(Path(folder or "/")), roots)
 
     base = place.source.rpartition("/")[0]
     is_local = not is_remote(place.source)
@@ -64,7 +67,7 @@ def resolver(place: SetPlace, roots: Sequence[Path]) -> Callable[[str], str]:
             return f"{base}/{name}"
         found = f"{base}/{name}" if not name.startswith("/") else name
         folder, _, last = found.rpartition("/")
-        if last in ("", ".", "..") or not is_inside(Path(folder or "/")):
+        if last in ("", ".", "..") or not is_inside(folder):
             raise ImagesRefused(reason=f"image or human map {name!r} of {place.source} lies outside the allowed roots")
         return found
 

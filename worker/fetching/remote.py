@@ -13,7 +13,8 @@ from service.archives import check_member
 from service.errors import InputRefused
 from worker.fetching.cache import Cache
 
-SCHEMES = ("s3://", "gs://", "https://", "http://")
+WEB = ("https://", "http://")
+SCHEMES = ("s3://", "gs://", *WEB)
 PART = 8 * 2**20
 try:
     from botocore.exceptions import NoCredentialsError
@@ -26,12 +27,16 @@ MOST_FILES = 10_000  # of a model's folder
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file elsewhere: its URI, its path below what was asked for, its bytes, and what changes when it does."""
+    """A file elsewhere: its URI, its path below what was asked for, its bytes, and what changes when it does.
+
+    `ranges` is whether a part of it can be asked for.
+    """
 
     uri: str
     name: str
     size: int | None
     tag: str
+    ranges: bool = True
 
 
 def check_address(uri: str) -> None:
@@ -78,10 +83,11 @@ def download(file: RemoteFile, target: Path, most: int) -> None:
     system, path = _open(file.uri)
     with _asking(file.uri):
         have = target.stat().st_size if target.exists() else 0
-        if file.size is None or have > file.size:
+        if file.size is None or have > file.size or not file.ranges:
             have = 0
-        with system.open(path, "rb", block_size=PART, cache_type="none") as source, target.open("ab") as out:
-            have = _seek(source, have)
+        with _reading(system, path, file.ranges) as source, target.open("ab") as out:
+            if have:
+                source.seek(have)
             out.truncate(have)
             while part := source.read(PART):
                 out.write(part)
@@ -95,21 +101,16 @@ def download(file: RemoteFile, target: Path, most: int) -> None:
 def read_bytes(uri: str, most: int) -> bytes:
     """A file's content, of at most so many bytes. Raises InputRefused."""
     system, path = _open(uri)
-    with _asking(uri), system.open(path, "rb", block_size=PART, cache_type="none") as source:
+    with _asking(uri), _reading(system, path, not uri.startswith(WEB)) as source:
         content: bytes = source.read(most + 1)
     if len(content) > most:
         raise InputRefused(reason=f"{uri} has more than {most:,} bytes")
     return content
 
 
-def _seek(source: Any, have: int) -> int:
-    """Go to where an earlier attempt ended; back to the start where the server knows no ranges."""
-    if have:
-        try:
-            source.seek(have)
-        except (ValueError, OSError):
-            return 0
-    return have
+def _reading(system: Any, path: str, ranges: bool) -> Any:
+    """A file to read: part by part where parts can be asked for, else as one stream."""
+    return system.open(path, "rb", block_size=PART, cache_type="none") if ranges else system.open(path, block_size=0)
 
 
 def _open(uri: str) -> tuple[Any, str]:
@@ -138,4 +139,5 @@ def _asking(uri: str) -> Iterator[None]:
 
 def _file(uri: str, name: str, info: dict[str, Any]) -> RemoteFile:
     tags = (info.get(key) for key in ("ETag", "etag", "md5Hash", "LastModified", "mtime"))
-    return RemoteFile(uri, name, info.get("size"), str(next((tag for tag in tags if tag), "")))
+    ranges = bool(info.get("partial")) if uri.startswith(WEB) else True
+    return RemoteFile(uri, name, info.get("size"), str(next((tag for tag in tags if tag), "")), ranges)

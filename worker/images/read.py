@@ -17,6 +17,8 @@ from torch import Tensor
 from service.spec import Preprocessing
 
 MOST_PIXELS = 50_000_000  # of a picture resized by its shorter side, before the crop
+# Others, as PostScript, would be handed to other programs.
+FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "GIF", "PPM")
 RESAMPLING = {
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
@@ -46,7 +48,7 @@ def decode(content: bytes, preprocessing: Preprocessing) -> Tensor:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # what is larger still is an error
-            with Image.open(BytesIO(content)) as opened:
+            with Image.open(BytesIO(content), formats=FORMATS) as opened:
                 _check_header(opened)
                 picture = _to_rgb(ImageOps.exif_transpose(opened))
     except UnidentifiedImageError:

@@ -27,16 +27,12 @@ MOST_FILES = 10_000  # of a model's folder
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file elsewhere: its URI, its path below what was asked for, its bytes, and what changes when it does.
-
-    `ranges` is whether a part of it can be asked for.
-    """
+    """A file elsewhere: its URI, its path below what was asked for, its bytes, and what changes when it does."""
 
     uri: str
     name: str
     size: int | None
     tag: str
-    ranges: bool = True
 
 
 def check_address(uri: str) -> None:
@@ -83,34 +79,43 @@ def download(file: RemoteFile, target: Path, most: int) -> None:
     system, path = _open(file.uri)
     with _asking(file.uri):
         have = target.stat().st_size if target.exists() else 0
-        if file.size is None or have > file.size or not file.ranges:
+        if file.size is None or have > file.size:
             have = 0
-        with _reading(system, path, file.ranges) as source, target.open("ab") as out:
-            if have:
-                source.seek(have)
-            out.truncate(have)
-            while part := source.read(PART):
-                out.write(part)
-                have += len(part)
-                if have > most:
-                    raise InputRefused(reason=f"{file.uri} has more than {most:,} bytes; see SALIENCE_CACHE_GIB")
+        try:
+            with system.open(path, "rb", block_size=PART, cache_type="none") as source:
+                have = _append(file, source, target, have, most)
+        except ValueError:  # a server that knows no ranges; it gives all or nothing
+            with system.open(path, "rb", block_size=0) as source:
+                have = _append(file, source, target, 0, most)
     if file.size is not None and have != file.size:
         raise OSError(f"{file.uri} ended after {have:,} of {file.size:,} bytes")
+
+
+def _append(file: RemoteFile, source: Any, target: Path, have: int, most: int) -> int:
+    """Copy what comes after the first `have` bytes. Returns how many there are then."""
+    if have:
+        source.seek(have)
+    with target.open("ab") as out:
+        out.truncate(have)
+        while part := source.read(PART):
+            out.write(part)
+            have += len(part)
+            if have > most:
+                raise InputRefused(reason=f"{file.uri} has more than {most:,} bytes; see SALIENCE_CACHE_GIB")
+    return have
 
 
 def read_bytes(uri: str, most: int) -> bytes:
     """A file's content, of at most so many bytes. Raises InputRefused."""
     system, path = _open(uri)
-    with _asking(uri), _reading(system, path, not uri.startswith(WEB)) as source:
-        content: bytes = source.read(most + 1)
-    if len(content) > most:
-        raise InputRefused(reason=f"{uri} has more than {most:,} bytes")
-    return content
-
-
-def _reading(system: Any, path: str, ranges: bool) -> Any:
-    """A file to read: part by part where parts can be asked for, else as one stream."""
-    return system.open(path, "rb", block_size=PART, cache_type="none") if ranges else system.open(path, block_size=0)
+    found = bytearray()
+    # Of the web as one stream, since servers need not know ranges.
+    with _asking(uri), system.open(path, "rb", **({"block_size": 0} if uri.startswith(WEB) else {})) as source:
+        while part := source.read(PART):
+            found += part
+            if len(found) > most:
+                raise InputRefused(reason=f"{uri} has more than {most:,} bytes")
+    return bytes(found)
 
 
 def _open(uri: str) -> tuple[Any, str]:
@@ -139,5 +144,4 @@ def _asking(uri: str) -> Iterator[None]:
 
 def _file(uri: str, name: str, info: dict[str, Any]) -> RemoteFile:
     tags = (info.get(key) for key in ("ETag", "etag", "md5Hash", "LastModified", "mtime"))
-    ranges = bool(info.get("partial")) if uri.startswith(WEB) else True
-    return RemoteFile(uri, name, info.get("size"), str(next((tag for tag in tags if tag), "")), ranges)
+    return RemoteFile(uri, name, info.get("size"), str(next((tag for tag in tags if tag), "")))

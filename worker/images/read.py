@@ -18,7 +18,7 @@ from service.spec import Preprocessing
 
 MOST_PIXELS = 50_000_000  # of a picture resized by its shorter side, before the crop
 # Others, as PostScript, would be handed to other programs.
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "GIF", "PPM")
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
 RESAMPLING = {
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,

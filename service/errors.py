@@ -9,12 +9,14 @@ SalienceError
 │   └── ShardLost
 ├── NotFound
 │   ├── JobNotFound
-│   └── ArtifactNotFound
+│   ├── ArtifactNotFound
+│   └── InspectionNotFound
 ├── Conflict
 │   ├── JobNotFinished
 │   ├── JobHasNoResults
 │   └── JobEnded
 ├── KeyReused
+├── InspectionRefused        what was looked at is not what it must be
 ├── ArtifactRefused          an upload is not what it was said to be, or too large
 ├── CursorInvalid
 ├── FilterInvalid
@@ -126,6 +128,18 @@ class ArtifactNotFound(NotFound):
     """There is no artifact {digest}; upload it with PUT /v1/artifacts."""
 
     kind = "artifact-not-found"
+
+
+class InspectionNotFound(NotFound):
+    """There is no inspection {inspection}; they are forgotten after a day."""
+
+    kind = "inspection-not-found"
+
+
+class InspectionRefused(SalienceError):
+    """{reason}"""
+
+    kind = "inspection-refused"
 
 
 class Conflict(SalienceError):

@@ -9,7 +9,7 @@ from service import __version__, embedded, http_errors, schema
 from service.artifacts import ArtifactPlace
 from service.jobs import Jobs
 from service.queue import Doorbell
-from service.routes import artifacts, catalogue, health, images, jobs
+from service.routes import artifacts, catalogue, health, images, inspections, jobs
 from service.settings import ServiceSettings
 from service.storage import Store
 from service.sweeper import sweeping
@@ -27,7 +27,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         description=DESCRIPTION,
         lifespan=lambda app: _lifespan(app, chosen),
     )
-    for routes in (jobs, images, artifacts, catalogue, health):
+    for routes in (jobs, images, artifacts, inspections, catalogue, health):
         app.include_router(routes.router)
     http_errors.install(app)
     return app

@@ -124,6 +124,17 @@ class ArtifactBody(BaseModel):
     size: int = Field(description="bytes")
 
 
+class InspectionBody(BaseModel):
+    """What a worker saw of a model or an image set."""
+
+    id: str
+    done: bool
+    found: dict[str, Any] | None = Field(
+        description="of a model: format, architecture, preprocessing, classes, layers, sha256; of an image set: count, "
+        "labels, first errors; null until a worker has looked"
+    )
+
+
 class CatalogueEntry(BaseModel):
     """A measure or a salience method."""
 

@@ -56,7 +56,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{copied}"
     url: str = request.getfixturevalue("migrated_postgres")
     with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
-        connection.execute("TRUNCATE jobs RESTART IDENTITY CASCADE")
+        connection.execute("TRUNCATE jobs, inspections RESTART IDENTITY CASCADE")
     return url
 
 

@@ -30,7 +30,7 @@ class Models:
     """The models used last, at most `room` of them, on one device."""
 
     def __init__(self, device: torch.device, room: int = 24, trial: Trial | None = None) -> None:
-        self.device, self._room, self._trial = device, room, trial or trial_of(STANDARD)
+        self.device, self._room, self.trial = device, room, trial or trial_of(STANDARD)
         self._share = 1
         self._kept: OrderedDict[Key, LoadedModel] = OrderedDict()
 
@@ -49,7 +49,7 @@ class Models:
     def try_out(self, path: Path, model: Model, spec: JobSpec) -> None:
         """Have a model that is not here yet loaded by another process first, within limits. Raises ModelRefused."""
         if self._key(path, model, spec) not in self._kept:
-            self._trial.run(path, model, self._chunk(spec))
+            self.trial.run(path, model, self._chunk(spec))
 
     def _chunk(self, spec: JobSpec) -> int:
         return -(-chunk_size(spec, self.device) // self._share)

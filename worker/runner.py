@@ -8,6 +8,7 @@ from service.domain import Job, Shard, ShardKind
 from service.errors import InputRefused, WorkStopped
 from service.storage import Store
 from worker.finishing import finish
+from worker.inspecting import Inspector
 from worker.lease import Lease
 from worker.measuring import Means, measure
 from worker.planner import Planner
@@ -27,7 +28,9 @@ class Runner:
     ring: Callable[[int], None]
 
     def work(self) -> bool:
-        """Do the oldest waiting shard. False: nothing waits."""
+        """Look at what somebody waits for, else do the oldest waiting shard. False: nothing waits."""
+        if self._inspect():
+            return True
         shard = self.store.shards.claim(self.name, self.lease_seconds)
         if shard is None:
             return False
@@ -42,6 +45,22 @@ class Runner:
             log.exception("Shard %d of job %s ran into trouble", shard.id, shard.job)
             self.store.shards.hand_back(shard, f"{type(trouble).__name__}: {trouble}")
             self.ring(1)
+        return True
+
+    def _inspect(self) -> bool:
+        """Do the oldest inspection. False: none waits."""
+        inspection = self.store.inspections.claim()
+        if inspection is None:
+            return False
+        found, error = None, None
+        try:
+            found = Inspector(self.means.places, self.means.models.trial).look(inspection.asked)
+        except InputRefused as refused:
+            error = {"detail": str(refused), "field": str(refused.facts.get("field"))}
+        except Exception as trouble:
+            log.exception("Inspection %s ran into trouble", inspection.id)
+            error = {"detail": f"{type(trouble).__name__}: {trouble}", "field": "uri"}
+        self.store.inspections.answer(inspection.id, found, error)
         return True
 
     def _do(self, shard: Shard, lease: Lease) -> None:

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 from service.storage.database import Database
 from service.storage.images import ImageStore
+from service.storage.inspections import InspectionStore
 from service.storage.jobs import Found, JobStore, Query
 from service.storage.shards import ShardStore
 
-__all__ = ["Database", "Found", "ImageStore", "JobStore", "Query", "ShardStore", "Store"]
+__all__ = ["Database", "Found", "ImageStore", "InspectionStore", "JobStore", "Query", "ShardStore", "Store"]
 
 
 @dataclass(frozen=True)
@@ -18,9 +19,10 @@ class Store:
     jobs: JobStore
     shards: ShardStore
     images: ImageStore
+    inspections: InspectionStore
 
     @classmethod
     def open(cls, url: str) -> "Store":
         """Connect lazily to the database at a SQLAlchemy URL."""
         database = Database(url)
-        return cls(database, JobStore(database), ShardStore(database), ImageStore(database))
+        return cls(database, JobStore(database), ShardStore(database), ImageStore(database), InspectionStore(database))

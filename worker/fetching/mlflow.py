@@ -64,7 +64,7 @@ def _of_run(uri: str) -> str:
 def fetch(uri: str, cache: Cache) -> Path:
     """The files at an `mlflow-artifacts:` URI, which the tracking server hands out. Raises InputRefused."""
     root = urlsplit(uri).path.strip("/")
-    files = sorted(_list(root))
+    files = sorted(_list(root)) or [each for each in _list(root.rpartition("/")[0]) if each[0] == root]
     if not files:
         raise InputRefused(reason=f"{uri} holds no files")
     cache.check_size(sum(size for _, size in files), uri)
@@ -84,7 +84,7 @@ def _list(folder: str) -> Iterator[tuple[str, int]]:
 
 def _download_all(root: str, files: Sequence[tuple[str, int]], folder: Path) -> None:
     for path, size in files:
-        inner = path.removeprefix(root).lstrip("/")
+        inner = path.removeprefix(root).lstrip("/") or path.rpartition("/")[2]
         check_member(Path(root), inner)
         target = folder / inner
         target.parent.mkdir(parents=True, exist_ok=True)

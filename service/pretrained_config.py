@@ -55,6 +55,8 @@ def _of_processor(said: Mapping[str, Any], path: Path) -> dict[str, Any]:
         mean, std = said.get("image_mean"), said.get("image_std")
     else:
         mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+    if said.get("include_top") and said.get("do_normalize", True) and std:  # EfficientNet's, divided by it twice
+        std = [each * each for each in std]
     if said.get("rescale_offset") and mean:  # to [-1, 1] before mean and standard deviation
         mean = [each + 1 for each in mean]
     found: dict[str, Any] = {name: tuple(values) for name, values in (("mean", mean), ("std", std)) if values}

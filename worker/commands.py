@@ -66,11 +66,13 @@ def audit(ctx: click.Context, spec: Path, output: Path | None, as_json: bool) ->
 @click.argument("uri")
 @click.option("--images", is_flag=True, help="URI is an image set.")
 @click.option("--architecture", help="What a checkpoint's weights are of: torchvision/..., timm/...")
+@click.option("--size", type=(int, int), help="Height and width of the input [default: the model's own, else 224 224].")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def inspect(uri: str, images: bool, architecture: str | None, as_json: bool) -> None:
+def inspect(uri: str, images: bool, architecture: str | None, size: tuple[int, int] | None, as_json: bool) -> None:
     """Look at the model, or with --images at the image set, at URI or a path, without an audit."""
     given: dict[str, object] = {"uri": absolute(uri, Path.cwd())}
     model = given | ({"architecture": architecture} if architecture else {})
+    model |= {"preprocessing": {"size": size}} if size else {}
     asked = Inspect.model_validate({"images": given} if images else {"model": model})
     settings = WorkerSettings.read()
     from worker.fetching.places import Places

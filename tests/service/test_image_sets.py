@@ -1,4 +1,6 @@
 import os
+import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -97,3 +99,18 @@ def test_human_maps_are_named_in_the_manifest_and_stay_inside(tmp_path: Path) ->
     assert [entry.human for entry in list_images(source, [tmp_path])] == [str(tmp_path / "maps/a.png"), None]
     with pytest.raises(ImagesRefused, match="human map"):
         list(list_images(write_manifest(tmp_path, "image,human_map\na.png,../../etc/x.png\n"), [tmp_path]))
+
+
+def test_a_long_manifest_is_listed_soon_and_in_little_memory(tmp_path: Path) -> None:
+    rows = "".join(f"part-{n % 100}/{n}.png,{n % 10}\n" for n in range(200_000))
+    source = write_manifest(tmp_path, f"image,label\n{rows}")
+    start = time.monotonic()
+    assert sum(1 for _ in list_images(source, [tmp_path])) == 200_000
+    assert time.monotonic() - start < 10  # a million rows take 3 s
+    tracemalloc.start()
+    listed_now = list_images(source, [tmp_path])
+    for _ in range(100_000):
+        next(listed_now)
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert held < 100_000 * 150, "a hash a name, and no entries"

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ COLUMNS = ("image", "label", "human_map")
 
 def list_table(place: SetPlace, roots: Sequence[Path]) -> Iterator[ImageEntry]:
     """The rows, in their order. Raises ImagesRefused."""
+    if find_spec("pyarrow") is None:
+        raise ImagesRefused(reason=f"{place.source} is a Parquet file, which needs the extra `formats` of the worker")
     try:
         yield from _list(place, roots)
     except ImagesRefused:

@@ -10,7 +10,7 @@ from service.errors import FieldProblem, InputRefused
 from service.image_sets import FOR_WORKERS, SHARDS, kind_of, list_images
 from service.listing.folder import shards_of
 from service.locations import is_remote, locate
-from service.model_files import find_model
+from service.model_files import ModelFiles, find_model
 from service.spec import Cohort, Images, JobSpec, Model
 
 
@@ -159,9 +159,12 @@ def _model_file(spec: JobSpec, cohort: Cohort, uri: str, known: Known, field: st
     except OSError as error:
         yield FieldProblem(field, f"cannot be read: {error.strerror}")
         return
+    if files.format != "packed":  # of which no more is known before it is unpacked
+        yield from _format(spec, cohort, files, field)
+
+
+def _format(spec: JobSpec, cohort: Cohort, files: ModelFiles, field: str) -> Iterator[FieldProblem]:
     asked, found = cohort.model.format, files.format
-    if found == "packed":
-        return
     if asked not in ("auto", found):
         yield FieldProblem(field, f"is a {found}, not the {asked} that model.format says")
     elif found == "checkpoint" and not (cohort.model.architecture or files.architecture):
@@ -172,7 +175,7 @@ def _model_file(spec: JobSpec, cohort: Cohort, uri: str, known: Known, field: st
     elif found == "onnx" and spec.salience.method != "rise":
         yield FieldProblem(
             "salience.method",
-            f"{spec.salience.method} looks into the model, and {uri} is an ONNX model, a black box; use rise",
+            f"{spec.salience.method} looks into the model, and {files.path.name} is an ONNX model, a black box; use rise",
         )
 
 

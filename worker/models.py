@@ -15,6 +15,7 @@ from worker.digests import Stamp, digest_of, stamp_of
 from worker.trying import STANDARD, Trial, trial_of
 
 MOST_HALVED = 64
+TRIED = 2  # pictures that a model is tried with
 Key = tuple[Path, Stamp, Model, int, str]
 
 
@@ -49,7 +50,7 @@ class Models:
     def try_out(self, path: Path, model: Model, spec: JobSpec) -> None:
         """Have a model that is not here yet loaded by another process first, within limits. Raises ModelRefused."""
         if self._key(path, model, spec) not in self._kept:
-            self.trial.run(path, model, self._chunk(spec))
+            self.trial.run(path, model, TRIED)
 
     def _chunk(self, spec: JobSpec) -> int:
         return -(-chunk_size(spec, self.device) // self._share)

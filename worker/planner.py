@@ -16,7 +16,6 @@ from service.pretrained_config import OwnSay
 from service.settled import fill, settle
 from service.spec import Cohort, JobSpec
 from worker.classifiers.classifier import Classifier
-from worker.classifiers.own_say import own_say
 from worker.fetching.places import Places
 from worker.labels import Classes, class_numbers
 from worker.models import LoadedModel, Models
@@ -89,7 +88,7 @@ class Planner:
             self.check()
             with blaming(f"cohorts[{number}].runs[{index}].uri"):
                 path = self.places.model(self.places.pin(run.uri))
-                said.append(own_say(path, spec.cohorts[number].model))
+                said.append(self.models.trial.say(path, spec.cohorts[number].model))
                 if said[-1] != said[0]:
                     raise ModelRefused(
                         reason=f"{path} says otherwise than its cohort's first run how pictures become its input, or "

@@ -8,6 +8,7 @@ import os
 import resource
 import select
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -15,6 +16,7 @@ from service.errors import InputRefused
 from service.spec import Model
 from worker.batching import is_out_of_memory
 from worker.classifiers.describe import describe
+from worker.classifiers.own_say import own_say
 
 IDLE_SECONDS = 120
 FIRST_TO_GO = "1000"  # should memory run out all the same, this process is the kernel's choice
@@ -35,8 +37,11 @@ def main(memory: int) -> None:
 
 
 def _answer(asked: dict[str, Any]) -> dict[str, Any]:
+    path, model = Path(asked["path"]), Model.model_validate(asked["model"])
     try:
-        return {"found": describe(Path(asked["path"]), Model.model_validate(asked["model"]), asked["chunk"])}
+        if asked["chunk"] is None:
+            return {"found": asdict(own_say(path, model))}
+        return {"found": describe(path, model, asked["chunk"])}
     except InputRefused as refused:
         return {"refused": str(refused), "kind": refused.kind}
     except Exception as error:

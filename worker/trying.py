@@ -14,6 +14,7 @@ from pathlib import Path
 from service import tether
 from service.domain import Json
 from service.errors import ModelRefused
+from service.pretrained_config import OwnSay
 from service.settings import WorkerSettings
 from service.spec import Model
 
@@ -51,8 +52,16 @@ class Trial:
         self.limits = limits
         self._process: subprocess.Popen[bytes] | None = None
 
+    def say(self, path: Path, model: Model) -> OwnSay:
+        """What a model's files say of its input and classes. Raises ModelRefused."""
+        said = self._run(path, model, None)
+        return OwnSay(said["preprocessing"], tuple(said["names"]) if said["names"] else None)
+
     def run(self, path: Path, model: Model, chunk: int) -> Json:
         """Load a model there. Returns what it is; raises ModelRefused."""
+        return self._run(path, model, chunk)
+
+    def _run(self, path: Path, model: Model, chunk: int | None) -> Json:
         dumped = model.model_dump(mode="json", exclude_unset=True)
         asked = json.dumps({"path": str(path), "model": dumped, "chunk": chunk})
         answer = self._ask(asked, path)

@@ -1,6 +1,6 @@
 """What is listed: a picture's name, label and whereabouts; and the place of the set that it is listed from."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -42,36 +42,33 @@ def is_picture(name: str) -> bool:
     return PurePosixPath(name).suffix.lower() in SUFFIXES
 
 
-def resolver(place: SetPlace, roots: Sequence[Path]) -> Callable[[str], str]:
+class Resolver:
     """How a manifest's names become references: relative ones lie beside it; of others, files under the roots only.
 
     Folders are looked at once each, and not every file, since a set may have millions: a link among them is
     followed, and checked, when the picture is read.
     """
 
-    @lru_cache(maxsize=4096)
-    def is_inside(folder: str) -> bool:
-        return is_under(real_path(Path(folder or "/")), roots)
+    def __init__(self, place: SetPlace, roots: Sequence[Path]) -> None:
+        self._source, self._base = place.source, place.source.rpartition("/")[0]
+        self._is_local = not is_remote(place.source)
+        self._is_inside = lru_cache(maxsize=4096)(lambda folder: is_under(real_path(Path(folder or "/")), roots))
 
-    base = place.source.rpartition("/")[0]
-    is_local = not is_remote(place.source)
-
-    def resolve(name: str) -> str:
+    def __call__(self, name: str) -> str:
+        """The reference of a name. Raises InputRefused."""
         if is_remote(name):
             return name
         if name.startswith("file:"):
             name = str(path_of(name))
-        elif not is_local:
+        elif not self._is_local:
             if name.startswith("/"):
-                raise ImagesRefused(reason=f"{place.source}: {name!r} is a path; write it relative, or as a URI")
-            return f"{base}/{name}"
-        found = f"{base}/{name}" if not name.startswith("/") else name
+                raise ImagesRefused(reason=f"{self._source}: {name!r} is a path; write it relative, or as a URI")
+            return f"{self._base}/{name}"
+        found = name if name.startswith("/") else f"{self._base}/{name}"
         folder, _, last = found.rpartition("/")
-        if last in ("", ".", "..") or not is_inside(folder):
-            raise ImagesRefused(reason=f"image or human map {name!r} of {place.source} lies outside the allowed roots")
+        if last in ("", ".", "..") or not self._is_inside(folder):
+            raise ImagesRefused(reason=f"image or human map {name!r} of {self._source} lies outside the allowed roots")
         return found
-
-    return resolve
 
 
 def text_of(value: object) -> str | None:

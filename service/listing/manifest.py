@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 
 from service.errors import ImagesRefused
-from service.listing.entry import ImageEntry, SetPlace, resolver, text_of
+from service.listing.entry import ImageEntry, Resolver, SetPlace, text_of
 
 COLUMNS = ("image", "label", "human_map")
 MOST_LINE = 1_000_000  # characters
@@ -15,7 +15,7 @@ MOST_LINE = 1_000_000  # characters
 
 def list_csv(place: SetPlace, roots: Sequence[Path]) -> Iterator[ImageEntry]:
     """The rows, in their order."""
-    resolve = resolver(place, roots)
+    resolve = Resolver(place, roots)
     try:
         with place.path.open(newline="", encoding="utf-8-sig") as file:
             rows = csv.reader(file)
@@ -39,7 +39,7 @@ def list_csv(place: SetPlace, roots: Sequence[Path]) -> Iterator[ImageEntry]:
 
 def list_json_lines(place: SetPlace, roots: Sequence[Path]) -> Iterator[ImageEntry]:
     """The lines, in their order."""
-    resolve = resolver(place, roots)
+    resolve = Resolver(place, roots)
     with place.path.open(encoding="utf-8-sig") as file:
         for number in count(1):
             here = f"{place.source}, line {number}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from service.errors import ImagesRefused
-from service.listing.entry import ImageEntry, SetPlace, resolver, text_of
+from service.listing.entry import ImageEntry, Resolver, SetPlace, text_of
 from service.references import Member
 
 ROWS = 8192
@@ -44,7 +44,7 @@ def read_cell(path: Path, inner: str) -> bytes:
 def _list(place: SetPlace, roots: Sequence[Path]) -> Iterator[ImageEntry]:
     import pyarrow.parquet as parquet
 
-    resolve, number = resolver(place, roots), 0
+    resolve, number = Resolver(place, roots), 0
     with parquet.ParquetFile(place.path) as file:
         schema = file.schema_arrow
         if "image" not in schema.names:

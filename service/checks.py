@@ -175,7 +175,7 @@ def _format(spec: JobSpec, cohort: Cohort, files: ModelFiles, field: str) -> Ite
     elif found == "onnx" and spec.salience.method != "rise":
         yield FieldProblem(
             "salience.method",
-            f"{spec.salience.method} looks into the model, and {files.path.name} is an ONNX model, a black box; use rise",
+            f"{spec.salience.method} looks into the model, and {files.path.name} is ONNX, a black box; use rise",
         )
 
 

@@ -15,11 +15,12 @@ COPY migrations migrations
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels . \
     && set -- /wheels/*.whl \
     && echo "salience-audit @ file://$1" > /wheels/api.txt \
-    && echo "salience-audit[worker] @ file://$1" > /wheels/worker.txt
+    && echo "salience-audit[worker,formats,clouds] @ file://$1" > /wheels/worker.txt
 
 FROM python:${PYTHON} AS runtime
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 SALIENCE_DATA_DIR=/var/lib/salience
-RUN useradd --system --uid 10001 --user-group --create-home --home-dir /var/lib/salience salience
+RUN useradd --system --uid 10001 --user-group --create-home --home-dir /var/lib/salience salience \
+    && install --directory --owner salience --group salience /var/lib/salience/artifacts
 WORKDIR /var/lib/salience
 
 FROM runtime AS api

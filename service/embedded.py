@@ -106,6 +106,7 @@ def worker(settings: StoreSettings, broker_url: str) -> Iterator[None]:
         "SALIENCE_BROKER_URL": broker_url,
         "SALIENCE_DATABASE_URL": settings.database,
         "SALIENCE_DATA_DIR": str(settings.data_dir),
+        "SALIENCE_ARTIFACTS": settings.artifacts_location,
         "SALIENCE_ALLOWED_ROOTS": os.pathsep.join(map(str, settings.roots)),
         "SALIENCE_LEASE_SECONDS": str(settings.lease_seconds),
         # Before it is made to stop, so that it gives its shard back.

@@ -10,12 +10,16 @@ SalienceError
 │   ├── WorkFailed           something broke that trying again does not mend
 │   └── DeadlineExceeded
 ├── NotFound
-│   └── JobNotFound
+│   ├── JobNotFound
+│   ├── ArtifactNotFound
+│   └── InspectionNotFound
 ├── Conflict
 │   ├── JobNotFinished
 │   ├── JobHasNoResults
 │   └── JobEnded
 ├── KeyReused
+├── InspectionRefused        what was looked at is not what it must be
+├── ArtifactRefused          an upload is not what it was said to be, or too large
 ├── CursorInvalid
 ├── FilterInvalid
 ├── NotAcceptable
@@ -136,6 +140,24 @@ class JobNotFound(NotFound):
     kind = "job-not-found"
 
 
+class ArtifactNotFound(NotFound):
+    """There is no artifact {digest}; upload it with PUT /v1/artifacts."""
+
+    kind = "artifact-not-found"
+
+
+class InspectionNotFound(NotFound):
+    """There is no inspection {inspection}; they are forgotten after a day."""
+
+    kind = "inspection-not-found"
+
+
+class InspectionRefused(SalienceError):
+    """{reason}"""
+
+    kind = "inspection-refused"
+
+
 class Conflict(SalienceError):
     """The job's state does not allow this."""
 
@@ -164,6 +186,12 @@ class KeyReused(SalienceError):
     """Idempotency-Key {key!r} was used for another spec (job {job}); send a new key for a new spec."""
 
     kind = "idempotency-key-reused"
+
+
+class ArtifactRefused(SalienceError):
+    """The upload is refused: {detail}"""
+
+    kind = "artifact-refused"
 
 
 class CursorInvalid(SalienceError):

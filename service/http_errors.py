@@ -25,6 +25,8 @@ STATUS: Mapping[type[SalienceError], HTTPStatus] = {
     errors.NotFound: HTTPStatus.NOT_FOUND,
     errors.Conflict: HTTPStatus.CONFLICT,
     errors.KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.InspectionRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.ArtifactRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.CursorInvalid: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.FilterInvalid: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,

@@ -1,102 +1,113 @@
-"""Listing an image set: names, labels and paths, in a fixed order. Opens no picture.
+"""Listing an image set: names, labels and references, in a fixed order. Opens no picture.
 
-A folder's pictures are labelled by the first folder below it; a manifest's by its column.
+What kind of set it is, is told by its content. Parquet needs a library that only workers have; they hand in how
+to list it.
 """
 
-import csv
-import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
+from service.archives import is_tar
 from service.errors import ImagesRefused
-from service.locations import is_under, real_path
-from service.transient import is_transient
+from service.listing.entry import SUFFIXES, ImageEntry, SetPlace
+from service.listing.folder import list_folder, shards_of
+from service.listing.manifest import list_csv, list_json_lines
+from service.listing.packed import list_tar, list_zip
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
+__all__ = ["SUFFIXES", "ImageEntry", "SetPlace", "kind_of", "list_images"]
 
-
-@dataclass(frozen=True)
-class ImageEntry:
-    """One picture of a set: its name there, its label if it has one, its file, and that of its human map if any."""
-
-    name: str
-    label: str | None
-    path: Path
-    human: Path | None = None
+Kind = Literal["folder", "zip", "tar", "packed tar", "parquet", "json lines", "csv"]
+ListTable = Callable[[SetPlace, Sequence[Path]], Iterator[ImageEntry]]
+SHARDS = (".tar", ".parquet")
+# Kinds that only a worker can list.
+FOR_WORKERS = frozenset({"packed tar", "parquet"})
 
 
-def list_images(source: Path, roots: Sequence[Path]) -> Iterator[ImageEntry]:
-    """The pictures of a folder or a CSV manifest. Raises ImagesRefused, also where there is none."""
-    if source.is_dir():
-        entries = _list_folder(source)
-    elif source.suffix.lower() == ".csv":
-        entries = _list_manifest(source)
-    else:
-        raise ImagesRefused(reason=f"{source} is neither a folder nor a .csv manifest")
+def list_images(
+    place: SetPlace | Path, roots: Sequence[Path], list_table: ListTable | None = None
+) -> Iterator[ImageEntry]:
+    """The pictures of a set of any kind. Raises ImagesRefused, also where there is none."""
+    if isinstance(place, Path):
+        place = SetPlace.of(place)
     empty = True
-    for entry in entries:
+    seen: set[int] = set()
+    for entry in _list(place, roots, list_table):
         empty = False
-        _check_text(source, entry)
-        for path in (entry.path, entry.human):
-            if path is not None and not is_under(real_path(path), roots):
-                raise ImagesRefused(
-                    reason=f"image {entry.name!r} of {source}, or its human map, lies outside the allowed roots"
-                )
+        _check_text(place, entry)
+        # Hashes, since a set may have millions of names: two of a million are alike once in 30 million sets.
+        known = hash(entry.name)
+        if known in seen:
+            raise ImagesRefused(reason=f"{place.source}: {entry.name!r} is listed twice")
+        seen.add(known)
         yield entry
     if empty:
-        known = " ".join(sorted(SUFFIXES))
-        raise ImagesRefused(reason=f"{source} holds no image (looked for {known}, or rows of a manifest)")
+        known_suffixes = " ".join(sorted(SUFFIXES))
+        raise ImagesRefused(
+            reason=f"{place.source} holds no image (looked for {known_suffixes}, or rows of a manifest)"
+        )
 
 
-def _check_text(source: Path, entry: ImageEntry) -> None:
+def kind_of(path: Path) -> Kind:
+    """What kind of set this is, by its content. Raises ImagesRefused."""
+    if path.is_dir():
+        return "folder"
+    if not path.is_file():
+        raise ImagesRefused(reason=f"{path} is neither a file nor a folder")
+    with path.open("rb") as file:
+        head = file.read(4096)
+    if head[:4] == b"PK\x03\x04" or head[:4] == b"PK\x05\x06":
+        return "zip"
+    if head[:4] == b"PAR1":
+        return "parquet"
+    if head[:2] == b"\x1f\x8b":
+        return "packed tar"
+    if is_tar(head):
+        return "tar"
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    return "json lines" if text[:1] == b"{" else "csv"
+
+
+def _list(place: SetPlace, roots: Sequence[Path], list_table: ListTable | None) -> Iterator[ImageEntry]:
+    kind = kind_of(place.path)
+    if kind == "folder":
+        return _list_folder(place, roots, list_table)
+    if kind == "zip":
+        return list_zip(place)
+    if kind == "tar":
+        return list_tar(place)
+    if kind == "parquet" and list_table:
+        return list_table(place, roots)
+    if kind == "json lines":
+        return list_json_lines(place, roots)
+    if kind == "csv":
+        return list_csv(place, roots)
+    raise ImagesRefused(reason=f"{place.source} is {kind}, which only a worker lists")
+
+
+def _list_folder(place: SetPlace, roots: Sequence[Path], list_table: ListTable | None) -> Iterator[ImageEntry]:
+    """A folder's pictures; where it has none, those of the shards in it."""
+    empty = True
+    for entry in list_folder(place):
+        empty = False
+        yield entry
+    if empty:
+        for shard in shards_of(place.path, SHARDS):
+            for entry in _list(SetPlace.of(shard), roots, list_table):
+                yield ImageEntry(f"{shard.relative_to(place.path)}/{entry.name}", entry.label, entry.path, entry.human)
+
+
+def _check_text(place: SetPlace, entry: ImageEntry) -> None:
     """Names and labels are kept as text, which holds neither zero bytes nor what is not UTF-8."""
-    for text in (entry.name, entry.label or "", str(entry.path), str(entry.human)):
+    together = "".join(text for text in entry if text is not None)
+    if together.isascii() and "\0" not in together:  # which nearly all are, and soon told
+        return
+    for text in entry:
+        if text is None:
+            continue
         try:
             text.encode()
         except UnicodeEncodeError:
-            raise ImagesRefused(reason=f"{source}: the name {text!r} is not UTF-8; rename it") from None
+            raise ImagesRefused(reason=f"{place.source}: the name {text!r} is not UTF-8; rename it") from None
         if "\0" in text:
-            raise ImagesRefused(reason=f"{source}: {text!r} holds a zero byte")
-
-
-def _list_folder(source: Path) -> Iterator[ImageEntry]:
-    seen: set[Path] = set()
-    for folder, below, files in os.walk(source, followlinks=True, onerror=_refuse):
-        here = real_path(Path(folder))
-        if here in seen:  # a link to a folder above, or a second one to the same
-            below.clear()
-            continue
-        seen.add(here)
-        below.sort()
-        for name in sorted(files):
-            path = Path(folder, name)
-            if path.suffix.lower() in SUFFIXES:
-                inner = path.relative_to(source)
-                yield ImageEntry(inner.as_posix(), inner.parts[0] if len(inner.parts) > 1 else None, path)
-
-
-def _refuse(error: OSError) -> None:
-    if is_transient(error):
-        raise error
-    raise ImagesRefused(reason=f"{error.filename} cannot be listed: {error.strerror}")
-
-
-def _list_manifest(source: Path) -> Iterator[ImageEntry]:
-    seen: set[str] = set()
-    try:
-        with source.open(newline="", encoding="utf-8-sig") as file:
-            rows = csv.DictReader(file)
-            if "image" not in (rows.fieldnames or ()):
-                raise ImagesRefused(reason=f"{source} has no column `image`; its first line must name the columns")
-            for row in rows:
-                name = (row["image"] or "").strip()
-                if not name:
-                    raise ImagesRefused(reason=f"{source}, line {rows.line_num}: no image is named")
-                if name in seen:
-                    raise ImagesRefused(reason=f"{source}, line {rows.line_num}: {name!r} is listed twice")
-                seen.add(name)
-                label, human = ((row.get(column) or "").strip() or None for column in ("label", "human_map"))
-                yield ImageEntry(name, label, source.parent / name, source.parent / human if human else None)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ImagesRefused(reason=f"{source} is not a CSV file in UTF-8: {error}") from error
+            raise ImagesRefused(reason=f"{place.source}: {text!r} holds a zero byte")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from service.artifacts import ArtifactPlace
 from service.checks import find_problems
 from service.domain import Job, JobState
 from service.errors import JobEnded, JobHasNoResults, JobNotFinished, KeyReused, SpecInvalid
@@ -20,12 +21,13 @@ class Jobs:
     store: Store
     doorbell: Doorbell
     roots: Sequence[Path]
+    artifacts: ArtifactPlace
 
     def submit(self, spec: JobSpec, key: str | None = None) -> Job:
         """Accept a job, or answer the one that this key brought before. Raises SpecInvalid, KeyReused."""
         digest = digest_of(spec)
         if key is None or not self.store.jobs.knows(key):
-            problems = find_problems(spec, self.roots)
+            problems = find_problems(spec, self.roots, self.artifacts)
             if problems:
                 raise SpecInvalid(problems)
         job, stored = self.store.jobs.accept(spec, digest, key)

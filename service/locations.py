@@ -1,4 +1,4 @@
-"""Where models and images are: file:// URIs under allowed roots, after links are resolved."""
+"""Where models and images are. Of files: only under allowed roots, after links are resolved."""
 
 import os
 from collections.abc import Sequence
@@ -6,6 +6,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from service.errors import InputRefused
+
+# What workers fetch; `mlflow-artifacts` is what MLflow calls its own store.
+REMOTE = ("s3://", "gs://", "https://", "http://", "models:/", "runs:/", "mlflow-artifacts:/", "artifact:")
+KNOWN = "file:// and an absolute path, artifact:sha256:..., s3://, gs://, https://, or models:/ and runs:/ of MLflow"
 
 
 def is_under(path: Path, roots: Sequence[Path]) -> bool:
@@ -18,18 +22,33 @@ def real_path(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def locate(uri: str, roots: Sequence[Path]) -> Path:
-    """The existing file or folder that a URI names. Raises InputRefused, which says what to do."""
+def is_remote(uri: str) -> bool:
+    """Whether a text is the URI of what lies elsewhere, and is fetched by a worker."""
+    return uri.startswith(REMOTE)
+
+
+def path_of(uri: str) -> Path:
+    """The path in a file URI, links not followed. Raises InputRefused."""
     try:
         parts = urlsplit(uri)
     except ValueError:
         parts = urlsplit("")
     if parts.scheme != "file" or parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
-        raise InputRefused(reason=f"{uri!r} is not a file URI; write file:// and an absolute path")
+        raise InputRefused(reason=f"{uri!r} is not a URI that is read; write {KNOWN}")
     plain = unquote(parts.path)
     if "\0" in plain:
         raise InputRefused(reason=f"{uri!r} holds a zero byte")
-    path = real_path(Path(plain))
+    return Path(plain)
+
+
+def locate(uri: str, roots: Sequence[Path]) -> Path:
+    """The existing file or folder that a file URI names. Raises InputRefused, which says what to do."""
+    return check_path(path_of(uri), roots)
+
+
+def check_path(plain: Path, roots: Sequence[Path]) -> Path:
+    """Where an existing path leads, which must be under the roots. Raises InputRefused."""
+    path = real_path(plain)
     if not is_under(path, roots):
         allowed = ", ".join(map(str, roots)) or "none"
         raise InputRefused(

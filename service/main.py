@@ -6,9 +6,10 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from fastapi import FastAPI
 
 from service import __version__, embedded, http_errors, schema
+from service.artifacts import ArtifactPlace
 from service.jobs import Jobs
 from service.queue import Doorbell
-from service.routes import catalogue, health, images, jobs
+from service.routes import artifacts, catalogue, health, images, inspections, jobs
 from service.settings import ServiceSettings
 from service.storage import Store
 from service.sweeper import sweeping
@@ -26,7 +27,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         description=DESCRIPTION,
         lifespan=lambda app: _lifespan(app, chosen),
     )
-    for routes in (jobs, images, catalogue, health):
+    for routes in (jobs, images, artifacts, inspections, catalogue, health):
         app.include_router(routes.router)
     http_errors.install(app)
     return app
@@ -43,7 +44,9 @@ async def _lifespan(app: FastAPI, settings: ServiceSettings) -> AsyncIterator[No
         stack.enter_context(sweeping(store, doorbell, settings))
         watch = Watch(store.jobs)
         await stack.enter_async_context(watch.running())
-        app.state.jobs = Jobs(store, doorbell, settings.roots)
+        place = ArtifactPlace(settings.artifacts_location)
+        app.state.artifacts, app.state.artifact_bytes = place, settings.artifact_bytes
+        app.state.jobs = Jobs(store, doorbell, settings.roots, place)
         app.state.watch = watch
         yield
 

@@ -117,6 +117,25 @@ class ImagePage(BaseModel):
     next: str | None = Field(description="cursor of the next page; null on the last")
 
 
+class ArtifactBody(BaseModel):
+    """An upload as it is kept."""
+
+    uri: str = Field(description="names it in a spec")
+    sha256: str
+    size: int = Field(description="bytes")
+
+
+class InspectionBody(BaseModel):
+    """What a worker saw of a model or an image set."""
+
+    id: str
+    done: bool
+    found: dict[str, Any] | None = Field(
+        description="of a model: format, architecture, preprocessing, classes, layers, sha256; of an image set: count, "
+        "labels, first errors; null until a worker has looked"
+    )
+
+
 class CatalogueEntry(BaseModel):
     """A measure or a salience method."""
 

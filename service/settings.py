@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from service.errors import SettingsInvalid
 
 PREFIX = "SALIENCE_"
+GIB = 2**30
 
 
 class StoreSettings(BaseSettings):
@@ -26,6 +27,9 @@ class StoreSettings(BaseSettings):
     max_deaths: int = Field(default=3, ge=1)
     keep_days: float = Field(default=90.0, gt=0)
     key_hours: float = Field(default=24.0, gt=0)
+    artifacts: str = ""
+    cache_dir: Path | None = None
+    cache_gib: float = Field(default=50.0, gt=0)
 
     @field_validator("data_dir")
     @classmethod
@@ -49,6 +53,21 @@ class StoreSettings(BaseSettings):
     @classmethod
     def _resolve(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
         return tuple(root.expanduser().resolve() for root in value)
+
+    @property
+    def artifacts_location(self) -> str:
+        """Where uploads are kept: a folder that API and workers share, or the URI of an object store."""
+        return self.artifacts or str(self.data_dir / "artifacts")
+
+    @property
+    def cache(self) -> Path:
+        """Where the workers of a machine keep what they fetched."""
+        return self.cache_dir.expanduser().absolute() if self.cache_dir else self.data_dir / "cache"
+
+    @property
+    def cache_bytes(self) -> int:
+        """How much of it they may keep."""
+        return int(self.cache_gib * GIB)
 
     @property
     def embedded(self) -> bool:
@@ -87,6 +106,12 @@ class ServiceSettings(StoreSettings):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
+    artifact_gib: float = Field(default=20.0, gt=0)
+
+    @property
+    def artifact_bytes(self) -> int:
+        """How large an upload may be."""
+        return int(self.artifact_gib * GIB)
 
 
 class WorkerSettings(StoreSettings):
@@ -97,3 +122,5 @@ class WorkerSettings(StoreSettings):
     device: str = "auto"
     memory_limit: ByteSize | None = Field(default=None, ge=2**28)
     stop_seconds: float = Field(default=25.0, gt=0)
+    model_memory_gib: float = Field(default=16.0, gt=0)
+    model_seconds: float = Field(default=300.0, gt=0)

@@ -81,7 +81,7 @@ class Outputs(Part):
 class Model(Part):
     """How a cohort's files become models."""
 
-    format: Literal["auto", "checkpoint", "torchscript"] = "auto"
+    format: Literal["auto", "checkpoint", "torchscript", "exported", "transformers", "onnx"] = "auto"
     architecture: Name | None = None
     num_classes: Annotated[int, Field(ge=1, le=100_000)] | None = None
     layer: Name | None = None

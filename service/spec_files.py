@@ -24,9 +24,14 @@ def read_spec(path: Path) -> Json:
         raise SpecUnreadable(path=path, reason="it holds no JSON object")
     folder = path.resolve().parent
     for place in _places(spec):
-        if isinstance(place.get("uri"), str) and place["uri"] and not SCHEME.match(place["uri"]):
-            place["uri"] = (folder / place["uri"]).resolve().as_uri()
+        if isinstance(place.get("uri"), str) and place["uri"]:
+            place["uri"] = absolute(place["uri"], folder)
     return spec
+
+
+def absolute(uri: str, folder: Path) -> str:
+    """A URI as it is; of a path, which may be relative to a folder, the URI."""
+    return uri if SCHEME.match(uri) else (folder / uri).resolve().as_uri()
 
 
 def parse_spec(raw: Json) -> JobSpec:

@@ -125,6 +125,20 @@ class ImageRow(Rows):
     skipped: Mapped[str | None] = mapped_column(Text)
 
 
+class InspectionRow(Rows):
+    """A look at a model or an image set; `found` or `error` is filled by the worker that looked."""
+
+    __tablename__ = "inspections"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    asked: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created_at: Mapped[float] = mapped_column(Double, index=True)
+    attempt: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[float | None] = mapped_column(Double)
+    found: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+
+
 class ValueRow(Rows):
     """One picture's numbers under one run (-1: across a cohort's runs), float64 in the plan's column order."""
 

@@ -12,11 +12,14 @@ import pytest
 import torch
 
 from service import embedded, schema
+from service.artifacts import ArtifactPlace
 from service.main import create_app
 from service.settings import ServiceSettings
 from service.storage import Database, Store
 from tests.audits import Ingredients, make_ingredients
 from tests.servers import postgres, serving
+from worker.fetching.cache import Cache
+from worker.fetching.places import Places
 from worker.measuring import Means
 from worker.runner import Runner
 
@@ -53,7 +56,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{copied}"
     url: str = request.getfixturevalue("migrated_postgres")
     with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
-        connection.execute("TRUNCATE jobs RESTART IDENTITY CASCADE")
+        connection.execute("TRUNCATE jobs, inspections RESTART IDENTITY CASCADE")
     return url
 
 
@@ -109,7 +112,13 @@ def api(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[httpx.Cli
 
 
 @pytest.fixture
-def runner(store: Store) -> Runner:
+def places(tmp_path: Path) -> Places:
+    """Every file, artifacts and a cache in the test's own folder."""
+    return Places((Path("/"),), ArtifactPlace(str(tmp_path / "artifacts")), Cache(tmp_path / "cache"))
+
+
+@pytest.fixture
+def runner(store: Store, places: Places) -> Runner:
     """A worker without a broker, on the same database as the other fixtures."""
-    means = Means.on(torch.device("cpu"), 4)
-    return Runner(store, means, (Path("/"),), "tests", lease_seconds=30, ring=lambda _: None)
+    means = Means.on(torch.device("cpu"), places, 4)
+    return Runner(store, means, "tests", lease_seconds=30, ring=lambda _: None)

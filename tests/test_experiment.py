@@ -90,7 +90,7 @@ def test_saved_pictures_are_an_image_set_as_folder_and_as_manifest_with_human_ma
     folder = {entry.label for entry in list_images(tmp_path / "pictures", [tmp_path])}
     manifest = list(list_images(tmp_path / "manifest.csv", [tmp_path]))
     assert folder == {entry.label for entry in manifest} == set(CLASSES)
-    assert all(entry.human and entry.human.is_file() for entry in manifest)
+    assert all(entry.human and Path(entry.human).is_file() for entry in manifest)
 
 
 @torch.no_grad()

@@ -16,9 +16,8 @@ from service.settings import WorkerSettings
 from service.storage import Store
 from service.sweeper import sweeping
 from service.tether import die_with
-from worker.devices import choose_device
-from worker.measuring import Means
 from worker.memory import limit_memory
+from worker.outfit import means_of
 from worker.runner import KINDS, Kinds, Runner
 from worker.stopping import StopFlag, name_of_process, stop_within
 from worker.tasks import register
@@ -71,8 +70,7 @@ def make_runner(settings: WorkerSettings, stopping: Callable[[], bool]) -> Runne
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // settings.processes))
     return Runner(
         store=Store.open(settings.database, settings.max_deaths),
-        means=Means.on(choose_device(settings.device, _index()), settings.batch_size),
-        roots=settings.roots,
+        means=means_of(settings, _index(), settings.roots),
         name=name_of_process(os.getpid()),
         lease_seconds=settings.lease_seconds,
         ring=Doorbell(settings.broker_url).ring,

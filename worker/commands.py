@@ -1,4 +1,4 @@
-"""`salience worker` and `salience audit`: the commands that need torch, which they load once they run."""
+"""`salience worker`, `audit` and `inspect`: the commands that need torch, which they load once they run."""
 
 import json
 import time
@@ -11,8 +11,9 @@ import click
 from service.commands.progress import progress
 from service.commands.table import print_results
 from service.domain import OPEN_STATES, Job, JobState
+from service.inspection import Inspect
 from service.settings import WorkerSettings
-from service.spec_files import parse_spec, read_spec
+from service.spec_files import absolute, parse_spec, read_spec
 
 if TYPE_CHECKING:
     from worker.local import LocalAudit
@@ -59,6 +60,33 @@ def audit(ctx: click.Context, spec: Path, output: Path | None, as_json: bool) ->
         click.echo(results)
     else:
         print_results(json.loads(results))
+
+
+@click.command()
+@click.argument("uri")
+@click.option("--images", is_flag=True, help="URI is an image set.")
+@click.option("--architecture", help="What a checkpoint's weights are of: torchvision/..., timm/...")
+@click.option("--size", type=(int, int), help="Height and width of the input [default: the model's own, else 224 224].")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def inspect(uri: str, images: bool, architecture: str | None, size: tuple[int, int] | None, as_json: bool) -> None:
+    """Look at the model, or with --images at the image set, at URI or a path, without an audit."""
+    given: dict[str, object] = {"uri": absolute(uri, Path.cwd())}
+    model = given | ({"architecture": architecture} if architecture else {})
+    model |= {"preprocessing": {"size": size}} if size else {}
+    asked = Inspect.model_validate({"images": given} if images else {"model": model})
+    settings = WorkerSettings.read()
+    from worker.fetching.places import Places
+    from worker.inspecting import Inspector
+    from worker.trying import limits_of, trial_of
+
+    inspector = Inspector(Places.of(settings, (Path("/"),)), trial_of(limits_of(settings)))
+    found = inspector.look(asked)
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    for name, value in found.items():
+        told = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+        click.echo(f"{name}: {told}")
 
 
 def _run(prepared: "LocalAudit") -> Job:

@@ -1,41 +1,61 @@
 """From label names to the model's classes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from service.errors import ImagesRefused, ModelRefused
 from service.spec import Outputs
 
 
-def class_numbers(labels: Iterable[str], outputs: Outputs | None, classes: int) -> dict[str, int]:
-    """The class of each label: by the spec's names or order, else whole numbers as they are, else as they sort.
+@dataclass(frozen=True)
+class Classes:
+    """The class of each label, and the way it was found."""
+
+    numbers: dict[str, int]
+    by: str
+
+
+def class_numbers(
+    labels: Iterable[str], outputs: Outputs | None, classes: int, own: Sequence[str] | None = None
+) -> Classes:
+    """The class of each label: by the spec's names or order, else the model's own names, else whole numbers as they
+    are, else as they sort.
 
     Raises ImagesRefused or ModelRefused where they cannot be told apart.
     """
     names = sorted(set(labels))
-    chosen = _choose(names, outputs)
-    if len(names) > classes and max(chosen.values()) >= classes:
+    chosen = _choose(names, outputs, own)
+    if len(names) > classes and max(chosen.numbers.values()) >= classes:
         raise ImagesRefused(
             reason=f"the images have {len(names)} labels ({_few(names)}), and the model {classes} classes"
         )
-    beyond = {name: number for name, number in chosen.items() if number >= classes}
+    beyond = {name: number for name, number in chosen.numbers.items() if number >= classes}
     if beyond:
         raise ModelRefused(reason=f"labels {beyond} point beyond the model's {classes} classes; see model.outputs")
     return chosen
 
 
-def _choose(names: list[str], outputs: Outputs | None) -> dict[str, int]:
+def _choose(names: list[str], outputs: Outputs | None, own: Sequence[str] | None) -> Classes:
     if outputs and outputs.names is not None:
         unknown = [name for name in names if name not in outputs.names]
         if unknown:
             raise ImagesRefused(reason=f"labels {_few(unknown)} are not in model.outputs.names")
-        return {name: outputs.names.index(name) for name in names}
+        return Classes({name: outputs.names.index(name) for name in names}, "model.outputs.names")
     if outputs and outputs.order is not None:
         if len(outputs.order) != len(names):
             raise ImagesRefused(reason=f"model.outputs.order has {len(outputs.order)} entries for {len(names)} labels")
-        return dict(zip(names, outputs.order, strict=True))
+        return Classes(dict(zip(names, outputs.order, strict=True)), "model.outputs.order")
+    if own and all(name in own for name in names):
+        return Classes({name: own.index(name) for name in names}, "the model's own names")
     if names and all(name.isascii() and name.isdigit() for name in names):
-        return {name: int(name) for name in names}
-    return {name: number for number, name in enumerate(names)}
+        return Classes({name: int(name) for name in names}, "numbers as they are")
+    if own:
+        unknown = [name for name in names if name not in own]
+        raise ImagesRefused(
+            reason=f"labels {_few(unknown)} are not among the model's own names ({_few(list(own))}); rename them, or "
+            "say in model.outputs.order which logit each is"
+        )
+    return Classes({name: number for number, name in enumerate(names)}, "sorted order")
 
 
 def _few(names: list[str]) -> str:

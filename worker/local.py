@@ -8,14 +8,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from service import schema
+from service.artifacts import ArtifactPlace
 from service.checks import find_problems
 from service.domain import OPEN_STATES, Job
 from service.errors import SpecInvalid
 from service.settings import WorkerSettings
 from service.spec import JobSpec, digest_of
 from service.storage import Store
-from worker.devices import choose_device
-from worker.measuring import Means
+from worker.outfit import means_of
 from worker.runner import Runner
 
 ANYWHERE = (Path("/"),)
@@ -45,7 +45,7 @@ class LocalAudit:
 @contextmanager
 def local_audit(spec: JobSpec, settings: WorkerSettings) -> Iterator[LocalAudit]:
     """Prepare an audit whose files may lie anywhere. Raises SpecInvalid."""
-    problems = find_problems(spec, ANYWHERE)
+    problems = find_problems(spec, ANYWHERE, ArtifactPlace(settings.artifacts_location))
     if problems:
         raise SpecInvalid(problems)
     with TemporaryDirectory(prefix="salience-audit-") as folder:
@@ -53,9 +53,7 @@ def local_audit(spec: JobSpec, settings: WorkerSettings) -> Iterator[LocalAudit]
         try:
             schema.upgrade(store.database.engine)
             job, _ = store.jobs.accept(spec, digest_of(spec), key=None)
-            means = Means.on(choose_device(settings.device, 0), settings.batch_size)
-            yield LocalAudit(
-                store, job.id, Runner(store, means, ANYWHERE, "local", settings.lease_seconds, ring=lambda _: None)
-            )
+            means = means_of(settings, 0, ANYWHERE)
+            yield LocalAudit(store, job.id, Runner(store, means, "local", settings.lease_seconds, ring=lambda _: None))
         finally:
             store.database.close()

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,11 +16,14 @@ from worker.allocator import keep_freed_memory
 from worker.audit import Audit
 from worker.batching import BatchSize, is_out_of_memory
 from worker.devices import name_of
+from worker.fetching.opening import opener
+from worker.fetching.places import Places
 from worker.lease import Lease
 from worker.map_totals import MapTotals
 from worker.models import LoadedModel, Models
-from worker.reading import Read, batch_of, read_ahead
+from worker.reading import Decoding, Read, batch_of, read_ahead
 from worker.scoring import Columns
+from worker.trying import STANDARD, Limits, trial_of
 
 MOST_LANES = 8  # each holds a chunk's activations
 
@@ -34,11 +36,12 @@ def measure(job: Job, shard: Shard, images: Sequence[Image], means: "Means", lea
     preprocessing = spec.cohorts[shard.cohort].model.preprocessing
     noted: list[Image] = []
     values: list[Values] = []
+    decode = Decoding(opener(means.places), preprocessing)
 
     def fitting() -> int:
         return means.lanes * means.batch.pictures(spec.passes(), preprocessing.size)
 
-    for page in read_ahead(images, fitting, preprocessing, shard.last_try):
+    for page in read_ahead(images, fitting, decode, shard.last_try):
         noted += page.noted
         for part in work.score(page.read):
             values += part.values
@@ -55,12 +58,20 @@ class Means:
 
     models: Models
     batch: BatchSize
+    places: Places
     pool: ThreadPoolExecutor
     lanes: int
 
     @classmethod
-    def on(cls, device: torch.device, pictures: int | None = None, lanes: int | None = None) -> "Means":
-        """A device, and how many pictures to score together there, None for what fits.
+    def on(
+        cls,
+        device: torch.device,
+        places: Places,
+        pictures: int | None = None,
+        limits: Limits = STANDARD,
+        lanes: int | None = None,
+    ) -> "Means":
+        """A device, where things are, how many pictures to score together (None: what fits), what loading may take.
 
         A CPU's cores are dealt out to lanes rather than to operators, most of which are too small to share.
         """
@@ -69,7 +80,8 @@ class Means:
         lanes = (lanes or min(cores, MOST_LANES)) if device.type == "cpu" else 1
         if device.type == "cpu":
             torch.set_num_threads(max(1, cores // lanes))
-        return cls(Models(device), BatchSize(device, pictures), ThreadPoolExecutor(lanes, "lane"), lanes)
+        models = Models(device, trial=trial_of(limits))
+        return cls(models, BatchSize(device, pictures), places, ThreadPoolExecutor(lanes, "lane"), lanes)
 
 
 @cache
@@ -131,7 +143,7 @@ class _Work:
         loaded, model = [], self.job.spec.cohorts[self.cohort].model
         for index, run in enumerate(self._facts["runs"]):
             with blaming(f"cohorts[{self.cohort}].runs[{index}].uri"):
-                found = self.means.models.load(Path(run["path"]), model, self.spec)
+                found = self.means.models.load(self.means.places.model(run["path"]), model, self.spec)
                 if found.sha256 != run["sha256"]:
                     raise ModelRefused(reason=f"{run['path']} has changed since the job was planned; submit it again")
             loaded.append(found)

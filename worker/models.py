@@ -1,6 +1,5 @@
 """The models in this process's memory, by file and spec, so that the shards of a job load each once."""
 
-import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -16,9 +15,12 @@ from worker.chunks import chunk_size
 from worker.classifiers.classifier import Classifier
 from worker.classifiers.load import load_classifier
 from worker.classifiers.randomised import Randomisation, load_randomised
+from worker.digests import Stamp, digest_of, stamp_of
+from worker.trying import STANDARD, Trial, trial_of
 
 MOST_HALVED = 64
-Key = tuple[Path, int, int, Model, int, str, int, tuple[float, ...]]
+TRIED = 2  # pictures that a model is tried with
+Key = tuple[Path, Stamp, Model, int, str, int, tuple[float, ...]]
 
 
 @dataclass(frozen=True)
@@ -33,32 +35,45 @@ class LoadedModel:
 class Models:
     """The models used last, at most `room` of them, on one device."""
 
-    def __init__(self, device: torch.device, room: int = 24) -> None:
-        self.device, self._room = device, room
+    def __init__(self, device: torch.device, room: int = 24, trial: Trial | None = None) -> None:
+        self.device, self._room, self.trial = device, room, trial or trial_of(STANDARD)
         self._share, self._lock = 1, threading.Lock()
         self._kept: OrderedDict[Key, LoadedModel] = OrderedDict()
 
     def load(self, path: Path, model: Model, spec: JobSpec) -> LoadedModel:
         """The model in a file, made for a job's passes; read again once the file has changed. Raises ModelRefused."""
-        try:
-            found = path.stat()
-        except OSError as error:
-            if is_transient(error):
-                raise
-            raise ModelRefused(reason=f"{path} cannot be read: {error.strerror}") from error
-        chunk = -(-chunk_size(spec, self.device) // self._share)
-        shares = tuple(spec.randomised_shares())
-        key = (path, found.st_mtime_ns, found.st_size, model, chunk, spec.precision, spec.seed if shares else 0, shares)
+        key = self._key(path, model, spec)
         with self._lock:  # of several threads that want it, one loads it
             if key not in self._kept:
-                classifier = load_classifier(path, model, chunk, self.device, spec.precision)
-                digest = _digest(path)
-                randomised = load_randomised(path, model, classifier, Randomisation(shares, spec.seed, digest))
-                self._kept[key] = LoadedModel(classifier, digest, randomised)
+                self._kept[key] = self._read(path, model, spec)
             self._kept.move_to_end(key)
             while len(self._kept) > self._room:
                 self._kept.popitem(last=False)
             return self._kept[key]
+
+    def _read(self, path: Path, model: Model, spec: JobSpec) -> LoadedModel:
+        digest = digest_of(path)  # before it is loaded, so that no other file is taken for it
+        classifier = load_classifier(path, model, self._chunk(spec), self.device, spec.precision)
+        how = Randomisation(spec.randomised_shares(), spec.seed, digest)
+        return LoadedModel(classifier, digest, load_randomised(path, model, classifier, how))
+
+    def try_out(self, path: Path, model: Model, spec: JobSpec) -> None:
+        """Have a model that is not here yet loaded by another process first, within limits. Raises ModelRefused."""
+        if self._key(path, model, spec) not in self._kept:
+            self.trial.run(path, model, TRIED)
+
+    def _chunk(self, spec: JobSpec) -> int:
+        return -(-chunk_size(spec, self.device) // self._share)
+
+    def _key(self, path: Path, model: Model, spec: JobSpec) -> Key:
+        shares = tuple(spec.randomised_shares())
+        seed = spec.seed if shares else 0
+        try:
+            return (path, stamp_of(path), model, self._chunk(spec), spec.precision, seed, shares)
+        except OSError as error:
+            if is_transient(error):
+                raise
+            raise ModelRefused(reason=f"{path} cannot be read: {error.strerror}") from error
 
     def halve_chunks(self) -> bool:
         """Have models loaded for half as many pictures at once from now on. False: it had come to one."""
@@ -66,8 +81,3 @@ class Models:
             self._kept.clear()
             self._share *= 2
         return self._share <= MOST_HALVED
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -5,17 +5,19 @@ Whatever can be found wrong before the first pass is found here.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+from service.checks import contradictions
 from service.domain import Image, Json, Plan, Slice
 from service.errors import ImagesRefused, ModelRefused, blaming
-from service.image_sets import ImageEntry, list_images
-from service.locations import locate
+from service.image_sets import ImageEntry
+from service.pretrained_config import OwnSay
+from service.settled import fill, settle
 from service.spec import Cohort, Images, JobSpec
 from worker.classifiers.classifier import Classifier
-from worker.labels import class_numbers
+from worker.fetching.places import Places
+from worker.labels import Classes, class_numbers
 from worker.models import LoadedModel, Models
-from worker.salience.methods import NEEDS_LAYER, NEEDS_LINEAR_HEAD
+from worker.salience.methods import NEEDS_GRADIENTS, NEEDS_LAYER, NEEDS_LINEAR_HEAD
 from worker.sampling import Survey, sample
 from worker.scoring import column_names, column_names_across
 
@@ -24,19 +26,20 @@ SHARD_SIZE = 32
 
 @dataclass(frozen=True)
 class Planner:
-    """Plans jobs with pictures and models under the given roots. `check` raises WorkStopped once it is in vain."""
+    """Plans jobs with pictures and models from some places. `check` raises WorkStopped once it is in vain."""
 
     models: Models
-    roots: Sequence[Path]
+    places: Places
     check: Callable[[], None]
 
     def plan(self, spec: JobSpec, keep: Callable[[Sequence[Image]], None]) -> Plan:
         """Everything that the job's shards need to know; `keep` gets the pictures page by page. Raises InputRefused."""
+        spec, said = self._settle(spec)
         with blaming("images.uri"):
             survey = self._survey(spec, spec.images, keep, Survey(needs_human="human" in spec.measures))
         with blaming("out_of_set.uri"):
             outside = self._survey(spec, spec.out_of_set, keep, Survey(start=survey.count))
-        cohorts = [self._cohort(spec, number, survey) for number in range(len(spec.cohorts))]
+        cohorts = [self._cohort(spec, number, survey, own) for number, own in enumerate(said)]
         size = spec.shard_size or SHARD_SIZE
         slices = (
             Slice(cohort, start, min(start + size, among.stop))
@@ -60,16 +63,44 @@ class Planner:
         """Hand a set's pictures on, or `limit` of them drawn by the job's seed, in the set's order; none of no set."""
         if images is None:
             return survey
+        source = self.places.pin(images.uri)
 
         def listed() -> Iterator[ImageEntry]:
-            return list_images(locate(images.uri, self.roots), self.roots)
+            return self.places.list_images(source)
 
         for page in survey.pages(sample(listed, images.limit, spec.seed)):
             self.check()
             keep(page)
         return survey
 
-    def _cohort(self, spec: JobSpec, number: int, survey: Survey) -> Json:
+    def _settle(self, spec: JobSpec) -> tuple[JobSpec, list[OwnSay]]:
+        """The spec with what its models say of their input, and what each cohort's models say."""
+        said = [self._own_say(spec, number) for number in range(len(spec.cohorts))]
+        filled = []
+        for number, (cohort, own) in enumerate(zip(spec.cohorts, said, strict=True)):
+            with blaming(f"cohorts[{number}].model.preprocessing"):
+                filled.append(fill(cohort.model.preprocessing, own.preprocessing))
+        settled = settle(spec, filled)
+        for problem in contradictions(settled):
+            raise ModelRefused(field=problem.field, reason=problem.detail)
+        return settled, said
+
+    def _own_say(self, spec: JobSpec, number: int) -> OwnSay:
+        """What a cohort's models say of themselves, which must be one thing."""
+        said: list[OwnSay] = []
+        for index, run in enumerate(spec.cohorts[number].runs):
+            self.check()
+            with blaming(f"cohorts[{number}].runs[{index}].uri"):
+                path = self.places.model(self.places.pin(run.uri))
+                said.append(self.models.trial.say(path, spec.cohorts[number].model))
+                if said[-1] != said[0]:
+                    raise ModelRefused(
+                        reason=f"{path} says otherwise than its cohort's first run how pictures become its input, or "
+                        "what its classes are; give it a cohort of its own"
+                    )
+        return said[0]
+
+    def _cohort(self, spec: JobSpec, number: int, survey: Survey, own: OwnSay) -> Json:
         cohort = spec.cohorts[number]
         loaded = [self._run(spec, number, index) for index in range(len(cohort.runs))]
         first = loaded[0][1].classifier
@@ -78,27 +109,32 @@ class Planner:
                 _check_method(spec.salience.method, path, run.classifier)
                 _agree(spec.salience.method, path, run.classifier, first)
         _check_target(spec.salience.target, first.head.classes, survey)
+        classes = self._classes(cohort, number, first.head.classes, survey, own)
         return {
+            "preprocessing": cohort.model.preprocessing.model_dump(mode="json"),
             "layer": first.layer.name if first.layer and spec.salience.method in NEEDS_LAYER else None,
             "map_size": _map_size(spec.salience.method, first),
-            "classes": self._classes(cohort, number, first.head.classes, survey),
+            "classes": classes.numbers if classes else {},
+            "classes_by": classes.by if classes else None,
             "runs": [
-                {"uri": run.uri, "path": str(path), "sha256": model.sha256}
+                {"uri": run.uri, "path": path, "sha256": model.sha256}
                 for run, (path, model) in zip(cohort.runs, loaded, strict=True)
             ],
         }
 
-    def _run(self, spec: JobSpec, number: int, index: int) -> tuple[Path, LoadedModel]:
+    def _run(self, spec: JobSpec, number: int, index: int) -> tuple[str, LoadedModel]:
         self.check()
         with blaming(f"cohorts[{number}].runs[{index}].uri"):
             cohort = spec.cohorts[number]
-            path = locate(cohort.runs[index].uri, self.roots)
-            return path, self.models.load(path, cohort.model, spec)
+            source = self.places.pin(cohort.runs[index].uri)
+            path = self.places.model(source)
+            self.models.try_out(path, cohort.model, spec)
+            return source, self.models.load(path, cohort.model, spec)
 
-    def _classes(self, cohort: Cohort, number: int, classes: int, survey: Survey) -> dict[str, int]:
+    def _classes(self, cohort: Cohort, number: int, classes: int, survey: Survey, own: OwnSay) -> Classes | None:
         labels = survey.labels
         with blaming(f"cohorts[{number}].model.outputs"):
-            return class_numbers(labels, cohort.model.outputs, classes) if labels else {}
+            return class_numbers(labels, cohort.model.outputs, classes, own.names) if labels else None
 
 
 def _columns(spec: JobSpec) -> Json:
@@ -107,7 +143,7 @@ def _columns(spec: JobSpec) -> Json:
     return {"run": column_names(spec), "across": across}
 
 
-def _agree(method: str, path: Path, run: Classifier, first: Classifier) -> None:
+def _agree(method: str, path: str, run: Classifier, first: Classifier) -> None:
     """The runs of a cohort are compared map by map and class by class. Raises ModelRefused."""
     facts: list[tuple[str, object, object]] = [
         ("classes", run.head.classes, first.head.classes),
@@ -125,7 +161,9 @@ def _map_size(method: str, run: Classifier) -> list[int]:
     return list(run.layer.shape[2:] if method in NEEDS_LAYER and run.layer else run.preprocessing.size)
 
 
-def _check_method(method: str, path: Path, run: Classifier) -> None:
+def _check_method(method: str, path: str, run: Classifier) -> None:
+    if method in NEEDS_GRADIENTS and not run.differentiable:
+        raise ModelRefused(reason=f"{path} is a black box without gradients, which {method} needs; use rise")
     if method in NEEDS_LAYER and run.layer is None:
         raise ModelRefused(
             reason=f"{path} has no layer with a feature map of more than one pixel that can be differentiated, "

@@ -10,7 +10,9 @@ import torch
 from service import __version__
 from service.domain import ImageSet, Job, Json
 
-LIBRARIES = ("torch", "torchvision", "captum", "numpy", "pillow")
+LIBRARIES = (
+    "torch", "torchvision", "captum", "numpy", "pillow", "timm", "transformers", "safetensors", "onnxruntime", "pyarrow"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,13 @@ def provenance(job: Job, sets: Sequence[ReadSet], devices: Sequence[str]) -> Jso
     """The spec with its defaults, digests of models and images, versions, devices, precision."""
     plan = job.plan or {}
     models = {run["uri"]: run["sha256"] for cohort in plan["cohorts"] for run in cohort["runs"]}
-    layers = {cohort.name: facts["layer"] for cohort, facts in zip(job.spec.cohorts, plan["cohorts"], strict=True)}
+    by_cohort = list(zip(job.spec.cohorts, plan["cohorts"], strict=True))
+    layers = {cohort.name: facts["layer"] for cohort, facts in by_cohort}
     return {
         "spec": job.spec.model_dump(mode="json"),
         "models": models,
         "layers": layers,
+        "classes_by": {cohort.name: facts["classes_by"] for cohort, facts in by_cohort},
         **{each.among.field: each.told() for each in sets},
         "software": _software(),
         "device": ", ".join(devices),

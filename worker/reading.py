@@ -4,14 +4,13 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import torch
 
 from service.domain import Image
 from service.spec import Preprocessing
 from worker.batch import Batch
-from worker.images.read import Picture, Unreadable, read_map, read_picture
+from worker.images.read import Picture, Unreadable, read_picture
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Page:
 
 
 def read_ahead(
-    images: Sequence[Image], size: Callable[[], int], preprocessing: Preprocessing, last_try: bool = False
+    images: Sequence[Image], size: Callable[[], int], decode: "Decoding", last_try: bool = False
 ) -> Iterator[Page]:
     """Pages of at most `size()` pictures; while one is worked on, the next is read.
 
@@ -44,18 +43,37 @@ def read_ahead(
         while start < len(images) or coming:
             if start < len(images):
                 stop = start + size()
-                coming.append(pool.submit(_read_page, images[start:stop], preprocessing, last_try))
+                coming.append(pool.submit(_read_page, images[start:stop], decode, last_try))
                 start = stop
             if len(coming) > 1 or start >= len(images):
                 yield coming.popleft().result()
 
 
-def _read_page(images: Sequence[Image], preprocessing: Preprocessing, last_try: bool) -> Page:
+@dataclass(frozen=True)
+class Decoding:
+    """How references become pictures: where their bytes come from, and what is made of these."""
+
+    read: Callable[[str], bytes]
+    preprocessing: Preprocessing
+
+    def picture(self, reference: str) -> Picture:
+        """A picture. Raises Unreadable, and OSError where it may be readable later."""
+        return read_picture(self.read(reference), self.preprocessing)
+
+    def human(self, reference: str) -> torch.Tensor:
+        """A grey picture of where people look, (H, W) in [0, 1], cut as the picture it is of. Raises as `picture`."""
+        try:
+            return self.picture(reference).values[0]
+        except Unreadable as error:
+            raise Unreadable(f"its human map {reference}: {error}") from error
+
+
+def _read_page(images: Sequence[Image], decode: Decoding, last_try: bool) -> Page:
     read, noted = [], []
     for image in images:
         try:
-            picture = read_picture(Path(image.path), preprocessing)
-            human = read_map(Path(image.human), preprocessing) if image.human else None
+            picture = decode.picture(image.path)
+            human = decode.human(image.human) if image.human else None
         except (Unreadable, OSError) as error:
             if isinstance(error, OSError) and not last_try:
                 raise

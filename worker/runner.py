@@ -1,16 +1,17 @@
 """One shard from claim to record. Whatever goes wrong with it is told to the database, and the worker lives on."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from service.domain import Job, Shard, ShardKind
 from service.errors import DatabaseAway, InputRefused, WorkerStops, WorkFailed, WorkStopped
+from service.inspection import Inspection
 from service.storage import Store
 from service.transient import is_transient
 from worker.batching import is_out_of_memory
 from worker.finishing import finish
+from worker.inspecting import Inspector
 from worker.lease import Lease
 from worker.measuring import Means, measure
 from worker.patience import patiently
@@ -31,7 +32,6 @@ class Runner:
 
     store: Store
     means: Means
-    roots: Sequence[Path]
     name: str
     lease_seconds: float
     ring: Callable[[int], None]
@@ -39,7 +39,12 @@ class Runner:
     kinds: "Kinds" = field(default_factory=lambda: KINDS)
 
     def work(self) -> bool:
-        """Do the waiting shard whose turn it is. False: nothing waits, or this worker is to stop."""
+        """Look at what somebody waits for, else do the waiting shard whose turn it is.
+
+        False: nothing waits, or this worker is to stop.
+        """
+        if self._inspect():
+            return True
         shard = self._claim()
         if shard is None:
             return False
@@ -62,6 +67,28 @@ class Runner:
         try:
             return None if self.stopping() else self.store.leases.claim(self.name, self.lease_seconds)
         except DatabaseAway:  # a sweep will ring again
+            return None
+
+    def _inspect(self) -> bool:
+        """Do the oldest inspection. False: none waits."""
+        inspection = self._claim_inspection()
+        if inspection is None:
+            return False
+        found, error = None, None
+        try:
+            found = Inspector(self.means.places, self.means.models.trial).look(inspection.asked)
+        except InputRefused as refused:
+            error = {"detail": str(refused), "field": str(refused.facts.get("field"))}
+        except Exception as trouble:
+            log.exception("Inspection %s ran into trouble", inspection.id)
+            error = {"detail": f"{type(trouble).__name__}: {trouble}", "field": "uri"}
+        patiently(lambda: self.store.inspections.answer(inspection.id, found, error))
+        return True
+
+    def _claim_inspection(self) -> Inspection | None:
+        try:
+            return None if self.stopping() else self.store.inspections.claim()
+        except DatabaseAway:
             return None
 
     def _do(self, shard: Shard, lease: Lease) -> None:
@@ -97,7 +124,7 @@ def plan_job(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
     """List a job's pictures, check its models, and put its slices into the queue."""
     shards = runner.store.shards
     shards.forget_images(shard)
-    planner = Planner(runner.means.models, runner.roots, lease.check)
+    planner = Planner(runner.means.models, runner.means.places, lease.check)
     plan = planner.plan(job.spec, lambda images: patiently(lambda: shards.record_images(shard, images)))
     runner.ring(patiently(lambda: shards.record_plan(shard, plan)))
 

@@ -23,7 +23,7 @@ def maps_of(spec: Json, pictures: Sequence[Path]) -> Mapping[str, Array]:
     job = JobSpec.model_validate(spec)
     found = {}
     for cohort in job.cohorts:
-        values = [read_picture(path, cohort.model.preprocessing).values for path in pictures]
+        values = [read_picture(path.read_bytes(), cohort.model.preprocessing).values for path in pictures]
         runs = []
         for run in cohort.runs:
             classifier = load_classifier(Path(run.uri.removeprefix("file://")), cohort.model, CHUNK)

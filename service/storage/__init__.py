@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from service.storage.database import Database
 from service.storage.images import ImageStore
+from service.storage.inspections import InspectionStore
 from service.storage.jobs import Found, JobStore, Query
 from service.storage.leases import DEATHS, LIMITS, LeaseStore
 from service.storage.map_sums import MapSumStore
@@ -11,8 +12,8 @@ from service.storage.retention import Retention
 from service.storage.shards import ShardStore
 
 __all__ = [
-    "Database", "Found", "ImageStore", "JobStore", "LeaseStore", "MapSumStore", "Query", "Retention", "ShardStore",
-    "Store",
+    "Database", "Found", "ImageStore", "InspectionStore", "JobStore", "LeaseStore", "MapSumStore", "Query", "Retention",
+    "ShardStore", "Store",
 ]  # fmt: skip
 
 
@@ -26,6 +27,7 @@ class Store:
     leases: LeaseStore
     images: ImageStore
     map_sums: MapSumStore
+    inspections: InspectionStore
     retention: Retention
 
     @classmethod
@@ -35,5 +37,5 @@ class Store:
         leases = LeaseStore(database, limits={**LIMITS, DEATHS: deaths})
         return cls(
             database, JobStore(database), ShardStore(database), leases, ImageStore(database), MapSumStore(database),
-            Retention(database),
+            InspectionStore(database), Retention(database),
         )  # fmt: skip

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from service.domain import PRIORITIES, Job, JobState, ShardKind
 from service.errors import JobNotFound
+from service.settled import planned, stored
 from service.spec import JobSpec
 from service.storage.database import Database
 from service.storage.ending import end_job
@@ -74,7 +75,7 @@ class JobStore:
             .values(
                 id=str(uuid4()),
                 name=spec.name,
-                spec=spec.model_dump(mode="json"),
+                spec=stored(spec),
                 state=JobState.QUEUED,
                 version=1,
                 created_at=now,
@@ -164,8 +165,8 @@ def row_of(session: Session, job: str) -> JobRow:
 def to_job(row: JobRow) -> Job:
     """The job that a row holds."""
     return Job(
-        id=row.id, spec=JobSpec.model_validate(row.spec), state=JobState(row.state), version=row.version,
-        created_at=row.created_at, started_at=row.started_at, finished_at=row.finished_at,
+        id=row.id, spec=planned(JobSpec.model_validate(row.spec), row.plan), state=JobState(row.state),
+        version=row.version, created_at=row.created_at, started_at=row.started_at, finished_at=row.finished_at,
         images_total=row.images_total, passes_total=row.passes_total, passes_done=row.passes_done,
         error=row.error, plan=row.plan,
     )  # fmt: skip

@@ -3,18 +3,24 @@ from typing import Any
 
 import pytest
 
+from service.artifacts import ArtifactPlace
 from service.checks import find_problems
+from service.errors import FieldProblem
 from tests.audits import Ingredients
 
 ROOT = (Path("/"),)
 
 
+def find(ingredients: Ingredients, **changes: Any) -> list[FieldProblem]:
+    return find_problems(ingredients.spec(**changes), ROOT, ArtifactPlace("/nowhere"))
+
+
 def fields(ingredients: Ingredients, **changes: Any) -> list[str]:
-    return [problem.field for problem in find_problems(ingredients.spec(**changes), ROOT)]
+    return [problem.field for problem in find(ingredients, **changes)]
 
 
 def test_a_sound_spec_has_no_problems(ingredients: Ingredients) -> None:
-    assert find_problems(ingredients.spec(), ROOT) == []
+    assert find(ingredients) == []
 
 
 def test_stability_of_a_single_run_is_refused(ingredients: Ingredients) -> None:
@@ -32,7 +38,7 @@ def test_an_image_set_out_of_set_is_checked_as_the_first_is(ingredients: Ingredi
 def test_quarter_turns_of_an_oblong_input_are_refused_with_the_remedy(ingredients: Ingredients) -> None:
     oblong = [ingredients.cohort("oblong", 0, 1, preprocessing={"size": [24, 32]})]
     geometry = {"geometry": {"transforms": ["hflip", "rot90"]}}
-    (problem,) = find_problems(ingredients.spec(cohorts=oblong, options=geometry), ROOT)
+    (problem,) = find(ingredients, cohorts=oblong, options=geometry)
     assert problem.field == "options.geometry.transforms[1]"
     assert "without it" in problem.detail
 
@@ -42,7 +48,7 @@ def test_quarter_turns_of_an_oblong_input_are_refused_with_the_remedy(ingredient
     [
         ({"preprocessing": {"channels": "gray"}}, "preprocessing.mean"),
         ({"preprocessing": {"resize": {"shorter": 100}}}, "preprocessing.resize.shorter"),
-        ({"architecture": "timm/resnet18"}, "architecture"),
+        ({"architecture": "keras/resnet18"}, "architecture"),
         ({"outputs": {"names": ["a", "b"], "order": [0, 1]}}, "outputs"),
         ({"outputs": {"order": [1, 1]}}, "outputs.order"),
         ({"outputs": {"names": ["a", "a"]}}, "outputs.names"),
@@ -67,7 +73,14 @@ def test_names_and_entries_given_twice_are_refused(ingredients: Ingredients) -> 
 
 
 def test_every_missing_file_is_named_at_once(ingredients: Ingredients) -> None:
-    gone = {"name": "gone", "runs": [{"uri": "file:///nowhere/1.pt"}, {"uri": "https://example.org/2.pt"}]}
+    gone = {
+        "name": "gone",
+        "runs": [
+            {"uri": "file:///nowhere/1.pt"},
+            {"uri": "ftp://example.org/2.pt"},
+            {"uri": "https://example.org/3.pt"},
+        ],
+    }
     found = fields(ingredients, cohorts=[gone], images={"uri": "file:///nowhere"})
     assert found == ["images.uri", "cohorts[0].runs[0].uri", "cohorts[0].runs[1].uri"]
 
@@ -75,7 +88,7 @@ def test_every_missing_file_is_named_at_once(ingredients: Ingredients) -> None:
 def test_a_checkpoint_needs_an_architecture(ingredients: Ingredients, tmp_path: Path) -> None:
     old = tmp_path / "old.pth"
     old.write_bytes(b"\x80\x02rest")
-    (problem,) = find_problems(ingredients.spec(cohorts=[{"name": "c", "runs": [{"uri": old.as_uri()}]}]), ROOT)
+    (problem,) = find(ingredients, cohorts=[{"name": "c", "runs": [{"uri": old.as_uri()}]}])
     assert "model.architecture" in problem.detail
 
 

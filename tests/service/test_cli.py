@@ -14,7 +14,7 @@ from tests.processes import Installation
 def test_every_command_is_there_with_its_help(tmp_path: Path) -> None:
     installation = Installation.make(tmp_path)
     told = installation.run("--help")
-    for command in ("serve", "worker", "migrate", "submit", "wait", "results", "audit"):
+    for command in ("serve", "worker", "migrate", "submit", "wait", "results", "audit", "inspect"):
         assert command in told
         assert "Usage" in installation.run(command, "--help")
 
@@ -98,3 +98,11 @@ def test_a_waiting_request_does_not_hold_up_the_end(ingredients: Ingredients, tm
         process.wait(30)
         waiting.join(5)
         assert not waiting.is_alive()
+
+
+def test_a_model_and_an_image_set_are_inspected_without_a_server(ingredients: Ingredients, tmp_path: Path) -> None:
+    installation = Installation.make(tmp_path)
+    found = json.loads(installation.run("inspect", ingredients.models[0], "--size", "24", "24", "--json"))
+    assert (found["format"], found["layer"]) == ("torchscript", "features")
+    assert "count: 12" in installation.run("inspect", ingredients.pictures, "--images")
+    assert "none of what is read" in installation.run("inspect", __file__, "--json", status=2)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.audits import Ingredients, write_picture
+from tests.sets import as_zip
 from tests.worker.test_runner import audit, failure, results, without_identity
 from worker.runner import Runner
 
@@ -39,6 +40,16 @@ def test_both_sets_are_compared_for_the_cohort_and_each_run(
     told = found["provenance"]
     assert (told["images"]["read"], told["out_of_set"]["read"]) == (12, 7)
     assert told["images"]["sha256"] != told["out_of_set"]["sha256"]
+
+
+def test_the_second_set_may_be_an_archive(runner: Runner, ingredients: Ingredients, scenes: Path) -> None:
+    packed = as_zip(scenes, scenes.parent)
+    found = [
+        results(runner.store, audit(runner, ingredients.spec(**body(ingredients, scenes, out_of_set={"uri": uri}))))
+        for uri in (scenes.as_uri(), packed.as_uri())
+    ]
+    assert found[1]["provenance"]["out_of_set"]["read"] == 7
+    assert found[0]["cohorts"] == found[1]["cohorts"]
 
 
 def test_the_second_set_changes_nothing_of_the_first(runner: Runner, ingredients: Ingredients, scenes: Path) -> None:

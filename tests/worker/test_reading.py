@@ -5,12 +5,17 @@ import pytest
 import torch
 from PIL import Image as Picture
 
+from service.artifacts import ArtifactPlace
 from service.domain import Image
 from service.spec import Preprocessing
 from tests.audits import write_picture
-from worker.reading import batch_of, read_ahead
+from worker.fetching.cache import Cache
+from worker.fetching.opening import opener
+from worker.fetching.places import Places
+from worker.reading import Decoding, batch_of, read_ahead
 
-SMALL = Preprocessing(size=(12, 12))
+HERE = Places((Path("/"),), ArtifactPlace("/nowhere"), Cache(Path("/nowhere")))
+SMALL = Decoding(opener(HERE), Preprocessing(size=(12, 12)))
 
 
 @pytest.fixture
@@ -53,3 +58,11 @@ def test_a_batch_has_class_numbers_and_human_maps_where_all_have_them(images: li
     assert torch.allclose(batch.human, torch.full((2, 12, 12), 0.2))
     (plain,) = read_ahead(images[:2], lambda: 8, SMALL)
     assert batch_of(plain.read, {"a": 0, "b": 1}, torch.device("cpu")).human is None
+
+
+def test_an_archive_that_cannot_be_read_now_is_tried_again_and_its_pictures_skipped_in_the_end() -> None:
+    lost = [Image(0, "0.png", "a", "tar:/proc/self/mem!/0+10")]  # reading its beginning is an input/output error
+    with pytest.raises(OSError, match="Input/output error"):
+        list(read_ahead(lost, lambda: 1, SMALL))
+    (page,) = read_ahead(lost, lambda: 1, SMALL, last_try=True)
+    assert "Input/output error" in (page.noted[0].skipped or "")

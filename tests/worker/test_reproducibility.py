@@ -10,6 +10,7 @@ from service.storage import Store
 from tests.audits import Ingredients
 from tests.worker.test_runner import audit, results, without_identity
 from worker.classifiers import zoo
+from worker.fetching.places import Places
 from worker.measuring import Means
 from worker.runner import Runner
 
@@ -19,7 +20,7 @@ CPU = torch.device("cpu")
 @pytest.mark.parametrize(("shard_size", "batch_size"), [(1, 8), (7, 64), (100, 1)])
 @pytest.mark.parametrize("name", ["squeezenet1_1", "mobilenet_v2"])  # whose kernels treat places in a batch differently
 def test_the_bits_do_not_depend_on_shards_and_batches(  # noqa: PLR0913  # the cases are what it is about
-    store: Store, ingredients: Ingredients, tmp_path: Path, name: str, shard_size: int, batch_size: int
+    store: Store, places: Places, ingredients: Ingredients, tmp_path: Path, name: str, shard_size: int, batch_size: int
 ) -> None:
     torch.manual_seed(0)
     torch.save(zoo.build(f"torchvision/{name}", 2).state_dict(), tmp_path / "m.pth")
@@ -28,16 +29,16 @@ def test_the_bits_do_not_depend_on_shards_and_batches(  # noqa: PLR0913  # the c
     measures = ["entropy", "noise", "geometry", "degradation"]
     found = []
     for size, batch in ((100, 5), (shard_size, batch_size)):
-        runner = Runner(store, Means.on(CPU, batch), (Path("/"),), "w", 30, ring=lambda _: None)
+        runner = Runner(store, Means.on(CPU, places, batch), "w", 30, ring=lambda _: None)
         spec = ingredients.spec(cohorts=[cohort], measures=measures, shard_size=size)
         found.append(without_identity(results(store, audit(runner, spec))))
     assert found[0] == found[1]
 
 
-def test_the_bits_do_not_depend_on_the_lanes(store: Store, ingredients: Ingredients) -> None:
+def test_the_bits_do_not_depend_on_the_lanes(store: Store, places: Places, ingredients: Ingredients) -> None:
     found = []
     for lanes in (1, 3):
-        runner = Runner(store, Means.on(CPU, 2, lanes), (Path("/"),), "w", 30, ring=lambda _: None)
+        runner = Runner(store, Means.on(CPU, places, 2, lanes=lanes), "w", 30, ring=lambda _: None)
         found.append(without_identity(results(store, audit(runner, ingredients.spec()))))
     assert found[0] == found[1]
 

@@ -14,6 +14,7 @@ from service.storage import Store
 from tests.audits import SIZE, Ingredients, write_picture
 from tests.models import TinyNet, save_archive
 from worker.classifiers import zoo
+from worker.fetching.places import Places
 from worker.measuring import Means
 from worker.runner import Runner
 
@@ -178,12 +179,14 @@ def test_a_model_that_changes_after_planning_fails_the_job(
     assert "has changed" in failure(store.jobs.get(job))["detail"]
 
 
-def test_a_job_cancelled_while_it_runs_stops_within_a_batch(store: Store, ingredients: Ingredients) -> None:
+def test_a_job_cancelled_while_it_runs_stops_within_a_batch(
+    store: Store, places: Places, ingredients: Ingredients
+) -> None:
     cohort = ingredients.cohort("long", 0, 1, 2)
     cohort["model"]["preprocessing"]["size"] = [96, 96]
     spec = ingredients.spec(cohorts=[cohort], options={})
     job = store.jobs.accept(spec, digest_of(spec), None)[0].id
-    runner = Runner(store, Means.on(torch.device("cpu"), 2), (Path("/"),), "w", 0.1, ring=lambda _: None)
+    runner = Runner(store, Means.on(torch.device("cpu"), places, 2), "w", 0.1, ring=lambda _: None)
     assert runner.work()
     measuring = threading.Thread(target=runner.work)
     measuring.start()

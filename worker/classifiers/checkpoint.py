@@ -1,8 +1,8 @@
-"""Checkpoints: a state dict, plain or under `state_dict` as CYBORG saves it, read as data only."""
+"""Checkpoints become models: an architecture, the number of its classes, and its part of a state dict."""
 
-import pickle
 from collections import OrderedDict
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -10,12 +10,15 @@ from torch import Tensor, nn
 
 from service.errors import ModelRefused
 from worker.classifiers import zoo
+from worker.classifiers.weights import read_weights
+
+Shapes = Mapping[str, tuple[int, ...]]
 
 
 def load_checkpoint(path: Path, architecture: str, num_classes: int | None) -> nn.Module:
     """The architecture with the checkpoint's weights. Raises ModelRefused, with what does not fit."""
-    weights = _read(path)
-    classes = num_classes or _count_classes(weights, path)
+    weights = _own_part(read_weights(path), architecture, path)
+    classes = num_classes or _count_classes(weights, architecture, path)
     model = zoo.build(architecture, classes)
     try:
         missing, unexpected = model.load_state_dict(weights, strict=False)
@@ -32,35 +35,50 @@ def load_checkpoint(path: Path, architecture: str, num_classes: int | None) -> n
     return model
 
 
-def _read(path: Path) -> dict[str, Tensor]:
-    try:
-        stored = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
+def _own_part(stored: Mapping[str, Tensor], architecture: str, path: Path) -> dict[str, Tensor]:
+    """The weights of the architecture by its own names, without the prefixes that trainers put before them.
+
+    What stands beside a prefix, such as a loss with weights of its own, is none of the architecture's.
+    """
+    wanted = _shapes(architecture, 2)
+    longest = max(wanted, key=len)
+    prefixes = {key.removesuffix(longest) for key in stored if key == longest or key.endswith(f".{longest}")}
+    complete = [prefix for prefix in prefixes if all(prefix + key in stored for key in wanted if _is_needed(key))]
+    if len(complete) > 1 and "" not in complete:
         raise ModelRefused(
-            reason=f"{path} holds more than weights and is not read; save model.state_dict() instead"
-        ) from error
-    except Exception as error:  # a damaged file makes torch raise all sorts
-        raise ModelRefused(reason=f"{path} is a damaged checkpoint: {_first_line(error)}") from error
-    if isinstance(stored, Mapping) and isinstance(stored.get("state_dict"), Mapping):
-        stored = stored["state_dict"]
-    if not isinstance(stored, Mapping) or not stored or not all(isinstance(v, Tensor) for v in stored.values()):
-        raise ModelRefused(reason=f"{path} holds no state dict, plain or under the key state_dict")
-    weights = OrderedDict((str(key).removeprefix("module."), value) for key, value in stored.items())
+            reason=f"{path} holds several models of {architecture}, under {_few(sorted(complete))}; save one of them"
+        )
+    prefix = "" if "" in complete else min(complete or prefixes, key=len, default="")
+    weights = OrderedDict((key.removeprefix(prefix), value) for key, value in stored.items() if key.startswith(prefix))
     # The versions of its modules, by which torch reads older ones.
     weights._metadata = getattr(stored, "_metadata", {})  # type: ignore[attr-defined]  # torch keeps it there
     return weights
 
 
-def _count_classes(weights: Mapping[str, Tensor], path: Path) -> int:
-    """The classifier's outputs: the length of the last weight's first dimension, auxiliary heads left out."""
-    heads = [
-        value
-        for key, value in weights.items()
-        if key.endswith("weight") and value.ndim in (2, 4) and not _is_auxiliary(key)
-    ]
-    if not heads:
-        raise ModelRefused(reason=f"{path} has no weight to tell the number of classes by; give model.num_classes")
-    return int(heads[-1].shape[0])
+def _count_classes(weights: Mapping[str, Tensor], architecture: str, path: Path) -> int:
+    """The classes of a checkpoint, by the shape of what grows with them in the architecture."""
+    two, three = _shapes(architecture, 2), _shapes(architecture, 3)
+    for key in reversed(list(two)):
+        grown = [place for place, (a, b) in enumerate(zip(two[key], three[key], strict=True)) if a != b]
+        if grown and key in weights and not _is_auxiliary(key) and weights[key].ndim > grown[0]:
+            return int(weights[key].shape[grown[0]])
+    lacking = [key for key in two if key not in weights]
+    raise ModelRefused(reason=f"{path} does not fit {architecture}: it lacks {_few(lacking)}")
+
+
+@lru_cache(maxsize=32)
+def _shapes(architecture: str, classes: int) -> Shapes:
+    """The shapes of an architecture's weights, without making any."""
+    try:
+        with torch.device("meta"):
+            model = zoo.build(architecture, classes)
+    except (RuntimeError, NotImplementedError):  # it reads its own weights while it makes them
+        model = zoo.build(architecture, classes)
+    return {key: tuple(value.shape) for key, value in model.state_dict().items()}
+
+
+def _is_needed(key: str) -> bool:
+    return not key.endswith("num_batches_tracked") and not _is_auxiliary(key)
 
 
 def _is_auxiliary(key: str) -> bool:
@@ -70,7 +88,3 @@ def _is_auxiliary(key: str) -> bool:
 def _few(keys: list[str]) -> str:
     more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
     return ", ".join(keys[:3]) + more
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -4,7 +4,7 @@ Pictures go through in chunks of one size, since a backend may choose other kern
 last bits, for other shapes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -89,7 +89,10 @@ def differentiate(logits: Tensor, targets: Tensor, at: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Classifier:
-    """A model run on `chunk` pictures at a time. `layer` and `tapped` are None where it has no feature map."""
+    """A model run on `chunk` pictures at a time. `layer` and `tapped` are None where it has no feature map.
+
+    `layers` are all that could have been chosen. A black box is not `differentiable`: its logits come without a past.
+    """
 
     plain: Plain
     tapped: Tapped | None
@@ -99,6 +102,8 @@ class Classifier:
     chunk: int
     device: torch.device
     precision: Precision
+    layers: Sequence[Layer] = ()
+    differentiable: bool = True
 
     def logits(self, images: Tensor) -> Tensor:
         """A full chunk (chunk, 3, H, W) in [0, 1] -> logits (chunk, classes), differentiable."""

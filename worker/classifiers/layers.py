@@ -1,8 +1,9 @@
 """Which layer's feature map is explained, and whether what follows it has gradients in closed form."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -12,55 +13,82 @@ from worker.classifiers import graph
 
 _ATTENTION = {"scaled_dot_product_attention", "softmax"}
 _RESHAPING = {"flatten", "squeeze", "view", "reshape", "dropout", "contiguous"}
+MOST_EXTRA = 8  # tokens that stand for no place: of the class, of distillation, registers
 _POOLING = {"adaptive_avg_pool2d", "mean", "avg_pool2d"}
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A submodule that gives a feature map of `shape` (N, K, h, w), by its path in the model.
+    """A submodule that gives a feature map of `shape` (N, K, h, w), by its name in the model and its path in the graph.
 
-    A transformer's gives tokens (N, 1 + h * w, K), the class token first.
+    A transformer's gives tokens (N, extra + h * w, K), those that stand for no place, as the class token, first;
+    a windowed one's (N, h, w, K), channels last.
     """
 
     name: str
+    path: str
     shape: tuple[int, ...]
     tokens: bool = False
+    extra: int = 1
+    channels_last: bool = False
 
     def as_map(self, values: Tensor) -> Tensor:
-        """What the submodule gives, or gradients of it -> (N, K, h, w), without the class token."""
+        """What the submodule gives, or gradients of it -> (N, K, h, w), without tokens of no place."""
+        if self.channels_last:
+            return values.permute(0, 3, 1, 2)
         if not self.tokens:
             return values
-        return values[:, 1:].transpose(1, 2).reshape(len(values), *self.shape[1:])
+        return values[:, self.extra :].transpose(1, 2).reshape(len(values), *self.shape[1:])
 
 
-def feature_layers(frozen: torch.jit.ScriptModule, example: Tensor) -> Sequence[Layer]:
-    """Submodules that give a feature map of more than one pixel, as they complete."""
+def feature_layers(
+    frozen: torch.jit.ScriptModule, example: Tensor, names: Mapping[str, str] = MappingProxyType({})
+) -> Sequence[Layer]:
+    """Submodules that give a feature map of more than one pixel, as they complete; `names` are those of graph paths."""
     found: list[Layer] = []
-    for name, shape in graph.output_shapes(frozen, example).items():
-        if len(shape) == 4 and shape[2] * shape[3] > 1:
-            found.append(Layer(name, shape))
-        elif len(shape) == 3 and (grid := _grid(found, shape)):
-            found.append(Layer(name, (shape[0], shape[2], *grid), tokens=True))
+    count, ratio = len(example), example.shape[2] / example.shape[3]
+    for path, shape in graph.output_shapes(frozen, example).items():
+        name = names.get(path, path)
+        if len(shape) == 4 and shape[0] == count and _is_last(shape, ratio):
+            found.append(Layer(name, path, (count, shape[3], *shape[1:3]), channels_last=True))
+        elif len(shape) == 4 and shape[0] == count and shape[2] * shape[3] > 1:
+            found.append(Layer(name, path, shape))
+        elif len(shape) == 3 and shape[0] == count and (grid := _grid(found, shape)):
+            extra = shape[1] - grid[0] * grid[1]
+            found.append(Layer(name, path, (shape[0], shape[2], *grid), tokens=True, extra=extra))
     return found
 
 
+def _is_last(shape: Sequence[int], ratio: float) -> bool:
+    """Whether a map has its channels last: its first two sides, not its last two, have the picture's aspect ratio."""
+    high, wide, channels = shape[1:]
+    return high * wide > 1 and abs(high / wide - ratio) < 1e-6 and abs(wide / channels - ratio) > 1e-6
+
+
 def _grid(before: Sequence[Layer], shape: Sequence[int]) -> Sequence[int] | None:
-    """The grid of patches that tokens (N, T, K) stand for: that of the map they were made from."""
+    """The grid of patches that tokens (N, T, K) stand for: that of the map they were made from, or a half of it."""
     grids = [layer.shape[2:] for layer in before if not layer.tokens]
-    return grids[-1] if grids and grids[-1][0] * grids[-1][1] + 1 == shape[1] else None
+    if not grids:
+        return None
+    high, wide = grids[-1]
+    if 0 <= shape[1] - high * wide <= MOST_EXTRA:
+        return (high, wide)
+    halves = [(high >> times, wide >> times) for times in (1, 2, 3) if not (high | wide) % (1 << times)]
+    return next(((h, w) for h, w in halves if h * w == shape[1] > 1), None)
 
 
 def choose(path: Path, frozen: torch.jit.ScriptModule, layers: Sequence[Layer], wanted: str | None) -> Layer | None:
     """The layer asked for, or the default, None where there is none. Raises ModelRefused, with the candidates.
 
-    The default is the last 4-D map, as torch-cam picks it: `layer4` of ResNet, `features` of DenseNet. Of a
-    vision transformer it is the norm before the last attention: what comes later reaches the logits by the
-    class token alone.
+    The default is the last map, as torch-cam picks it: `layer4` of ResNet, `features` of DenseNet. Of a vision
+    transformer with a class token it is the norm before the last attention: what comes later reaches the logits by
+    the class token alone.
     """
     if wanted is None:
-        return _before_attention(frozen, layers) or next((each for each in reversed(layers) if not each.tokens), None)
+        maps = (each for each in reversed(layers) if not each.tokens or each.extra == 0)
+        return _before_attention(frozen, layers) or next(maps, None)
     for layer in layers:
-        if layer.name == wanted:
+        if wanted in (layer.name, layer.path):
             return layer
     candidates = ", ".join(f"{each.name} {list(each.shape[1:])}" for each in layers[-12:]) or "none"
     raise ModelRefused(reason=f"{path} has no feature layer {wanted!r}; its last ones are {candidates}")
@@ -71,8 +99,8 @@ def _before_attention(frozen: torch.jit.ScriptModule, layers: Sequence[Layer]) -
     nodes, ends = graph.operations(frozen.graph), dict(graph.module_ends(frozen.graph))
     attentions = [place for place, node in enumerate(nodes) if _kind(node) in _ATTENTION]
     for layer in reversed(layers):
-        is_norm = layer.tokens and _kind(ends[layer.name]) == "layer_norm"
-        if is_norm and any(place > nodes.index(ends[layer.name]) for place in attentions):
+        is_norm = layer.tokens and layer.extra > 0 and _kind(ends[layer.path]) == "layer_norm"
+        if is_norm and any(place > nodes.index(ends[layer.path]) for place in attentions):
             return layer
     return None
 
@@ -88,7 +116,7 @@ class LinearTail:
 def linear_tail(frozen: torch.jit.ScriptModule, layer: Layer) -> LinearTail | None:
     """What follows a layer, where by its kind it has a closed form; whoever asks checks that it holds."""
     nodes = graph.operations(frozen.graph)
-    after = nodes[nodes.index(dict(graph.module_ends(frozen.graph))[layer.name]) + 1 :]
+    after = nodes[nodes.index(dict(graph.module_ends(frozen.graph))[layer.path]) + 1 :]
     tail = [node for node in after if _kind(node) not in _RESHAPING]
     rectified = bool(tail) and _kind(tail[0]) == "relu"
     rest = tail[1:] if rectified else tail

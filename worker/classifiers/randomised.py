@@ -19,6 +19,7 @@ from torch import Tensor
 from service.errors import ModelRefused
 from service.spec import Model
 from worker.classifiers.classifier import Classifier
+from worker.classifiers.exported import OWN
 from worker.classifiers.load import load_altered
 from worker.probes.randomness import generator_for
 
@@ -54,10 +55,10 @@ def draw_layers(share: float, how: Randomisation, module: Any) -> None:
     for name, layer in layers[len(layers) - math.ceil(share * len(layers)) :]:
         for own, values in layer.named_parameters(recurse=False):
             if values.is_floating_point():
-                values.copy_(_draw(f"{name}.{own}", values, how))
+                values.copy_(_draw(f"{name}.{own.removeprefix(OWN)}", values, how))
         for own, values in layer.named_buffers(recurse=False):
-            if own in COUNTED:
-                values.fill_(COUNTED[own])
+            if (plain := own.removeprefix(OWN)) in COUNTED:
+                values.fill_(COUNTED[plain])
 
 
 def _draw(name: str, values: Tensor, how: Randomisation) -> Tensor:

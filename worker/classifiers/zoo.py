@@ -1,4 +1,4 @@
-"""torchvision's architectures by name, also beside a torch that its compiled operators do not fit."""
+"""torchvision's and timm's architectures by name, also beside a torch that torchvision's operators do not fit."""
 
 import sys
 import warnings
@@ -13,12 +13,13 @@ from torch import nn
 
 from service.errors import ModelRefused
 
-PREFIX = "torchvision/"
+TORCHVISION, TIMM = "torchvision/", "timm/"
 _schemas: list[Any] = []
 
 
 @cache
-def _models() -> ModuleType:
+def bring_torchvision() -> ModuleType:
+    """torchvision's models; after this, others can import torchvision too."""
     with warnings.catch_warnings():
         # Says that its image decoders are missing beside another build of torch; they are not used.
         warnings.simplefilter("ignore")
@@ -44,14 +45,48 @@ def _declare_operators() -> None:
 
 
 def build(architecture: str, num_classes: int) -> nn.Module:
-    """A torchvision classifier with untrained weights. Raises ModelRefused for an unknown name."""
-    name = architecture.removeprefix(PREFIX)
-    models = _models()
+    """A classifier of torchvision or timm with untrained weights. Raises ModelRefused for an unknown name."""
+    if architecture.startswith(TIMM):
+        return _build_timm(architecture.removeprefix(TIMM), num_classes)
+    name = architecture.removeprefix(TORCHVISION)
+    models = bring_torchvision()
     known: list[str] = models.list_models(module=models)
     if name not in known:
-        close = ", ".join(get_close_matches(name, known)) or "see torchvision's list of classifiers"
-        raise ModelRefused(reason=f"torchvision has no classifier {name!r} (close: {close})")
+        raise _unknown("torchvision", name, known)
     make: Callable[..., nn.Module] = models.get_model_builder(name)
     # Both train with an auxiliary head; its weights may be in the checkpoint and are not used.
     extra = {"init_weights": False} if name in ("inception_v3", "googlenet") else {}
     return make(num_classes=num_classes, **extra)
+
+
+def _build_timm(name: str, num_classes: int) -> nn.Module:
+    timm = _timm()
+    plain = name.partition(".")[0]  # what follows names weights, which come from the checkpoint
+    if not timm.is_model(plain):
+        raise _unknown("timm", plain, timm.listbring_torchvision())
+    model: nn.Module = timm.create_model(plain, pretrained=False, num_classes=num_classes)
+    return model
+
+
+def timm_config(architecture: str) -> dict[str, Any] | None:
+    """What timm says of an architecture of its own, or of the weights that the name ends with; None of others'."""
+    if not architecture.startswith(TIMM):
+        return None
+    found = _timm().get_pretrained_cfg(architecture.removeprefix(TIMM), allow_unregistered=True)
+    said: dict[str, Any] | None = found.to_dict() if found else None
+    return said
+
+
+@cache
+def _timm() -> Any:
+    bring_torchvision()  # which timm imports
+    try:
+        import timm
+    except ModuleNotFoundError as error:
+        raise ModelRefused(reason="timm's architectures need the extra `formats` of the worker") from error
+    return timm
+
+
+def _unknown(library: str, name: str, known: list[str]) -> ModelRefused:
+    close = ", ".join(get_close_matches(name, known)) or f"see {library}'s list of classifiers"
+    return ModelRefused(reason=f"{library} has no classifier {name!r} (close: {close})")

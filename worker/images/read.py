@@ -1,22 +1,24 @@
 """Reading a picture file: its digest, and RGB in [0, 1] at the model's input size.
 
-Resizing is Pillow's, on 8 bit values, as torchvision's transforms do before a model is trained.
+A picture is turned as its EXIF says, as viewers show it. Resizing is Pillow's, on 8 bit values, as torchvision's
+transforms do before a model is trained.
 """
 
 import hashlib
+import warnings
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from service.spec import Preprocessing
-from service.transient import is_transient
 
 MOST_PIXELS = 50_000_000  # of a picture resized by its shorter side, before the crop
+# Others, as PostScript, would be handed to other programs.
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
 RESAMPLING = {
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
@@ -36,37 +38,36 @@ class Unreadable(Exception):  # it describes the file, which is skipped, not fai
     """A picture that cannot be read; the message is why."""
 
 
-def read_picture(path: Path, preprocessing: Preprocessing) -> Picture:
-    """Read and resize one picture. Raises Unreadable, and OSError where its file may be readable later."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        if is_transient(error):
-            raise
-        raise Unreadable(error.strerror or str(error)) from error
+def read_picture(content: bytes, preprocessing: Preprocessing) -> Picture:
+    """The picture in a file's bytes, resized. Raises Unreadable."""
     return Picture(hashlib.sha256(content).hexdigest(), decode(content, preprocessing))
-
-
-def read_map(path: Path, preprocessing: Preprocessing) -> Tensor:
-    """A grey picture of where people look, (H, W) in [0, 1], cut as the picture it belongs to. Raises Unreadable."""
-    try:
-        return read_picture(path, preprocessing).values[0]
-    except Unreadable as error:
-        raise Unreadable(f"its human map {path}: {error}") from error
 
 
 def decode(content: bytes, preprocessing: Preprocessing) -> Tensor:
     """The picture in a file's bytes as (3, H, W) float32 in [0, 1]. Raises Unreadable."""
     try:
-        with Image.open(BytesIO(content)) as opened:
-            picture = _to_rgb(opened)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # what is larger still is an error
+            with Image.open(BytesIO(content), formats=FORMATS) as opened:
+                _check_header(opened)
+                picture = _to_rgb(ImageOps.exif_transpose(opened))
     except UnidentifiedImageError:
         raise Unreadable("not a picture in a known format") from None
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        raise Unreadable(f"too large: {error}") from error
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
         raise Unreadable(f"damaged picture: {error}") from error
     values = np.asarray(_resize(picture, preprocessing), dtype=np.float32) / np.float32(255)
     # Not by torch: in the thread that reads ahead it would start threads of its own, and all would wait for each other.
     return torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)))
+
+
+def _check_header(opened: Image.Image) -> None:
+    """Raise Unreadable where it is not clear which picture is meant; before any pixel is decoded."""
+    # Phones put a preview after the picture, which is no other picture.
+    frames = 1 if opened.format == "MPO" else getattr(opened, "n_frames", 1)
+    if frames > 1:
+        raise Unreadable(f"has {frames} frames, of which none is told to be the picture; save one")
 
 
 def _to_rgb(opened: Image.Image) -> Image.Image:

@@ -70,3 +70,5 @@ GRADIENT_METHODS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 NEEDS_LAYER = frozenset({"cam", *GRADIENT_METHODS})
 NEEDS_LINEAR_HEAD = frozenset({"cam"})
+# All but those that only look at answers.
+NEEDS_GRADIENTS = frozenset({"saliency", "integrated_gradients", *NEEDS_LAYER})

@@ -1,4 +1,5 @@
 import pickle
+from argparse import Namespace
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -19,19 +20,29 @@ def weights() -> dict[str, torch.Tensor]:
     return dict(zoo.build(NAME, 2).state_dict())
 
 
+def prefixed(prefix: str, weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {f"{prefix}{key}": value for key, value in weights.items()}
+
+
 def saved(tmp_path: Path, content: Any, **options: Any) -> Path:
     path = tmp_path / "model.pth"
     torch.save(content, path, **options)
     return path
 
 
-@pytest.mark.parametrize("form", ["plain", "nested", "parallel", "old"])
+@pytest.mark.parametrize(
+    "form", ["plain", "nested", "parallel", "old", "under model", "lightning", "compiled", "with settings"]
+)
 def test_a_state_dict_is_read_in_every_form_it_is_saved_in(
     tmp_path: Path, weights: dict[str, torch.Tensor], form: str
 ) -> None:
     content = {
         "nested": {"epoch": 3, "state_dict": weights},
         "parallel": OrderedDict((f"module.{key}", value) for key, value in weights.items()),
+        "under model": {"model": {"state_dict": weights}, "optimizer": {"lr": 0.1}},
+        "lightning": {"state_dict": {"criterion.weight": torch.ones(2), **prefixed("model.module.", weights)}},
+        "compiled": prefixed("_orig_mod.", weights),
+        "with settings": {"hyper_parameters": Namespace(lr=0.1), "state_dict": prefixed("net.", weights)},
     }.get(form, weights)
     model = load_checkpoint(saved(tmp_path, content, _use_new_zipfile_serialization=form != "old"), NAME, None)
     assert all(torch.equal(value, weights[key]) for key, value in model.state_dict().items())
@@ -43,6 +54,29 @@ def test_the_number_of_classes_is_told_from_the_weights(tmp_path: Path, name: st
     loaded = load_checkpoint(saved(tmp_path, model.state_dict()), f"torchvision/{name}", None).eval()
     with torch.no_grad():
         assert loaded(torch.zeros(1, 3, 64, 64)).shape == (1, 5)
+
+
+@pytest.mark.parametrize("name", ["resnet10t", "vit_tiny_patch16_224", "convnext_atto", "mobilenetv3_small_050"])
+def test_timms_architectures_are_known_with_or_without_the_name_of_weights(tmp_path: Path, name: str) -> None:
+    import timm
+
+    model = timm.create_model(name, num_classes=5)
+    loaded = load_checkpoint(saved(tmp_path, model.state_dict()), f"timm/{name}.some_weights", None)
+    assert all(torch.equal(value, model.state_dict()[key]) for key, value in loaded.state_dict().items())
+
+
+def test_safetensors_are_read(tmp_path: Path, weights: dict[str, torch.Tensor]) -> None:
+    from safetensors.torch import save_file
+
+    save_file(weights, tmp_path / "any.name")
+    loaded = load_checkpoint(tmp_path / "any.name", NAME, None)
+    assert all(torch.equal(value, weights[key]) for key, value in loaded.state_dict().items())
+
+
+def test_of_two_models_in_one_checkpoint_none_is_taken(tmp_path: Path, weights: dict[str, torch.Tensor]) -> None:
+    both = prefixed("student.", weights) | prefixed("teacher.", weights)
+    with pytest.raises(ModelRefused, match=r"under student\., teacher\."):
+        load_checkpoint(saved(tmp_path, both), NAME, None)
 
 
 def test_a_checkpoint_of_another_architecture_is_refused(tmp_path: Path, weights: dict[str, torch.Tensor]) -> None:

@@ -95,7 +95,7 @@ def test_the_layer_asked_for_is_taken_and_an_unknown_one_refused_with_the_candid
     frozen = graph.freeze(traced(TinyNet(0), 16))
     found = layers.feature_layers(frozen, torch.zeros(2, 3, 16, 16))
     chosen = layers.choose(Path("m.pt"), frozen, found, "features.0")
-    assert chosen == layers.Layer("features.0", (2, 6, 8, 8))
+    assert chosen == layers.Layer("features.0", "features.0", (2, 6, 8, 8))
     with pytest.raises(ModelRefused, match=r"features \[8, 4, 4\]"):
         layers.choose(Path("m.pt"), frozen, found, "nowhere")
 

@@ -9,6 +9,8 @@ from torch import nn
 from service.errors import ModelRefused
 from service.spec import Model, Preprocessing
 from tests.models import TinyNet, save_archive
+from tests.worker.classifiers.test_black_box import save as save_onnx
+from tests.worker.classifiers.test_exported import export
 from worker.classifiers import zoo
 from worker.classifiers.load import load_classifier
 from worker.classifiers.randomised import Randomisation, draw_layers, load_randomised
@@ -64,20 +66,25 @@ def test_what_is_drawn_belongs_to_the_seed_and_the_file_and_not_to_the_share() -
     assert not torch.equal(drawn(net, 0.5, how(digest="b" * 64)).head.weight, first)
 
 
-def test_an_archive_and_a_checkpoint_are_drawn_alike(tmp_path: Path) -> None:
+def test_every_format_is_drawn_alike(tmp_path: Path) -> None:
     torch.manual_seed(0)
     eager = zoo.build("torchvision/mobilenet_v2", 2).eval()
     torch.save(eager.state_dict(), tmp_path / "m.pth")
     checkpoint = Model(architecture="torchvision/mobilenet_v2", preprocessing=Preprocessing(size=(64, 64)))
     archive = Model(preprocessing=Preprocessing(size=(64, 64)))
-    paths = [(tmp_path / "m.pth", checkpoint), (save_archive(eager, tmp_path / "m.pt", 64), archive)]
+    paths = [
+        (tmp_path / "m.pth", checkpoint),
+        (save_archive(eager, tmp_path / "m.pt", 64), archive),
+        (export(eager, tmp_path / "m.pt2", side=64), archive),
+    ]
     picture = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
     found = []
     for path, model in paths:
         (again,) = load_randomised(path, model, load_classifier(path, model, 2), how(0.3))
         found.append(again.explain(picture))
-    assert torch.allclose(found[0].features, found[1].features, atol=1e-5)
-    assert torch.allclose(found[0].gradients, found[1].gradients, atol=1e-6)
+    for other in found[1:]:
+        assert torch.allclose(found[0].features, other.features, atol=1e-5)
+        assert torch.allclose(found[0].gradients, other.gradients, atol=1e-6)
 
 
 def test_the_layer_explained_stays_and_one_picture_goes_through_at_a_time(tmp_path: Path) -> None:
@@ -95,3 +102,9 @@ def test_weights_frozen_into_an_archive_are_refused_with_the_remedy(tmp_path: Pa
     intact = load_classifier(tmp_path / "m.pt", MODEL, 1)
     with pytest.raises(ModelRefused, match="save it before"):
         load_randomised(tmp_path / "m.pt", MODEL, intact, how(1.0))
+
+
+def test_a_black_box_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    path, model = save_onnx(tmp_path / "m.onnx"), Model(preprocessing=Preprocessing(size=(16, 16)))
+    with pytest.raises(ModelRefused, match="another format"):
+        load_randomised(path, model, load_classifier(path, model, 1), how(1.0))

@@ -51,7 +51,7 @@ def test_pictures_of_every_mode_become_rgb(mode: str) -> None:
 def test_the_digest_is_that_of_the_files_bytes(tmp_path: Path) -> None:
     file = tmp_path / "a.png"
     file.write_bytes(encoded(picture()))
-    assert read_picture(file, SMALL).digest == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert read_picture(file.read_bytes(), SMALL).digest == hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize(
@@ -68,15 +68,10 @@ def test_what_cannot_be_decoded_says_why(content: bytes, told: str) -> None:
         decode(content, SMALL)
 
 
-def test_a_file_that_is_gone_says_so(tmp_path: Path) -> None:
-    with pytest.raises(Unreadable, match="No such file"):
-        read_picture(tmp_path / "gone.png", SMALL)
-
-
 def test_a_picture_of_monstrous_size_is_not_decoded() -> None:
     bomb = BytesIO()
     Image.new("1", (20000, 20000)).save(bomb, "PNG")
-    with pytest.raises(Unreadable, match=r"damaged|exceeds"):
+    with pytest.raises(Unreadable, match="too large"):
         decode(bomb.getvalue(), SMALL)
 
 

@@ -1,0 +1,111 @@
+"""What users uploaded: kept by its SHA-256, in a folder that the workers share, or in an object store."""
+
+import hashlib
+import re
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from service.errors import ArtifactRefused, InputRefused
+
+URI = re.compile(r"artifact:sha256:([0-9a-f]{64})")
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An upload as it is kept; `new` is whether it was not there before."""
+
+    digest: str
+    size: int
+    new: bool
+
+    @property
+    def uri(self) -> str:
+        """What to name it by in a spec."""
+        return f"artifact:sha256:{self.digest}"
+
+
+@dataclass(frozen=True)
+class ArtifactPlace:
+    """Where artifacts are: a folder's path, or the URI of an object store."""
+
+    location: str
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether they are in an object store."""
+        return "://" in self.location
+
+    def find(self, uri: str) -> Path | str:
+        """Where an artifact is: its path, or its URI in the object store. Raises InputRefused."""
+        matched = URI.fullmatch(uri)
+        if matched is None:
+            raise InputRefused(reason=f"{uri!r} is not an artifact; write artifact:sha256: and 64 hexadecimal digits")
+        if self.is_remote:
+            return f"{self.location.rstrip('/')}/{matched[1]}"
+        path = self._path(matched[1])
+        if not path.is_file():
+            raise InputRefused(reason=f"there is no {uri}; upload it with PUT /v1/artifacts")
+        return path
+
+    async def store(self, parts: AsyncIterator[bytes], wanted: str | None, most: int) -> Artifact:
+        """Keep what comes in parts, none of them for long. Raises ArtifactRefused where it is not what was said."""
+        with tempfile.TemporaryDirectory(dir=self._staging(), prefix="upload-") as folder:
+            received = Path(folder, "content")
+            digest, size = hashlib.sha256(), 0
+            with received.open("wb") as out:
+                async for part in parts:
+                    size += len(part)
+                    if size > most:
+                        raise ArtifactRefused(detail=f"more than {most:,} bytes; see SALIENCE_ARTIFACT_GIB")
+                    digest.update(part)
+                    out.write(part)
+            found = digest.hexdigest()
+            if wanted is not None and found != wanted.lower():
+                raise ArtifactRefused(detail=f"what arrived has the SHA-256 {found}, not {wanted}; send it again")
+            if size == 0:
+                raise ArtifactRefused(detail="the request has no body; send the file's bytes")
+            return Artifact(found, size, self._keep(received, found))
+
+    def size_of(self, digest: str) -> int | None:
+        """How many bytes an artifact has, None where there is none."""
+        if not re.fullmatch("[0-9a-f]{64}", digest):
+            return None
+        if self.is_remote:
+            system, there = _open(f"{self.location.rstrip('/')}/{digest}")
+            return int(system.size(there)) if system.exists(there) else None
+        path = self._path(digest)
+        return path.stat().st_size if path.is_file() else None
+
+    def _keep(self, received: Path, digest: str) -> bool:
+        if self.size_of(digest) is not None:
+            return False
+        if self.is_remote:
+            system, path = _open(f"{self.location.rstrip('/')}/{digest}")
+            system.put_file(str(received), path)
+            return True
+        target = self._path(digest)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        received.chmod(0o444)
+        received.replace(target)
+        return True
+
+    def _staging(self) -> Path | None:
+        """Uploads arrive beside where they will be kept, so that they are moved and not copied."""
+        if self.is_remote:
+            return None
+        Path(self.location).mkdir(parents=True, exist_ok=True)
+        return Path(self.location)
+
+    def _path(self, digest: str) -> Path:
+        return Path(self.location, digest[:2], digest)
+
+
+def _open(uri: str) -> tuple[Any, str]:
+    """The object store of a URI, and the path there."""
+    from fsspec.core import url_to_fs
+
+    found: tuple[Any, str] = url_to_fs(uri)
+    return found

@@ -1,0 +1,41 @@
+"""What can be asked of a model or an image set before an audit, and what is answered."""
+
+from dataclasses import dataclass
+
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
+
+from service.domain import Json
+from service.spec import Images, Model, Part, Run
+
+
+class InspectedModel(Run, Model):
+    """A model: its URI, and of the spec's `model` what is known."""
+
+
+class Inspect(Part):
+    """Look at a model or at an image set."""
+
+    model: InspectedModel | None = None
+    images: Images | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "Inspect":
+        if (self.model is None) == (self.images is None):
+            raise PydanticCustomError("one_of", "give model or images, one of them")
+        return self
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """An inspection as it stands: `found` or `error` once a worker has looked."""
+
+    id: str
+    asked: Inspect
+    found: Json | None = None
+    error: Json | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether a worker has looked."""
+        return self.found is not None or self.error is not None

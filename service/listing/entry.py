@@ -1,0 +1,82 @@
+"""What is listed: a picture's name, label and whereabouts; and the place of the set that it is listed from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from service.errors import ImagesRefused, InputRefused
+from service.locations import is_remote, is_under, path_of, real_path
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
+
+
+class ImageEntry(NamedTuple):
+    """One picture of a set: its name there, its label if it has one, and references to it and its human map if any.
+
+    A tuple, since these are made by the million.
+    """
+
+    name: str
+    label: str | None
+    path: str
+    human: str | None = None
+
+
+@dataclass(frozen=True)
+class SetPlace:
+    """An image set on disk. `source` is what others know it by: its path, or the URI that it was fetched from."""
+
+    path: Path
+    source: str
+
+    @classmethod
+    def of(cls, path: Path) -> "SetPlace":
+        """A set that lies where it is used."""
+        return cls(path, str(path))
+
+
+def is_picture(name: str) -> bool:
+    """Whether a file's name is that of a picture."""
+    return PurePosixPath(name).suffix.lower() in SUFFIXES
+
+
+class Resolver:
+    """How a manifest's names become references: relative ones lie beside it; of others, files under the roots only.
+
+    Folders are looked at once each, and not every file, since a set may have millions: a link among them is
+    followed, and checked, when the picture is read.
+    """
+
+    def __init__(self, place: SetPlace, roots: Sequence[Path]) -> None:
+        self._source, self._base = place.source, place.source.rpartition("/")[0]
+        self._is_local = not is_remote(place.source)
+        self._is_inside = lru_cache(maxsize=4096)(lambda folder: is_under(real_path(Path(folder or "/")), roots))
+
+    def __call__(self, name: str) -> str:
+        """The reference of a name. Raises InputRefused."""
+        if is_remote(name):
+            return name
+        if name.startswith("file:"):
+            name = str(path_of(name))
+        elif not self._is_local:
+            if name.startswith("/"):
+                raise ImagesRefused(reason=f"{self._source}: {name!r} is a path; write it relative, or as a URI")
+            return f"{self._base}/{name}"
+        found = name if name.startswith("/") else f"{self._base}/{name}"
+        folder, _, last = found.rpartition("/")
+        if last in ("", ".", "..") or not self._is_inside(folder):
+            raise ImagesRefused(reason=f"image or human map {name!r} of {self._source} lies outside the allowed roots")
+        return found
+
+
+def text_of(value: object) -> str | None:
+    """A label, or a name, as text; None where there is none."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool | str | int):
+        return str(value).strip() or None
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    raise InputRefused(reason=f"{value!r} is neither text nor a whole number")

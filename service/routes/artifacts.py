@@ -1,0 +1,52 @@
+"""Uploads over HTTP: the bytes of a model or an image set, kept by their SHA-256."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+
+from service.artifacts import Artifact, ArtifactPlace
+from service.errors import ArtifactNotFound
+from service.http_errors import documented
+from service.schemas import ArtifactBody
+
+router = APIRouter(prefix="/v1/artifacts", tags=["artifacts"])
+
+HEX = "^[0-9a-fA-F]{64}$"
+BODY = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {
+    "type": "string", "format": "binary"}}}}}  # fmt: skip
+
+
+@router.put(
+    "",
+    status_code=201,
+    openapi_extra=BODY,
+    responses={200: {"description": "It was there already"}, **documented(HTTPStatus.UNPROCESSABLE_ENTITY)},
+)
+async def upload(
+    request: Request,
+    response: Response,
+    sha256: Annotated[str | None, Query(pattern=HEX, description="what the bytes must have")] = None,
+) -> ArtifactBody:
+    """Keep the request's bytes, a model's file or an archive, by their SHA-256; specs name it by the answer's `uri`."""
+    place: ArtifactPlace = request.app.state.artifacts
+    kept = await place.store(request.stream(), sha256, request.app.state.artifact_bytes)
+    if not kept.new:
+        response.status_code = HTTPStatus.OK
+    return _body(kept)
+
+
+@router.get("/{sha256}", responses=documented(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY))
+async def look(request: Request, sha256: Annotated[str, Path(pattern=HEX)]) -> ArtifactBody:
+    """Whether an artifact is there, and its size; so that it need not be sent again."""
+    place: ArtifactPlace = request.app.state.artifacts
+    digest = sha256.lower()
+    size = await run_in_threadpool(place.size_of, digest)
+    if size is None:
+        raise ArtifactNotFound(digest=digest)
+    return _body(Artifact(digest, size, new=False))
+
+
+def _body(kept: Artifact) -> ArtifactBody:
+    return ArtifactBody(uri=kept.uri, sha256=kept.digest, size=kept.size)

@@ -1,0 +1,64 @@
+"""Inspections over HTTP: what a model or an image set is, looked at by a worker while the caller waits."""
+
+import asyncio
+import time
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+
+from service.errors import InspectionRefused
+from service.http_errors import documented
+from service.inspection import Inspect, Inspection
+from service.jobs import Jobs
+from service.routes.jobs import JobsHere, Text
+from service.schemas import InspectionBody
+
+router = APIRouter(prefix="/v1", tags=["inspections"])
+
+NOT_FOUND, INVALID = HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY
+LOOK_SECONDS = 0.2
+RING_SECONDS = 2.0
+LATER: dict[int | str, dict[str, Any]] = {
+    202: {"model": InspectionBody, "description": "A worker has not looked yet; ask again at the Location"}
+}
+Wait = Annotated[float, Query(ge=0, le=60, description="seconds to wait for a worker to have looked")]
+
+
+@router.post("/inspect", responses={**LATER, **documented(INVALID)})
+async def inspect(asked: Inspect, request: Request, response: Response, wait: Wait = 30) -> InspectionBody:
+    """What a model or an image set is, without an audit; what is refused says why."""
+    jobs: Jobs = request.app.state.jobs
+    number = await run_in_threadpool(jobs.store.inspections.ask, asked)
+    return _answer(await _await(jobs, number, wait), response)
+
+
+@router.get("/inspections/{inspection}", responses={**LATER, **documented(NOT_FOUND, INVALID)})
+async def get(inspection: Text, jobs: JobsHere, response: Response, wait: Wait = 0) -> InspectionBody:
+    """An inspection asked for before."""
+    return _answer(await _await(jobs, inspection, wait), response)
+
+
+async def _await(jobs: Jobs, number: str, seconds: float) -> Inspection:
+    """The inspection, once a worker has looked or the time is up; who waits rings again, should a ring be lost."""
+    end, ring_at = time.monotonic() + seconds, 0.0
+    while True:
+        found = await run_in_threadpool(jobs.store.inspections.get, number)
+        now = time.monotonic()
+        if not found.done and now >= ring_at:
+            await run_in_threadpool(jobs.doorbell.ring)
+            ring_at = now + RING_SECONDS
+        if found.done or now >= end:
+            return found
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+def _answer(found: Inspection, response: Response) -> InspectionBody:
+    if found.error is not None:
+        raise InspectionRefused(field=found.error.get("field", "uri"), reason=found.error["detail"])
+    if not found.done:
+        response.status_code = HTTPStatus.ACCEPTED
+        response.headers["Location"] = f"/v1/inspections/{found.id}"
+        response.headers["Retry-After"] = "2"
+    return InspectionBody(id=found.id, done=found.done, found=found.found)

@@ -1,0 +1,67 @@
+"""Inspections in the database: asked for, taken by a worker, answered. Old ones are forgotten."""
+
+import time
+from uuid import uuid4
+
+from sqlalchemy import delete, or_, select, update
+
+from service.domain import Json
+from service.errors import InspectionNotFound
+from service.inspection import Inspect, Inspection
+from service.storage.database import Database
+from service.tables import InspectionRow
+
+KEPT_SECONDS = 24 * 3600
+LEASE_SECONDS = 600  # as long as loading a model may take
+MAX_ATTEMPTS = 2
+
+
+class InspectionStore:
+    """What is kept of inspections."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def ask(self, asked: Inspect) -> str:
+        """Keep an inspection for a worker to take. Returns its ID."""
+        number, now = str(uuid4()), time.time()
+        dumped = asked.model_dump(mode="json", exclude_unset=True)
+        with self._database.write() as session:
+            session.execute(delete(InspectionRow).where(InspectionRow.created_at < now - KEPT_SECONDS))
+            session.add(InspectionRow(id=number, asked=dumped, created_at=now))
+        return number
+
+    def get(self, inspection: str) -> Inspection:
+        """An inspection as it stands. Raises InspectionNotFound."""
+        with self._database.read() as session:
+            row = session.get(InspectionRow, inspection)
+            if row is None:
+                raise InspectionNotFound(inspection=inspection)
+            return _to_inspection(row)
+
+    def claim(self) -> Inspection | None:
+        """Take the oldest that waits, or that its worker lost; None where nothing waits."""
+        open_ = InspectionRow.found.is_(None) & InspectionRow.error.is_(None)
+        free = or_(InspectionRow.lease_until.is_(None), InspectionRow.lease_until < time.time())
+        oldest = select(InspectionRow).where(open_, free, InspectionRow.attempt < MAX_ATTEMPTS)
+        with self._database.read() as session:  # most often there is none, and nobody need be kept from writing
+            if session.scalar(oldest.with_only_columns(InspectionRow.id).limit(1)) is None:
+                return None
+        with self._database.write() as session:
+            chosen = oldest.order_by(InspectionRow.created_at).limit(1).with_for_update(skip_locked=True)
+            row = session.scalars(chosen).one_or_none()
+            if row is None:
+                return None
+            row.lease_until, row.attempt = time.time() + LEASE_SECONDS, row.attempt + 1
+            return _to_inspection(row)
+
+    def answer(self, inspection: str, found: Json | None, error: Json | None) -> None:
+        """Keep what a worker found, or why it found nothing."""
+        with self._database.write() as session:
+            session.execute(
+                update(InspectionRow).where(InspectionRow.id == inspection).values(found=found, error=error)
+            )
+
+
+def _to_inspection(row: InspectionRow) -> Inspection:
+    return Inspection(row.id, Inspect.model_validate(row.asked), row.found, row.error)

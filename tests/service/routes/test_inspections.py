@@ -1,0 +1,64 @@
+import threading
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.audits import SIZE, Ingredients
+from worker.runner import Runner
+
+
+def ask(api: httpx.Client, runner: Runner, body: dict[str, Any]) -> httpx.Response:
+    """Ask while a worker looks."""
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.is_set():
+            runner.work()
+            stop.wait(0.05)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    try:
+        return api.post("/v1/inspect", json=body, timeout=60)
+    finally:
+        stop.set()
+        worker.join()
+
+
+def test_a_model_is_told_by_format_classes_layers_and_digest(
+    api: httpx.Client, runner: Runner, ingredients: Ingredients
+) -> None:
+    model = {"uri": ingredients.models[0].as_uri(), "preprocessing": {"size": [SIZE, SIZE]}}
+    answer = ask(api, runner, {"model": model})
+    assert answer.status_code == 200
+    found = answer.json()["found"]
+    assert (found["format"], found["classes"], found["layer"]) == ("torchscript", 2, "features")
+    assert found["layers"]["features"] == [8, 6, 6]
+    assert len(found["sha256"]) == 64
+
+
+def test_an_image_set_is_told_by_count_labels_and_first_errors(
+    api: httpx.Client, runner: Runner, ingredients: Ingredients
+) -> None:
+    found = ask(api, runner, {"images": {"uri": ingredients.pictures.as_uri()}}).json()["found"]
+    assert (found["count"], found["labels"], found["errors"]) == (12, {"real": 6, "synthetic": 6}, [])
+
+
+def test_what_is_refused_says_why_and_where(api: httpx.Client, runner: Runner, ingredients: Ingredients) -> None:
+    answer = ask(api, runner, {"model": {"uri": ingredients.models[0].as_uri(), "layer": "nowhere"}})
+    assert (answer.status_code, answer.json()["type"]) == (422, "urn:salience:problem:inspection-refused")
+    assert answer.json()["errors"][0]["field"] == "model.uri"
+    assert "features" in answer.json()["detail"], "the candidates are told"
+
+
+@pytest.mark.parametrize("body", [{}, {"model": {"uri": "file:///x"}, "images": {"uri": "file:///y"}}, {"model": {}}])
+def test_one_thing_is_asked_at_a_time(api: httpx.Client, body: dict[str, Any]) -> None:
+    assert api.post("/v1/inspect", json=body).status_code == 422
+
+
+def test_without_a_worker_the_answer_is_where_to_ask_again(api: httpx.Client, ingredients: Ingredients) -> None:
+    answer = api.post("/v1/inspect", params={"wait": 0}, json={"images": {"uri": ingredients.pictures.as_uri()}})
+    assert (answer.status_code, answer.json()["done"]) == (202, False)
+    assert api.get(answer.headers["Location"]).status_code == 202
+    assert api.get("/v1/inspections/unknown").status_code == 404

@@ -1,0 +1,157 @@
+import json
+import pickle
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from service.errors import ModelRefused
+from service.spec import Model, Preprocessing
+from tests.models import TinyNet, explain_slowly
+from worker.classifiers import zoo
+from worker.classifiers.load import load_classifier
+from worker.classifiers.preprocessing import normalise
+from worker.salience.methods import gradcam
+
+SIDE = 16
+SMALL = Model(preprocessing=Preprocessing(size=(SIDE, SIDE)))
+
+
+def pictures(count: int, side: int = SIDE) -> torch.Tensor:
+    return torch.rand(count, 3, side, side, generator=torch.Generator().manual_seed(0))
+
+
+def export(net: nn.Module, path: Path, batch: int | None = None, side: int = SIDE) -> Path:
+    """Save an exported program for batches of one size, or of any."""
+    dynamic = None if batch else ({0: torch.export.Dim("batch")},)
+    program = torch.export.export(net, (torch.zeros(batch or 2, 3, side, side),), dynamic_shapes=dynamic)
+    torch.export.save(program, path)
+    return path
+
+
+def rewrite(path: Path, change: Callable[[Any], None], member: str = "models/model.json") -> Path:
+    """The archive with the JSON of one member changed."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    name = next(name for name in members if name.endswith(member))
+    content = json.loads(members[name])
+    change(content)
+    members[name] = json.dumps(content).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for each, data in members.items():
+            archive.writestr(each, data)
+    return path
+
+
+@pytest.mark.parametrize("batch", [None, 1, 3])
+def test_an_exported_model_gives_the_logits_and_maps_of_the_model(tmp_path: Path, batch: int | None) -> None:
+    net = TinyNet(1)
+    loaded = load_classifier(export(net, tmp_path / "m.pt2", batch), SMALL, 2)
+    assert loaded.chunk == (batch or 2)
+    explained = loaded.explain(pictures(loaded.chunk))
+    assert loaded.layer
+    assert loaded.layer.name == "features"
+    raw = gradcam(explained.features, explained.gradients)
+    for n, picture in enumerate(pictures(loaded.chunk)):
+        logits, twin = explain_slowly(net, net.features, normalise(picture[None], SMALL.preprocessing))
+        assert torch.allclose(explained.logits[n], logits, atol=1e-5)
+        assert torch.allclose(raw[n], twin, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["shufflenet_v2_x0_5", "mnasnet0_5"])
+def test_operators_on_sizes_lists_and_devices_are_understood(tmp_path: Path, name: str) -> None:
+    torch.manual_seed(0)
+    net = zoo.build(f"torchvision/{name}", 3).eval()
+    model = Model(preprocessing=Preprocessing(size=(64, 64)))
+    loaded = load_classifier(export(net, tmp_path / "m.pt2", side=64), model, 2)
+    with torch.no_grad():
+        twin = net(normalise(pictures(2, 64), model.preprocessing))
+        assert torch.allclose(loaded.logits(pictures(2, 64)), twin, atol=1e-5)
+
+
+def test_inputs_of_another_size_are_refused_with_the_right_one(tmp_path: Path) -> None:
+    path = export(TinyNet(0), tmp_path / "m.pt2")
+    with pytest.raises(ModelRefused, match=r"takes inputs of \[3, 16, 16\], not \[3, 24, 24\]"):
+        load_classifier(path, Model(preprocessing=Preprocessing(size=(24, 24))), 2)
+
+
+class Trap:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (self._path,))
+
+
+def evaluate(sprung: Path) -> Callable[[Any], None]:
+    """A size that torch's own reader would evaluate as Python."""
+
+    def change(program: Any) -> None:
+        expression = {"as_expr": {"expr_str": f"__import__('pathlib').Path({str(sprung)!r}).touch()", "hint": None}}
+        for value in program["graph_module"]["graph"]["tensor_values"].values():
+            value["sizes"] = [expression for _ in value["sizes"]]
+
+    return change
+
+
+def call(target: str) -> Callable[[Any], None]:
+    def change(program: Any) -> None:
+        program["graph_module"]["graph"]["nodes"][0]["target"] = target
+
+    return change
+
+
+def name_input(text: str) -> Callable[[Any], None]:
+    """A name that torch's own reader would write into the code that it generates."""
+
+    def change(program: Any) -> None:
+        graph = program["graph_module"]["graph"]
+        graph["nodes"][0]["outputs"][0]["as_tensor"]["name"] = text
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["torch.ops.aten.from_file.default", "torch.hub.load", "_operator.methodcaller", "torch.ops.aten.save.str",
+     "os.system"],
+)  # fmt: skip
+def test_an_operator_that_is_no_arithmetic_is_refused_by_name(tmp_path: Path, target: str) -> None:
+    path = rewrite(export(TinyNet(0), tmp_path / "m.pt2"), call(target))
+    with pytest.raises(ModelRefused, match=target):
+        load_classifier(path, SMALL, 2)
+
+
+def test_no_expression_of_an_archive_is_evaluated(tmp_path: Path) -> None:
+    path = rewrite(export(TinyNet(0), tmp_path / "m.pt2"), evaluate(tmp_path / "sprung"))
+    loaded = load_classifier(path, SMALL, 2)
+    assert loaded.logits(pictures(2)).shape == (2, 2)
+    path = rewrite(path, name_input(f"x: open({str(tmp_path / 'sprung')!r}, 'w')"))
+    with pytest.raises(ModelRefused):
+        load_classifier(path, SMALL, 2)
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_a_pickle_in_an_archive_is_refused_and_does_not_run(tmp_path: Path) -> None:
+    path = export(TinyNet(0), tmp_path / "m.pt2")
+
+    def as_pickle(config: Any) -> None:
+        config["config"]["features.0.weight"]["use_pickle"] = True
+
+    rewrite(path, as_pickle, "model_weights_config.json")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("m/data/constants/opaque_obj_0", pickle.dumps(Trap(tmp_path / "sprung")))
+    with pytest.raises(ModelRefused, match="pickle"):
+        load_classifier(path, SMALL, 2)
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_an_archive_cut_short_is_refused(tmp_path: Path) -> None:
+    path = export(TinyNet(0), tmp_path / "m.pt2")
+    path.write_bytes(path.read_bytes()[:4000])
+    with pytest.raises(ModelRefused, match="damaged"):
+        load_classifier(path, SMALL, 2)

@@ -1,0 +1,104 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from service.errors import ModelRefused
+from service.spec import Model, Preprocessing
+from tests.models import explain_slowly
+from tests.pretrained import SIDE, make_resnet, make_vit, save_pretrained
+from worker.classifiers.load import load_classifier
+from worker.classifiers.preprocessing import normalise
+from worker.salience.methods import gradcam
+
+SMALL = Model(preprocessing=Preprocessing(size=(SIDE * 4, SIDE * 4)))
+VIT = Model(preprocessing=Preprocessing(size=(SIDE, SIDE)))
+
+
+def pictures(side: int) -> torch.Tensor:
+    return torch.rand(2, 3, side, side, generator=torch.Generator().manual_seed(0))
+
+
+def test_gradcam_of_a_resnet_is_autograds(tmp_path: Path) -> None:
+    net = make_resnet()
+    loaded = load_classifier(save_pretrained(net, tmp_path), SMALL, 2)
+    images = pictures(SIDE * 4)
+    explained = loaded.explain(images)
+    assert loaded.layer
+    assert (loaded.layer.name, loaded.head.tail is not None) == ("resnet.encoder", True)
+    with torch.no_grad():
+        assert torch.allclose(explained.logits, net(normalise(images, SMALL.preprocessing)).logits, atol=1e-5)
+    whole = net.forward
+    net.forward = lambda inputs: whole(pixel_values=inputs).logits
+    raw = gradcam(explained.features, explained.gradients)
+    for n, image in enumerate(images):
+        stage = net.resnet.encoder.stages[-1]
+        _, twin = explain_slowly(net, stage, normalise(image[None], SMALL.preprocessing))
+        assert torch.allclose(raw[n], twin, atol=1e-5)
+
+
+def test_a_vits_layer_has_its_own_name_and_a_gradient(tmp_path: Path) -> None:
+    net = make_vit()
+    loaded = load_classifier(save_pretrained(net, tmp_path), VIT, 2)
+    explained = loaded.explain(pictures(SIDE))
+    assert loaded.layer
+    assert (loaded.layer.name, loaded.layer.shape[1:]) == ("vit.layers.1.layernorm_before", (16, 4, 4))
+    assert loaded.layer.name in dict(net.named_modules())
+    assert explained.gradients.abs().max() > 0
+    with torch.no_grad():
+        twin = net(normalise(pictures(SIDE), VIT.preprocessing)).logits
+    assert torch.allclose(explained.logits, twin, atol=1e-5)
+
+
+def without_weights(folder: Path) -> None:
+    next(folder.glob("*.safetensors")).rename(folder / "pytorch_model.bin")
+
+
+def of_another_kind(folder: Path) -> None:
+    config = folder / "config.json"
+    config.write_text(config.read_text().replace('"model_type": "vit"', '"model_type": "bert"'))
+
+
+def with_code(folder: Path) -> None:
+    """As models that bring their own code are saved."""
+    (folder / "modeling_own.py").write_text(f"open({str(folder / 'sprung')!r}, 'w')\nclass Own: pass\n")
+    config = folder / "config.json"
+    auto = '{"auto_map": {"AutoModelForImageClassification": "modeling_own.Own", "AutoConfig": "modeling_own.Own"},'
+    config.write_text(config.read_text().replace("{", auto, 1).replace('"model_type": "vit"', '"model_type": "own"'))
+
+
+def as_adapter(folder: Path) -> None:
+    (folder / "adapter_config.json").write_text('{"base_model_name_or_path": "elsewhere/model"}')
+
+
+def cut_short(folder: Path) -> None:
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:3000])
+
+
+def enormous(folder: Path) -> None:
+    """Other sizes than the weights have."""
+    config = folder / "config.json"
+    config.write_text(config.read_text().replace('"hidden_size": 16', '"hidden_size": 64'))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (without_weights, r"no \.safetensors"),
+        (of_another_kind, "not an image classifier"),
+        (with_code, "not an image classifier"),
+        (as_adapter, "adapter"),
+        (cut_short, "not an image classifier"),
+        (enormous, "not an image classifier"),
+    ],
+)
+def test_a_folder_that_is_no_plain_classifier_is_refused(
+    tmp_path: Path, spoil: Callable[[Path], Any], told: str
+) -> None:
+    spoil(save_pretrained(make_vit(), tmp_path))
+    with pytest.raises(ModelRefused, match=told):
+        load_classifier(tmp_path, VIT, 2)
+    assert not (tmp_path / "sprung").exists()

@@ -1,0 +1,81 @@
+import multiprocessing
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from worker.fetching.cache import Cache
+
+
+def write(text: str, name: str = "file") -> Callable[[Path], None]:
+    def make(folder: Path) -> None:
+        (folder / name).write_text(text)
+
+    return make
+
+
+def test_what_was_made_is_there_the_next_time(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    first = cache.get("key", write("text"))
+    assert first.read_text() == "text"
+    assert Cache(tmp_path).get("key", write("other")) == first
+    assert cache.get("same content", write("text")) == first
+
+
+def test_what_failed_halfway_goes_on_with_what_is_there(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+
+    def broken(folder: Path) -> None:
+        (folder / "half").write_text("half")
+        raise OSError("broken off")
+
+    with pytest.raises(OSError, match="broken off"):
+        cache.get("key", broken)
+
+    def finish(folder: Path) -> None:
+        (folder / "half").rename(folder / "whole")
+
+    found = cache.get("key", finish)
+    assert found.name == "whole"
+
+
+def test_the_least_used_goes_when_room_is_needed_but_nothing_in_use(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from worker.fetching.cache import Cache\n"
+        "for name in sys.argv[2:]:\n"
+        "    Cache(Path(sys.argv[1]), 250).get(name, lambda folder: (folder / 'f').write_text(name * 100) and None)\n"
+    )
+    subprocess.run([sys.executable, "-c", script, str(tmp_path), "a"], check=True)
+    time.sleep(0.02)
+    used = Cache(tmp_path, 250)
+    held = used.get("b", write("b" * 100))
+    time.sleep(0.02)
+    subprocess.run([sys.executable, "-c", script, str(tmp_path), "c"], check=True)
+    left = {path.read_text()[0] for path in (tmp_path / "objects").rglob("f*") if path.is_file()}
+    assert left == {"b", "c"}
+    subprocess.run([sys.executable, "-c", script, str(tmp_path), "d"], check=True)
+    assert held.exists(), "it is in use here"
+
+
+def _make(folder: Path) -> None:
+    with (folder / "counted").open("a") as file:
+        file.write("x")
+    time.sleep(0.5)
+
+
+def _get(folder: Path) -> None:
+    Cache(folder).get("key", _make)
+
+
+def test_of_two_processes_one_makes_and_the_other_waits(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    both = [context.Process(target=_get, args=(tmp_path,)) for _ in range(2)]
+    for each in both:
+        each.start()
+    for each in both:
+        each.join()
+        assert each.exitcode == 0
+    assert Cache(tmp_path).get("key", _make).read_text() == "x"

@@ -1,0 +1,189 @@
+import hashlib
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from moto.moto_server.threaded_moto_server import ThreadedMotoServer
+
+from service.artifacts import ArtifactPlace
+from service.errors import InputRefused
+from tests.audits import Ingredients
+from tests.sets import as_csv, as_parquet, as_zip, pictures_of
+from worker.fetching import remote
+from worker.fetching.cache import Cache
+from worker.fetching.opening import opener
+from worker.fetching.places import Places
+
+
+@pytest.fixture(scope="module")
+def s3_url() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def s3(s3_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A client of a real S3 API, which workers find by their environment."""
+    import s3fs
+
+    for name, value in {"AWS_ENDPOINT_URL": s3_url, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}.items():
+        monkeypatch.setenv(name, value)
+    s3fs.S3FileSystem.clear_instance_cache()
+    system = s3fs.S3FileSystem()
+    if not system.exists("bucket"):
+        system.mkdir("bucket")
+    yield system
+    system.rm("bucket/set", recursive=True) if system.exists("bucket/set") else None
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+def test_a_model_in_s3_is_fetched_once_and_again_when_it_changes(
+    s3: Any, places: Places, ingredients: Ingredients
+) -> None:
+    s3.put_file(str(ingredients.models[0]), "bucket/set/m.pt")
+    first = places.model("s3://bucket/set/m.pt")
+    assert first.read_bytes() == ingredients.models[0].read_bytes()
+    fresh = Places(places.roots, places.artifacts, places.cache)
+    assert fresh.model("s3://bucket/set/m.pt") == first
+    s3.put_file(str(ingredients.models[1]), "bucket/set/m.pt")
+    fresh = Places(places.roots, places.artifacts, places.cache)
+    assert fresh.model("s3://bucket/set/m.pt").read_bytes() == ingredients.models[1].read_bytes()
+
+
+@pytest.mark.parametrize("way", ["folder", "zip", "parquet"])
+def test_a_set_in_s3_has_the_pictures_of_its_folder(
+    s3: Any, places: Places, ingredients: Ingredients, tmp_path: Path, way: str
+) -> None:
+    if way == "folder":
+        s3.put(str(ingredients.pictures), "bucket/set/pictures", recursive=True)
+        uri = "s3://bucket/set/pictures"
+    else:
+        made = {"zip": as_zip, "parquet": as_parquet}[way](ingredients.pictures, tmp_path)
+        s3.put_file(str(made), "bucket/set/packed")
+        uri = "s3://bucket/set/packed"
+    read = opener(places)
+    found = sorted((entry.label or "", read(entry.path)) for entry in places.list_images(uri))
+    assert found == sorted((label, content) for _, label, content in pictures_of(ingredients.pictures))
+
+
+def test_a_manifest_in_s3_names_pictures_beside_it_and_elsewhere(
+    s3: Any, places: Places, ingredients: Ingredients
+) -> None:
+    (_, _, content), (_, _, other) = pictures_of(ingredients.pictures)[:2]
+    s3.pipe_file("bucket/set/real/a.png", content)
+    s3.pipe_file("bucket/other.png", other)
+    s3.pipe_file("bucket/set/m.csv", b"image,label\nreal/a.png,real\ns3://bucket/other.png,fake\n")
+    read = opener(places)
+    assert [read(entry.path) for entry in places.list_images("s3://bucket/set/m.csv")] == [content, other]
+    s3.pipe_file("bucket/set/m.csv", b"image\nfile:///etc/passwd\n")
+    narrow = Places((Path("/nowhere"),), places.artifacts, places.cache)
+    with pytest.raises(InputRefused, match="outside"):
+        list(narrow.list_images("s3://bucket/set/m.csv"))
+
+
+def test_artifacts_may_be_kept_in_s3(s3: Any, places: Places, ingredients: Ingredients) -> None:
+    content = ingredients.models[0].read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    s3.pipe_file(f"bucket/artifacts/{digest}", content)
+    kept = Places(places.roots, ArtifactPlace("s3://bucket/artifacts"), places.cache)
+    assert kept.model(f"artifact:sha256:{digest}").read_bytes() == content
+
+
+@pytest.mark.parametrize("uri", ["s3://bucket/set/nothing.pt", "s3://no-such-bucket/x", "ftp://example.org/x"])
+def test_what_is_not_there_is_refused(s3: Any, places: Places, uri: str) -> None:
+    with pytest.raises(InputRefused):
+        remote.fetch(uri, places.cache)
+
+
+class Web(BaseHTTPRequestHandler):
+    """A server of one file that may know ranges."""
+
+    content = bytes(range(256)) * 100_000
+    asked: ClassVar[list[str]] = []
+    knows_ranges = True
+    breaks_at = 0  # which answer breaks off halfway
+
+    def do_HEAD(self) -> None:  # the name that http.server calls
+        self._head(200, len(self.content))
+
+    def do_GET(self) -> None:  # as above
+        wanted = self.headers.get("Range", "")
+        self.asked.append(wanted)
+        start, stop = 0, len(self.content)
+        if wanted and self.knows_ranges:
+            low, _, high = wanted.removeprefix("bytes=").partition("-")
+            start, stop = int(low), min(int(high or stop) + 1, stop)
+            self._head(206, stop - start, f"bytes {start}-{stop - 1}/{len(self.content)}")
+        else:
+            self._head(200, stop)
+        part = self.content[start:stop]
+        broken = len(self.asked) == self.breaks_at
+        self.close_connection = broken
+        with suppress(ConnectionError):  # the client may have had enough
+            self.wfile.write(part[: len(part) // 2] if broken else part)
+
+    def _head(self, status: int, length: int, part: str | None = None) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(length))
+        self.send_header("ETag", '"1"')
+        if self.knows_ranges:
+            self.send_header("Accept-Ranges", "bytes")
+        if part:
+            self.send_header("Content-Range", part)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(params=[True, False], ids=["ranges", "no ranges"])
+def web(request: pytest.FixtureRequest) -> Iterator[tuple[str, type[Web]]]:
+    handler = type("Own", (Web,), {"asked": [], "knows_ranges": request.param})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/m.bin", handler
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_download_that_broke_off_goes_on_where_it_ended(web: tuple[str, type[Web]], tmp_path: Path) -> None:
+    uri, handler = web
+    handler.breaks_at = 2 if handler.knows_ranges else 1
+    cache = Cache(tmp_path / "cache")
+    for _ in range(3):
+        try:
+            found = remote.fetch(uri, cache)
+            break
+        except Exception as error:  # noqa: BLE001  # whatever the client makes of a broken connection
+            assert not isinstance(error, InputRefused)
+    assert found.read_bytes() == handler.content
+    if handler.knows_ranges:
+        assert any(asked and not asked.startswith("bytes=0") for asked in handler.asked)
+    asked = len(handler.asked)
+    assert remote.fetch(uri, cache) == found
+    assert len(handler.asked) == asked, "it was there"
+
+
+def test_a_file_larger_than_the_cache_is_refused(web: tuple[str, type[Web]], tmp_path: Path) -> None:
+    with pytest.raises(InputRefused, match="SALIENCE_CACHE_GIB"):
+        remote.fetch(web[0], Cache(tmp_path / "cache", limit=1000))
+
+
+def test_a_manifest_may_name_pictures_on_the_web(
+    places: Places, ingredients: Ingredients, tmp_path: Path, web: tuple[str, type[Web]]
+) -> None:
+    folder = Path(shutil.copytree(ingredients.pictures, tmp_path / "p"))
+    manifest = as_csv(folder, tmp_path)
+    manifest.write_text(manifest.read_text() + f"real,{web[0]}\n")
+    *_, last = places.list_images(str(manifest))
+    assert opener(places)(last.path) == web[1].content

@@ -1,0 +1,51 @@
+"""From a module in Python to TorchScript, by tracing it on an example."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+LISTS = (nn.ModuleList, nn.ModuleDict)
+
+
+def channels_last(module: Any) -> Any:
+    """The module with its convolutions' weights laid out channel by channel, as CPUs and tensor cores like them."""
+    return module.to(memory_format=torch.channels_last)
+
+
+def trace(eager: nn.Module, example: Tensor) -> torch.jit.ScriptModule:
+    """What the module does with inputs shaped as the example, on the example's device."""
+    moved = channels_last(eager.eval().to(example.device))
+    with warnings.catch_warnings(), torch.no_grad(), _plain_attention():
+        # Deprecated in favour of torch.export, which has no modules to tap; and of shapes fixed by tracing,
+        # which is meant, since batches have one shape.
+        warnings.simplefilter("ignore")
+        untyped: Any = torch.jit.trace  # torch leaves it untyped
+        traced: torch.jit.ScriptModule = untyped(moved, example, check_trace=False)
+    return traced
+
+
+def names_of(eager: nn.Module) -> dict[str, str]:
+    """The submodules' names by the paths that a trace knows: it leaves out lists, which are never called."""
+    found: dict[str, list[str]] = {}
+    modules = dict(eager.named_modules())
+    for name in modules:
+        parts = name.split(".")
+        heads = [".".join(parts[: length + 1]) for length in range(len(parts))]
+        called = [part for part, head in zip(parts, heads, strict=True) if not isinstance(modules[head], LISTS)]
+        found.setdefault(".".join(called), []).append(name)
+    return {path: names[0] for path, names in found.items() if len(names) == 1}
+
+
+@contextmanager
+def _plain_attention() -> Iterator[None]:
+    """Without the fused kernel for attention, which has no gradients."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)

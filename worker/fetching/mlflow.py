@@ -1,0 +1,155 @@
+"""Models of an MLflow registry, by its REST API at MLFLOW_TRACKING_URI: `models:/name/version` and `runs:/id/path`."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import httpx
+
+from service.archives import check_member
+from service.errors import InputRefused
+from worker.fetching.cache import Cache
+
+API = "/api/2.0/mlflow"
+PROXY = "mlflow-artifacts"
+SECONDS = 30
+STEPS = 5  # a version names a model, which names where its files are
+
+
+def pin(uri: str) -> str:
+    """The URI with an alias replaced by the version that it now stands for. Raises InputRefused."""
+    name, at, alias = uri.removeprefix("models:/").partition("@")
+    if not uri.startswith("models:/") or not at:
+        return uri
+    found = _ask("registered-models/alias", name=name, alias=alias)
+    return f"models:/{name}/{found['model_version']['version']}"
+
+
+def artifact_uri(uri: str) -> str:
+    """Where the files of a `models:/` or `runs:/` URI are. Raises InputRefused."""
+    for _ in range(STEPS):
+        if uri.startswith("models:/"):
+            uri = _of_model(uri)
+        elif uri.startswith("runs:/"):
+            uri = _of_run(uri)
+        else:
+            return uri
+    raise InputRefused(reason=f"{uri} leads in a circle")
+
+
+def _of_model(uri: str) -> str:
+    name, _, version = pin(uri).removeprefix("models:/").rpartition("/")
+    if not name:  # a logged model, by its ID
+        found: str = _ask(f"logged-models/{quote(version, safe='')}")["model"]["info"]["artifact_uri"]
+        return found
+    if not version.isdigit():
+        raise InputRefused(reason=f"{uri!r}: write models:/name/version or models:/name@alias")
+    location: str = _ask("model-versions/get-download-uri", name=name, version=version)["artifact_uri"]
+    return location
+
+
+def _of_run(uri: str) -> str:
+    run, _, path = uri.removeprefix("runs:/").partition("/")
+    found = _ask("runs/get", run_id=run)["run"]
+    # Models that a run logged are kept beside it since MLflow 3.
+    for output in found.get("outputs", {}).get("model_outputs", []):
+        model = _ask(f"logged-models/{quote(output['model_id'], safe='')}")["model"]["info"]
+        if model["name"] == path:
+            return str(model["artifact_uri"])
+    return f"{found['info']['artifact_uri']}/{path}".rstrip("/")
+
+
+def fetch(uri: str, cache: Cache) -> Path:
+    """The files at an `mlflow-artifacts:` URI, which the tracking server hands out. Raises InputRefused."""
+    root = urlsplit(uri).path.strip("/")
+    files = sorted(_list(root)) or [each for each in _list(root.rpartition("/")[0]) if each[0] == root]
+    if not files:
+        raise InputRefused(reason=f"{uri} holds no files")
+    cache.check_size(sum(size for _, size in files), uri)
+    key = "\n".join([_server(), root, *(f"{path}\t{size}" for path, size in files)])
+    return cache.get(key, lambda folder: _download_all(root, files, folder))
+
+
+def _list(folder: str) -> Iterator[tuple[str, int]]:
+    answer = _get(f"/api/2.0/{PROXY}/artifacts", {"path": folder})
+    for each in answer.json().get("files", []):
+        path = f"{folder}/{each['path'].rpartition('/')[2]}"
+        if each.get("is_dir"):
+            yield from _list(path)
+        else:
+            yield path, int(each.get("file_size") or 0)
+
+
+def _download_all(root: str, files: Sequence[tuple[str, int]], folder: Path) -> None:
+    for path, size in files:
+        inner = path.removeprefix(root).lstrip("/") or path.rpartition("/")[2]
+        check_member(Path(root), inner)
+        target = folder / inner
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.exists() or target.stat().st_size != size:
+            _download(path, target)
+
+
+def _download(path: str, target: Path) -> None:
+    """Bring a file, going on where an earlier attempt ended if the server can."""
+    have = target.stat().st_size if target.exists() else 0
+    headers = {"Range": f"bytes={have}-"} if have else {}
+    url = f"/api/2.0/{PROXY}/artifacts/{quote(path)}"
+    with _client() as client, client.stream("GET", url, headers=headers) as answer:
+        _check(answer, path)
+        resumed = answer.status_code == httpx.codes.PARTIAL_CONTENT
+        with target.open("ab" if resumed else "wb") as out:
+            for part in answer.iter_bytes():
+                out.write(part)
+
+
+def _ask(call: str, **query: str) -> dict[str, Any]:
+    found: dict[str, Any] = _get(f"{API}/{call}", query).json()
+    return found
+
+
+def _get(path: str, query: dict[str, str]) -> httpx.Response:
+    with _client() as client:
+        answer = client.get(path, params=query)
+        _check(answer, path)
+        return answer
+
+
+def _check(answer: httpx.Response, what: str) -> None:
+    if answer.status_code < httpx.codes.BAD_REQUEST:
+        return
+    answer.read()
+    if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
+        raise ConnectionError(f"MLflow answered {answer.status_code} for {what}")
+    try:
+        told = answer.json()["message"]
+    except (ValueError, KeyError, TypeError):
+        told = f"{answer.status_code} for {what}"
+    raise InputRefused(reason=f"MLflow at {_server()} says: {told}")
+
+
+def _server() -> str:
+    found = os.environ.get("MLFLOW_TRACKING_URI", "")
+    if not found.startswith(("http://", "https://")):
+        raise InputRefused(
+            reason="models:/ and runs:/ need MLFLOW_TRACKING_URI in the workers' environment, as http(s)://"
+        )
+    return found.rstrip("/")
+
+
+@contextmanager
+def _client() -> Iterator[httpx.Client]:
+    """A client of the server; what keeps it from answering may pass."""
+    token, user = os.environ.get("MLFLOW_TRACKING_TOKEN"), os.environ.get("MLFLOW_TRACKING_USERNAME")
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    auth = (user, os.environ.get("MLFLOW_TRACKING_PASSWORD", "")) if user else None
+    try:
+        with httpx.Client(
+            base_url=_server(), headers=headers, auth=auth, timeout=SECONDS, follow_redirects=True
+        ) as client:
+            yield client
+    except httpx.TransportError as error:
+        raise ConnectionError(f"MLflow at {_server()} does not answer: {error!r}") from error

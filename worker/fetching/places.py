@@ -1,0 +1,108 @@
+"""From a URI to what lies there, on this machine's disk, whatever the place."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from service.artifacts import ArtifactPlace
+from service.errors import InputRefused
+from service.image_sets import ImageEntry, SetPlace, kind_of, list_images
+from service.listing.entry import is_picture
+from service.locations import check_path, is_remote, locate, path_of
+from service.model_files import find_model
+from service.settings import StoreSettings
+from worker.digests import stamp_of
+from worker.fetching import mlflow, remote
+from worker.fetching.cache import Cache
+from worker.fetching.unpack import inflate, unpack
+from worker.images.table import list_table
+
+REMEMBERED = 60  # seconds for which what a URI stands for is not asked again
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where this worker finds things: files under the roots, artifacts, and a cache for what is fetched."""
+
+    roots: Sequence[Path]
+    artifacts: ArtifactPlace
+    cache: Cache
+    _found: dict[str, tuple[float, Path]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, settings: StoreSettings, roots: Sequence[Path]) -> "Places":
+        """The places that the environment sets."""
+        return cls(roots, ArtifactPlace(settings.artifacts_location), Cache(settings.cache, settings.cache_bytes))
+
+    def pin(self, uri: str) -> str:
+        """What to keep of a URI, so that it stands for the same later: a path, a version in place of an alias."""
+        return str(locate(uri, self.roots)) if uri.startswith("file:") else mlflow.pin(uri)
+
+    def model(self, source: str) -> Path:
+        """The file or folder of a model, by its path or URI; archives of folders unpacked. Raises InputRefused."""
+        path = self._bring(source)
+        if path.is_file() and find_model(path).format == "packed":
+            return self._made("unpacked", path, unpack)
+        return path
+
+    def list_images(self, source: str) -> Iterator[ImageEntry]:
+        """The pictures of a set, by its path or URI. Raises InputRefused."""
+        if source.startswith(remote.SCHEMES):
+            files = remote.list_files(source)
+            if len(files) > 1 or files[0].uri != source:
+                return self._list_remote(source, files)
+        path = self.archive(source)
+        return list_images(SetPlace(path, source), self.roots, list_table)
+
+    def archive(self, source: str) -> Path:
+        """A set's file or folder, from which its pictures can be read one by one. Raises InputRefused."""
+        path = self._bring(source)
+        return self._made("inflated", path, inflate) if path.is_file() and kind_of(path) == "packed tar" else path
+
+    def _list_remote(self, source: str, files: Sequence[remote.RemoteFile]) -> Iterator[ImageEntry]:
+        """A folder elsewhere: its pictures stay there until they are read; shards are fetched."""
+        pictures = [file for file in files if is_picture(file.name)]
+        for file in pictures:
+            yield ImageEntry(file.name, file.name.partition("/")[0] if "/" in file.name else None, file.uri)
+        for file in [] if pictures else files:
+            if file.name.endswith((".tar", ".parquet")):
+                for entry in self.list_images(file.uri):
+                    yield ImageEntry(f"{file.name}/{entry.name}", entry.label, entry.path, entry.human)
+                pictures = [file]
+        if not pictures:
+            raise InputRefused(reason=f"{source} holds no image")
+
+    def _bring(self, source: str) -> Path:
+        if not is_remote(source):
+            plain = path_of(source) if source.startswith("file:") else Path(source)
+            return check_path(plain, self.roots)
+        when, path = self._found.get(source, (0.0, Path()))
+        if time.monotonic() - when > REMEMBERED or not path.exists():
+            path = self._fetch(source)
+            self._found[source] = (time.monotonic(), path)
+        return path
+
+    def _fetch(self, source: str) -> Path:
+        if source.startswith("artifact:"):
+            return self._artifact(source)
+        if source.startswith(("models:/", "runs:/")):
+            source = mlflow.artifact_uri(source)
+        if source.startswith(f"{mlflow.PROXY}:"):
+            return mlflow.fetch(source, self.cache)
+        if is_remote(source):
+            return remote.fetch(source, self.cache)
+        return check_path(path_of(source) if source.startswith("file:") else Path(source), self.roots)
+
+    def _artifact(self, source: str) -> Path:
+        found = self.artifacts.find(source)
+        return found if isinstance(found, Path) else remote.fetch(found, self.cache)
+
+    def _made(self, what: str, path: Path, make: Callable[[Path, Path], None]) -> Path:
+        key = f"{what}\t{path}\t{stamp_of(path)}"
+
+        def fill(folder: Path) -> None:
+            self.cache.check_size(path.stat().st_size, str(path))
+            make(path, folder)
+
+        return self.cache.get(key, fill)

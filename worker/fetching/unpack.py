@@ -1,0 +1,83 @@
+"""Unpacking models, and inflating tars, into the cache: plain files and folders only, of a size that was foreseen."""
+
+import gzip
+import shutil
+import tarfile
+import zipfile
+import zlib
+from pathlib import Path
+
+from service.archives import check_growth, check_inflation, check_member, check_tar_member, most_inflated
+from service.errors import InputRefused
+
+PART = 2**20
+
+
+def unpack(path: Path, folder: Path) -> None:
+    """Put the files of a zip or tar into a folder, without the one folder that they may all lie in."""
+    try:
+        if zipfile.is_zipfile(path):
+            _unpack_zip(path, folder)
+        else:
+            _unpack_tar(path, folder)
+    except (zipfile.BadZipFile, tarfile.TarError, NotImplementedError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputRefused(reason=f"{path} is a damaged archive: {error}") from error
+    _lift(folder)
+
+
+def inflate(path: Path, folder: Path) -> None:
+    """Put a gzipped tar, as a plain one, into a folder."""
+    most = most_inflated(path.stat().st_size)
+    try:
+        with gzip.open(path) as source, (folder / "inflated.tar").open("wb") as out:
+            _copy(path, source, out, most)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputRefused(reason=f"{path} is a damaged archive: {error}") from error
+
+
+def _unpack_zip(path: Path, folder: Path) -> None:
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        check_inflation(path, members)
+        for member in members:
+            check_member(path, member.filename)
+        for member in members:
+            if not member.is_dir():
+                target = folder / member.filename
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with archive.open(member) as source, target.open("wb") as out:
+                    _copy(path, source, out, member.file_size)
+
+
+def _unpack_tar(path: Path, folder: Path) -> None:
+    most = most_inflated(path.stat().st_size)
+    with tarfile.open(path) as archive:
+        for member in archive:
+            check_tar_member(path, member)
+            most -= member.size
+            if most < 0:
+                check_growth(path, most_inflated(path.stat().st_size) - most)
+            source = archive.extractfile(member)
+            if source is not None:
+                target = folder / member.name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with source, target.open("wb") as out:
+                    _copy(path, source, out, member.size)
+
+
+def _copy(path: Path, source: object, out: object, most: int) -> None:
+    """Copy at most so many bytes; more is a lie in the archive's own account."""
+    written = 0
+    while part := source.read(PART):  # type: ignore[attr-defined]  # whatever file the archive's reader gives
+        written += len(part)
+        if written > most:
+            check_growth(path, max(written, most_inflated(path.stat().st_size) + 1))
+        out.write(part)  # type: ignore[attr-defined]  # a file
+
+
+def _lift(folder: Path) -> None:
+    inside = list(folder.iterdir())
+    if len(inside) == 1 and inside[0].is_dir():
+        for each in list(inside[0].iterdir()):
+            shutil.move(each, folder / f"{each.name}")
+        inside[0].rmdir()

@@ -1,0 +1,73 @@
+"""Looking at a model or an image set without an audit."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from service.domain import Json
+from service.errors import blaming
+from service.image_sets import ImageEntry
+from service.inspection import Inspect, InspectedModel
+from service.spec import Images, Model, Preprocessing
+from worker.digests import digest_of
+from worker.fetching.opening import opener
+from worker.fetching.places import Places
+from worker.images.read import Unreadable, read_picture
+from worker.trying import Trial
+
+CHUNK = 2  # pictures to try a model with
+TRIED = 16  # pictures at the beginning of a set
+MOST_LABELS = 1000
+MOST_ERRORS = 10
+
+
+@dataclass(frozen=True)
+class Inspector:
+    """Looks at what lies in some places; models are loaded by another process, within limits."""
+
+    places: Places
+    trial: Trial
+
+    def look(self, asked: Inspect) -> Json:
+        """What a model or an image set is. Raises InputRefused."""
+        if asked.model is not None:
+            with blaming("model.uri"):
+                return self._model(asked.model)
+        assert asked.images is not None, "one of the two is given"
+        with blaming("images.uri"):
+            return self._images(asked.images)
+
+    def _model(self, asked: InspectedModel) -> Json:
+        source = self.places.pin(asked.uri)
+        path = self.places.model(source)
+        model = Model.model_validate(asked.model_dump(exclude={"uri"}, exclude_unset=True))
+        return {"uri": source, "sha256": digest_of(path), **self.trial.run(path, model, CHUNK)}
+
+    def _images(self, asked: Images) -> Json:
+        """All of a set is listed; its first pictures, and some further on, are read."""
+        source = self.places.pin(asked.uri)
+        labels: Counter[str | None] = Counter()
+        humans = 0
+        tried: list[ImageEntry] = []
+        for number, entry in enumerate(self.places.list_images(source)):
+            labels[entry.label] += 1
+            humans += entry.human is not None
+            if number < TRIED or not number & (number - 1):  # those at powers of two
+                tried.append(entry)
+        return {
+            "uri": source,
+            "count": sum(labels.values()),
+            "labels": dict(sorted((label, n) for label, n in labels.items() if label is not None)[:MOST_LABELS]),
+            "unlabelled": labels[None],
+            "human_maps": humans,
+            "tried": len(tried),
+            "errors": self._errors(tried)[:MOST_ERRORS],
+        }
+
+    def _errors(self, entries: list[ImageEntry]) -> list[Json]:
+        read, found = opener(self.places), []
+        for entry in entries:
+            try:
+                read_picture(read(entry.path), Preprocessing())
+            except (Unreadable, OSError) as error:
+                found.append({"image": entry.name, "reason": str(error)})
+        return found

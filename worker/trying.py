@@ -1,0 +1,115 @@
+"""Having a model loaded by another process first, which may take so much memory and so long, and no more."""
+
+import atexit
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from service import tether
+from service.domain import Json
+from service.errors import ModelRefused
+from service.pretrained_config import OwnSay
+from service.settings import WorkerSettings
+from service.spec import Model
+
+GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What loading a model may take: bytes beside the libraries' own, and seconds."""
+
+    memory: int = 16 * GIB
+    seconds: float = 300.0
+
+
+STANDARD = Limits()
+
+
+def limits_of(settings: WorkerSettings) -> Limits:
+    """The limits that the environment sets."""
+    return Limits(int(settings.model_memory_gib * GIB), settings.model_seconds)
+
+
+@cache
+def trial_of(limits: Limits) -> "Trial":
+    """The one trial of this process with these limits."""
+    trial = Trial(limits)
+    atexit.register(trial.close)
+    return trial
+
+
+class Trial:
+    """The process that loads models first. It is started when it is needed, and again once a model broke it."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def say(self, path: Path, model: Model) -> OwnSay:
+        """What a model's files say of its input and classes. Raises ModelRefused."""
+        said = self._run(path, model, None)
+        return OwnSay(said["preprocessing"], tuple(said["names"]) if said["names"] else None)
+
+    def run(self, path: Path, model: Model, chunk: int) -> Json:
+        """Load a model there. Returns what it is; raises ModelRefused."""
+        return self._run(path, model, chunk)
+
+    def _run(self, path: Path, model: Model, chunk: int | None) -> Json:
+        dumped = model.model_dump(mode="json", exclude_unset=True)
+        asked = json.dumps({"path": str(path), "model": dumped, "chunk": chunk})
+        answer = self._ask(asked, path)
+        if "refused" in answer:
+            raise ModelRefused(reason=answer["refused"])
+        if "out_of_memory" in answer:
+            raise ModelRefused(
+                reason=f"{path} takes more than {self.limits.memory / GIB:g} GiB of memory to load; "
+                "see SALIENCE_MODEL_MEMORY_GIB"
+            )
+        if "passing" in answer:
+            raise ConnectionError(answer["passing"])
+        found: Json = answer["found"]
+        return found
+
+    def close(self) -> None:
+        """Stop the process."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()  # and close its pipes
+            self._process = None
+
+    def _ask(self, line: str, path: Path) -> Json:
+        process = self._running()
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(f"{line}\n".encode())
+        process.stdin.flush()
+        end, received = time.monotonic() + self.limits.seconds, b""
+        while not received.endswith(b"\n"):
+            if not select.select([process.stdout], [], [], max(0, end - time.monotonic()))[0]:
+                self.close()
+                raise ModelRefused(
+                    reason=f"{path} takes more than {self.limits.seconds:g} s to load; see SALIENCE_MODEL_SECONDS"
+                )
+            part = os.read(process.stdout.fileno(), 1 << 20)
+            if not part:
+                status = process.wait()
+                self.close()
+                raise ModelRefused(reason=f"{path} broke the process that loaded it (status {status})")
+            received += part
+        answer: Json = json.loads(received)
+        return answer
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None or self._process.poll() is not None:
+            self.close()
+            command = tether.command([sys.executable, "-m", "worker.trial", str(self.limits.memory)])
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+            )
+        return self._process

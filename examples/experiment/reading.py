@@ -63,7 +63,8 @@ def read_accuracies(accuracies: Accuracies) -> str:
     lost = [each["as in training"] - each["no shortcut"] for each in (plain, guided)]
     return (
         f"Without the shortcut, cross-entropy loses {lost[0]:.3f} of its accuracy and human guidance {lost[1]:.3f}: "
-        f"{'guidance makes the models lean on the stripes less' if lost[1] < lost[0] else 'guidance does not help'}.\n"
+        f"{'the guided models lean' if lost[1] < lost[0] else 'the guided models do not lean'} on the stripes less, "
+        "by these means.\n"
     )
 
 

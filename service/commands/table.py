@@ -5,8 +5,8 @@ from itertools import groupby
 from rich.console import Console
 from rich.table import Table
 
+from service.catalogue import MEASURES
 from service.domain import Json
-from service.spec import MEASURES
 
 
 def print_results(results: Json) -> None:

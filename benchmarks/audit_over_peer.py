@@ -21,7 +21,8 @@ from torch import Tensor, nn
 
 from benchmarks.audit_over_forward import audit_seconds
 from benchmarks.material import SIDE, make_model, make_pictures, make_spec
-from service.spec import AMOUNTS, SHIFTS, JobSpec
+from service.options import AMOUNTS, SHIFTS
+from service.spec import JobSpec
 
 MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 

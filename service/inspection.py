@@ -6,7 +6,8 @@ from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
 from service.domain import Json
-from service.spec import Images, Model, Part, Run
+from service.options import Part
+from service.spec import Images, Model, Run
 
 
 class InspectedModel(Run, Model):

@@ -6,8 +6,8 @@ from fastapi import APIRouter
 
 from service import catalogue
 from service.catalogue import Entry
+from service.options import Options
 from service.schemas import CatalogueEntry
-from service.spec import Options
 
 router = APIRouter(prefix="/v1", tags=["catalogue"])
 

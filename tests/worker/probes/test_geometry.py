@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from service.spec import TRANSFORMS
+from service.options import TRANSFORMS
 from worker.classifiers import zoo
 from worker.probes.geometry import crop_valid, transform, valid_mask
 

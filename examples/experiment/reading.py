@@ -23,7 +23,8 @@ LIMITS = """### What to keep in mind
 - So few runs make intervals too narrow: about 0.91 of them hold the truth for five runs and 0.86 for three (see
   `performance.md`).
 - Guidance decides where the map lies, by its loss; that it then agrees with people, and runs with each other, is no
-  discovery. That the guided models lean on the stripes less, by their accuracy without them, is one.
+  discovery. That the guided models lean on the stripes less, by their accuracy without them, is one. Human maps of
+  other pictures do nearly as much for it: see "What of guidance helps" in `examples/experiment/README.md`.
 - `degradation` smooths the guiding map with a sigma of 5 pixels, made for pictures of 224. On 64 pixels a small spot of
   salience is smoothed away, so that `object` blurs it hardly, keeps its similarity near 1, and makes `gap` negative.
 - The faces are drawings, the networks are small, and the maps have 16 x 16 cells. What holds here need not hold

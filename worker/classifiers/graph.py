@@ -64,11 +64,11 @@ def output_shapes(frozen: torch.jit.ScriptModule, example: Tensor) -> dict[str, 
     return {name: tuple(out.shape) for (name, _), out in zip(ends, outputs, strict=True)}
 
 
-def tap(frozen: torch.jit.ScriptModule, layer: str) -> Run:
-    """A function of (module, inputs) that gives the outputs and what the layer gives.
+def tap(frozen: torch.jit.ScriptModule, layer: str, change: Callable[[Graph], None] = lambda _: None) -> Run:
+    """A function of (module, inputs) that gives the outputs and what the layer gives; `change` has the graph last.
 
-    That is a leaf of autograd, and nothing before it is recorded; what follows works on a copy, since an
-    in-place activation there would change it.
+    What the layer gives is a leaf of autograd, and nothing before it is recorded; what follows works on a copy,
+    since an in-place activation there would change it.
     """
     graph: Graph = frozen.graph.copy()
     node = dict(module_ends(graph))[layer]
@@ -82,6 +82,7 @@ def tap(frozen: torch.jit.ScriptModule, layer: str) -> Run:
     feature_map.replaceAllUsesAfterNodeWith(copy, copy.output())
     graph.registerOutput(leaf.output())
     graph.makeMultiOutputIntoTuple()
+    change(graph)
     graph.lint()
     return _function("explain", graph)
 

@@ -15,6 +15,7 @@ from worker.batching import is_out_of_memory
 from worker.classifiers import graph, layers
 from worker.classifiers.black_box import BlackBox
 from worker.classifiers.classifier import Classifier, Head, Plain, Tapped, differentiate
+from worker.classifiers.fusing import can_fuse, fuse_activations
 from worker.classifiers.precision import Precision
 from worker.classifiers.sources import Source, open_source
 from worker.classifiers.telling import last_line
@@ -87,6 +88,8 @@ def _build(path: Path, model: Model, source: Source, example: Tensor, precision:
     found = layers.feature_layers(frozen, example, source.names)
     layer = layers.choose(path, frozen, found, model.layer)
     tapped, tail = (None, None) if layer is None else _tap(frozen, layer, example, head)
+    if layer and tail and precision.on(example.device) == "float32" and can_fuse(example.device):
+        tapped = _tapped(frozen, layer.path, fuse_activations)  # the closed form needs no gradients
     return Classifier(
         plain, tapped, replace(head, tail=tail), layer if tapped else None, model.preprocessing, len(example),
         example.device, precision, layers=tuple(found),
@@ -164,8 +167,10 @@ def _plain(frozen: torch.jit.ScriptModule) -> Plain:
     return run
 
 
-def _tapped(frozen: torch.jit.ScriptModule, layer: str) -> Tapped:
-    function = graph.tap(frozen, layer)
+def _tapped(
+    frozen: torch.jit.ScriptModule, layer: str, change: Callable[[graph.Graph], None] = lambda _: None
+) -> Tapped:
+    function = graph.tap(frozen, layer, change)
 
     def run(inputs: Tensor) -> tuple[Tensor, Tensor]:
         outputs, given = function(frozen._c, inputs)

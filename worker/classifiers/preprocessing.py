@@ -1,5 +1,6 @@
 """From a picture in [0, 1] to the model's own input: channels, scale, mean and standard deviation."""
 
+import torch
 from torch import Tensor
 
 from service.spec import Preprocessing
@@ -16,4 +17,10 @@ def normalise(images: Tensor, preprocessing: Preprocessing) -> Tensor:
         images = (images * images.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)
     mean, std = (images.new_tensor(each)[:, None, None] for each in (preprocessing.mean, preprocessing.std))
     scaled = images if preprocessing.scale == 1 else images * preprocessing.scale
-    return (scaled - mean).div_(std)
+    if images.is_cuda or images.requires_grad:
+        return (scaled - mean).div_(std)
+    # As the model's convolutions want it, in one go: colour by colour, a CPU writes what it has just read.
+    found = torch.empty_like(scaled, memory_format=torch.channels_last)
+    for channel in range(scaled.shape[1]):
+        torch.div(scaled[:, channel] - mean[channel], std[channel], out=found[:, channel])
+    return found

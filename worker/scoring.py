@@ -16,7 +16,7 @@ from worker.measures.entropy import entropy_spatial
 from worker.measures.means import mean_over
 from worker.measures.similarity import POINTWISE, SIMILARITIES, Compared, similarities
 from worker.measures.stability import stability
-from worker.probes.geometry import crop_valid, transform, valid_mask
+from worker.probes.geometry import crop_valid, is_shift, stays_inside, transform, valid_mask
 
 Columns = dict[str, Tensor]
 
@@ -52,12 +52,14 @@ def score_noise(clean: Seen, noisy: Mapping[str, Seen]) -> Columns:
 
 def score_geometry(clean: Seen, moved: Mapping[str, Seen]) -> Columns:
     """Each transformed map against the map of the transformed picture, where it came from inside the frame."""
-    return _with_headline("geometry", {name: _follow(name, clean.maps, seen.maps) for name, seen in moved.items()})
+    return _with_headline("geometry", {name: _follow(name, clean, seen) for name, seen in moved.items()})
 
 
-def _follow(name: str, before: Tensor, after: Tensor) -> Columns:
-    expected, mask = transform(before, name), valid_mask(before, name)
-    return similarities(Compared(crop_valid(expected, name)), Compared(crop_valid(after, name)), mask)
+def _follow(name: str, before: Seen, after: Seen) -> Columns:
+    if is_shift(name):
+        expected = before.compared.cut(lambda values: stays_inside(values, name))
+        return similarities(expected, Compared(crop_valid(after.maps, name)))
+    return similarities(Compared(transform(before.maps, name)), after.compared, valid_mask(before.maps, name))
 
 
 def score_degradation(clean: Seen, blurred: Mapping[str, Seen]) -> Columns:

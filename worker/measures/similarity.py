@@ -4,7 +4,7 @@ Pure: tensors in, tensors out; each pair's numbers depend on that pair alone, to
 A valid mask (H, W) restricts all four: SSIM to windows wholly valid. One that is a rectangle is a crop of both maps.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from worker.measures.means import mean_of
-from worker.measures.ssim import Moments, moments, ssim_of
+from worker.measures.ssim import Moments, moments, ssim_of, window_of
 
 TOP_SHARE = 0.2
+ROUNDING = 1e-9  # more than what rounding leaves of the variance of a constant map in [0, 1]
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,13 @@ class Compared:
     """Maps (N, H, W) in [0, 1]; what several comparisons need of them is computed once."""
 
     maps: Tensor
+
+    def cut(self, by: Callable[[Tensor], Tensor]) -> "Compared":
+        """What is left of the maps once their margins are cut off; what is known of their windows is still known."""
+        left = Compared(by(self.maps))
+        if window_of(left.maps) == self.moments.window:
+            vars(left).update(about=by(self.about), moments=self.moments.cut(by))
+        return left
 
     @cached_property
     def mean(self) -> Tensor:
@@ -33,6 +41,11 @@ class Compared:
     def centred(self) -> Tensor:
         """The maps about their own mean, (N, H, W)."""
         return self.maps - self.mean[:, None, None]
+
+    @cached_property
+    def about(self) -> Tensor:
+        """The maps about the origin of their moments, which is their own mean or that before the cut; (N, H, W)."""
+        return self.centred
 
     @cached_property
     def squared(self) -> Tensor:
@@ -47,7 +60,10 @@ class Compared:
     @cached_property
     def is_constant(self) -> Tensor:
         """Which maps have one value everywhere, (N,)."""
-        return self.maps.amax((1, 2)) == self.maps.amin((1, 2))
+        found = self.variance < ROUNDING
+        if found.any():
+            found &= self.maps.amax((1, 2)) == self.maps.amin((1, 2))
+        return found
 
     @cached_property
     def moments(self) -> Moments:
@@ -73,14 +89,15 @@ def ssim(a: Compared, b: Compared, valid: Tensor | None = None) -> Tensor:
     As scikit-image's `structural_similarity(a, b, data_range=1)`: uniform window of 7 (on a smaller map the
     largest odd number that fits), sample covariance, mean over the windows wholly inside.
     """
-    return ssim_of(a.centred * b.centred, a.moments, b.moments, valid)
+    return ssim_of(a.about * b.about, a.moments, b.moments, valid)
 
 
-def pearson(a: Compared, b: Compared) -> Tensor:
-    """Linear correlation, (N,) in [-1, 1]; both constant: 1, one constant: 0."""
+def pearson(a: Compared, b: Compared, product: Tensor | None = None) -> Tensor:
+    """Linear correlation, (N,) in [-1, 1]; both constant: 1, one constant: 0. `product` is of the centred maps."""
+    product = a.centred * b.centred if product is None else product
     undefined = a.is_constant | b.is_constant
     scale = (a.variance * b.variance).sqrt().masked_fill(undefined, 1)
-    value = (mean_of(a.centred * b.centred) / scale).clamp(-1, 1)
+    value = (mean_of(product) / scale).clamp(-1, 1)
     return torch.where(undefined, (a.is_constant & b.is_constant).to(value.dtype), value)
 
 
@@ -98,16 +115,18 @@ def iou20(a: Compared, b: Compared) -> Tensor:
     return both / (2 * count - both)
 
 
-POINTWISE: Mapping[str, Callable[[Compared, Compared], Tensor]] = {"pearson": pearson, "mse": mse, "iou20": iou20}
+POINTWISE = ("pearson", "mse", "iou20")
 SIMILARITIES = ("ssim", *POINTWISE)
 
 
 def similarities(a: Compared, b: Compared, valid: Tensor | None = None) -> dict[str, Tensor]:
     """All four of each pair, over the pixels that a mask (H, W) calls valid. -> name: (N,)."""
-    found = {"ssim": ssim(a, b, valid)}
+    product = a.about * b.about
+    found = {"ssim": ssim_of(product, a.moments, b.moments, valid)}
     if valid is not None:  # the others ask for no neighbours, so that the valid pixels may stand in a row
         a, b = (Compared(each.maps[:, valid][:, None]) for each in (a, b))
-    return found | {name: similarity(a, b) for name, similarity in POINTWISE.items()}
+    shared = product if valid is None and a.about is a.centred and b.about is b.centred else None
+    return found | {"pearson": pearson(a, b, shared), "mse": mse(a, b), "iou20": iou20(a, b)}
 
 
 def _top_count(maps: Tensor) -> int:

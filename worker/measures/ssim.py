@@ -5,6 +5,7 @@ are computed once, however many maps it is compared with.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -19,7 +20,7 @@ C1, C2 = K1**2, K2**2
 class Moments:
     """Of maps, by windows (N, H', W'), in units that leave a pair the fewest operations.
 
-    `sums` are those of the windows about the map's own mean; `spread` is the sum of squares about the window's mean,
+    `sums` are those of the windows about the map's origin; `spread` is the sum of squares about the window's mean,
     plus half of C2 in that unit; `level` is sqrt(2) times the window's true mean, `square` its square plus C1.
     """
 
@@ -29,21 +30,30 @@ class Moments:
     level: Tensor
     square: Tensor
 
+    def cut(self, by: Callable[[Tensor], Tensor]) -> "Moments":
+        """The moments of what is left of the maps once their margins are cut off."""
+        return Moments(self.window, *(by(each) for each in (self.sums, self.spread, self.level, self.square)))
 
-def moments(centred: Tensor, squared: Tensor, own_means: Tensor) -> Moments:
-    """What maps in [0, 1] bring to a comparison: (N, H, W) less their own means (N,), and the squares of that.
 
-    About the map's own mean fewer digits are lost. The window is 7, or the largest odd number that fits.
+def window_of(maps: Tensor) -> int:
+    """The side of the windows of maps (N, H, W): 7, or the largest odd number that fits."""
+    return min(WINDOW, *(side - 1 + side % 2 for side in maps.shape[1:]))
+
+
+def moments(centred: Tensor, squared: Tensor, origins: Tensor) -> Moments:
+    """What maps in [0, 1] bring to a comparison: (N, H, W) less origins (N,), and the squares of that.
+
+    About the map's own mean fewer digits are lost.
     """
-    window = min(WINDOW, *(side - 1 + side % 2 for side in centred.shape[1:]))
+    window = window_of(centred)
     sums, area = _box_sum(centred, window), window**2
     spread = _box_sum(squared, window).addcmul_(sums, sums, value=-1 / area).add_(_half_c2(window))
-    level = (math.sqrt(2) * own_means)[:, None, None].add(sums, alpha=math.sqrt(2) / area)
+    level = (math.sqrt(2) * origins)[:, None, None].add(sums, alpha=math.sqrt(2) / area)
     return Moments(window, sums, spread, level, (level * level).add_(C1))
 
 
 def ssim_of(product: Tensor, a: Moments, b: Moments, valid: Tensor | None = None) -> Tensor:
-    """Structural similarity, (N,), at most 1, of maps with these moments; `product` is that of the centred maps.
+    """Structural similarity, (N,), at most 1, of maps with these moments; `product` is theirs, about their origins.
 
     `valid` (H, W) leaves the windows that lie in it wholly.
     """

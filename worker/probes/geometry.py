@@ -26,15 +26,26 @@ def transform(values: Tensor, name: str) -> Tensor:
     if kind in ("rotate", "scale"):
         return _resample(values, *((float(amount), 1.0) if kind == "rotate" else (0.0, float(amount))))
     dx, dy = _shift(name)
-    height, width = values.shape[-2:]
-    kept = values[..., max(-dy, 0) : height - max(dy, 0), max(-dx, 0) : width - max(dx, 0)]
+    kept = stays_inside(values, name)
     borders = (max(dx, 0), max(-dx, 0), max(dy, 0), max(-dy, 0))
     return F.pad(kept.reshape(-1, *kept.shape[-2:]), borders, mode="replicate").view(values.shape)
 
 
+def is_shift(name: str) -> bool:
+    """Whether a name is that of a shift."""
+    return name.startswith("shift:")
+
+
+def stays_inside(values: Tensor, name: str) -> Tensor:
+    """The part of (..., H, W) that a shift leaves inside the frame: `crop_valid` of the shifted, before the shift."""
+    dx, dy = _shift(name)
+    height, width = values.shape[-2:]
+    return values[..., max(-dy, 0) : height - max(dy, 0), max(-dx, 0) : width - max(dx, 0)]
+
+
 def crop_valid(values: Tensor, name: str) -> Tensor:
     """The part of transformed (..., H, W) that came from inside the frame, where that is a rectangle."""
-    if not name.startswith("shift:"):
+    if not is_shift(name):
         return values
     dx, dy = _shift(name)
     height, width = values.shape[-2:]

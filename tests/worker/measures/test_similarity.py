@@ -50,6 +50,19 @@ def test_ssim_is_scikit_images_on_maps_of_any_kind(kind: str) -> None:
     assert alike(similarity.ssim, a[None], b[None]).item() == pytest.approx(twin, abs=1e-4)
 
 
+@pytest.mark.parametrize("side", [9, 24])
+def test_what_is_left_of_cut_maps_compares_as_if_nothing_were_known_of_them(side: int) -> None:
+    def cut(values: Tensor) -> Tensor:
+        return values[:, 1 : values.shape[1] - 2, 3:]
+
+    a, b = maps(1, 4, side, side), maps(2, 4, side, side)
+    known = similarity.similarities(Compared(a).cut(cut), Compared(cut(b)))
+    anew = similarities(cut(a), cut(b))
+    assert {name: value.tolist() for name, value in known.items()} == {
+        name: pytest.approx(value.tolist(), abs=1e-6) for name, value in anew.items()
+    }
+
+
 def test_pearson_is_numpys() -> None:
     a, b = maps(1, 4, 9, 11).double(), maps(2, 4, 9, 11).double()
     twin = [np.corrcoef(x.ravel(), y.ravel())[0, 1] for x, y in zip(a.numpy(), b.numpy(), strict=True)]

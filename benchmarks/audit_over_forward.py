@@ -54,7 +54,7 @@ def _forward(model: str, device: str) -> float:
 def audit_seconds(spec: JobSpec, device: str) -> float:
     """Seconds of an audit, without loading the model: planning has done that."""
     with local_audit(spec, WorkerSettings(device=device)) as prepared:
-        prepared.runner.work()  # the plan
+        prepared.plan()
         seconds = _timed(prepared.run)
         assert prepared.look().state is JobState.SUCCEEDED, prepared.look().error
     return seconds

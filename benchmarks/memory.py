@@ -43,7 +43,8 @@ def _peak(model: str, pictures: Path, device: str) -> float:
         body = make_spec(model, Path(folder, "m.pth"), pictures)
         body["cohorts"][0]["model"]["preprocessing"] = {"size": [64, 64]}  # what grows with the images does not mind
         audit_seconds(JobSpec.model_validate(body), device)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    among = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return max(resource.getrusage(who).ru_maxrss for who in among) / 1024
 
 
 if __name__ == "__main__":

@@ -117,7 +117,7 @@ class ServiceSettings(StoreSettings):
 class WorkerSettings(StoreSettings):
     """What a worker alone needs."""
 
-    processes: int = Field(default=1, ge=1)
+    processes: int | None = Field(default=None, ge=1)
     batch_size: int | None = Field(default=None, ge=1, le=1024)
     device: str = "auto"
     memory_limit: ByteSize | None = Field(default=None, ge=2**28)

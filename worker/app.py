@@ -6,7 +6,6 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import cache
 
-import torch
 from billiard import current_process
 from celery import Celery
 from celery.signals import worker_process_init, worker_shutting_down
@@ -66,8 +65,6 @@ def _connect(settings: WorkerSettings, stopping: StopFlag) -> None:
 
 def make_runner(settings: WorkerSettings, stopping: Callable[[], bool]) -> Runner:
     """The runner of this process."""
-    if settings.processes > 1:
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) // settings.processes))
     return Runner(
         store=Store.open(settings.database, settings.max_deaths),
         means=means_of(settings, _index(), settings.roots),

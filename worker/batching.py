@@ -4,24 +4,24 @@ import os
 
 import torch
 
-SHARE = 0.2  # of the free memory
-MOST = {"cpu": 4, "cuda": 32}  # more would leave the caches, or gain nothing
+SHARE = 0.2  # of the free memory, among the processes of a machine
+MOST = {"cpu": 2, "cuda": 32}  # more would leave the caches, or gain nothing
 COPIES = 5  # a picture's variants, their maps, and what scoring them takes, in units of the variants
 
 
 class BatchSize:
     """A number of pictures, by the memory that is free on a device, or as asked for."""
 
-    def __init__(self, device: torch.device, asked: int | None = None) -> None:
+    def __init__(self, device: torch.device, asked: int | None = None, processes: int = 1) -> None:
         self._device, self._most = device, asked or MOST.get(device.type, 8)
-        self._asked = asked is not None
+        self._asked, self._share = asked is not None, SHARE / processes
 
     def pictures(self, passes: int, size: tuple[int, int]) -> int:
         """How many pictures of (height, width) with so many passes each fit; at least one."""
         if self._asked:
             return self._most
         each = passes * COPIES * 3 * size[0] * size[1] * 4
-        return max(1, min(self._most, int(SHARE * _free(self._device)) // each))
+        return max(1, min(self._most, int(self._share * _free(self._device)) // each))
 
     def halve(self, pictures: int) -> bool:
         """Take at most half of so many from now on. False: it was one."""

@@ -1,8 +1,6 @@
 """`salience worker`, `audit` and `inspect`: the commands that need torch, which they load once they run."""
 
 import json
-import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +8,7 @@ import click
 
 from service.commands.progress import progress
 from service.commands.table import print_results
-from service.domain import OPEN_STATES, Job, JobState
+from service.domain import Job, JobState
 from service.inspection import Inspect
 from service.settings import WorkerSettings
 from service.spec_files import absolute, parse_spec, read_spec
@@ -18,24 +16,22 @@ from service.spec_files import absolute, parse_spec, read_spec
 if TYPE_CHECKING:
     from worker.local import LocalAudit
 
-LOOK_SECONDS = 0.2
-
 
 @click.command()
 def worker() -> None:
     """Do the work of the jobs in SALIENCE_DATABASE_URL, called by SALIENCE_BROKER_URL.
 
-    SALIENCE_PROCESSES is how many shards to work on at once (one a GPU, or 1), SALIENCE_DEVICE on what.
+    SALIENCE_PROCESSES is how many shards to work on at once (one a GPU or a CPU's core), SALIENCE_DEVICE on what.
     """
     settings = WorkerSettings.read()
     if settings.embedded:
         raise click.ClickException("SALIENCE_BROKER_URL is not set; `salience serve` without it brings its own worker.")
     from worker.app import make_app
-    from worker.devices import choose_device
+    from worker.devices import processes_for
 
-    choose_device(settings.device, 0)
+    processes = processes_for(settings.device, settings.processes)
     quiet = ("--without-gossip", "--without-mingle")
-    make_app(settings).worker_main(["worker", f"--concurrency={settings.processes}", "--loglevel=INFO", *quiet])
+    make_app(settings).worker_main(["worker", f"--concurrency={processes}", "--loglevel=INFO", *quiet])
 
 
 @click.command()
@@ -90,12 +86,8 @@ def inspect(uri: str, images: bool, architecture: str | None, size: tuple[int, i
 
 
 def _run(prepared: "LocalAudit") -> Job:
-    with ThreadPoolExecutor(1) as pool, progress() as show:
-        running = pool.submit(prepared.run)
-        while (job := prepared.look()).state in OPEN_STATES and not running.done():
-            show(job.state, job.images_done, job.images_total)
-            time.sleep(LOOK_SECONDS)
-        return running.result()
+    with progress() as show:
+        return prepared.run(lambda job: show(job.state, job.images_done, job.images_total))
 
 
 def _tell_failure(job: Job, as_json: bool) -> None:

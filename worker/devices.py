@@ -1,8 +1,12 @@
-"""Which device a worker process computes on."""
+"""Which device a worker process computes on, and how many processes share a machine."""
+
+from functools import cache
 
 import torch
 
 from service.errors import SettingsInvalid
+
+MOST_PROCESSES = 8  # of a CPU, without being asked: each holds models and a batch's activations
 
 
 def choose_device(wanted: str, process: int) -> torch.device:
@@ -22,6 +26,25 @@ def choose_device(wanted: str, process: int) -> torch.device:
     if device.type not in ("cpu", "cuda") or (device.type == "cuda" and (device.index or 0) >= count):
         raise SettingsInvalid(detail=f"SALIENCE_DEVICE={wanted} is not here; {count} GPU(s) are")
     return device
+
+
+def processes_for(wanted: str, asked: int | None) -> int:
+    """As many as asked for, else one a GPU or one a core of a CPU, most of whose operators are too small to share."""
+    if asked is not None:
+        return asked
+    if choose_device(wanted, 0).type == "cpu":
+        return min(_cores(), MOST_PROCESSES)
+    return torch.cuda.device_count() if wanted in ("auto", "cuda") else 1
+
+
+def share_cores(processes: int) -> None:
+    """Let this process, one of so many, have its share of the threads that torch may have here."""
+    torch.set_num_threads(max(1, _cores() // processes))
+
+
+@cache
+def _cores() -> int:
+    return torch.get_num_threads()  # before any share was taken
 
 
 def name_of(device: torch.device) -> str:

@@ -1,20 +1,33 @@
-"""An audit in this process, without a server: the same plan, shards and summary, on a temporary database."""
+"""An audit without a server: the same plan, shards and summary, on a temporary database.
 
+The plan is made in this process; on a CPU, processes that it forks then measure beside each other, with the models
+that planning loaded.
+"""
+
+import os
+import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import torch
 
 from service import schema
 from service.artifacts import ArtifactPlace
 from service.checks import find_problems
 from service.domain import OPEN_STATES, Job
-from service.errors import SpecInvalid
+from service.errors import SpecInvalid, WorkFailed
 from service.settings import WorkerSettings
 from service.spec import JobSpec, digest_of
 from service.storage import Store
+from service.tether import die_with
+from worker.devices import processes_for, share_cores
 from worker.outfit import means_of
 from worker.runner import Runner
 
@@ -22,24 +35,74 @@ ANYWHERE = (Path("/"),)
 PAUSE_SECONDS = 0.1
 
 
+def unseen(job: Job) -> None:
+    """Nobody watches."""
+
+
 @dataclass(frozen=True)
 class LocalAudit:
-    """A store with one job in it, and the runner that will do its work."""
+    """A database with one job in it, the runner that will do its work, and how many processes share it."""
 
+    database: str
     store: Store
     job: str
     runner: Runner
+    processes: int
 
-    def run(self) -> Job:
-        """Do all of the job's work. Returns the job as it ended."""
-        while (job := self.look()).state in OPEN_STATES:
-            if not self.runner.work():
-                time.sleep(PAUSE_SECONDS)  # what was left of the work waits to be tried again
+    def plan(self) -> None:
+        """Do the first of the work alone. Torch and onnxruntime start no threads, which a fork would lose."""
+        if self.processes > 1:
+            torch.set_num_threads(1)
+        self.runner.work()
+
+    def run(self, show: Callable[[Job], None] = unseen) -> Job:
+        """Do all of the job's work, telling how it goes. Returns the job as it ended. Raises WorkFailed."""
+        if self.look().plan is None:
+            self.plan()
+        children = [self._fork() for _ in range(self.processes)] if self.processes > 1 else []
+        try:
+            while (job := self.look()).state in OPEN_STATES:
+                show(job)
+                self._wait(children)
+        finally:
+            for child in children:
+                child.terminate()
+                child.join()
         return job
 
     def look(self) -> Job:
         """The job as it stands."""
         return self.store.jobs.get(self.job)
+
+    def _wait(self, children: list[BaseProcess]) -> None:
+        """Until a child has ended, or for a moment; without children, do a shard."""
+        if not children:
+            _work(self.runner)
+            return
+        wait([child.sentinel for child in children], PAUSE_SECONDS)
+        for child in children:
+            if child.exitcode:
+                raise WorkFailed(reason=f"a process of the audit ended with status {child.exitcode}; is memory short?")
+
+    def _fork(self) -> BaseProcess:
+        child = get_context("fork").Process(target=self._help, args=(os.getpid(),))
+        child.start()
+        return child
+
+    def _help(self, parent: int) -> None:
+        """In a child: work until all is done, on connections and threads of its own."""
+        die_with(parent)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to answer
+        share_cores(self.processes)
+        store = Store.open(self.database)
+        runner = replace(self.runner, store=store, name=f"local {os.getpid()}")
+        while store.jobs.get(self.job).state in OPEN_STATES:
+            _work(runner)
+
+
+def _work(runner: Runner) -> None:
+    if not runner.work():
+        time.sleep(PAUSE_SECONDS)  # what is left of the work waits, for its turn or for another process
 
 
 @contextmanager
@@ -49,11 +112,14 @@ def local_audit(spec: JobSpec, settings: WorkerSettings) -> Iterator[LocalAudit]
     if problems:
         raise SpecInvalid(problems)
     with TemporaryDirectory(prefix="salience-audit-") as folder:
-        store = Store.open(f"sqlite:///{folder}/audit.sqlite")
+        database = f"sqlite:///{folder}/audit.sqlite"
+        store = Store.open(database)
         try:
             schema.upgrade(store.database.engine)
             job, _ = store.jobs.accept(spec, digest_of(spec), key=None)
             means = means_of(settings, 0, ANYWHERE)
-            yield LocalAudit(store, job.id, Runner(store, means, "local", settings.lease_seconds, ring=lambda _: None))
+            runner = Runner(store, means, "local", settings.lease_seconds, ring=lambda _: None)
+            processes = processes_for(settings.device, settings.processes) if means.models.device.type == "cpu" else 1
+            yield LocalAudit(database, store, job.id, runner, processes)
         finally:
             store.database.close()

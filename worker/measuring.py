@@ -1,9 +1,7 @@
 """Measuring a shard: read its pictures, audit them batch by batch under all runs of its cohort."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import torch
@@ -15,7 +13,7 @@ from service.spec import JobSpec
 from worker.allocator import keep_freed_memory
 from worker.audit import Audit
 from worker.batching import BatchSize, is_out_of_memory
-from worker.devices import name_of
+from worker.devices import name_of, share_cores
 from worker.fetching.opening import opener
 from worker.fetching.places import Places
 from worker.lease import Lease
@@ -24,8 +22,6 @@ from worker.models import LoadedModel, Models
 from worker.reading import Decoding, Read, batch_of, read_ahead
 from worker.scoring import Columns
 from worker.trying import STANDARD, Limits, trial_of
-
-MOST_LANES = 8  # each holds a chunk's activations
 
 
 def measure(job: Job, shard: Shard, images: Sequence[Image], means: "Means", lease: Lease) -> ShardResult:
@@ -39,11 +35,11 @@ def measure(job: Job, shard: Shard, images: Sequence[Image], means: "Means", lea
     decode = Decoding(opener(means.places), preprocessing)
 
     def fitting() -> int:
-        return means.lanes * means.batch.pictures(spec.passes(), preprocessing.size)
+        return means.batch.pictures(spec.passes(), preprocessing.size)
 
     for page in read_ahead(images, fitting, decode, shard.last_try):
         noted += page.noted
-        for part in work.score(page.read):
+        for part in work.score(page.read) if page.read else ():
             values += part.values
             if job.spec.out_of_set:
                 totals.add(part.maps)
@@ -54,13 +50,11 @@ def measure(job: Job, shard: Shard, images: Sequence[Image], means: "Means", lea
 
 @dataclass(frozen=True)
 class Means:
-    """What a worker has to measure with. `lanes` are threads that score some pictures of a page each."""
+    """What a worker has to measure with."""
 
     models: Models
     batch: BatchSize
     places: Places
-    pool: ThreadPoolExecutor
-    lanes: int
 
     @classmethod
     def on(
@@ -69,25 +63,16 @@ class Means:
         places: Places,
         pictures: int | None = None,
         limits: Limits = STANDARD,
-        lanes: int | None = None,
+        processes: int = 1,
     ) -> "Means":
         """A device, where things are, how many pictures to score together (None: what fits), what loading may take.
 
-        A CPU's cores are dealt out to lanes rather than to operators, most of which are too small to share.
+        `processes`, this one among them, share the machine.
         """
         keep_freed_memory()
-        cores = _cores()
-        lanes = (lanes or min(cores, MOST_LANES)) if device.type == "cpu" else 1
-        if device.type == "cpu":
-            torch.set_num_threads(max(1, cores // lanes))
+        share_cores(processes)
         models = Models(device, trial=trial_of(limits))
-        return cls(models, BatchSize(device, pictures), places, ThreadPoolExecutor(lanes, "lane"), lanes)
-
-
-@cache
-def _cores() -> int:
-    """The threads that torch may have in this process, before lanes share them out."""
-    return torch.get_num_threads()
+        return cls(models, BatchSize(device, pictures, processes), places)
 
 
 @dataclass(frozen=True)
@@ -107,12 +92,6 @@ class _Work:
     lease: Lease
 
     def score(self, read: Sequence[Read]) -> list[_Part]:
-        """The numbers of a page, its pictures dealt out to the lanes."""
-        size = max(1, -(-len(read) // self.means.lanes))
-        parts = [read[start : start + size] for start in range(0, len(read), size)]
-        return [part for parts in self.means.pool.map(self._score_what_fits, parts) for part in parts]
-
-    def _score_what_fits(self, read: Sequence[Read]) -> list[_Part]:
         """The numbers of pictures; where memory runs out, of fewer at a time."""
         try:
             return [self._score(read)]
@@ -124,7 +103,7 @@ class _Work:
                 raise
         torch.cuda.empty_cache()
         half = -(-len(read) // 2)
-        return [part for some in (read[:half], read[half:]) if some for part in self._score_what_fits(some)]
+        return [part for some in (read[:half], read[half:]) if some for part in self.score(some)]
 
     def _score(self, read: Sequence[Read]) -> _Part:
         loaded = self._load()

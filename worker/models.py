@@ -1,6 +1,5 @@
 """The models in this process's memory, by file and spec, so that the shards of a job load each once."""
 
-import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,19 +36,18 @@ class Models:
 
     def __init__(self, device: torch.device, room: int = 24, trial: Trial | None = None) -> None:
         self.device, self._room, self.trial = device, room, trial or trial_of(STANDARD)
-        self._share, self._lock = 1, threading.Lock()
+        self._share = 1
         self._kept: OrderedDict[Key, LoadedModel] = OrderedDict()
 
     def load(self, path: Path, model: Model, spec: JobSpec) -> LoadedModel:
         """The model in a file, made for a job's passes; read again once the file has changed. Raises ModelRefused."""
         key = self._key(path, model, spec)
-        with self._lock:  # of several threads that want it, one loads it
-            if key not in self._kept:
-                self._kept[key] = self._read(path, model, spec)
-            self._kept.move_to_end(key)
-            while len(self._kept) > self._room:
-                self._kept.popitem(last=False)
-            return self._kept[key]
+        if key not in self._kept:
+            self._kept[key] = self._read(path, model, spec)
+        self._kept.move_to_end(key)
+        while len(self._kept) > self._room:
+            self._kept.popitem(last=False)
+        return self._kept[key]
 
     def _read(self, path: Path, model: Model, spec: JobSpec) -> LoadedModel:
         digest = digest_of(path)  # before it is loaded, so that no other file is taken for it
@@ -77,7 +75,6 @@ class Models:
 
     def halve_chunks(self) -> bool:
         """Have models loaded for half as many pictures at once from now on. False: it had come to one."""
-        with self._lock:
-            self._kept.clear()
-            self._share *= 2
+        self._kept.clear()
+        self._share *= 2
         return self._share <= MOST_HALVED

@@ -22,6 +22,7 @@ from worker.sampling import Survey, sample
 from worker.scoring import column_names, column_names_across
 
 SHARD_SIZE = 32
+PARTS = 8  # that a small set is cut into, so that several processes work on it
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Planner:
         with blaming("out_of_set.uri"):
             outside = self._survey(spec, spec.out_of_set, keep, Survey(start=survey.count))
         cohorts = [self._cohort(spec, number, survey, own) for number, own in enumerate(said)]
-        size = spec.shard_size or SHARD_SIZE
+        size = spec.shard_size or min(SHARD_SIZE, max(1, -(-survey.count // PARTS)))
         slices = (
             Slice(cohort, start, min(start + size, among.stop))
             for among in (survey, outside)

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from service.errors import SettingsInvalid
-from worker.devices import choose_device, name_of
+from worker.devices import choose_device, name_of, processes_for, share_cores
 
 
 def test_auto_is_a_gpu_by_turns_where_there_is_one_and_else_the_cpu() -> None:
@@ -13,6 +13,16 @@ def test_auto_is_a_gpu_by_turns_where_there_is_one_and_else_the_cpu() -> None:
 
 def test_a_device_has_a_name() -> None:
     assert name_of(choose_device("cpu", 0)) == "cpu"
+
+
+def test_a_cpu_has_a_process_a_core_unless_asked_otherwise() -> None:
+    assert processes_for("cpu", None) == min(torch.get_num_threads(), 8)
+    assert processes_for("cpu", 3) == 3
+
+
+def test_processes_share_the_threads_and_have_one_at_least() -> None:
+    share_cores(100)
+    assert torch.get_num_threads() == 1
 
 
 @pytest.mark.parametrize("wanted", ["cuda:99", "toaster"])

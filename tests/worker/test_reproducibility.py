@@ -35,14 +35,6 @@ def test_the_bits_do_not_depend_on_shards_and_batches(  # noqa: PLR0913  # the c
     assert found[0] == found[1]
 
 
-def test_the_bits_do_not_depend_on_the_lanes(store: Store, places: Places, ingredients: Ingredients) -> None:
-    found = []
-    for lanes in (1, 3):
-        runner = Runner(store, Means.on(CPU, places, 2, lanes=lanes), "w", 30, ring=lambda _: None)
-        found.append(without_identity(results(store, audit(runner, ingredients.spec()))))
-    assert found[0] == found[1]
-
-
 @pytest.mark.parametrize("shard_size", [1, 5])
 def test_the_bits_do_not_depend_on_the_sharding(runner: Runner, ingredients: Ingredients, shard_size: int) -> None:
     whole = results(runner.store, audit(runner, ingredients.spec(shard_size=100)))

@@ -1,0 +1,65 @@
+"""What must be known of other jobs and of policies before a spec is accepted: its gate's rules, its baseline."""
+
+from collections.abc import Iterator
+
+from service.domain import Job, JobState
+from service.errors import FieldProblem, JobNotFound, PolicyNotFound
+from service.gate_checks import baseline_problem, gate_problems
+from service.spec import Baseline, JobSpec
+from service.storage import Store
+from service.verdicts import ruling_of
+
+
+def admission_problems(spec: JobSpec, store: Store) -> list[FieldProblem]:
+    """Everything wrong with a spec's gate and baseline."""
+    named = baseline_problem(spec)
+    return [*([named] if named else []), *_baseline(spec.baseline, store), *_gate(spec, store)]
+
+
+def pinned(spec: JobSpec, store: Store) -> JobSpec:
+    """A spec without problems, with the policy's version and the baseline's cohort that it means now."""
+    changes: dict[str, object] = {}
+    if spec.gate and spec.gate.policy:
+        kept = store.policies.get(spec.gate.policy, spec.gate.version)
+        changes["gate"] = spec.gate.model_copy(update={"version": kept.version})
+    if spec.baseline and spec.baseline.cohort is None:
+        (only,) = store.jobs.get(spec.baseline.job).spec.cohorts
+        changes["baseline"] = spec.baseline.model_copy(update={"cohort": only.name})
+    return spec.model_copy(update=changes)
+
+
+def _gate(spec: JobSpec, store: Store) -> Iterator[FieldProblem]:
+    if spec.gate is None:
+        return
+    try:
+        ruling = ruling_of(spec.gate, store.policies)
+    except PolicyNotFound as error:
+        yield FieldProblem("gate.policy", str(error))
+        return
+    for number, field, detail in gate_problems(ruling.rules, spec):
+        if ruling.policy:
+            yield FieldProblem("gate.policy", f"rules[{number}].{field} of version {ruling.policy.version}: {detail}")
+        else:
+            yield FieldProblem(f"gate.rules[{number}].{field}", detail)
+
+
+def _baseline(asked: Baseline | None, store: Store) -> Iterator[FieldProblem]:
+    if asked is None:
+        return
+    try:
+        job = store.jobs.get(asked.job)
+    except JobNotFound as error:
+        yield FieldProblem("baseline.job", str(error))
+        return
+    if job.state is not JobState.SUCCEEDED:
+        yield FieldProblem("baseline.job", f"job {job.id} is {job.state}; name one that has succeeded")
+    else:
+        yield from _cohort(asked, job)
+
+
+def _cohort(asked: Baseline, job: Job) -> Iterator[FieldProblem]:
+    names = [cohort.name for cohort in job.spec.cohorts]
+    if asked.cohort is None and len(names) > 1:
+        yield FieldProblem("baseline.cohort", f"job {job.id} has the cohorts {', '.join(names)}; name one")
+    elif asked.cohort is not None and asked.cohort not in names:
+        yield FieldProblem("baseline.cohort", f"job {job.id} has no cohort {asked.cohort!r}, only {', '.join(names)}")

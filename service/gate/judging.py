@@ -1,0 +1,146 @@
+"""The verdict: each rule decided on its 95 % interval, and the worst of them.
+
+An interval wholly on the good side of the threshold passes, one wholly on the bad side fails, one that holds the
+threshold is inconclusive. A rule whose number or interval is not there is an error. Of several, `error` is the worst:
+it says that the gate did not do its work, which somebody must mend, whatever the other rules found; next comes what
+is known to be bad, then what is not known to be good.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from service.gate.numbers import Missing, Number, Numbers
+from service.gate.rules import Op, Rule
+from service.options import Part
+
+
+class Outcome(StrEnum):
+    """From the best to the worst."""
+
+    PASS = "pass"
+    INCONCLUSIVE = "inconclusive"
+    FAIL = "fail"
+    ERROR = "error"
+
+
+BADNESS = tuple(Outcome)
+
+
+class Judged(Part):
+    """A rule, its number (with `versus` the difference) and interval, and what they say in a sentence."""
+
+    rule: Rule
+    cohort: str | None
+    outcome: Outcome
+    number: float | None
+    interval: tuple[float, float] | None
+    threshold: float
+    reason: str
+
+
+class PolicyUsed(Part):
+    """The policy that a verdict was given by."""
+
+    name: str
+    version: int
+
+
+class Verdict(Part):
+    """What the gate says, the rules that it comes from, and how many images it took."""
+
+    outcome: Outcome
+    reason: str
+    images: int | None
+    policy: PolicyUsed | None
+    rules: list[Judged]
+
+
+def decide(interval: tuple[float, float], op: Op, threshold: float) -> Outcome:
+    """Where an interval (low, high) lies."""
+    low, high = interval
+    if op == "<=":
+        low, high, threshold = -high, -low, -threshold
+    if low >= threshold:
+        return Outcome.PASS
+    return Outcome.FAIL if high < threshold else Outcome.INCONCLUSIVE
+
+
+def judge(rules: Sequence[Rule], numbers: Numbers, policy: PolicyUsed | None = None) -> Verdict:
+    """The verdict on what `numbers` finds for the rules."""
+    assert rules, "a gate has rules"
+    judged, images = [], []
+    for rule in rules:
+        each, seen = _judge_rule(rule, numbers)
+        judged.append(each)
+        images += [seen] if seen is not None else []
+    worst = worst_of([each.outcome for each in judged])
+    return Verdict(
+        outcome=worst, reason=_sum_up(worst, judged), images=max(images, default=None), policy=policy, rules=judged
+    )
+
+
+def worst_of(outcomes: Sequence[Outcome]) -> Outcome:
+    """The worst of some outcomes."""
+    return max(outcomes, key=BADNESS.index)
+
+
+def trouble(rules: Sequence[Rule], reason: str, policy: PolicyUsed | None = None) -> Verdict:
+    """The verdict `error` on all rules, where there is nothing to judge."""
+
+    def missing(_: Rule) -> Number:
+        raise Missing(reason)
+
+    return judge(rules, missing, policy)
+
+
+def _judge_rule(rule: Rule, numbers: Numbers) -> tuple[Judged, int | None]:
+    try:
+        found = numbers(rule)
+    except Missing as missing:
+        return _judged(rule, None, Outcome.ERROR, f"{_name(rule, rule.cohort)} cannot be judged: {missing}."), None
+    told = f"{_name(rule, found.cohort)} is {_write(rule, found.value)}"
+    if found.interval is None:
+        why = "no interval could be formed, as of too few images"
+        return _judged(rule, found, Outcome.ERROR, f"{told}, and cannot be judged: {why}."), found.images
+    outcome = decide(found.interval, rule.op, rule.threshold)
+    low, high = (_write(rule, end) for end in found.interval)
+    wanted = f"wanted is at {'least' if rule.op == '>=' else 'most'} {_write(rule, rule.threshold)}"
+    reason = f"{told}, 95 % interval {low} to {high}; {wanted}, and {SIDES[outcome]}."
+    return _judged(rule, found, outcome, reason), found.images
+
+
+SIDES = {
+    Outcome.PASS: "all of the interval is on the good side",
+    Outcome.FAIL: "all of the interval is on the bad side",
+    Outcome.INCONCLUSIVE: "the interval lies on both sides",
+}
+
+
+def _judged(rule: Rule, found: Number | None, outcome: Outcome, reason: str) -> Judged:
+    return Judged(
+        rule=rule,
+        cohort=found.cohort if found else rule.cohort,
+        outcome=outcome,
+        number=found.value if found else None,
+        interval=found.interval if found else None,
+        threshold=rule.threshold,
+        reason=reason,
+    )
+
+
+def _name(rule: Rule, cohort: str | None) -> str:
+    statistic = "" if rule.statistic == "mean" else f" ({rule.statistic})"
+    of = f" of {cohort}" if cohort else ""
+    less = f" less that of {rule.versus}" if rule.versus else ""
+    return f"{rule.measure}{statistic}{of}{less}"
+
+
+def _write(rule: Rule, number: float) -> str:
+    return f"{number:+.4g}" if rule.versus else f"{number:.4g}"
+
+
+def _sum_up(worst: Outcome, judged: Sequence[Judged]) -> str:
+    if worst is Outcome.PASS:
+        return f"All {len(judged)} rules pass." if len(judged) > 1 else judged[0].reason
+    first, *more = [each.reason for each in judged if each.outcome is worst]
+    return f"{first} So {len(more)} more." if more else first

@@ -1,0 +1,86 @@
+"""What a gate asks: rules over the numbers of a results document. Knows no document."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+from service.options import Part
+
+Op = Literal[">=", "<="]
+Statistic = Literal[
+    "mean", "sd", "q05", "q25", "q50", "q75", "q95", "pearson", "mse", "iou20", "entropy_change", "probability_change",
+    "probability",
+]  # fmt: skip
+SPREAD: tuple[Statistic, ...] = ("sd", "q05", "q25", "q50", "q75", "q95")  # with an interval where a rule asks
+Text = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]
+Path = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f]*$"),
+    Field(
+        description="a number of the cohort's results by its path: `entropy`, `noise.parts.0.1`, "
+        "`strata.class.synthetic.entropy`, `accuracy`, `runs.0.measures.entropy`"
+    ),
+]
+PolicyName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+
+
+class Rule(Part):
+    """One number against a threshold, or against the same number of another cohort or of the baseline.
+
+    `margin` is how much worse than `versus` it may be: with `<=` the difference is at most the margin, with `>=` at
+    least minus the margin. A negative one asks for so much better.
+    """
+
+    measure: Path
+    cohort: Annotated[Text | None, Field(description="may be left out where only one can be meant")] = None
+    statistic: Statistic = "mean"
+    op: Op
+    value: float | None = None
+    versus: Annotated[Text | None, Field(description="another cohort, or the baseline's name")] = None
+    margin: float | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        given = (self.value is not None, self.versus is not None, self.margin is not None)
+        if given not in ((True, False, False), (False, True, True)):
+            raise PydanticCustomError("one_way", "give value, or versus and margin")
+        return self
+
+    @property
+    def path(self) -> str:
+        """The path of the very number, its statistic included unless that is the mean."""
+        return self.measure if self.statistic == "mean" else f"{self.measure}.{self.statistic}"
+
+    @property
+    def spread(self) -> tuple[str, str] | None:
+        """Of a rule on how values spread, the path of their measure and the statistic; written either way."""
+        measure, _, last = self.path.rpartition(".")
+        return (measure, last) if last in SPREAD else None
+
+    @property
+    def threshold(self) -> float:
+        """What the number, or the difference, is held against."""
+        if self.value is not None:
+            return self.value
+        assert self.margin is not None, "a rule without a value has a margin"
+        return self.margin if self.op == "<=" else -self.margin
+
+
+class Gate(Part):
+    """Rules that must all pass, or the name of a policy that holds them.
+
+    `version` is the policy's; left out, it is the newest as the job is accepted, and the job shows which.
+    """
+
+    rules: Annotated[list[Rule], Field(max_length=100)] = []  # noqa: RUF012  # pydantic copies it
+    policy: PolicyName | None = None
+    version: Annotated[int, Field(ge=1)] | None = None
+
+    @model_validator(mode="after")
+    def _rules_or_policy(self) -> Self:
+        if bool(self.rules) == (self.policy is not None):
+            raise PydanticCustomError("rules_or_policy", "give rules, or the name of a policy")
+        if self.version is not None and self.policy is None:
+            raise PydanticCustomError("version_of_nothing", "version is a policy's; give policy, or leave it out")
+        return self

@@ -1,0 +1,59 @@
+"""The use cases of policies: keep, look at, withdraw, judge a job's results by one. Knows no HTTP."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from service.errors import FieldProblem, PolicyNotFound, SpecInvalid
+from service.gate import PolicyUsed, Verdict, judge, numbers_of
+from service.gate_checks import gate_problems
+from service.jobs import Jobs
+from service.policy import KeptPolicy, Policy
+from service.spec import JobSpec
+
+UNKNOWN = "file:///"
+
+
+@dataclass(frozen=True)
+class Policies:
+    """What can be done with policies, given the jobs."""
+
+    jobs: Jobs
+
+    def put(self, name: str, policy: Policy) -> KeptPolicy:
+        """Keep a policy as its name's next version. Raises SpecInvalid for rules that no job of it can be judged by."""
+        problems = list(_problems(policy))
+        if problems:
+            raise SpecInvalid(problems)
+        return self.jobs.store.policies.put(name, policy)
+
+    def newest_version(self, name: str) -> int | None:
+        """The number of a policy's newest version; None where there is no such policy."""
+        try:
+            return self.jobs.store.policies.get(name).version
+        except PolicyNotFound:
+            return None
+
+    def check(self, name: str, job: str, version: int | None) -> Verdict:
+        """What a policy says of a job's results as they are stored; nothing is computed, and nothing kept.
+
+        Raises PolicyNotFound, JobNotFound, JobNotFinished, JobHasNoResults.
+        """
+        kept = self.jobs.store.policies.get(name, version)
+        document = json.loads(self.jobs.results(job))
+        return judge(kept.policy.gate.rules, numbers_of(document), PolicyUsed(name=kept.name, version=kept.version))
+
+
+def _problems(policy: Policy) -> Iterator[FieldProblem]:
+    """Rules that name what the policy's own job will not have. Which cohorts there are is known with each job."""
+    if policy.job is None:
+        return
+    cohort = {"name": "any", "runs": [{"uri": UNKNOWN}, {"uri": UNKNOWN}]}
+    asked = policy.job.model_dump(exclude_unset=True, exclude={"model"})
+    spec = JobSpec.model_validate({**asked, "cohorts": [cohort, {**cohort, "name": "other"}]})
+    anyones = [
+        rule.model_copy(update={"cohort": "any", "versus": "other" if rule.versus else None})
+        for rule in policy.gate.rules
+    ]
+    for number, field, detail in gate_problems(anyones, spec):
+        yield FieldProblem(f"gate.rules[{number}].{field}", detail)

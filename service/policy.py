@@ -1,0 +1,66 @@
+"""A policy: how models are judged, kept under a name for all who ask. Knows no HTTP and no SQL."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Self
+
+from pydantic import Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+from service.gate.rules import Gate, Text
+from service.options import Part
+from service.spec import Model, Template
+
+Pattern = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]
+
+
+class JobTemplate(Template):
+    """A job without its models; `model` says how each cohort's files become models."""
+
+    model: Model = Model()
+
+
+class Registry(Part):
+    """Which registered models are audited by the policy, against which, and what a pass does there."""
+
+    models: Annotated[Pattern, Field(description="registered models' names; `*` and `?` stand for any text or letter")]
+    baseline_alias: Annotated[
+        Text | None,
+        Field(description="alias of the version to compare with, as a cohort of this name; such as champion"),
+    ] = None
+    alias_on_pass: Annotated[Text | None, Field(description="alias that a version gets when it passes")] = None
+
+
+class Policy(Part):
+    """A gate, with the job that it judges where the service itself submits it, and the models it is for."""
+
+    description: Annotated[str, Field(max_length=2000)] = ""
+    gate: Gate
+    job: JobTemplate | None = None
+    registry: Registry | None = None
+
+    @model_validator(mode="after")
+    def _has_rules(self) -> Self:
+        if self.gate.policy is not None:
+            raise PydanticCustomError("policy_of_policy", "a policy's gate holds rules; it cannot name a policy")
+        if self.registry is not None and self.job is None:
+            raise PydanticCustomError("no_job", "with registry, job says what is audited; give it")
+        return self
+
+    def spec(self, name: str, version: int, cohorts: Sequence[tuple[str, Sequence[str]]]) -> dict[str, Any]:
+        """The body of a job of this policy for some cohorts, each by its name and its runs' URIs."""
+        assert self.job is not None, "only a policy with a job can be submitted by"
+        asked = self.job.model_dump(mode="json", exclude_unset=True)
+        model = asked.pop("model", {})
+        made = [{"name": each, "model": model, "runs": [{"uri": uri} for uri in uris]} for each, uris in cohorts]
+        return {**asked, "cohorts": made, "gate": {"policy": name, "version": version}}
+
+
+@dataclass(frozen=True)
+class KeptPolicy:
+    """A version of a policy. `created_at` is in seconds since the epoch."""
+
+    name: str
+    version: int
+    policy: Policy
+    created_at: float

@@ -1,0 +1,70 @@
+import json
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from service.commands.keys import keys
+from service.commands.serve import serve
+from service.errors import KeyNotFound, KeysNeeded, KeyUnfit
+from service.keys import Scope
+from service.storage import Store
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    return {"SALIENCE_DATA_DIR": str(tmp_path / "data"), "SALIENCE_BROKER_URL": "", "SALIENCE_DATABASE_URL": ""}
+
+
+def run(environment: dict[str, str], *arguments: str) -> Result:
+    found = CliRunner().invoke(keys, arguments, env=environment)
+    if found.exception and not isinstance(found.exception, SystemExit):
+        raise found.exception
+    return found
+
+
+def test_a_key_is_made_shown_once_listed_and_revoked(environment: dict[str, str], tmp_path: Path) -> None:
+    made = run(environment, "create", "--name", "ci", "--scope", "submit", "--tenant", "forensics", "--expires", "90d")
+    secret = made.stdout.strip()
+    assert "SALIENCE_API_KEY" in made.stderr
+    store = Store.open(f"sqlite:///{tmp_path}/data/salience.sqlite")
+    found = store.keys.find(secret)
+    assert found is not None and found.expires_at is not None
+    assert (found.name, found.tenant, found.scope) == ("ci", "forensics", Scope.SUBMIT)
+    assert 89 < (found.expires_at - time.time()) / 86400 <= 90
+    listed = run(environment, "list", "--json").stdout
+    assert secret.removeprefix(found.prefix) not in listed
+    assert [each["prefix"] for each in json.loads(listed)] == [found.prefix]
+    assert "forensics" in run(environment, "list").stdout
+    assert found.prefix in run(environment, "revoke", found.prefix).stdout
+    assert store.keys.find(secret) != found
+    assert json.loads(run(environment, "list", "--json").stdout)[0]["revoked_at"]
+    with pytest.raises(KeyNotFound):
+        run(environment, "revoke", "salience_none")
+    store.database.close()
+
+
+@pytest.mark.parametrize(
+    "wrong", [["--expires", "soon"], ["--expires", "2020-01-31"], ["--tenant", "a b"], ["--name", "\n"]]
+)
+def test_a_key_that_cannot_be_is_refused_by_its_field(environment: dict[str, str], wrong: list[str]) -> None:
+    with pytest.raises(KeyUnfit, match=wrong[0].removeprefix("--")):
+        run(environment, "create", "--name", "ci", *wrong)
+
+
+def test_a_database_without_its_schema_is_told_with_the_remedy(tmp_path: Path) -> None:
+    environment = {"SALIENCE_DATABASE_URL": f"sqlite:///{tmp_path}/x.sqlite", "SALIENCE_BROKER_URL": "redis://there"}
+    found = run(environment, "create", "--name", "ci")
+    assert (found.exit_code, "salience migrate" in found.output) == (1, True)
+
+
+@pytest.mark.parametrize("how", [{"SALIENCE_HOST": "0.0.0.0"}, {"SALIENCE_REQUIRE_KEYS": "true"}])
+def test_a_service_that_would_let_anybody_in_does_not_start(
+    environment: dict[str, str], migrated_sqlite: Path, how: dict[str, str]
+) -> None:
+    production = {"SALIENCE_DATABASE_URL": f"sqlite:///{migrated_sqlite}", "SALIENCE_BROKER_URL": "redis://there"}
+    for where in (environment, environment | production):
+        found = CliRunner().invoke(serve, [], env=where | how)
+        assert isinstance(found.exception, KeysNeeded)
+        assert "salience keys create" in str(found.exception)

@@ -1,0 +1,71 @@
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from service.commands.verdicts import Ended, print_verdict, write_junit, write_markdown
+from service.gate import Missing, Number, Outcome, PolicyUsed, Rule, Verdict, judge
+
+FOUND = {
+    "good": Number(0.8, (0.7, 0.9), "a|b", 40),
+    "wide": Number(0.5, (0.4, 0.6), "a|b", 40),
+    "bad": Number(0.2, (0.1, 0.3), "a|b", 40),
+}
+
+
+def verdict(*measures: str) -> Verdict:
+    def find(rule: Rule) -> Number:
+        if rule.measure not in FOUND:
+            raise Missing("[red] <not> computed")
+        return FOUND[rule.measure]
+
+    rules = [Rule(measure=each, op=">=", value=0.5) for each in measures]
+    return judge(rules, find, PolicyUsed(name="strict", version=2))
+
+
+@pytest.mark.parametrize(
+    ("measures", "status", "lenient"),
+    [(["good"], 0, 0), (["good", "wide"], 1, 0), (["wide", "bad"], 1, 1), (["bad", "lost"], 2, 2)],
+)
+def test_the_exit_status_is_the_verdicts(measures: list[str], status: int, lenient: int) -> None:
+    asked = verdict(*measures)
+    assert (Ended("j", asked).status, Ended("j", asked, lenient=True).status) == (status, lenient)
+
+
+@pytest.mark.parametrize("lenient", [False, True])
+def test_every_rule_is_a_test_case_of_its_outcome(tmp_path: Path, lenient: bool) -> None:
+    write_junit(Ended("j", verdict("good", "wide", "bad", "lost"), lenient), tmp_path / "out.xml")
+    suite = ElementTree.parse(tmp_path / "out.xml").getroot().find("testsuite")
+    assert suite is not None
+    counts = {name: int(suite.attrib[name]) for name in ("tests", "failures", "errors", "skipped")}
+    assert counts == {"tests": 4, "failures": 1 if lenient else 2, "errors": 1, "skipped": int(lenient)}
+    names = [case.attrib["name"] for case in suite]
+    assert names == ["good >= 0.5", "wide >= 0.5", "bad >= 0.5", "lost >= 0.5"]
+    tags = [[each.tag for each in case] for case in suite]
+    assert tags == [[], ["skipped" if lenient else "failure"], ["failure"], ["error"]]
+    assert "0.1 to 0.3" in suite[2][0].attrib["message"]
+
+
+def test_a_job_that_failed_is_one_test_case_in_error(tmp_path: Path) -> None:
+    lost = Verdict(outcome=Outcome.ERROR, reason="There is nothing to judge", images=None, policy=None, rules=[])
+    write_junit(Ended("j", lost), tmp_path / "out.xml")
+    (case,) = ElementTree.parse(tmp_path / "out.xml").getroot().iter("testcase")
+    assert (case.attrib["name"], case[0].tag) == ("job j", "error")
+
+
+def test_markdown_is_added_and_shows_text_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "summary.md"
+    path.write_text("before\n")
+    write_markdown(Ended("j", verdict("good", "lost")), path)
+    text = path.read_text()
+    assert text.startswith("before\n### Salience gate: error\n")
+    assert "| good \\>= 0.5 | a\\|b | 0.8 | 0.7 to 0.9 | pass |" in text
+    assert "\\[red\\] \\<not\\> computed" in text
+    assert "by version 2 of policy strict" in text
+
+
+def test_a_table_shows_every_rule_and_markup_is_text(capsys: pytest.CaptureFixture[str]) -> None:
+    print_verdict(Ended("j", verdict("good", "lost")))
+    shown = capsys.readouterr().out
+    for told in ("good >= 0.5", "0.7 to 0.9", "pass", "error: lost", "[red]"):
+        assert told in shown

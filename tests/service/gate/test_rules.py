@@ -1,0 +1,53 @@
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from service.gate import Gate, Rule
+
+RULE = {"measure": "entropy", "op": ">=", "value": 0.5}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"value": None},
+        {"versus": "b"},
+        {"margin": 0.1},
+        {"versus": "b", "margin": 0.1},
+        {"value": None, "versus": "b"},
+        {"value": None, "margin": 0.1},
+        {"value": float("nan")},
+        {"op": ">"},
+        {"measure": ""},
+        {"statistic": "beauty"},
+        {"colour": "red"},
+    ],
+)
+def test_a_rule_that_says_too_little_or_too_much_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Rule.model_validate(RULE | changes)
+
+
+@pytest.mark.parametrize(
+    "gate",
+    [{}, {"rules": []}, {"rules": [RULE], "policy": "p"}, {"rules": [RULE], "version": 1}, {"policy": "../p"}],
+)
+def test_a_gate_holds_rules_or_names_a_policy(gate: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Gate.model_validate(gate)
+    assert Gate.model_validate({"policy": "detectors-v1.2", "version": 2}).rules == []
+    assert len(Gate.model_validate({"rules": [RULE, RULE]}).rules) == 2
+
+
+@pytest.mark.parametrize(
+    ("measure", "statistic", "spread"),
+    [
+        ("entropy", "q05", ("entropy", "q05")),
+        ("noise.parts.0.1.sd", "mean", ("noise.parts.0.1", "sd")),
+        ("noise.parts.0.1", "mean", None),
+        ("noise.parts.0.1", "pearson", None),
+    ],
+)
+def test_a_quantile_is_asked_for_by_statistic_or_by_path(measure: str, statistic: str, spread: object) -> None:
+    assert Rule.model_validate(RULE | {"measure": measure, "statistic": statistic}).spread == spread

@@ -1,0 +1,74 @@
+"""The steps that pipelines copy: valid by their schemas, and the shell's step really run."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+import yaml
+
+from service.gate_files import read_gate
+from tests.audits import Ingredients
+from tests.processes import Installation
+
+PIPELINES = Path(__file__).parents[1] / "examples" / "pipelines"
+STEP = PIPELINES / "gate.sh"
+
+
+@pytest.mark.parametrize(
+    ("file", "schema"), [("github-actions.yml", "github-workflows"), ("gitlab-ci.yml", "gitlab-ci")]
+)
+def test_an_example_is_what_its_service_reads(file: str, schema: str) -> None:
+    checker = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}"]
+    found = subprocess.run([*checker, PIPELINES / file], capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stdout
+    assert f"{STEP.relative_to(PIPELINES.parents[1])} spec.json" in (PIPELINES / file).read_text()
+
+
+def test_the_examples_policy_is_a_gate() -> None:
+    assert len(read_gate(PIPELINES / "policy.yaml")["rules"]) == 3
+
+
+def run_step(installation: Installation, spec: Path, rule: dict[str, object], folder: Path) -> int:
+    """The exit status of the shell's step, with the console script of this environment."""
+    folder.mkdir()
+    (folder / "policy.yaml").write_text(yaml.safe_dump({"rules": [{"measure": "entropy", "op": ">=", **rule}]}))
+    environment = dict(installation.environment)
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    argv = ["bash", *map(str, (STEP, spec, folder / "policy.yaml", folder / "out"))]
+    return subprocess.run(argv, env=environment, capture_output=True, check=False).returncode
+
+
+def test_a_step_passes_fails_or_errs_as_the_gate_says(ingredients: Ingredients, tmp_path: Path) -> None:
+    installation = Installation.make(tmp_path)
+    spec = installation.write_spec(ingredients.body(measures=["entropy"]))
+    with installation.serve():
+        assert run_step(installation, spec, {"value": 0.0}, tmp_path / "pass") == 0
+        assert run_step(installation, spec, {"value": 1.5}, tmp_path / "fail") == 1
+        assert run_step(installation, spec, {"measure": "human", "value": 0}, tmp_path / "refused") == 2
+        gated = json.loads(spec.read_text()) | {"gate": {"rules": [{"measure": "entropy", "op": ">=", "value": 1.5}]}}
+        waited = installation.run("submit", installation.write_spec(gated), "--wait", "--json", status=1)
+        job = json.loads(waited)
+        again = json.loads(installation.run("verdict", job["id"], "--json", status=1))
+        installation.run("verdict", "nobody", status=2)
+    assert job["progress"]["passes_done"] == 0, "the first step's numbers are read"
+    assert again == job["verdict"]
+    assert "### Salience gate: pass" in (tmp_path / "pass/out/summary.md").read_text()
+    (failed,) = ElementTree.parse(tmp_path / "fail/out/junit.xml").getroot().iter("failure")
+    assert "wanted is at least 1.5" in failed.attrib["message"]
+    assert not (tmp_path / "refused/out/junit.xml").exists()
+    installation.run("submit", spec, "--junit", "x.xml", status=2)
+
+
+def test_an_audit_without_a_server_exits_as_its_gate_says(ingredients: Ingredients, tmp_path: Path) -> None:
+    installation = Installation.make(tmp_path)
+    rule = {"measure": "entropy", "op": ">=", "value": 1.5}
+    small = {"measures": ["entropy"], "images": {"uri": ingredients.pictures.as_uri(), "limit": 6}}
+    told = installation.run(
+        "audit", installation.write_spec(ingredients.body(**small, gate={"rules": [rule]})), status=1
+    )
+    assert "fail" in told
+    by_name = installation.write_spec(ingredients.body(**small, gate={"policy": "p"}))
+    assert "gate.policy" in installation.run("audit", by_name, "--json", status=2)

@@ -1,98 +1,38 @@
 """Against a real MLflow server."""
 
-import os
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
-from service import tether
 from service.errors import InputRefused
 from service.model_files import find_model
 from tests.audits import Ingredients
 from tests.pretrained import make_vit, save_pretrained
-from tests.servers import free_port
+from tests.registries import Users
 from worker.fetching import mlflow
 from worker.fetching.places import Places
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder, port = tmp_path_factory.mktemp("mlflow"), free_port()
-    command = [
-        sys.executable,
-        "-m",
-        "mlflow",
-        "server",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        "--workers",
-        "1",
-        "--backend-store-uri",
-        f"sqlite:///{folder}/m.sqlite",
-        "--artifacts-destination",
-        str(folder / "files"),
-    ]
-    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(tether.command(command), env=environment, stdout=log, stderr=log, cwd=folder)
-    url = f"http://127.0.0.1:{port}"
-    end = time.monotonic() + 90
-    while not _is_up(url):
-        assert process.poll() is None and time.monotonic() < end, (folder / "log").read_text()
-        time.sleep(0.2)
-    yield url
-    process.terminate()
-    process.wait()
-
-
-def _is_up(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/health").status_code == 200
-    except httpx.TransportError:
-        return False
-
-
-@pytest.fixture(scope="module")
-def run(server: str, ingredients: Ingredients, tmp_path_factory: pytest.TempPathFactory) -> str:
+def run(mlflow_url: str, ingredients: Ingredients, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A run with a file and a folder of a model, and versions of a registered model made of them."""
     folder = save_pretrained(make_vit(), tmp_path_factory.mktemp("vit"))
-    with httpx.Client(base_url=f"{server}/api/2.0") as api:
-        return _log(api, folder, ingredients.models[0])
-
-
-def _log(api: httpx.Client, folder: Path, model: Path) -> str:
-    run: dict[str, Any] = _post(api, "runs/create", experiment_id="0")["run"]
-    root = run["info"]["artifact_uri"].partition(":/")[2].lstrip("/")
-    for path in (*folder.iterdir(), model):
-        inner = f"vit/{path.name}" if path.parent == folder else "m.pt"
-        api.put(f"mlflow-artifacts/artifacts/{root}/{inner}", content=path.read_bytes()).raise_for_status()
-    _post(api, "registered-models/create", name="faces")
-    for name in ("m.pt", "vit"):
-        source = f"{run['info']['artifact_uri']}/{name}"
-        _post(api, "model-versions/create", name="faces", source=source, run_id=run["info"]["run_id"])
-    _post(api, "registered-models/alias", name="faces", alias="champion", version="1")
-    found: str = run["info"]["run_id"]
-    return found
-
-
-def _post(api: httpx.Client, call: str, **body: Any) -> dict[str, Any]:
-    answer = api.post(f"mlflow/{call}", json=body)
-    assert answer.is_success, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
+    with httpx.Client(base_url=f"{mlflow_url}/api/2.0") as api:
+        users = Users(api)
+        parts = [(f"vit/{path.name}", path) for path in folder.iterdir()]
+        run, where = users.log(*parts, ("m.pt", ingredients.models[0]))
+        users.post("registered-models/create", name="faces")
+        for name in ("m.pt", "vit"):
+            users.post("model-versions/create", name="faces", source=f"{where}/{name}", run_id=run)
+        users.post("registered-models/alias", name="faces", alias="champion", version="1")
+    return run
 
 
 @pytest.fixture(autouse=True)
-def tracking(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+def tracking(mlflow_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_url)
 
 
 def test_a_registered_version_is_fetched_file_or_folder(run: str, places: Places, ingredients: Ingredients) -> None:
@@ -126,12 +66,12 @@ def test_without_a_tracking_server_the_setting_is_named(monkeypatch: pytest.Monk
         mlflow.artifact_uri("models:/faces/1")
 
 
-def test_a_model_that_mlflow_logged_itself_is_understood(server: str, places: Places, tmp_path: Path) -> None:
+def test_a_model_that_mlflow_logged_itself_is_understood(mlflow_url: str, places: Places) -> None:
     """As `mlflow.pytorch.log_model` saves it: an exported program in a model folder."""
     code = f"""
 import mlflow, numpy as np, torch, warnings
 from tests.models import TinyNet
-mlflow.set_tracking_uri({server!r})
+mlflow.set_tracking_uri({mlflow_url!r})
 with mlflow.start_run() as run:
     example = np.zeros((2, 3, 16, 16), dtype=np.float32)
     mlflow.pytorch.log_model(TinyNet(0), name="tiny", input_example=example, registered_model_name="tiny")

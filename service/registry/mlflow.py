@@ -1,0 +1,115 @@
+"""An MLflow model registry, by its REST API. Knows nothing of audits.
+
+Where it is and who asks is in the variables that MLflow's own clients read, as for the workers.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Self
+
+import httpx
+
+from service.errors import RegistryTrouble
+from service.outgoing import open_client
+
+API = "/api/2.0/mlflow"
+PAGE = 200
+READY = "READY"
+
+
+def tracking_server() -> str:
+    """Its URL; empty where there is none that is asked over HTTP."""
+    found = os.environ.get("MLFLOW_TRACKING_URI", "")
+    return found if found.startswith(("http://", "https://")) else ""
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """A version of a registered model, as the registry has it."""
+
+    name: str
+    version: str
+    status: str
+    tags: Mapping[str, str]
+
+    @classmethod
+    def of(cls, raw: Mapping[str, Any]) -> "ModelVersion":
+        """The version in an answer."""
+        tags = {each["key"]: each.get("value", "") for each in raw.get("tags", ())}
+        return cls(raw["name"], str(raw["version"]), raw.get("status", READY), tags)
+
+
+@dataclass(frozen=True)
+class Mlflow:
+    """The registry. Every method raises RegistryTrouble, after which all may be well another time."""
+
+    client: httpx.Client
+
+    @classmethod
+    @contextmanager
+    def at(cls, url: str) -> Iterator[Self]:
+        """The registry at a URL, with the credentials in the environment."""
+        token, user = os.environ.get("MLFLOW_TRACKING_TOKEN"), os.environ.get("MLFLOW_TRACKING_USERNAME")
+        headers = {"Authorization": f"Bearer {token}"} if token else None
+        auth = (user, os.environ.get("MLFLOW_TRACKING_PASSWORD", "")) if user else None
+        with open_client(url.rstrip("/"), headers, auth) as client:
+            yield cls(client)
+
+    def version(self, name: str, version: str) -> ModelVersion | None:
+        """A version; None where there is none."""
+        found = self._get("model-versions/get", name=name, version=version)
+        return ModelVersion.of(found["model_version"]) if found else None
+
+    def aliased(self, name: str, alias: str) -> ModelVersion | None:
+        """The version that an alias stands for; None where it stands for none."""
+        found = self._get("registered-models/get", name=name) or {"registered_model": {}}
+        for each in found["registered_model"].get("aliases", ()):
+            if each["alias"] == alias:
+                return self.version(name, str(each["version"]))
+        return None
+
+    def versions(self, names: str) -> Iterator[ModelVersion]:
+        """All versions of the models whose names are like this, where % stands for any text; newest first."""
+        quote = '"' if "'" in names else "'"
+        asked = {"filter": f"name LIKE {quote}{names}{quote}", "max_results": str(PAGE)}
+        asked["order_by"] = "creation_timestamp DESC"
+        while True:
+            found = self._get("model-versions/search", **asked) or {}
+            yield from map(ModelVersion.of, found.get("model_versions", ()))
+            if not found.get("next_page_token"):
+                return
+            asked["page_token"] = found["next_page_token"]
+
+    def set_tag(self, name: str, version: str, key: str, value: str) -> None:
+        """Set a tag of a version."""
+        self._post("model-versions/set-tag", name=name, version=version, key=key, value=value)
+
+    def set_alias(self, name: str, alias: str, version: str) -> None:
+        """Have an alias stand for a version."""
+        self._post("registered-models/alias", name=name, alias=alias, version=version)
+
+    def _get(self, call: str, **query: str) -> Any:
+        return self._ask("GET", call, params=query)
+
+    def _post(self, call: str, **body: str) -> None:
+        self._ask("POST", call, json=body)
+
+    def _ask(self, method: str, call: str, **request: Any) -> Any:
+        """The answer; None where it is that something does not exist."""
+        try:
+            answer = self.client.request(method, f"{API}/{call}", **request)
+            body = answer.json() if answer.content else {}
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise RegistryTrouble(url=self.client.base_url, reason=f"does not answer: {error!r}") from error
+        except ValueError as error:
+            told = f"answered {call} with {answer.status_code} and no JSON"
+            raise RegistryTrouble(url=self.client.base_url, reason=told) from error
+        if answer.is_success:
+            return body
+        if isinstance(body, dict) and body.get("error_code") == "RESOURCE_DOES_NOT_EXIST":
+            return None
+        told = body.get("message", "") if isinstance(body, dict) else ""
+        reason = f"answered {call} with {answer.status_code}: {told}"
+        raise RegistryTrouble(url=self.client.base_url, reason=reason)

@@ -1,0 +1,80 @@
+"""Webhooks in the database: who is told when a job ends."""
+
+import time
+from collections.abc import Sequence
+from uuid import uuid4
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from service.domain import Json
+from service.errors import TooManyWebhooks, WebhookNotFound
+from service.notice_tables import WebhookRow
+from service.notices import Event, Format, Webhook
+from service.storage.database import Database
+
+MOST = 100
+MOST_SECRETS = 5  # of a webhook, all of which sign
+
+
+class WebhookStore:
+    """What is kept of webhooks."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._tenant = database.own
+
+    def add(self, url: str, events: Sequence[Event], form: Format, secret: Json) -> Webhook:
+        """Keep a webhook. Raises TooManyWebhooks."""
+        with self._database.write() as session:
+            counted = select(func.count()).select_from(WebhookRow).where(WebhookRow.tenant == self._tenant)
+            if (session.scalar(counted) or 0) >= MOST:
+                raise TooManyWebhooks(most=MOST)
+            row = WebhookRow(
+                id=str(uuid4()), url=url, events=list(events), format=form, secrets=[secret], tenant=self._tenant,
+                created_at=time.time(),
+            )  # fmt: skip
+            session.add(row)
+            return to_webhook(row)
+
+    def all(self) -> list[Webhook]:
+        """Every webhook, oldest first."""
+        chosen = (
+            select(WebhookRow).where(WebhookRow.tenant == self._tenant).order_by(WebhookRow.created_at, WebhookRow.id)
+        )
+        with self._database.read() as session:
+            return [to_webhook(row) for row in session.scalars(chosen)]
+
+    def get(self, webhook: str) -> Webhook:
+        """A webhook. Raises WebhookNotFound."""
+        with self._database.read() as session:
+            return to_webhook(_row(session, webhook, self._tenant))
+
+    def remove(self, webhook: str) -> None:
+        """Forget a webhook and its deliveries, those that wait too. Raises WebhookNotFound."""
+        with self._database.write() as session:
+            session.delete(_row(session, webhook, self._tenant))
+
+    def rotate(self, webhook: str, secret: Json, overlap: float) -> Webhook:
+        """Sign with a new secret, and for so many seconds more with those of before too. Raises WebhookNotFound."""
+        now = time.time()
+        with self._database.write() as session:
+            row = _row(session, webhook, self._tenant)
+            before = [{"until": now + overlap, **each} for each in row.secrets]
+            row.secrets = [secret, *(each for each in before if each["until"] > now)][:MOST_SECRETS]
+            return to_webhook(row)
+
+
+def _row(session: Session, webhook: str, tenant: str) -> WebhookRow:
+    chosen = select(WebhookRow).where(WebhookRow.id == webhook, WebhookRow.tenant == tenant)
+    row = session.scalars(chosen.with_for_update()).one_or_none()
+    if row is None:
+        raise WebhookNotFound(webhook=webhook)
+    return row
+
+
+def to_webhook(row: WebhookRow) -> Webhook:
+    """The webhook that a row holds."""
+    return Webhook(
+        row.id, row.url, row.events, row.format, row.secrets, row.created_at, row.disabled_at, row.disabled_reason  # type: ignore[arg-type]  # what was put in
+    )  # fmt: skip

@@ -1,0 +1,34 @@
+"""What docs/registry.md and docs/webhooks.md say, held against what is read."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from service.policy import Policy
+from service.registry import words
+from service.routes.webhooks import NewWebhook, Rotation
+
+DOCS = Path(__file__).parents[3] / "docs"
+REGISTRY, WEBHOOKS = ((DOCS / f"{name}.md").read_text() for name in ("registry", "webhooks"))
+
+
+def bodies(text: str) -> list[Any]:
+    """The JSON that commands send."""
+    plain = text.replace("'$SALIENCE_MLFLOW_SECRET'", "secret")
+    return [json.loads(found) for found in re.findall(r"-d '(\{.*?\})'", plain, re.DOTALL)]
+
+
+def test_the_documented_bodies_are_read() -> None:
+    policy, _ = bodies(REGISTRY)
+    assert Policy.model_validate(policy).registry
+    webhook, rotation = bodies(WEBHOOKS)
+    assert NewWebhook.model_validate(webhook).format == "standard"
+    assert Rotation.model_validate(rotation) == Rotation()
+
+
+def test_the_documented_tags_are_those_that_are_set() -> None:
+    told = set(re.findall(r"`(salience\.\w+)`", REGISTRY))
+    assert told == {
+        words.COHORT, words.VERDICT, words.JOB, words.REPORT, words.REASON, words.measure_tag("entropy")
+    }  # fmt: skip

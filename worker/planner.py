@@ -5,6 +5,7 @@ Whatever can be found wrong before the first pass is found here.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from service.checks import contradictions
 from service.domain import Image, Json, Plan, Slice
@@ -18,8 +19,9 @@ from worker.fetching.places import Places
 from worker.labels import Classes, class_numbers
 from worker.models import LoadedModel, Models
 from worker.salience.methods import NEEDS_GRADIENTS, NEEDS_LAYER, NEEDS_LINEAR_HEAD
-from worker.sampling import Survey, sample
+from worker.sampling import MOST_IMAGES, Survey, sample, seeded_places
 from worker.scoring import column_names, column_names_across
+from worker.summary.bootstrap import generator
 
 SHARD_SIZE = 32
 PARTS = 8  # that a small set is cut into, so that several processes work on it
@@ -32,20 +34,23 @@ class Planner:
     models: Models
     places: Places
     check: Callable[[], None]
+    most_images: int = MOST_IMAGES
 
     def plan(self, spec: JobSpec, keep: Callable[[Sequence[Image]], None]) -> Plan:
         """Everything that the job's shards need to know; `keep` gets the pictures page by page. Raises InputRefused."""
         spec, said = self._settle(spec)
         with blaming("images.uri"):
-            survey = self._survey(spec, spec.images, keep, Survey(needs_human="human" in spec.measures))
+            inside = Survey(needs_human="human" in spec.measures, most=self.most_images)
+            survey = self._survey(spec, spec.images, keep, inside)
         with blaming("out_of_set.uri"):
-            outside = self._survey(spec, spec.out_of_set, keep, Survey(start=survey.count))
+            beyond = Survey(start=survey.count, most=self.most_images)
+            outside = self._survey(spec, spec.out_of_set, keep, beyond)
         cohorts = [self._cohort(spec, number, survey, own) for number, own in enumerate(said)]
         size = spec.shard_size or min(SHARD_SIZE, max(1, -(-survey.count // PARTS)))
         slices = (
             Slice(cohort, start, min(start + size, among.stop))
             for among in (survey, outside)
-            for start in range(among.start, among.stop, size)
+            for start in _starts(among, size, None if spec.stop else spec.seed)
             for cohort in range(len(spec.cohorts))
         )
         facts = {
@@ -61,7 +66,10 @@ class Planner:
     def _survey(
         self, spec: JobSpec, images: Images | None, keep: Callable[[Sequence[Image]], None], survey: Survey
     ) -> Survey:
-        """Hand a set's pictures on, or `limit` of them drawn by the job's seed, in the set's order; none of no set."""
+        """Hand a set's pictures on, or `limit` of them drawn by the job's seed; none of no set.
+
+        They are numbered in the set's order, or in the seed's where the job may stop early.
+        """
         if images is None:
             return survey
         source = self.places.pin(images.uri)
@@ -69,7 +77,11 @@ class Planner:
         def listed() -> Iterator[ImageEntry]:
             return self.places.list_images(source)
 
-        for page in survey.pages(sample(listed, images.limit, spec.seed)):
+        def drawn() -> Iterator[ImageEntry]:
+            return sample(listed, images.limit, spec.seed)
+
+        places = seeded_places(drawn(), spec.seed) if spec.stop else count()
+        for page in survey.pages(drawn(), places):
             self.check()
             keep(page)
         return survey
@@ -136,6 +148,15 @@ class Planner:
         labels = survey.labels
         with blaming(f"cohorts[{number}].model.outputs"):
             return class_numbers(labels, cohort.model.outputs, classes, own.names) if labels else None
+
+
+def _starts(among: Survey, size: int, seed: int | None) -> Iterator[int]:
+    """Where a set's slices start: in order, or in one of the seed's, so that those done are a sample of them."""
+    starts = range(among.start, among.stop, size)
+    if seed is None:
+        yield from starts
+    else:
+        yield from (starts[number] for number in generator("slices", seed).permutation(len(starts)))
 
 
 def _columns(spec: JobSpec) -> Json:

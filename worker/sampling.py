@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 import numpy as np
+from numpy.typing import NDArray
 
 from service.domain import Image
 from service.errors import ImagesRefused
 from service.image_sets import ImageEntry
 
 PAGE = 2_000
+MOST_IMAGES = 2_000_000
 
 
 @dataclass
@@ -21,6 +23,7 @@ class Survey:
 
     needs_human: bool = False
     start: int = 0
+    most: int = MOST_IMAGES
     count: int = 0
     labels: set[str] = field(default_factory=set)
     unlabelled: bool = False
@@ -30,25 +33,29 @@ class Survey:
         """The number after the last picture's."""
         return self.start + self.count
 
-    def pages(self, entries: Iterable[ImageEntry]) -> Iterator[list[Image]]:
-        """The entries as numbered pictures, some at a time. Raises ImagesRefused."""
-        left = iter(entries)
-        while page := [self._note(entry) for entry in islice(left, PAGE)]:
+    def pages(self, entries: Iterable[ImageEntry], places: Iterable[int]) -> Iterator[list[Image]]:
+        """The entries as pictures numbered by their places, some at a time. Raises ImagesRefused."""
+        left = zip(entries, places, strict=False)
+        while page := [self._note(entry, place) for entry, place in islice(left, PAGE)]:
             yield page
 
-    def _note(self, entry: ImageEntry) -> Image:
-        if self.needs_human and entry.human is None:
+    def _note(self, entry: ImageEntry, place: int) -> Image:
+        name, label, path, human = entry
+        if human is None and self.needs_human:
             raise ImagesRefused(
-                reason=f"the measure `human` needs a human map for every image, and {entry.name!r} has none; "
+                reason=f"the measure `human` needs a human map for every image, and {name!r} has none; "
                 "name them in the manifest's column human_map, or leave the measure out"
             )
-        if entry.label is None:
+        if label is None:
             self.unlabelled = True
         else:
-            self.labels.add(entry.label)
+            self.labels.add(label)
         self.count += 1
-        human = str(entry.human) if entry.human else None
-        return Image(self.stop - 1, entry.name, entry.label, str(entry.path), human)
+        if self.stop > self.most:
+            raise ImagesRefused(
+                reason=f"the job has more than {self.most:,} images; take fewer by `limit`, or see SALIENCE_JOB_IMAGES"
+            )
+        return Image(self.start + int(place), name, label, path, human)
 
 
 def sample(listed: Callable[[], Iterator[ImageEntry]], limit: int | None, seed: int) -> Iterator[ImageEntry]:
@@ -65,6 +72,17 @@ def sample(listed: Callable[[], Iterator[ImageEntry]], limit: int | None, seed: 
         return
     last = int(np.partition(ranks, limit - 1)[limit - 1])
     yield from islice((entry for entry in listed() if _rank(entry, seed) <= last), limit)
+
+
+def seeded_places(entries: Iterable[ImageEntry], seed: int) -> NDArray[np.int64]:
+    """Where each entry stands in the order that the seed gives them, which their names alone decide.
+
+    The first n of that order are the sample of n.
+    """
+    ranks = np.frombuffer(array("Q", (_rank(entry, seed) for entry in entries)), dtype=np.uint64)
+    places = np.empty(len(ranks), np.int64)
+    places[np.argsort(ranks, kind="stable")] = np.arange(len(ranks))
+    return places
 
 
 def _rank(entry: ImageEntry, seed: int) -> int:

@@ -10,7 +10,7 @@ n turns apart.
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from service.domain import OPEN_STATES, ShardState
+from service.domain import FORMAT, OPEN_STATES, ShardKind, ShardState
 from service.tables import JobRow, ShardRow
 
 
@@ -26,6 +26,14 @@ class Turns:
     def at(self, number: int) -> int:
         """The turn of the job's shard of that number, counted from now."""
         return self._clock + (number + 1) * self._apart - 1
+
+
+def first_shard(session: Session, job: int, kind: ShardKind) -> ShardRow:
+    """A shard that a job puts into the queue alone."""
+    turns = Turns(session, job)
+    return ShardRow(
+        job=job, kind=kind, state=ShardState.WAITING, format=FORMAT, priority=turns.priority, turn=turns.at(0)
+    )
 
 
 def _open_jobs(session: Session, tenant: str) -> int:

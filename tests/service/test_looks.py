@@ -1,0 +1,24 @@
+from itertools import pairwise
+
+import pytest
+
+from service.looks import EVERY, next_look
+
+
+def looks(total: int) -> list[int]:
+    seen = [0]
+    while seen[-1] < total:
+        seen.append(next_look(seen[-1], total))
+    return seen[1:]
+
+
+def test_the_first_looks_are_a_shard_apart_and_later_ones_a_sixteenth_of_what_was_seen() -> None:
+    found = looks(1_000_000)
+    assert found[:3] == [EVERY, 2 * EVERY, 3 * EVERY]
+    assert all(after - before <= max(EVERY, before / 16) for before, after in pairwise(found))
+    assert len(found) < 200
+
+
+@pytest.mark.parametrize("total", [1, EVERY, EVERY + 1, 2_000])
+def test_the_last_look_is_at_all_images(total: int) -> None:
+    assert looks(total)[-1] == total

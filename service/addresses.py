@@ -1,0 +1,105 @@
+"""Which addresses are asked on behalf of a user: public ones, and those that the operator lists.
+
+Pure but for `resolve`. What a name stands for is looked up once, and what was looked up is what is connected to, so
+that a name cannot mean one address when it is checked and another when it is used.
+"""
+
+import ipaddress
+import re
+import socket
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from service.errors import InputRefused
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+WEB = ("https://", "http://")
+NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
+# The metadata services of Azure and Oracle, whose addresses look like everybody's.
+METADATA = (ipaddress.ip_network("168.63.129.16/32"), ipaddress.ip_network("192.0.0.0/24"))
+TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
+REMEDY = "if it is to be asked, have the operator name it in SALIENCE_ALLOWED_HOSTS"
+
+
+@dataclass(frozen=True)
+class AllowedHosts:
+    """Hosts and networks that may be asked though they are not public."""
+
+    names: frozenset[str] = frozenset()
+    networks: tuple[Network, ...] = ()
+
+    @classmethod
+    def parse(cls, entries: Sequence[str]) -> "AllowedHosts":
+        """Of names, addresses and networks such as minio.storage.svc, 10.1.2.3, 10.0.0.0/8. Raises ValueError."""
+        names, networks = set(), []
+        for entry in entries:
+            try:
+                networks.append(ipaddress.ip_network(entry.strip("[]")))
+            except ValueError as error:
+                if not NAME.fullmatch(entry.lower()) or not re.search("[a-z]", entry.lower()):
+                    raise ValueError(f"{entry!r} is no host, address or network: {error}") from error
+                names.add(entry.lower())
+        return cls(frozenset(names), tuple(networks))
+
+    def resolve(self, host: str, port: int) -> Sequence[Address]:
+        """The addresses that may be connected to for a host. Raises InputRefused, and OSError for an unknown name."""
+        plain = host.strip("[]").rstrip(".").lower()
+        found = socket.getaddrinfo(plain, port, type=socket.SOCK_STREAM)
+        addresses = list(dict.fromkeys(ipaddress.ip_address(each[4][0]) for each in found))
+        for address in addresses:
+            self._check(plain, address)
+        return addresses
+
+    def check_literal(self, uri: str) -> None:
+        """Raise InputRefused for a web address that is refused whatever names stand for; others are checked in use."""
+        try:
+            host = (urlsplit(uri).hostname or "").rstrip(".").lower()
+        except ValueError:
+            host = ""
+        if not host:
+            raise InputRefused(reason=f"{uri!r} is not an address")
+        if host == "localhost" or host.endswith(".localhost"):
+            self._check(host, ipaddress.ip_address("127.0.0.1"))
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            return
+        self._check(host, address)
+
+    def _check(self, host: str, address: Address) -> None:
+        if host in self.names or any(address in network for network in self.networks):
+            return
+        if any(not _is_public(each) for each in _meanings(address)):
+            told = str(address) if host == str(address) else f"{host} ({address})"
+            raise InputRefused(reason=f"{told} is not a public address; {REMEDY}")
+
+
+NO_OTHERS = AllowedHosts()
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether an address, or `localhost`, is this machine alone."""
+    try:
+        return host == "localhost" or ipaddress.ip_address((host or "").strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_public(address: Address) -> bool:
+    return address.is_global and not address.is_multicast and not any(address in each for each in METADATA)
+
+
+def _meanings(address: Address) -> Iterator[Address]:
+    """An address, and the IPv4 addresses that some IPv6 ones only wrap."""
+    yield address
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped:
+            yield address.ipv4_mapped
+        if address.sixtofour:
+            yield address.sixtofour
+        if address.teredo:
+            yield from address.teredo
+        if address in TRANSLATED:
+            yield ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)

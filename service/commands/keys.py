@@ -1,0 +1,135 @@
+"""`salience keys`: make, list and revoke keys, in the database that SALIENCE_DATABASE_URL names."""
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import click
+from rich.console import Console
+from rich.table import Column, Table
+from sqlalchemy.exc import OperationalError
+
+from service import schema
+from service.errors import KeyUnfit
+from service.keys import Key, Scope, check_tenant
+from service.settings import StoreSettings
+from service.storage import KeyStore, Store
+
+UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group()
+def keys() -> None:
+    """Keys to the HTTP API: who may ask it, for which tenant, and for what."""
+
+
+@keys.command()
+@click.option("--name", required=True, help="Whom or what it is for.")
+@click.option(
+    "--scope",
+    type=click.Choice([str(scope) for scope in Scope]),
+    default="submit",
+    show_default=True,
+    help="read: look at what is there; submit: also ask for audits; admin: also what is kept for all of a tenant.",
+)
+@click.option("--tenant", default="", help="Whose jobs it sees and makes [default: the tenant without a name].")
+@click.option("--expires", help="When it ends: a date (2027-01-31), or after 12h, 90d, 8w [default: never].")
+@json_option
+def create(name: str, scope: str, tenant: str, expires: str | None, as_json: bool) -> None:
+    """Make a key and print it: this once, since only its digest is kept."""
+    until = _moment(expires, time.time()) if expires else None
+    with _store() as store:
+        made, secret = store.create(_check_name(name), check_tenant(tenant), Scope(scope), until)
+    if as_json:
+        click.echo(json.dumps({**_told(made), "key": secret}))
+        return
+    click.echo(secret)
+    click.echo("It is not shown again. Send it as `Authorization: Bearer ...`, or set SALIENCE_API_KEY.", err=True)
+
+
+@keys.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """Show the keys, without what opens: prefix, scope, tenant, last use."""
+    with _store() as store:
+        found = store.list()
+    if as_json:
+        click.echo(json.dumps([_told(each) for each in found]))
+        return
+    table = Table(Column("prefix", no_wrap=True), "name", "tenant", "scope", "expires", "last used", "state")
+    for each in found:
+        state = "revoked" if each.revoked_at else "good" if each.is_good(time.time()) else "expired"
+        days = (_iso(each.expires_at), _iso(each.used_at))
+        table.add_row(each.prefix, each.name, each.tenant, each.scope, *((day or "")[:10] for day in days), state)
+    Console().print(table)
+
+
+@keys.command()
+@click.argument("prefix")
+@json_option
+def revoke(prefix: str, as_json: bool) -> None:
+    """End the key of this PREFIX, at once and for good."""
+    with _store() as store:
+        ended = store.revoke(prefix)
+    click.echo(json.dumps(_told(ended)) if as_json else f"{prefix} opens nothing any more.")
+
+
+@contextmanager
+def _store() -> Iterator[KeyStore]:
+    """The keys; the embedded service's database is made where it is not there yet."""
+    settings = StoreSettings.read()
+    store = Store.open(settings.database)
+    try:
+        if settings.embedded:
+            schema.upgrade(store.database.engine)
+        if not schema.is_current(store.database.engine):
+            raise click.ClickException("The database's schema is not current; run `salience migrate` first.")
+        yield store.keys
+    except OperationalError as error:
+        shown = store.database.url.render_as_string(hide_password=True)
+        raise click.ClickException(f"{shown} (SALIENCE_DATABASE_URL) does not answer: {error.orig}") from error
+    finally:
+        store.database.close()
+
+
+def _check_name(name: str) -> str:
+    if not name.isprintable() or not 0 < len(name.strip()) <= 200:
+        raise KeyUnfit(field="name", detail="give up to 200 printable characters")
+    return name.strip()
+
+
+def _moment(text: str, now: float) -> float:
+    """When a key expires, in seconds since the epoch. Raises KeyUnfit."""
+    after = re.fullmatch(r"(\d{1,5})([hdw])", text)
+    try:
+        end = now + int(after[1]) * UNITS[after[2]].total_seconds() if after else _date(text)
+    except ValueError:
+        raise KeyUnfit(
+            field="expires", detail=f"{text!r} is neither a date such as 2027-01-31 nor 12h, 90d, 8w"
+        ) from None
+    if end <= now:
+        raise KeyUnfit(field="expires", detail=f"{text} is over")
+    return end
+
+
+def _date(text: str) -> float:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
+
+
+def _told(key: Key) -> dict[str, object]:
+    times = {
+        name: _iso(moment)
+        for name, moment in (
+            ("created_at", key.created_at), ("expires_at", key.expires_at),
+            ("used_at", key.used_at), ("revoked_at", key.revoked_at),
+        )
+    }  # fmt: skip
+    return {"prefix": key.prefix, "name": key.name, "tenant": key.tenant, "scope": key.scope, **times}
+
+
+def _iso(moment: float | None) -> str | None:
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds") if moment is not None else None

@@ -1,0 +1,72 @@
+"""Who asks, and what a route demands of them: each declares `dependencies=[READ]`, `[SUBMIT]` or `[ADMIN]`."""
+
+import base64
+import binascii
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPBearer, SecurityScopes
+
+from service.access import Door, require
+from service.addresses import is_loopback
+from service.errors import TooManyRequests
+from service.keys import Caller, Scope
+from service.rates import Rates
+
+bearer = HTTPBearer(
+    scheme_name="key",
+    auto_error=False,
+    description="A key that `salience keys create` made. Its scope is `read`, `submit` or `admin`, each with those "
+    "before it. On loopback, while no key was ever made, none is asked for.",
+)
+
+
+def the_caller(request: Request) -> Caller:
+    """Who asks. Raises KeyMissing, KeyRefused, TooManyRequests."""
+    door: Door = request.app.state.door
+    rates: Rates = request.app.state.rates
+    caller = door.admit(_secret(request), _is_from_here(request))
+    if caller.prefix is not None and rates.most:
+        request.state.allowance = rates.spend(caller.prefix)
+        if request.state.allowance.spent:
+            raise TooManyRequests(most=rates.most, seconds=request.state.allowance.seconds)
+    return caller
+
+
+CallerHere = Annotated[Caller, Depends(the_caller)]
+
+
+async def demand(needed: SecurityScopes, caller: CallerHere, _shown: Annotated[object, Depends(bearer)]) -> None:
+    """Raise ScopeMissing for who may not do what the route does."""
+    for scope in needed.scopes:
+        require(caller, Scope(scope))
+
+
+READ, SUBMIT, ADMIN = (Security(demand, scopes=[scope]) for scope in Scope)
+
+
+def _secret(request: Request) -> str | None:
+    """The key that a request brings: as a bearer's, or as the password that a browser asked a person for."""
+    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return credentials.strip()
+    if scheme.lower() == "basic" and not _is_foreign(request):
+        try:
+            return base64.b64decode(credentials, validate=True).decode().partition(":")[2]
+        except (binascii.Error, UnicodeDecodeError):
+            return ""
+    return None
+
+
+def _is_from_here(request: Request) -> bool:
+    """Whether a request reached this process on loopback, by that name, and no page elsewhere had it sent."""
+    at = request.scope.get("server") or (None,)
+    return is_loopback(at[0]) and is_loopback(request.url.hostname) and not _is_foreign(request)
+
+
+def _is_foreign(request: Request) -> bool:
+    """Whether a browser says that another site's page has it send this request."""
+    origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site", "none")
+    elsewhere = origin is not None and urlsplit(origin).netloc != request.headers.get("Host")
+    return elsewhere or site not in ("same-origin", "none")

@@ -1,0 +1,70 @@
+import socket
+from typing import Any
+
+import pytest
+
+from service.addresses import AllowedHosts, is_loopback
+from service.errors import InputRefused
+
+PRIVATE = [
+    "127.0.0.1", "127.1.2.3", "0.0.0.0", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1",
+    "100.100.100.200", "168.63.129.16", "192.0.0.192", "224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1",
+    "fc00::1", "fd00:ec2::254", "::ffff:127.0.0.1", "::ffff:169.254.169.254", "64:ff9b::7f00:1", "2002:7f00:1::",
+    "2001:0:4136:e378:8000:63bf:3fff:fdd2", "ff02::1",
+]  # fmt: skip
+# Other ways to write 127.0.0.1, as C libraries read them.
+ODD = ["2130706433", "0x7f000001", "127.1", "localhost"]
+
+
+@pytest.mark.parametrize("host", [*PRIVATE, *ODD])
+def test_what_is_not_public_is_refused(host: str) -> None:
+    with pytest.raises(InputRefused, match="SALIENCE_ALLOWED_HOSTS"):
+        AllowedHosts().resolve(host, 80)
+
+
+@pytest.mark.parametrize("host", PRIVATE)
+def test_an_address_in_a_uri_is_refused_before_anything_is_asked(host: str) -> None:
+    with pytest.raises(InputRefused, match="not a public address"):
+        AllowedHosts().check_literal(f"http://{f'[{host}]' if ':' in host else host}:8080/x")
+
+
+@pytest.mark.parametrize("uri", ["http://", "http:///x", "http://[", "https://?x"])
+def test_what_names_no_host_is_refused(uri: str) -> None:
+    with pytest.raises(InputRefused):
+        AllowedHosts().check_literal(uri)
+
+
+@pytest.mark.parametrize("host", ["8.8.8.8", "2001:4860:4860::8888"])
+def test_public_addresses_are_asked(host: str) -> None:
+    AllowedHosts().check_literal(f"http://{f'[{host}]' if ':' in host else host}/x")
+    assert [str(each) for each in AllowedHosts().resolve(host, 80)] == [host]
+
+
+def test_the_operator_lists_names_addresses_and_networks() -> None:
+    allowed = AllowedHosts.parse(["127.0.0.1", "10.0.0.0/8", "fd00::/8", "Minio.storage.svc"])
+    assert [str(each) for each in allowed.resolve("127.0.0.1", 80)] == ["127.0.0.1"]
+    allowed.check_literal("http://10.9.8.7/x")
+    with pytest.raises(InputRefused):
+        allowed.resolve("127.0.0.2", 80)
+    for entry in ("10.0.0.0/33", "a b", "http://minio", "10.0.0"):
+        with pytest.raises(ValueError, match="no host"):
+            AllowedHosts.parse([entry])
+
+
+def test_a_name_is_allowed_whatever_it_stands_for_and_others_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    def inside(host: str, port: int, **_: Any) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.1.2.3", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", inside)
+    allowed = AllowedHosts.parse(["minio.storage.svc"])
+    assert [str(each) for each in allowed.resolve("MINIO.storage.svc.", 80)] == ["10.1.2.3"]
+    with pytest.raises(InputRefused, match=r"evil.example \(10.1.2.3\)"):
+        allowed.resolve("evil.example", 80)
+
+
+@pytest.mark.parametrize(("host", "is_here"), [
+    ("127.0.0.1", True), ("::1", True), ("[::1]", True), ("localhost", True), ("0.0.0.0", False), ("::", False),
+    ("10.0.0.1", False), ("example.org", False), ("", False), (None, False), ("localhost.example.org", False),
+])  # fmt: skip
+def test_loopback_is_this_machine_alone(host: str | None, is_here: bool) -> None:
+    assert is_loopback(host) is is_here

@@ -1,0 +1,100 @@
+"""Files of the web, by http and https: only from addresses that are allowed, within limits of time and size."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+import httpx
+
+from service.addresses import NO_OTHERS, AllowedHosts
+from service.errors import InputRefused
+from service.guarded import open_client
+from worker.fetching.remote_file import RemoteFile
+
+SECONDS = 3600.0
+FORBIDDEN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED)
+GONE = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
+PASSING = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
+# As they are kept, so that lengths and ranges mean the file's bytes, and nothing grows on its way.
+PLAIN = {"Accept-Encoding": "identity"}
+
+
+@dataclass(frozen=True)
+class Web:
+    """The web as it is asked on behalf of users. One request takes at most so many seconds."""
+
+    allowed: AllowedHosts = NO_OTHERS
+    seconds: float = SECONDS
+
+    def look(self, uri: str) -> RemoteFile:
+        """What is at a URI. Raises InputRefused."""
+        with self._open("HEAD", uri) as answer:
+            if answer.is_success:
+                return _file(uri, answer)
+        with self._open("GET", uri) as answer:  # there are servers, and signed URIs, that only know this one
+            _check(uri, answer)
+            return _file(uri, answer)
+
+    def download(self, file: RemoteFile, target: Path, most: int) -> int:
+        """Bring a file, going on where an earlier attempt ended. Returns its bytes. Raises InputRefused."""
+        have = target.stat().st_size if target.exists() else 0
+        if have and have == file.size:
+            return have
+        wanted = {"Range": f"bytes={have}-"} if have and file.size is not None and have < file.size else {}
+        with self._open("GET", file.uri, wanted) as answer:
+            _check(file.uri, answer)
+            goes_on = answer.headers.get("Content-Range", "").startswith(f"bytes {have}-")
+            with target.open("ab" if answer.status_code == HTTPStatus.PARTIAL_CONTENT and goes_on else "wb") as out:
+                for part in answer.iter_raw():
+                    out.write(part)
+                    if out.tell() > most:
+                        raise InputRefused(reason=f"{file.uri} has more than {most:,} bytes; see SALIENCE_CACHE_GIB")
+                return out.tell()
+
+    def read_bytes(self, uri: str, most: int) -> bytes:
+        """A file's content, of at most so many bytes. Raises InputRefused."""
+        found = bytearray()
+        with self._open("GET", uri) as answer:
+            _check(uri, answer)
+            for part in answer.iter_raw():
+                found += part
+                if len(found) > most:
+                    raise InputRefused(reason=f"{uri} has more than {most:,} bytes")
+        return bytes(found)
+
+    @contextmanager
+    def _open(self, method: str, uri: str, headers: dict[str, str] | None = None) -> Iterator[httpx.Response]:
+        """The answer. What keeps a server from giving it may pass, and is no refusal."""
+        try:
+            with (
+                open_client(self.allowed, self.seconds) as client,
+                client.stream(method, uri, headers={**PLAIN, **(headers or {})}) as answer,
+            ):
+                yield answer
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.TooManyRedirects) as error:
+            raise InputRefused(reason=f"{uri} cannot be asked: {error}") from error
+        except httpx.TransportError as error:
+            raise ConnectionError(f"{uri} cannot be had: {type(error).__name__}: {error}") from error
+
+
+def _check(uri: str, answer: httpx.Response) -> None:
+    status = answer.status_code
+    if answer.is_success:
+        return
+    if status in GONE:
+        raise InputRefused(reason=f"{uri} does not exist")
+    if status in FORBIDDEN:
+        raise InputRefused(reason=f"{uri} may not be read: its server answers {status}")
+    if status in PASSING or answer.is_server_error:
+        raise ConnectionError(f"{uri} cannot be had now: its server answers {status}")
+    raise InputRefused(reason=f"{uri} cannot be had: its server answers {status}")
+
+
+def _file(uri: str, answer: httpx.Response) -> RemoteFile:
+    length = answer.headers.get("Content-Length", "")
+    tag = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
+    name = PurePosixPath(unquote(urlsplit(uri).path)).name
+    return RemoteFile(uri, name or "file", int(length) if length.isdecimal() else None, tag)

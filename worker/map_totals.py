@@ -1,15 +1,16 @@
 """Sums of maps, exact: whole numbers of a small unit, so that no order of the pictures changes a mean map's bits."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
 
 from service.domain import MapSum
-
-UNIT = 2.0**-30  # finer than float32 near 1; 2^33 maps add up in 63 bits
+from service.kept import UNIT, ClassSum, small_size
 
 
 @dataclass
@@ -30,6 +31,37 @@ class MapTotals:
         return [
             MapSum(cohort, run, out_of_set, self.count, total.numpy().astype("<i8").tobytes())
             for run, total in enumerate(self._sums)
+        ]
+
+
+@dataclass
+class ClassTotals:
+    """The sums of a cohort's maps over pictures and runs, of all pictures ("") and of some classes, made small."""
+
+    cohort: int
+    labels: Collection[str]
+    _sums: dict[str, Tensor] = field(default_factory=dict)
+    _counts: Counter[str] = field(default_factory=Counter)
+
+    def add(self, labels: Sequence[str | None], maps: Sequence[Tensor]) -> None:
+        """Some pictures' labels and maps (N, H, W) in [0, 1] under runs."""
+        for each in maps:
+            small = adaptive_avg_pool2d(each, small_size(each.shape[1:]))
+            units = (small.double() / UNIT).round().long().cpu()
+            for label, own in zip(labels, units, strict=True):
+                self._add("", own)
+                if label is not None and label in self.labels:
+                    self._add(label, own)
+
+    def _add(self, name: str, own: Tensor) -> None:
+        self._sums[name] = self._sums[name] + own if name in self._sums else own
+        self._counts[name] += 1
+
+    def rows(self) -> list[ClassSum]:
+        """As they are stored."""
+        return [
+            ClassSum(self.cohort, label, self._counts[label], total.numpy().astype("<i8").tobytes())
+            for label, total in self._sums.items()
         ]
 
 

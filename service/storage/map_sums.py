@@ -6,8 +6,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.domain import MapSum
+from service.kept import ClassSum
 from service.storage.database import Database
-from service.tables import JobRow, MapSumRow
+from service.tables import ClassSumRow, JobRow, MapSumRow
 
 
 def add_map_sums(session: Session, job: int, sums: Iterable[MapSum]) -> None:
@@ -16,6 +17,16 @@ def add_map_sums(session: Session, job: int, sums: Iterable[MapSum]) -> None:
         row = session.get(MapSumRow, (job, each.cohort, each.run, each.out_of_set))
         if row is None:
             row = MapSumRow(job=job, cohort=each.cohort, run=each.run, out_of_set=each.out_of_set, count=0, data=b"")
+            session.add(row)
+        row.count, row.data = row.count + each.count, _added(row.data, each.data)
+
+
+def add_class_sums(session: Session, job: int, sums: Iterable[ClassSum]) -> None:
+    """As above, of the native maps of each class."""
+    for each in sums:
+        row = session.get(ClassSumRow, (job, each.cohort, each.label))
+        if row is None:
+            row = ClassSumRow(job=job, cohort=each.cohort, label=each.label, count=0, data=b"")
             session.add(row)
         row.count, row.data = row.count + each.count, _added(row.data, each.data)
 
@@ -43,3 +54,10 @@ class MapSumStore:
         with self._database.read() as session:
             rows = session.scalars(chosen)
             return [MapSum(row.cohort, row.run, row.out_of_set, row.count, row.data) for row in rows]
+
+    def by_class(self, job: str) -> list[ClassSum]:
+        """The sums of all cohorts' native maps, all pictures' ("") before the classes'."""
+        chosen = select(ClassSumRow).join(JobRow).where(JobRow.id == job)
+        with self._database.read() as session:
+            rows = session.scalars(chosen.order_by(ClassSumRow.cohort, ClassSumRow.label))
+            return [ClassSum(row.cohort, row.label, row.count, row.data) for row in rows]

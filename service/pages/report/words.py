@@ -1,0 +1,93 @@
+"""What a number means, in words. The bands are this page's own: they help to read, and judge nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+MINUS, NOTHING = "\N{MINUS SIGN}", "\N{EN DASH}"
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """A measure in words: its question, what low, middling and high values say, and which side is better."""
+
+    title: str
+    question: str
+    low: str
+    middling: str
+    high: str
+    better: int = 1  # -1: low is better; 0: neither
+    bands: tuple[float, float] = (0.4, 0.7)
+
+    def of(self, value: float | None) -> str:
+        """What a value says, such as `low: looks at little`."""
+        if value is None:
+            return "no number"
+        if value < self.bands[0]:
+            return f"low: {self.low}"
+        return f"middling: {self.middling}" if value < self.bands[1] else f"high: {self.high}"
+
+    def said(self, value: float | None) -> str:
+        """What a value says, without its band."""
+        return self.of(value).partition(": ")[2]
+
+
+MEANINGS: Mapping[str, Meaning] = {
+    "entropy": Meaning(
+        "Entropy", "How much of the picture does it use?", "looks at little", "looks at some of the picture",
+        "looks at much of the picture", better=0, bands=(0.45, 0.75),
+    ),
+    "noise": Meaning(
+        "Noise", "Does it keep looking where it looked, once there is noise?", "noise moves its look",
+        "noise moves its look in part", "keeps looking where it looked",
+    ),
+    "geometry": Meaning(
+        "Geometry", "When the picture is moved or turned, does its look follow?", "does not follow the content",
+        "follows the content in part", "follows the content",
+    ),
+    "stability": Meaning(
+        "Stability", "Do independent trainings look at the same things?", "runs look at different things",
+        "runs agree in part", "runs look alike",
+    ),
+    "degradation": Meaning(
+        "Degradation", "Can it do without what it does not look at?", "needs what it does not look at",
+        "needs some of what it does not look at", "does not need what it does not look at",
+    ),
+    "human": Meaning(
+        "Likeness to people", "Does it look where people look?", "looks elsewhere than people",
+        "looks in part where people look", "looks where people look",
+    ),
+    "randomisation": Meaning(
+        "Randomisation", "Do its maps change once the model's weights are drawn anew?", "the map tells of the model",
+        "the map tells of the model in part", "the map ignores the model", better=-1,
+    ),
+}  # fmt: skip
+
+
+def number(value: float | None, digits: int = 3, sign: bool = False) -> str:
+    """A value with so many decimals; a dash for none."""
+    if value is None:
+        return NOTHING
+    return f"{value:{'+' if sign else ''}.{digits}f}".replace("-", MINUS)
+
+
+def interval(ends: tuple[float, float] | list[float] | None, sign: bool = False) -> str:
+    """A 95 % interval."""
+    return "" if ends is None else f"{number(ends[0], 3, sign)} to {number(ends[1], 3, sign)}"
+
+
+def with_interval(about: Mapping[str, object]) -> str:
+    """A mean and its interval."""
+    mean, ends = about["mean"], about.get("ci95")
+    assert mean is None or isinstance(mean, float)
+    assert ends is None or isinstance(ends, list)
+    return number(mean) + (f", 95 % interval {interval(ends)}" if ends else "")
+
+
+def listed(things: list[str]) -> str:
+    """Things in a row: a, b and c."""
+    return things[0] if len(things) == 1 else ", ".join(things[:-1]) + f" and {things[-1]}" if things else ""
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """So many of something."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"

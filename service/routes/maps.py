@@ -1,0 +1,100 @@
+"""One picture's map over HTTP: kept ones at once, others made by a worker while the caller waits."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from fastapi.concurrency import run_in_threadpool
+
+from service.http_errors import documented
+from service.jobs import Jobs
+from service.looking import Asked, Found, asked_for, find
+from service.moving import moved
+from service.overlay import npy, overlay_png
+from service.routes.access import READ
+from service.routes.jobs import JobsHere, Text
+
+router = APIRouter(prefix="/v1/jobs/{job_id}/images/{image}", tags=["results"])
+
+LOOK_SECONDS, RING_SECONDS = 0.2, 2.0
+Run = Annotated[int, Query(description="the cohort's run, from 0")]
+Cohort = Annotated[Text | None, Query(description="the cohort's name; may be left out where there is one")]
+Variant = Annotated[
+    Text,
+    Query(
+        max_length=40,
+        description="clean, degraded, object, noise:0.2, hflip, shift:16,0, rotate:15, most:0.25, ...; also what the "
+        "job did not measure",
+    ),
+]
+Wait = Annotated[float, Query(ge=0, le=60, description="seconds to wait for a worker to make it")]
+PROBLEMS = documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
+
+
+def _responses(kind: str) -> dict[int | str, dict[str, Any]]:
+    later = {"description": "A worker has not made it yet; ask again"}
+    return {200: {"content": {kind: {"schema": {"type": "string", "format": "binary"}}}}, 202: later, **PROBLEMS}
+
+
+@router.get("/map.png", dependencies=[READ], response_class=Response, responses=_responses("image/png"))
+async def map_png(  # noqa: PLR0913  # each is a part of the address
+    jobs: JobsHere, job_id: Text, image: int, run: Run = 0, cohort: Cohort = None, variant: Variant = "clean",
+    wait: Wait = 30,
+) -> Response:  # fmt: skip
+    """The picture as the model sees it, moved as the variant moves it, and its map over it: dark 0, bright 1.
+
+    Noise and blur are not shown: the map of the changed picture lies over the clean one.
+    """
+    return await _answer(jobs, (job_id, image, cohort, run, variant), wait, "image/png", _png)
+
+
+@router.get("/map.npy", dependencies=[READ], response_class=Response, responses=_responses("application/octet-stream"))
+async def map_npy(  # noqa: PLR0913  # as above
+    jobs: JobsHere, job_id: Text, image: int, run: Run = 0, cohort: Cohort = None, variant: Variant = "clean",
+    wait: Wait = 30,
+) -> Response:  # fmt: skip
+    """The native map, (h, w) float16 in [0, 1]; the map is it resized, bicubic."""
+    return await _answer(jobs, (job_id, image, cohort, run, variant), wait, "application/octet-stream", _npy)
+
+
+Which = tuple[str, int, str | None, int, str]
+
+
+async def _answer(
+    jobs: Jobs, which: Which, seconds: float, kind: str, made: Callable[[Asked, Found], bytes]
+) -> Response:
+    job_id, image, cohort, run, variant = which
+    job = await run_in_threadpool(jobs.store.jobs.get, job_id)
+    asked = await run_in_threadpool(asked_for, jobs, job, image, (cohort, run, variant))
+    found = await _await(jobs, asked, seconds)
+    if found is None:
+        return Response(status_code=HTTPStatus.ACCEPTED, headers={"Retry-After": "2"})
+    content = await run_in_threadpool(made, asked, found)
+    return Response(content, media_type=kind, headers={"Cache-Control": "private, max-age=3600"})
+
+
+async def _await(jobs: Jobs, asked: Asked, seconds: float) -> Found | None:
+    """The map once it is there, None once the time is up; who waits rings again, should a ring be lost."""
+    found = await run_in_threadpool(find, jobs, asked)
+    if found is not None:
+        return found
+    await run_in_threadpool(jobs.store.map_requests.ask, [asked.request])
+    end, ring_at = time.monotonic() + seconds, 0.0
+    while found is None and (now := time.monotonic()) < end:
+        if now >= ring_at:
+            await run_in_threadpool(jobs.doorbell.ring)
+            ring_at = now + RING_SECONDS
+        await asyncio.sleep(LOOK_SECONDS)
+        found = await run_in_threadpool(find, jobs, asked)
+    return found
+
+
+def _png(asked: Asked, found: Found) -> bytes:
+    return overlay_png(moved(found.picture, asked.variant), found.native, asked.size)
+
+
+def _npy(asked: Asked, found: Found) -> bytes:
+    return npy(found.native, asked.size)

@@ -1,0 +1,103 @@
+"""The variants of a picture that maps are made of, by the names that people write: `hflip`, `noise:0.2`, `background`.
+
+Pure. A variant's own spec is the job's with nothing measured but that.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from service.errors import FilterInvalid
+from service.options import Options
+from service.spec import JobSpec
+
+CLEAN, NOISE, DEGRADED = "clean", "noise", "degraded"
+BLURS = ("background", "object")
+ORDERS = ("most", "least")
+OFFERED = (
+    "write clean, noise:AMOUNT, a transformation such as hflip, rot90, shift:16,0, rotate:15 or scale:0.8, degraded "
+    "(or background), object, or most:SHARE and least:SHARE"
+)
+
+
+def sample_variants(spec: JobSpec) -> list[str]:
+    """The variants that are kept of a job's sample: the clean picture, and what the spec's measures compare with it."""
+    found = [CLEAN]
+    if "noise" in spec.measures:
+        levels = sorted(spec.options.noise.levels)
+        found.append(f"{NOISE}:{levels[len(levels) // 2]}")
+    if "geometry" in spec.measures:
+        transforms = spec.options.geometry.transforms
+        found.append("hflip" if "hflip" in transforms else transforms[0])
+    if "degradation" in spec.measures:
+        found += BLURS
+    return found
+
+
+def named(variant: str) -> str:
+    """A variant's one name, of those that people write."""
+    if variant == DEGRADED:
+        return BLURS[0]
+    kind, colon, amount = variant.partition(":")
+    if colon and kind in (NOISE, *ORDERS):
+        try:
+            return f"{kind}:{float(amount)}"
+        except ValueError:
+            raise _refused(variant) from None
+    return variant
+
+
+def narrowed(spec: JobSpec, variants: Sequence[str]) -> JobSpec:
+    """The spec that makes these variants and no others. Raises FilterInvalid."""
+    noise = [_amount(each) for each in variants if each.startswith(f"{NOISE}:")]
+    curve = sorted({_amount(each) for each in variants if each.startswith(tuple(f"{order}:" for order in ORDERS))})
+    blurred = bool(curve) or any(each in BLURS for each in variants)
+    known = (CLEAN, *BLURS)
+    moved = [each for each in variants if each not in known and not each.startswith((f"{NOISE}:", "most:", "least:"))]
+    measures = [name for name, used in (("noise", noise), ("geometry", moved), ("degradation", blurred)) if used]
+    options = _options(spec, noise, moved, curve, variants)
+    return spec.model_copy(update={"measures": measures, "options": options})
+
+
+def _options(
+    spec: JobSpec, noise: Sequence[float], moved: Sequence[str], curve: Sequence[float], variants: Sequence[str]
+) -> Options:
+    levels = "amounts" if spec.options.noise.kind == "salt_pepper" else "sigmas"
+    asked: dict[str, Any] = spec.options.model_dump()
+    asked["noise"] |= {levels: noise} if noise else {}
+    asked["geometry"] |= {"transforms": moved} if moved else {}
+    asked["degradation"] = {"curve": curve}
+    try:
+        return Options.model_validate(asked)
+    except ValidationError:
+        raise _refused(", ".join(variants)) from None
+
+
+def variant_of(measure: str, key: str) -> str:
+    """The name of a measure's variant."""
+    return f"{NOISE}:{key}" if measure == NOISE else key
+
+
+def picture_of(spec: JobSpec, cohort: int) -> int:
+    """The first cohort whose models see pictures as this one's do."""
+    own = spec.cohorts[cohort].model.preprocessing
+    return next(number for number, each in enumerate(spec.cohorts) if each.model.preprocessing == own)
+
+
+def value_column(variant: str, measures: Collection[str]) -> str | None:
+    """The column that tells how alike the maps of a variant and of the clean picture are; None of the clean one."""
+    if variant == CLEAN:
+        return None
+    if variant.startswith(f"{NOISE}:"):
+        return f"noise.{variant.removeprefix(f'{NOISE}:')}.ssim"
+    measure = "degradation" if variant in BLURS else "geometry"
+    return f"{measure}.{variant}.ssim" if measure in measures else None
+
+
+def _amount(variant: str) -> float:
+    return float(variant.partition(":")[2])
+
+
+def _refused(variant: str) -> FilterInvalid:
+    return FilterInvalid(field="query.variant", detail=f"variant={variant}: {OFFERED}")

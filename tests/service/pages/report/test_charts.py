@@ -1,0 +1,48 @@
+import re
+
+from service.pages.report.charts import Line, Mark, curve, histogram, shape, strip
+from service.pages.report.heat import Tile, legend, mean_map, tiles
+
+
+def test_every_tone_has_a_shape_of_its_own() -> None:
+    drawn = {re.sub(r" class=\"[^\"]*\"", "", shape(tone, 0, 0)) for tone in range(1, 7)}
+    assert len(drawn) == 6
+
+
+def test_a_strip_has_each_mean_at_its_place_with_interval_runs_and_words() -> None:
+    drawn = strip(
+        "told", [Mark(1, 0.5, [0.25, 0.75], "half & half", [0.4, 0.6]), Mark(2, None, None, "none")], width=216
+    )
+    assert '<circle cx="108" cy="11"' in drawn
+    assert re.search(r'x1="58" x2="158" y1="11" y2="11" class="whisker t1"', drawn)
+    assert drawn.count('class="run t1"') == 2
+    assert "<title>half &amp; half</title>" in drawn
+    assert "no number" in drawn
+    assert 'role="img" aria-label="told"' in drawn
+
+
+def test_a_curve_leaves_out_what_has_no_number() -> None:
+    lines = [Line(1, "a", [(0.5, [0.4, 0.6]), (None, None), (0.25, None)])]
+    drawn = curve("told", ["0.1", "0.2", "0.3"], lines, "amount")
+    (points,) = re.findall(r'<polyline points="([^"]*)"', drawn)
+    assert len(points.split()) == 2
+    assert "<title>a, 0.1: 0.500, 95 % interval 0.400 to 0.600</title>" in drawn
+
+
+def test_a_histogram_shows_shares_so_that_cohorts_of_all_sizes_compare() -> None:
+    once, thrice = (histogram("told", {1: [n, 3 * n, 0]}, "entropy") for n in (1, 3))
+    assert once == thrice
+    assert "80 %" in once or "75 %" in once or "60 %" in once
+
+
+def test_tiles_have_ink_that_can_be_read_on_them() -> None:
+    drawn = tiles("told", [Tile(0, 0, 0.05, "dark"), Tile(1, 0, 0.95, "bright"), Tile(2, 0, None, "nothing", "clean")])
+    assert re.findall(r'fill="(#\w{6})" class="value"', drawn) == ["#ffffff", "#000000"]
+    assert drawn.count("<title>") == 3
+
+
+def test_a_mean_map_is_brightest_where_the_models_look_most_and_the_legend_spans_the_colours() -> None:
+    drawn = mean_map("told", [[0.0, 0.2], [0.1, 0.05]])
+    assert re.findall(r'fill="(#\w{6})"', drawn)[1] == "#fcffa4"
+    scale = re.findall(r'fill="(#\w{6})"', legend("told", "0", "1"))
+    assert (scale[0], scale[-1]) == ("#000004", "#fcffa4")

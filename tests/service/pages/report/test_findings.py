@@ -1,0 +1,68 @@
+from typing import Any
+
+from service.domain import Job, JobState
+from service.pages.report.findings import findings
+from service.pages.report.material import Material
+from service.spec import JobSpec
+
+RUNS = [{"uri": "file:///1.pt"}, {"uri": "file:///2.pt"}]
+
+
+def material(means: dict[str, dict[str, float]], *differences: tuple[str, float, float]) -> Material:
+    """Means by cohort and measure, and differences of the first cohort less the second: measure, low, high."""
+    spec = JobSpec.model_validate(
+        {"cohorts": [{"name": name, "runs": RUNS} for name in means], "images": {"uri": "file:///i"}}
+    )
+    job = Job("j", spec, JobState.SUCCEEDED, 1, 0.0, 0.0, 1.0, 1, 1, 1, None, {})
+    names = list(means)
+    results: dict[str, Any] = {
+        "cohorts": {
+            name: {"measures": {each: {"mean": mean, "ci95": [mean - 0.1, mean + 0.1]} for each, mean in own.items()}}
+            for name, own in means.items()
+        },
+        "differences": [
+            {"a": names[0], "b": names[1], "measure": measure, "mean": (low + high) / 2, "ci95": [low, high]}
+            for measure, low, high in differences
+        ],
+    }  # fmt: skip
+    return Material(job, results, None, [], {}, {}, [], 0)
+
+
+BOTH = {
+    "old": {"entropy": 0.5, "noise": 0.2, "stability": 0.3},
+    "new": {"entropy": 0.4, "noise": 0.5, "stability": 0.8},
+}
+
+
+def test_the_better_cohort_is_named_with_its_reasons() -> None:
+    found = findings(material(BOTH, ("entropy", 0.05, 0.2), ("noise", -0.4, -0.2), ("stability", -0.6, -0.4)))
+    assert found.headline == "new looks better: ahead in noise and stability."
+    assert "Noise: new is ahead of old by 0.300 (95 % interval 0.200 to 0.400)." in found.reasons
+    assert found.reasons[-1].endswith("old uses more of the picture than new.")
+
+
+def test_what_the_intervals_leave_open_is_no_reason() -> None:
+    found = findings(material(BOTH, ("noise", -0.4, 0.01), ("stability", -0.2, 0.4)))
+    assert found.headline.startswith("No measure tells the cohorts apart")
+    assert found.reasons == ["Noise and stability do not tell the cohorts apart."]
+
+
+def test_cohorts_ahead_in_different_measures_are_both_told() -> None:
+    split = findings(material(BOTH, ("noise", -0.4, -0.2), ("stability", 0.1, 0.3)))
+    assert split.headline.startswith("The cohorts are ahead of each other in different measures")
+    three = {name: {**own, "geometry": 0.5} for name, own in BOTH.items()}
+    most = findings(material(three, ("noise", -0.4, -0.2), ("geometry", -0.4, -0.2), ("stability", 0.1, 0.3)))
+    assert most.headline == "new looks better: ahead in noise and geometry, though behind in stability."
+
+
+def test_where_low_is_better_the_lower_cohort_is_ahead() -> None:
+    means = {"old": {"randomisation": 0.9}, "new": {"randomisation": 0.2}}
+    assert (
+        findings(material(means, ("randomisation", 0.6, 0.8))).headline == "new looks better: ahead in randomisation."
+    )
+
+
+def test_one_cohort_alone_is_told_in_words() -> None:
+    found = findings(material({"only": BOTH["new"]}))
+    assert found.headline == "only looks at little, noise moves its look in part and runs look alike."
+    assert found.reasons == []

@@ -1,0 +1,87 @@
+"""Which pictures of a job are worth a look: the typical, the odd, the unstable, the disturbed, some of each class.
+
+Pure: arrays in, plain values out.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.summary.bootstrap import Array
+from worker.summary.cohort import CohortValues
+
+MOST_CLASSES = 10
+TYPICAL, ODD = "most typical", "least typical"
+LOWEST = {
+    "stability": "runs agree least",
+    "noise": "most disturbed by noise",
+    "geometry": "follows transformations least",
+    "degradation": "needs what it does not look at",
+    "human": "least like people",
+}
+WRONG, APART = "most often wrong", "cohorts differ most"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A picture by its position, and what it was chosen for."""
+
+    position: int
+    why: Sequence[str]
+
+
+def choose(cohorts: Sequence[CohortValues], count: int) -> list[Chosen]:
+    """At most `count` pictures: the first of every ranking, then the second of each, and so on."""
+    rankings = list(_rankings(cohorts))
+    found: dict[int, list[str]] = {}
+    for place in range(max((len(order) for _, order in rankings), default=0)):
+        for why, order in rankings:
+            if place < len(order):
+                position = int(order[place])
+                if position in found or len(found) < count:
+                    found.setdefault(position, []).append(why)
+        if len(found) >= count:
+            break
+    return [Chosen(position, why) for position, why in found.items()]
+
+
+def _rankings(cohorts: Sequence[CohortValues]) -> Iterator[tuple[str, NDArray[np.intp]]]:
+    """Pictures in the order in which each reason would have them."""
+    marks = [_marks(cohort) for cohort in cohorts]
+    away = np.mean([np.square(each).mean(0) for each in marks], axis=0)
+    yield TYPICAL, np.argsort(away, kind="stable")
+    yield ODD, np.argsort(-away, kind="stable")
+    for measure, why in LOWEST.items():
+        values = [_by_image(cohort, measure) for cohort in cohorts if _has(cohort, measure)]
+        if values:
+            yield why, np.argsort(np.mean(values, axis=0), kind="stable")
+    correct = np.mean([cohort.column("correct").mean(1) for cohort in cohorts], axis=0)
+    wrong = np.argsort(correct, kind="stable")
+    yield WRONG, wrong[correct[wrong] < 1]
+    if len(cohorts) > 1:
+        yield APART, np.argsort(-np.square(marks[0] - marks[1]).mean(0), kind="stable")
+    labels = np.array(["" if each is None else each for each in cohorts[0].labels])
+    classes = [each for each in np.unique(labels) if each]
+    for name in classes if len(classes) <= MOST_CLASSES else ():
+        own = np.flatnonzero(labels == name)
+        yield f"typical of {name}", own[np.argsort(away[own], kind="stable")]
+
+
+def _marks(cohort: CohortValues) -> Array:
+    """How far each picture is from the mean picture, in standard deviations of each headline, (measures, n)."""
+    rows = [_by_image(cohort, name) for name in (*cohort.parts, "stability") if _has(cohort, name)]
+    values = np.stack(rows)
+    spread = values.std(1, keepdims=True)
+    return np.asarray((values - values.mean(1, keepdims=True)) / np.where(spread > 0, spread, 1))
+
+
+def _has(cohort: CohortValues, measure: str) -> bool:
+    return measure in cohort.run_columns or measure in cohort.across_columns
+
+
+def _by_image(cohort: CohortValues, measure: str) -> Array:
+    if measure in cohort.across_columns:
+        return cohort.across_column(measure)
+    return np.asarray(cohort.column(measure).mean(1))

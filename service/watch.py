@@ -5,13 +5,23 @@ One question a tick, about all jobs that anyone waits for, wakes those whose job
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 
 from service.errors import DatabaseAway
 from service.storage import JobStore
 
 TICK_SECONDS = 0.2
+
+
+@dataclass(eq=False)
+class Waiter:
+    """Who waits for any of some jobs to have another version than this, and those that were found to have."""
+
+    versions: Mapping[str, int]
+    changed: set[str] = field(default_factory=set)
+    event: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Watch:
@@ -20,7 +30,7 @@ class Watch:
     def __init__(self, jobs: JobStore) -> None:
         self._jobs = jobs
         self._stopped = False
-        self._waiters: dict[str, set[tuple[int, asyncio.Event]]] = defaultdict(set)
+        self._waiters: dict[str, set[Waiter]] = defaultdict(set)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -36,23 +46,36 @@ class Watch:
         """Wake everyone, and let nobody wait any more."""
         self._stopped = True
         for waiters in self._waiters.values():
-            for _, event in waiters:
-                event.set()
+            for waiter in waiters:
+                waiter.event.set()
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether nobody may wait any more."""
+        return self._stopped
 
     async def change(self, job: str, version: int, seconds: float) -> bool:
         """Return when the job's version is no longer this one, or after so many seconds: False, if it still is."""
-        if self._stopped:
-            return False
-        waiter = (version, asyncio.Event())
-        self._waiters[job].add(waiter)
+        return bool(await self.changes({job: version}, seconds))
+
+    async def changes(self, versions: Mapping[str, int], seconds: float) -> Collection[str]:
+        """The jobs of another version than this, once there is one; none if there is none after so many seconds."""
+        waiter = Waiter(versions)
+        if not self._stopped:
+            for job in versions:
+                self._waiters[job].add(waiter)
+            with suppress(TimeoutError):
+                await self._wait(waiter, seconds)
+        return waiter.changed
+
+    async def _wait(self, waiter: Waiter, seconds: float) -> None:
         try:
-            return await asyncio.wait_for(waiter[1].wait(), seconds)
-        except TimeoutError:
-            return False
+            await asyncio.wait_for(waiter.event.wait(), seconds)
         finally:
-            self._waiters[job].discard(waiter)
-            if not self._waiters[job]:
-                del self._waiters[job]
+            for job in waiter.versions:
+                self._waiters[job].discard(waiter)
+                if not self._waiters[job]:
+                    del self._waiters[job]
 
     async def _look(self) -> None:
         while True:
@@ -65,6 +88,7 @@ class Watch:
 
     def _wake(self, now: dict[str, int]) -> None:
         for job, waiters in self._waiters.items():
-            for version, event in waiters:
-                if now.get(job) != version:
-                    event.set()
+            for waiter in waiters:
+                if now.get(job) != waiter.versions[job]:
+                    waiter.changed.add(job)
+                    waiter.event.set()

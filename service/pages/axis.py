@@ -1,0 +1,45 @@
+"""A horizontal axis: which values it spans, its ticks, and where a value stands on it. Pure."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from service.pages.numerals import number
+
+LEAST_SPAN = 0.02  # below which differences would look larger than they are
+EDGE = 4.0  # percent left free at either end
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis over [low, high]."""
+
+    low: float
+    high: float
+    ticks: Sequence[float]
+
+    @classmethod
+    def over(cls, values: Sequence[float]) -> "Axis":
+        """The axis that holds all these values, with three to six round ticks."""
+        low, high = min(values, default=0.0), max(values, default=1.0)
+        middle, half = (low + high) / 2, max(high - low, LEAST_SPAN) / 2
+        low, high = middle - half, middle + half
+        step = _round_step((high - low) / 4)
+        first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+        return cls(low, high, [round(step * number, 10) for number in range(first, last + 1)])
+
+    def at(self, value: float) -> float:
+        """Where a value stands, in percent of the width."""
+        share = (value - self.low) / (self.high - self.low)
+        return round(EDGE + share * (100 - 2 * EDGE), 2)
+
+    def written(self, tick: float) -> str:
+        """A tick, with as many digits as tell it from the next."""
+        step = _round_step((self.high - self.low) / 4)
+        return number(tick, max(0, -math.floor(math.log10(step) + 1e-9)))
+
+
+def _round_step(about: float) -> float:
+    """The largest of 1, 2 and 5 times a power of ten that is not above `about`."""
+    power = 10.0 ** math.floor(math.log10(about))
+    return next(times * power for times in (5.0, 2.0, 1.0) if times * power <= about * (1 + 1e-9))

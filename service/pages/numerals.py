@@ -1,0 +1,27 @@
+"""Numbers and times as pages write them. Pure."""
+
+MINUS, NOTHING = "\N{MINUS SIGN}", "\N{EN DASH}"
+UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+
+
+def number(value: float | None, digits: int = 3, sign: bool = False) -> str:
+    """A value with so many decimals; a dash for none."""
+    if value is None:
+        return NOTHING
+    rounded = round(value, digits) + 0.0  # which leaves no minus before zero
+    return f"{rounded:{'+' if sign and rounded else ''}.{digits}f}".replace("-", MINUS)
+
+
+def duration(seconds: float) -> str:
+    """A stretch of time in its two largest units."""
+    left, said = round(seconds), list[str]()
+    for unit, size in UNITS:
+        if left >= size or said:
+            said.append(f"{left // size} {unit}")
+            left %= size
+    return " ".join(said[:2]) or "0 s"
+
+
+def age(seconds: float) -> str:
+    """How long ago something was, in its largest unit."""
+    return "just now" if seconds < 60 else " ".join([*duration(seconds).split()[:2], "ago"])

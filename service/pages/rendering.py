@@ -1,0 +1,75 @@
+"""Templates to HTML answers, with the headers that let a page run nothing but our own script."""
+
+import hashlib
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+from starlette.responses import HTMLResponse
+
+from service.pages.numerals import age, duration, number
+
+# No source but this service, nothing inline, and no other site may frame a page or be sent a form.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+def page(template: str, status: int = 200, **shown: Any) -> HTMLResponse:
+    """A template's page."""
+    return HTMLResponse(render(template, **shown), status, headers=HEADERS)
+
+
+def render(template: str, **shown: Any) -> str:
+    """A template's text, with everything shown escaped."""
+    return _environment().get_template(template).render(**shown)
+
+
+@cache
+def asset(name: str) -> str:
+    """The address of a file of ours, which is another once the file is."""
+    content = (files("service.pages") / "static" / name).read_bytes()
+    return f"/static/{name}?v={hashlib.sha256(content).hexdigest()[:12]}"
+
+
+def moment(when: datetime) -> Markup:
+    """A time as one says it, with the exact one for machines and on hover; the script keeps it true."""
+    exact = when.astimezone(UTC)
+    said = age(time.time() - exact.timestamp())
+    stamp = exact.strftime("%Y-%m-%d %H:%M:%S UTC")
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(exact.isoformat(timespec="seconds"), stamp, said)
+
+
+def prose(text: str) -> Markup:
+    """A text in which names stand between backticks."""
+    parts = text.split("`")
+    marked = [
+        Markup("<code>{}</code>").format(part) if number % 2 else escape(part) for number, part in enumerate(parts)
+    ]
+    return Markup("").join(marked)
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("service.pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals["asset"] = asset
+    made.filters |= {"duration": duration, "moment": moment, "number": number, "prose": prose, "count": "{:,}".format}
+    return made

@@ -1,0 +1,62 @@
+"""Jobs as server-sent events: a job's progress and state, and the changes of a list of jobs."""
+
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import StreamingResponse
+
+from service.domain import OPEN_STATES
+from service.events import Feed
+from service.http_errors import documented
+from service.routes.access import READ
+from service.routes.jobs import JobsHere, Text, the_query
+from service.storage import Query
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+NOT_FOUND, INVALID = HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY
+# Kept by nobody on the way: nginx would gather events up without the second.
+HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+STREAM: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "`event:` what happened, `id:` the job's version, `data:` the job as JSON, without its spec",
+        "content": {"text/event-stream": {}},
+    }
+}
+
+
+@router.get("/events", dependencies=[READ], response_class=Response, responses={**STREAM, **documented(INVALID)})
+async def of_list(request: Request, jobs: JobsHere, query: Annotated[Query, Depends(the_query)]) -> Response:
+    """The jobs of a list: `listed` each, then `state` and `progress`, `added` and `forgotten`. It does not end."""
+    return _stream(_feed(request).of_list(jobs.store.jobs, query))
+
+
+@router.get("/{job_id}/events", dependencies=[READ], response_class=Response, responses={
+    **STREAM,
+    204: {"description": "The job had ended, and the last event of it was seen"},
+    **documented(NOT_FOUND, INVALID),
+})  # fmt: skip
+async def of_job(
+    request: Request,
+    jobs: JobsHere,
+    job_id: Text,
+    last_event_id: Annotated[str | None, Header(description="the version seen last")] = None,
+) -> Response:
+    """A job as it stands and each change of it: `state` as it begins and ends, and `progress`. Ends with the job."""
+    job = await run_in_threadpool(jobs.store.jobs.get, job_id)
+    seen = int(last_event_id) if last_event_id and last_event_id.isdecimal() else None
+    if seen == job.version and job.state not in OPEN_STATES:
+        return Response(status_code=HTTPStatus.NO_CONTENT)  # which tells an EventSource not to come again
+    return _stream(_feed(request).of_job(jobs.store.jobs, job_id, seen))
+
+
+def _feed(request: Request) -> Feed:
+    feed: Feed = request.app.state.feed
+    return feed
+
+
+def _stream(events: AsyncIterator[str]) -> Response:
+    return StreamingResponse(events, media_type="text/event-stream", headers=HEADERS)

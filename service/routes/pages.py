@@ -1,0 +1,112 @@
+"""The pages a person starts from: the list of jobs, and a job."""
+
+import json
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import RedirectResponse
+
+from service import storage
+from service.domain import Job, JobState
+from service.errors import CursorInvalid, FilterInvalid, ForeignForm, JobEnded
+from service.jobs import Jobs
+from service.pages.filters import Filter
+from service.pages.panels import panels, tones
+from service.pages.rendering import page
+from service.policy import KeptPolicy
+from service.routes.access import READ, SUBMIT
+from service.routes.cursors import decode, encode
+from service.routes.jobs import JobsHere, Text, label_of
+from service.schemas import JobBody
+from service.storage.last_judged import last_judged
+
+router = APIRouter(include_in_schema=False)
+
+PAGE = 50
+OTHERS = 50  # of the newest finished jobs, those that are looked through for the same images
+
+
+def own_form(request: Request) -> None:
+    """Refuse a form that another site sends in its reader's name. Raises ForeignForm."""
+    origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site", "same-origin")
+    if site not in ("same-origin", "none") or (origin and urlsplit(origin).netloc != request.headers.get("Host")):
+        raise ForeignForm
+
+
+def the_filter(
+    state: str = "",
+    name: Text = "",
+    label: Annotated[list[Text], Query()] = [],  # noqa: B006  # FastAPI copies it
+    cursor: str = "",
+) -> Filter:
+    """What a list's address says; fields that a form leaves empty say nothing."""
+    known = next((each for each in JobState if each == state), None)
+    return Filter(known, name or None, tuple(dict.fromkeys(each for each in label if each)), cursor or None)
+
+
+@router.get("/", dependencies=[READ])
+def dashboard(jobs: JobsHere, chosen: Annotated[Filter, Depends(the_filter)]) -> Response:
+    """The jobs, newest first; where the filter is wrong, what is wrong with it and the jobs without it."""
+    problem, wrong = "", ""
+    try:
+        query = _query(chosen)
+    except (FilterInvalid, CursorInvalid) as error:
+        problem, wrong = str(error), next(iter(chosen.labels[-1:]), "")
+        chosen = Filter(chosen.state, chosen.name)
+        query = _query(chosen)
+    found = jobs.store.jobs.find(query)
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK
+    shown = {"jobs": _bodies(found.jobs), "next": encode(found.next), "filter": chosen, "states": list(JobState)}
+    return page("dashboard.html", status, problem=problem, wrong_label=wrong, policies=_policies(jobs), **shown)
+
+
+@router.get("/jobs/{job_id}", dependencies=[READ])
+def job_page(job_id: Text, jobs: JobsHere) -> Response:
+    """A job: how it stands, what it found, what was asked."""
+    job = jobs.store.jobs.get(job_id)
+    body = JobBody.of(job, time.time())
+    shown: dict[str, Any] = {"panels": [], "skipped": 0, "others": []}
+    if job.state is JobState.SUCCEEDED:
+        results = json.loads(jobs.results(job_id))
+        shown = {
+            "panels": panels(tones(results)), "skipped": len(results["skipped"]), "others": _others(jobs, job),
+        }  # fmt: skip
+    spec = json.dumps(body.spec.model_dump(mode="json"), indent=2, ensure_ascii=False)
+    return page("job.html", job=body, spec=spec, all=Filter(), **shown)
+
+
+@router.post("/jobs/{job_id}/cancel", dependencies=[Depends(own_form), SUBMIT])
+def cancel(job_id: Text, jobs: JobsHere) -> Response:
+    """Stop a job and show it; one that has ended meanwhile is shown as it is."""
+    with suppress(JobEnded):
+        jobs.cancel(job_id)
+    return RedirectResponse(f"/jobs/{job_id}", HTTPStatus.SEE_OTHER)
+
+
+def _query(chosen: Filter) -> storage.Query:
+    labels = [label_of(each) for each in chosen.labels]
+    return storage.Query(chosen.state, chosen.name, labels, decode(chosen.cursor), PAGE)
+
+
+def _policies(jobs: Jobs) -> list[tuple[KeptPolicy, JobBody | None]]:
+    """Each policy and the job that it judged last."""
+    policies = jobs.store.policies.newest()
+    last = last_judged(jobs.store.database, [each.name for each in policies]) if policies else {}
+    bodies = {name: JobBody.of(job, time.time()) for name, job in last.items()}
+    return [(each, bodies.get(each.name)) for each in policies]
+
+
+def _others(jobs: Jobs, job: Job) -> list[JobBody]:
+    """Finished jobs, newest first, that were asked about the same images."""
+    found = jobs.store.jobs.find(storage.Query(JobState.SUCCEEDED, limit=OTHERS)).jobs
+    return _bodies([each for each in found if each.id != job.id and each.spec.images == job.spec.images])
+
+
+def _bodies(jobs: Sequence[Job]) -> list[JobBody]:
+    now = time.time()
+    return [JobBody.of(each, now) for each in jobs]

@@ -1,0 +1,154 @@
+"""An audit from the form to the comparison, as a person sees it. Pictures of all pages are kept in .screenshots."""
+
+import json
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import PATIENCE, SCREENSHOTS, Site, Visitor
+
+expect.set_options(timeout=PATIENCE)
+SHOWS_PROGRESS = """() => {
+  const bar = document.querySelector("#job progress");
+  return bar && bar.value > 0 && bar.value < bar.max;
+}"""
+OVERFLOWS = "document.documentElement.scrollWidth > window.innerWidth"
+
+
+@pytest.fixture(scope="module")
+def finished(site: Site) -> list[str]:
+    """Two jobs of one image set, submitted by the form, the first watched until it has ended."""
+    with site.visitor() as visitor:
+        page = visitor.page
+        visitor.open("/")
+        expect(page.get_by_role("heading", name="No audits yet")).to_be_visible()
+        visitor.keep("empty")
+        page.get_by_role("link", name="New audit").first.click()
+        visitor.keep("new")
+        visitor.check()
+        page.get_by_role("button", name="Start the audit").click()
+        first = watch(visitor)
+        page.get_by_role("link", name="Copy to a new audit").click()
+        field = page.get_by_label("Spec, as JSON")
+        spec = json.loads(field.input_value())
+        field.fill(json.dumps({**spec, "name": "guided alone", "cohorts": spec["cohorts"][1:]}))
+        page.get_by_role("button", name="Start the audit").click()
+        expect(page.get_by_role("heading", name="Measures")).to_be_visible()
+        return [first, page.url.rpartition("/")[2]]
+
+
+def watch(visitor: Visitor) -> str:
+    """See a job go on and end, on a page that is loaded once. Returns its ID."""
+    page = visitor.page
+    page.wait_for_url("**/jobs/*")
+    page.evaluate("window.loadedOnce = true")
+    page.wait_for_function(SHOWS_PROGRESS)
+    visitor.keep("running")
+    expect(page.get_by_role("heading", name="Measures")).to_be_visible()
+    expect(page.get_by_role("status")).to_contain_text("has succeeded")
+    assert page.evaluate("window.loadedOnce")
+    return page.url.rpartition("/")[2]
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 360)])
+def test_pages_are_faultless_in_light_and_dark_and_on_a_phone(
+    site: Site, finished: list[str], scheme: str, width: int
+) -> None:
+    first, second = finished
+    paths = {"jobs": "/?label=team:demo", "job": f"/jobs/{first}", "compare": f"/compare?a={first}&b={second}"}
+    with site.visitor(width, color_scheme=scheme) as visitor:
+        for name, path in paths.items():
+            visitor.open(path)
+            visitor.keep(f"{name}-{scheme}-{width}")
+            visitor.check()
+            assert not visitor.page.evaluate(OVERFLOWS), name
+
+
+def test_two_jobs_are_chosen_and_compared_by_keyboard(site: Site, finished: list[str]) -> None:
+    with site.visitor() as visitor:
+        page = visitor.page
+        visitor.open("/?state=succeeded")
+        page.keyboard.press("Tab")
+        expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+        compare = page.get_by_role("button", name="compare")
+        expect(compare).to_be_disabled()
+        for box in page.get_by_role("checkbox").all():
+            box.focus()
+            page.keyboard.press("Space")
+        visitor.keep("chosen")
+        page.get_by_role("button", name="Compare the two chosen").focus()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="At a glance")).to_be_visible()
+        assert set(finished) <= set(page.url.replace("=", "&").split("&"))
+
+
+def test_jobs_are_found_and_compared_without_script(site: Site, finished: list[str]) -> None:
+    with site.visitor(java_script_enabled=False) as visitor:
+        page = visitor.page
+        visitor.open("/")
+        page.get_by_role("link", name="Succeeded").click()
+        page.get_by_role("textbox", name="Name").fill("guided alone")
+        page.get_by_role("button", name="Filter").click()
+        expect(page.get_by_role("listitem").filter(has=page.get_by_role("heading"))).to_have_count(1)
+        page.get_by_role("link", name="name guided alone").click()
+        for box in page.get_by_role("checkbox").all():
+            box.check()
+        page.get_by_role("button", name="Compare").click()
+        expect(page.get_by_text("Both audited the same 18 images.")).to_be_visible()
+
+
+def test_a_wrong_spec_is_shown_again_with_what_is_wrong(site: Site, finished: list[str]) -> None:
+    with site.visitor() as visitor:
+        page = visitor.page
+        visitor.open(f"/new?from={finished[1]}")
+        field = page.get_by_label("Spec, as JSON")
+        wrong = {**json.loads(field.input_value()), "measures": ["beauty"], "seed": -1}
+        field.fill(json.dumps(wrong))
+        page.get_by_role("button", name="Start the audit").click()
+        alert = page.get_by_role("alert")
+        for name in ("measures[0]", "seed"):
+            expect(alert).to_contain_text(name)
+        assert json.loads(field.input_value()) == wrong
+        visitor.keep("wrong")
+        visitor.check()
+        visitor.forgive("422")
+
+
+def test_a_list_hears_of_a_new_job_and_how_it_fails(site: Site, finished: list[str]) -> None:
+    with site.visitor() as visitor:
+        page = visitor.page
+        visitor.open("/")
+        expect(page.get_by_role("checkbox")).to_have_count(2)
+        spec = httpx.get(f"{site.url}/v1/jobs/{finished[1]}").json()["spec"]
+        spec["cohorts"][0]["model"]["layer"] = "nowhere"
+        job = httpx.post(f"{site.url}/v1/jobs", json={**spec, "name": "<b>odd</b>"}).json()["id"]
+        page.get_by_role("link", name="Show a new job").click()
+        row = page.locator(f"[data-job='{job}']")
+        expect(row).to_contain_text("no feature layer")
+        expect(row).to_contain_text("<b>odd</b>")
+        row.get_by_role("link", name="odd").click()
+        expect(page.get_by_role("heading", name="Model refused")).to_be_visible()
+        visitor.keep("failed")
+        visitor.check()
+
+
+def test_the_report_is_opened_and_a_picture_looked_at(site: Site, finished: list[str]) -> None:
+    with site.visitor() as visitor:
+        page = visitor.page
+        visitor.open(f"/jobs/{finished[0]}")
+        page.get_by_role("link", name="Open the report").click()
+        expect(page.get_by_role("heading", name="The measures")).to_be_visible()
+        visitor.keep("report-light-1280")
+        picture = page.get_by_role("article").first
+        picture.locator("summary").click()
+        expect(picture.locator(".sheets").get_by_role("img").first).to_be_visible()
+        picture.screenshot(path=SCREENSHOTS / "picture.png")
+        visitor.check()
+
+
+def test_the_report_fits_a_phone_in_the_dark(site: Site, finished: list[str]) -> None:
+    with site.visitor(360, color_scheme="dark") as visitor:
+        visitor.open(f"/v1/jobs/{finished[0]}/report")
+        visitor.keep("report-dark-360")
+        assert not visitor.page.evaluate(OVERFLOWS)

@@ -1,0 +1,1 @@
+"""Requests and files that nobody meant well, made up by machines."""

@@ -1,0 +1,12 @@
+import httpx
+import pytest
+
+from tests.fuzz.bad_requests import bad_requests, send
+
+COUNT = 400  # ten thousand, and what they do to memory: python -m benchmarks.bad_requests
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_no_bad_request_breaks_anything_or_learns_anything(api: httpx.Client) -> None:
+    assert [told for bad in bad_requests(COUNT) if (told := send(api, bad))] == []
+    assert api.get("/readyz").status_code == 200

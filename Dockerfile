@@ -1,10 +1,10 @@
 # docker build --target api .        the HTTP API: without torch, so it is small and starts fast
 # docker build --target worker .     the worker, for CPUs and NVIDIA GPUs
 #
-# The worker's torch brings CUDA. For an image without it, name PyTorch's index of CPU wheels in
-# --build-arg PIP_EXTRA_INDEX_URL=...
+# Every version is in deploy/constraints.txt (`make lock`). The worker's torch brings CUDA, whose packages torch itself
+# pins. For an image without it, name PyTorch's index of CPU wheels in --build-arg PIP_EXTRA_INDEX_URL=...
 
-ARG PYTHON=3.11-slim-bookworm
+ARG PYTHON=3.11.14-slim-bookworm
 
 FROM python:${PYTHON} AS build
 WORKDIR /build
@@ -12,21 +12,35 @@ COPY pyproject.toml ./
 COPY service service
 COPY worker worker
 COPY migrations migrations
+COPY deploy/constraints.txt /wheels/constraints.txt
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels . \
     && set -- /wheels/*.whl \
-    && echo "salience-audit @ file://$1" > /wheels/api.txt \
-    && echo "salience-audit[worker,formats,clouds] @ file://$1" > /wheels/worker.txt
+    && echo "salience-audit[clouds,traces] @ file://$1" > /wheels/api.txt \
+    && echo "salience-audit[worker,formats,clouds,traces] @ file://$1" > /wheels/worker.txt
 
+FROM build AS api-environment
+RUN python -m venv --without-pip /opt/salience \
+    && pip --python /opt/salience/bin/python install --no-cache-dir \
+        --constraint /wheels/constraints.txt --requirement /wheels/api.txt
+
+FROM build AS worker-environment
+ARG PIP_EXTRA_INDEX_URL
+RUN python -m venv --without-pip /opt/salience \
+    && pip --python /opt/salience/bin/python install --no-cache-dir \
+        --constraint /wheels/constraints.txt --requirement /wheels/worker.txt
+
+# Nothing is installed here: no compiler, no source, and nothing that its user may write but state, cache and /tmp.
 FROM python:${PYTHON} AS runtime
-ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 SALIENCE_DATA_DIR=/var/lib/salience
-RUN useradd --system --uid 10001 --user-group --create-home --home-dir /var/lib/salience salience \
-    && install --directory --owner salience --group salience /var/lib/salience/artifacts
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PATH=/opt/salience/bin:$PATH \
+    SALIENCE_DATA_DIR=/var/lib/salience SALIENCE_LOG_FORMAT=json
+RUN useradd --system --uid 10001 --user-group --create-home --home-dir /var/lib/salience --shell /usr/sbin/nologin salience \
+    && install --directory --owner salience --group salience /var/lib/salience/artifacts /var/lib/salience/cache \
+    && pip uninstall --yes --quiet --root-user-action=ignore pip setuptools wheel
 WORKDIR /var/lib/salience
 
 FROM runtime AS api
-RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
-    pip install --no-cache-dir --requirement /wheels/api.txt
-ENV SALIENCE_HOST=0.0.0.0 SALIENCE_PORT=8000
+COPY --from=api-environment /opt/salience /opt/salience
+ENV SALIENCE_HOST=0.0.0.0 SALIENCE_PORT=8000 SALIENCE_REQUIRE_KEYS=true
 USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
@@ -34,8 +48,10 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
 CMD ["salience", "serve"]
 
 FROM runtime AS worker
-ARG PIP_EXTRA_INDEX_URL
-RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
-    pip install --no-cache-dir --requirement /wheels/worker.txt
+COPY --from=worker-environment /opt/salience /opt/salience
+# Its metrics, for itself: the process that works answers. Beyond the container once SALIENCE_METRICS_HOST says so.
+ENV SALIENCE_METRICS_PORT=9464
 USER 10001:10001
+HEALTHCHECK --interval=30s --timeout=10s --start-period=120s --retries=6 \
+    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:9464/metrics', timeout=9)"]
 CMD ["salience", "worker"]

@@ -1,0 +1,86 @@
+"""What the processes log: plain lines for people or JSON for machines, with the IDs of what they work on.
+
+No secret gets into a line: every message, field and traceback passes service.redaction on its way out.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Literal
+
+from pythonjsonlogger.json import JsonFormatter
+
+from service import tracing
+from service.redaction import redacted, redacted_value
+
+LogFormat = Literal["plain", "json"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+# Others tell what they do too, but not what happened to a job; of them, warnings are enough.
+OURS = ("service", "worker", "uvicorn", "celery")
+NO_IDS: Mapping[str, object] = {}
+
+_ids: ContextVar[Mapping[str, object]] = ContextVar("ids", default=NO_IDS)
+_LINE_BREAKS = {ord("\n"): r"\n", ord("\r"): r"\r", 0x1B: r"\x1b", 0x2028: r"\u2028", 0x85: r"\x85"}
+
+
+@contextmanager
+def bound(**ids: object) -> Iterator[None]:
+    """Give all that is logged while this context is open these IDs: `request`, `job`, `shard`."""
+    token = _ids.set({**_ids.get(), **ids})
+    try:
+        yield
+    finally:
+        _ids.reset(token)
+
+
+def configure(style: LogFormat, level: LogLevel) -> None:
+    """Have this process log to standard error; once more changes nothing."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines() if style == "json" else PlainLines())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    for name in OURS:
+        ours = logging.getLogger(name)
+        ours.handlers.clear()
+        ours.propagate = True
+        ours.setLevel(level.upper())
+    logging.captureWarnings(True)
+
+
+class PlainLines(logging.Formatter):
+    """Lines for people; no message can pass for two."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # the standard library's name
+        """The line, with the IDs at its end."""
+        told = "".join(f" {name}={value}" for name, value in _facts().items())
+        return (super().formatMessage(record) + told).translate(_LINE_BREAKS)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line and its traceback, redacted."""
+        return redacted(super().format(record))
+
+
+class JsonLines(JsonFormatter):
+    """One JSON object a line: time, level, logger, message, IDs, and what `extra` brought."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "%(levelname)s %(name)s %(message)s",
+            rename_fields={"levelname": "level", "name": "logger", "exc_info": "traceback"},
+            timestamp="time",
+        )
+
+    def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
+        """The record as it is written."""
+        record: dict[str, Any] = redacted_value({**_facts(), **super().process_log_record(log_data)})
+        return record
+
+
+def _facts() -> dict[str, object]:
+    trace = tracing.current_trace()
+    return {**_ids.get(), **({"trace": trace} if trace else {})}

@@ -1,0 +1,62 @@
+"""Keeps secrets out of what is written for people: passwords, keys, tokens and signatures in URLs. Knows only text.
+
+Of a URL, who asks and what is asked after `?` go, whatever they are: every store signs in its own words.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+HIDDEN = "***"
+
+_URL = re.compile(r"\b([a-z][a-z0-9+.-]*:(?://|%2F%2F|\\/\\/))([^\s\"'<>^`{|}]+)", re.IGNORECASE)
+# `user:password@`, also where the password holds what it must not; a port is no password.
+_USER = re.compile(r"^[^/?#@]*:(?!\d*(?:[/?#]|$))\S*@|^[^/?#@]*@|^(?!\[)[^/?#@]*:(?!\d*(?:[/?#]|$))\S*")
+_QUERY = re.compile(r"(?:[?#;]|%3F|%23).*", re.DOTALL | re.IGNORECASE)
+_SECRET = (
+    r"[\w-]*(?:passwd|password|pwd|secret|token|signature|credential|api[_-]?key|access[_-]?key|private[_-]?key)[\w-]*"
+    r"|awsaccesskeyid|sig|whsec"
+)
+_NAMED = re.compile(rf"\b({_SECRET})([\"']?\s*(?:=|:|%3D)\s*[\"']?)([^\s\"'&,;}})\]]+)", re.IGNORECASE)
+_HEADER = re.compile(r"\b((?:proxy-)?authorization|(?:set-)?cookie)([\"']?\s*[:=]\s*)[^\r\n]*", re.IGNORECASE)
+_BEARER = re.compile(r"\b(bearer)\s+[\w.~+/=-]+", re.IGNORECASE)
+# What looks like a secret wherever it stands: keys of ours, of clouds and hubs, JSON web tokens, PEM blocks.
+_SHAPED = re.compile(
+    r"\bsalience_[0-9a-f]{8}_[\w-]+"
+    r"|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\b(?:whsec_|hf_|ghp_|sk-)[\w+/=-]{8,}"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
+    re.DOTALL,
+)
+_SECRET_NAME = re.compile(rf"(?:{_SECRET}|(?:proxy-)?authorization|(?:set-)?cookie)\Z", re.IGNORECASE)
+
+
+def redacted(text: str) -> str:
+    """The text without what nobody may read in it; no URL keeps its query."""
+    for pattern, put in (
+        (_SHAPED, HIDDEN),
+        (_HEADER, rf"\1\2{HIDDEN}"),
+        (_BEARER, rf"\1 {HIDDEN}"),
+        (_URL, _open),
+        (_NAMED, rf"\1\2{HIDDEN}"),
+    ):
+        text = pattern.sub(put, text)
+    return text
+
+
+def redacted_value(value: Any, name: str = "") -> Any:
+    """A value of a record, and all in it; what is kept under a secret's name goes whole."""
+    if name and _SECRET_NAME.match(name):
+        return HIDDEN
+    if isinstance(value, str):
+        return redacted(value)
+    if isinstance(value, Mapping):
+        return {redacted(str(key)): redacted_value(each, str(key)) for key, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [redacted_value(each) for each in value]
+    return value if isinstance(value, bool | int | float | None) else redacted(str(value))
+
+
+def _open(url: "re.Match[str]") -> str:
+    """A URL's scheme, host and path."""
+    rest = _USER.sub(f"{HIDDEN}@", url[2], count=1)
+    return url[1] + _QUERY.sub(f"?{HIDDEN}", rest, count=1)

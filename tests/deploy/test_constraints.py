@@ -1,0 +1,29 @@
+"""What the images install is pinned, each dependency within the range that pyproject.toml asks for."""
+
+import tomllib
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[2]
+IN_THE_IMAGES = ("worker", "formats", "clouds", "traces")
+
+
+def test_every_dependency_of_the_images_is_pinned_in_its_range() -> None:
+    lines = (ROOT / "deploy" / "constraints.txt").read_text().splitlines()
+    pinned = dict(line.split("==") for line in lines if line and not line.startswith("#"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    asked = project["dependencies"] + [each for extra in IN_THE_IMAGES for each in extras[extra]]
+    for each in map(Requirement, asked):
+        version = pinned.get(canonicalize_name(each.name))
+        assert version, f"{each.name} is not pinned; run `make lock`"
+        assert version in each.specifier, f"{each.name} {version} is out of range; run `make lock`"
+
+
+def test_no_pin_is_of_one_machine() -> None:
+    text = (ROOT / "deploy" / "constraints.txt").read_text()
+    assert "+" not in text
+    assert "://" not in text
+    assert "/" not in text

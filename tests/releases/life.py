@@ -1,0 +1,130 @@
+"""The life of some jobs, by the kept release's own code: run with it, not with this one's, ahead on the path.
+
+    python life.py FOLDER {"database": ..., "broker": ..., "body": ...}
+
+Every query of its API, its workers and its sweeper is made once at least. Exits with an error at the first that
+the database refuses. When another release is kept, its verbs may have changed: this file goes with it.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+from starlette.testclient import TestClient
+
+import service
+from service.domain import Image, MapSum, Plan, Shard, ShardKind, ShardResult, Slice, Values
+from service.main import create_app
+from service.settings import ServiceSettings
+from service.storage import Store
+
+JSON = dict[str, object]
+COLUMNS = {"run": ["entropy"], "across": [["stability"]]}
+
+
+def submit(client: TestClient, body: JSON, key: str) -> str:
+    """Ask for a job twice, which is once; find it in every way."""
+    first, again = (client.post("/v1/jobs", json=body, headers={"Idempotency-Key": key}) for _ in range(2))
+    assert first.status_code == 202, first.text
+    job = str(first.json()["id"])
+    assert again.json()["id"] == job
+    for query in ("", "?state=queued", "?name=old", "?label=team:x", "?limit=1"):
+        assert client.get(f"/v1/jobs{query}").status_code == 200
+    assert client.get(f"/v1/jobs/{job}?wait=0.3").status_code == 200
+    return job
+
+
+def claim(store: Store, kind: ShardKind) -> Shard:
+    """The next shard, which must be of this kind."""
+    shard = store.leases.claim("old", 30)
+    assert shard is not None, "nothing waits that the old release understands"
+    assert shard.kind is kind, shard
+    assert store.leases.renew(shard, 30, 1)
+    return shard
+
+
+def plan(store: Store) -> None:
+    """List two pictures in two slices."""
+    shard = claim(store, ShardKind.PLAN)
+    store.shards.forget_images(shard)
+    store.shards.record_images(shard, [Image(number, f"{number}.png", "x", f"{number}.png") for number in range(2)])
+    store.shards.record_plan(shard, Plan(2, [Slice(0, 0, 1), Slice(0, 1, 2)], 4, {"columns": COLUMNS}))
+
+
+def measure(store: Store) -> None:
+    """Hand in the next slice, after it was given back."""
+    store.leases.give_back([claim(store, ShardKind.MEASURE).worker])
+    shard = claim(store, ShardKind.MEASURE)
+    images = store.images.slice(shard.job, shard.start, shard.stop)
+    noted = [Image(i.number, i.name, i.label, i.path, i.human, "0" * 64, None) for i in images]
+    values = [Values(0, 0, i.number, bytes(8)) for i in images]
+    store.shards.record_values(shard, ShardResult(noted, values, 2, "cpu", [MapSum(0, 0, False, 1, bytes(8))]))
+
+
+def read(store: Store, client: TestClient, job: str) -> None:
+    """Sum up, and read all that there is."""
+    store.shards.record_summary(claim(store, ShardKind.SUMMARISE), "{}")
+    assert client.get(f"/v1/jobs/{job}").json()["state"] == "succeeded"
+    for place in ("results", "images", "images?limit=1"):
+        assert client.get(f"/v1/jobs/{job}/{place}").status_code == 200, place
+    among = store.jobs.get(job).image_sets[0]
+    assert list(store.images.read(job, among, 1))
+    assert list(store.images.values(job, among))
+    assert store.map_sums.of(job, 0, False)
+    assert store.shards.devices(job) == ["cpu"]
+    assert store.images.skipped(job) == []
+
+
+def fail(store: Store, client: TestClient, body: JSON) -> None:
+    """A job whose shard is in trouble, lost, and refused; one that is cancelled, one that is forgotten."""
+    submit(client, body, "fails")
+    assert store.leases.hand_back(claim(store, ShardKind.PLAN), "trouble") is not None
+    time.sleep(1.1)
+    store.leases.release_all()
+    assert store.leases.claim("old", -1) is not None
+    assert store.leases.release_expired() == 1
+    assert store.shards.fail(claim(store, ShardKind.PLAN), {"type": "refused", "detail": "no"})
+    assert client.post(f"/v1/jobs/{submit(client, body, 'cancelled')}/cancel").status_code == 200
+    assert client.delete(f"/v1/jobs/{submit(client, body, 'forgotten')}").status_code == 204
+
+
+def tidy(store: Store) -> None:
+    """What the sweeper does."""
+    store.retention.end_overdue()
+    store.retention.expire(0, 0)
+    store.retention.purge(5)
+    assert (store.leases.claimable(), store.leases.foreign(), store.leases.next_expiry()) == (0, 0, None)
+
+
+def inspect(store: Store, client: TestClient, body: JSON) -> None:
+    """Look at an image set."""
+    asked = client.post("/v1/inspect?wait=0", json={"images": body["images"]})
+    assert asked.status_code == 202, asked.text
+    found = store.inspections.claim()
+    assert found is not None
+    store.inspections.answer(found.id, {"count": 2}, None)
+    assert client.get(asked.headers["Location"]).json()["found"] == {"count": 2}
+
+
+def main(folder: str, given: str) -> None:
+    """All of it."""
+    assert Path(str(service.__file__)).is_relative_to(folder), "another release than the one kept is ahead on the path"
+    asked = json.loads(given)
+    settings = ServiceSettings(
+        database_url=asked["database"], broker_url=asked["broker"], allowed_roots=(Path("/"),), sweep_seconds=60
+    )
+    store = Store.open(settings.database)
+    with TestClient(create_app(settings)) as client:
+        job = submit(client, asked["body"], "one")
+        plan(store)
+        measure(store)
+        measure(store)
+        read(store, client, job)
+        fail(store, client, asked["body"])
+        inspect(store, client, asked["body"])
+    tidy(store)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

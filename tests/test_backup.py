@@ -1,0 +1,62 @@
+"""Backup and restore by the commands of docs/operations.md: what was dumped comes back to the byte, and goes on."""
+
+import os
+import re
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service.main import create_app
+from service.settings import ServiceSettings
+from service.spec import digest_of
+from service.storage import Store
+from tests.audits import Ingredients
+from tests.conftest import create_database
+from tests.servers import POSTGRES_BINARIES, serving
+from worker.runner import Runner
+
+OPERATIONS = Path(__file__).parents[1] / "docs" / "operations.md"
+
+
+def follow(program: str, folder: Path, **urls: str) -> None:
+    """Run the line of docs/operations.md that begins with this program."""
+    (line,) = re.findall(rf"^    ({program} .*)$", OPERATIONS.read_text(), re.MULTILINE)
+    path = f"{POSTGRES_BINARIES}:{os.environ['PATH']}"
+    plain = {name: url.replace("+psycopg", "") for name, url in urls.items()}
+    subprocess.run(["bash", "-c", line], env={**os.environ, **plain, "PATH": path}, cwd=folder, check=True)
+
+
+def answers(database: str, broker: str, job: str) -> list[str]:
+    """What users read of a job."""
+    settings = ServiceSettings(database_url=database, broker_url=broker, sweep_seconds=60)
+    with serving(create_app(settings)) as url, httpx.Client(base_url=f"{url}/v1/jobs") as client:
+        return [client.get(f"/{job}{place}").raise_for_status().text for place in ("", "/results", "/images")]
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_a_restored_database_answers_as_the_dumped_one_and_goes_on(  # noqa: PLR0913
+    runner: Runner, ingredients: Ingredients, database_url: str, postgres_server: str, redis_url: str, tmp_path: Path
+) -> None:
+    def accept(seed: int) -> str:
+        spec = ingredients.spec(seed=seed, measures=["entropy"], options={})
+        return runner.store.jobs.accept(spec, digest_of(spec), None)[0].id
+
+    done = accept(0)
+    while runner.work():
+        pass
+    waiting = accept(1)
+    restored = create_database(postgres_server)
+    follow("pg_dump", tmp_path, DATABASE_URL=database_url)
+    follow("pg_restore", tmp_path, NEW_DATABASE_URL=restored)
+
+    assert answers(restored, redis_url, done) == answers(database_url, redis_url, done)
+    store = Store.open(restored)
+    while replace(runner, store=store).work():
+        pass
+    while runner.work():
+        pass
+    assert answers(restored, redis_url, waiting)[2] == answers(database_url, redis_url, waiting)[2]
+    store.database.close()

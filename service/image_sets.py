@@ -27,19 +27,16 @@ FOR_WORKERS = frozenset({"packed tar", "parquet"})
 def list_images(
     place: SetPlace | Path, roots: Sequence[Path], list_table: ListTable | None = None
 ) -> Iterator[ImageEntry]:
-    """The pictures of a set of any kind. Raises ImagesRefused, also where there is none."""
+    """The pictures of a set of any kind. Raises ImagesRefused, also where there is none.
+
+    That a name comes twice is for those to find who go to the end.
+    """
     if isinstance(place, Path):
         place = SetPlace.of(place)
     empty = True
-    seen: set[int] = set()
     for entry in _list(place, roots, list_table):
         empty = False
         _check_text(place, entry)
-        # Hashes, since a set may have millions of names: two of a million are alike once in 30 million sets.
-        known = hash(entry.name)
-        if known in seen:
-            raise ImagesRefused(reason=f"{place.source}: {entry.name!r} is listed twice")
-        seen.add(known)
         yield entry
     if empty:
         known_suffixes = " ".join(sorted(SUFFIXES))
@@ -99,7 +96,7 @@ def _list_folder(place: SetPlace, roots: Sequence[Path], list_table: ListTable |
 
 def _check_text(place: SetPlace, entry: ImageEntry) -> None:
     """Names and labels are kept as text, which holds neither zero bytes nor what is not UTF-8."""
-    together = "".join(text for text in entry if text is not None)
+    together = entry.name + entry.path + (entry.label or "") + (entry.human or "")
     if together.isascii() and "\0" not in together:  # which nearly all are, and soon told
         return
     for text in entry:

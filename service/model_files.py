@@ -69,7 +69,9 @@ def _is_safetensors(head: bytes) -> bool:
 
 def _is_onnx(head: bytes) -> bool:
     """A protobuf message whose first field is a small `ir_version`, followed by another field of ModelProto."""
-    return head[:1] == b"\x08" and 0 < head[1:2][0] < 32 and head[2:3] in b"\x12\x1a\x22\x28\x32\x3a\x42\x72\xa2"
+    if len(head) < 3:
+        return False
+    return head[0] == 8 and 0 < head[1] < 32 and head[2] in b"\x12\x1a\x22\x28\x32\x3a\x42\x72\xa2"
 
 
 def _sniff_archive(path: Path) -> Format | Literal["packed"]:

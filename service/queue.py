@@ -14,6 +14,8 @@ from service.domain import FORMAT
 WORK = "salience.work"
 # A version's own, so that no ring is heard by a worker that does not understand the shard it is for.
 QUEUE = f"salience.{FORMAT}"
+# More than there are workers; sweeps ring again as these are heard. A million shards' rings would fill the broker.
+MOST_RINGS = 10_000
 
 log = logging.getLogger(__name__)
 
@@ -39,23 +41,23 @@ def make_celery(broker_url: str) -> Celery:
 class Doorbell:
     """Rings for workers. Never raises where the broker is away: the sweeper rings again."""
 
-    def __init__(self, broker_url: str) -> None:
-        self._app = make_celery(broker_url)
+    def __init__(self, broker_url: str, most: int = MOST_RINGS) -> None:
+        self._app, self._most = make_celery(broker_url), most
 
     def ring(self, times: int = 1) -> None:
-        """Send so many rings."""
+        """Send so many rings, up to a number that wakes everybody."""
         try:
             with self._app.producer_or_acquire() as producer:
-                for _ in range(times):
+                for _ in range(min(times, self._most)):
                     self._app.send_task(WORK, producer=producer, retry=False)
         except (OperationalError, OSError) as error:
             log.warning("The broker does not answer; shards wait for the next sweep: %s", error)
 
     def top_up(self, waiting: int) -> None:
-        """Ring until the queue is as long as the number of waiting shards."""
+        """Ring until the queue is as long as the number of waiting shards, or long enough."""
         if waiting:
             try:
-                missing = waiting - self.length()
+                missing = min(waiting, self._most) - self.length()
             except (OperationalError, OSError) as error:
                 log.warning("The broker does not answer; shards wait for the next sweep: %s", error)
                 return

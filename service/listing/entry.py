@@ -7,7 +7,8 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from service.errors import ImagesRefused, InputRefused
-from service.locations import is_remote, is_under, path_of, real_path
+from service.locations import is_remote, is_under, path_of
+from service.roots import real_path
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
 
@@ -38,8 +39,9 @@ class SetPlace:
 
 
 def is_picture(name: str) -> bool:
-    """Whether a file's name is that of a picture."""
-    return PurePosixPath(name).suffix.lower() in SUFFIXES
+    """Whether a file's name is that of a picture, and not of what macOS puts beside it."""
+    path = PurePosixPath(name)
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith("._")
 
 
 class Resolver:
@@ -66,17 +68,23 @@ class Resolver:
             return f"{self._base}/{name}"
         found = name if name.startswith("/") else f"{self._base}/{name}"
         folder, _, last = found.rpartition("/")
-        if last in ("", ".", "..") or not self._is_inside(folder):
+        try:
+            inside = self._is_inside(folder)
+        except ValueError as error:  # a zero byte, or half of a character
+            raise ImagesRefused(reason=f"{self._source}: {name!r} can be no file's name: {error}") from error
+        if last in ("", ".", "..") or not inside:
             raise ImagesRefused(reason=f"image or human map {name!r} of {self._source} lies outside the allowed roots")
         return found
 
 
 def text_of(value: object) -> str | None:
     """A label, or a name, as text; None where there is none."""
-    if value is None or value == "":
+    if isinstance(value, str):
+        return value.strip() or None
+    if value is None:
         return None
-    if isinstance(value, bool | str | int):
-        return str(value).strip() or None
+    if isinstance(value, int):  # or true, or false
+        return str(value)
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     raise InputRefused(reason=f"{value!r} is neither text nor a whole number")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from service.errors import ImagesRefused
 from service.listing.entry import ImageEntry, SetPlace, is_picture
-from service.locations import real_path
+from service.roots import real_path
 from service.transient import is_transient
 
 

@@ -2,11 +2,12 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
+from operator import itemgetter
 from pathlib import Path
 
-from service.errors import ImagesRefused
+from service.errors import ImagesRefused, InputRefused
 from service.listing.entry import ImageEntry, Resolver, SetPlace, text_of
 
 COLUMNS = ("image", "label", "human_map")
@@ -24,17 +25,24 @@ def list_csv(place: SetPlace, roots: Sequence[Path]) -> Iterator[ImageEntry]:
                 raise ImagesRefused(
                     reason=f"{place.source} has no column `image`; its first line must name the columns"
                 )
-            places = [
-                columns.index(name) if name in columns else len(columns) for name in ("image", "label", "human_map")
-            ]
-            for row in rows:
-                if row:
-                    name, label, human = (row[each].strip() if each < len(row) else "" for each in places)
-                    if not name:
-                        raise ImagesRefused(reason=f"{place.source}, line {rows.line_num}: no image is named")
-                    yield ImageEntry(name, label or None, resolve(name), resolve(human) if human else None)
+            for name, label, human in _cells(rows, columns):
+                if not name:
+                    raise ImagesRefused(reason=f"{place.source}, line {rows.line_num}: no image is named")
+                yield ImageEntry(name, label or None, resolve(name), resolve(human) if human else None)
     except (UnicodeDecodeError, csv.Error) as error:
         raise ImagesRefused(reason=f"{place.source} is not a CSV file in UTF-8: {error}") from error
+
+
+def _cells(rows: Iterable[list[str]], columns: list[str]) -> Iterator[Iterator[str]]:
+    """What each row that is not empty says in the three columns; nothing, in those that are not there."""
+    width = len(columns)
+    pick = itemgetter(*(columns.index(name) if name in columns else width for name in COLUMNS))
+    for row in rows:
+        if row:
+            if len(row) != width:
+                row = [*row[:width], *[""] * (width - len(row))]
+            row.append("")
+            yield map(str.strip, pick(row))
 
 
 def list_json_lines(place: SetPlace, roots: Sequence[Path]) -> Iterator[ImageEntry]:
@@ -42,22 +50,25 @@ def list_json_lines(place: SetPlace, roots: Sequence[Path]) -> Iterator[ImageEnt
     resolve = Resolver(place, roots)
     with place.path.open(encoding="utf-8-sig") as file:
         for number in count(1):
-            here = f"{place.source}, line {number}"
             try:
                 line = file.readline(MOST_LINE)
-                row = json.loads(line) if line.strip() else None
+                entry = None if line.isspace() or not line else _entry(json.loads(line), resolve)
+            except InputRefused as refused:
+                raise ImagesRefused(reason=f"{place.source}, line {number}: {refused}") from refused
             except (ValueError, RecursionError) as error:
-                raise ImagesRefused(reason=f"{here}, is not JSON in UTF-8 of a modest length: {error}") from error
+                raise ImagesRefused(
+                    reason=f"{place.source}, line {number}, is not JSON in UTF-8 of a modest length: {error}"
+                ) from error
             if not line:
                 return
-            if row is not None:
-                yield _entry(row, here, resolve)
+            if entry is not None:
+                yield entry
 
 
-def _entry(row: object, here: str, resolve: Callable[[str], str]) -> ImageEntry:
+def _entry(row: object, resolve: Callable[[str], str]) -> ImageEntry:
     if not isinstance(row, dict):
-        raise ImagesRefused(reason=f"{here}: write an object with the keys image, label and human_map")
-    name, label, human = (text_of(row.get(key)) for key in ("image", "label", "human_map"))
+        raise ImagesRefused(reason="write an object with the keys image, label and human_map")
+    name, label, human = text_of(row.get("image")), text_of(row.get("label")), text_of(row.get("human_map"))
     if name is None:
-        raise ImagesRefused(reason=f"{here}: no image is named")
+        raise ImagesRefused(reason="no image is named")
     return ImageEntry(name, label, resolve(name), resolve(human) if human else None)

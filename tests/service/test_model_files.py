@@ -34,7 +34,7 @@ def test_an_old_pickle_is_a_checkpoint(tmp_path: Path) -> None:
     assert sniff(path) == "checkpoint"
 
 
-@pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04cut short"])
+@pytest.mark.parametrize("content", [b"", b"\x08", b"hello", b"PK\x03\x04cut short"])
 def test_what_is_no_model_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "m.pt"
     path.write_bytes(content)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from service.errors import InputRefused
 from worker.digests import digest_of
+from worker.meters import note_cache
 
 GIB = 2**30
 HELD = 64  # entries that a process keeps others from removing
@@ -39,10 +40,15 @@ class Cache:
         name = hashlib.sha256(key.encode()).hexdigest()
         with self._lock(f"{name}.making"):
             found = self._find(name)
+            note_cache("files", found is not None)
             if found is None:
                 partial = self._below("partial") / name
                 partial.mkdir(exist_ok=True)
-                make(partial)
+                try:
+                    make(partial)
+                except InputRefused:  # which trying again does not change
+                    shutil.rmtree(partial)
+                    raise
                 found = self._keep(name, partial)
         inside = list(found.iterdir())
         return inside[0] if len(inside) == 1 and inside[0].is_file() else found

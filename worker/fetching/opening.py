@@ -1,13 +1,15 @@
 """A picture's bytes, by its reference: a file, a place in an archive, or something elsewhere."""
 
+import stat
 import zipfile
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
 from service.errors import InputRefused
-from service.locations import is_remote, is_under, real_path
+from service.locations import is_remote, is_under
 from service.references import Member, parse
+from service.roots import real_path
 from service.transient import is_transient
 from worker.fetching import remote
 from worker.fetching.places import Places
@@ -26,7 +28,7 @@ def opener(places: Places) -> Callable[[str], bytes]:
             if member is not None:
                 return _read_member(places.archive(member.source), member)
             if is_remote(reference):
-                return remote.read_bytes(reference, MOST_BYTES)
+                return remote.read_bytes(reference, MOST_BYTES, places.web)
             return _read_file(reference, places)
         except InputRefused as refused:
             raise Unreadable(str(refused)) from refused
@@ -39,7 +41,10 @@ def _read_file(path: str, places: Places) -> bytes:
     if not is_under(real, places.roots):
         raise Unreadable("is a link that leads outside the allowed roots")
     try:
-        if real.stat().st_size > MOST_BYTES:
+        status = real.stat()
+        if not stat.S_ISREG(status.st_mode):  # from a pipe one might read for ever
+            raise Unreadable("is no plain file")
+        if status.st_size > MOST_BYTES:
             raise Unreadable(f"has more than {MOST_BYTES:,} bytes")
         return real.read_bytes()
     except OSError as error:

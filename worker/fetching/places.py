@@ -15,7 +15,10 @@ from service.settings import StoreSettings
 from worker.digests import stamp_of
 from worker.fetching import mlflow, remote
 from worker.fetching.cache import Cache
+from worker.fetching.remote_file import RemoteFile
+from worker.fetching.repeats import unrepeated
 from worker.fetching.unpack import inflate, unpack
+from worker.fetching.web import Web
 from worker.images.table import list_table
 
 REMEMBERED = 60  # seconds for which what a URI stands for is not asked again
@@ -28,12 +31,18 @@ class Places:
     roots: Sequence[Path]
     artifacts: ArtifactPlace
     cache: Cache
+    web: Web = field(default_factory=Web)
     _found: dict[str, tuple[float, Path]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, settings: StoreSettings, roots: Sequence[Path]) -> "Places":
         """The places that the environment sets."""
-        return cls(roots, ArtifactPlace(settings.artifacts_location), Cache(settings.cache, settings.cache_bytes))
+        return cls(
+            roots,
+            ArtifactPlace(settings.artifacts_location),
+            Cache(settings.cache, settings.cache_bytes),
+            Web(settings.web_hosts, settings.fetch_seconds),
+        )
 
     def pin(self, uri: str) -> str:
         """What to keep of a URI, so that it stands for the same later: a path, a version in place of an alias."""
@@ -48,8 +57,11 @@ class Places:
 
     def list_images(self, source: str) -> Iterator[ImageEntry]:
         """The pictures of a set, by its path or URI. Raises InputRefused."""
+        return unrepeated(source, lambda: self._list(source))
+
+    def _list(self, source: str) -> Iterator[ImageEntry]:
         if source.startswith(remote.SCHEMES):
-            files = remote.list_files(source)
+            files = remote.list_files(source, self.web)
             if len(files) > 1 or files[0].uri != source:
                 return self._list_remote(source, files)
         path = self.archive(source)
@@ -60,14 +72,14 @@ class Places:
         path = self._bring(source)
         return self._made("inflated", path, inflate) if path.is_file() and kind_of(path) == "packed tar" else path
 
-    def _list_remote(self, source: str, files: Sequence[remote.RemoteFile]) -> Iterator[ImageEntry]:
+    def _list_remote(self, source: str, files: Sequence[RemoteFile]) -> Iterator[ImageEntry]:
         """A folder elsewhere: its pictures stay there until they are read; shards are fetched."""
         pictures = [file for file in files if is_picture(file.name)]
         for file in pictures:
             yield ImageEntry(file.name, file.name.partition("/")[0] if "/" in file.name else None, file.uri)
         for file in [] if pictures else files:
             if file.name.endswith((".tar", ".parquet")):
-                for entry in self.list_images(file.uri):
+                for entry in self._list(file.uri):
                     yield ImageEntry(f"{file.name}/{entry.name}", entry.label, entry.path, entry.human)
                 pictures = [file]
         if not pictures:
@@ -91,12 +103,12 @@ class Places:
         if source.startswith(f"{mlflow.PROXY}:"):
             return mlflow.fetch(source, self.cache)
         if is_remote(source):
-            return remote.fetch(source, self.cache)
+            return remote.fetch(source, self.cache, self.web)
         return check_path(path_of(source) if source.startswith("file:") else Path(source), self.roots)
 
     def _artifact(self, source: str) -> Path:
         found = self.artifacts.find(source)
-        return found if isinstance(found, Path) else remote.fetch(found, self.cache)
+        return found if isinstance(found, Path) else remote.fetch(found, self.cache, self.web)
 
     def _made(self, what: str, path: Path, make: Callable[[Path, Path], None]) -> Path:
         key = f"{what}\t{path}\t{stamp_of(path)}"

@@ -1,20 +1,21 @@
-"""Objects of S3, Google Cloud Storage and the web, through fsspec, with credentials from the environment.
-
-Which addresses may be asked is decided in one place, `check_address`.
+"""Objects of S3 and Google Cloud Storage, through fsspec, with endpoints and credentials from the environment, and
+files of the web.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from service.addresses import WEB
 from service.archives import check_member
 from service.errors import InputRefused
-from service.transient import is_transient
 from worker.fetching.cache import Cache
+from worker.fetching.remote_file import RemoteFile
+from worker.fetching.unpack import MOST_FILES
+from worker.fetching.web import Web
 
-WEB = ("https://", "http://")
+STORES = ("s3", "gs")
 SCHEMES = ("s3://", "gs://", *WEB)
 PART = 8 * 2**20
 try:
@@ -23,27 +24,12 @@ try:
     REFUSALS: tuple[type[Exception], ...] = (PermissionError, NoCredentialsError)
 except ImportError:  # without S3's library nobody asks S3
     REFUSALS = (PermissionError,)
-MOST_FILES = 10_000  # of a model's folder
 
 
-@dataclass(frozen=True)
-class RemoteFile:
-    """A file elsewhere: its URI, its path below what was asked for, its bytes, and what changes when it does."""
-
-    uri: str
-    name: str
-    size: int | None
-    tag: str
-
-
-def check_address(uri: str) -> None:
-    """Raise InputRefused for an address that this service does not ask."""
-    if not uri.startswith(SCHEMES):
-        raise InputRefused(reason=f"{uri!r} is none of {', '.join(SCHEMES)}")
-
-
-def list_files(uri: str) -> Sequence[RemoteFile]:
+def list_files(uri: str, web: Web) -> Sequence[RemoteFile]:
     """The file at a URI, or the files below it, sorted by name. Raises InputRefused where there is none."""
+    if uri.startswith(WEB):
+        return [web.look(uri)]
     system, path = _open(uri)
     with _asking(uri):
         info = system.info(path)
@@ -57,9 +43,9 @@ def list_files(uri: str) -> Sequence[RemoteFile]:
     return files
 
 
-def fetch(uri: str, cache: Cache) -> Path:
+def fetch(uri: str, cache: Cache, web: Web) -> Path:
     """The file or folder at a URI, on this machine's disk. Raises InputRefused."""
-    files = list_files(uri)
+    files = list_files(uri, web)
     if len(files) > MOST_FILES:
         raise InputRefused(reason=f"{uri} has more than {MOST_FILES:,} files; pack them into an archive")
     for file in files:
@@ -69,27 +55,27 @@ def fetch(uri: str, cache: Cache) -> Path:
 
     def bring(folder: Path) -> None:
         for file in files:
-            download(file, folder / file.name, cache.limit)
+            download(file, folder / file.name, cache.limit, web)
 
     return cache.get(key, bring)
 
 
-def download(file: RemoteFile, target: Path, most: int) -> None:
+def download(file: RemoteFile, target: Path, most: int, web: Web) -> None:
     """Bring a file, going on where an earlier attempt ended. Raises InputRefused."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    system, path = _open(file.uri)
-    with _asking(file.uri):
-        have = target.stat().st_size if target.exists() else 0
-        if file.size is None or have > file.size:
-            have = 0
-        try:
-            with system.open(path, "rb", block_size=PART, cache_type="none") as source:
-                have = _append(file, source, target, have, most)
-        except ValueError:  # a server that knows no ranges; it gives all or nothing
-            with system.open(path, "rb", block_size=0) as source:
-                have = _append(file, source, target, 0, most)
+    have = web.download(file, target, most) if file.uri.startswith(WEB) else _download(file, target, most)
     if file.size is not None and have != file.size:
         raise ConnectionError(f"{file.uri} ended after {have:,} of {file.size:,} bytes")
+
+
+def _download(file: RemoteFile, target: Path, most: int) -> int:
+    """Bring an object of a store. Returns its bytes."""
+    system, path = _open(file.uri)
+    have = target.stat().st_size if target.exists() else 0
+    if file.size is None or have > file.size:
+        have = 0
+    with _asking(file.uri), system.open(path, "rb", block_size=PART, cache_type="none") as source:
+        return _append(file, source, target, have, most)
 
 
 def _append(file: RemoteFile, source: Any, target: Path, have: int, most: int) -> int:
@@ -106,12 +92,13 @@ def _append(file: RemoteFile, source: Any, target: Path, have: int, most: int) -
     return have
 
 
-def read_bytes(uri: str, most: int) -> bytes:
+def read_bytes(uri: str, most: int, web: Web) -> bytes:
     """A file's content, of at most so many bytes. Raises InputRefused."""
+    if uri.startswith(WEB):
+        return web.read_bytes(uri, most)
     system, path = _open(uri)
     found = bytearray()
-    # Of the web as one stream, since servers need not know ranges.
-    with _asking(uri), system.open(path, "rb", **({"block_size": 0} if uri.startswith(WEB) else {})) as source:
+    with _asking(uri), system.open(path, "rb") as source:
         while part := source.read(PART):
             found += part
             if len(found) > most:
@@ -120,16 +107,18 @@ def read_bytes(uri: str, most: int) -> bytes:
 
 
 def _open(uri: str) -> tuple[Any, str]:
-    check_address(uri)
+    """The store of a URI, and the path there."""
+    scheme = uri.partition("://")[0]
+    if scheme not in STORES:
+        raise InputRefused(reason=f"{uri!r} is none of {', '.join(SCHEMES)}")
     try:
-        from fsspec.core import url_to_fs
+        # By its name: of a whole URI, fsspec would follow others that are chained to it.
+        import fsspec
 
-        found: tuple[Any, str] = url_to_fs(uri)
+        system = fsspec.filesystem(scheme)
     except ImportError as error:
         raise InputRefused(reason=f"{uri}: {error}; the worker needs the extra `clouds`") from error
-    except ValueError as error:
-        raise InputRefused(reason=f"{uri!r} is not an address: {error}") from error
-    return found
+    return system, system._strip_protocol(uri)
 
 
 @contextmanager
@@ -137,15 +126,15 @@ def _asking(uri: str) -> Iterator[None]:
     """What a server refuses is told with the URI; one that does not answer may do so later, and is no refusal."""
     try:
         yield
-    except FileNotFoundError as error:
-        raise InputRefused(reason=f"{uri} does not exist") from error
+    except InputRefused:
+        raise
     except REFUSALS as error:
         raise InputRefused(reason=f"{uri} may not be read with the credentials in the workers' environment") from error
-    except (InputRefused, ValueError):
-        raise
+    except FileNotFoundError as error:
+        raise InputRefused(reason=f"{uri} does not exist") from error
+    except ValueError as error:
+        raise InputRefused(reason=f"{uri!r} is not an address: {error}") from error
     except Exception as error:  # of as many libraries as there are schemes
-        if is_transient(error):
-            raise
         raise ConnectionError(f"{uri} cannot be had: {type(error).__name__}: {error}") from error
 
 

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from service.archives import check_growth, check_inflation, check_member, check_tar_member, most_inflated
 from service.errors import InputRefused
+from service.transient import is_transient
 
 PART = 2**20
+MOST_FILES = 10_000  # of a model's folder
 
 
 def unpack(path: Path, folder: Path) -> None:
@@ -20,8 +22,12 @@ def unpack(path: Path, folder: Path) -> None:
             _unpack_zip(path, folder)
         else:
             _unpack_tar(path, folder)
-    except (zipfile.BadZipFile, tarfile.TarError, NotImplementedError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputRefused(reason=f"{path} is a damaged archive: {error}") from error
+    except (RuntimeError, OSError) as error:  # a password; names that are too long, or of a file and a folder
+        if is_transient(error):
+            raise
+        raise InputRefused(reason=f"{path} cannot be unpacked: {error}") from error
     _lift(folder)
 
 
@@ -39,6 +45,7 @@ def _unpack_zip(path: Path, folder: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
         check_inflation(path, members)
+        _check_count(path, len(members))
         for member in members:
             check_member(path, member.filename)
         for member in members:
@@ -52,7 +59,8 @@ def _unpack_zip(path: Path, folder: Path) -> None:
 def _unpack_tar(path: Path, folder: Path) -> None:
     most = most_inflated(path.stat().st_size)
     with tarfile.open(path) as archive:
-        for member in archive:
+        for number, member in enumerate(archive, start=1):
+            _check_count(path, number)
             check_tar_member(path, member)
             most -= member.size
             if most < 0:
@@ -63,6 +71,11 @@ def _unpack_tar(path: Path, folder: Path) -> None:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with source, target.open("wb") as out:
                     _copy(path, source, out, member.size)
+
+
+def _check_count(path: Path, members: int) -> None:
+    if members > MOST_FILES:
+        raise InputRefused(reason=f"{path} has more than {MOST_FILES:,} members, too many for a model")
 
 
 def _copy(path: Path, source: object, out: object, most: int) -> None:

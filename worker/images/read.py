@@ -47,7 +47,7 @@ def decode(content: bytes, preprocessing: Preprocessing) -> Tensor:
     """The picture in a file's bytes as (3, H, W) float32 in [0, 1]. Raises Unreadable."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # what is larger still is an error
+            warnings.simplefilter("ignore")  # what is odd can be read; what is larger still, or damaged, is an error
             with Image.open(BytesIO(content), formats=FORMATS) as opened:
                 _check_header(opened)
                 picture = _to_rgb(ImageOps.exif_transpose(opened))
@@ -55,7 +55,9 @@ def decode(content: bytes, preprocessing: Preprocessing) -> Tensor:
         raise Unreadable("not a picture in a known format") from None
     except Image.DecompressionBombError as error:
         raise Unreadable(f"too large: {error}") from error
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a decoder makes of damage
         raise Unreadable(f"damaged picture: {error}") from error
     values = np.asarray(_resize(picture, preprocessing), dtype=np.float32) / np.float32(255)
     # Not by torch: in the thread that reads ahead it would start threads of its own, and all would wait for each other.

@@ -7,9 +7,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from service.errors import ImagesRefused
+from service.errors import ImagesRefused, InputRefused
 from service.listing.entry import ImageEntry, Resolver, SetPlace, text_of
 from service.references import Member
+from service.transient import is_transient
 
 ROWS = 8192
 MOST_GROUP = 4 * 2**30  # bytes of a row group
@@ -25,7 +26,15 @@ def list_table(place: SetPlace, roots: Sequence[Path]) -> Iterator[ImageEntry]:
     except ImagesRefused:
         raise
     except _errors() as error:
-        raise ImagesRefused(reason=f"{place.source} is a damaged Parquet file: {error}") from error
+        raise _damaged(place.source, error) from error
+    except OSError as error:  # so does Arrow tell of a footer that it cannot make out
+        if is_transient(error):
+            raise
+        raise _damaged(place.source, error) from error
+
+
+def _damaged(source: object, error: Exception) -> ImagesRefused:
+    return ImagesRefused(reason=f"{source} is a damaged Parquet file: {error}")
 
 
 def read_cell(path: Path, inner: str) -> bytes:
@@ -34,7 +43,7 @@ def read_cell(path: Path, inner: str) -> bytes:
     try:
         value = _column(path, path.stat().st_mtime_ns, int(group), column)[int(row)].as_py()
     except _errors() as error:
-        raise ImagesRefused(reason=f"{path} is a damaged Parquet file: {error}") from error
+        raise _damaged(path, error) from error
     content = value["bytes"] if isinstance(value, dict) else value
     if not isinstance(content, bytes):
         raise OSError("the row holds no picture")
@@ -49,6 +58,9 @@ def _list(place: SetPlace, roots: Sequence[Path]) -> Iterator[ImageEntry]:
         schema = file.schema_arrow
         if "image" not in schema.names:
             raise ImagesRefused(reason=f"{place.source} has no column `image`, but {', '.join(schema.names[:10])}")
+        for name in ("image", "human_map"):
+            if name in schema.names:
+                _check_type(place, name, schema.field(name).type)
         light = [part for name in COLUMNS if name in schema.names for part in _light(schema.field(name))]
         classes = _class_names(schema)
         for group in range(file.num_row_groups):
@@ -59,6 +71,18 @@ def _list(place: SetPlace, roots: Sequence[Path]) -> Iterator[ImageEntry]:
                     number += 1
             if number - first < file.metadata.row_group(group).num_rows:  # nothing light to read in it
                 raise ImagesRefused(reason=f"{place.source} has rows that cannot be listed")
+
+
+def _check_type(place: SetPlace, name: str, given: Any) -> None:
+    import pyarrow as arrow
+
+    plain = given.value_type if arrow.types.is_dictionary(given) else given
+    text = plain in (arrow.string(), arrow.large_string(), arrow.string_view(), arrow.null())
+    if not text and not (arrow.types.is_struct(plain) and {"bytes", "path"} <= {each.name for each in plain}):
+        raise ImagesRefused(
+            reason=f"{place.source}: the column {name!r} is {given}; write paths as text, or pictures as a struct of "
+            "bytes and path"
+        )
 
 
 def _light(field: Any) -> list[str]:
@@ -88,7 +112,10 @@ def _entry(
         name = f"{number:08d}-{own}" if own else f"{number:08d}"
     else:
         name = str(image)
-    return ImageEntry(name, text_of(label), path, at("human_map", row.get("human_map")))
+    try:
+        return ImageEntry(name, text_of(label), path, at("human_map", row.get("human_map")))
+    except InputRefused as refused:
+        raise ImagesRefused(reason=f"row {number}: {refused}") from refused
 
 
 def _locate(place: SetPlace, resolve: Callable[[str], str], group: int, row: int) -> Callable[[str, Any], str | None]:

@@ -97,6 +97,13 @@ def text_bomb() -> bytes:
     return plain[:33] + chunk + plain[33:]
 
 
+def frame_without_width() -> bytes:
+    """A TIFF whose second frame has no width."""
+    width = struct.pack("<H", 256)
+    before, _, after = animated("TIFF").rpartition(width + struct.pack("<H", 4))
+    return before + struct.pack("<HH", 999, 4) + after
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [
@@ -108,6 +115,7 @@ def text_bomb() -> bytes:
         (animated("WEBP"), "2 frames"),
         (animated("TIFF"), "2 frames"),
         (encoded(halves())[:-40], "damaged"),
+        (frame_without_width(), "damaged"),
         (encoded(halves(), "JPEG")[:-60], "damaged"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a picture"),
         (
@@ -115,8 +123,10 @@ def text_bomb() -> bytes:
             "damaged|not a picture",
         ),
     ],
-    ids=["huge", "large", "lying", "text bomb", "gif", "webp", "tiff", "cut png", "cut jpeg", "svg", "postscript"],
-)
+    ids=[
+        "huge", "large", "lying", "text", "gif", "webp", "tiff", "cut png", "width", "cut jpeg", "svg", "postscript",
+    ],
+)  # fmt: skip
 def test_what_cannot_be_one_picture_is_refused_with_its_reason(content: bytes, told: str) -> None:
     with pytest.raises(Unreadable, match=told):
         decode(content, SMALL)

@@ -1,0 +1,53 @@
+"""The same service over RabbitMQ, by its URL alone."""
+
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service.queue import Doorbell
+from tests.audits import Ingredients
+from tests.faults.jobs import undisturbed, without_identity
+from tests.faults.keeping import Kept
+from tests.processes import Installation
+from tests.rabbitmq import rabbit
+
+
+@pytest.mark.timeout(300)  # two servers and a worker, which is started twice
+def test_over_rabbitmq_a_job_outlives_its_broker_and_its_worker(ingredients: Ingredients, tmp_path: Path) -> None:
+    body = ingredients.body(shard_size=1)
+    wanted = undisturbed(body, tmp_path)
+    with rabbit(tmp_path) as made, Kept(made.start) as broker:
+        made.await_start()
+        count(made.url)
+        installation = Installation.make(tmp_path, broker_url=made.url, lease_seconds=2, sweep_seconds=0.5)
+        installation.run("migrate")
+        with installation.serve(), httpx.Client(base_url=installation.url, timeout=60) as api:
+            job = api.post("/v1/jobs", json=body).raise_for_status().headers["Location"]
+            with (tmp_path / "log.txt").open("ab") as log, Kept(lambda: installation.spawn(log, "worker")) as worker:
+                while not api.get(job).json()["progress"]["images_done"]:
+                    time.sleep(0.1)
+                assert broker.signal(signal.SIGKILL) and worker.signal(signal.SIGKILL)
+                while (state := api.get(job, params={"wait": 30}).json()["state"]) == "running":
+                    pass
+            assert state == "succeeded"
+            assert without_identity(api.get(f"{job}/results").json()) == wanted
+
+
+def count(url: str) -> None:
+    """Rings that nobody hears yet are counted, and no more are given than there are shards."""
+    doorbell = Doorbell(url)
+    rings: list[tuple[int, Callable[[], None]]] = [
+        (2, lambda: doorbell.ring(2)),
+        (5, lambda: doorbell.top_up(5)),
+        (5, lambda: doorbell.top_up(3)),
+    ]
+    for wanted, ring in rings:
+        ring()
+        while doorbell.length() < wanted:  # the server takes a ring when it comes to it
+            time.sleep(0.01)
+        assert doorbell.length() == wanted
+    doorbell.close()

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo experiment test check clean
+.PHONY: demo experiment test check clean lock sbom licences audit
 
 demo: .venv/.demo
 	$(BIN)/python -m examples.demo
@@ -11,7 +11,9 @@ experiment: .venv/.demo
 	$(BIN)/python examples/experiment/run.py
 
 test: check
-	$(BIN)/pytest
+	$(BIN)/python -m tests.browser.chromium
+	$(BIN)/python -m tests.rabbitmq
+	$(BIN)/pytest -n 2 --dist loadfile
 
 check: .venv/.test
 	$(BIN)/ruff check .
@@ -19,8 +21,26 @@ check: .venv/.test
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
+# Every version that the images install. CUDA's packages are left to torch, which pins them itself; here torch may be
+# the CPU's, whose mark goes.
+lock: .venv/.supply
+	$(BIN)/pip-compile --quiet --no-header --strip-extras --no-annotate --no-emit-index-url --no-emit-trusted-host \
+		--no-emit-find-links --upgrade --extra worker --extra formats --extra clouds --extra traces \
+		--output-file deploy/constraints.txt pyproject.toml
+	sed -i 's/+cpu$$//' deploy/constraints.txt
+
+sbom: .venv-image/.filled
+	$(BIN)/cyclonedx-py environment .venv-image --pyproject pyproject.toml --output-file sbom.json
+
+licences: .venv-image/.filled
+	$(BIN)/pip-licenses --python .venv-image/bin/python --with-urls --order license
+
+# Exit status 1: a version has a known vulnerability; docs/operations.md says what then.
+audit: .venv/.supply
+	$(BIN)/pip-audit --requirement deploy/constraints.txt --no-deps --disable-pip
+
 clean:
-	rm -rf .venv .demo .experiment
+	rm -rf .venv .venv-image .demo .experiment sbom.json
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -31,5 +51,16 @@ clean:
 	touch $@
 
 .venv/.test: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --editable '.[embedded,worker,formats,clouds,test]'
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --editable '.[embedded,worker,formats,clouds,traces,test]'
+	touch $@
+
+.venv/.supply: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --editable '.[supply]'
+	touch $@
+
+# What the worker's image holds, which holds all that the API's does.
+.venv-image/.filled: deploy/constraints.txt pyproject.toml
+	$(PYTHON) -m venv .venv-image
+	.venv-image/bin/python -m pip install --disable-pip-version-check --quiet --constraint deploy/constraints.txt \
+		'.[worker,formats,clouds,traces]'
 	touch $@

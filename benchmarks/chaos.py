@@ -36,7 +36,7 @@ def main() -> int:
 def run(folder: Path, minutes: float, seed: int) -> int:
     """Let jobs run and kill for so many minutes. Returns the exit status."""
     ingredients = make_ingredients(folder)
-    bodies = [ingredients.body(seed=number, shard_size=4) for number in range(4)]
+    bodies = [ingredients.body(seed=number, shard_size=4, reuse=False) for number in range(4)]
     wanted = [undisturbed(body, folder) for body in bodies]
     with production(folder) as running:
         end = time.monotonic() + 60 * minutes

@@ -22,6 +22,7 @@ from typing import Any
 
 import psycopg
 
+from benchmarks import resident
 from benchmarks.sleeping import SLEEP
 from service import tether
 from tests.audits import Ingredients, make_ingredients
@@ -78,11 +79,10 @@ def by_images(folder: Path, ingredients: Ingredients, images: int, shards: int) 
         with production(here, 1, 0) as running, sleepers(running, 2, 0.0, MEMORY_LOG=str(log)):
             body = make_body(folder, ingredients, count, images // shards)
             start = time.monotonic()
-            job = running.clients[0].submit(body)["id"]
-            *_, ended = running.clients[0].follow(job)
-            assert ended["state"] == "succeeded", ended
+            ended = running.clients[0].wait(running.clients[0].submit(body).id)
+            assert ended.state == "succeeded", ended
             spent = time.monotonic() - start
-            peaks.append({**peaks_in(log), "API": peak_of(running.apis[0])})
+            peaks.append({**peaks_in(log), "API": resident.peak(running.apis[0].pid or 0)})
         print(f"{count} images in {count * shards // images} shards: {spent:.0f} s; peak MiB: {peaks[-1]}", flush=True)
     growth = {role: peaks[1][role] / peaks[0][role] for role in peaks[1]}
     print("memory of all images over a tenth: " + ", ".join(f"{role} {by:.2f}" for role, by in growth.items()))
@@ -141,18 +141,12 @@ def one(connection: "psycopg.Connection[Any]", query: str) -> int:
 
 
 def peaks_in(log: Path) -> dict[str, int]:
-    """The most that each role has noted."""
+    """The most that each role has noted, which a worker's process plays one after the other."""
     peaks: dict[str, int] = {}
     for line in log.read_text().splitlines():
         role, peak = line.split()[:2]
         peaks[role] = max(peaks.get(role, 0), int(peak))
     return peaks
-
-
-def peak_of(kept: Kept) -> int:
-    """The peak of a process's resident memory, in MiB."""
-    lines = Path(f"/proc/{kept.pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM"))
 
 
 if __name__ == "__main__":

@@ -4,13 +4,13 @@ python -m benchmarks.sleeping       # instead of `salience worker`; SLEEP_SECOND
 """
 
 import os
-import resource
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks import resident
 from service.domain import ACROSS_RUNS, Image, Job, Shard, ShardKind, ShardResult, Values
 from service.settings import WorkerSettings
 from worker import runner
@@ -62,17 +62,18 @@ def summarise(worker: runner.Runner, job: Job, shard: Shard, lease: Lease) -> No
 
 
 def note_memory(role: str, more: str = "") -> None:
-    """Append this process's peak of resident memory in MiB to the file that MEMORY_LOG names."""
+    """Append this shard's peak of resident memory in MiB to the file that MEMORY_LOG names."""
     log = os.environ.get("MEMORY_LOG")
     if log:
         with Path(log).open("a") as file:
-            file.write(f"{role} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}{more}\n")
+            file.write(f"{role} {resident.peak()}{more}\n")
+        resident.forget_peak()
 
 
 def main() -> None:
     """Work as `salience worker` does."""
-    kinds: runner.Kinds = {ShardKind.PLAN: plan, ShardKind.MEASURE: sleep_over, ShardKind.SUMMARISE: summarise}
-    app = make_app(WorkerSettings.read(), kinds)
+    own: runner.Kinds = {ShardKind.PLAN: plan, ShardKind.MEASURE: sleep_over, ShardKind.SUMMARISE: summarise}
+    app = make_app(WorkerSettings.read(), {**runner.KINDS, **own})
     app.worker_main(["worker", "--concurrency=1", "--loglevel=WARNING", "--without-gossip", "--without-mingle"])
 
 

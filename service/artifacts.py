@@ -1,5 +1,6 @@
 """What users uploaded: kept by its SHA-256, in a folder that the workers share, or in an object store."""
 
+import asyncio
 import hashlib
 import re
 import tempfile
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from service.errors import ArtifactRefused, InputRefused
+from service.storage import OwnerStore
 
 URI = re.compile(r"artifact:sha256:([0-9a-f]{64})")
 
@@ -29,9 +31,10 @@ class Artifact:
 
 @dataclass(frozen=True)
 class ArtifactPlace:
-    """Where artifacts are: a folder's path, or the URI of an object store."""
+    """Where artifacts are: a folder's path, or the URI of an object store; with owners, those of one tenant."""
 
     location: str
+    owners: OwnerStore | None = None
 
     @property
     def is_remote(self) -> bool:
@@ -43,12 +46,10 @@ class ArtifactPlace:
         matched = URI.fullmatch(uri)
         if matched is None:
             raise InputRefused(reason=f"{uri!r} is not an artifact; write artifact:sha256: and 64 hexadecimal digits")
-        if self.is_remote:
-            return f"{self.location.rstrip('/')}/{matched[1]}"
-        path = self._path(matched[1])
-        if not path.is_file():
+        there = f"{self.location.rstrip('/')}/{matched[1]}" if self.is_remote else self._path(matched[1])
+        if not self._has(matched[1]) or (isinstance(there, Path) and not there.is_file()):
             raise InputRefused(reason=f"there is no {uri}; upload it with PUT /v1/artifacts")
-        return path
+        return there
 
     async def store(self, parts: AsyncIterator[bytes], wanted: str | None, most: int) -> Artifact:
         """Keep what comes in parts, none of them for long. Raises ArtifactRefused where it is not what was said."""
@@ -67,12 +68,19 @@ class ArtifactPlace:
                 raise ArtifactRefused(detail=f"what arrived has the SHA-256 {found}, not {wanted}; send it again")
             if size == 0:
                 raise ArtifactRefused(detail="the request has no body; send the file's bytes")
-            return Artifact(found, size, self._keep(received, found))
+            new = await asyncio.to_thread(self._keep, received, found)
+            return Artifact(found, size, new)
 
     def size_of(self, digest: str) -> int | None:
         """How many bytes an artifact has, None where there is none."""
-        if not re.fullmatch("[0-9a-f]{64}", digest):
+        if not re.fullmatch("[0-9a-f]{64}", digest) or not self._has(digest):
             return None
+        return self._size(digest)
+
+    def _has(self, digest: str) -> bool:
+        return self.owners is None or self.owners.has(digest)
+
+    def _size(self, digest: str) -> int | None:
         if self.is_remote:
             system, there = _open(f"{self.location.rstrip('/')}/{digest}")
             return int(system.size(there)) if system.exists(there) else None
@@ -80,17 +88,25 @@ class ArtifactPlace:
         return path.stat().st_size if path.is_file() else None
 
     def _keep(self, received: Path, digest: str) -> bool:
-        if self.size_of(digest) is not None:
-            return False
+        """Keep what was received. Returns whether it is new, to the tenant: whether others have it is not told.
+
+        Whose it is stands in the database first, so that it is at no time nobody's.
+        """
+        noted = self.owners.add(digest) if self.owners is not None else None
+        kept = self._size(digest) is not None
+        if not kept:
+            self._put(received, digest)
+        return not kept if noted is None else noted
+
+    def _put(self, received: Path, digest: str) -> None:
         if self.is_remote:
             system, path = _open(f"{self.location.rstrip('/')}/{digest}")
             system.put_file(str(received), path)
-            return True
+            return
         target = self._path(digest)
         target.parent.mkdir(parents=True, exist_ok=True)
         received.chmod(0o444)
         received.replace(target)
-        return True
 
     def _staging(self) -> Path | None:
         """Uploads arrive beside where they will be kept, so that they are moved and not copied."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from service.addresses import NO_OTHERS, WEB, AllowedHosts
 from service.artifacts import ArtifactPlace
 from service.errors import FieldProblem, InputRefused
 from service.image_sets import FOR_WORKERS, SHARDS, kind_of, list_images
@@ -16,27 +17,29 @@ from service.spec import Cohort, Images, JobSpec, Model
 
 @dataclass(frozen=True)
 class Known:
-    """What the API can look at itself: files under the roots, and artifacts in a folder."""
+    """What the API can look at itself: files under the roots, artifacts in a folder, and which hosts may be asked."""
 
     roots: Sequence[Path]
     artifacts: ArtifactPlace
+    hosts: AllowedHosts = NO_OTHERS
 
     def find(self, uri: str) -> Path | None:
         """Where something is here, None if it is elsewhere. Raises InputRefused."""
         if uri.startswith("artifact:"):
             found = self.artifacts.find(uri)
             return found if isinstance(found, Path) else None
+        if uri.startswith(WEB):
+            self.hosts.check_literal(uri)
         return None if is_remote(uri) else locate(uri, self.roots)
 
 
 LEAST_SCALED = 16  # so that windows of SSIM fit
 
 
-def find_problems(spec: JobSpec, roots: Sequence[Path], artifacts: ArtifactPlace) -> list[FieldProblem]:
+def find_problems(spec: JobSpec, known: Known) -> list[FieldProblem]:
     """Everything wrong with a spec that can be told now; what lies elsewhere is looked at by a worker."""
-    checks: tuple[Callable[[JobSpec], Iterator[FieldProblem]], ...] = (_repeats, _cohorts, _geometry, _out_of_set)
-    found = [problem for check in checks for problem in check(spec)]
-    return found + list(_files(spec, Known(roots, artifacts)))
+    found = [problem for check in CHECKS for problem in check(spec)]
+    return found + list(_files(spec, known))
 
 
 def contradictions(spec: JobSpec) -> list[FieldProblem]:
@@ -132,6 +135,18 @@ def _misfit(transform: str, height: int, width: int) -> str | None:
 def _out_of_set(spec: JobSpec) -> Iterator[FieldProblem]:
     if spec.out_of_set and "entropy" not in spec.measures:
         yield FieldProblem("measures", "out_of_set compares entropies; add entropy to measures, or leave it out")
+
+
+def _stop(spec: JobSpec) -> Iterator[FieldProblem]:
+    if spec.stop and spec.gate is None:
+        yield FieldProblem("stop", "a job stops once its gate is decided, and this one has none; give gate, too")
+    if spec.stop and spec.baseline:
+        yield FieldProblem("stop", "a baseline is of a whole image set; give its runs as a cohort (numbers are reused)")
+    if spec.stop and spec.out_of_set:
+        yield FieldProblem("stop", "out_of_set is compared as a whole; leave it out, or leave stop out")
+
+
+CHECKS: Sequence[Callable[[JobSpec], Iterator[FieldProblem]]] = (_repeats, _cohorts, _geometry, _out_of_set, _stop)
 
 
 def _files(spec: JobSpec, known: Known) -> Iterator[FieldProblem]:

@@ -1,10 +1,11 @@
 """The console script `salience`. Commands are entry points, so that those of the worker load when asked for.
 
-Exit status: 0 for success, 2 for an error.
+Exit status: 0 for success, 1 where a gate does not pass, 2 for an error.
 """
 
 import json
 import sys
+import traceback
 from importlib.metadata import entry_points
 
 import click
@@ -13,6 +14,8 @@ from service import __version__
 from service.errors import SalienceError
 
 GROUP = "salience.commands"
+# Which extra brings a module that a command may lack.
+EXTRAS = {**dict.fromkeys(("torch", "torchvision", "numpy", "PIL"), "worker"), "matplotlib": "figures"}
 
 
 class Commands(click.Group):
@@ -47,10 +50,14 @@ def main() -> None:
     except SalienceError as error:
         _show(error)
     except ModuleNotFoundError as error:
-        extra = "worker" if error.name in ("torch", "torchvision", "numpy", "PIL") else None
-        if extra is None:
-            raise
-        click.echo(f"Error: this command needs the extra `{extra}`: pip install 'salience-audit[{extra}]'", err=True)
+        extra = EXTRAS.get(error.name or "")
+        if extra:
+            need = f"this command needs the extra `{extra}`: pip install 'salience-audit[{extra}]'"
+            click.echo(f"Error: {need}", err=True)
+        else:
+            traceback.print_exc()
+    except Exception:  # noqa: BLE001  # uncaught it would exit with 1, as a gate that fails does
+        traceback.print_exc()
     sys.exit(2)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from service.kept import ClassSum
 from service.spec import JobSpec
 
 Json = dict[str, Any]
@@ -25,17 +26,18 @@ OPEN_STATES = (JobState.QUEUED, JobState.RUNNING)
 # What a shard and its job's plan hold, and what numbers come of them. A worker does the shards of the formats it
 # understands and leaves others to workers of their own version. Raise FORMAT with every change that a worker of the
 # version before would get wrong, and OLDEST_FORMAT once this version no longer gives an older format its numbers.
-FORMAT = 1
+FORMAT = 2
 OLDEST_FORMAT = 0
 
 PRIORITIES: Mapping[str, int] = {"interactive": 0, "bulk": 1}
 
 
 class ShardKind(StrEnum):
-    """The three kinds of work in a job: list the images, audit a slice of them, sum up."""
+    """The kinds of work in a job: list the images, audit a slice of them, look at the numbers so far, sum up."""
 
     PLAN = "plan"
     MEASURE = "measure"
+    LOOK = "look"
     SUMMARISE = "summarise"
 
 
@@ -49,7 +51,7 @@ class ShardState(StrEnum):
 
 @dataclass(frozen=True)
 class Job:
-    """A job as it stands. Times are seconds since the epoch."""
+    """A job as it stands. Times are seconds since the epoch; `trace` names the span of the request that brought it."""
 
     id: str
     spec: JobSpec
@@ -63,27 +65,41 @@ class Job:
     passes_done: int
     error: Json | None
     plan: Json | None
+    trace: str | None = None
+    tenant: str = ""
+    passes_reused: int = 0
+    verdict: Json | None = None
+    so_far: Json | None = None
+    stopped_at: int | None = None
 
     @property
     def image_sets(self) -> "Sequence[ImageSet]":
-        """The image sets of a planned job: the pictures asked about, and those out of set where the spec has them."""
-        total, plan = self.images_total or 0, self.plan or {}
+        """The image sets of a planned job: the pictures asked about, and those out of set where the spec has them.
+
+        Of a job that stopped early, they are the pictures that it is decided on.
+        """
+        total, plan = self.images_audited, self.plan or {}
         outside = plan.get("out_of_set")
         inside = ImageSet("images", 0, outside["start"] if outside else total, **plan["columns"])
         return [inside, ImageSet("out_of_set", inside.stop, total, **outside["columns"])] if outside else [inside]
 
     def set_of(self, image: int) -> "ImageSet":
-        """The image set that the picture of that number belongs to."""
-        return next(each for each in self.image_sets if image < each.stop)
+        """The image set that the picture of that number belongs to, whether it counts or was one too many."""
+        return next((each for each in self.image_sets if image < each.stop), self.image_sets[-1])
+
+    @property
+    def images_audited(self) -> int:
+        """How many pictures the results are of: all, unless the job stopped early."""
+        return self.stopped_at if self.stopped_at is not None else self.images_total or 0
 
     @property
     def images_done(self) -> int:
-        """Images' worth of forward passes made."""
+        """Images' worth of forward passes made, or made before."""
         if not self.images_total or not self.passes_total:
             return 0
-        if self.state is JobState.SUCCEEDED:  # with nothing passed of skipped images
-            return self.images_total
-        return self.images_total * self.passes_done // self.passes_total
+        if self.state is JobState.SUCCEEDED or self.stopped_at is not None:  # with nothing passed of skipped images
+            return self.images_audited
+        return self.images_total * (self.passes_done + self.passes_reused) // self.passes_total
 
 
 @dataclass(frozen=True)
@@ -102,9 +118,10 @@ class ImageSet:
 
 @dataclass(frozen=True)
 class Shard:
-    """A piece of leased work: the job's plan, a cohort over a slice of its images, or its summary.
+    """A piece of leased work: the job's plan, a cohort over a slice of its images, a look, or its summary.
 
-    On its last try, further trouble is its job's end.
+    A look is at the first `stop` images, or at all that are measured where `stop` is 0. On its last try, further
+    trouble is its job's end.
     """
 
     id: int
@@ -155,12 +172,16 @@ ACROSS_RUNS = -1
 
 @dataclass(frozen=True)
 class Values:
-    """Numbers of one picture under one run (or ACROSS_RUNS), packed as float64 in the plan's column order."""
+    """Numbers of one picture under one run (or ACROSS_RUNS), packed as float64 in the plan's column order.
+
+    Numbers with one key are the same in all jobs; None: they are not to be found again.
+    """
 
     cohort: int
     run: int
     image: int
     data: bytes
+    key: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -176,10 +197,12 @@ class MapSum:
 
 @dataclass(frozen=True)
 class ShardResult:
-    """All that a measuring shard found, stored at once."""
+    """All that a measuring shard found, stored at once. `reused` passes were not made, as their numbers were known."""
 
     images: Sequence[Image]
     values: Sequence[Values]
     passes: int
     device: str
     map_sums: Sequence[MapSum] = ()
+    reused: int = 0
+    class_sums: Sequence[ClassSum] = ()

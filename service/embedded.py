@@ -101,8 +101,7 @@ def _start_broker(port: int, password: str, folder: str) -> subprocess.Popen[byt
 @contextmanager
 def worker(settings: StoreSettings, broker_url: str) -> Iterator[None]:
     """A worker beside the API, on the same database and the given broker."""
-    environment = {
-        **os.environ,
+    given = {
         "SALIENCE_BROKER_URL": broker_url,
         "SALIENCE_DATABASE_URL": settings.database,
         "SALIENCE_DATA_DIR": str(settings.data_dir),
@@ -112,6 +111,8 @@ def worker(settings: StoreSettings, broker_url: str) -> Iterator[None]:
         # Before it is made to stop, so that it gives its shard back.
         "SALIENCE_STOP_SECONDS": str(STOP_SECONDS - 1),
     }
+    files = {f"{name}_FILE" for name in given}
+    environment = {name: value for name, value in os.environ.items() if name not in files} | given
     argv = tether.command([sys.executable, "-m", "service.cli", "worker"])
     child = Child("The worker", lambda: subprocess.Popen(argv, env=environment, start_new_session=True))
     child.run()

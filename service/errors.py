@@ -12,21 +12,51 @@ SalienceError
 ├── NotFound
 │   ├── JobNotFound
 │   ├── ArtifactNotFound
-│   └── InspectionNotFound
+│   ├── ImageNotFound
+│   ├── InspectionNotFound
+│   ├── KeyNotFound
+│   ├── PageFileNotFound
+│   ├── PolicyNotFound
+│   ├── VerdictNotFound      the job has no gate
+│   └── WebhookNotFound
 ├── Conflict
 │   ├── JobNotFinished
 │   ├── JobHasNoResults
-│   └── JobEnded
+│   ├── JobEnded
+│   ├── JobsNotComparable
+│   ├── TooManyWebhooks
+│   └── DeliveryRepeated
 ├── KeyReused
+├── MapRefused               a picture's maps cannot be made
+├── ForeignForm              a page's form, sent by another site
+├── Unknown                  who asks has no key that opens
+│   ├── KeyMissing
+│   └── KeyRefused
+├── ScopeMissing             a key may not do this
+├── TooMuch                  for now, or for the settings
+│   ├── TooManyRequests
+│   ├── TooManyJobs
+│   └── BodyTooLarge
+├── KeyUnfit                 a key that cannot be made
+├── KeysNeeded               a service that would let anybody in
 ├── InspectionRefused        what was looked at is not what it must be
 ├── ArtifactRefused          an upload is not what it was said to be, or too large
 ├── CursorInvalid
 ├── FilterInvalid
 ├── NotAcceptable
+├── DeliveryRefused          a registry's delivery that may be anybody's
+├── DeliveryMalformed        one that is signed and says nothing
+├── RegistryTrouble          the registry does not do what it was asked
+├── NotSetUp                 a setting of the service is missing for what was asked
 ├── SettingsInvalid          the environment says what cannot be
 ├── SpecUnreadable           a spec file is not JSON
 ├── RemoteTrouble            a service that a client of ours asked
-│   ├── RemoteRefused
+│   ├── RemoteRefused        by its status:
+│   │   ├── RemoteNotFound
+│   │   ├── RemoteConflict
+│   │   ├── RemoteInvalid
+│   │   ├── RemoteForbidden
+│   │   └── RemoteBusy
 │   └── RemoteUnreachable
 ├── DatabaseAway             it does not answer, or broke off in mid-transaction; tried again, all may be well
 ├── WorkStopped              a worker lost its shard: cancelled, or given to another
@@ -146,10 +176,113 @@ class ArtifactNotFound(NotFound):
     kind = "artifact-not-found"
 
 
+class ImageNotFound(NotFound):
+    """Job {job} has no image {image}; its images are numbered from 0 to {last}, see /v1/jobs/{job}/images."""
+
+    kind = "image-not-found"
+
+
 class InspectionNotFound(NotFound):
     """There is no inspection {inspection}; they are forgotten after a day."""
 
     kind = "inspection-not-found"
+
+
+class PageFileNotFound(NotFound):
+    """No page loads a file {file}."""
+
+    kind = "file-not-found"
+
+
+class KeyNotFound(NotFound):
+    """There is no key {prefix}; `salience keys list` shows them."""
+
+    kind = "key-not-found"
+
+
+class Unknown(SalienceError):
+    """Nobody knows who asks."""
+
+    kind = "unauthorized"
+
+
+class KeyMissing(Unknown):
+    """This service wants a key: send `Authorization: Bearer ...`; `salience keys create` makes one."""
+
+    kind = "key-missing"
+
+
+class KeyRefused(Unknown):
+    """This key {reason}; `salience keys create` makes another."""
+
+    kind = "key-refused"
+
+
+class ScopeMissing(SalienceError):
+    """This needs a key of the scope `{needed}`, and this one has `{scope}`."""
+
+    kind = "scope-missing"
+
+
+class TooMuch(SalienceError):
+    """It is more than the service takes."""
+
+    kind = "too-much"
+
+
+class TooManyRequests(TooMuch):
+    """More than {most} requests a minute came with this key; see SALIENCE_REQUESTS_A_MINUTE."""
+
+    kind = "too-many-requests"
+
+
+class TooManyJobs(TooMuch):
+    """{most} jobs are queued or running already; wait for one to end, or see SALIENCE_OPEN_JOBS."""
+
+    kind = "too-many-jobs"
+
+
+class BodyTooLarge(TooMuch):
+    """The request's body has more than {most:,} bytes; see SALIENCE_BODY_MIB."""
+
+    kind = "body-too-large"
+
+
+class KeyUnfit(SalienceError):
+    """{field}: {detail}"""
+
+    kind = "key-unfit"
+
+
+class KeysNeeded(SalienceError):
+    """Whoever reaches {host} could use this service, since it has no keys. Make one first, with
+    `salience keys create --name NAME --scope submit`; or listen on 127.0.0.1 (SALIENCE_HOST)."""
+
+    kind = "keys-needed"
+
+
+class PolicyNotFound(NotFound):
+    """There is no policy {policy}; put it with PUT /v1/policies/NAME."""
+
+    kind = "policy-not-found"
+
+
+class VerdictNotFound(NotFound):
+    """Job {job} has no gate; judge its results by a policy with POST /v1/policies/NAME/check."""
+
+    kind = "verdict-not-found"
+
+
+class MapRefused(SalienceError):
+    """The map of image {image} cannot be made: {reason}"""
+
+    kind = "map-refused"
+
+
+class WebhookNotFound(NotFound):
+    """There is no webhook {webhook}."""
+
+    kind = "webhook-not-found"
 
 
 class InspectionRefused(SalienceError):
@@ -182,6 +315,30 @@ class JobEnded(Conflict):
     kind = "job-ended"
 
 
+class JobsNotComparable(Conflict):
+    """These jobs cannot be compared: {reason}."""
+
+    kind = "jobs-not-comparable"
+
+
+class ForeignForm(SalienceError):
+    """This form was not sent from a page of this service."""
+
+    kind = "foreign-form"
+
+
+class TooManyWebhooks(Conflict):
+    """There are {most} webhooks, and there may be no more; delete one."""
+
+    kind = "too-many-webhooks"
+
+
+class DeliveryRepeated(Conflict):
+    """Delivery {delivery} was taken before; nothing was done again."""
+
+    kind = "delivery-repeated"
+
+
 class KeyReused(SalienceError):
     """Idempotency-Key {key!r} was used for another spec (job {job}); send a new key for a new spec."""
 
@@ -212,6 +369,30 @@ class NotAcceptable(SalienceError):
     kind = "not-acceptable"
 
 
+class DeliveryRefused(SalienceError):
+    """The delivery is refused: {reason}."""
+
+    kind = "delivery-refused"
+
+
+class DeliveryMalformed(SalienceError):
+    """The delivery is not what a registry sends: {reason}."""
+
+    kind = "delivery-malformed"
+
+
+class RegistryTrouble(SalienceError):
+    """The registry at {url} {reason}"""
+
+    kind = "registry-trouble"
+
+
+class NotSetUp(SalienceError):
+    """{what} needs {setting}; whoever runs this service can set it."""
+
+    kind = "not-set-up"
+
+
 class SettingsInvalid(SalienceError):
     """{detail}"""
 
@@ -234,6 +415,52 @@ class RemoteRefused(RemoteTrouble):
     """{detail}"""
 
     kind = "remote-refused"
+
+    @property
+    def status(self) -> int:
+        """The HTTP status of the answer."""
+        return int(str(self.facts["status"]))
+
+    @property
+    def type(self) -> str:
+        """The problem's stable type, such as urn:salience:problem:job-ended."""
+        return str(self.facts["type"])
+
+    def problems(self) -> Sequence[FieldProblem]:
+        """The fields that the service refused."""
+        found = self.facts["fields"]
+        assert isinstance(found, list)
+        return found
+
+
+class RemoteNotFound(RemoteRefused):
+    """{detail}"""
+
+    kind = "remote-not-found"
+
+
+class RemoteConflict(RemoteRefused):
+    """{detail}"""
+
+    kind = "remote-conflict"
+
+
+class RemoteInvalid(RemoteRefused):
+    """{detail}"""
+
+    kind = "remote-invalid"
+
+
+class RemoteForbidden(RemoteRefused):
+    """{detail}"""
+
+    kind = "remote-forbidden"
+
+
+class RemoteBusy(RemoteRefused):
+    """{detail}"""
+
+    kind = "remote-busy"
 
 
 class RemoteUnreachable(RemoteTrouble):

@@ -13,9 +13,12 @@ from starlette.exceptions import HTTPException
 
 from service import errors
 from service.errors import FieldProblem, SalienceError
+from service.pages.rendering import page
 from service.schemas import Problem
 
 RETRY_SECONDS = "2"
+JOBS_RETRY_SECONDS = 30  # a job that runs may end by then
+KINDS = {413: errors.BodyTooLarge.kind}
 
 log = logging.getLogger(__name__)
 
@@ -24,12 +27,24 @@ STATUS: Mapping[type[SalienceError], HTTPStatus] = {
     errors.InputRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.NotFound: HTTPStatus.NOT_FOUND,
     errors.Conflict: HTTPStatus.CONFLICT,
+    errors.ForeignForm: HTTPStatus.FORBIDDEN,
     errors.KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.MapRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.Unknown: HTTPStatus.UNAUTHORIZED,
+    errors.ScopeMissing: HTTPStatus.FORBIDDEN,
+    errors.TooMuch: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.KeyUnfit: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.KeysNeeded: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.InspectionRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.ArtifactRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.CursorInvalid: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.FilterInvalid: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
+    errors.DeliveryRefused: HTTPStatus.UNAUTHORIZED,
+    errors.DeliveryMalformed: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.RegistryTrouble: HTTPStatus.BAD_GATEWAY,
+    errors.NotSetUp: HTTPStatus.NOT_IMPLEMENTED,
     errors.SettingsInvalid: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.SpecUnreadable: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.RemoteTrouble: HTTPStatus.BAD_GATEWAY,
@@ -62,16 +77,37 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ProgrammingError, _no_tables)
 
 
+def unforeseen(request: str, path: str) -> Response:
+    """The answer where nobody knows what went wrong: only the log does, under the request's ID."""
+    detail = f"Something went wrong here; the service's log tells of request {request}"
+    return _answer(path, HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", detail)
+
+
 def _problem(request: Request, status: int, kind: str, detail: str, fields: Sequence[FieldProblem] = ()) -> Response:
+    if _is_read_by_a_person(request):
+        return page("problem.html", status, title=_title(kind), detail=detail)
+    return _answer(request.url.path, status, kind, detail, fields)
+
+
+def _answer(path: str, status: int, kind: str, detail: str, fields: Sequence[FieldProblem] = ()) -> Response:
     body = Problem(
         type=f"urn:salience:problem:{kind}",
-        title=kind.replace("-", " ").capitalize(),
+        title=_title(kind),
         status=status,
         detail=detail,
-        instance=request.url.path,
+        instance=path,
         errors=[{"field": each.field, "detail": each.detail} for each in fields],
     )
     return JSONResponse(body.model_dump(), status, media_type="application/problem+json")
+
+
+def _title(kind: str) -> str:
+    return kind.replace("-", " ").capitalize()
+
+
+def _is_read_by_a_person(request: Request) -> bool:
+    """Whether a browser shows the answer as a page; the API answers problems to browsers too."""
+    return not request.url.path.startswith("/v1/") and "text/html" in request.headers.get("Accept", "")
 
 
 def _known(request: Request, error: Exception) -> Response:
@@ -79,7 +115,21 @@ def _known(request: Request, error: Exception) -> Response:
     answer = _problem(request, status_of(type(error)), error.kind, str(error), error.problems())
     if answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
         answer.headers["Retry-After"] = RETRY_SECONDS
+    elif answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+        answer.headers["Retry-After"] = str(error.facts.get("seconds", JOBS_RETRY_SECONDS))
+    elif isinstance(error, errors.Unknown | errors.ScopeMissing):
+        answer.headers["WWW-Authenticate"] = _challenge(request, error)
     return answer
+
+
+def _challenge(request: Request, error: SalienceError) -> str:
+    """What RFC 6750 has a service say of the key that it wants; of a browser that shows a page, a dialogue."""
+    told = 'Bearer realm="salience"'
+    if isinstance(error, errors.KeyRefused):
+        told += ', error="invalid_token"'
+    if isinstance(error, errors.ScopeMissing):
+        return f'{told}, error="insufficient_scope", scope="{error.facts["needed"]}"'
+    return f'{told}, Basic realm="salience"' if "text/html" in request.headers.get("Accept", "") else told
 
 
 def _malformed(request: Request, error: Exception) -> Response:
@@ -102,10 +152,23 @@ def _place(loc: Sequence[int | str]) -> Sequence[int | str]:
 
 def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    phrase = HTTPStatus(error.status_code).phrase
-    answer = _problem(request, error.status_code, phrase.lower().replace(" ", "-"), str(error.detail))
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # only bodies that are no text come to this
+        told = "send JSON, coded as UTF-8"
+        unread = [FieldProblem("body", told)]
+        return _problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", f"body: {told}", unread)
+    kind = KINDS.get(error.status_code) or HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
+    answer = _problem(request, error.status_code, kind, str(error.detail))
     answer.headers.update(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        answer.headers.update(_allowed(request))
     return answer
+
+
+def _allowed(request: Request) -> dict[str, str]:
+    """All that may be done with a resource: several routes may share its path, and the router tells of one."""
+    route = request.scope.get("route")
+    methods = request.app.openapi()["paths"].get(getattr(route, "path", None), {})
+    return {"Allow": ", ".join(sorted(method.upper() for method in methods))} if methods else {}
 
 
 def _no_tables(request: Request, error: Exception) -> Response:

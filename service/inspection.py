@@ -26,6 +26,13 @@ class Inspect(Part):
             raise PydanticCustomError("one_of", "give model or images, one of them")
         return self
 
+    def subject(self) -> tuple[str, str]:
+        """The field of what is looked at, and its URI."""
+        if self.model is not None:
+            return "model.uri", self.model.uri
+        assert self.images is not None, "one of the two is given"
+        return "images.uri", self.images.uri
+
 
 @dataclass(frozen=True)
 class Inspection:

@@ -1,17 +1,36 @@
 """The use cases: submit a job, look at it, cancel it, read its results. Knows no HTTP."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
+from service import logs
+from service.admission import admission_problems, pinned
 from service.artifacts import ArtifactPlace
-from service.checks import find_problems
-from service.domain import Job, JobState
-from service.errors import JobEnded, JobHasNoResults, JobNotFinished, KeyReused, SpecInvalid
+from service.checks import Known, find_problems
+from service.domain import OPEN_STATES, Job, JobState
+from service.errors import (
+    FieldProblem,
+    InputRefused,
+    InspectionRefused,
+    JobEnded,
+    JobHasNoResults,
+    JobNotFinished,
+    KeyReused,
+    SpecInvalid,
+    VerdictNotFound,
+)
+from service.gate import Verdict
+from service.inspection import Inspect
+from service.job_limits import JobLimits
+from service.locations import is_remote
 from service.queue import Doorbell
 from service.spec import JobSpec, digest_of
 from service.storage import Store
 from service.storage.images import Measured
+from service.verdicts import verdict_of
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -20,21 +39,55 @@ class Jobs:
 
     store: Store
     doorbell: Doorbell
-    roots: Sequence[Path]
-    artifacts: ArtifactPlace
+    known: Known
+    limits: JobLimits
+
+    @property
+    def artifacts(self) -> ArtifactPlace:
+        """What was uploaded."""
+        return self.known.artifacts
+
+    def of(self, tenant: str) -> "Jobs":
+        """The same for one tenant, who sees nothing of any other."""
+        store = self.store.of(tenant)
+        artifacts = replace(self.artifacts, owners=store.owners)
+        return replace(self, store=store, known=replace(self.known, artifacts=artifacts))
 
     def submit(self, spec: JobSpec, key: str | None = None) -> Job:
-        """Accept a job, or answer the one that this key brought before. Raises SpecInvalid, KeyReused."""
+        """Accept a job, or answer the one that this key brought before. Raises SpecInvalid, KeyReused, TooManyJobs."""
         digest = digest_of(spec)
         if key is None or not self.store.jobs.knows(key):
-            problems = find_problems(spec, self.roots, self.artifacts)
+            problems = [
+                *self._too_many_runs(spec),
+                *find_problems(spec, self.known),
+                *admission_problems(spec, self.store),
+            ]
             if problems:
                 raise SpecInvalid(problems)
-        job, stored = self.store.jobs.accept(spec, digest, key)
+            spec = pinned(spec, self.store)
+        job, stored = self.store.jobs.accept(spec, digest, key, self.limits.open_jobs)
         if stored != digest:
             raise KeyReused(key=key, job=job.id)
+        with logs.bound(job=job.id):
+            log.info("A job waits")
         self.doorbell.ring()
         return job
+
+    def _too_many_runs(self, spec: JobSpec) -> Iterator[FieldProblem]:
+        runs = sum(len(cohort.runs) for cohort in spec.cohorts)
+        if runs > self.limits.runs:
+            detail = f"{runs} runs in all, and a job may have {self.limits.runs}; see SALIENCE_JOB_RUNS"
+            yield FieldProblem("cohorts", detail)
+
+    def inspect(self, asked: Inspect) -> str:
+        """Have a worker look at something. Returns the inspection's ID. Raises InspectionRefused."""
+        field, uri = asked.subject()
+        if is_remote(uri):  # files are looked at by the worker, which tells more of them
+            try:
+                self.known.find(uri)
+            except InputRefused as refused:
+                raise InspectionRefused(field=field, reason=str(refused)) from refused
+        return self.store.inspections.ask(asked)
 
     def cancel(self, job: str) -> Job:
         """Stop a job. Raises JobNotFound, and JobEnded where it had ended otherwise."""
@@ -50,11 +103,26 @@ class Jobs:
             self._refuse(self.store.jobs.get(job))
         return str(document)
 
+    def verdict(self, job: str) -> Verdict:
+        """What a job's gate says. Raises JobNotFound, VerdictNotFound, JobNotFinished."""
+        found = self.store.jobs.get(job)
+        if found.spec.gate is None:
+            raise VerdictNotFound(job=job)
+        if found.state in OPEN_STATES:
+            raise JobNotFinished(job=job, state=found.state)
+        verdict = verdict_of(found)
+        assert verdict is not None, "a job that has ended and has a gate has a verdict"
+        return verdict
+
     def measured(self, job: Job, start: int, count: int) -> list[Measured]:
         """Pictures of a succeeded job with their numbers. Raises JobNotFinished, JobHasNoResults."""
+        self.expect_success(job)
+        return self.store.images.measured(job.id, start, min(start + count, job.images_audited))
+
+    def expect_success(self, job: Job) -> None:
+        """Raise JobNotFinished or JobHasNoResults where a job has not succeeded."""
         if job.state is not JobState.SUCCEEDED:
             self._refuse(job)
-        return self.store.images.measured(job.id, start, start + count)
 
     def _refuse(self, job: Job) -> None:
         if job.state in (JobState.FAILED, JobState.CANCELLED):

@@ -1,11 +1,11 @@
 """Where models and images are. Of files: only under allowed roots, after links are resolved."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from service.errors import InputRefused
+from service.roots import Roots, real_path
 
 # What workers fetch; `mlflow-artifacts` is what MLflow calls its own store.
 REMOTE = ("s3://", "gs://", "https://", "http://", "models:/", "runs:/", "mlflow-artifacts:/", "artifact:")
@@ -13,13 +13,9 @@ KNOWN = "file:// and an absolute path, artifact:sha256:..., s3://, gs://, https:
 
 
 def is_under(path: Path, roots: Sequence[Path]) -> bool:
-    """Whether a resolved path lies in one of the roots."""
-    return any(path.is_relative_to(root) for root in roots)
-
-
-def real_path(path: Path) -> Path:
-    """Where a path leads, links followed; a loop of links leads to itself, where nothing exists."""
-    return Path(os.path.realpath(path))
+    """Whether a resolved path lies in one of the roots, and in nothing that is kept from users there."""
+    kept = roots.kept if isinstance(roots, Roots) else ()
+    return any(path.is_relative_to(root) for root in roots) and not any(path.is_relative_to(each) for each in kept)
 
 
 def is_remote(uri: str) -> bool:

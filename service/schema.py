@@ -28,7 +28,12 @@ def upgrade(engine: Engine) -> None:
 
 
 def is_current(engine: Engine) -> bool:
-    """Whether the database has every migration that this version knows."""
+    """Whether the database has every migration that this version knows.
+
+    One that it does not know is of a newer version, which has migrated already and leaves this one its tables.
+    """
     with engine.connect() as connection:
         now = MigrationContext.configure(connection).get_current_revision()
-    return now == ScriptDirectory.from_config(_config()).get_current_head()
+    scripts = ScriptDirectory.from_config(_config())
+    known = {each.revision for each in scripts.walk_revisions()}
+    return now is not None and (now == scripts.get_current_head() or now not in known)

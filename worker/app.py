@@ -8,14 +8,16 @@ from functools import cache
 
 from billiard import current_process
 from celery import Celery
-from celery.signals import worker_process_init, worker_shutting_down
+from celery.signals import setup_logging, worker_process_init, worker_process_shutdown, worker_shutting_down
 
+from service import logs, tracing
 from service.queue import Doorbell, make_celery
 from service.settings import WorkerSettings
 from service.storage import Store
 from service.sweeper import sweeping
 from service.tether import die_with
 from worker.memory import limit_memory
+from worker.meters import tell
 from worker.outfit import means_of
 from worker.runner import KINDS, Kinds, Runner
 from worker.stopping import StopFlag, name_of_process, stop_within
@@ -33,6 +35,7 @@ def make_app(settings: WorkerSettings, kinds: Kinds = KINDS) -> Celery:
     )
     stopping = StopFlag()
     _connect(settings, stopping)
+    _observe(settings)
 
     @cache
     def runner() -> Runner:
@@ -63,6 +66,24 @@ def _connect(settings: WorkerSettings, stopping: StopFlag) -> None:
     worker_shutting_down.connect(stop, weak=False)
 
 
+def _observe(settings: WorkerSettings) -> None:
+    """Have logs, spans and metrics of every process as the settings say."""
+
+    def log_so(**_: object) -> None:
+        logs.configure(settings.log_format, settings.log_level)
+
+    def begin(**_: object) -> None:
+        tracing.configure("salience-worker")
+        tell(settings.metrics_host, settings.metrics_port and settings.metrics_port + _index())
+
+    def end(**_: object) -> None:
+        tracing.flush()
+
+    setup_logging.connect(log_so, weak=False)  # Celery, so told, leaves logging alone
+    worker_process_init.connect(begin, weak=False)
+    worker_process_shutdown.connect(end, weak=False)
+
+
 def make_runner(settings: WorkerSettings, stopping: Callable[[], bool]) -> Runner:
     """The runner of this process."""
     return Runner(
@@ -72,6 +93,7 @@ def make_runner(settings: WorkerSettings, stopping: Callable[[], bool]) -> Runne
         lease_seconds=settings.lease_seconds,
         ring=Doorbell(settings.broker_url).ring,
         stopping=stopping,
+        most_images=settings.job_images,
     )
 
 

@@ -20,12 +20,27 @@ from worker.scoring import Columns, first_keys, guided_keys, randomised_keys, sc
 
 
 @dataclass(frozen=True)
-class Scores:
-    """A batch's numbers: columns of each run, and those across the runs; and each run's maps (N, H, W)."""
+class Wanted:
+    """What is wanted of pictures: the numbers of some runs, and whether those across all runs."""
 
-    runs: Sequence[Columns]
+    runs: frozenset[int]
+    across: bool
+
+    def __bool__(self) -> bool:
+        return bool(self.runs) or self.across
+
+
+@dataclass(frozen=True)
+class Scores:
+    """A batch's numbers: columns of each run, and those across the runs; and maps (N, H, W), each by run."""
+
+    runs: Mapping[int, Columns]
     across: Columns
     maps: Sequence[Tensor]
+
+
+# What a run sees of a batch: the clean pictures, and by measure and key their variants.
+Looked = tuple[Seen, Mapping[str, Mapping[str, Seen]]]
 
 
 @dataclass(frozen=True)
@@ -42,17 +57,36 @@ class Audit:
     randomised: Sequence[Sequence[Classifier]] = ()
 
     @torch.no_grad()
-    def score(self, batch: Batch) -> Scores:
-        """All the spec's measures of a batch. Raises ModelRefused where a model gives no numbers."""
-        variants = self._first_variants(batch)
-        seen = [self._see_image(batch, n, [each[n] for each in variants]) for n in range(len(batch.images))]
-        runs = [self._by_variant(images) for images in zip(*seen, strict=True)]
-        columns = [score_run(self.spec, clean, batch, keyed) for clean, keyed in runs]
+    def score(self, batch: Batch, wanted: Wanted | None = None) -> Scores:
+        """All the spec's measures of a batch, or those wanted. Raises ModelRefused where a model gives no numbers.
+
+        What is across the runs needs the clean maps of all of them.
+        """
+        every = range(len(self.classifiers))
+        wanted = wanted or Wanted(frozenset(every), "stability" in self.spec.measures)
+        looked = {run: run in wanted.runs for run in every if wanted.across or run in wanted.runs}
+        columns, clean = dict[int, Columns](), []
+        for run, variant_of in zip(looked, self._see_batch(batch, looked), strict=True):
+            clean.append(variant_of[0])
+            if run in wanted.runs:
+                columns[run] = score_run(self.spec, clean[-1], batch, variant_of[1])
         across: Columns = {}
-        if "stability" in self.spec.measures:
-            natives, maps = ([getattr(clean, name) for clean, _ in runs] for name in ("native", "maps"))
-            across = stability(torch.stack(natives), torch.stack(maps))
-        return Scores(columns, across, [clean.maps for clean, _ in runs])
+        if wanted.across:
+            natives, maps = (torch.stack([getattr(each, name) for each in clean]) for name in ("native", "maps"))
+            across = stability(natives, maps)
+        return Scores(columns, across, [each.maps for each in clean])
+
+    @torch.no_grad()
+    def look(self, batch: Batch) -> Iterator[Looked]:
+        """What each run sees of a batch and of all its variants. Raises ModelRefused as `score` does."""
+        return self._see_batch(batch, dict.fromkeys(range(len(self.classifiers)), True))
+
+    def _see_batch(self, batch: Batch, runs: Mapping[int, bool]) -> Iterator[Looked]:
+        """What some runs see of a batch, in its variants too where the run's say so."""
+        variants = self._first_variants(batch) if any(runs.values()) else []
+        seen = [self._see_image(batch, n, [each[n] for each in variants], runs) for n in range(len(batch.images))]
+        by_run = zip(runs.values(), zip(*seen, strict=True), strict=True)
+        return (self._by_variant(images, whole) for whole, images in by_run)
 
     def _first_variants(self, batch: Batch) -> list[Tensor]:
         """The variants that wait for no map, each (N, 3, H, W), in the order of their keys."""
@@ -71,12 +105,18 @@ class Audit:
         found = [field(stream, self.spec.seed, digest, size) for digest in batch.digests]
         return torch.stack(found).to(batch.images.device)
 
-    def _see_image(self, batch: Batch, number: int, variants: Sequence[Tensor]) -> list[Seen]:
-        """What each run sees in one picture and all its variants, the clean picture first."""
-        choose, pictures = self._choose(int(batch.labels[number])), [batch.images[number], *variants]
-        first = [self._see(run, pictures[: each.chunk], choose) for run, each in enumerate(self.classifiers)]
-        guided = self._guided_variants(batch, number, [seen.take(0, 1) for seen in first])
-        return [self._see_rest(run, first[run], [*pictures, *own], choose) for run, own in enumerate(guided)]
+    def _see_image(self, batch: Batch, number: int, variants: Sequence[Tensor], runs: Mapping[int, bool]) -> list[Seen]:
+        """What some runs see in one picture, the clean picture first; in its variants too, where the run's say so."""
+        choose, picture = self._choose(int(batch.labels[number])), batch.images[number]
+        pictures = {run: [picture, *variants] if wanted else [picture] for run, wanted in runs.items()}
+        first = {run: self._see(run, some[: self.classifiers[run].chunk], choose) for run, some in pictures.items()}
+        whole = [run for run, wanted in runs.items() if wanted]
+        guided = self._guided_variants(batch, number, [first[run].take(0, 1) for run in whole])
+        own = dict(zip(whole, guided, strict=True))
+        return [
+            self._see_rest(run, each, [*pictures[run], *own[run]], choose) if run in own else each
+            for run, each in first.items()
+        ]
 
     def _see_rest(self, run: int, first: Seen, pictures: Sequence[Tensor], choose: Choose) -> Seen:
         if self.spec.salience.target == "clean":
@@ -94,7 +134,7 @@ class Audit:
 
     def _guided_variants(self, batch: Batch, number: int, clean: Sequence[Seen]) -> list[list[Tensor]]:
         """The variants guided by each run's map of the clean picture; it is filtered once for all of them."""
-        if "degradation" not in self.spec.measures:
+        if "degradation" not in self.spec.measures or not clean:
             return [[] for _ in clean]
         image, maps = batch.images[number], torch.cat([seen.maps for seen in clean])
         guides = torch.stack([maps, 1 - maps], dim=1)
@@ -110,12 +150,12 @@ class Audit:
                     own += [blur_ranked(image, blurred[-1], ranked, share) for share in curve]
         return found
 
-    def _by_variant(self, images: Sequence[Seen]) -> tuple[Seen, Mapping[str, Mapping[str, Seen]]]:
+    def _by_variant(self, images: Sequence[Seen], whole: bool) -> Looked:
         """From pictures with their variants to variants with their pictures: the clean ones, and others by measure."""
         columns = [torch.stack(column, dim=1) for column in zip(*(seen.columns() for seen in images), strict=True)]
         variants = (Seen(*each) for each in zip(*(column.unbind() for column in columns), strict=True))
         clean = next(variants)
-        keys = first_keys(self.spec) | guided_keys(self.spec) | randomised_keys(self.spec)
+        keys = (first_keys(self.spec) | guided_keys(self.spec) | randomised_keys(self.spec)) if whole else {}
         return clean, {measure: {key: next(variants) for key in names} for measure, names in keys.items()}
 
     def _see(self, run: int, pictures: Sequence[Tensor], choose: Choose) -> Seen:

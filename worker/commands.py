@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from service import logs
+from service.commands.gate import tell
 from service.commands.progress import progress
 from service.commands.table import print_results
+from service.commands.verdicts import Ended
 from service.domain import Job, JobState
+from service.gate import Verdict
 from service.inspection import Inspect
 from service.settings import WorkerSettings
 from service.spec_files import absolute, parse_spec, read_spec
@@ -24,6 +28,7 @@ def worker() -> None:
     SALIENCE_PROCESSES is how many shards to work on at once (one a GPU or a CPU's core), SALIENCE_DEVICE on what.
     """
     settings = WorkerSettings.read()
+    logs.configure(settings.log_format, settings.log_level)
     if settings.embedded:
         raise click.ClickException("SALIENCE_BROKER_URL is not set; `salience serve` without it brings its own worker.")
     from worker.app import make_app
@@ -31,7 +36,8 @@ def worker() -> None:
 
     processes = processes_for(settings.device, settings.processes)
     quiet = ("--without-gossip", "--without-mingle")
-    make_app(settings).worker_main(["worker", f"--concurrency={processes}", "--loglevel=INFO", *quiet])
+    # The banner is no line of a log.
+    make_app(settings).worker_main(["--quiet", "worker", f"--concurrency={processes}", *quiet])
 
 
 @click.command()
@@ -40,7 +46,10 @@ def worker() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def audit(ctx: click.Context, spec: Path, output: Path | None, as_json: bool) -> None:
-    """Do the audit in the file SPEC in this process, without a server: the same numbers, and nothing is kept."""
+    """Do the audit in the file SPEC in this process, without a server: the same numbers, and nothing is kept.
+
+    Where it has a gate, the exit status is 0 for pass, 1 for fail or inconclusive, 2 for error.
+    """
     asked = parse_spec(read_spec(spec))
     from worker.local import local_audit
 
@@ -56,6 +65,9 @@ def audit(ctx: click.Context, spec: Path, output: Path | None, as_json: bool) ->
         click.echo(results)
     else:
         print_results(json.loads(results))
+    if ended.verdict is not None:
+        told = Ended(ended.id, Verdict.model_validate(ended.verdict))
+        ctx.exit(tell(told, as_json, junit=None, markdown=None))
 
 
 @click.command()

@@ -1,28 +1,36 @@
 """Summing a job up: all its numbers become the results that are served, whatever order they came in."""
 
-import json
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
 
-from service.domain import ImageSet, Job
+from service.domain import ImageSet, Job, Json
 from service.errors import ImagesRefused
+from service.gate import Rule
 from service.spec import JobSpec
 from service.storage import Store
 from worker.gathering import Table, gathered
 from worker.map_totals import mean_map
 from worker.provenance import ReadSet, provenance
+from worker.sample import sample_of
 from worker.scoring import ORDERS, first_keys, guided_keys, randomised_keys
+from worker.spreading import add_spread
+from worker.standing import earlier, standing
 from worker.summary.bootstrap import Draws
 from worker.summary.cohort import CohortValues
+from worker.summary.look import Look
 from worker.summary.out_of_set import TwoSets, compare_sets
 from worker.summary.results import summarise
+from worker.summary.sequences import ALPHA, Claim
+from worker.summary.so_far import so_far, with_intervals
 
 
-def finish(job: Job, store: Store, check: Callable[[], None]) -> str:
-    """The results of a measured job, as JSON text. Raises ImagesRefused where no picture could be read.
+def finish(job: Job, store: Store, check: Callable[[], None], rules: Sequence[Rule] = ()) -> Json:
+    """The results of a measured job, with what the rules ask for beyond the rest.
+
+    Raises ImagesRefused where no picture could be read.
 
     `check` is called now and then, and may raise.
     """
@@ -30,11 +38,18 @@ def finish(job: Job, store: Store, check: Callable[[], None]) -> str:
     with ExitStack() as stack:
         tables = [_gather(stack, job, among, store, check) for among in job.image_sets]
         sets = [
-            [_cohort(job, number, among, table, check) for number in range(len(job.spec.cohorts))]
+            [cohort_values(job, number, among, table, check) for number in range(len(job.spec.cohorts))]
             for among, table in zip(job.image_sets, tables, strict=True)
         ]
-        document = {"job": job.id, **summarise(sets[0])}
+        made = provenance(job, _read_sets(job, tables), store.shards.devices(job.id))
+        baseline, told = _baseline(stack, job, store, made, check) if job.spec.baseline else (None, None)
+        asked = [rule.path for rule in rules if rule.versus is not None]
+        document: Json = {"job": job.id, **summarise(sets[0], baseline, asked), "baseline": told}
+        add_spread(document, sets[0], rules)
+        if job.spec.stop:  # whoever stops by what is seen needs intervals that allow it
+            document = with_intervals(document, so_far(sets[0], Look(Claim(ALPHA, job.images_total or 0)), asked))
         document["degenerate"] = {each.name: _degenerate(each) for each in sets[0]}
+        document["sample"] = sample_of(job, store, tables[0], sets[0])
         for number, (inside, *outside) in enumerate(zip(*sets, strict=True)):
             for each in outside:
                 document["cohorts"][each.name]["out_of_set"] = _compare(job, store, number, inside, each)
@@ -43,10 +58,40 @@ def finish(job: Job, store: Store, check: Callable[[], None]) -> str:
     document["skipped"] = [
         {"image": each.name, "set": job.set_of(each.number).field, "reason": each.skipped} for each in skipped
     ]
+    document["provenance"] = made
+    return document
+
+
+def _read_sets(job: Job, tables: Sequence[Table]) -> list[ReadSet]:
     found = zip(job.image_sets, tables, strict=True)
-    read = [ReadSet(among, table.digest, len(table.labels)) for among, table in found]
-    document["provenance"] = provenance(job, read, store.shards.devices(job.id))
-    return json.dumps(document, allow_nan=False)
+    return [ReadSet(among, table.digest, len(table.labels)) for among, table in found]
+
+
+def _baseline(
+    stack: ExitStack, job: Job, store: Store, made: Json, check: Callable[[], None]
+) -> tuple[CohortValues | None, Json]:
+    """The cohort that stands for the job's baseline, None where it cannot, and what the results tell of it."""
+    asked = job.spec.baseline
+    assert asked is not None, "asked only of a job with a baseline"
+    before, differs = earlier(job, store, made)
+    told = {**asked.model_dump(mode="json"), "differs": differs}
+    if before is None:
+        return None, told
+    found, among = stack.enter_context(standing(job, before, store, check)), before.image_sets[0]
+    # Its runs are others than any cohort's here, and its pictures are the same.
+    draws = Draws(job.spec.seed, str(len(job.spec.cohorts)), job.image_sets[0].field)
+    values = CohortValues(
+        name=asked.name,
+        run_columns=among.run,
+        runs=found.table.runs[found.cohort],
+        across_columns=among.across[found.cohort],
+        across=found.table.across[found.cohort],
+        labels=found.table.labels,
+        parts=_parts(before.spec),
+        draws=draws,
+        check=check,
+    )
+    return values, told
 
 
 def _gather(stack: ExitStack, job: Job, among: ImageSet, store: Store, check: Callable[[], None]) -> Table:
@@ -57,7 +102,8 @@ def _gather(stack: ExitStack, job: Job, among: ImageSet, store: Store, check: Ca
     return table
 
 
-def _cohort(job: Job, number: int, among: ImageSet, table: Table, check: Callable[[], None]) -> CohortValues:
+def cohort_values(job: Job, number: int, among: ImageSet, table: Table, check: Callable[[], None]) -> CohortValues:
+    """The numbers of the job's cohort of that number."""
     return CohortValues(
         name=job.spec.cohorts[number].name,
         run_columns=among.run,

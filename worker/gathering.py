@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from numpy.typing import NDArray
 
 from service.domain import ACROSS_RUNS, ImageSet, Job
 from service.storage import Store
@@ -22,11 +23,12 @@ IN_MEMORY = 2**26  # bytes of a cohort's table
 
 @dataclass(frozen=True)
 class Table:
-    """Pictures read, by content so that no order matters: their labels, their digest, and each cohort's columns.
+    """Pictures read, by content so that no order matters: labels, digest, each cohort's columns, numbers in the job.
 
-    `runs` are (n, K, C) a cohort, `across` (n, D).
+    `numbers` (n,) are the pictures' in the job; `runs` are (n, K, C) a cohort, `across` (n, D).
     """
 
+    numbers: NDArray[np.int64]
     labels: Sequence[str | None]
     digest: str
     runs: Sequence[Array]
@@ -55,7 +57,7 @@ def gathered(job: Job, among: ImageSet, store: Store, check: Callable[[], None])
                     across[each.cohort][position] = row
                 else:
                     runs[each.cohort][position, each.run] = row
-        yield Table(order.labels, order.digest(), runs, across)
+        yield Table(order.numbers, order.labels, order.digest(), runs, across)
 
 
 class _Order:
@@ -79,6 +81,12 @@ class _Order:
     def position_of(self, image: int) -> int:
         """Where the picture of that number stands; -1 where it was not read."""
         return int(self._position[image - self._start])
+
+    @property
+    def numbers(self) -> NDArray[np.int64]:
+        """The pictures' numbers, by content."""
+        read = np.flatnonzero(self._position >= 0)
+        return np.asarray(read[np.argsort(self._position[read])] + self._start)
 
     def _add(self) -> None:
         for line in sorted(f"{each.sha256}\t{each.name}\t{each.label or ''}\n" for each in self._same):

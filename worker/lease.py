@@ -3,10 +3,12 @@
 import logging
 import threading
 from collections.abc import Callable
+from contextvars import copy_context
 
 from service.domain import Shard
 from service.errors import DatabaseAway, WorkerStops, WorkStopped
 from service.storage import LeaseStore
+from worker.meters import PASSES
 
 RENEW_SECONDS = 1.0
 
@@ -20,7 +22,7 @@ class Lease:
         self._leases, self._shard, self._seconds, self._stopping = leases, shard, seconds, stopping
         self._passes = 0
         self._lost, self._stop = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
+        self._thread = threading.Thread(target=copy_context().run, args=[self._renew], name="lease", daemon=True)
 
     def __enter__(self) -> "Lease":
         self._thread.start()
@@ -38,6 +40,7 @@ class Lease:
     def count(self, passes: int) -> None:
         """Note forward passes made. Raises WorkStopped, WorkerStops."""
         self._passes += passes
+        PASSES.inc(passes)
         self.check()
 
     def check(self) -> None:

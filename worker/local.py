@@ -19,8 +19,9 @@ from tempfile import TemporaryDirectory
 import torch
 
 from service import schema
+from service.admission import admission_problems
 from service.artifacts import ArtifactPlace
-from service.checks import find_problems
+from service.checks import Known, find_problems
 from service.domain import OPEN_STATES, Job
 from service.errors import SpecInvalid, WorkFailed
 from service.settings import WorkerSettings
@@ -108,7 +109,7 @@ def _work(runner: Runner) -> None:
 @contextmanager
 def local_audit(spec: JobSpec, settings: WorkerSettings) -> Iterator[LocalAudit]:
     """Prepare an audit whose files may lie anywhere. Raises SpecInvalid."""
-    problems = find_problems(spec, ANYWHERE, ArtifactPlace(settings.artifacts_location))
+    problems = find_problems(spec, Known(ANYWHERE, ArtifactPlace(settings.artifacts_location), settings.web_hosts))
     if problems:
         raise SpecInvalid(problems)
     with TemporaryDirectory(prefix="salience-audit-") as folder:
@@ -116,6 +117,9 @@ def local_audit(spec: JobSpec, settings: WorkerSettings) -> Iterator[LocalAudit]
         store = Store.open(database)
         try:
             schema.upgrade(store.database.engine)
+            problems = admission_problems(spec, store)  # policies and earlier jobs, of which it has none
+            if problems:
+                raise SpecInvalid(problems)
             job, _ = store.jobs.accept(spec, digest_of(spec), key=None)
             means = means_of(settings, 0, ANYWHERE)
             runner = Runner(store, means, "local", settings.lease_seconds, ring=lambda _: None)

@@ -15,6 +15,7 @@ from worker.classifiers.classifier import Classifier
 from worker.classifiers.load import load_classifier
 from worker.classifiers.randomised import Randomisation, load_randomised
 from worker.digests import Stamp, digest_of, stamp_of
+from worker.meters import note_cache
 from worker.trying import STANDARD, Trial, trial_of
 
 MOST_HALVED = 64
@@ -42,6 +43,7 @@ class Models:
     def load(self, path: Path, model: Model, spec: JobSpec) -> LoadedModel:
         """The model in a file, made for a job's passes; read again once the file has changed. Raises ModelRefused."""
         key = self._key(path, model, spec)
+        note_cache("models", key in self._kept)
         if key not in self._kept:
             self._kept[key] = self._read(path, model, spec)
         self._kept.move_to_end(key)
@@ -51,7 +53,7 @@ class Models:
 
     def _read(self, path: Path, model: Model, spec: JobSpec) -> LoadedModel:
         digest = digest_of(path)  # before it is loaded, so that no other file is taken for it
-        classifier = load_classifier(path, model, self._chunk(spec), self.device, spec.precision)
+        classifier = load_classifier(path, model, self.chunk(spec), self.device, spec.precision)
         how = Randomisation(spec.randomised_shares(), spec.seed, digest)
         return LoadedModel(classifier, digest, load_randomised(path, model, classifier, how))
 
@@ -60,14 +62,15 @@ class Models:
         if self._key(path, model, spec) not in self._kept:
             self.trial.run(path, model, TRIED)
 
-    def _chunk(self, spec: JobSpec) -> int:
+    def chunk(self, spec: JobSpec) -> int:
+        """Pictures that a spec's models take at once."""
         return -(-chunk_size(spec, self.device) // self._share)
 
     def _key(self, path: Path, model: Model, spec: JobSpec) -> Key:
         shares = tuple(spec.randomised_shares())
         seed = spec.seed if shares else 0
         try:
-            return (path, stamp_of(path), model, self._chunk(spec), spec.precision, seed, shares)
+            return (path, stamp_of(path), model, self.chunk(spec), spec.precision, seed, shares)
         except OSError as error:
             if is_transient(error):
                 raise

@@ -1,8 +1,9 @@
 """What a result says of its own making: all that is needed to get it again."""
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 import torch
@@ -41,13 +42,15 @@ def provenance(job: Job, sets: Sequence[ReadSet], devices: Sequence[str]) -> Jso
         "layers": layers,
         "classes_by": {cohort.name: facts["classes_by"] for cohort, facts in by_cohort},
         **{each.among.field: each.told() for each in sets},
-        "software": _software(),
+        "software": dict(software()),
         "device": ", ".join(devices),
         "precision": "float32" if job.spec.precision == "tf32" and "cpu" in devices else job.spec.precision,
     }
 
 
-def _software() -> dict[str, str]:
+@cache
+def software() -> Mapping[str, str]:
+    """The versions of all that has a part in the numbers."""
     found = {"salience-audit": __version__, "python": platform.python_version()}
     for name in LIBRARIES:
         try:

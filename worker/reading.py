@@ -1,8 +1,10 @@
 """Reading a shard's pictures ahead of the work on them, in a thread of their own."""
 
+import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
@@ -11,23 +13,36 @@ from service.domain import Image
 from service.spec import Preprocessing
 from worker.batch import Batch
 from worker.images.read import Picture, Unreadable, read_picture
+from worker.keys import PictureFacts, class_number
+from worker.reuse import Known, Memory
 
 
 @dataclass(frozen=True)
 class Read:
-    """A picture of a job, what was read of it, and where people look on it, if the set has that."""
+    """A picture of a job, what was read of it, and where people look on it, if the set has that.
+
+    `known` are numbers that need not be computed, `facts` what others are known by.
+    """
 
     image: Image
     picture: Picture
     human: torch.Tensor | None
+    facts: PictureFacts
+    known: Known
 
 
 @dataclass(frozen=True)
 class Page:
-    """Some of a shard's pictures: those read, and what there is to note of each."""
+    """Some of a shard's pictures: those to be scored, those of which all is known, what there is to note of each."""
 
     read: Sequence[Read]
+    known: Sequence[tuple[Image, Known]]
     noted: Sequence[Image]
+
+    @property
+    def all_known(self) -> list[Known]:
+        """What is known of each."""
+        return [*(known for _, known in self.known), *(each.known for each in self.read)]
 
 
 def read_ahead(
@@ -51,42 +66,84 @@ def read_ahead(
 
 @dataclass(frozen=True)
 class Decoding:
-    """How references become pictures: where their bytes come from, and what is made of these."""
+    """How references become pictures: where their bytes come from, what is made of these, what is known of them."""
 
     read: Callable[[str], bytes]
     preprocessing: Preprocessing
+    memory: Memory | None = None
 
-    def picture(self, reference: str) -> Picture:
-        """A picture. Raises Unreadable, and OSError where it may be readable later."""
-        return read_picture(self.read(reference), self.preprocessing)
+    def fetch(self, image: Image) -> "_Fetched":
+        """A picture's bytes. Raises Unreadable, and OSError where they may be readable later."""
+        content = self.read(image.path)
+        human = None
+        if image.human:
+            with _of_human_map(image):
+                human = self.read(image.human)
+        facts = PictureFacts(_digest(content), None if human is None else _digest(human), image.label)
+        return _Fetched(image, content, human, facts)
 
-    def human(self, reference: str) -> torch.Tensor:
-        """A grey picture of where people look, (H, W) in [0, 1], cut as the picture it is of. Raises as `picture`."""
-        try:
-            return self.picture(reference).values[0]
-        except Unreadable as error:
-            raise Unreadable(f"its human map {reference}: {error}") from error
+    def decode(self, fetched: "_Fetched", known: Known) -> Read:
+        """The picture, and a grey one of where people look, (H, W) in [0, 1], cut as it. Raises Unreadable."""
+        picture, human = read_picture(fetched.content, self.preprocessing), None
+        if fetched.human is not None:
+            with _of_human_map(fetched.image):
+                human = read_picture(fetched.human, self.preprocessing).values[0]
+        return Read(fetched.image, picture, human, fetched.facts, known)
+
+    def look(self, fetched: Sequence["_Fetched"]) -> Sequence[Known]:
+        """What is known of some pictures."""
+        return self.memory.look([each.facts for each in fetched]) if self.memory else [Known() for _ in fetched]
+
+    def is_known(self, known: Known) -> bool:
+        """Whether nothing is left to compute."""
+        return self.memory is not None and not self.memory.wanted(known)
+
+
+@dataclass(frozen=True)
+class _Fetched:
+    image: Image
+    content: bytes
+    human: bytes | None
+    facts: PictureFacts
 
 
 def _read_page(images: Sequence[Image], decode: Decoding, last_try: bool) -> Page:
-    read, noted = [], []
+    read, noted, finished = list[Read](), list[Image](), list[tuple[Image, Known]]()
+    fetched = []
     for image in images:
         try:
-            picture = decode.picture(image.path)
-            human = decode.human(image.human) if image.human else None
+            fetched.append(decode.fetch(image))
         except (Unreadable, OSError) as error:
             if isinstance(error, OSError) and not last_try:
                 raise
             noted.append(replace(image, skipped=str(error)))
+    for each, known in zip(fetched, decode.look(fetched), strict=True):
+        noted.append(replace(each.image, sha256=each.facts.sha256))
+        if decode.is_known(known):
+            finished.append((each.image, known))
             continue
-        noted.append(replace(image, sha256=picture.digest))
-        read.append(Read(image, picture, human))
-    return Page(read, noted)
+        try:
+            read.append(decode.decode(each, known))
+        except Unreadable as error:
+            noted[-1] = replace(each.image, skipped=str(error))
+    return Page(read, finished, sorted(noted, key=lambda each: each.number))
+
+
+@contextmanager
+def _of_human_map(image: Image) -> Iterator[None]:
+    try:
+        yield
+    except Unreadable as error:
+        raise Unreadable(f"its human map {image.human}: {error}") from error
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def batch_of(read: Sequence[Read], classes: dict[str, int], device: torch.device) -> Batch:
     """Pictures read, on a device; `classes` are the numbers of their labels."""
-    labels = [-1 if each.image.label is None else classes.get(each.image.label, -1) for each in read]
+    labels = [class_number(each.image.label, classes) for each in read]
     humans = [each.human for each in read if each.human is not None]
     return Batch(
         torch.stack([each.picture.values for each in read]).to(device),

@@ -1,22 +1,40 @@
 """One shard from claim to record. Whatever goes wrong with it is told to the database, and the worker lives on."""
 
+import json
 import logging
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
+
+from opentelemetry.trace import SpanKind
 
 from service.domain import Job, Shard, ShardKind
-from service.errors import DatabaseAway, InputRefused, WorkerStops, WorkFailed, WorkStopped
+from service.errors import DatabaseAway, InputRefused, JobNotFound, WorkerStops, WorkFailed, WorkStopped
+from service.gate import judge, numbers_of
 from service.inspection import Inspection
+from service.kept import MapRequest
+from service.logs import bound
 from service.storage import Store
+from service.tracing import span
 from service.transient import is_transient
+from service.verdicts import Ruling, ruling_of
 from worker.batching import is_out_of_memory
 from worker.finishing import finish
+from worker.illustrating import illustrate
 from worker.inspecting import Inspector
 from worker.lease import Lease
+from worker.looking import look
 from worker.measuring import Means, measure
+from worker.meters import SHARDS, timed
 from worker.patience import patiently
 from worker.planner import Planner
+from worker.sample import ask_for_maps
+from worker.sampling import MOST_IMAGES
 from worker.skipped import check_skipped
+
+MOST_RINGS = 64  # at once; sweeps ring for what waits longer
 
 log = logging.getLogger(__name__)
 
@@ -37,31 +55,44 @@ class Runner:
     ring: Callable[[int], None]
     stopping: Callable[[], bool] = never
     kinds: "Kinds" = field(default_factory=lambda: KINDS)
+    most_images: int = MOST_IMAGES
 
     def work(self) -> bool:
         """Look at what somebody waits for, else do the waiting shard whose turn it is.
 
         False: nothing waits, or this worker is to stop.
         """
-        if self._inspect():
+        if self._inspect() or self._illustrate():
             return True
         shard = self._claim()
         if shard is None:
             return False
+        with bound(job=shard.job, shard=shard.id), timed(shard.kind):
+            outcome = self._see_to(shard)
+            SHARDS.labels(shard.kind, outcome).inc()
+            log.info("A %s shard: %s", shard.kind, outcome)
+        return True
+
+    def _see_to(self, shard: Shard) -> str:
+        """Do a shard, whatever comes. Returns what came of it."""
         try:
             with Lease(self.store.leases, shard, self.lease_seconds, self.stopping) as lease:
                 self._do(shard, lease)
         except WorkStopped as stopped:
             log.info("%s", stopped)
+            return "lost"
         except WorkerStops as stops:
             log.info("%s", stops)
             patiently(lambda: self.store.leases.give_back([self.name]))
+            return "given back"
         except InputRefused as refused:
             self._fail(shard, refused)
+            return "refused"
         except Exception as trouble:
             log.exception("Shard %d of job %s ran into trouble", shard.id, shard.job)
             self._try_again(shard, trouble)
-        return True
+            return "trouble"
+        return "done"
 
     def _claim(self) -> Shard | None:
         try:
@@ -91,9 +122,36 @@ class Runner:
         except DatabaseAway:
             return None
 
+    def _illustrate(self) -> bool:
+        """Make the maps that wait next. False: none wait."""
+        request = self._claim_maps()
+        if request is None:
+            return False
+        try:
+            illustrate(request, self.store, self.means)
+        except (InputRefused, JobNotFound) as refused:
+            self._refuse_maps(request, str(refused))
+        except Exception as trouble:
+            log.exception("The maps of image %d of job %s ran into trouble", request.image, request.job)
+            self._refuse_maps(request, f"{type(trouble).__name__}: {trouble}")
+        return True
+
+    def _claim_maps(self) -> MapRequest | None:
+        try:
+            return None if self.stopping() else self.store.map_requests.claim()
+        except DatabaseAway:
+            return None
+
+    def _refuse_maps(self, request: MapRequest, reason: str) -> None:
+        log.info("No maps of image %d of job %s: %s", request.image, request.job, reason)
+        with suppress(JobNotFound):  # it was forgotten meanwhile, and its requests go with it
+            patiently(lambda: self.store.map_requests.fail(request, reason))
+
     def _do(self, shard: Shard, lease: Lease) -> None:
         job = self.store.jobs.get(shard.job)
-        self.kinds[shard.kind](self, job, shard, lease)
+        facts: dict[str, str | int] = {"salience.job": shard.job, "salience.shard": shard.id}
+        with span(f"{shard.kind} shard", SpanKind.CONSUMER, job.trace, facts):
+            self.kinds[shard.kind](self, job, shard, lease)
 
     def _try_again(self, shard: Shard, trouble: Exception) -> None:
         """After a pause, where that may help."""
@@ -124,7 +182,7 @@ def plan_job(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
     """List a job's pictures, check its models, and put its slices into the queue."""
     shards = runner.store.shards
     shards.forget_images(shard)
-    planner = Planner(runner.means.models, runner.means.places, lease.check)
+    planner = Planner(runner.means.models, runner.means.places, lease.check, runner.most_images)
     plan = planner.plan(job.spec, lambda images: patiently(lambda: shards.record_images(shard, images)))
     runner.ring(patiently(lambda: shards.record_plan(shard, plan)))
 
@@ -132,7 +190,8 @@ def plan_job(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
 def measure_slice(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
     """Audit a slice of a job's pictures."""
     images = runner.store.images.slice(job.id, shard.start, shard.stop)
-    result = measure(job, shard, images, runner.means, lease)
+    find = partial(runner.store.known.find, job.id)
+    result = measure(job, shard, images, runner.means, lease, lambda keys: patiently(lambda: find(keys)))
 
     def record() -> bool:
         check_skipped(job, [*runner.store.images.skipped(job.id), *result.images])
@@ -142,15 +201,37 @@ def measure_slice(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
         runner.ring(1)
 
 
+def look_at(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
+    """Look at a job's numbers so far; one that stops when it is decided may end by them."""
+    began = time.monotonic()
+    seen = look(job, shard.stop, runner.store, lease.check, _ruling(runner, job))
+    spent = time.monotonic() - began
+    if patiently(lambda: runner.store.looks.record(shard, seen.so_far, seen.decided, spent)):
+        runner.ring(1)
+
+
 def sum_up(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
     """Make a job's results of its numbers."""
     check_skipped(job, runner.store.images.skipped(job.id))
-    document = finish(job, runner.store, lease.check)
-    patiently(lambda: runner.store.shards.record_summary(shard, document))
+    ruling = _ruling(runner, job)
+    document = finish(job, runner.store, lease.check, ruling.rules)
+    told = judge(ruling.rules, numbers_of(document), ruling.policy).model_dump(mode="json") if ruling.rules else None
+    if job.spec.stop:  # its intervals are those that could be looked at
+        told = (job.so_far or {})["verdict"]
+        document["stopped"] = {"images": job.images_audited, "of": job.images_total}
+    waiting = patiently(lambda: ask_for_maps(job, runner.store, document["sample"]))
+    text = json.dumps({**document, "verdict": told}, allow_nan=False)
+    patiently(lambda: runner.store.shards.record_summary(shard, text, told))
+    runner.ring(min(waiting, MOST_RINGS))
+
+
+def _ruling(runner: Runner, job: Job) -> Ruling:
+    return ruling_of(job.spec.gate, runner.store.policies) if job.spec.gate else Ruling()
 
 
 KINDS: Kinds = {
     ShardKind.PLAN: plan_job,
     ShardKind.MEASURE: measure_slice,
+    ShardKind.LOOK: look_at,
     ShardKind.SUMMARISE: sum_up,
 }

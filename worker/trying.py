@@ -7,6 +7,7 @@ import select
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -87,8 +88,9 @@ class Trial:
     def _ask(self, line: str, path: Path) -> Json:
         process = self._running()
         assert process.stdin is not None and process.stdout is not None
-        process.stdin.write(f"{line}\n".encode())
-        process.stdin.flush()
+        with suppress(BrokenPipeError):  # which its end tells below
+            process.stdin.write(f"{line}\n".encode())
+            process.stdin.flush()
         end, received = time.monotonic() + self.limits.seconds, b""
         while not received.endswith(b"\n"):
             if not select.select([process.stdout], [], [], max(0, end - time.monotonic()))[0]:
@@ -100,6 +102,8 @@ class Trial:
             if not part:
                 status = process.wait()
                 self.close()
+                if status == 0:  # it had waited long enough and was about to go
+                    return self._ask(line, path)
                 raise ModelRefused(reason=f"{path} broke the process that loaded it (status {status})")
             received += part
         answer: Json = json.loads(received)

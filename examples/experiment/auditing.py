@@ -8,7 +8,7 @@ from examples.experiment.canvas import SIDE
 from examples.experiment.cohorts import model_path
 from examples.experiment.serving import running_service
 from examples.experiment.training import MEAN, STD
-from service.client import Client
+from service.client import Client, Job
 from service.commands.progress import progress
 from service.domain import JobState, Json
 
@@ -33,16 +33,14 @@ def spec_of(home: Path, recipes: Sequence[str], runs: int) -> Json:
 def audit(home: Path, spec: Json) -> Json:
     """The results of a spec, audited by a service of its own with its state under `home`; exits where it fails."""
     with running_service(home) as url, Client(url) as client:
-        job = client.submit(spec)
-        ended = _follow(client, job["id"])
-        if ended["state"] != JobState.SUCCEEDED:
-            sys.exit(f"The job has {ended['state']}: {ended['error']}")
-        return client.results(job["id"])
+        ended = _follow(client, client.submit(spec).id)
+        if ended.state is not JobState.SUCCEEDED:
+            sys.exit(f"The job has {ended.state}: {ended.error}")
+        return client.results(ended.id).raw
 
 
-def _follow(client: Client, job: str) -> Json:
-    seen: Json = {}
+def _follow(client: Client, job: str) -> Job:
     with progress() as show:
         for seen in client.follow(job):
-            show(seen["state"], seen["progress"]["images_done"], seen["progress"]["images_total"])
+            show(seen.state, seen.images_done, seen.images_total)
     return seen

@@ -1,50 +1,57 @@
 """`salience submit`, `wait` and `results`: the HTTP API from the shell."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from service.client import Client
+from service.client import Client, Job
+from service.commands.arguments import JobId, json_option, url_option
+from service.commands.gate import gate_options, tell
 from service.commands.progress import progress
 from service.commands.table import print_results
-from service.domain import JobState, Json
+from service.commands.verdicts import Ended
+from service.domain import JobState
+from service.gate import Verdict
+from service.gate_files import read_gate
 from service.spec_files import read_spec
-
-
-class JobId(click.ParamType[str]):
-    """The ID of a job."""
-
-    name = "job"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The ID as it is, unless it is empty or leads elsewhere."""
-        if not value.strip(".") or "/" in value:
-            self.fail("give the ID that `salience submit` printed", param, ctx)
-        return value
-
-
-url_option = click.option(
-    "--url",
-    envvar="SALIENCE_URL",
-    default="http://127.0.0.1:8000",
-    show_default=True,
-    help="Where the service is; or set SALIENCE_URL.",
-)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.command()
 @click.argument("spec", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--key", help="Idempotency-Key: the same key with the same spec is the same job.")
+@click.option("--wait", is_flag=True, help="Wait until the job has ended, and tell its verdict.")
+@click.option(
+    "--gate", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Judge by the gate in this YAML file."
+)
+@gate_options
 @url_option
 @json_option
-def submit(spec: Path, key: str | None, url: str, as_json: bool) -> None:
-    """Submit the audit in the file SPEC; print its job's ID."""
+@click.pass_context
+def submit(ctx: click.Context, /, spec: Path, key: str | None, url: str, as_json: bool, **asked: Any) -> None:
+    """Submit the audit in the file SPEC; print its job's ID.
+
+    With --wait, the exit status is 0 for pass, or for success without a gate, 1 for fail or inconclusive, 2 for error.
+    """
+    waits = [name for name in ("allow_inconclusive", "junit", "markdown") if asked[name]]
+    if waits and not asked["wait"]:
+        raise click.UsageError(f"--{waits[0].replace('_', '-')} needs --wait")
+    body = read_spec(spec)
+    if asked["gate"]:
+        body["gate"] = read_gate(asked["gate"])
     with Client(url) as client:
-        job = client.submit(read_spec(spec), key)
-    click.echo(json.dumps(job) if as_json else job["id"])
+        job = client.submit(body, key)
+        if asked["wait"]:
+            click.echo(job.id, err=True)
+            job = _follow(client, job.id)
+    if as_json:
+        click.echo(json.dumps(job.raw))
+    elif not asked["wait"]:
+        click.echo(job.id)
+    if asked["wait"]:
+        ctx.exit(_end(job, as_json, asked))
 
 
 @click.command()
@@ -56,8 +63,8 @@ def wait(ctx: click.Context, job: str, url: str, as_json: bool) -> None:
     """Wait until JOB has ended. Exit status 0 if it succeeded, else 2."""
     with Client(url) as client:
         ended = _follow(client, job)
-    click.echo(json.dumps(ended) if as_json else _tell(ended))
-    ctx.exit(0 if ended["state"] == JobState.SUCCEEDED else 2)
+    click.echo(json.dumps(ended.raw) if as_json else _tell(ended))
+    ctx.exit(0 if ended.state is JobState.SUCCEEDED else 2)
 
 
 @click.command()
@@ -67,24 +74,32 @@ def wait(ctx: click.Context, job: str, url: str, as_json: bool) -> None:
 def results(job: str, url: str, as_json: bool) -> None:
     """Show the results of JOB: the measures of each cohort, and what differs."""
     with Client(url) as client:
-        found: dict[str, Any] = client.results(job)
+        found = client.results(job).raw
     if as_json:
         click.echo(json.dumps(found))
     else:
         print_results(found)
 
 
-def _follow(client: Client, job: str) -> Json:
+def _end(job: Job, as_json: bool, asked: Mapping[str, Any]) -> int:
+    """Tell how a job has ended. Returns the exit status."""
+    if job.raw["verdict"] is not None:
+        verdict = Verdict.model_validate(job.raw["verdict"])
+        ended = Ended(job.id, verdict, asked["allow_inconclusive"])
+        return tell(ended, as_json, asked["junit"], asked["markdown"])
+    if not as_json:
+        click.echo(_tell(job))
+    return 0 if job.state is JobState.SUCCEEDED else 2
+
+
+def _follow(client: Client, job: str) -> Job:
     """Show the job's progress until it has ended. Returns it as it ended."""
-    seen: Json = {}
     with progress() as show:
         for seen in client.follow(job):
-            done = seen["progress"]
-            show(seen["state"], done["images_done"], done["images_total"])
+            show(seen.state, seen.images_done, seen.images_total)
     return seen
 
 
-def _tell(job: Json) -> str:
+def _tell(job: Job) -> str:
     """How a job has ended, in a line."""
-    reason = f": {job['error']['detail']}" if job["error"] else ""
-    return f"{job['id']} {job['state']}{reason}"
+    return f"{job.id} {job.state}" + (f": {job.error}" if job.error else "")

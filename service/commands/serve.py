@@ -1,21 +1,30 @@
 """`salience serve`: the HTTP API, and without URLs in the environment everything that it needs."""
 
 import gc
+import logging
 from types import FrameType
 
 import click
 import uvicorn
 from fastapi import FastAPI
+from sqlalchemy.exc import OperationalError
 
+from service import logs, schema, tracing
+from service.access import Door
+from service.errors import DatabaseAway, KeysNeeded
 from service.main import create_app
 from service.settings import ServiceSettings
+from service.storage import Store
+
+log = logging.getLogger(__name__)
 
 
 class Server(uvicorn.Server):
     """A server that, asked to stop, lets no request wait for a job's next change any longer."""
 
     def __init__(self, app: FastAPI, settings: ServiceSettings) -> None:
-        super().__init__(uvicorn.Config(app, settings.host, settings.port))
+        # Requests are logged with their IDs by service.observing.
+        super().__init__(uvicorn.Config(app, settings.host, settings.port, log_config=None, access_log=False))
         self._app = app
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -34,9 +43,12 @@ def serve(ctx: click.Context, host: str | None, port: int | None) -> None:
     """Serve the HTTP API.
 
     Without SALIENCE_BROKER_URL this is the embedded service: SQLite in SALIENCE_DATA_DIR, a broker on loopback
-    and a worker, all of which stop with it.
+    and a worker, all of which stop with it. Beyond loopback it wants keys; see `salience keys`.
     """
     settings = ServiceSettings.read(host=host, port=port)
+    logs.configure(settings.log_format, settings.log_level)
+    tracing.configure("salience-api")
+    _check_keys(settings)
     server = Server(create_app(settings), settings)
     # What is loaded by now stays; to search it for garbage again and again would stop all requests for a moment.
     gc.freeze()
@@ -46,3 +58,20 @@ def serve(ctx: click.Context, host: str | None, port: int | None) -> None:
         ctx.exit(2 if stopped.code else 0)
     if not server.started:
         ctx.exit(2)
+
+
+def _check_keys(settings: ServiceSettings) -> None:
+    """Raise KeysNeeded for a service that others can reach while it has no keys."""
+    if not settings.keys_required:
+        return
+    store = Store.open(settings.database)
+    try:
+        if schema.is_current(store.database.engine):
+            Door(store.keys, closed=True).check_start(settings.host)
+        elif settings.embedded:
+            raise KeysNeeded(host=settings.host)
+    except (DatabaseAway, OperationalError):
+        # Nothing is open meanwhile: every request is asked for a key.
+        log.warning("The database does not answer, so whether there are keys is not known yet")
+    finally:
+        store.database.close()

@@ -4,11 +4,12 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
 
-from service.artifacts import Artifact, ArtifactPlace
+from service.artifacts import Artifact
 from service.errors import ArtifactNotFound
 from service.http_errors import documented
+from service.routes.access import READ, SUBMIT
+from service.routes.jobs import JobsHere
 from service.schemas import ArtifactBody
 
 router = APIRouter(prefix="/v1/artifacts", tags=["artifacts"])
@@ -20,29 +21,33 @@ BODY = {"requestBody": {"required": True, "content": {"application/octet-stream"
 
 @router.put(
     "",
+    dependencies=[SUBMIT],
     status_code=201,
     openapi_extra=BODY,
     responses={200: {"description": "It was there already"}, **documented(HTTPStatus.UNPROCESSABLE_ENTITY)},
 )
 async def upload(
     request: Request,
+    jobs: JobsHere,
     response: Response,
     sha256: Annotated[str | None, Query(pattern=HEX, description="what the bytes must have")] = None,
 ) -> ArtifactBody:
     """Keep the request's bytes, a model's file or an archive, by their SHA-256; specs name it by the answer's `uri`."""
-    place: ArtifactPlace = request.app.state.artifacts
-    kept = await place.store(request.stream(), sha256, request.app.state.artifact_bytes)
+    kept = await jobs.artifacts.store(request.stream(), sha256, jobs.limits.artifact_bytes)
     if not kept.new:
         response.status_code = HTTPStatus.OK
     return _body(kept)
 
 
-@router.get("/{sha256}", responses=documented(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY))
-async def look(request: Request, sha256: Annotated[str, Path(pattern=HEX)]) -> ArtifactBody:
+@router.get(
+    "/{sha256}",
+    dependencies=[READ],
+    responses=documented(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY),
+)
+def look(jobs: JobsHere, sha256: Annotated[str, Path(pattern=HEX)]) -> ArtifactBody:
     """Whether an artifact is there, and its size; so that it need not be sent again."""
-    place: ArtifactPlace = request.app.state.artifacts
     digest = sha256.lower()
-    size = await run_in_threadpool(place.size_of, digest)
+    size = jobs.artifacts.size_of(digest)
     if size is None:
         raise ArtifactNotFound(digest=digest)
     return _body(Artifact(digest, size, new=False))

@@ -7,18 +7,19 @@ from fastapi import APIRouter
 from service import catalogue
 from service.catalogue import Entry
 from service.options import Options
+from service.routes.access import READ
 from service.schemas import CatalogueEntry
 
 router = APIRouter(prefix="/v1", tags=["catalogue"])
 
 
-@router.get("/measures")
+@router.get("/measures", dependencies=[READ])
 def measures() -> list[CatalogueEntry]:
     """The measures: parameters with their defaults, range, meaning and source."""
     return _told(catalogue.MEASURES)
 
 
-@router.get("/methods")
+@router.get("/methods", dependencies=[READ])
 def methods() -> list[CatalogueEntry]:
     """The salience methods: parameters with their defaults, range of the native map, meaning and source."""
     return _told(catalogue.METHODS)

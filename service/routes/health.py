@@ -20,7 +20,7 @@ def healthz() -> Health:
 @router.get("/readyz", responses={503: {"model": Health, "description": "Something needed does not answer"}})
 def readyz(request: Request, response: Response) -> Health:
     """The database (with its schema) and the broker answer."""
-    jobs: Jobs = request.app.state.jobs
+    jobs: Jobs = request.app.state.everyones_jobs
     checks = {"database": _state_of(lambda: _database(jobs)), "broker": _state_of(jobs.doorbell.ping)}
     ready = all(state == "ok" for state in checks.values())
     response.status_code = 200 if ready else 503

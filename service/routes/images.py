@@ -12,6 +12,7 @@ from service.domain import ACROSS_RUNS, Job
 from service.errors import NotAcceptable
 from service.http_errors import documented
 from service.jobs import Jobs
+from service.routes.access import READ
 from service.routes.csv_lines import csv_lines
 from service.routes.cursors import decode, encode
 from service.routes.jobs import JobsHere, Text
@@ -25,7 +26,7 @@ KINDS = {"*/*": JSON, "application/*": JSON, JSON: JSON, "text/*": CSV, CSV: CSV
 STREAM_PAGE = 500
 
 
-@router.get("/{job_id}/images", response_model=ImagePage, responses={
+@router.get("/{job_id}/images", dependencies=[READ], response_model=ImagePage, responses={
     200: {"content": {CSV: {"schema": {"type": "string"}}}},
     **documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.NOT_ACCEPTABLE, HTTPStatus.UNPROCESSABLE_ENTITY),
 })  # fmt: skip
@@ -43,7 +44,7 @@ def images(
         return StreamingResponse(csv_lines(job, _all(jobs, job, first)), media_type=f"{CSV}; charset=utf-8")
     start = decode(cursor) or 0
     found = jobs.measured(job, start, limit)
-    more = start + limit < (job.images_total or 0)
+    more = start + limit < job.images_audited
     page = ImagePage(items=[_body(job, each) for each in found], next=encode(start + limit) if more else None)
     return Response(page.model_dump_json(), media_type=JSON)
 
@@ -71,7 +72,7 @@ def _quality(wanted: str) -> float:
 
 def _all(jobs: Jobs, job: Job, first: Sequence[Measured]) -> Iterator[Measured]:
     yield from first
-    for start in range(STREAM_PAGE, job.images_total or 0, STREAM_PAGE):
+    for start in range(STREAM_PAGE, job.images_audited, STREAM_PAGE):
         yield from jobs.measured(job, start, STREAM_PAGE)
 
 

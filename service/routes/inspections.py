@@ -5,13 +5,14 @@ import time
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 from fastapi.concurrency import run_in_threadpool
 
 from service.errors import InspectionRefused
 from service.http_errors import documented
 from service.inspection import Inspect, Inspection
 from service.jobs import Jobs
+from service.routes.access import READ, SUBMIT
 from service.routes.jobs import JobsHere, Text
 from service.schemas import InspectionBody
 
@@ -26,15 +27,14 @@ LATER: dict[int | str, dict[str, Any]] = {
 Wait = Annotated[float, Query(ge=0, le=60, description="seconds to wait for a worker to have looked")]
 
 
-@router.post("/inspect", responses={**LATER, **documented(INVALID)})
-async def inspect(asked: Inspect, request: Request, response: Response, wait: Wait = 30) -> InspectionBody:
+@router.post("/inspect", dependencies=[SUBMIT], responses={**LATER, **documented(INVALID)})
+async def inspect(asked: Inspect, jobs: JobsHere, response: Response, wait: Wait = 30) -> InspectionBody:
     """What a model or an image set is, without an audit; what is refused says why."""
-    jobs: Jobs = request.app.state.jobs
-    number = await run_in_threadpool(jobs.store.inspections.ask, asked)
+    number = await run_in_threadpool(jobs.inspect, asked)
     return _answer(await _await(jobs, number, wait), response)
 
 
-@router.get("/inspections/{inspection}", responses={**LATER, **documented(NOT_FOUND, INVALID)})
+@router.get("/inspections/{inspection}", dependencies=[READ], responses={**LATER, **documented(NOT_FOUND, INVALID)})
 async def get(inspection: Text, jobs: JobsHere, response: Response, wait: Wait = 0) -> InspectionBody:
     """An inspection asked for before."""
     return _answer(await _await(jobs, inspection, wait), response)

@@ -10,8 +10,10 @@ from pydantic import StringConstraints
 
 from service import errors, storage
 from service.domain import OPEN_STATES, Job, JobState
+from service.gate import Verdict
 from service.http_errors import documented
 from service.jobs import Jobs
+from service.routes.access import READ, SUBMIT, CallerHere
 from service.routes.cursors import decode, encode
 from service.schemas import JobBody, JobPage
 from service.spec import JobSpec
@@ -21,26 +23,30 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 RETRY_SECONDS = "2"
 NOT_FOUND, CONFLICT, INVALID = HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY
-
-
-def the_jobs(request: Request) -> Jobs:
-    """The use cases of this application."""
-    jobs: Jobs = request.app.state.jobs
-    return jobs
+TOO_MANY = HTTPStatus.TOO_MANY_REQUESTS
 
 
 # Databases keep no zero bytes in text, and so know nothing by such a name.
 NO_ZERO = r"^[^\x00]*$"
+PRINTABLE = r"^[\x20-\x7e\x80-\xff]*$"
 Text = Annotated[str, StringConstraints(pattern=NO_ZERO)]
+
+
+async def the_jobs(request: Request, caller: CallerHere) -> Jobs:
+    """The use cases of this application, for the caller's tenant: of another's they find nothing."""
+    everyones: Jobs = request.app.state.everyones_jobs
+    return everyones.of(caller.tenant)
+
+
 JobsHere = Annotated[Jobs, Depends(the_jobs)]
 
 
-@router.post("", status_code=202, responses=documented(INVALID))
+@router.post("", status_code=202, dependencies=[SUBMIT], responses=documented(INVALID, TOO_MANY))
 def submit(
     spec: JobSpec,
     response: Response,
     jobs: JobsHere,
-    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, pattern=PRINTABLE)] = None,
 ) -> JobBody:
     """Accept an audit. The same Idempotency-Key with the same spec answers the same job."""
     job = jobs.submit(spec, idempotency_key)
@@ -49,33 +55,37 @@ def submit(
     return JobBody.of(job, time.time())
 
 
-@router.get("", responses=documented(INVALID))
-def find(  # noqa: PLR0913  # each is one filter of the query
-    jobs: JobsHere,
+def the_query(
     state: JobState | None = None,
     name: Text | None = None,
     label: Annotated[list[Text], Query(description="key:value; several must all hold")] = [],  # noqa: B006  # FastAPI copies it
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> JobPage:
+) -> storage.Query:
+    """Which jobs a request wants to see. Raises FilterInvalid, CursorInvalid."""
+    return storage.Query(state, name, [label_of(each) for each in label], decode(cursor), limit)
+
+
+@router.get("", dependencies=[READ], responses=documented(INVALID))
+def find(jobs: JobsHere, query: Annotated[storage.Query, Depends(the_query)]) -> JobPage:
     """Jobs, newest first."""
-    query = storage.Query(state, name, [_label(each) for each in label], decode(cursor), limit)
     found = jobs.store.jobs.find(query)
     now = time.time()
     return JobPage(items=[JobBody.of(job, now) for job in found.jobs], next=encode(found.next))
 
 
-@router.get(
-    "/{job_id}", response_model=JobBody, responses={304: {"description": "Unchanged"}, **documented(NOT_FOUND, INVALID)}
-)
+@router.get("/{job_id}", dependencies=[READ], response_model=JobBody, responses={
+    304: {"description": "Unchanged"}, **documented(NOT_FOUND, INVALID)
+})  # fmt: skip
 async def get(
     request: Request,
+    jobs: JobsHere,
     job_id: Text,
     wait: Annotated[float, Query(ge=0, le=60, description="seconds to wait for the next change")] = 0,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """A job as it stands; with `wait`, once it changes. Waiting, If-None-Match says what was seen last."""
-    jobs, watch = the_jobs(request), request.app.state.watch
+    watch: Watch = request.app.state.watch
     job = await run_in_threadpool(jobs.store.jobs.get, job_id)
     if wait and job.state in OPEN_STATES and (if_none_match is None or _matches(if_none_match, job)):
         job = await _wait(jobs, watch, job, wait)
@@ -88,19 +98,24 @@ async def get(
     return Response(body, headers=headers, media_type="application/json")
 
 
-@router.post("/{job_id}/cancel", responses=documented(NOT_FOUND, CONFLICT))
+@router.post("/{job_id}/cancel", dependencies=[SUBMIT], responses=documented(NOT_FOUND, CONFLICT))
 def cancel(job_id: Text, jobs: JobsHere) -> JobBody:
     """Stop a job; cancelling a cancelled job changes nothing."""
     return JobBody.of(jobs.cancel(job_id), time.time())
 
 
-@router.delete("/{job_id}", status_code=HTTPStatus.NO_CONTENT, responses=documented(NOT_FOUND, INVALID))
+@router.delete(
+    "/{job_id}",
+    dependencies=[SUBMIT],
+    status_code=HTTPStatus.NO_CONTENT,
+    responses=documented(NOT_FOUND, INVALID),
+)
 def forget(job_id: Text, jobs: JobsHere) -> None:
     """Stop a job and forget it, with its results and all its numbers; its Idempotency-Key is free again."""
     jobs.store.jobs.forget(job_id)
 
 
-@router.get("/{job_id}/results", response_class=Response, responses={
+@router.get("/{job_id}/results", dependencies=[READ], response_class=Response, responses={
     200: {"description": "Every measure by cohort, run and stratum, with intervals; differences; provenance",
           "content": {"application/json": {"schema": {"type": "object"}}}},
     **documented(NOT_FOUND, CONFLICT),
@@ -108,6 +123,12 @@ def forget(job_id: Text, jobs: JobsHere) -> None:
 def results(job_id: Text, jobs: JobsHere) -> Response:
     """The results of a job that has succeeded."""
     return Response(jobs.results(job_id), media_type="application/json")
+
+
+@router.get("/{job_id}/verdict", dependencies=[READ], responses=documented(NOT_FOUND, CONFLICT))
+def verdict(job_id: Text, jobs: JobsHere) -> Verdict:
+    """What the gate of a job that has ended says, and why, rule by rule."""
+    return jobs.verdict(job_id)
 
 
 async def _wait(jobs: Jobs, watch: Watch, job: Job, seconds: float) -> Job:
@@ -126,7 +147,8 @@ def _matches(if_none_match: str, job: Job) -> bool:
     return "*" in tags or _etag(job) in tags
 
 
-def _label(text: str) -> tuple[str, str]:
+def label_of(text: str) -> tuple[str, str]:
+    """Key and value of a label as a filter writes it. Raises FilterInvalid."""
     key, colon, value = text.partition(":")
     if not colon:
         raise errors.FilterInvalid(field="query.label", detail=f"label={text}: write key:value")

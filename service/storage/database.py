@@ -1,4 +1,4 @@
-"""Connections and transactions. Knows no table.
+"""Connections and transactions. Knows no table; of a tenant, tenancy.py narrows what is asked.
 
 SQLite's writers take the write lock when they begin, so that two of them wait for each other instead of
 failing halfway; its readers see a snapshot and wait for nobody (write-ahead log).
@@ -10,17 +10,21 @@ transaction whose commit was under way has counted is then not known.
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, TextClause, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, Row, Select, TextClause, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 from sqlalchemy.orm import Session
 
 from service.errors import DatabaseAway
+from service.storage.tenancy import TENANT, TenantSession
 
 WRITES = {"sqlite_begin": "IMMEDIATE"}
+# An error's text names the statement, but not what was put into it: specs hold signed URLs.
+POSTGRES: Mapping[str, Any] = {"pool_pre_ping": True, "hide_parameters": True}
 ALONE: Mapping[str, Any] = {"isolation_level": "AUTOCOMMIT"}
 
 log = logging.getLogger(__name__)
@@ -42,25 +46,42 @@ def answering() -> Iterator[None]:
 
 
 class Database:
-    """One engine; `read` and `write` are its transactions."""
+    """One engine; `read` and `write` are its transactions. With a tenant, they see its rows only."""
 
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
+        self.tenant: str | None = None
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self.engine = self._connect_sqlite() if self.is_sqlite else create_engine(url, pool_pre_ping=True)
+        self.engine = self._connect_sqlite() if self.is_sqlite else create_engine(url, **POSTGRES)
 
     def _connect_sqlite(self) -> Engine:
         if self.url.database:
             Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(self.url, connect_args={"timeout": 60, "isolation_level": None})
+        engine = create_engine(self.url, hide_parameters=True, connect_args={"timeout": 60, "isolation_level": None})
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
 
+    def of(self, tenant: str) -> "Database":
+        """The same database as one tenant sees it."""
+        scoped = copy(self)
+        scoped.tenant = tenant
+        return scoped
+
+    @property
+    def own(self) -> str:
+        """The tenant whose rows are asked for where somebody's must be: the default one, unless it is said."""
+        return self.tenant or ""
+
+    def _session(self, bind: Engine | Connection, expire: bool = True) -> Session:
+        if self.tenant is None:
+            return Session(bind, expire_on_commit=expire)
+        return TenantSession(bind, expire_on_commit=expire, info={TENANT: self.tenant})
+
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A transaction that changes nothing. Raises DatabaseAway."""
-        with answering(), Session(self.engine) as session:
+        with answering(), self._session(self.engine) as session:
             yield session
 
     @contextmanager
@@ -69,7 +90,7 @@ class Database:
         with (
             answering(),
             self.engine.connect().execution_options(**WRITES) as connection,
-            Session(connection, expire_on_commit=False) as session,
+            self._session(connection, expire=False) as session,
             session.begin(),
         ):
             yield session
@@ -78,6 +99,14 @@ class Database:
         """The one value that a plain query gives, without a transaction around it. Raises DatabaseAway."""
         with answering(), self.engine.connect().execution_options(**ALONE) as connection:
             return connection.scalar(query, facts)
+
+    def glance(self, query: Select[Any]) -> Row[Any] | None:
+        """The one row that a query of columns gives, without a transaction, and past the wall between tenants.
+
+        Raises DatabaseAway.
+        """
+        with answering(), self.engine.connect().execution_options(**ALONE) as connection:
+            return connection.execute(query).one_or_none()
 
     def ping(self) -> None:
         """Raise DatabaseAway if it does not answer."""

@@ -1,4 +1,4 @@
-"""Ending a job, inside somebody's transaction."""
+"""Ending a job and telling of it, inside somebody's transaction."""
 
 import time
 
@@ -6,6 +6,7 @@ from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
 from service.domain import OPEN_STATES, JobState, ShardState
+from service.storage.outbox import announce
 from service.tables import JobRow, ShardRow
 
 
@@ -17,5 +18,6 @@ def end_job(session: Session, number: int, state: JobState, error: dict[str, obj
         .values(state=state, error=error, finished_at=time.time(), version=JobRow.version + 1)
     )
     if ended.rowcount:  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult
+        announce(session, number, state)
         session.execute(delete(ShardRow).where(ShardRow.job == number, ShardRow.state != ShardState.DONE))
     return bool(ended.rowcount)  # type: ignore[attr-defined]  # as above

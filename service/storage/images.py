@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from service.domain import Image, ImageSet, Values
@@ -57,10 +57,31 @@ class ImageStore:
                 grouped.setdefault(row.image, []).append(Values(row.cohort, row.run, row.image, row.data))
             return [Measured(image, grouped.get(image.number, [])) for image in _images(session, number, start, stop)]
 
+    def chosen(self, job: str, numbers: Sequence[int]) -> list[Values]:
+        """The numbers of a few pictures."""
+        chosen = select(ValueRow.cohort, ValueRow.run, ValueRow.image, ValueRow.data)
+        with self._database.read() as session:
+            own = ValueRow.job == row_of(session, job).number
+            return [Values(*row) for row in session.execute(chosen.where(own, ValueRow.image.in_(numbers)))]
+
+    def names(self, job: str, numbers: Sequence[int]) -> dict[int, str]:
+        """The names of a few pictures, by number."""
+        chosen = select(ImageRow.number, ImageRow.name).join(JobRow)
+        with self._database.read() as session:
+            rows = session.execute(chosen.where(JobRow.id == job, ImageRow.number.in_(numbers)))
+            return {row.number: row.name for row in rows}
+
+    def numbered(self, job: str, names: Sequence[str]) -> list[int]:
+        """The numbers of the pictures of a few names."""
+        chosen = select(ImageRow.number).join(JobRow).where(JobRow.id == job, ImageRow.name.in_(names))
+        with self._database.read() as session:
+            return list(session.scalars(chosen.order_by(ImageRow.number)))
+
     def skipped(self, job: str) -> list[Image]:
-        """The pictures that could not be read."""
+        """The pictures that could not be read, of those that the job's results are of."""
         with self._database.read() as session:
             chosen = select(ImageRow).join(JobRow).where(JobRow.id == job, ImageRow.skipped.is_not(None))
+            chosen = chosen.where(or_(JobRow.stopped_at.is_(None), ImageRow.number < JobRow.stopped_at))
             return [_to_image(row) for row in session.scalars(chosen.order_by(ImageRow.number))]
 
     def read(self, job: str, among: ImageSet, rows: int) -> Iterator[Read]:

@@ -1,25 +1,27 @@
 """Jobs in the database: accepted, found, cancelled. A forgotten job is not found any more."""
 
+import hashlib
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from uuid import uuid4
 
-from sqlalchemy import select, text, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from service.domain import PRIORITIES, Job, JobState, ShardKind
-from service.errors import JobNotFound
+from service.domain import OPEN_STATES, PRIORITIES, Job, JobState, ShardKind
+from service.errors import JobNotFound, TooManyJobs
 from service.settled import planned, stored
 from service.spec import JobSpec
 from service.storage.database import Database
 from service.storage.ending import end_job
-from service.storage.shards import first_shard
+from service.storage.turns import first_shard
 from service.tables import JobRow, LabelRow, SummaryRow
+from service.tracing import traceparent
 
-VERSION = text("SELECT version FROM jobs WHERE id = :job AND NOT forgotten")
+VERSION = "SELECT version FROM jobs WHERE id = :job AND NOT forgotten"
 MOST_KNOWN = 500
 
 
@@ -47,13 +49,20 @@ class JobStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._version = text(VERSION if database.tenant is None else f"{VERSION} AND tenant = :tenant")
         self._known: dict[str, Job] = {}
         self._lock = Lock()
 
-    def accept(self, spec: JobSpec, digest: str, key: str | None, tenant: str = "") -> tuple[Job, str]:
-        """Store a job and the shard that will plan it; a known key answers its job. Returns its digest too."""
+    def accept(self, spec: JobSpec, digest: str, key: str | None, most_open: int | None = None) -> tuple[Job, str]:
+        """Store a job and the shard that will plan it; a known key answers its job. Returns its digest too.
+
+        Raises TooManyJobs where the tenant has `most_open` queued and running jobs already.
+        """
+        key = self._kept_key(key)
         with self._database.write() as session:
-            number = self._insert(session, spec, digest, (key, tenant))
+            if most_open is not None and not _knows(session, key):
+                self._check_room(session, most_open)
+            number = self._insert(session, spec, digest, key)
             if number is not None:
                 session.add_all(LabelRow(job=number, key=name, value=text) for name, text in spec.labels.items())
                 session.add(first_shard(session, number, ShardKind.PLAN))
@@ -64,12 +73,30 @@ class JobStore:
     def knows(self, key: str) -> bool:
         """Whether a job came with this idempotency key before."""
         with self._database.read() as session:
-            return session.scalar(select(JobRow.number).where(JobRow.idempotency_key == key)) is not None
+            return _knows(session, self._kept_key(key))
 
-    def _insert(self, session: Session, spec: JobSpec, digest: str, sender: tuple[str | None, str]) -> int | None:
+    def _kept_key(self, key: str | None) -> str | None:
+        """An idempotency key as it is kept, each tenant's apart from every other's.
+
+        Those of the default tenant stay as they were sent, as the version before keeps them; no other's can look like
+        one, since what is sent holds no control character.
+        """
+        tenant = self._database.own
+        return "\x1f" + hashlib.sha256(f"{tenant}\x1f{key}".encode()).hexdigest() if key and tenant else key
+
+    def _check_room(self, session: Session, most: int) -> None:
+        """Raise TooManyJobs where a tenant has so many open ones. Two requests of a moment count one after another."""
+        tenant = self._database.own
+        if not self._database.is_sqlite:  # whose writers come one after the other anyway
+            session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"jobs of {tenant}"))))
+        counted = select(func.count()).where(JobRow.tenant == tenant, JobRow.state.in_(OPEN_STATES))
+        if (session.scalar(counted) or 0) >= most:
+            raise TooManyJobs(most=most)
+
+    def _insert(self, session: Session, spec: JobSpec, digest: str, key: str | None) -> int | None:
         """The new row's number; None where the key is taken, also by a request of the same moment."""
         dialect = sqlite if self._database.is_sqlite else postgresql
-        (key, tenant), now = sender, time.time()
+        now = time.time()
         number: int | None = session.scalar(
             dialect.insert(JobRow)
             .values(
@@ -81,10 +108,11 @@ class JobStore:
                 created_at=now,
                 deadline_at=now + spec.deadline if spec.deadline else None,
                 priority=PRIORITIES[spec.priority],
-                tenant=tenant,
+                tenant=self._database.own,
                 passes_done=0,
                 idempotency_key=key,
                 spec_digest=digest,
+                trace=traceparent(),
             )
             .on_conflict_do_nothing(index_elements=["idempotency_key"])
             .returning(JobRow.number)
@@ -96,7 +124,9 @@ class JobStore:
 
         All that can be seen of a job goes by its version, so one that was read before is not read again.
         """
-        version = self._database.look_up(VERSION, {"job": job})
+        tenant = self._database.tenant
+        facts = {"job": job} if tenant is None else {"job": job, "tenant": tenant}
+        version = self._database.look_up(self._version, facts)
         known = self._known.get(job)
         if known is not None and known.version == version:
             return known
@@ -110,7 +140,10 @@ class JobStore:
 
     def find(self, query: Query) -> Found:
         """A page of jobs, newest first."""
-        chosen = select(JobRow).where(~JobRow.forgotten).order_by(JobRow.number.desc()).limit(query.limit + 1)
+        # Said so that SQLite goes by number, and not by the index of what is forgotten through all jobs.
+        chosen = (
+            select(JobRow).where(JobRow.forgotten.is_not(True)).order_by(JobRow.number.desc()).limit(query.limit + 1)
+        )
         if query.state:
             chosen = chosen.where(JobRow.state == query.state)
         if query.name is not None:
@@ -154,6 +187,10 @@ class JobStore:
             session.execute(gone.values(forgotten=True, idempotency_key=None, version=JobRow.version + 1))
 
 
+def _knows(session: Session, key: str | None) -> bool:
+    return key is not None and session.scalar(select(JobRow.number).where(JobRow.idempotency_key == key)) is not None
+
+
 def row_of(session: Session, job: str) -> JobRow:
     """The row of a job. Raises JobNotFound."""
     row = session.scalars(select(JobRow).where(JobRow.id == job, ~JobRow.forgotten)).one_or_none()
@@ -168,5 +205,6 @@ def to_job(row: JobRow) -> Job:
         id=row.id, spec=planned(JobSpec.model_validate(row.spec), row.plan), state=JobState(row.state),
         version=row.version, created_at=row.created_at, started_at=row.started_at, finished_at=row.finished_at,
         images_total=row.images_total, passes_total=row.passes_total, passes_done=row.passes_done,
-        error=row.error, plan=row.plan,
+        error=row.error, plan=row.plan, tenant=row.tenant, passes_reused=row.passes_reused, verdict=row.verdict,
+        trace=row.trace, so_far=row.so_far, stopped_at=row.stopped_at,
     )  # fmt: skip

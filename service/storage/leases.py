@@ -193,4 +193,6 @@ def _pause(times: int) -> float:
 def _name(row: ShardRow) -> str:
     if row.kind == ShardKind.MEASURE:
         return f"The shard of images {row.start} to {row.stop - 1} (cohort {row.cohort})"
+    if row.kind == ShardKind.LOOK:
+        return "The look at the job's numbers so far"
     return f"The shard that is to {row.kind} the job"

@@ -13,7 +13,7 @@ from service.domain import OPEN_STATES, JobState
 from service.errors import DeadlineExceeded
 from service.storage.database import Database
 from service.storage.ending import end_job
-from service.tables import ImageRow, JobRow, ValueRow
+from service.tables import ImageRow, JobRow, KeptMapRow, KeptPictureRow, ValueRow
 
 PICTURES = 2_000  # whose rows go in one transaction
 
@@ -40,11 +40,16 @@ class Retention:
             return end_job(session, number, JobState.FAILED, {"type": late.kind, "detail": str(late)})
 
     def expire(self, jobs_seconds: float, keys_seconds: float) -> int:
-        """Forget jobs that ended so long ago, and free keys that were sent so long ago. Returns how many jobs."""
+        """Forget jobs that ended so long ago, keys that were sent so long ago, and maps that were made on demand.
+
+        Returns how many jobs.
+        """
         now = time.time()
         old = update(JobRow).where(~JobRow.forgotten, JobRow.finished_at < now - jobs_seconds)
         stale = update(JobRow).where(JobRow.idempotency_key.is_not(None), JobRow.created_at < now - keys_seconds)
         with self._database.write() as session:
+            for kept in (KeptMapRow, KeptPictureRow):
+                session.execute(delete(kept).where(kept.until < now))
             session.execute(stale.values(idempotency_key=None))
             forgotten = session.execute(old.values(forgotten=True, idempotency_key=None, version=JobRow.version + 1))
             return int(forgotten.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult
@@ -74,5 +79,6 @@ class Retention:
 
 
 def _delete_below(session: Session, job: int, number: int) -> None:
-    for rows, column in ((ValueRow, ValueRow.image), (ImageRow, ImageRow.number)):
-        session.execute(delete(rows).where(rows.job == job, column < number))
+    for rows in (ValueRow, KeptMapRow, KeptPictureRow):
+        session.execute(delete(rows).where(rows.job == job, rows.image < number))
+    session.execute(delete(ImageRow).where(ImageRow.job == job, ImageRow.number < number))

@@ -3,18 +3,20 @@
 A shard's numbers are stored in one transaction with the shard's end.
 """
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from service.domain import FORMAT, Image, JobState, Plan, Shard, ShardKind, ShardResult, ShardState, Slice
+from service.domain import FORMAT, Image, JobState, Json, Plan, Shard, ShardKind, ShardResult, ShardState, Slice
+from service.storage.bulk import put_in
 from service.storage.database import Database
 from service.storage.ending import end_job
-from service.storage.map_sums import add_map_sums
+from service.storage.looks import LOOKS_APART, call_next
+from service.storage.map_sums import add_class_sums, add_map_sums
 from service.storage.owned import count_passes, finish, owned, still_owned
 from service.storage.turns import Turns
 from service.tables import ImageRow, JobRow, ShardRow, SummaryRow, ValueRow
@@ -34,15 +36,16 @@ class ShardStore:
             session.execute(delete(ImageRow).where(ImageRow.job == still_owned(session, shard).job))
 
     def record_images(self, shard: Shard, images: Sequence[Image]) -> None:
-        """Store some of a job's pictures; the same ones again change nothing. Raises WorkStopped."""
-        dialect = sqlite if self._database.is_sqlite else postgresql
+        """Store some of a job's pictures, numbered without gaps; the same ones again change nothing.
+
+        Raises WorkStopped.
+        """
         with self._database.write() as session:
             job = still_owned(session, shard).job
-            rows = [
-                {"job": job, "number": i.number, "name": i.name, "label": i.label, "path": i.path, "human": i.human}
-                for i in images
-            ]
-            session.execute(dialect.insert(ImageRow).on_conflict_do_nothing(), rows)
+            these = ImageRow.number.between(images[0].number, images[-1].number)
+            session.execute(delete(ImageRow).where(ImageRow.job == job, these))
+            rows = ((job, i.number, i.name, i.label, i.path, i.human) for i in images)
+            put_in(session, ImageRow, ("job", "number", "name", "label", "path", "human"), rows)
 
     def record_plan(self, shard: Shard, plan: Plan) -> int:
         """Store the slices of a job whose pictures are stored. Returns how many. Raises WorkStopped."""
@@ -57,13 +60,13 @@ class ShardStore:
                 .where(JobRow.number == row.job)
                 .values(
                     images_total=plan.images, passes_total=plan.passes, slices_left=count,
-                    plan=dict(plan.facts), version=JobRow.version + 1,
+                    plan=dict(plan.facts), version=JobRow.version + 1, look_after=time.time() + LOOKS_APART,
                 )
             )  # fmt: skip
             return count
 
     def record_values(self, shard: Shard, result: ShardResult) -> bool:
-        """Store a slice's numbers, once. True: it was the last, and the summary waits. Raises WorkStopped."""
+        """Store a slice's numbers, once. True: by them a look or the summary has come to wait. Raises WorkStopped."""
         with self._database.write() as session:
             row = finish(session, shard)
             count_passes(session, row, result.passes)
@@ -72,28 +75,35 @@ class ShardStore:
             left = session.scalar(
                 update(JobRow)
                 .where(JobRow.number == row.job)
-                .values(slices_left=JobRow.slices_left - 1)
+                .values(slices_left=JobRow.slices_left - 1, passes_reused=JobRow.passes_reused + result.reused)
                 .returning(JobRow.slices_left)
             )
             _note_images(session, row.job, result.images)
             add_map_sums(session, row.job, result.map_sums)
+            add_class_sums(session, row.job, result.class_sums)
             if result.values:
                 session.execute(
                     insert(ValueRow),
                     [
-                        {"job": row.job, "image": v.image, "cohort": v.cohort, "run": v.run, "data": v.data}
+                        {
+                            "job": row.job,
+                            "image": v.image,
+                            "cohort": v.cohort,
+                            "run": v.run,
+                            "data": v.data,
+                            "key": v.key,
+                        }
                         for v in result.values
                     ],
                 )
-            if left == 0:
-                session.add(first_shard(session, row.job, ShardKind.SUMMARISE))
-            return left == 0
+            return call_next(session, row.job, left)
 
-    def record_summary(self, shard: Shard, document: str) -> None:
-        """Store the results and end the job. Raises WorkStopped."""
+    def record_summary(self, shard: Shard, document: str, verdict: Json | None = None) -> None:
+        """Store the results and what the job's gate says of them, and end the job. Raises WorkStopped."""
         with self._database.write() as session:
             row = finish(session, shard)
             session.add(SummaryRow(job=row.job, document=document))
+            session.execute(update(JobRow).where(JobRow.number == row.job).values(verdict=verdict))
             end_job(session, row.job, JobState.SUCCEEDED, None)
 
     def fail(self, shard: Shard, error: Mapping[str, object]) -> bool:
@@ -113,14 +123,6 @@ class ShardStore:
         counted = select(func.count()).select_from(ShardRow).where(ShardRow.state == ShardState.WAITING)
         with self._database.read() as session:
             return session.scalar(counted) or 0
-
-
-def first_shard(session: Session, job: int, kind: ShardKind) -> ShardRow:
-    """A shard that a job puts into the queue alone."""
-    turns = Turns(session, job)
-    return ShardRow(
-        job=job, kind=kind, state=ShardState.WAITING, format=FORMAT, priority=turns.priority, turn=turns.at(0)
-    )
 
 
 def _pages(slices: Iterable[Slice]) -> Iterator[list[tuple[int, Slice]]]:

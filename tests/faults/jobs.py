@@ -36,10 +36,10 @@ def post_all(production: Production, bodies: Sequence[Mapping[str, Any]], go_on:
         ended, number = [], first
         while go_on(number):
             client = clients[number % len(clients)]
-            job = client.submit(bodies[number % len(bodies)], key=f"job-{number}")["id"]
-            *_, last = client.follow(job)
-            results = client.results(job) if last["state"] == "succeeded" else None
-            ended.append(Ended(job, number, last["state"], without_identity(results)))
+            job = client.submit(bodies[number % len(bodies)], key=f"job-{number}").id
+            last = client.wait(job)
+            results = client.results(job).raw if last.state == "succeeded" else None
+            ended.append(Ended(job, number, last.state, without_identity(results)))
             number += AT_ONCE
         return ended
 

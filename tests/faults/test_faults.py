@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 def test_twenty_jobs_come_through_whatever_is_killed(ingredients: Ingredients, tmp_path: Path) -> None:
-    bodies = [ingredients.body(seed=seed, shard_size=4) for seed in range(2)]
+    bodies = [ingredients.body(seed=seed, shard_size=4, reuse=False) for seed in range(2)]
     wanted = [undisturbed(body, tmp_path) for body in bodies]
     with production(tmp_path) as running:
         start = time.monotonic()

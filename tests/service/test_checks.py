@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from service.artifacts import ArtifactPlace
-from service.checks import find_problems
+from service.checks import Known, find_problems
 from service.errors import FieldProblem
 from tests.audits import Ingredients
 
@@ -12,7 +12,7 @@ ROOT = (Path("/"),)
 
 
 def find(ingredients: Ingredients, **changes: Any) -> list[FieldProblem]:
-    return find_problems(ingredients.spec(**changes), ROOT, ArtifactPlace("/nowhere"))
+    return find_problems(ingredients.spec(**changes), Known(ROOT, ArtifactPlace("/nowhere")))
 
 
 def fields(ingredients: Ingredients, **changes: Any) -> list[str]:
@@ -33,6 +33,16 @@ def test_an_image_set_out_of_set_is_checked_as_the_first_is(ingredients: Ingredi
     assert fields(ingredients, out_of_set=here) == []
     assert fields(ingredients, out_of_set=nowhere) == ["out_of_set.uri"]
     assert fields(ingredients, out_of_set=here, measures=["noise"]) == ["measures"]
+
+
+def test_a_job_that_stops_when_it_is_decided_needs_a_gate_and_a_single_set(ingredients: Ingredients) -> None:
+    stop = {"stop": "when-decided"}
+    gate = {"gate": {"rules": [{"measure": "entropy", "op": ">=", "value": 0.5}]}}
+    assert fields(ingredients, **stop, **gate) == []
+    assert fields(ingredients, **stop) == ["stop"]
+    assert fields(ingredients, **stop, **gate, out_of_set={"uri": ingredients.pictures.as_uri()}) == ["stop"]
+    (problem,) = find(ingredients, **stop, **gate, baseline={"job": "earlier"})
+    assert "as a cohort" in problem.detail
 
 
 def test_quarter_turns_of_an_oblong_input_are_refused_with_the_remedy(ingredients: Ingredients) -> None:

@@ -14,7 +14,20 @@ from tests.processes import Installation
 def test_every_command_is_there_with_its_help(tmp_path: Path) -> None:
     installation = Installation.make(tmp_path)
     told = installation.run("--help")
-    for command in ("serve", "worker", "migrate", "submit", "wait", "results", "audit", "inspect"):
+    commands = (
+        "serve",
+        "worker",
+        "migrate",
+        "submit",
+        "wait",
+        "verdict",
+        "results",
+        "report",
+        "figure",
+        "audit",
+        "inspect",
+    )
+    for command in commands:
         assert command in told
         assert "Usage" in installation.run(command, "--help")
 

@@ -4,6 +4,7 @@ import pytest
 
 from service.errors import InputRefused
 from service.locations import locate
+from service.settings import StoreSettings
 
 
 def test_a_file_under_a_root_is_found_also_with_escapes(tmp_path: Path) -> None:
@@ -35,6 +36,21 @@ def test_a_link_that_leads_out_of_the_roots_is_refused(tmp_path: Path) -> None:
     link.symlink_to(tmp_path)
     with pytest.raises(InputRefused, match="outside"):
         locate(link.as_uri(), [link.parent])
+
+
+def test_what_the_service_keeps_below_a_root_is_no_users_to_name(tmp_path: Path) -> None:
+    settings = StoreSettings(data_dir=tmp_path / "data", allowed_roots=(tmp_path,))
+    kept = tmp_path / "data" / "artifacts" / "ab" / "abc"
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    (tmp_path / "data" / "salience.sqlite-wal").touch()
+    (tmp_path / "link").symlink_to(kept)
+    for path in (kept, tmp_path / "link", tmp_path / "data" / "salience.sqlite-wal"):
+        with pytest.raises(InputRefused, match="outside"):
+            locate(path.as_uri(), settings.roots)
+    beside = tmp_path / "data" / "model.pt"
+    beside.touch()
+    assert locate(beside.as_uri(), settings.roots) == beside
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:

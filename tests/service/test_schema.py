@@ -1,5 +1,6 @@
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy import text
 
 from service import schema
 from service.storage import Database
@@ -21,4 +22,13 @@ def test_a_database_is_current_once_it_is_upgraded(empty_database: str) -> None:
     schema.upgrade(database.engine)
     assert schema.is_current(database.engine)
     schema.upgrade(database.engine)
+    database.close()
+
+
+def test_a_database_that_a_newer_version_has_migrated_serves_this_one_too(empty_database: str) -> None:
+    database = Database(empty_database)
+    schema.upgrade(database.engine)
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'newer'"))
+    assert schema.is_current(database.engine)
     database.close()

@@ -134,7 +134,7 @@ def slow_columns(net: TinyNet, picture: Array, digest: str) -> dict[str, float]:
 
 def test_every_number_is_the_slow_twins(tmp_path: Path, nets: list[TinyNet], batch: Batch) -> None:
     scores = audit(tmp_path, nets, spec()).score(batch)
-    for net, columns in zip(nets, scores.runs, strict=True):
+    for net, columns in zip(nets, scores.runs.values(), strict=True):
         for n, digest in enumerate(DIGESTS):
             twin = slow_columns(net, batch.images[n].numpy(), digest)
             assert {name: columns[name][n].item() for name in twin} == pytest.approx(twin, abs=1e-4)
@@ -158,7 +158,9 @@ def test_a_pictures_numbers_are_the_same_bits_alone_or_in_any_company(
     together = asked.score(batch)
     for n in (2, 0, 1):
         one = asked.score(Batch(batch.images[n : n + 1], [DIGESTS[n]], batch.labels[n : n + 1]))
-        for alone, all_of_them in zip([*one.runs, one.across], [*together.runs, together.across], strict=True):
+        for alone, all_of_them in zip(
+            [*one.runs.values(), one.across], [*together.runs.values(), together.across], strict=True
+        ):
             for name, column in alone.items():
                 assert torch.equal(column[0].nan_to_num(-1), all_of_them[name][n].nan_to_num(-1)), name
 

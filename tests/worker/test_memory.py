@@ -41,7 +41,8 @@ def test_a_bound_on_memory_halves_batches_and_changes_no_number(ingredients: Ing
     cohort = ingredients.cohort("large", 0)
     cohort["model"]["preprocessing"]["size"] = [160, 160]
     images = {"uri": (tmp_path / "pictures").as_uri()}
-    spec = ingredients.spec(cohorts=[cohort], images=images, measures=["entropy", "geometry"], options={})
+    measures = ["entropy", "geometry"]
+    spec = ingredients.spec(cohorts=[cohort], images=images, measures=measures, options={}, shard_size=PICTURES)
     found = []
     for room in (None, ROOM):
         ours, theirs = multiprocessing.Pipe()

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from service.artifacts import ArtifactPlace
-from service.checks import find_problems
+from service.checks import Known, find_problems
 from service.spec import digest_of
 from tests.audits import Ingredients
 from tests.models import TinyNet
@@ -90,7 +90,7 @@ def test_an_onnx_model_is_seen_by_rise_and_any_other_method_is_refused_at_once(
     assert results["cohorts"]["own"]["measures"]["entropy"]["n"] == 12
     cohort = {"name": "c", "runs": [{"uri": path.as_uri()}]}
     spec = ingredients.spec(cohorts=[cohort], measures=["entropy"])
-    (problem,) = find_problems(spec, (Path("/"),), ArtifactPlace("/nowhere"))
+    (problem,) = find_problems(spec, Known((Path("/"),), ArtifactPlace("/nowhere")))
     assert (problem.field, "use rise" in problem.detail) == ("salience.method", True)
 
 

@@ -145,7 +145,7 @@ def test_every_pass_is_counted(tmp_path: Path, batch: Batch) -> None:
 
 def test_it_is_off_by_default_and_its_parts_are_the_shares(runner: Runner, ingredients: Ingredients) -> None:
     assert "randomisation" not in ingredients.spec().measures
-    asked = ingredients.spec(measures=["randomisation", "stability"], shard_size=5)
+    asked = ingredients.spec(measures=["randomisation", "stability"], shard_size=5, reuse=False)
     job = audit(runner, asked)
     cohort = results(runner.store, job)["cohorts"]["plain"]
     assert set(cohort["measures"]["randomisation"]["parts"]) == {"0.1", "0.5", "1.0"}

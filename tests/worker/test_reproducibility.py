@@ -30,15 +30,15 @@ def test_the_bits_do_not_depend_on_shards_and_batches(  # noqa: PLR0913  # the c
     found = []
     for size, batch in ((100, 5), (shard_size, batch_size)):
         runner = Runner(store, Means.on(CPU, places, batch), "w", 30, ring=lambda _: None)
-        spec = ingredients.spec(cohorts=[cohort], measures=measures, shard_size=size)
+        spec = ingredients.spec(cohorts=[cohort], measures=measures, shard_size=size, reuse=False)
         found.append(without_identity(results(store, audit(runner, spec))))
     assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("shard_size", [1, 5])
 def test_the_bits_do_not_depend_on_the_sharding(runner: Runner, ingredients: Ingredients, shard_size: int) -> None:
-    whole = results(runner.store, audit(runner, ingredients.spec(shard_size=100)))
-    cut = results(runner.store, audit(runner, ingredients.spec(shard_size=shard_size)))
+    whole = results(runner.store, audit(runner, ingredients.spec(shard_size=100, reuse=False)))
+    cut = results(runner.store, audit(runner, ingredients.spec(shard_size=shard_size, reuse=False)))
     assert without_identity(cut) == without_identity(whole)
 
 
@@ -50,16 +50,17 @@ def test_the_bits_do_not_depend_on_the_order_of_the_images(
     for name in ("sorted", "shuffled"):
         manifest = tmp_path / f"{name}.csv"
         manifest.write_text("\n".join(["image,label", *lines]))
-        found.append(results(runner.store, audit(runner, ingredients.spec(images={"uri": manifest.as_uri()}))))
+        spec = ingredients.spec(images={"uri": manifest.as_uri()}, reuse=False)
+        found.append(results(runner.store, audit(runner, spec)))
         random.Random(0).shuffle(lines)
     assert without_identity(found[0]) == without_identity(found[1])
 
 
 def test_the_bits_do_not_depend_on_the_threads(runner: Runner, store: Store, ingredients: Ingredients) -> None:
-    alone = results(store, audit(runner, ingredients.spec()))
+    alone = results(store, audit(runner, ingredients.spec(reuse=False)))
     torch.set_num_threads(2)
     try:
-        shared = results(store, audit(runner, ingredients.spec()))
+        shared = results(store, audit(runner, ingredients.spec(reuse=False)))
     finally:
         torch.set_num_threads(1)
     assert without_identity(shared) == without_identity(alone)

@@ -3,7 +3,7 @@
 Pure: arrays in, plain values out.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
@@ -11,8 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from worker.summary.bootstrap import Array, Check, Draws, Resampled, nothing, resample_means, resample_pairs
-from worker.summary.statistics import describe
+from worker.summary.bootstrap import (
+    RESAMPLES,
+    Array,
+    Check,
+    Draws,
+    Resampled,
+    draw_counts,
+    generator,
+    interval,
+    nothing,
+    resample_means,
+    resample_pairs,
+)
+from worker.summary.statistics import FEW, describe, histogram
 
 Tree = dict[str, Any]
 BESIDE = ("pearson", "mse", "iou20", "entropy_change", "probability_change", "probability")
@@ -49,6 +61,21 @@ class CohortValues:
         """All pairs of runs."""
         return list(combinations(range(self.runs.shape[1]), 2))
 
+    def pair_values(self, name: str, run: int | None = None) -> Array:
+        """Similarity of each pair of runs, or of each that a run is in, (n, P); `name` as below."""
+        pairs = [pair for pair in self.pairs if run is None or run in pair]
+        return np.stack([self.across_column(f"{name}.pair.{i}.{j}") for i, j in pairs], axis=1)
+
+    @cached_property
+    def run_weights(self) -> Array:
+        """How often each run is drawn in the resamples, (R, K)."""
+        return draw_counts(generator(self.draws.runs, self.draws.seed), RESAMPLES, self.runs.shape[1])
+
+    @cached_property
+    def pair_weights(self) -> Array:
+        """How often the two runs of each pair are drawn together, (R, P)."""
+        return np.stack([self.run_weights[:, i] * self.run_weights[:, j] for i, j in self.pairs], axis=1)
+
     @cached_property
     def resampled(self) -> Resampled:
         """Resampled means of all columns over all images."""
@@ -62,19 +89,21 @@ class CohortValues:
 
     def resample_stability(self, name: str, images: Any) -> Array:
         """Resampled mean over pairs of runs, `name` being stability or stability.resized, of some images."""
-        values = np.stack([self.across_column(f"{name}.pair.{i}.{j}") for i, j in self.pairs], axis=1)[images]
+        values = self.pair_values(name)[images]
         return resample_pairs(values, self.pairs, self.runs.shape[1], self.draws, self.check)
 
 
 def summarise_cohort(cohort: CohortValues) -> Tree:
     """Measures of the cohort, of each run, and by class and correctness where there are labels."""
-    everything = np.ones(cohort.runs.shape[:2])
     measures = _measures(cohort, cohort.runs, cohort.resampled.whole)
+    if "entropy" in measures:
+        measures["entropy"]["histogram"] = histogram(cohort.column("entropy"))
     if len(cohort.across_columns):
         measures["stability"] = _stability(cohort)
     runs = [_run(cohort, number) for number in range(cohort.runs.shape[1])]
-    strata = _strata(cohort, everything)
-    return {"accuracy": _accuracy(cohort.column("correct")), "measures": measures, "runs": runs, "strata": strata}
+    correct = cohort.column("correct")
+    accuracy = {"accuracy": _accuracy(correct), "accuracy_ci95": _accuracy_interval(cohort, correct)}
+    return {**accuracy, "measures": measures, "runs": runs, "strata": _strata(cohort)}
 
 
 def _run(cohort: CohortValues, number: int) -> Tree:
@@ -87,31 +116,36 @@ def _run(cohort: CohortValues, number: int) -> Tree:
 
 
 def _measures(cohort: CohortValues, values: Array, resampled: Array) -> Tree:
-    """Statistics of the measures that a run has: values (..., C), resampled means (R, C)."""
+    """Statistics of the measures that a run has: values (n, K, C), or (n, C) of one run, resampled means (R, C).
+
+    Of a cohort, what stands beside a measure has its interval beside it.
+    """
 
     def about(column: str) -> Tree:
         index = cohort.run_columns.index(column)
         return describe(values[..., index], resampled[:, index])
 
-    def mean(column: str) -> float:
-        return float(np.nanmean(values[..., cohort.run_columns.index(column)]))
+    def beside(prefix: str) -> Tree:
+        found = {kind: f"{prefix}.{kind}" for kind in BESIDE if f"{prefix}.{kind}" in cohort.run_columns}
+        means = {kind: float(np.nanmean(values[..., cohort.run_columns.index(name)])) for kind, name in found.items()}
+        if values.ndim < 3 or len(values) < FEW:
+            return means
+        indices = {kind: cohort.run_columns.index(name) for kind, name in found.items()}
+        return means | {f"{kind}_ci95": interval(resampled[:, index]) for kind, index in indices.items()}
 
     tree = {}
     for measure, parts in cohort.parts.items():
-        tree[measure] = about(measure) | _beside(cohort, measure, mean)
+        tree[measure] = about(measure) | beside(measure)
         tree[measure]["parts"] = {
-            part: about(_headline(cohort, measure, part)) | _beside(cohort, f"{measure}.{part}", mean) for part in parts
+            part: about(headline_of(cohort, measure, part)) | beside(f"{measure}.{part}") for part in parts
         }
     return tree
 
 
-def _headline(cohort: CohortValues, measure: str, part: str) -> str:
+def headline_of(cohort: CohortValues, measure: str, part: str) -> str:
+    """The column of a part's own number."""
     plain = f"{measure}.{part}"
     return plain if plain in cohort.run_columns else f"{plain}.ssim"
-
-
-def _beside(cohort: CohortValues, prefix: str, mean: Any) -> Tree:
-    return {kind: mean(f"{prefix}.{kind}") for kind in BESIDE if f"{prefix}.{kind}" in cohort.run_columns}
 
 
 def _stability(cohort: CohortValues) -> Tree:
@@ -129,25 +163,27 @@ def _stability(cohort: CohortValues) -> Tree:
 
 def _stability_of_run(cohort: CohortValues, number: int) -> Tree:
     """A run's mean similarity to the others."""
-    own = [cohort.across_column(f"stability.pair.{i}.{j}") for i, j in cohort.pairs if number in (i, j)]
-    values = np.stack(own, axis=1).mean(1)[:, None, None]
+    values = cohort.pair_values("stability", number).mean(1)[:, None, None]
     means = resample_means(values, np.ones(values.shape[:2]), replace(cohort.draws, runs="one"), cohort.check)
     return describe(values, means.whole[:, 0])
 
 
-def _strata(cohort: CohortValues, everything: Array) -> Tree:
-    classes = sorted({label for label in cohort.labels if label is not None})
-    if not classes:
-        return {}
-    is_class = {name: np.array([label == name for label in cohort.labels]) for name in classes}
-    correct = cohort.column("correct")
-    return {
-        "class": {name: _stratum(cohort, everything * rows[:, None], rows) for name, rows in is_class.items()},
-        "correct": {
-            "true": _stratum(cohort, (correct == 1).astype(float), (correct == 1).all(1)),
-            "false": _stratum(cohort, (correct == 0).astype(float), (correct == 0).any(1)),
-        },
-    }
+def _strata(cohort: CohortValues) -> Tree:
+    tree: Tree = {}
+    for kind, name, used, whole in strata_of(cohort):
+        tree.setdefault(kind, {})[name] = _stratum(cohort, used, whole)
+    return tree
+
+
+def strata_of(cohort: CohortValues) -> Iterator[tuple[str, str, Array, Any]]:
+    """Each stratum's kind and name, which values count, (n, K), and which images count as a whole, (n,)."""
+    everything, correct = np.ones(cohort.runs.shape[:2]), cohort.column("correct")
+    for name in sorted({label for label in cohort.labels if label is not None}):
+        rows = np.array([label == name for label in cohort.labels])
+        yield "class", name, everything * rows[:, None], rows
+    if any(label is not None for label in cohort.labels):
+        yield "correct", "true", (correct == 1).astype(float), (correct == 1).all(1)
+        yield "correct", "false", (correct == 0).astype(float), (correct == 0).any(1)
 
 
 def _stratum(cohort: CohortValues, used: Array, whole: Any) -> Tree:
@@ -169,6 +205,16 @@ def _stratum(cohort: CohortValues, used: Array, whole: Any) -> Tree:
 
 def _headlines(cohort: CohortValues) -> Iterable[str]:
     return cohort.parts.keys()
+
+
+def _accuracy_interval(cohort: CohortValues, correct: Array) -> list[float] | None:
+    labelled = ~np.isnan(correct).any(1)
+    if labelled.sum() < FEW:
+        return None
+    if labelled.all():
+        return interval(cohort.resampled_column("correct"))
+    some = correct[labelled][:, :, None]
+    return interval(resample_means(some, np.ones(some.shape[:2]), cohort.draws, cohort.check).whole[:, 0])
 
 
 def _accuracy(correct: Array) -> float | None:

@@ -11,6 +11,7 @@ from worker.summary.bootstrap import Array, interval
 
 QUANTILES = (5, 25, 50, 75, 95)
 FEW = 5
+BINS = 40
 
 
 def describe(values: Array, resampled: Array) -> dict[str, Any]:
@@ -38,6 +39,12 @@ def describe(values: Array, resampled: Array) -> dict[str, Any]:
         "n": len(present),
         **_note(images),
     }
+
+
+def histogram(values: Array) -> list[int]:
+    """How many of the values lie in each of BINS equal parts of [0, 1]; those at an end are of the part beside it."""
+    there = values[~np.isnan(values)].clip(0, 1)
+    return [int(count) for count in np.histogram(there, BINS, (0, 1))[0]]
 
 
 def compare(a: Array, b: Array, resampled_a: Array, resampled_b: Array) -> dict[str, Any]:

@@ -99,7 +99,7 @@ def test_a_worker_leaves_shards_that_it_does_not_understand_to_others(store: Sto
 def submit(store: Store, ingredients: Ingredients, slices: int, tenant: str = "", **changes: object) -> str:
     """A planned job with so many shards of one picture."""
     spec = ingredients.spec(**changes)
-    job = store.jobs.accept(spec, digest_of(spec), None, tenant)[0].id
+    job = store.of(tenant).jobs.accept(spec, digest_of(spec), None)[0].id
     while (planner := claim(store)).kind is not ShardKind.PLAN:
         assert planner.job != job
     images = [Image(number, f"{number}.png", None, "") for number in range(slices)]

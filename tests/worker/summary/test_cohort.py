@@ -19,6 +19,7 @@ def cohort(runs: np.ndarray, labels: Sequence[str | None], name: str = "c") -> C
     plain = {"stability": 0.5, **{f"stability.{kind}": 0.1 for kind in ("pearson", "mse", "iou20")}}
     plain |= {key.replace("stability", "stability.resized"): value for key, value in plain.items()}
     plain |= {f"stability.pair.{i}.{j}": (i + j) / 10 for i, j in pairs}
+    plain["stability"] = (count - 1) / 10  # the pairs' mean
     plain |= {f"stability.resized.pair.{i}.{j}": 0.5 for i, j in pairs}
     across = plain if count > 1 else {}
     return CohortValues(

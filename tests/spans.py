@@ -1,0 +1,65 @@
+"""A receiver of OpenTelemetry spans on loopback, as collectors are: OTLP over HTTP."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+
+@dataclass(frozen=True)
+class Received:
+    """A span as it came: of which service, what, in which trace, below which span."""
+
+    service: str
+    name: str
+    trace: bytes
+    id: bytes
+    parent: bytes
+    facts: dict[str, str]
+
+
+@dataclass
+class Receiver:
+    """What has come so far."""
+
+    url: str = ""
+    spans: list[Received] = field(default_factory=list)
+
+    def take(self, body: bytes) -> None:
+        """Note the spans of a request."""
+        for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+            named = {each.key: each.value.string_value for each in resource.resource.attributes}
+            for scope in resource.scope_spans:
+                for s in scope.spans:
+                    facts = {each.key: each.value.string_value for each in s.attributes}
+                    self.spans.append(
+                        Received(named["service.name"], s.name, s.trace_id, s.span_id, s.parent_span_id, facts)
+                    )
+
+
+@contextmanager
+def receiver() -> Iterator[Receiver]:
+    """Receive while this context is open."""
+    got = Receiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:  # the standard library's name
+            got.take(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nobody reads it."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        got.url = f"http://127.0.0.1:{server.server_port}"
+        try:
+            yield got
+        finally:
+            server.shutdown()
+            thread.join()

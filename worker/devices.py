@@ -1,11 +1,13 @@
 """Which device a worker process computes on, and how many processes share a machine."""
 
 from functools import cache
+from pathlib import Path
 
 import torch
 
 from service.errors import SettingsInvalid
 
+CPU_MAX = Path("/sys/fs/cgroup/cpu.max")  # microseconds of a core in so many
 MOST_PROCESSES = 8  # of a CPU, without being asked: each holds models and a batch's activations
 
 
@@ -37,14 +39,20 @@ def processes_for(wanted: str, asked: int | None) -> int:
     return torch.cuda.device_count() if wanted in ("auto", "cuda") else 1
 
 
-def share_cores(processes: int) -> None:
-    """Let this process, one of so many, have its share of the threads that torch may have here."""
-    torch.set_num_threads(max(1, _cores() // processes))
+def share_cores(device: torch.device, processes: int) -> None:
+    """Let this process, one of so many, have its share of the threads that torch may have here.
+
+    On a CPU that is one, however few the processes are: kernels give other last bits where they share a sum.
+    """
+    torch.set_num_threads(1 if device.type == "cpu" else max(1, _cores() // processes))
 
 
 @cache
 def _cores() -> int:
-    return torch.get_num_threads()  # before any share was taken
+    """The threads that torch may have, before any share was taken, or what a container is allowed of cores."""
+    quota = CPU_MAX.read_text().split() if CPU_MAX.exists() else ["max"]
+    allowed = max(1, int(quota[0]) // int(quota[1])) if quota[0] != "max" else None
+    return min(torch.get_num_threads(), allowed or torch.get_num_threads())
 
 
 def name_of(device: torch.device) -> str:

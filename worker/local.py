@@ -28,7 +28,7 @@ from service.settings import WorkerSettings
 from service.spec import JobSpec, digest_of
 from service.storage import Store
 from service.tether import die_with
-from worker.devices import processes_for, share_cores
+from worker.devices import processes_for
 from worker.outfit import means_of
 from worker.runner import Runner
 
@@ -51,15 +51,14 @@ class LocalAudit:
     processes: int
 
     def plan(self) -> None:
-        """Do the first of the work alone. Torch and onnxruntime start no threads, which a fork would lose."""
-        if self.processes > 1:
-            torch.set_num_threads(1)
+        """Do the first of the work alone, on one thread, so that a fork loses none."""
         self.runner.work()
 
     def run(self, show: Callable[[Job], None] = unseen) -> Job:
         """Do all of the job's work, telling how it goes. Returns the job as it ended. Raises WorkFailed."""
         if self.look().plan is None:
             self.plan()
+        self.store.database.close()  # connections are not for children
         children = [self._fork() for _ in range(self.processes)] if self.processes > 1 else []
         try:
             while (job := self.look()).state in OPEN_STATES:
@@ -94,7 +93,6 @@ class LocalAudit:
         """In a child: work until all is done, on connections and threads of its own."""
         die_with(parent)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to answer
-        share_cores(self.processes)
         store = Store.open(self.database)
         runner = replace(self.runner, store=store, name=f"local {os.getpid()}")
         while store.jobs.get(self.job).state in OPEN_STATES:
@@ -123,7 +121,8 @@ def local_audit(spec: JobSpec, settings: WorkerSettings) -> Iterator[LocalAudit]
             job, _ = store.jobs.accept(spec, digest_of(spec), key=None)
             means = means_of(settings, 0, ANYWHERE)
             runner = Runner(store, means, "local", settings.lease_seconds, ring=lambda _: None)
-            processes = processes_for(settings.device, settings.processes) if means.models.device.type == "cpu" else 1
+            # Where there is a GPU, autograd starts threads for it, which a fork would lose.
+            processes = 1 if torch.cuda.is_available() else processes_for(settings.device, settings.processes)
             yield LocalAudit(database, store, job.id, runner, processes)
         finally:
             store.database.close()

@@ -92,7 +92,7 @@ class Means:
         `processes`, this one among them, share the machine.
         """
         keep_freed_memory()
-        share_cores(processes)
+        share_cores(device, processes)
         models = Models(device, trial=trial_of(limits))
         return cls(models, BatchSize(device, pictures, processes), places)
 

@@ -46,10 +46,10 @@ class Planner:
             beyond = Survey(start=survey.count, most=self.most_images)
             outside = self._survey(spec, spec.out_of_set, keep, beyond)
         cohorts = [self._cohort(spec, number, survey, own) for number, own in enumerate(said)]
-        size = spec.shard_size or min(SHARD_SIZE, max(1, -(-survey.count // PARTS)))
+        sizes = [spec.shard_size or min(SHARD_SIZE, max(1, -(-among.count // PARTS))) for among in (survey, outside)]
         slices = (
             Slice(cohort, start, min(start + size, among.stop))
-            for among in (survey, outside)
+            for among, size in zip((survey, outside), sizes, strict=True)
             for start in _starts(among, size, None if spec.stop else spec.seed)
             for cohort in range(len(spec.cohorts))
         )
@@ -57,7 +57,7 @@ class Planner:
             "columns": _columns(spec),
             "out_of_set": {"start": outside.start, "columns": _columns(spec.outside())} if spec.out_of_set else None,
             "cohorts": cohorts,
-            "shard_size": size,
+            "shard_size": sizes[0],
         }
         runs = sum(len(cohort.runs) for cohort in spec.cohorts)
         passes = runs * (survey.count * spec.passes() + outside.count * spec.outside().passes())

@@ -20,8 +20,9 @@ def test_a_cpu_has_a_process_a_core_unless_asked_otherwise() -> None:
     assert processes_for("cpu", 3) == 3
 
 
-def test_processes_share_the_threads_and_have_one_at_least() -> None:
-    share_cores(100)
+@pytest.mark.parametrize(("device", "processes"), [("cpu", 1), ("cuda", 100)])
+def test_processes_share_the_threads_and_on_a_cpu_have_one_each(device: str, processes: int) -> None:
+    share_cores(torch.device(device), processes)
     assert torch.get_num_threads() == 1
 
 

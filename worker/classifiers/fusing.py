@@ -25,8 +25,10 @@ def can_fuse(device: torch.device) -> bool:
 
 
 def fuse_activations(graph: Graph) -> None:
-    """Join what can be joined, in place. The numbers stay within rounding."""
+    """Join what can be joined before the tap of a graph, in place. The numbers stay within rounding."""
     for node in list(graph.nodes()):
+        if node.kind() == "aten::requires_grad_":
+            break  # the tap's leaf: what follows is recorded by autograd
         convolution = _convolution_before(node)
         if convolution is not None:
             _join(graph, node, convolution)
@@ -50,11 +52,11 @@ def _join(graph: Graph, activation: Node, convolution: Node) -> None:
     pictures, weight, bias, stride, padding, dilation, _, _, groups, *_ = convolution.inputs()
     name, none = (graph.insertConstant(value) for value in (ACTIVATIONS[activation.kind()], None))
     for constant in (name, none):
-        constant.node().moveBefore(activation)
-    scalars = graph.create("prim::ListConstruct", [], 1).insertBefore(activation)
+        constant.node().moveBefore(convolution)
+    scalars = graph.create("prim::ListConstruct", [], 1).insertBefore(convolution)
     scalars.output().setType(torch._C.ListType(torch._C.OptionalType(torch._C.NumberType.get())))
     inputs = [pictures, weight, bias, padding, stride, dilation, groups, name, scalars.output(), none]
-    joined = graph.create("mkldnn::_convolution_pointwise", inputs, 1).insertBefore(activation)
+    joined = graph.create("mkldnn::_convolution_pointwise", inputs, 1).insertBefore(convolution)
     activation.output().replaceAllUsesWith(joined.output())
     activation.destroy()
     convolution.destroy()

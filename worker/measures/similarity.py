@@ -96,7 +96,7 @@ def pearson(a: Compared, b: Compared, product: Tensor | None = None) -> Tensor:
     """Linear correlation, (N,) in [-1, 1]; both constant: 1, one constant: 0. `product` is of the centred maps."""
     product = a.centred * b.centred if product is None else product
     undefined = a.is_constant | b.is_constant
-    scale = (a.variance * b.variance).sqrt().masked_fill(undefined, 1)
+    scale = (a.variance.sqrt() * b.variance.sqrt()).masked_fill(undefined, 1)
     value = (mean_of(product) / scale).clamp(-1, 1)
     return torch.where(undefined, (a.is_constant & b.is_constant).to(value.dtype), value)
 

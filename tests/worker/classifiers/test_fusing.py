@@ -48,6 +48,44 @@ def test_fused_convolutions_give_the_same_numbers() -> None:
     assert kinds.count("aten::_convolution") == 4
 
 
+class Overwriting(nn.Module):
+    """What a convolution reads is overwritten before its own activation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.features = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 8, 3, padding=1)
+        self.last = nn.Conv2d(8, 8, 3)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        stem = self.first(pictures)
+        found = self.features(stem)
+        skip = stem.relu_()
+        pooled: Tensor = self.last(found.relu() + skip).mean((2, 3))
+        return pooled
+
+
+def test_a_convolution_reads_its_input_when_it_always_did() -> None:
+    torch.manual_seed(0)
+    example = torch.rand(2, 3, 12, 12)
+    frozen = graph.freeze(trace(Overwriting(), example))
+    with torch.no_grad():
+        outputs, given = graph.tap(frozen, "last")(frozen._c, example)
+        fused, tapped = graph.tap(frozen, "last", fuse_activations)(frozen._c, example)
+    assert torch.allclose(fused, outputs, atol=1e-6)
+    assert torch.allclose(tapped, given, atol=1e-6)
+
+
+def test_what_follows_the_tap_keeps_its_gradients() -> None:
+    torch.manual_seed(0)
+    example = torch.rand(2, 3, 12, 12)
+    frozen = graph.freeze(trace(Net(), example))
+    found = []
+    for change in (lambda _: None, fuse_activations):
+        outputs, given = graph.tap(frozen, "stages.0", change)(frozen._c, example)
+        found.append(torch.autograd.grad(outputs.sum(), given)[0])
+    assert torch.allclose(found[1], found[0], atol=1e-6)
+
+
 @pytest.mark.parametrize(("device", "can"), [("cpu", torch.backends.mkldnn.is_available()), ("cuda", False)])
 def test_there_are_kernels_for_cpus_alone(device: str, can: bool) -> None:
     assert can_fuse(torch.device(device)) is can

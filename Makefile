@@ -13,7 +13,7 @@ experiment: .venv/.demo
 test: check
 	$(BIN)/python -m tests.browser.chromium
 	$(BIN)/python -m tests.rabbitmq
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: .venv/.test
 	$(BIN)/ruff check .

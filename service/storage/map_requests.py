@@ -9,9 +9,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from service.kept import MapRequest
+from service.map_tables import MapRequestRow
 from service.storage.database import Database
 from service.storage.jobs import row_of
-from service.tables import JobRow, MapRequestRow
+from service.tables import JobRow
 
 LEASE_SECONDS = 600  # as long as loading a model may take
 MAX_ATTEMPTS = 2

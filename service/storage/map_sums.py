@@ -7,8 +7,9 @@ from sqlalchemy.orm import Session
 
 from service.domain import MapSum
 from service.kept import ClassSum
+from service.map_tables import ClassSumRow
 from service.storage.database import Database
-from service.tables import ClassSumRow, JobRow, MapSumRow
+from service.tables import JobRow, MapSumRow
 
 
 def add_map_sums(session: Session, job: int, sums: Iterable[MapSum]) -> None:

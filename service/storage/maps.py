@@ -7,9 +7,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.kept import KeptMaps, KeptPicture
+from service.map_tables import KeptMapRow, KeptPictureRow
 from service.storage.database import Database
 from service.storage.jobs import row_of
-from service.tables import JobRow, KeptMapRow, KeptPictureRow
+from service.tables import JobRow
 
 DEMANDED_SECONDS = 24 * 3600
 

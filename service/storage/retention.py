@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 
 from service.domain import OPEN_STATES, JobState
 from service.errors import DeadlineExceeded
+from service.map_tables import KeptMapRow, KeptPictureRow
 from service.storage.database import Database
 from service.storage.ending import end_job
-from service.tables import ImageRow, JobRow, KeptMapRow, KeptPictureRow, ValueRow
+from service.tables import ImageRow, JobRow, ValueRow
 
 PICTURES = 2_000  # whose rows go in one transaction
 

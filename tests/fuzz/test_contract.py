@@ -8,9 +8,6 @@ import os
 import re
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,30 +15,12 @@ import pytest
 from tests.audits import Ingredients
 from tests.servers import free_port
 from tests.tenants import tenants
+from tests.working import working
 from worker.runner import Runner
 
 HERE = Path(__file__).parent
 SECONDS = 30
 GATE = {"rules": [{"measure": "entropy", "op": ">=", "value": 0}]}  # so that there is a verdict to go to
-
-
-@contextmanager
-def working(runner: Runner) -> Iterator[None]:
-    """A worker in a thread while this context is open."""
-    stop = threading.Event()
-
-    def work() -> None:
-        while not stop.is_set():
-            if not runner.work():
-                stop.wait(0.02)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 @pytest.mark.timeout(300)

@@ -1,4 +1,3 @@
-import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ import pytest
 import torch
 from sqlalchemy import update
 
-from service.domain import Job, JobState
+from service.domain import JobState
 from service.gate import Gate
 from service.gate_checks import tree_of
 from service.spec import JobSpec, digest_of
@@ -16,6 +15,7 @@ from service.storage import Store
 from service.tables import JobRow
 from tests.audits import Ingredients, write_picture
 from tests.worker.test_gating import leaves
+from tests.worker.test_runner import audit, results
 from worker.fetching.places import Places
 from worker.measuring import Means
 from worker.runner import Runner
@@ -55,19 +55,6 @@ class Specs:
         return self.plain(gate={"rules": rules}, stop="when-decided", **changes)
 
 
-def run(runner: Runner, spec: JobSpec) -> Job:
-    job = runner.store.jobs.accept(spec, digest_of(spec), None)[0].id
-    while runner.work():
-        pass
-    return runner.store.jobs.get(job)
-
-
-def results(store: Store, job: Job) -> dict[str, Any]:
-    assert job.state is JobState.SUCCEEDED, job.error
-    document: dict[str, Any] = json.loads(store.jobs.summary(job.id) or "null")
-    return document
-
-
 def numbers(document: dict[str, Any]) -> dict[str, Any]:
     return {key: without_intervals(document[key]) for key in ("cohorts", "differences", "degenerate", "skipped")}
 
@@ -81,12 +68,12 @@ def without_intervals(tree: Any) -> Any:
 def test_a_job_that_is_clear_stops_at_its_first_look_with_the_numbers_of_a_job_of_as_many_images(
     runner: Runner, specs: Specs
 ) -> None:
-    stopped = run(runner, specs.stopping(0.05))
+    stopped = audit(runner, specs.stopping(0.05))
     assert (stopped.stopped_at, stopped.images_done, stopped.images_total) == (32, 32, MANY)
     assert stopped.verdict is not None
     assert (stopped.verdict["outcome"], stopped.verdict["images"]) == ("pass", 32)
     assert stopped.passes_done == 32
-    found, twin = (results(runner.store, each) for each in (stopped, run(runner, specs.plain(limit=32))))
+    found, twin = (results(runner.store, each) for each in (stopped, audit(runner, specs.plain(limit=32))))
     assert numbers(found) == numbers(twin)
     assert found["provenance"]["images"] == twin["provenance"]["images"]
     assert found["stopped"] == {"images": 32, "of": MANY}
@@ -95,8 +82,8 @@ def test_a_job_that_is_clear_stops_at_its_first_look_with_the_numbers_of_a_job_o
 def test_where_a_job_stops_is_the_same_for_any_workers_and_shards(
     store: Store, places: Places, runner: Runner, specs: Specs
 ) -> None:
-    whole = results(store, run(runner, specs.plain()))["cohorts"]["plain"]["measures"]["entropy"]["mean"]
-    alone = run(runner, specs.stopping(whole - 0.1))
+    whole = results(store, audit(runner, specs.plain()))["cohorts"]["plain"]["measures"]["entropy"]["mean"]
+    alone = audit(runner, specs.stopping(whole - 0.1))
     assert alone.stopped_at is not None
     assert 32 < alone.stopped_at < MANY
     spec = specs.stopping(whole - 0.1, shard_size=7)
@@ -119,8 +106,8 @@ def test_where_a_job_stops_is_the_same_for_any_workers_and_shards(
 
 @ONE_DATABASE
 def test_a_job_that_nothing_decides_is_seen_whole_and_inconclusive(runner: Runner, specs: Specs) -> None:
-    first = results(runner.store, run(runner, specs.plain()))["cohorts"]["plain"]["measures"]["entropy"]
-    undecided = run(runner, specs.stopping(0.05, first["mean"]))
+    first = results(runner.store, audit(runner, specs.plain()))["cohorts"]["plain"]["measures"]["entropy"]
+    undecided = audit(runner, specs.stopping(0.05, first["mean"]))
     assert (undecided.stopped_at, undecided.images_done) == (None, MANY)
     assert undecided.verdict is not None
     assert [each["outcome"] for each in undecided.verdict["rules"]] == ["pass", "inconclusive"]
@@ -134,7 +121,7 @@ def test_a_job_that_nothing_decides_is_seen_whole_and_inconclusive(runner: Runne
 
 @ONE_DATABASE
 def test_a_hopeless_rule_fails_as_early_as_a_clear_one_passes(runner: Runner, specs: Specs) -> None:
-    failed = run(runner, specs.stopping(0.99))
+    failed = audit(runner, specs.stopping(0.99))
     assert failed.verdict is not None
     assert (failed.verdict["outcome"], failed.stopped_at) == ("fail", 32)
 
@@ -146,7 +133,7 @@ def test_images_that_could_not_be_read_put_a_decision_off(runner: Runner, specs:
     first = [image.name for image in _listed(runner, specs.stopping(0.05, images={"uri": tmp_path.as_uri()}))]
     (tmp_path / first[5]).write_bytes(b"no picture")
     images = {"uri": tmp_path.as_uri(), "max_skipped": 0.02}
-    job = run(runner, specs.stopping(0.05, images=images))
+    job = audit(runner, specs.stopping(0.05, images=images))
     assert job.stopped_at == 64  # one of 32 is more than 2 %
     assert [image.name for image in runner.store.images.skipped(job.id)] == [first[5]]
 
@@ -175,7 +162,7 @@ def test_a_rule_between_cohorts_is_decided_on_their_paired_difference(
 ) -> None:
     cohorts = [ingredients.cohort("a", 0), ingredients.cohort("b", 0)]
     rule = {"measure": "entropy", "cohort": "a", "versus": "b", "op": "<=", "margin": 0.1}
-    job = run(runner, specs.plain(cohorts=cohorts, gate={"rules": [rule]}, stop="when-decided"))
+    job = audit(runner, specs.plain(cohorts=cohorts, gate={"rules": [rule]}, stop="when-decided"))
     assert job.verdict is not None
     assert job.verdict["outcome"] == "pass"
     assert job.stopped_at is not None
@@ -187,7 +174,7 @@ def test_every_number_that_a_rule_may_name_can_be_looked_at(runner: Runner, ingr
     paths = [path for path in leaves(tree_of(spec, spec.cohorts[0])) if not path.startswith("strata.correct.")]
     rules = [{"measure": path, "op": ">=", "value": 0} for path in paths]
     gate = {"rules": rules[:100]}
-    job = run(runner, spec.model_copy(update={"stop": "when-decided", "gate": Gate.model_validate(gate)}))
+    job = audit(runner, spec.model_copy(update={"stop": "when-decided", "gate": Gate.model_validate(gate)}))
     assert job.verdict is not None
     assert len(rules) > 50
     assert [each["reason"] for each in job.verdict["rules"] if each["interval"] is None] == []
@@ -211,4 +198,4 @@ def test_a_job_without_stop_shows_what_it_knows_while_it_runs(runner: Runner, sp
     final = results(runner.store, runner.store.jobs.get(job))["cohorts"]["plain"]["measures"]["entropy"]
     low, high = seen["cohorts"]["plain"]["measures"]["entropy"]["ci95"]
     assert low < final["mean"] < high
-    assert final == results(runner.store, run(runner, specs.plain()))["cohorts"]["plain"]["measures"]["entropy"]
+    assert final == results(runner.store, audit(runner, specs.plain()))["cohorts"]["plain"]["measures"]["entropy"]

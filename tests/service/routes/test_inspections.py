@@ -1,29 +1,17 @@
-import threading
 from typing import Any
 
 import httpx
 import pytest
 
 from tests.audits import SIZE, Ingredients
+from tests.working import working
 from worker.runner import Runner
 
 
 def ask(api: httpx.Client, runner: Runner, body: dict[str, Any]) -> httpx.Response:
     """Ask while a worker looks."""
-    stop = threading.Event()
-
-    def work() -> None:
-        while not stop.is_set():
-            runner.work()
-            stop.wait(0.05)
-
-    worker = threading.Thread(target=work)
-    worker.start()
-    try:
+    with working(runner):
         return api.post("/v1/inspect", json=body, timeout=60)
-    finally:
-        stop.set()
-        worker.join()
 
 
 def test_a_model_is_told_by_format_classes_layers_and_digest(

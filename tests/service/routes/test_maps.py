@@ -1,6 +1,3 @@
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
@@ -13,6 +10,7 @@ from PIL import Image
 from service.variants import sample_variants
 from tests.audits import SIZE, Ingredients
 from tests.models import TinyNet, explain_slowly
+from tests.working import working
 from worker.runner import Runner
 
 MEASURES = ["noise", "geometry", "degradation"]
@@ -33,25 +31,6 @@ def job(api: httpx.Client, runner: Runner, ingredients: Ingredients) -> str:
 def asking(**said: str | int) -> dict[str, str | int]:
     """Parameters of a map's address."""
     return said
-
-
-@contextmanager
-def working(runner: Runner) -> Iterator[None]:
-    """A worker while this context is open."""
-    stop = threading.Event()
-
-    def work() -> None:
-        while not stop.is_set():
-            runner.work()
-            stop.wait(0.05)
-
-    worker = threading.Thread(target=work)
-    worker.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        worker.join()
 
 
 def test_a_samples_maps_are_there_at_once_and_others_are_made_by_a_worker(

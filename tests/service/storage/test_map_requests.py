@@ -2,9 +2,9 @@ import pytest
 from sqlalchemy import update
 
 from service.kept import KeptMaps, KeptPicture, MapRequest
+from service.map_tables import KeptMapRow, MapRequestRow
 from service.spec import digest_of
 from service.storage import Store
-from service.tables import KeptMapRow, MapRequestRow
 from tests.audits import Ingredients
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from service import logs
+from service.commands.arguments import json_option
 from service.commands.gate import tell
 from service.commands.progress import progress
 from service.commands.table import print_results
@@ -43,7 +44,7 @@ def worker() -> None:
 @click.command()
 @click.argument("spec", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Also write the results to this file.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @click.pass_context
 def audit(ctx: click.Context, spec: Path, output: Path | None, as_json: bool) -> None:
     """Do the audit in the file SPEC in this process, without a server: the same numbers, and nothing is kept.
@@ -75,7 +76,7 @@ def audit(ctx: click.Context, spec: Path, output: Path | None, as_json: bool) ->
 @click.option("--images", is_flag=True, help="URI is an image set.")
 @click.option("--architecture", help="What a checkpoint's weights are of: torchvision/..., timm/...")
 @click.option("--size", type=(int, int), help="Height and width of the input [default: the model's own, else 224 224].")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def inspect(uri: str, images: bool, architecture: str | None, size: tuple[int, int] | None, as_json: bool) -> None:
     """Look at the model, or with --images at the image set, at URI or a path, without an audit."""
     given: dict[str, object] = {"uri": absolute(uri, Path.cwd())}

@@ -13,13 +13,13 @@ from rich.table import Column, Table
 from sqlalchemy.exc import OperationalError
 
 from service import schema
+from service.commands.arguments import json_option
 from service.errors import KeyUnfit
 from service.keys import Key, Scope, check_tenant
 from service.settings import StoreSettings
 from service.storage import KeyStore, Store
 
 UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group()

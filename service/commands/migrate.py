@@ -6,12 +6,13 @@ import click
 from sqlalchemy.exc import OperationalError
 
 from service import schema
+from service.commands.arguments import json_option
 from service.settings import StoreSettings
 from service.storage import Database
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def migrate(as_json: bool) -> None:
     """Bring the database (SALIENCE_DATABASE_URL) to the newest schema; run before the API and the workers."""
     database = Database(StoreSettings.read().database)

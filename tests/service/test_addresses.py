@@ -1,6 +1,3 @@
-import socket
-from typing import Any
-
 import pytest
 
 from service.addresses import AllowedHosts, is_loopback
@@ -51,15 +48,13 @@ def test_the_operator_lists_names_addresses_and_networks() -> None:
             AllowedHosts.parse([entry])
 
 
-def test_a_name_is_allowed_whatever_it_stands_for_and_others_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    def inside(host: str, port: int, **_: Any) -> list[Any]:
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.1.2.3", port))]
-
-    monkeypatch.setattr(socket, "getaddrinfo", inside)
-    allowed = AllowedHosts.parse(["minio.storage.svc"])
-    assert [str(each) for each in allowed.resolve("MINIO.storage.svc.", 80)] == ["10.1.2.3"]
-    with pytest.raises(InputRefused, match=r"evil.example \(10.1.2.3\)"):
-        allowed.resolve("evil.example", 80)
+def test_a_name_is_allowed_whatever_it_stands_for_and_others_are_not() -> None:
+    allowed = AllowedHosts.parse(["localhost"])
+    found = {str(each) for each in allowed.resolve("LOCALHOST.", 80)}
+    assert found
+    assert found <= {"127.0.0.1", "::1"}
+    with pytest.raises(InputRefused, match=r"localhost \((127\.0\.0\.1|::1)\)"):
+        AllowedHosts.parse(["minio.storage.svc"]).resolve("localhost", 80)
 
 
 @pytest.mark.parametrize(("host", "is_here"), [

@@ -81,7 +81,7 @@ def test_redirects_are_followed_so_many_times_and_only_to_the_web(port: int) -> 
 def test_what_a_name_stood_for_when_it_was_checked_is_what_is_connected_to(
     port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A name that means something else at each look, as in DNS rebinding."""
+    """A name that means something else at each look, as in DNS rebinding; no resolver here can be had to do that."""
     looked_up, plain = [], socket.getaddrinfo
 
     def rebinding(host: str, *rest: Any, **more: Any) -> Any:

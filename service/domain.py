@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from service.kept import ClassSum
 from service.spec import JobSpec
@@ -144,9 +144,11 @@ class Slice:
     stop: int
 
 
-@dataclass(frozen=True)
-class Image:
-    """A picture of a job. `sha256` or `skipped` is known once a shard has read it."""
+class Image(NamedTuple):
+    """A picture of a job. `sha256` or `skipped` is known once a shard has read it.
+
+    A tuple, since these are made by the million.
+    """
 
     number: int
     name: str

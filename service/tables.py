@@ -118,11 +118,14 @@ class ShardRow(Rows):
 
 
 class ImageRow(Rows):
-    """A picture of a job; `sha256` or `skipped` is filled by the shard that read it."""
+    """A picture of a job; `sha256` or `skipped` is filled by the shard that read it.
+
+    Its job is no foreign key, since a million would be looked up one by one: who writes them holds the job's row.
+    """
 
     __tablename__ = "images"
 
-    job: Mapped[int] = mapped_column(ForeignKey("jobs.number", ondelete="CASCADE"), primary_key=True)
+    job: Mapped[int] = mapped_column(RowNumber, primary_key=True)
     number: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     name: Mapped[str] = mapped_column(Text)
     label: Mapped[str | None] = mapped_column(Text)

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 
@@ -116,16 +116,16 @@ def _read_page(images: Sequence[Image], decode: Decoding, last_try: bool) -> Pag
         except (Unreadable, OSError) as error:
             if isinstance(error, OSError) and not last_try:
                 raise
-            noted.append(replace(image, skipped=str(error)))
+            noted.append(image._replace(skipped=str(error)))
     for each, known in zip(fetched, decode.look(fetched), strict=True):
-        noted.append(replace(each.image, sha256=each.facts.sha256))
+        noted.append(each.image._replace(sha256=each.facts.sha256))
         if decode.is_known(known):
             finished.append((each.image, known))
             continue
         try:
             read.append(decode.decode(each, known))
         except Unreadable as error:
-            noted[-1] = replace(each.image, skipped=str(error))
+            noted[-1] = each.image._replace(skipped=str(error))
     return Page(read, finished, sorted(noted, key=lambda each: each.number))
 
 

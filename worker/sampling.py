@@ -13,7 +13,7 @@ from service.domain import Image
 from service.errors import ImagesRefused
 from service.image_sets import ImageEntry
 
-PAGE = 2_000
+PAGE = 10_000
 MOST_IMAGES = 2_000_000
 
 

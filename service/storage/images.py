@@ -12,6 +12,7 @@ from service.storage.jobs import row_of
 from service.tables import ImageRow, JobRow, ValueRow
 
 PAGE = 5_000
+OWN = JobRow.number == ImageRow.job
 
 
 @dataclass(frozen=True)
@@ -66,21 +67,21 @@ class ImageStore:
 
     def names(self, job: str, numbers: Sequence[int]) -> dict[int, str]:
         """The names of a few pictures, by number."""
-        chosen = select(ImageRow.number, ImageRow.name).join(JobRow)
+        chosen = select(ImageRow.number, ImageRow.name).join(JobRow, OWN).where(JobRow.id == job)
         with self._database.read() as session:
-            rows = session.execute(chosen.where(JobRow.id == job, ImageRow.number.in_(numbers)))
+            rows = session.execute(chosen.where(ImageRow.number.in_(numbers)))
             return {row.number: row.name for row in rows}
 
     def numbered(self, job: str, names: Sequence[str]) -> list[int]:
         """The numbers of the pictures of a few names."""
-        chosen = select(ImageRow.number).join(JobRow).where(JobRow.id == job, ImageRow.name.in_(names))
+        chosen = select(ImageRow.number).join(JobRow, OWN).where(JobRow.id == job, ImageRow.name.in_(names))
         with self._database.read() as session:
             return list(session.scalars(chosen.order_by(ImageRow.number)))
 
     def skipped(self, job: str) -> list[Image]:
         """The pictures that could not be read, of those that the job's results are of."""
         with self._database.read() as session:
-            chosen = select(ImageRow).join(JobRow).where(JobRow.id == job, ImageRow.skipped.is_not(None))
+            chosen = select(ImageRow).join(JobRow, OWN).where(JobRow.id == job, ImageRow.skipped.is_not(None))
             chosen = chosen.where(or_(JobRow.stopped_at.is_(None), ImageRow.number < JobRow.stopped_at))
             return [_to_image(row) for row in session.scalars(chosen.order_by(ImageRow.number))]
 

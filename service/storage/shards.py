@@ -44,7 +44,7 @@ class ShardStore:
             job = still_owned(session, shard).job
             these = ImageRow.number.between(images[0].number, images[-1].number)
             session.execute(delete(ImageRow).where(ImageRow.job == job, these))
-            rows = ((job, i.number, i.name, i.label, i.path, i.human) for i in images)
+            rows = ((job, *image[:5]) for image in images)
             put_in(session, ImageRow, ("job", "number", "name", "label", "path", "human"), rows)
 
     def record_plan(self, shard: Shard, plan: Plan) -> int:

@@ -12,6 +12,8 @@ from typing import Any
 from sqlalchemy import Double, Select, cast, func, literal, null, select, union_all
 
 from service.domain import JobState, ShardState
+from service.notice_tables import DeliveryRow
+from service.notices import DeliveryState
 from service.storage.database import Database
 from service.tables import JobRow, ShardRow
 
@@ -56,6 +58,10 @@ def _busy(_: float) -> Rows:
     return select(null(), func.count(ShardRow.worker.distinct())).where(ShardRow.state == ShardState.RUNNING)
 
 
+def _deliveries(_: float) -> Rows:
+    return select(DeliveryRow.state, func.count()).group_by(DeliveryRow.state)
+
+
 GAUGES: Mapping[str, Gauge] = {
     "salience_jobs": Gauge("Jobs by state, forgotten ones until their rows are deleted", _jobs, "state", [*JobState]),
     "salience_shards": Gauge(
@@ -64,6 +70,9 @@ GAUGES: Mapping[str, Gauge] = {
     "salience_queue_age_seconds": Gauge("How long the oldest queued job has waited to be begun", _queue_age),
     "salience_passes_per_second": Gauge("Forward passes a second: each running job's mean speed, added up", _speed),
     "salience_workers_busy": Gauge("Worker processes that hold a shard", _busy),
+    "salience_webhook_deliveries": Gauge(
+        "Messages to webhooks by state; those that ended are counted for a week", _deliveries, "state", [*DeliveryState]
+    ),
 }
 
 

@@ -8,24 +8,29 @@ transaction whose commit was under way has counted is then not known.
 """
 
 import logging
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Select, TextClause, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy import Connection, Engine, Row, TextClause, create_engine, event, make_url, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from service.errors import DatabaseAway
 from service.storage.tenancy import TENANT, TenantSession
 
 WRITES = {"sqlite_begin": "IMMEDIATE"}
 # An error's text names the statement, but not what was put into it: specs hold signed URLs.
-POSTGRES: Mapping[str, Any] = {"pool_pre_ping": True, "hide_parameters": True}
+POSTGRES: Mapping[str, Any] = {"hide_parameters": True}
 ALONE: Mapping[str, Any] = {"isolation_level": "AUTOCOMMIT"}
+NOTHING: Mapping[str, object] = {}
+FRESH_SECONDS = 1.0  # for which a connection that answered is believed to answer
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +57,7 @@ class Database:
         self.url = make_url(url)
         self.tenant: str | None = None
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self.engine = self._connect_sqlite() if self.is_sqlite else create_engine(url, **POSTGRES)
+        self.engine = self._connect_sqlite() if self.is_sqlite else _connect_postgres(url)
 
     def _connect_sqlite(self) -> Engine:
         if self.url.database:
@@ -95,18 +100,13 @@ class Database:
         ):
             yield session
 
-    def look_up(self, query: TextClause, facts: Mapping[str, object]) -> Any:
-        """The one value that a plain query gives, without a transaction around it. Raises DatabaseAway."""
-        with answering(), self.engine.connect().execution_options(**ALONE) as connection:
-            return connection.scalar(query, facts)
+    def look_up(self, query: TextClause, facts: Mapping[str, object] = NOTHING) -> Row[Any] | None:
+        """The one row that a plain query gives, without a transaction, and past the wall between tenants.
 
-    def glance(self, query: Select[Any]) -> Row[Any] | None:
-        """The one row that a query of columns gives, without a transaction, and past the wall between tenants.
-
-        Raises DatabaseAway.
+        For what every request asks: a query that is text costs a third of one that is made. Raises DatabaseAway.
         """
         with answering(), self.engine.connect().execution_options(**ALONE) as connection:
-            return connection.execute(query).one_or_none()
+            return connection.execute(query, facts).one_or_none()
 
     def ping(self) -> None:
         """Raise DatabaseAway if it does not answer."""
@@ -116,6 +116,32 @@ class Database:
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
+
+
+def _connect_postgres(url: str) -> Engine:
+    """Connections that have rested are asked whether they still answer before they are used, as a pool's pre-ping does.
+
+    Those of a moment ago are not, which saves busy readers a question for each of theirs.
+    """
+    engine = create_engine(url, **POSTGRES)
+
+    def rests(_: object, record: ConnectionPoolEntry) -> None:
+        record.info["since"] = time.monotonic()
+
+    def asks(connection: DBAPIConnection, record: ConnectionPoolEntry, _: object) -> None:
+        rested = time.monotonic() - record.info.get("since", time.monotonic())
+        if rested > FRESH_SECONDS and not answers(connection):
+            raise InvalidatePoolError  # upon which the pool opens new ones
+
+    def answers(connection: DBAPIConnection) -> bool:
+        try:
+            return engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error:
+            return False
+
+    event.listen(engine, "checkin", rests)
+    event.listen(engine, "checkout", asks)
+    return engine
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -126,17 +126,17 @@ class JobStore:
         """
         tenant = self._database.tenant
         facts = {"job": job} if tenant is None else {"job": job, "tenant": tenant}
-        version = self._database.look_up(self._version, facts)
+        found = self._database.look_up(self._version, facts)
         known = self._known.get(job)
-        if known is not None and known.version == version:
+        if known is not None and found is not None and known.version == found.version:
             return known
         with self._database.read() as session:
-            found = to_job(row_of(session, job))
+            read = to_job(row_of(session, job))
         with self._lock:
-            self._known[job] = found
+            self._known[job] = read
             while len(self._known) > MOST_KNOWN:
                 self._known.pop(next(iter(self._known)))
-        return found
+        return read
 
     def find(self, query: Query) -> Found:
         """A page of jobs, newest first."""

@@ -4,13 +4,15 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, select, text, update
 
 from service.access_tables import KeyRow
 from service.errors import KeyNotFound
 from service.keys import Key, Scope, digest_of, new_secret
 from service.storage.database import Database
 
+ANY = text("SELECT prefix FROM api_keys LIMIT 1")
+HELD = text("SELECT * FROM api_keys WHERE sha256 = :sha256")
 USE_SECONDS = 60.0  # how exactly the last use is known, so that not every request writes
 
 
@@ -38,11 +40,11 @@ class KeyStore:
 
     def any(self) -> bool:
         """Whether a key was ever made."""
-        return self._database.glance(select(KeyRow.prefix).limit(1)) is not None
+        return self._database.look_up(ANY) is not None
 
     def find(self, secret: str) -> Key | None:
         """The key that this secret is, good or not; None where there is none. Notes its use."""
-        row = self._database.glance(select(*KeyRow.__table__.c).where(KeyRow.sha256 == digest_of(secret)))
+        row = self._database.look_up(HELD, {"sha256": digest_of(secret)})
         found, now = _to_key(row) if row is not None else None, time.time()
         if found is not None and found.is_good(now) and (found.used_at or 0.0) < now - USE_SECONDS:
             with self._database.write() as session:

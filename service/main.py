@@ -1,5 +1,6 @@
 """The HTTP application: `create_app(settings)` joins routes, store and doorbell. Loads without torch."""
 
+import gc
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from http import HTTPStatus
@@ -68,6 +69,8 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         version=__version__,
         description=DESCRIPTION,
         lifespan=lambda app: _lifespan(app, chosen),
+        docs_url=None,  # our own page, which loads nothing from elsewhere
+        redoc_url=None,
         # FastAPI's own spans and logs hold queries and bodies, which may be signed or secret; see service.observing.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
@@ -102,6 +105,7 @@ async def _lifespan(app: FastAPI, settings: ServiceSettings) -> AsyncIterator[No
         app.state.rates = Rates.of(settings.requests_a_minute, settings.broker_url)
         app.state.watch, app.state.feed = watch, Feed(watch)
         stack.enter_context(_telling(app, jobs, settings))
+        gc.freeze()  # what is there by now stays, and is not gone through while requests wait
         yield
 
 

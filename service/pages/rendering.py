@@ -39,9 +39,14 @@ def render(template: str, **shown: Any) -> str:
 
 @cache
 def asset(name: str) -> str:
-    """The address of a file of ours, which is another once the file is."""
-    content = (files("service.pages") / "static" / name).read_bytes()
-    return f"/static/{name}?v={hashlib.sha256(content).hexdigest()[:12]}"
+    """The address of a file that pages load, which is another once the file is."""
+    return f"/static/{name}?v={hashlib.sha256(content_of(name)).hexdigest()[:12]}"
+
+
+def content_of(name: str) -> bytes:
+    """What is in a file of ours, or of Swagger UI, which fastapi-offline carries."""
+    package = "fastapi_offline" if name.startswith("swagger-ui") else "service.pages"
+    return (files(package) / "static" / name).read_bytes()
 
 
 def moment(when: datetime) -> Markup:

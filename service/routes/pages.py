@@ -80,6 +80,12 @@ def job_page(job_id: Text, jobs: JobsHere) -> Response:
     return page("job.html", job=body, spec=spec, all=Filter(), **shown)
 
 
+@router.get("/docs")
+def api_page() -> Response:
+    """The API's document, to be read and tried. It is no secret, and nobody needs a key to see it."""
+    return page("api.html")
+
+
 @router.post("/jobs/{job_id}/cancel", dependencies=[Depends(own_form), SUBMIT])
 def cancel(job_id: Text, jobs: JobsHere) -> Response:
     """Stop a job and show it; one that has ended meanwhile is shown as it is."""

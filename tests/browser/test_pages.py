@@ -133,6 +133,16 @@ def test_a_list_hears_of_a_new_job_and_how_it_fails(site: Site, finished: list[s
         visitor.check()
 
 
+def test_the_interface_is_read_without_the_web(site: Site) -> None:
+    with site.visitor() as visitor:
+        visitor.page.route(lambda url: not url.startswith(site.url), lambda route: route.abort())
+        visitor.open("/docs")
+        submitting = visitor.page.get_by_role("button", name="POST /v1/jobs Submit")
+        expect(submitting).to_be_visible()
+        submitting.click()
+        expect(visitor.page.get_by_text("Accept an audit.")).to_be_visible()
+
+
 def test_the_report_is_opened_and_a_picture_looked_at(site: Site, finished: list[str]) -> None:
     with site.visitor() as visitor:
         page = visitor.page

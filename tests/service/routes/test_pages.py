@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -34,10 +35,11 @@ def test_pages_have_nothing_inline_and_files_of_ours_that_are_kept_for_good(
     api: httpx.Client, ingredients: Ingredients
 ) -> None:
     job = submit(api, ingredients)["id"]
-    for path in ("/", "/new", f"/jobs/{job}"):
+    for path in ("/", "/new", "/docs", f"/jobs/{job}"):
         text = look(api, path)
+        assert not re.search(r'(src|href|action)="(\w+:|//)', text)
         assert not any(each in text for each in ("style=", "<style", "onclick", "javascript:", "<script>"))
-    for name in ("tokens.css", "site.css", "site.js", "icon.svg"):
+    for name in ("tokens.css", "site.css", "site.js", "api.js", "swagger-ui.css", "swagger-ui-bundle.js", "icon.svg"):
         answer = api.get(f"/static/{name}")
         assert "immutable" in answer.headers["Cache-Control"]
         assert answer.headers["X-Content-Type-Options"] == "nosniff"

@@ -1,0 +1,37 @@
+import time
+
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from service.errors import DatabaseAway
+from service.storage import Database
+from service.storage.database import FRESH_SECONDS
+
+pytestmark = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+OWN = text("SELECT pg_backend_pid()")
+
+
+def cut(database: Database) -> None:
+    """End the database's side of the connection that rests in the pool."""
+    row = database.look_up(OWN)
+    assert row is not None
+    with psycopg.connect(database.url.set(drivername="postgresql").render_as_string(hide_password=False)) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [row[0]])
+
+
+def test_a_connection_that_was_cut_while_it_rested_is_nobodys_trouble(database_url: str) -> None:
+    database = Database(database_url)
+    cut(database)
+    time.sleep(FRESH_SECONDS + 0.1)
+    database.ping()
+    database.close()
+
+
+def test_one_that_was_cut_a_moment_ago_is_a_database_away_once(database_url: str) -> None:
+    database = Database(database_url)
+    cut(database)
+    with pytest.raises(DatabaseAway):
+        database.ping()
+    database.ping()
+    database.close()

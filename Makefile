@@ -29,10 +29,10 @@ lock: .venv/.supply
 		--output-file deploy/constraints.txt pyproject.toml
 	sed -i 's/+cpu$$//' deploy/constraints.txt
 
-sbom: .venv-image/.filled
+sbom: .venv-image/.filled .venv/.supply
 	$(BIN)/cyclonedx-py environment .venv-image --pyproject pyproject.toml --output-file sbom.json
 
-licences: .venv-image/.filled
+licences: .venv-image/.filled .venv/.supply
 	$(BIN)/pip-licenses --python .venv-image/bin/python --with-urls --order license
 
 # Exit status 1: a version has a known vulnerability; docs/operations.md says what then.

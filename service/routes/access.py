@@ -1,9 +1,7 @@
 """Who asks, and what a route demands of them: each declares `dependencies=[READ]`, `[SUBMIT]` or `[ADMIN]`."""
 
 import base64
-import binascii
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPBearer, SecurityScopes
@@ -46,15 +44,22 @@ async def demand(needed: SecurityScopes, caller: CallerHere, _shown: Annotated[o
 READ, SUBMIT, ADMIN = (Security(demand, scopes=[scope]) for scope in Scope)
 
 
+def is_foreign(request: Request) -> bool:
+    """Whether a browser says that another site's page has it send this request."""
+    origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site", "none")
+    elsewhere = origin is not None and origin.partition("://")[2] != request.headers.get("Host")
+    return elsewhere or site not in ("same-origin", "none")
+
+
 def _secret(request: Request) -> str | None:
     """The key that a request brings: as a bearer's, or as the password that a browser asked a person for."""
     scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return credentials.strip()
-    if scheme.lower() == "basic" and not _is_foreign(request):
+    if scheme.lower() == "basic" and not is_foreign(request):
         try:
             return base64.b64decode(credentials, validate=True).decode().partition(":")[2]
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # no base64, letters that it has not, or no UTF-8 in it
             return ""
     return None
 
@@ -62,11 +67,4 @@ def _secret(request: Request) -> str | None:
 def _is_from_here(request: Request) -> bool:
     """Whether a request reached this process on loopback, by that name, and no page elsewhere had it sent."""
     at = request.scope.get("server") or (None,)
-    return is_loopback(at[0]) and is_loopback(request.url.hostname) and not _is_foreign(request)
-
-
-def _is_foreign(request: Request) -> bool:
-    """Whether a browser says that another site's page has it send this request."""
-    origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site", "none")
-    elsewhere = origin is not None and urlsplit(origin).netloc != request.headers.get("Host")
-    return elsewhere or site not in ("same-origin", "none")
+    return is_loopback(at[0]) and is_loopback(request.url.hostname) and not is_foreign(request)

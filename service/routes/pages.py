@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
@@ -19,7 +18,7 @@ from service.pages.filters import Filter
 from service.pages.panels import panels, tones
 from service.pages.rendering import page
 from service.policy import KeptPolicy
-from service.routes.access import READ, SUBMIT
+from service.routes.access import READ, SUBMIT, is_foreign
 from service.routes.cursors import decode, encode
 from service.routes.jobs import JobsHere, Text, label_of
 from service.schemas import JobBody
@@ -33,8 +32,7 @@ OTHERS = 50  # of the newest finished jobs, those that are looked through for th
 
 def own_form(request: Request) -> None:
     """Refuse a form that another site sends in its reader's name. Raises ForeignForm."""
-    origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site", "same-origin")
-    if site not in ("same-origin", "none") or (origin and urlsplit(origin).netloc != request.headers.get("Host")):
+    if is_foreign(request):
         raise ForeignForm
 
 

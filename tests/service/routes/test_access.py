@@ -31,6 +31,7 @@ def test_without_keys_this_machine_alone_is_let_in(api: httpx.Client, store: Sto
     for headers in (
         {"Host": "salience.example.org"},
         {"Origin": "https://elsewhere.example.org"},
+        {"Origin": "http://["},
         {"Sec-Fetch-Site": "cross-site"},
     ):
         answer = api.get("/v1/jobs", headers=headers)
@@ -68,7 +69,7 @@ def test_an_expired_key_opens_nothing(served: Tenants) -> None:
     assert "expired" in ask(served.anybody, f"Bearer {secret}").json()["detail"]
 
 
-@pytest.mark.parametrize("authorization", ["", "Bearer", "Basic !", "Basic Og==", "Digest x", "Bearer é"])
+@pytest.mark.parametrize("authorization", ["", "Bearer", "Basic !", "Basic Og==", "Digest x", "Bearer é", "Basic é"])
 def test_what_is_no_key_is_refused(served: Tenants, authorization: str) -> None:
     headers = {b"Authorization": authorization.encode("latin-1")}
     assert served.anybody.get("/v1/jobs", headers=headers).status_code == 401

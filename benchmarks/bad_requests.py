@@ -10,6 +10,7 @@ or told of paths or code, no log line holds a traceback or a secret, and the job
 import argparse
 import os
 import time
+from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -46,13 +47,15 @@ def main() -> int:
 def storm(installation: Installation, pid: int, count: int) -> tuple[list[str], list[int]]:
     """Send them. Returns what was answered wrongly, and the API's memory in bytes after each tenth."""
     process, wrong, memory, began = psutil.Process(pid), [], [], time.monotonic()
+    met: Counter[int] = Counter()
     with httpx.Client(base_url=installation.url, timeout=60) as client:
         for number, bad in enumerate(bad_requests(count), 1):
-            told = send(client, bad)
+            told = send(client, bad, met)
             wrong += [told] if told else []
             if number % (count // 10) == 0:
                 memory.append(process.memory_info().rss)
                 print(f"{number} in {time.monotonic() - began:.0f} s: {memory[-1] // 2**20} MiB", flush=True)
+    print(f"answers by status: {dict(sorted(met.items()))}")
     return wrong, memory
 
 

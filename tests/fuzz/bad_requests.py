@@ -3,6 +3,7 @@
 import json
 import random
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import httpx
 
 SECRET = "hunter2SECRET"
+WRONG_KEYS = 0.1  # the share that brings one, and so comes no further than the door
 # What an answer never says: where our code and files lie, what failed in it, or a secret that nobody sent there.
 LEAK = re.compile(
     r"Traceback|File \"|\.py\b|site-packages|/root/|/usr/lib|sqlalchemy|psycopg|SELECT |INSERT |postgresql://"
@@ -53,9 +55,11 @@ def bad_requests(count: int, seed: int = 0) -> Iterator[Bad]:
             method, path = "POST", draw.choice(["/v1/jobs", "/v1/inspect?wait=0"])
             body = draw.choice([_body(draw), _body(draw), _torn(draw)])
         kind = draw.choice(["application/json", "application/json", "text/plain", "multipart/form-data", "\x7f"])
-        headers = {"Content-Type": kind, "Authorization": f"Bearer {SECRET}", "X-Request-ID": f"bad-{number}"}
+        headers = {"Content-Type": kind, "Cookie": f"session={SECRET}", "X-Request-ID": f"bad-{number}"}
         key = {"Idempotency-Key": "k" * draw.randrange(400)}
         headers |= draw.choice([{}, {}, {"Accept": draw.choice(WORDS[:3])}, key])
+        if draw.random() < WRONG_KEYS:
+            headers["Authorization"] = f"Bearer {SECRET}"
         yield Bad(method, path, body, headers)
 
 
@@ -70,10 +74,11 @@ def _torn(draw: random.Random) -> bytes:
     return draw.choice([whole[: len(whole) // 2], draw.randbytes(60), b"[" * 5000, b'{"seed": NaN}', b""])
 
 
-def send(client: httpx.Client, bad: Bad) -> str:
-    """What is wrong with the answer; empty where nothing is."""
+def send(client: httpx.Client, bad: Bad, met: Counter[int]) -> str:
+    """What is wrong with the answer; empty where nothing is. `met` counts the statuses."""
     request = client.build_request(bad.method, bad.path, content=bad.body, headers=bad.headers)
     answer = client.send(request)
+    met[answer.status_code] += 1
     told = answer.text + str(answer.headers)
     wrong = answer.status_code >= 500 or LEAK.search(told) or SECRET in told
     return f"{bad} -> {answer.status_code} {told[:500]}" if wrong else ""

@@ -27,6 +27,7 @@ def test_who_saw_the_end_is_told_not_to_come_again(api: httpx.Client, ingredient
     api.post(f"{path}/cancel")
     assert "id: 2" in api.get(f"{path}/events", headers={"Last-Event-ID": "1"}).text
     assert api.get(f"{path}/events", headers={"Last-Event-ID": "2"}).status_code == 204
+    assert "id: 2" in api.get(f"{path}/events", headers={"Last-Event-ID": "9" * 5000}).text
 
 
 def test_a_list_is_streamed_by_the_filters_of_the_list(api: httpx.Client, ingredients: Ingredients) -> None:

@@ -20,6 +20,9 @@ NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
 # The metadata services of Azure and Oracle, whose addresses look like everybody's.
 METADATA = (ipaddress.ip_network("168.63.129.16/32"), ipaddress.ip_network("192.0.0.0/24"))
 TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
+# Of IPv6, nothing else is public. Some of the rest is not listed as private, and can lead to any IPv4 address: NAT64
+# of a site's own (64:ff9b:1::/48), compatible and translated addresses (::/96, ::ffff:0:0:0/96).
+UNICAST = ipaddress.ip_network("2000::/3")
 REMEDY = "if it is to be asked, have the operator name it in SALIENCE_ALLOWED_HOSTS"
 
 
@@ -88,6 +91,8 @@ def is_loopback(host: str | None) -> bool:
 
 
 def _is_public(address: Address) -> bool:
+    if address.version == 6 and address not in UNICAST and address not in TRANSLATED:
+        return False
     return address.is_global and not address.is_multicast and not any(address in each for each in METADATA)
 
 

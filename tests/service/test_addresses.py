@@ -7,7 +7,8 @@ PRIVATE = [
     "127.0.0.1", "127.1.2.3", "0.0.0.0", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1",
     "100.100.100.200", "168.63.129.16", "192.0.0.192", "224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1",
     "fc00::1", "fd00:ec2::254", "::ffff:127.0.0.1", "::ffff:169.254.169.254", "64:ff9b::7f00:1", "2002:7f00:1::",
-    "2001:0:4136:e378:8000:63bf:3fff:fdd2", "ff02::1",
+    "2001:0:4136:e378:8000:63bf:3fff:fdd2", "ff02::1", "64:ff9b:1::a9fe:a9fe", "::127.0.0.1", "::ffff:0:7f00:1",
+    "fec0::1",
 ]  # fmt: skip
 # Other ways to write 127.0.0.1, as C libraries read them.
 ODD = ["2130706433", "0x7f000001", "127.1", "localhost"]
@@ -31,7 +32,7 @@ def test_what_names_no_host_is_refused(uri: str) -> None:
         AllowedHosts().check_literal(uri)
 
 
-@pytest.mark.parametrize("host", ["8.8.8.8", "2001:4860:4860::8888"])
+@pytest.mark.parametrize("host", ["8.8.8.8", "2001:4860:4860::8888", "64:ff9b::808:808"])
 def test_public_addresses_are_asked(host: str) -> None:
     AllowedHosts().check_literal(f"http://{f'[{host}]' if ':' in host else host}/x")
     assert [str(each) for each in AllowedHosts().resolve(host, 80)] == [host]

@@ -85,6 +85,21 @@ def test_what_serves_is_probed(kustomizations: dict[str, list[Manifest]]) -> Non
     assert found["worker"]["resources"]["limits"]["nvidia.com/gpu"] == "1"
 
 
+def test_each_process_of_a_worker_can_be_scraped(kustomizations: dict[str, list[Manifest]]) -> None:
+    for kind, processes in (("cpu", 4), ("gpu", 1)):
+        pod = dict(pods(kustomizations[kind]))["worker"]
+        (container,) = pod["spec"]["containers"]
+        given = {env["name"]: env["value"] for env in container["env"]}
+        assert int(given.get("SALIENCE_PROCESSES", container["resources"]["limits"].get("nvidia.com/gpu"))) == processes
+        first = int(given["SALIENCE_METRICS_PORT"])
+        ports = sorted(port["containerPort"] for port in container["ports"])
+        assert ports == list(range(first, first + processes))
+        assert "prometheus.io/port" not in pod["metadata"]["annotations"], "it would leave but one of them"
+        policies = {each["metadata"]["name"]: each for each in kustomizations[kind] if each["kind"] == "NetworkPolicy"}
+        (passing,) = policies["worker"]["spec"]["ingress"][0]["ports"]
+        assert passing["port"] <= ports[0] and ports[-1] <= passing["endPort"]
+
+
 def test_settings_are_settings_of_ours_and_secrets_are_files(manifests: list[Manifest]) -> None:
     given = {name: text for each in manifests if each["kind"] == "ConfigMap" for name, text in each["data"].items()}
     containers = [container for _, pod in pods(manifests) for container in pod["spec"]["containers"]]

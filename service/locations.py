@@ -47,8 +47,10 @@ def check_path(plain: Path, roots: Sequence[Path]) -> Path:
     path = real_path(plain)
     if not is_under(path, roots):
         allowed = ", ".join(map(str, roots)) or "none"
+        # As it was written: where a link leads (/proc/self/exe, for one) is for who may look there.
         raise InputRefused(
-            reason=f"{path} is outside the allowed roots ({allowed}); move it there or add to SALIENCE_ALLOWED_ROOTS"
+            reason=f"{plain} is outside the allowed roots ({allowed}), itself or where a link leads; move it there or "
+            "add to SALIENCE_ALLOWED_ROOTS"
         )
     if not path.exists():
         raise InputRefused(reason=f"{path} does not exist")

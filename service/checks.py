@@ -33,7 +33,7 @@ class Known:
         return None if is_remote(uri) else locate(uri, self.roots)
 
 
-LEAST_SCALED = 16  # so that windows of SSIM fit
+LEAST_RESAMPLED = 16  # so that windows of SSIM fit
 
 
 def find_problems(spec: JobSpec, known: Known) -> list[FieldProblem]:
@@ -113,7 +113,7 @@ def _geometry(spec: JobSpec) -> Iterator[FieldProblem]:
 
 
 def _misfit(transform: str, height: int, width: int) -> str | None:
-    if transform.startswith("rot") and height != width:
+    if transform in ("rot90", "rot270") and height != width:
         return f"needs a square input, and preprocessing.size is {height} x {width}"
     if transform.startswith("shift:"):
         dx, dy = map(int, transform.removeprefix("shift:").split(","))
@@ -121,14 +121,24 @@ def _misfit(transform: str, height: int, width: int) -> str | None:
             return "moves nothing"
         if abs(dx) >= width or abs(dy) >= height:
             return f"leaves nothing of an input of {height} x {width}"
-    if transform.startswith("rotate:") and float(transform.removeprefix("rotate:")) % 360 == 0:
-        return "turns nothing"
-    if transform.startswith("scale:"):
-        by = float(transform.removeprefix("scale:"))
-        if by == 1:
-            return "scales nothing"
-        if not 0.25 <= by <= 4 or by * min(height, width) < LEAST_SCALED:
-            return f"leaves too little to compare; scale by 0.25 to 4, and to at least {LEAST_SCALED} pixels"
+    if transform.startswith(("rotate:", "scale:")):
+        return _misfit_resampled(transform, min(height, width))
+    return None
+
+
+def _misfit_resampled(transform: str, side: int) -> str | None:
+    kind, _, amount = transform.partition(":")
+    by = float(amount)
+    if kind == "rotate":
+        if by % 360 == 0:
+            return "turns nothing"
+        if side < LEAST_RESAMPLED:
+            return f"leaves too little to compare; the input must have at least {LEAST_RESAMPLED} pixels a side"
+        return None
+    if by == 1:
+        return "scales nothing"
+    if not 0.25 <= by <= 4 or by * side < LEAST_RESAMPLED:
+        return f"leaves too little to compare; scale by 0.25 to 4, and to at least {LEAST_RESAMPLED} pixels"
     return None
 
 

@@ -54,6 +54,18 @@ def test_quarter_turns_of_an_oblong_input_are_refused_with_the_remedy(ingredient
 
 
 @pytest.mark.parametrize(
+    ("transform", "size", "refused"),
+    [("rotate:10", [24, 32], False), ("rotate:45", [16, 64], False), ("rotate:45", [10, 10], True)],
+)
+def test_rotations_are_refused_only_where_they_leave_too_little_to_compare(
+    ingredients: Ingredients, transform: str, size: list[int], refused: bool
+) -> None:
+    turned = [ingredients.cohort("turned", 0, 1, preprocessing={"size": size})]
+    found = find(ingredients, cohorts=turned, options={"geometry": {"transforms": [transform]}})
+    assert ["too little to compare" in problem.detail for problem in found] == [True] * refused
+
+
+@pytest.mark.parametrize(
     ("model", "field"),
     [
         ({"preprocessing": {"channels": "gray"}}, "preprocessing.mean"),

@@ -61,7 +61,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{copied}"
     url: str = request.getfixturevalue("migrated_postgres")
     with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
-        tables = "jobs, inspections, policies, webhooks, registry_versions, hook_deliveries, rounds"
+        tables = "jobs, images, inspections, policies, webhooks, registry_versions, hook_deliveries, rounds"
         tables += ", api_keys, artifact_owners"
         connection.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE".encode())
     return url

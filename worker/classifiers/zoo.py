@@ -63,7 +63,7 @@ def _build_timm(name: str, num_classes: int) -> nn.Module:
     timm = _timm()
     plain = name.partition(".")[0]  # what follows names weights, which come from the checkpoint
     if not timm.is_model(plain):
-        raise _unknown("timm", plain, timm.listbring_torchvision())
+        raise _unknown("timm", plain, timm.list_models())
     model: nn.Module = timm.create_model(plain, pretrained=False, num_classes=num_classes)
     return model
 

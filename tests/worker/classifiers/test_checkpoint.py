@@ -89,9 +89,14 @@ def test_a_checkpoint_of_other_sizes_is_refused(tmp_path: Path, weights: dict[st
         load_checkpoint(saved(tmp_path, weights), NAME, 7)
 
 
-def test_an_unknown_architecture_is_refused_with_close_names(tmp_path: Path, weights: dict[str, torch.Tensor]) -> None:
-    with pytest.raises(ModelRefused, match=r"close: .*squeezenet1_1"):
-        load_checkpoint(saved(tmp_path, weights), "torchvision/squeezenet", None)
+@pytest.mark.parametrize(
+    ("name", "close"), [("torchvision/squeezenet", "squeezenet1_1"), ("timm/resnet10x", "resnet10t")]
+)
+def test_an_unknown_architecture_is_refused_with_close_names(
+    tmp_path: Path, weights: dict[str, torch.Tensor], name: str, close: str
+) -> None:
+    with pytest.raises(ModelRefused, match=f"close: .*{close}"):
+        load_checkpoint(saved(tmp_path, weights), name, None)
 
 
 def test_a_pickle_that_would_run_code_is_refused_and_does_not_run(tmp_path: Path) -> None:

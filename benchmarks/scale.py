@@ -82,8 +82,9 @@ def by_images(folder: Path, ingredients: Ingredients, images: int, shards: int) 
             ended = running.clients[0].wait(running.clients[0].submit(body).id)
             assert ended.state == "succeeded", ended
             spent = time.monotonic() - start
-            time.sleep(2)  # until whoever summed up has noted its peak
-            peaks.append({**peaks_in(log), "API": resident.peak(running.apis[0].pid or 0)})
+            while "finaliser" not in (noted := peaks_in(log)):  # which it notes once it has ended the job
+                time.sleep(0.1)
+            peaks.append({**noted, "API": resident.peak(running.apis[0].pid or 0)})
         print(f"{count} images in {count * shards // images} shards: {spent:.0f} s; peak MiB: {peaks[-1]}", flush=True)
     growth = {role: peaks[1][role] / peaks[0][role] for role in peaks[1]}
     print("memory of all images over a tenth: " + ", ".join(f"{role} {by:.2f}" for role, by in growth.items()))

@@ -15,7 +15,7 @@ from copy import copy
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, TextClause, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, Row, TextClause, create_engine, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
@@ -26,8 +26,6 @@ from service.errors import DatabaseAway
 from service.storage.tenancy import TENANT, TenantSession
 
 WRITES = {"sqlite_begin": "IMMEDIATE"}
-# An error's text names the statement, but not what was put into it: specs hold signed URLs.
-POSTGRES: Mapping[str, Any] = {"hide_parameters": True}
 ALONE: Mapping[str, Any] = {"isolation_level": "AUTOCOMMIT"}
 NOTHING: Mapping[str, object] = {}
 FRESH_SECONDS = 1.0  # for which a connection that answered is believed to answer
@@ -57,15 +55,7 @@ class Database:
         self.url = make_url(url)
         self.tenant: str | None = None
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self.engine = self._connect_sqlite() if self.is_sqlite else _connect_postgres(url)
-
-    def _connect_sqlite(self) -> Engine:
-        if self.url.database:
-            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(self.url, hide_parameters=True, connect_args={"timeout": 60, "isolation_level": None})
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-        return engine
+        self.engine = _connect_sqlite(self.url) if self.is_sqlite else _connect_postgres(self.url)
 
     def of(self, tenant: str) -> "Database":
         """The same database as one tenant sees it."""
@@ -118,12 +108,22 @@ class Database:
         self.engine.dispose()
 
 
-def _connect_postgres(url: str) -> Engine:
+# Of both, an error's text names the statement, but not what was put into it: specs hold signed URLs.
+def _connect_sqlite(url: URL) -> Engine:
+    if url.database:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": 60, "isolation_level": None})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _connect_postgres(url: URL) -> Engine:
     """Connections that have rested are asked whether they still answer before they are used, as a pool's pre-ping does.
 
     Those of a moment ago are not, which saves busy readers a question for each of theirs.
     """
-    engine = create_engine(url, **POSTGRES)
+    engine = create_engine(url, hide_parameters=True)
 
     def rests(_: object, record: ConnectionPoolEntry) -> None:
         record.info["since"] = time.monotonic()

@@ -25,7 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="resnet50", help="a torchvision classifier")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--images", type=int, default=32)
+    parser.add_argument("--images", type=int, default=128, help="an audit's start counts for more with fewer")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--precision", default="float32")
     given = parser.parse_args()

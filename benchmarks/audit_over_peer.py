@@ -105,8 +105,8 @@ def main() -> None:
     parser.add_argument("--model", default="resnet50")
     parser.add_argument("--layer", default=None, help="layer4 of a ResNet, else features")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--images", type=int, default=16)
-    parser.add_argument("--script-images", type=int, default=4, help="how many of them the script is timed on")
+    parser.add_argument("--images", type=int, default=128, help="an audit's start counts for more with fewer")
+    parser.add_argument("--script-images", type=int, default=8, help="how many of them the script is timed on")
     given = parser.parse_args()
     layer = given.layer or ("layer4" if given.model.startswith("resnet") else "features")
     with TemporaryDirectory() as folder:

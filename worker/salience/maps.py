@@ -15,11 +15,11 @@ DEGENERATE = 1e-12
 def normalise_maps(raw: Tensor) -> tuple[Tensor, Tensor]:
     """Raw maps (N, h, w) -> native maps in [0, 1] (N, h, w), and which are degenerate (N,).
 
-    A map whose range is below 1e-12 * max(1, |max|) is degenerate: all zeros.
+    A map whose range is below 1e-12 * max(1, |max|), or is no finite number, is degenerate: all zeros.
     """
     low, high = raw.amin((1, 2)), raw.amax((1, 2))
     span = high - low
-    degenerate = ~(span >= DEGENERATE * high.abs().clamp(min=1))  # a map of NaN is degenerate too
+    degenerate = ~(span.isfinite() & (span >= DEGENERATE * high.abs().clamp(min=1)))
     scaled = (raw - low[:, None, None]) / span.masked_fill(degenerate, 1)[:, None, None]
     return scaled.masked_fill(degenerate[:, None, None], 0).clamp(0, 1), degenerate
 

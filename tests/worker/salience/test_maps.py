@@ -21,6 +21,13 @@ def test_a_map_without_range_is_degenerate_and_all_zeros(value: float) -> None:
     assert torch.equal(native, torch.zeros(1, 4, 4))
 
 
+@pytest.mark.parametrize("ends", [(0.0, float("inf")), (-3e38, 3e38), (0.0, float("nan"))])
+def test_a_map_whose_range_is_no_finite_number_is_degenerate(ends: tuple[float, float]) -> None:
+    native, degenerate = normalise_maps(torch.tensor([[ends]]))
+    assert degenerate.item()
+    assert torch.equal(native, torch.zeros(1, 1, 2))
+
+
 def test_a_map_of_small_range_is_degenerate_only_below_the_limit() -> None:
     raw = torch.zeros(2, 2, 2, dtype=torch.float64)
     raw[0, 0, 0], raw[1, 0, 0] = 0.9e-12, 1.1e-12

@@ -31,10 +31,12 @@ def test_a_body_that_is_no_text_is_refused_by_name(api: httpx.Client) -> None:
 def test_paths_that_nobody_knows_make_no_series(api: httpx.Client) -> None:
     for number in range(3):
         api.get(f"/no-such-path-{number}")
-        api.request("BREW", "/v1/jobs")
+        api.request("PROPFIND", "/v1/jobs")
+        assert api.request("BREW", "/v1/jobs").status_code == 400  # by the parser, which knows no such method
     text = api.get("/metrics").text
     assert 'salience_http_requests_total{method="GET",route="unknown",status="404"} 3.0' in text
     assert 'method="other"' in text
+    assert "PROPFIND" not in text
     assert "no-such-path" not in text
     assert "BREW" not in text
 

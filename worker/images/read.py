@@ -55,7 +55,7 @@ def decode(content: bytes, preprocessing: Preprocessing) -> Tensor:
         raise Unreadable("not a picture in a known format") from None
     except Image.DecompressionBombError as error:
         raise Unreadable(f"too large: {error}") from error
-    except MemoryError:
+    except (MemoryError, Unreadable):
         raise
     except Exception as error:  # whatever a decoder makes of damage
         raise Unreadable(f"damaged picture: {error}") from error

@@ -20,7 +20,7 @@ def list_csv(place: SetPlace, roots: Sequence[Path]) -> Iterator[ImageEntry]:
     try:
         with place.path.open(newline="", encoding="utf-8-sig") as file:
             rows = csv.reader(file)
-            columns = next(rows, [])
+            columns = [name.strip() for name in next(rows, [])]  # as what stands below them
             if "image" not in columns:
                 raise ImagesRefused(
                     reason=f"{place.source} has no column `image`; its first line must name the columns"

@@ -39,6 +39,10 @@ def test_a_manifest_gives_names_labels_and_paths_beside_it(tmp_path: Path) -> No
     assert next(list_images(source, [tmp_path])).path == str(tmp_path / "a.png")
 
 
+def test_blanks_after_a_manifests_commas_lose_no_label(tmp_path: Path) -> None:
+    assert listed(write_manifest(tmp_path, "image, label\na.png, real\n")) == [("a.png", "real")]
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [

@@ -3,7 +3,7 @@
 Reads JSON only; knows neither library.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,26 @@ class OwnSay:
     names: tuple[str, ...] | None = None
 
 
-def read_own_say(folder: Path) -> OwnSay:
-    """What the JSON files beside a model say. Raises ModelRefused for what cannot be done as they say."""
+def read_own_say(folder: Path, given: Collection[str] = ()) -> OwnSay:
+    """What the JSON files beside a model say. Raises ModelRefused for what cannot be done as they say.
+
+    `given` are the fields that the spec sets itself: it does not matter whether those can.
+    """
+    try:
+        return _read(folder, given)
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
+        raise ModelRefused(
+            reason=f"the configuration in {folder} is not as its library writes it ({type(error).__name__}: {error}); "
+            "save the model again, with its JSON files"
+        ) from error
+
+
+def _read(folder: Path, given: Collection[str]) -> OwnSay:
     config = read_json(folder / "config.json")
     if "model_type" not in config:
         return _of_timm(config)
     said = folder / "preprocessor_config.json"
-    preprocessing = _of_processor(read_json(said), said) if said.is_file() else _of_config(config)
+    preprocessing = _of_processor(read_json(said), said, given) if said.is_file() else _of_config(config)
     return OwnSay(preprocessing, _names(config.get("id2label")))
 
 
@@ -49,7 +62,7 @@ def _names(labels: object) -> tuple[str, ...] | None:
     return None if all(name == f"LABEL_{n}" for n, name in enumerate(names)) else names
 
 
-def _of_processor(said: Mapping[str, Any], path: Path) -> dict[str, Any]:
+def _of_processor(said: Mapping[str, Any], path: Path, given: Collection[str]) -> dict[str, Any]:
     factor = float(said.get("rescale_factor", 1 / PIXEL)) if said.get("do_rescale", True) else 1.0
     if said.get("do_normalize", True):
         mean, std = said.get("image_mean"), said.get("image_std")
@@ -60,11 +73,12 @@ def _of_processor(said: Mapping[str, Any], path: Path) -> dict[str, Any]:
     if said.get("rescale_offset") and mean:  # to [-1, 1] before mean and standard deviation
         mean = [each + 1 for each in mean]
     found: dict[str, Any] = {name: tuple(values) for name, values in (("mean", mean), ("std", std)) if values}
-    found |= _sizes(said, path)
+    if not {"size", "resize"} <= set(given):
+        found |= _sizes(said, path)
     scale = PIXEL * factor
     if abs(scale - 1) > 1e-9:
         found["scale"] = scale
-    if "resample" in said and said.get("do_resize", True):
+    if "resample" in said and said.get("do_resize", True) and "interpolation" not in given:
         if said["resample"] not in RESAMPLING:
             raise ModelRefused(
                 reason=f"{path} resizes by a filter ({said['resample']}) that is not offered; give "
@@ -88,7 +102,7 @@ def _sizes(said: Mapping[str, Any], path: Path) -> dict[str, Any]:
         return {"size": (shortest, shortest), "resize": {"shorter": int(shortest / said["crop_pct"])}}
     if shortest:
         return {"size": (shortest, shortest), "resize": {"shorter": shortest}}
-    raise ModelRefused(reason=f"{path} resizes in a way that is not offered; give model.preprocessing in full")
+    raise ModelRefused(reason=f"{path} resizes in a way that is not offered; give model.preprocessing.size and resize")
 
 
 def _pair(size: object) -> tuple[int, int] | None:

@@ -75,6 +75,20 @@ def test_what_cannot_be_done_as_a_processor_says_is_refused(
         read_own_say(folder(tmp_path, {}, processor))
 
 
+def test_what_cannot_be_done_as_a_processor_says_may_be_given_by_the_spec(tmp_path: Path) -> None:
+    source = folder(tmp_path, {}, {"resample": 1, "size": {"longest_edge": 3}, "image_mean": [0.5, 0.5, 0.5]})
+    assert read_own_say(source, {"size", "resize", "interpolation"}).preprocessing == {"mean": (0.5, 0.5, 0.5)}
+
+
+@pytest.mark.parametrize(
+    "processor",
+    [{"image_mean": 0.5}, {"rescale_factor": None}, {"size": {"shortest_edge": None}}, {"size": 32, "resample": []}],
+)
+def test_a_processor_that_its_library_would_not_write_is_refused(tmp_path: Path, processor: dict[str, Any]) -> None:
+    with pytest.raises(ModelRefused, match=r"not as its library writes it \("):
+        read_own_say(folder(tmp_path, {}, processor))
+
+
 def test_a_folder_of_timm_says_size_names_and_crop(tmp_path: Path) -> None:
     said: dict[str, Any] = {
         "input_size": [3, 224, 224],

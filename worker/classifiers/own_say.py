@@ -18,7 +18,7 @@ def own_say(path: Path, model: Model) -> OwnSay:
     """What the files of a model say, so far as they say anything. Raises ModelRefused."""
     files = find_model(path)
     if files.config is not None:
-        return read_own_say(files.config)
+        return read_own_say(files.config, model.preprocessing.model_fields_set)
     if files.format == "exported":
         return _of_sizes(read_input_sizes(files.path))
     if files.format == "onnx":

@@ -10,7 +10,7 @@ from service.errors import ImagesRefused, InputRefused
 from service.locations import is_remote, is_under, path_of
 from service.roots import real_path
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm"})
 
 
 class ImageEntry(NamedTuple):

@@ -7,6 +7,7 @@ import pytest
 
 from service.errors import ImagesRefused
 from service.image_sets import list_images
+from worker.images.read import FORMATS
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -31,6 +32,13 @@ def test_a_folder_a_class_gives_the_labels_in_the_order_of_names(tmp_path: Path)
     assert listed(tmp_path) == [
         ("loose.png", None), ("fake/deep/c.webp", "fake"), ("real/a.JPG", "real"), ("real/b.png", "real"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_folders_pictures_of_every_format_are_listed(tmp_path: Path, kind: str) -> None:
+    name = f"a.{kind.lower()}"
+    touch(tmp_path, name)
+    assert listed(tmp_path) == [(name, None)]
 
 
 def test_a_manifest_gives_names_labels_and_paths_beside_it(tmp_path: Path) -> None:

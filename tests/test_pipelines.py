@@ -1,9 +1,12 @@
 """The steps that pipelines copy: valid by their schemas, and the shell's step really run."""
 
+import ast
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -15,6 +18,7 @@ from tests.processes import Installation
 
 PIPELINES = Path(__file__).parents[1] / "examples" / "pipelines"
 STEP = PIPELINES / "gate.sh"
+DAG = PIPELINES / "airflow_dag.py"
 
 
 @pytest.mark.parametrize(
@@ -60,6 +64,31 @@ def test_a_step_passes_fails_or_errs_as_the_gate_says(ingredients: Ingredients, 
     assert "wanted is at least 1.5" in failed.attrib["message"]
     assert not (tmp_path / "refused/out/junit.xml").exists()
     installation.run("submit", spec, "--junit", "x.xml", status=2)
+
+
+def written_in_the_dag(name: str) -> Any:
+    """What the DAG's file gives its BashOperator by this name; Airflow itself is too large to install for a test."""
+    calls = [each for each in ast.walk(ast.parse(DAG.read_text())) if isinstance(each, ast.Call)]
+    (operator,) = [each for each in calls if ast.unparse(each.func) == "BashOperator"]
+    return ast.literal_eval(next(each.value for each in operator.keywords if each.arg == name))
+
+
+def test_the_dags_command_runs_the_step_with_the_variables_that_it_sets(tmp_path: Path) -> None:
+    compile(DAG.read_text(), str(DAG), "exec")
+    command, environment = written_in_the_dag("bash_command"), written_in_the_dag("env")
+    assert written_in_the_dag("append_env"), "else `salience` is not on the PATH"
+    assert not command.endswith((".sh", ".bash")), "Airflow would read it as the name of a template"
+    values = {"PIPELINES": str(PIPELINES), "SPEC": "a spec.json", "POLICY": "p.yaml", "FOLDER": f"{tmp_path}/$(id)"}
+    values |= {"SALIENCE_URL": "http://127.0.0.1:1", "SALIENCE_API_KEY": "k"}
+    assert environment.keys() == values.keys()
+    (tmp_path / "a spec.json").write_text("{}")
+    (tmp_path / "p.yaml").write_text("rules: [{measure: entropy, op: '>=', value: 0}]")
+    values["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", command], env=values, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "http://127.0.0.1:1" in done.stderr) == (2, True), done.stderr
+    assert (tmp_path / "$(id)").is_dir(), "what a run is named never becomes a command"
 
 
 def test_an_audit_without_a_server_exits_as_its_gate_says(ingredients: Ingredients, tmp_path: Path) -> None:

@@ -4,10 +4,7 @@
 #   gate.sh SPEC POLICY [FOLDER]
 #
 # SALIENCE_URL says where the service is, SALIENCE_API_KEY lets us in; FOLDER gets junit.xml and summary.md. The exit
-# status is the gate's: 0 pass, 1 fail or inconclusive, 2 error. In Airflow it is the command of a BashOperator, whose
-# task fails by any status but 0:
-#
-#   BashOperator(task_id="gate", bash_command="/opt/pipelines/gate.sh /specs/detector.json /specs/policy.yaml ")
+# status is the gate's: 0 pass, 1 fail or inconclusive, 2 error.
 set -euo pipefail
 
 spec=$1 policy=$2 folder=${3:-.}

@@ -64,6 +64,7 @@ def test_a_step_passes_fails_or_errs_as_the_gate_says(ingredients: Ingredients, 
     assert "wanted is at least 1.5" in failed.attrib["message"]
     assert not (tmp_path / "refused/out/junit.xml").exists()
     installation.run("submit", spec, "--junit", "x.xml", status=2)
+    installation.run("submit", spec, "--wait", "--junit", "x.xml", status=2)
 
 
 def written_in_the_dag(name: str) -> Any:

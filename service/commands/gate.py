@@ -1,6 +1,7 @@
 """`salience verdict`, and how every command that ends with a verdict tells it: a table, files, an exit status."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,7 +14,20 @@ from service.commands.verdicts import Ended, print_verdict, write_junit, write_m
 from service.gate import Verdict
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+class NewFile(click.Path):
+    """A file to be written at the end of what may take hours, so that its folder is looked at before."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path, if a file can be written there."""
+        path: Any = super().convert(value, param, ctx)
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            self.fail(f"no file can be written in {path.parent}; make that folder, or name another", param, ctx)
+        return path
+
+
+FILE = NewFile(dir_okay=False, writable=True, path_type=Path)
 
 
 def gate_options(command: Command) -> Command:

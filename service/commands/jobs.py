@@ -41,6 +41,8 @@ def submit(ctx: click.Context, /, spec: Path, key: str | None, url: str, as_json
     body = read_spec(spec)
     if asked["gate"]:
         body["gate"] = read_gate(asked["gate"])
+    if waits and not body.get("gate"):
+        raise click.UsageError(f"--{waits[0].replace('_', '-')} needs a gate; give --gate, or `gate` in SPEC")
     with Client(url) as client:
         job = client.submit(body, key)
         if asked["wait"]:

@@ -1,5 +1,6 @@
 """A verdict as a table in the terminal, as a JUnit file and as Markdown, and the exit status that it means."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,11 +8,12 @@ from xml.etree import ElementTree
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from service.gate import Judged, Outcome, Rule, Verdict
 
 SHOWN = {Outcome.PASS: "green", Outcome.INCONCLUSIVE: "yellow", Outcome.FAIL: "red", Outcome.ERROR: "red"}
+NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 HEADINGS = ("rule", "cohort", "number", "95 % interval", "outcome")
 
 
@@ -35,7 +37,8 @@ class Ended:
 def print_verdict(ended: Ended) -> None:
     """Print the rules with what they found, and the verdict."""
     console, outcome = Console(), ended.verdict.outcome
-    table = Table(*HEADINGS)
+    # Folded, since logs of CI are narrow and dots in place of its end leave a rule without its name.
+    table = Table(*(Column(heading, overflow="fold") for heading in HEADINGS))
     for each in ended.verdict.rules:
         table.add_row(*map(escape, _cells(each)[:-1]), f"[{SHOWN[each.outcome]}]{each.outcome}[/]")
     console.print(table)
@@ -58,7 +61,8 @@ def write_junit(ended: Ended, path: Path) -> None:
     rules = ended.verdict.rules
     suite = ElementTree.Element("testsuite", name="salience gate", tests=str(len(rules) or 1))
     for each in rules:
-        case = ElementTree.SubElement(suite, "testcase", classname=f"salience.{each.cohort}", name=_asked(each.rule))
+        group = _xml(f"salience.{each.cohort}" if each.cohort else "salience")
+        case = ElementTree.SubElement(suite, "testcase", classname=group, name=_xml(_asked(each.rule)))
         _add_outcome(case, each.outcome, each.reason, ended.lenient)
     if not rules:
         case = ElementTree.SubElement(suite, "testcase", classname="salience", name=f"job {ended.job}")
@@ -74,9 +78,14 @@ def write_junit(ended: Ended, path: Path) -> None:
 def _add_outcome(case: ElementTree.Element, outcome: Outcome, reason: str, lenient: bool) -> None:
     tags = {Outcome.FAIL: "failure", Outcome.ERROR: "error", Outcome.INCONCLUSIVE: "skipped" if lenient else "failure"}
     if outcome in tags:
-        told = ElementTree.SubElement(case, tags[outcome], message=reason)
+        told = ElementTree.SubElement(case, tags[outcome], message=_xml(reason))
         if tags[outcome] != "skipped":
             told.set("type", outcome)
+
+
+def _xml(told: str) -> str:
+    """Text without the letters that XML cannot hold, not even escaped."""
+    return NOT_IN_XML.sub("\ufffd", told)
 
 
 def _cells(each: Judged) -> list[str]:

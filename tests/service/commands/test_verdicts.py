@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 import pytest
 
 from service.commands.verdicts import Ended, print_verdict, write_junit, write_markdown
-from service.gate import Missing, Number, Outcome, PolicyUsed, Rule, Verdict, judge
+from service.gate import Missing, Number, Outcome, PolicyUsed, Rule, Verdict, judge, trouble
 
 FOUND = {
     "good": Number(0.8, (0.7, 0.9), "a|b", 40),
@@ -46,6 +46,15 @@ def test_every_rule_is_a_test_case_of_its_outcome(tmp_path: Path, lenient: bool)
     assert "0.1 to 0.3" in suite[2][0].attrib["message"]
 
 
+def test_rules_of_no_known_cohort_and_letters_that_xml_cannot_hold_leave_the_file_whole(tmp_path: Path) -> None:
+    odd = Rule(measure="entropy", cohort="a\uffff", op=">=", value=0.5)
+    lost = trouble([odd, odd.model_copy(update={"cohort": None})], "the model says \x1b[31m")
+    write_junit(Ended("j", lost), tmp_path / "out.xml")
+    cases = list(ElementTree.parse(tmp_path / "out.xml").getroot().iter("testcase"))
+    assert [case.attrib["classname"] for case in cases] == ["salience.a\ufffd", "salience"]
+    assert "the model says \ufffd[31m" in cases[0][0].attrib["message"]
+
+
 def test_a_job_that_failed_is_one_test_case_in_error(tmp_path: Path) -> None:
     lost = Verdict(outcome=Outcome.ERROR, reason="There is nothing to judge", images=None, policy=None, rules=[])
     write_junit(Ended("j", lost), tmp_path / "out.xml")
@@ -62,6 +71,14 @@ def test_markdown_is_added_and_shows_text_as_it_is(tmp_path: Path) -> None:
     assert "| good \\>= 0.5 | a\\|b | 0.8 | 0.7 to 0.9 | pass |" in text
     assert "\\[red\\] \\<not\\> computed" in text
     assert "by version 2 of policy strict" in text
+
+
+def test_a_narrow_table_keeps_the_names_of_rules(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    print_verdict(Ended("j", verdict("strata.class.synthetic.geometry.of.lost")))
+    assert "…" not in capsys.readouterr().out
 
 
 def test_a_table_shows_every_rule_and_markup_is_text(capsys: pytest.CaptureFixture[str]) -> None:

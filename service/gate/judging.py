@@ -100,7 +100,7 @@ def _judge_rule(rule: Rule, numbers: Numbers) -> tuple[Judged, int | None]:
         return _judged(rule, None, Outcome.ERROR, f"{_name(rule, rule.cohort)} cannot be judged: {missing}."), None
     told = f"{_name(rule, found.cohort)} is {_write(rule, found.value)}"
     if found.interval is None:
-        why = "no interval could be formed, as of too few images"
+        why = "its results hold no interval of it, for too few images or as the job's own gate did not ask for one"
         return _judged(rule, found, Outcome.ERROR, f"{told}, and cannot be judged: {why}."), found.images
     outcome = decide(found.interval, rule.op, rule.threshold)
     low, high = (_write(rule, end) for end in found.interval)

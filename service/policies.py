@@ -8,7 +8,7 @@ from service.errors import FieldProblem, PolicyNotFound, SpecInvalid
 from service.gate import PolicyUsed, Verdict, judge, numbers_of
 from service.gate_checks import gate_problems
 from service.jobs import Jobs
-from service.policy import KeptPolicy, Policy
+from service.policy import CANDIDATE, KeptPolicy, Policy
 from service.spec import JobSpec
 
 UNKNOWN = "file:///"
@@ -45,9 +45,10 @@ class Policies:
 
 
 def _problems(policy: Policy) -> Iterator[FieldProblem]:
-    """Rules that name what the policy's own job will not have. Which cohorts there are is known with each job."""
+    """Rules that name what the policy's own job will not have; without `registry`, its cohorts are not known yet."""
     if policy.job is None:
         return
+    yield from _strangers(policy)
     cohort = {"name": "any", "runs": [{"uri": UNKNOWN}, {"uri": UNKNOWN}]}
     asked = policy.job.model_dump(exclude_unset=True, exclude={"model"})
     spec = JobSpec.model_validate({**asked, "cohorts": [cohort, {**cohort, "name": "other"}]})
@@ -57,3 +58,19 @@ def _problems(policy: Policy) -> Iterator[FieldProblem]:
     ]
     for number, field, detail in gate_problems(anyones, spec):
         yield FieldProblem(f"gate.rules[{number}].{field}", detail)
+
+
+def _strangers(policy: Policy) -> Iterator[FieldProblem]:
+    """Names of cohorts that no job of a registry's versions has."""
+    if policy.registry is None:
+        return
+    alias = policy.registry.baseline_alias
+    if alias == CANDIDATE:
+        detail = f"the versions to be judged are the cohort {CANDIDATE!r}; compare with another alias"
+        yield FieldProblem("registry.baseline_alias", detail)
+    there = [CANDIDATE, *([alias] if alias else [])]
+    for number, rule in enumerate(policy.gate.rules):
+        for field, name in (("cohort", rule.cohort), ("versus", rule.versus)):
+            if name is not None and name not in there:
+                detail = f"there is no cohort {name!r}, only {', '.join(there)}; see registry.baseline_alias"
+                yield FieldProblem(f"gate.rules[{number}].{field}", detail)

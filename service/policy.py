@@ -13,6 +13,8 @@ from service.spec import Model, Template
 
 Pattern = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]
 
+CANDIDATE = "candidate"  # the cohort of the registered versions that are judged
+
 
 class JobTemplate(Template):
     """A job without its models; `model` says how each cohort's files become models."""

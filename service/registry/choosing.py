@@ -7,7 +7,6 @@ from service.policy import KeptPolicy
 from service.registry.mlflow import READY, ModelVersion
 from service.registry.words import COHORT
 
-CANDIDATE = "candidate"
 MOST_RUNS = 100
 WILD = "*?["
 

@@ -14,8 +14,8 @@ from service.domain import JobState
 from service.errors import FieldProblem, JobNotFound, RegistryTrouble, SpecInvalid
 from service.gate import Outcome
 from service.jobs import Jobs
-from service.policy import KeptPolicy
-from service.registry.choosing import CANDIDATE, cohort_of, like, policy_for
+from service.policy import CANDIDATE, KeptPolicy
+from service.registry.choosing import cohort_of, like, policy_for
 from service.registry.mlflow import READY, Mlflow, ModelVersion
 from service.registry.verdicts import refusal_tags, tags_of
 from service.registry.words import VERDICT

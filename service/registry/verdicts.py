@@ -8,7 +8,7 @@ import json
 from service.domain import JobState
 from service.gate import Outcome
 from service.jobs import Jobs
-from service.registry.choosing import CANDIDATE
+from service.policy import CANDIDATE
 from service.registry.words import JOB, REASON, REPORT, VERDICT, measure_tag
 
 MOST_TEXT = 1000

@@ -38,6 +38,14 @@ def test_a_deleted_policy_judges_nobody_and_its_versions_stay_for_those_it_judge
     assert api.put(path, json=POLICY).json()["version"] == 2
 
 
+JOB = {"images": {"uri": "file:///i"}, "measures": ["entropy"]}
+WITH = {"versus": "champion", "value": None, "margin": 0.1}
+
+
+def of_registry(rule: dict[str, Any], alias: str | None = None) -> dict[str, Any]:
+    return {"gate": {"rules": [RULE | rule]}, "job": JOB, "registry": {"models": "m", "baseline_alias": alias}}
+
+
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({}, "gate"),
     ({"gate": {"rules": []}}, "gate"),
@@ -45,6 +53,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"gate": {"rules": [{"measure": "entropy", "op": ">="}]}}, "gate.rules[0]"),
     (POLICY | {"registry": {"models": "detector-*"}}, "body"),
     (POLICY | {"job": {"images": {"uri": "file:///i"}, "measures": ["noise"]}}, "gate.rules[0].measure"),
+    (of_registry(WITH), "gate.rules[0].versus"),
+    (of_registry(WITH, "best"), "gate.rules[0].versus"),
+    (of_registry({"cohort": "plain"}, "champion"), "gate.rules[0].cohort"),
+    (of_registry({}, "candidate"), "registry.baseline_alias"),
 ]
 
 
@@ -53,6 +65,7 @@ def test_a_policy_that_could_judge_nothing_or_has_no_name_is_refused(api: httpx.
         answer = api.put("/v1/policies/p", json=policy)
         assert answer.status_code == 422
         assert answer.json()["errors"][0]["field"] == field
+    assert api.put("/v1/policies/p", json=of_registry(WITH, "champion")).status_code == 201
     for name in ("a b", ".hidden", "%00", "x" * 101):
         assert api.put(f"/v1/policies/{name}", json=POLICY).status_code == 422
 

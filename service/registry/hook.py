@@ -44,15 +44,16 @@ class Delivery:
             event, data = f"{told['entity']}.{told['action']}", told["data"]
             if event == "model_version.created" or (event == "model_version_tag.set" and data["key"] == COHORT):
                 return _subject(data)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise DeliveryMalformed(reason=f"{type(error).__name__}: {error}") from error
         return None
 
 
 def _subject(data: Mapping[str, object]) -> tuple[str, str]:
     name, version = data["name"], data["version"]
-    if not isinstance(name, str) or not isinstance(version, str) or not version.isdigit():
+    if not isinstance(name, str) or not isinstance(version, str) or not (version.isascii() and version.isdigit()):
         raise ValueError("data.name and data.version must be a name and a number")
+    name.encode()  # half a pair of surrogates is no text, and no database keeps it
     if not 0 < len(name) <= 256 or "\0" in name or len(version) > 32:
         raise ValueError("data.name or data.version is too long")
     return name, version

@@ -67,9 +67,18 @@ def test_a_cohorts_tag_is_a_reason_to_audit_and_other_events_are_none() -> None:
     assert deliver({"entity": "registered_model", "action": "created", "data": {"name": "f"}}).subject() is None
 
 
-@pytest.mark.parametrize(
-    "told", [[], {}, created(version=3), created(version="x"), created(name=""), created(name="\0"), created(name=None)]
-)
+MALFORMED = [
+    [], {}, created(version=3), created(version="x"), created(version="\u00b2"), created(name=""), created(name="\0"),
+    created(name="\ud800"), created(name=None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("told", MALFORMED)
 def test_a_signed_delivery_that_says_nothing_is_malformed(told: Any) -> None:
     with pytest.raises(DeliveryMalformed):
         deliver(told).subject()
+
+
+def test_a_delivery_nested_too_deep_to_be_read_is_malformed() -> None:
+    with pytest.raises(DeliveryMalformed):
+        Delivery("id", "1", "", b"[" * 100_000).subject()

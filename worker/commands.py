@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from service import logs
-from service.commands.arguments import json_option
+from service.commands.arguments import OutputFile, json_option
 from service.commands.gate import tell
 from service.commands.progress import progress
 from service.commands.table import print_results
@@ -43,7 +43,7 @@ def worker() -> None:
 
 @click.command()
 @click.argument("spec", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Also write the results to this file.")
+@click.option("--output", type=OutputFile(), help="Also write the results to this file.")
 @json_option
 @click.pass_context
 def audit(ctx: click.Context, spec: Path, output: Path | None, as_json: bool) -> None:

@@ -7,7 +7,7 @@ from typing import get_args
 import click
 
 from service.client import Client
-from service.commands.arguments import JobId, json_option, url_option
+from service.commands.arguments import JobId, OutputFile, json_option, url_option
 from service.figures import COLUMN, SUFFIXES, draw
 from service.spec import Measure
 
@@ -16,7 +16,7 @@ from service.spec import Measure
 @click.argument("job", type=JobId())
 @click.option("--measure", type=click.Choice(get_args(Measure)), required=True, help="What to show.")
 @click.option(
-    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True,
+    "-o", "--output", type=OutputFile(), required=True,
     help=f"Where to write it; its ending says as what: {', '.join(SUFFIXES)}.",
 )  # fmt: skip
 @click.option("--width", type=click.FloatRange(30, 400), default=COLUMN, show_default=True, help="In millimetres.")

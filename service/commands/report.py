@@ -6,14 +6,12 @@ from pathlib import Path
 import click
 
 from service.client import Client
-from service.commands.arguments import JobId, json_option, url_option
+from service.commands.arguments import JobId, OutputFile, json_option, url_option
 
 
 @click.command()
 @click.argument("job", type=JobId())
-@click.option(
-    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write it here; else to report-JOB.html."
-)
+@click.option("-o", "--output", type=OutputFile(), help="Write it here; else to report-JOB.html.")
 @url_option
 @json_option
 def report(job: str, output: Path | None, url: str, as_json: bool) -> None:

@@ -1,0 +1,24 @@
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from service.commands.figure import figure
+from service.commands.report import report
+from worker.commands import audit
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [(report, ("ID", "-o")), (figure, ("ID", "--measure", "noise", "-o")), (audit, ("spec.json", "--output"))],
+)
+def test_a_file_that_cannot_be_written_is_refused_before_anything_is_made_for_it(
+    command: click.Command, arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("spec.json").write_text("{}")
+    for place, told in (("gone/a.pdf", "there is no folder gone; make it first"), (".", "is a folder")):
+        ended = CliRunner().invoke(command, [*arguments, place])
+        assert ended.exit_code == 2
+        assert told in ended.stderr

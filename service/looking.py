@@ -56,7 +56,8 @@ def asked_for(jobs: Jobs, job: Job, image: int, which: tuple[str | None, int, st
     if row.sha256 is None:
         raise MapRefused(image=row.name, reason=row.skipped or "it was not read")
     name = named(variant)
-    for problem in contradictions(narrowed(job.spec, [name])):
+    own = narrowed(job.spec, [name]).model_copy(update={"cohorts": [job.spec.cohorts[number]]})
+    for problem in contradictions(own):
         raise FilterInvalid(field="query.variant", detail=f"variant={variant}: {problem.detail.partition('; list')[0]}")
     return Asked(job, image, number, run, name)
 

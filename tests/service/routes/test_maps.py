@@ -87,6 +87,21 @@ def test_what_is_no_map_is_refused_with_the_remedy(api: httpx.Client, job: str, 
     assert api.get(f"/v1/jobs/{unfinished}/images/0/map.png").status_code == 409
 
 
+def test_a_variant_need_only_suit_the_cohort_that_it_is_asked_of(
+    api: httpx.Client, runner: Runner, ingredients: Ingredients
+) -> None:
+    wide = ingredients.cohort("wide", 0, preprocessing={"size": [SIZE, SIZE + 8]})
+    body = ingredients.body(cohorts=[wide, ingredients.cohort("square", 1)], measures=["entropy"])
+    job = api.post("/v1/jobs", json=body).json()["id"]
+    while runner.work():
+        pass
+    place = f"/v1/jobs/{job}/images/0/map.png"
+    assert "square input" in api.get(place, params={"cohort": "wide", "variant": "rot90"}).json()["detail"]
+    with working(runner):
+        asked = {"cohort": "square", "variant": "rot90", "wait": 60}
+        assert api.get(place, params=asked, timeout=90).headers["Content-Type"] == "image/png"
+
+
 def test_a_picture_that_has_changed_is_not_explained(
     api: httpx.Client, runner: Runner, ingredients: Ingredients, tmp_path: Path
 ) -> None:

@@ -60,6 +60,8 @@ def test_the_report_is_one_file_that_loads_and_runs_nothing(
     assert f"style-src 'sha256-{digest}'" in answer.headers["Content-Security-Policy"]
     assert "url(" not in style[1].replace("url(#", "")
     tags = {tag for tag, _ in outline.found}
+    regions = [told["aria-label"] for _, told in outline.found if told.get("role") == "region"]
+    assert len(regions) == len(set(regions)) > 5
     assert not tags & {"script", "link", "iframe", "object", "embed"}
     assert "&lt;script&gt;alert(1)" in page
     for tag, told in outline.found:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from service.pages.numerals import number
 from service.pages.report.svg import Child, Scale, chart, domain, el
-from service.pages.report.words import interval, number
+from service.pages.report.words import interval
 
 ROW, LEFT, RIGHT = 22.0, 8.0, 8.0
 WIDE, TALL = 640.0, 280.0

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from service import __version__
 from service.catalogue import MEASURES, METHODS
+from service.pages.numerals import number
 from service.pages.report.charts import shape, tone
 from service.pages.report.findings import findings
 from service.pages.report.heat import legend
@@ -24,7 +25,7 @@ from service.pages.report.panels import panels
 from service.pages.report.pictures import gallery
 from service.pages.report.strata import strata
 from service.pages.report.svg import el
-from service.pages.report.words import MEANINGS, counted, interval, listed, number
+from service.pages.report.words import MEANINGS, counted, interval, listed
 from service.variants import sample_variants
 
 STYLES = ("tokens.css", "report.css")

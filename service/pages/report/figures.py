@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
+from service.pages.numerals import number
 from service.pages.report.material import Json, Material
-from service.pages.report.words import interval, number
+from service.pages.report.words import interval
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from service.pages.numerals import number
 from service.pages.report.material import Json, Material
-from service.pages.report.words import interval, listed, number
+from service.pages.report.words import interval, listed
 
 
 @dataclass(frozen=True)

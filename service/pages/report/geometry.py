@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
+from service.pages.numerals import number
 from service.pages.report.charts import tone
 from service.pages.report.figures import Figure, Table, having, said
 from service.pages.report.heat import Tile, tiles
 from service.pages.report.material import Json, Material
-from service.pages.report.words import interval, number
+from service.pages.report.words import interval
 
 BESIDE = 3.4  # columns, after the three of shifts
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from service.colours import INFERNO, hex_of, level_of
+from service.pages.numerals import number
 from service.pages.report.svg import Child, chart, el
-from service.pages.report.words import number
 
 TILE, GAP = 54.0, 3.0
 STEPS = 48

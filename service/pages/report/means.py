@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from service.pages.numerals import number
 from service.pages.report.charts import tone
 from service.pages.report.heat import mean_map
 from service.pages.report.material import Material
-from service.pages.report.words import counted, interval, number
+from service.pages.report.words import counted, interval
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
+from service.pages.numerals import number
 from service.pages.report.charts import Line, Mark, curve, histogram, strip, tone
 from service.pages.report.figures import Figure, Table, having, said
 from service.pages.report.geometry import geometry
 from service.pages.report.heat import Tile, tiles
 from service.pages.report.material import Material
 from service.pages.report.svg import domain
-from service.pages.report.words import interval, number
+from service.pages.report.words import interval
 
 
 def figures(about: Material) -> list[Figure]:

@@ -12,9 +12,9 @@ from markupsafe import Markup
 
 from service.colours import INFERNO, LEAST_SHARE, MOST_SHARE
 from service.kept import KeptPicture
+from service.pages.numerals import number
 from service.pages.report.material import Material
 from service.pages.report.svg import Child, el
-from service.pages.report.words import number
 from service.variants import BLURS, CLEAN, picture_of, sample_variants, value_column
 
 CELL = 64.0  # of a picture's longer side

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from service.pages.numerals import number
 from service.pages.report.charts import Mark, strip, tone
 from service.pages.report.material import Material
 from service.pages.report.svg import domain
-from service.pages.report.words import Meaning, interval, number
+from service.pages.report.words import Meaning, interval
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 
 from markupsafe import Markup
 
+from service.pages.numerals import number
 from service.pages.report.charts import Mark, strip, tone
 from service.pages.report.figures import Figure, Table, said
 from service.pages.report.material import Json, Material
 from service.pages.report.svg import domain
-from service.pages.report.words import Meaning, counted, interval, number
+from service.pages.report.words import Meaning, counted, interval
 
 FEW_STRATA = 12
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-MINUS, NOTHING = "\N{MINUS SIGN}", "\N{EN DASH}"
+from service.pages.numerals import number
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,6 @@ class Meaning:
         if value < self.bands[0]:
             return f"low: {self.low}"
         return f"middling: {self.middling}" if value < self.bands[1] else f"high: {self.high}"
-
-    def said(self, value: float | None) -> str:
-        """What a value says, without its band."""
-        return self.of(value).partition(": ")[2]
 
 
 MEANINGS: Mapping[str, Meaning] = {
@@ -63,24 +59,9 @@ MEANINGS: Mapping[str, Meaning] = {
 }  # fmt: skip
 
 
-def number(value: float | None, digits: int = 3, sign: bool = False) -> str:
-    """A value with so many decimals; a dash for none."""
-    if value is None:
-        return NOTHING
-    return f"{value:{'+' if sign else ''}.{digits}f}".replace("-", MINUS)
-
-
 def interval(ends: tuple[float, float] | list[float] | None, sign: bool = False) -> str:
     """A 95 % interval."""
     return "" if ends is None else f"{number(ends[0], 3, sign)} to {number(ends[1], 3, sign)}"
-
-
-def with_interval(about: Mapping[str, object]) -> str:
-    """A mean and its interval."""
-    mean, ends = about["mean"], about.get("ci95")
-    assert mean is None or isinstance(mean, float)
-    assert ends is None or isinstance(ends, list)
-    return number(mean) + (f", 95 % interval {interval(ends)}" if ends else "")
 
 
 def listed(things: list[str]) -> str:

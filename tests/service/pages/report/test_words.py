@@ -1,7 +1,8 @@
 import pytest
 
 from service.catalogue import MEASURES
-from service.pages.report.words import MEANINGS, counted, interval, listed, number, with_interval
+from service.pages.numerals import number
+from service.pages.report.words import MEANINGS, counted, interval, listed
 
 
 def test_every_measure_has_its_words() -> None:
@@ -26,6 +27,6 @@ def test_numbers_are_written_as_people_write_them() -> None:
         "\N{EN DASH}",
     )
     assert (interval([0.1, 0.25]), interval(None)) == ("0.100 to 0.250", "")
-    assert with_interval({"mean": 0.5, "ci95": [0.4, 0.6]}) == "0.500, 95 % interval 0.400 to 0.600"
+    assert interval([-0.0004, 0.25], sign=True) == "0.000 to +0.250"
     assert [listed(each) for each in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
     assert (counted(1, "run"), counted(1200, "run")) == ("1 run", "1,200 runs")

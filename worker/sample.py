@@ -20,7 +20,12 @@ def sample_of(job: Job, store: Store, table: Table, cohorts: Sequence[CohortValu
     numbers = [int(table.numbers[each.position]) for each in chosen]
     names = store.images.names(job.id, numbers)
     return [
-        {"image": names[number], "label": table.labels[each.position], "why": list(each.why)}
+        {
+            "image": names[number],
+            "label": table.labels[each.position],
+            "why": list(each.why),
+            "ranks": list(each.why.values()),
+        }
         for number, each in zip(numbers, chosen, strict=True)
     ]
 

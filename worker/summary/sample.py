@@ -3,7 +3,7 @@
 Pure: arrays in, plain values out.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from worker.summary.bootstrap import Array
 from worker.summary.cohort import CohortValues
 
 MOST_CLASSES = 10
+LEADERS = 6  # of a ranking, for which it is a reason also where another ranking had them before
 TYPICAL, ODD = "most typical", "least typical"
 LOWEST = {
     "stability": "runs agree least",
@@ -26,22 +27,24 @@ WRONG, APART = "most often wrong", "cohorts differ most"
 
 @dataclass(frozen=True)
 class Chosen:
-    """A picture by its position, and what it was chosen for."""
+    """A picture by its position, and what it was chosen for, with its rank in each, from 1."""
 
     position: int
-    why: Sequence[str]
+    why: Mapping[str, int]
 
 
 def choose(cohorts: Sequence[CohortValues], count: int) -> list[Chosen]:
     """At most `count` pictures: the first of every ranking, then the second of each, and so on."""
     rankings = list(_rankings(cohorts))
-    found: dict[int, list[str]] = {}
+    found: dict[int, dict[str, int]] = {}
     for place in range(max((len(order) for _, order in rankings), default=0)):
         for why, order in rankings:
             if place < len(order):
                 position = int(order[place])
-                if position in found or len(found) < count:
-                    found.setdefault(position, []).append(why)
+                if position not in found and len(found) < count:
+                    found[position] = {why: place + 1}
+                elif position in found and place < LEADERS:
+                    found[position][why] = place + 1
         if len(found) >= count:
             break
     return [Chosen(position, why) for position, why in found.items()]

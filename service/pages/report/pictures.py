@@ -1,7 +1,7 @@
 """The sample's pictures with their maps: cards in the order of what they were chosen for."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from markupsafe import Markup
@@ -39,12 +39,13 @@ class Shown:
 
 @dataclass(frozen=True)
 class Card:
-    """A picture: its name and label, what it was chosen for, and each cohort's look at it."""
+    """A picture: its name and label, what it was chosen for and its rank in that, and each cohort's look at it."""
 
     key: str
     name: str
     label: str
     why: Sequence[str]
+    ranks: Mapping[str, int]
     plain: Markup
     shown: Sequence[Shown]
     says: str
@@ -90,10 +91,16 @@ def _worrying(cards: Mapping[str, Card]) -> list[Card]:
     """The first of each reason to worry."""
     found: dict[str, Card] = {}
     for why in WORRYING:
-        card = next((each for each in cards.values() if why in each.why and each.key not in found), None)
+        card = next(iter(_free(cards, why, found)), None)
         if card:
             found[card.key] = replace(card, why=[why])
     return list(found.values())
+
+
+def _free(cards: Mapping[str, Card], why: str, taken: Collection[str]) -> list[Card]:
+    """Those chosen for a reason and not taken yet, the first of its ranking before others."""
+    free = [each for each in cards.values() if why in each.why and each.key not in taken]
+    return sorted(free, key=lambda card: card.ranks[why])
 
 
 def _groups(cards: Mapping[str, Card]) -> list[Group]:
@@ -103,8 +110,7 @@ def _groups(cards: Mapping[str, Card]) -> list[Group]:
     for room in (FIRST, len(cards)):
         for why, members in found.items():
             taken = {card.key for own in found.values() for card in own}
-            free = [card for card in cards.values() if why in card.why and card.key not in taken]
-            members += free[: max(room - len(members), 0)]
+            members += _free(cards, why, taken)[: max(room - len(members), 0)]
     groups: list[Group] = []
     for why, members in found.items():
         if members:
@@ -127,7 +133,9 @@ def _card(about: Material, drawn: Overlays, of: tuple[int, Json], kept: Mapping[
         if kept[cohort].sheet
     ]
     plain = drawn.plain(image, first, name)
-    return Card(f"image-{image}", name, chosen["label"] or "", chosen["why"], plain, shown, _says(about, image))
+    why = chosen["why"]
+    ranks = dict(zip(why, chosen.get("ranks", range(len(why))), strict=True))  # older results have none
+    return Card(f"image-{image}", name, chosen["label"] or "", why, ranks, plain, shown, _says(about, image))
 
 
 def _says(about: Material, image: int) -> str:

@@ -71,6 +71,21 @@ def test_the_report_is_one_file_that_loads_and_runs_nothing(
 
 
 @SQLITE
+def test_the_pictures_to_worry_about_are_the_first_of_their_rankings(
+    api: httpx.Client, runner: Runner, ingredients: Ingredients
+) -> None:
+    job = finished(api, runner, ingredients)
+    sample = api.get(f"/v1/jobs/{job}/results").json()["sample"]
+    assert len(sample) == 12, "all pictures are chosen"
+    (first,) = (
+        each["image"]
+        for each in sample
+        if dict(zip(each["why"], each["ranks"], strict=True)).get("runs agree least") == 1
+    )
+    assert f"runs agree least: {first}</span>" in api.get(f"/v1/jobs/{job}/report").text
+
+
+@SQLITE
 def test_the_report_tells_all_in_order_and_to_those_who_do_not_see(
     api: httpx.Client, runner: Runner, ingredients: Ingredients
 ) -> None:

@@ -8,7 +8,7 @@ LABELS = ["real", "synthetic"] * 10
 
 def test_the_first_of_every_reason_comes_before_the_second_of_any() -> None:
     chosen = choose([cohort(numbers(20, 3), LABELS)], 5)
-    firsts = [each.why[0] for each in chosen[:3]]
+    firsts = [next(iter(each.why)) for each in chosen[:3]]
     assert firsts == ["most typical", "least typical", "runs agree least"]
     assert len(chosen) == 5
     assert len({each.position for each in chosen}) == 5
@@ -28,6 +28,18 @@ def test_the_odd_the_wrong_and_the_unlike_are_found() -> None:
     assert first["cohorts differ most"] == 3
     wrong = [each.position for each in chosen if "most often wrong" in each.why]
     assert wrong == [11], "what every run is right about is no such picture"
+
+
+def test_a_reason_is_of_its_leaders_though_all_pictures_are_chosen() -> None:
+    values = numbers(20, 3)
+    values[:, :, 0] = 1
+    chosen = choose([cohort(values, LABELS)], 64)
+    assert len(chosen) == 20
+    typical = {each.position for each in chosen if each.why.get("most typical", 99) <= 3}
+    odd = {each.position for each in chosen if "least typical" in each.why}
+    assert len(typical) == 3
+    assert not typical & odd
+    assert all(min(each.why.values()) == next(iter(each.why.values())) for each in chosen)
 
 
 def test_some_of_each_class_are_there_and_no_more_than_asked() -> None:

@@ -23,7 +23,9 @@ def strata(about: Material) -> list[Figure]:
 def _stratum(about: Material, measure: str, meaning: Meaning) -> Figure:
     charts: list[tuple[str, int, Markup]] = []
     rows = []
-    for name, by_cohort in _by_stratum(about, measure).items():
+    found = _by_stratum(about, measure)
+    ends = domain([value for by_cohort in found.values() for value in _means(by_cohort)])  # one axis, to be compared
+    for name, by_cohort in found.items():
         marks = []
         for place, cohort in enumerate(about.cohorts):
             each = by_cohort.get(cohort)
@@ -33,9 +35,7 @@ def _stratum(about: Material, measure: str, meaning: Meaning) -> Figure:
             marks.append(Mark(tone(place), each["mean"], each["ci95"], f"{told}; {meaning.of(each['mean'])}"))
             rows.append([name, cohort, number(each["mean"]), interval(each["ci95"]), f"{each['n']:,}"])
         if len(charts) < FEW_STRATA:
-            charts.append(
-                (name, 0, strip(f"{meaning.title}, {name}", marks, (min(0.0, domain(_means(by_cohort))[0]), 1.0), 260))
-            )
+            charts.append((name, 0, strip(f"{meaning.title}, {name}", marks, ends, 260)))
     heads = ["pictures", "cohort", meaning.title.lower(), "95 % interval", "values"]
     return Figure(f"strata-{measure}", meaning.title, meaning.question, charts, Table(heads, rows))
 

@@ -1,5 +1,6 @@
 """Two finished jobs of one image set side by side. Pure: two results documents in, what a page shows out."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,16 @@ from service.pages.numerals import NOTHING
 from service.pages.panels import Json, Mark, Panel, Shown, panels
 
 SIDES = ("a", "b")
-OWN = ("name", "labels", "cohorts", "priority", "deadline", "shard_size")  # of a spec: what no number depends on
+OWN = (
+    "name",
+    "labels",
+    "cohorts",
+    "priority",
+    "deadline",
+    "shard_size",
+    "gate",
+    "maps",
+)  # of a spec: what no number depends on
 Lines = Sequence[tuple[str, float | None, float | None]]
 
 
@@ -114,4 +124,4 @@ def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]
         if isinstance(value, dict):
             yield from _flat(value, f"{prefix}{name}.")
         else:
-            yield f"{prefix}{name}", str(value)
+            yield f"{prefix}{name}", value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

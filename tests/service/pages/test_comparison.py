@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from service.pages.comparison import compared, is_one_set, settings
+from service.pages.numerals import NOTHING
 
 CI = [0.4, 0.6]
 
@@ -47,10 +48,12 @@ def test_a_cohort_without_a_number_is_not_subtracted() -> None:
 
 
 def test_what_jobs_did_differently_is_told_and_names_are_not() -> None:
-    found = settings(results("x"), results("y", name="m", seed=3, salience={"method": "cam"}))
+    own: dict[str, Any] = {"name": "m", "gate": {"rules": []}, "maps": {"keep": 0}}
+    found = settings(results("x"), results("y", seed=3, salience={"method": "cam"}, measures=["noise"], **own))
     assert [(each.field, each.a, each.b) for each in found] == [
         ("seed", "0", "3"),
         ("salience.method", "gradcam", "cam"),
+        ("measures", NOTHING, '["noise"]'),
     ]
 
 

@@ -98,7 +98,7 @@ def test_a_variant_need_only_suit_the_cohort_that_it_is_asked_of(
     place = f"/v1/jobs/{job}/images/0/map.png"
     assert "square input" in api.get(place, params={"cohort": "wide", "variant": "rot90"}).json()["detail"]
     with working(runner):
-        asked = {"cohort": "square", "variant": "rot90", "wait": 60}
+        asked = asking(cohort="square", variant="rot90", wait=60)
         assert api.get(place, params=asked, timeout=90).headers["Content-Type"] == "image/png"
 
 

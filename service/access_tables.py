@@ -23,7 +23,10 @@ class KeyRow(Rows):
 
 
 class ArtifactOwnerRow(Rows):
-    """A tenant that uploaded an artifact. What nobody is noted for came before there were tenants."""
+    """A tenant that uploaded an artifact, and when last, or when it was last named.
+
+    What nobody is noted for came before there were tenants.
+    """
 
     __tablename__ = "artifact_owners"
 

@@ -3,7 +3,9 @@
 import asyncio
 import hashlib
 import re
+import shutil
 import tempfile
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,8 @@ from service.errors import ArtifactRefused, InputRefused
 from service.storage import OwnerStore
 
 URI = re.compile(r"artifact:sha256:([0-9a-f]{64})")
+ARRIVING = "upload-"  # how folders are called that uploads arrive in
+STALLED_SECONDS = 86400.0  # after which an upload that nothing comes of is nobody's
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,10 @@ class Artifact:
 
 @dataclass(frozen=True)
 class ArtifactPlace:
-    """Where artifacts are: a folder's path, or the URI of an object store; with owners, those of one tenant."""
+    """Where artifacts are: a folder's path, or the URI of an object store; with owners, those of one tenant.
+
+    An artifact that is found for its owner is kept from then on for as long as one that was just uploaded.
+    """
 
     location: str
     owners: OwnerStore | None = None
@@ -47,13 +54,14 @@ class ArtifactPlace:
         if matched is None:
             raise InputRefused(reason=f"{uri!r} is not an artifact; write artifact:sha256: and 64 hexadecimal digits")
         there = f"{self.location.rstrip('/')}/{matched[1]}" if self.is_remote else self._path(matched[1])
-        if not self._has(matched[1]) or (isinstance(there, Path) and not there.is_file()):
+        owned = self.owners is None or self.owners.renew(matched[1])
+        if not owned or (isinstance(there, Path) and not there.is_file()):
             raise InputRefused(reason=f"there is no {uri}; upload it with PUT /v1/artifacts")
         return there
 
     async def store(self, parts: AsyncIterator[bytes], wanted: str | None, most: int) -> Artifact:
         """Keep what comes in parts, none of them for long. Raises ArtifactRefused where it is not what was said."""
-        with tempfile.TemporaryDirectory(dir=self._staging(), prefix="upload-") as folder:
+        with tempfile.TemporaryDirectory(dir=self._staging(), prefix=ARRIVING) as folder:
             received = Path(folder, "content")
             digest, size = hashlib.sha256(), 0
             with received.open("wb") as out:
@@ -73,12 +81,27 @@ class ArtifactPlace:
 
     def size_of(self, digest: str) -> int | None:
         """How many bytes an artifact has, None where there is none."""
-        if not re.fullmatch("[0-9a-f]{64}", digest) or not self._has(digest):
+        if not re.fullmatch("[0-9a-f]{64}", digest) or not (self.owners is None or self.owners.has(digest)):
             return None
         return self._size(digest)
 
-    def _has(self, digest: str) -> bool:
-        return self.owners is None or self.owners.has(digest)
+    def expire(self, seconds: float) -> int:
+        """Delete what is due by its owners, and what uploads left that were broken off. Returns how many were deleted.
+
+        Raises OSError where this process may not delete.
+        """
+        if not self.is_remote:
+            for folder in filter(_has_stalled, Path(self.location).glob(f"{ARRIVING}*")):
+                shutil.rmtree(folder, ignore_errors=True)  # another process may be at it
+        return 0 if self.owners is None else self.owners.expire(seconds, self._delete)
+
+    def _delete(self, digest: str) -> None:
+        if not self.is_remote:
+            self._path(digest).unlink(missing_ok=True)
+            return
+        system, path = _open(f"{self.location.rstrip('/')}/{digest}")
+        if system.exists(path):
+            system.rm_file(path)
 
     def _size(self, digest: str) -> int | None:
         if self.is_remote:
@@ -117,6 +140,14 @@ class ArtifactPlace:
 
     def _path(self, digest: str) -> Path:
         return Path(self.location, digest[:2], digest)
+
+
+def _has_stalled(folder: Path) -> bool:
+    try:
+        newest = max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
+    except FileNotFoundError:  # it has just arrived
+        return False
+    return newest < time.time() - STALLED_SECONDS
 
 
 def _open(uri: str) -> tuple[Any, str]:

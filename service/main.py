@@ -96,7 +96,8 @@ async def _lifespan(app: FastAPI, settings: ServiceSettings) -> AsyncIterator[No
         broker_url = stack.enter_context(_embedded(settings, store)) if settings.embedded else settings.broker_url
         doorbell = Doorbell(broker_url)
         stack.callback(doorbell.close)
-        stack.enter_context(sweeping(store, doorbell, settings))
+        uploads = ArtifactPlace(settings.artifacts_location, store.owners)
+        stack.enter_context(sweeping(store, doorbell, settings, uploads))
         watch = Watch(store.jobs)
         await stack.enter_async_context(watch.running())
         known = Known(settings.roots, ArtifactPlace(settings.artifacts_location), settings.web_hosts)

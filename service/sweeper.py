@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from service.artifacts import ArtifactPlace
 from service.errors import DatabaseAway
 from service.queue import Doorbell
 from service.repeating import repeating
@@ -29,6 +30,7 @@ class Sweeper:
     store: Store
     doorbell: Doorbell
     settings: StoreSettings
+    artifacts: ArtifactPlace | None = None
     blind_until: float = 0.0
     tidy_at: float = 0.0
 
@@ -45,6 +47,8 @@ class Sweeper:
         """Forget what has been kept long enough, and delete some rows of what is forgotten."""
         self.store.retention.expire(self.settings.keep_days * 86400, self.settings.key_hours * 3600)
         self.store.retention.purge(PURGE_SECONDS)
+        if self.artifacts is not None:
+            self.artifacts.expire(self.settings.keep_days * 86400)
 
     def pause(self) -> float:
         """Seconds until the next sweep."""
@@ -67,8 +71,10 @@ class Sweeper:
 
 
 @contextmanager
-def sweeping(store: Store, doorbell: Doorbell, settings: StoreSettings) -> Iterator[None]:
-    """Sweep in a thread while this context is open."""
-    sweeper = Sweeper(store, doorbell, settings)
+def sweeping(
+    store: Store, doorbell: Doorbell, settings: StoreSettings, artifacts: ArtifactPlace | None = None
+) -> Iterator[None]:
+    """Sweep in a thread while this context is open; uploads too, where this process may delete them."""
+    sweeper = Sweeper(store, doorbell, settings, artifacts)
     with repeating("sweeper", sweeper.step, settings.sweep_seconds):
         yield

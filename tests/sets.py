@@ -1,15 +1,18 @@
-"""One folder of pictures in all the ways that image sets are kept."""
+"""One folder of pictures in all the ways that image sets are kept, and uploads."""
 
+import asyncio
 import csv
 import io
 import json
 import tarfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from service.artifacts import ArtifactPlace
 
 
 def pictures_of(folder: Path) -> list[tuple[str, str, bytes]]:
@@ -106,3 +109,12 @@ WAYS: Mapping[str, Callable[[Path, Path], Path]] = {
     "parquet manifest": as_parquet_manifest,
     "parquet": as_parquet,
 }
+
+
+def upload(place: ArtifactPlace, content: bytes) -> str:
+    """Store some bytes as an upload would. Returns the artifact's URI."""
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield content
+
+    return asyncio.run(place.store(parts(), None, 2**20)).uri

@@ -1,12 +1,17 @@
 """Which tenants have an artifact: those that uploaded it, though its bytes are kept once for all."""
 
 import time
+from collections.abc import Callable
 
-from sqlalchemy import select
+from sqlalchemy import Text, cast, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
 
 from service.access_tables import ArtifactOwnerRow
 from service.storage.database import Database
+from service.tables import JobRow, PolicyRow
+
+AT_ONCE = 100  # artifacts that are looked at in one round
 
 
 class OwnerStore:
@@ -17,12 +22,18 @@ class OwnerStore:
         self._tenant = database.own
 
     def add(self, digest: str) -> bool:
-        """Note that the tenant has an artifact. False: it had it before."""
+        """Note that the tenant has an artifact. False: it had it before.
+
+        When this returns, nobody is about to delete the artifact's bytes: `expire` has either deleted them or will
+        see that they are owned.
+        """
         dialect = sqlite if self._database.is_sqlite else postgresql
         row = {"sha256": digest, "tenant": self._tenant, "uploaded_at": time.time()}
-        adding = dialect.insert(ArtifactOwnerRow).values(row).on_conflict_do_nothing()
+        noting = dialect.insert(ArtifactOwnerRow).values(row).on_conflict_do_nothing()
+        adding = noting.returning(ArtifactOwnerRow.sha256)
         with self._database.write() as session:
-            return session.scalar(adding.returning(ArtifactOwnerRow.sha256)) is not None
+            _owners(session, digest)
+            return not _renew(session, digest, self._tenant) and session.scalar(adding) is not None
 
     def has(self, digest: str) -> bool:
         """Whether the tenant has an artifact."""
@@ -30,3 +41,59 @@ class OwnerStore:
         with self._database.read() as session:
             owners = set(session.scalars(select(rows.tenant).where(rows.sha256 == digest)))
         return self._tenant in owners or (not owners and not self._tenant)
+
+    def renew(self, digest: str) -> bool:
+        """Whether the tenant has an artifact; if so, it is kept as if it had been uploaded now."""
+        with self._database.write() as session:
+            return _renew(session, digest, self._tenant) or (not self._tenant and not _owners(session, digest))
+
+    def expire(self, seconds: float, remove: Callable[[str], None]) -> int:
+        """Take from its owners what came so long ago and is named by no job or policy; `remove` what is nobody's.
+
+        What is named is looked at again after as long. Returns how many artifacts went.
+        """
+        rows, due = ArtifactOwnerRow, ArtifactOwnerRow.uploaded_at < time.time() - seconds
+        with self._database.read() as session:
+            found = session.execute(select(rows.sha256, rows.tenant).where(due).limit(AT_ONCE)).all()
+        return sum(self._expire(digest, tenant, seconds, remove) for digest, tenant in found)
+
+    def _expire(self, digest: str, tenant: str, seconds: float, remove: Callable[[str], None]) -> bool:
+        """Take an artifact from one owner. The bytes go before the row does, so that they are never another's."""
+        mine = (ArtifactOwnerRow.sha256 == digest, ArtifactOwnerRow.tenant == tenant)
+        due = select(ArtifactOwnerRow.sha256).where(*mine, ArtifactOwnerRow.uploaded_at < time.time() - seconds)
+        with self._database.write() as session:
+            _owners(session, digest)
+            if session.scalar(due) is None:
+                return False
+            if _is_named(session, digest, tenant):
+                _renew(session, digest, tenant)
+                return False
+            session.execute(delete(ArtifactOwnerRow).where(*mine))
+            last = not _owners(session, digest)
+            if last:
+                remove(digest)
+            return last
+
+
+def _is_named(session: Session, digest: str, tenant: str) -> bool:
+    """Whether a kept job or a policy of a tenant names an artifact."""
+    specs = select(JobRow.number).where(
+        JobRow.tenant == tenant, ~JobRow.forgotten, cast(JobRow.spec, Text).contains(digest)
+    )
+    policies = select(PolicyRow.number).where(
+        PolicyRow.tenant == tenant, ~PolicyRow.withdrawn, cast(PolicyRow.document, Text).contains(digest)
+    )
+    return any(session.scalar(naming.limit(1)) is not None for naming in (specs, policies))
+
+
+def _renew(session: Session, digest: str, tenant: str) -> bool:
+    mine = (ArtifactOwnerRow.sha256 == digest, ArtifactOwnerRow.tenant == tenant)
+    renewed = session.execute(update(ArtifactOwnerRow).where(*mine).values(uploaded_at=time.time()))
+    return bool(renewed.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult
+
+
+def _owners(session: Session, digest: str) -> set[str]:
+    """Whose an artifact is, past the wall between tenants; nobody is taken from them until the transaction ends."""
+    rows = ArtifactOwnerRow.__table__.c
+    owners = select(rows.tenant).where(rows.sha256 == digest).order_by(rows.tenant)  # all wait in one order
+    return set(session.scalars(owners.with_for_update()))

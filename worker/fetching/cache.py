@@ -9,6 +9,7 @@ import hashlib
 import os
 import shutil
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ from worker.meters import note_cache
 
 GIB = 2**30
 HELD = 64  # entries that a process keeps others from removing
+SLOT = 4  # hexadecimal digits that name a lock: few share one, which costs a wait at most, and there are no more
+HALF_SECONDS = 86400.0  # for which what was half made waits to be gone on with
 
 
 @dataclass
@@ -38,7 +41,7 @@ class Cache:
         A folder that `make` left half filled is there again the next time, so that it can go on.
         """
         name = hashlib.sha256(key.encode()).hexdigest()
-        with self._lock(f"{name}.making"):
+        with self._lock(_making(name)):
             found = self._find(name)
             note_cache("files", found is not None)
             if found is None:
@@ -87,6 +90,7 @@ class Cache:
 
     def _make_room(self) -> None:
         with self._lock("room"):
+            self._clear()
             kept = sorted(self._below("objects").iterdir(), key=lambda each: each.stat().st_mtime)
             sizes = {each: _size(each) for each in kept}
             total = sum(sizes.values())
@@ -96,14 +100,25 @@ class Cache:
                 if self._remove(each):
                     total -= sizes[each]
 
+    def _clear(self) -> None:
+        """Remove what was half made and given up, and keys of what has gone."""
+        for half in self._below("partial").iterdir():
+            if half.stat().st_mtime < time.time() - HALF_SECONDS:
+                self._remove_alone(half, _making(half.name))
+        for key in self._below("keys").iterdir():
+            if not (self._below("objects") / key.read_text()).is_dir():
+                key.unlink()
+
     def _remove(self, kept: Path) -> bool:
         """Remove an entry that nobody uses. False: somebody does."""
-        if kept.name in self._held:
-            return False
-        descriptor = self._open_lock(kept.name)
+        return kept.name not in self._held and self._remove_alone(kept, kept.name[:SLOT])
+
+    def _remove_alone(self, folder: Path, lock: str) -> bool:
+        """Remove a folder whose lock nobody has. False: somebody has it."""
+        descriptor = self._open_lock(lock)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(kept)
+            shutil.rmtree(folder)
         except BlockingIOError:
             return False
         finally:
@@ -114,7 +129,7 @@ class Cache:
         """Keep others from removing an entry, as long as this process uses few others."""
         with self._holding:
             if digest not in self._held:
-                descriptor = self._open_lock(digest)
+                descriptor = self._open_lock(digest[:SLOT])
                 fcntl.flock(descriptor, fcntl.LOCK_SH)
                 self._held[digest] = descriptor
             self._held.move_to_end(digest)
@@ -138,6 +153,10 @@ class Cache:
         found = self.folder / name
         found.mkdir(parents=True, exist_ok=True)
         return found
+
+
+def _making(name: str) -> str:
+    return f"{name[:SLOT]}.making"
 
 
 def _size(folder: Path) -> int:

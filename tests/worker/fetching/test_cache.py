@@ -1,4 +1,6 @@
 import multiprocessing
+import os
+import shutil
 import subprocess
 import sys
 import time
@@ -58,6 +60,22 @@ def test_the_least_used_goes_when_room_is_needed_but_nothing_in_use(tmp_path: Pa
     assert left == {"b", "c"}
     subprocess.run([sys.executable, "-c", script, str(tmp_path), "d"], check=True)
     assert held.exists(), "it is in use here"
+
+
+def test_what_was_given_up_half_made_goes_and_keys_go_with_their_entries(tmp_path: Path) -> None:
+    def broken(folder: Path) -> None:
+        (folder / "half").write_text("half")
+        raise OSError("broken off")
+
+    for key in ("long ago", "just now"):
+        with pytest.raises(OSError, match="broken off"):
+            Cache(tmp_path).get(key, broken)
+    old = next((tmp_path / "partial").iterdir())
+    os.utime(old, (0, 0))
+    shutil.rmtree(Cache(tmp_path).get("gone", write("gone")).parent)
+    Cache(tmp_path).get("key", write("text"))
+    assert not old.exists()
+    assert [len(list((tmp_path / name).iterdir())) for name in ("partial", "keys", "objects")] == [1, 1, 1]
 
 
 def _make(folder: Path) -> None:

@@ -14,8 +14,9 @@ from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 from service.addresses import AllowedHosts
 from service.artifacts import ArtifactPlace
 from service.errors import InputRefused
+from service.storage import Store
 from tests.audits import Ingredients
-from tests.sets import as_csv, as_parquet, as_zip, pictures_of
+from tests.sets import as_csv, as_parquet, as_zip, pictures_of, upload
 from worker.fetching import remote
 from worker.fetching.cache import Cache
 from worker.fetching.opening import opener
@@ -100,6 +101,15 @@ def test_artifacts_may_be_kept_in_s3(s3: Any, places: Places, ingredients: Ingre
     s3.pipe_file(f"bucket/artifacts/{digest}", content)
     kept = replace(places, artifacts=ArtifactPlace("s3://bucket/artifacts"))
     assert kept.model(f"artifact:sha256:{digest}").read_bytes() == content
+
+
+def test_artifacts_in_s3_go_when_they_are_old(s3: Any, store: Store) -> None:
+    place = ArtifactPlace("s3://bucket/uploads", store.owners)
+    uri = upload(place, b"content")
+    assert place.expire(3600) == 0
+    assert place.size_of(uri.rpartition(":")[2]) == len(b"content")
+    assert place.expire(0) == 1
+    assert s3.find("bucket/uploads", refresh=True) == []
 
 
 @pytest.mark.parametrize("uri", ["s3://bucket/set/nothing.pt", "s3://no-such-bucket/x", "ftp://example.org/x"])

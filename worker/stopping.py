@@ -45,7 +45,8 @@ def stop_within(seconds: float, give_back: Callable[[list[str]], object]) -> Non
 
 def _end(give_back: Callable[[list[str]], object]) -> None:
     pids = [child.pid for child in active_children()]
-    log.warning("%d process(es) did not stop in time; their shards go to others", len(pids))
+    if pids:
+        log.warning("%d process(es) did not stop in time; their shards go to others", len(pids))
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
     try:

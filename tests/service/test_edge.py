@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +14,10 @@ MOST = 2**20
 
 @pytest.fixture(scope="module")
 def api(migrated_sqlite: Path, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    folder = tmp_path_factory.mktemp("edge")
     settings = ServiceSettings(
-        data_dir=tmp_path_factory.mktemp("edge"),
-        database_url=f"sqlite:///{migrated_sqlite}",
+        data_dir=folder,
+        database_url=f"sqlite:///{shutil.copy(migrated_sqlite, folder / 'tests.sqlite')}",
         broker_url=redis_url,
         body_mib=1,
     )

@@ -12,7 +12,7 @@ from service.image_sets import FOR_WORKERS, SHARDS, kind_of, list_images
 from service.listing.folder import shards_of
 from service.locations import is_remote, locate
 from service.model_files import ModelFiles, find_model
-from service.spec import Cohort, Images, JobSpec, Model
+from service.spec import Images, JobSpec, Model
 
 
 @dataclass(frozen=True)
@@ -163,10 +163,8 @@ def _files(spec: JobSpec, known: Known) -> Iterator[FieldProblem]:
     yield from _image_set("images.uri", spec.images, known)
     if spec.out_of_set:
         yield from _image_set("out_of_set.uri", spec.out_of_set, known)
-    for number, cohort in enumerate(spec.cohorts):
-        for index, run in enumerate(cohort.runs):
-            field = f"cohorts[{number}].runs[{index}].uri"
-            yield from _model_file(spec, cohort, run.uri, known, field)
+    for number in range(len(spec.cohorts)):
+        yield from _model_files(spec, number, known)
 
 
 def _image_set(field: str, images: Images, known: Known) -> Iterator[FieldProblem]:
@@ -180,36 +178,49 @@ def _image_set(field: str, images: Images, known: Known) -> Iterator[FieldProble
         yield FieldProblem(field, f"cannot be read: {error.strerror}")
 
 
-def _model_file(spec: JobSpec, cohort: Cohort, uri: str, known: Known, field: str) -> Iterator[FieldProblem]:
-    try:
-        path = known.find(uri)
-        if path is None:
-            return
-        files = find_model(path)
-    except InputRefused as error:
-        yield FieldProblem(field, str(error))
-        return
-    except OSError as error:
-        yield FieldProblem(field, f"cannot be read: {error.strerror}")
-        return
-    if files.format != "packed":  # of which no more is known before it is unpacked
-        yield from _format(spec, cohort, files, field)
+def _model_files(spec: JobSpec, number: int, known: Known) -> Iterator[FieldProblem]:
+    """What is wrong with a cohort's files; of fields that do not suit several of them, the first is told."""
+    unfit: dict[str, FieldProblem] = {}
+    for index, run in enumerate(spec.cohorts[number].runs):
+        field = f"cohorts[{number}].runs[{index}].uri"
+        try:
+            path = known.find(run.uri)
+            files = find_model(path) if path else None
+        except InputRefused as error:
+            yield FieldProblem(field, str(error))
+        except OSError as error:
+            yield FieldProblem(field, f"cannot be read: {error.strerror}")
+        else:
+            for problem in _unfit(spec, number, files) if files else ():
+                unfit.setdefault(problem.field, problem)
+    yield from unfit.values()
 
 
-def _format(spec: JobSpec, cohort: Cohort, files: ModelFiles, field: str) -> Iterator[FieldProblem]:
-    asked, found = cohort.model.format, files.format
-    if asked not in ("auto", found):
-        yield FieldProblem(field, f"is a {found}, not the {asked} that model.format says")
-    elif found == "checkpoint" and not (cohort.model.architecture or files.architecture):
+def _unfit(spec: JobSpec, number: int, files: ModelFiles) -> Iterator[FieldProblem]:
+    """What does not suit a model; of an archive of a folder, no more is known before it is unpacked."""
+    model, field, path = spec.cohorts[number].model, f"cohorts[{number}].model", files.path
+    if files.format == "packed":
+        return
+    if model.format not in ("auto", files.format):
+        yield FieldProblem(f"{field}.format", f"{path} is a {files.format}, not the {model.format} that this says")
+    elif files.format == "checkpoint" and not (model.architecture or files.architecture):
         yield FieldProblem(
-            field,
-            "is a checkpoint, which holds weights only; name its model.architecture, such as torchvision/resnet50",
+            f"{field}.architecture",
+            f"{path} is a checkpoint, which holds weights only; name its architecture, such as torchvision/resnet50",
         )
-    elif found == "onnx" and spec.salience.method != "rise":
-        yield FieldProblem(
-            "salience.method",
-            f"{spec.salience.method} looks into the model, and {files.path.name} is ONNX, a black box; use rise",
-        )
+    elif files.format == "onnx":
+        method = spec.salience.method
+        if method != "rise":
+            told = f"{method} looks into the model, and {path} is ONNX, a black box; use rise"
+            yield FieldProblem("salience.method", told)
+        if model.layer is not None:
+            yield FieldProblem(f"{field}.layer", f"{path} is ONNX, which shows no layer; leave this out")
+        if "randomisation" in spec.measures:
+            yield FieldProblem(
+                "measures",
+                f"{path} is ONNX, whose weights `randomisation` cannot draw anew; leave it out, or give the model in "
+                "another format",
+            )
 
 
 def _has_shards(path: Path) -> bool:

@@ -488,10 +488,14 @@ class WorkerStops(SalienceError):
 
 
 @contextmanager
-def blaming(field: str) -> Iterator[None]:
-    """Name the field that a refused input stands in, unless it is named already."""
+def blaming(field: str, model: str = "") -> Iterator[None]:
+    """Name the field that a refused input stands in, unless it is named already.
+
+    What is refused for a field of a spec's model says which (`model_field`), and `model` is where that model stands.
+    """
     try:
         yield
     except InputRefused as error:
-        error.facts.setdefault("field", field)
+        own = error.facts.get("model_field")
+        error.facts.setdefault("field", f"{model}.{own}" if model and own else field)
         raise

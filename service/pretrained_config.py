@@ -81,8 +81,9 @@ def _of_processor(said: Mapping[str, Any], path: Path, given: Collection[str]) -
     if "resample" in said and said.get("do_resize", True) and "interpolation" not in given:
         if said["resample"] not in RESAMPLING:
             raise ModelRefused(
+                model_field="preprocessing.interpolation",
                 reason=f"{path} resizes by a filter ({said['resample']}) that is not offered; give "
-                "model.preprocessing.interpolation"
+                "model.preprocessing.interpolation",
             )
         found["interpolation"] = RESAMPLING[said["resample"]]
     return found
@@ -102,7 +103,10 @@ def _sizes(said: Mapping[str, Any], path: Path) -> dict[str, Any]:
         return {"size": (shortest, shortest), "resize": {"shorter": int(shortest / said["crop_pct"])}}
     if shortest:
         return {"size": (shortest, shortest), "resize": {"shorter": shortest}}
-    raise ModelRefused(reason=f"{path} resizes in a way that is not offered; give model.preprocessing.size and resize")
+    raise ModelRefused(
+        model_field="preprocessing.size",
+        reason=f"{path} resizes in a way that is not offered; give model.preprocessing.size and resize",
+    )
 
 
 def _pair(size: object) -> tuple[int, int] | None:

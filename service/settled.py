@@ -29,8 +29,9 @@ def fill(asked: Preprocessing, own: Mapping[str, Any]) -> Preprocessing:
     except ValidationError as error:
         first = error.errors()[0]
         raise ModelRefused(
+            model_field="preprocessing",
             reason=f"the model's own files say preprocessing.{'.'.join(map(str, first['loc']))}={first['input']!r}: "
-            f"{first['msg']}; give model.preprocessing in full"
+            f"{first['msg']}; give model.preprocessing in full",
         ) from error
 
 

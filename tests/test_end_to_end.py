@@ -141,7 +141,7 @@ def test_a_job_that_fails_says_why_and_ends_with_status_two(ingredients: Ingredi
     body = ingredients.body(cohorts=[ingredients.cohort("odd", 0, 1, layer="nowhere")])
     spec = installation.write_spec(body)
     error = json.loads(installation.run("audit", spec, "--json", status=2))
-    assert (error["type"], error["field"]) == ("model-refused", "cohorts[0].runs[0].uri")
+    assert (error["type"], error["field"]) == ("model-refused", "cohorts[0].model.layer")
     with installation.serve():
         job = installation.run("submit", spec).strip()
         assert "no feature layer" in installation.run("wait", job, status=2)

@@ -30,7 +30,7 @@ class Inspector:
     def look(self, asked: Inspect) -> Json:
         """What a model or an image set is. Raises InputRefused."""
         if asked.model is not None:
-            with blaming("model.uri"):
+            with blaming("model.uri", "model"):
                 return self._model(asked.model)
         assert asked.images is not None, "one of the two is given"
         with blaming("images.uri"):
@@ -38,8 +38,8 @@ class Inspector:
 
     def _model(self, asked: InspectedModel) -> Json:
         source = self.places.pin(asked.uri)
-        path = self.places.model(source)
         model = Model.model_validate(asked.model_dump(exclude={"uri"}, exclude_unset=True))
+        path = self.places.model(source)
         return {"uri": source, "sha256": digest_of(path), **self.trial.run(path, model, CHUNK)}
 
     def _images(self, asked: Images) -> Json:

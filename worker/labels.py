@@ -39,11 +39,16 @@ def _choose(names: list[str], outputs: Outputs | None, own: Sequence[str] | None
     if outputs and outputs.names is not None:
         unknown = [name for name in names if name not in outputs.names]
         if unknown:
-            raise ImagesRefused(reason=f"labels {_few(unknown)} are not in model.outputs.names")
+            raise ImagesRefused(
+                model_field="outputs.names", reason=f"labels {_few(unknown)} are not in model.outputs.names"
+            )
         return Classes({name: outputs.names.index(name) for name in names}, "model.outputs.names")
     if outputs and outputs.order is not None:
         if len(outputs.order) != len(names):
-            raise ImagesRefused(reason=f"model.outputs.order has {len(outputs.order)} entries for {len(names)} labels")
+            raise ImagesRefused(
+                model_field="outputs.order",
+                reason=f"model.outputs.order has {len(outputs.order)} entries for {len(names)} labels",
+            )
         return Classes(dict(zip(names, outputs.order, strict=True)), "model.outputs.order")
     if own and all(name in own for name in names):
         return Classes({name: own.index(name) for name in names}, "the model's own names")

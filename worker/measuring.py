@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from service.domain import ACROSS_RUNS, Image, ImageSet, Job, Json, Shard, ShardResult, Values
-from service.errors import ModelRefused, blaming
+from service.errors import ModelRefused
 from service.kept import MOST_MEAN_CLASSES
 from service.spec import JobSpec
 from worker.allocator import keep_freed_memory
@@ -21,7 +21,7 @@ from worker.fetching.places import Places
 from worker.keys import Keys
 from worker.lease import Lease
 from worker.map_totals import ClassTotals, MapTotals
-from worker.models import LoadedModel, Models
+from worker.models import LoadedModel, Models, blaming_run
 from worker.reading import Decoding, Read, batch_of, read_ahead
 from worker.reuse import Find, Memory, may_reuse
 from worker.scoring import Columns
@@ -175,7 +175,7 @@ def load_planned(job: Job, cohort: int, spec: JobSpec, means: Means) -> list[Loa
     assert job.plan is not None, "models are loaded once a job is planned"
     loaded, model = [], job.spec.cohorts[cohort].model
     for index, run in enumerate(job.plan["cohorts"][cohort]["runs"]):
-        with blaming(f"cohorts[{cohort}].runs[{index}].uri"):
+        with blaming_run(cohort, index):
             found = means.models.load(means.places.model(run["path"]), model, spec)
             if found.sha256 != run["sha256"]:
                 raise ModelRefused(reason=f"{run['path']} has changed since the job was planned; submit it again")

@@ -2,12 +2,13 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from service.errors import ModelRefused
+from service.errors import ModelRefused, blaming
 from service.spec import JobSpec, Model
 from service.transient import is_transient
 from worker.chunks import chunk_size
@@ -30,6 +31,11 @@ class LoadedModel:
     classifier: Classifier
     sha256: str
     randomised: Sequence[Classifier]
+
+
+def blaming_run(cohort: int, run: int) -> AbstractContextManager[None]:
+    """Have what is refused of a run's model name the run, or the field of its cohort's model that is wrong."""
+    return blaming(f"cohorts[{cohort}].runs[{run}].uri", f"cohorts[{cohort}].model")
 
 
 class Models:

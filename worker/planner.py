@@ -17,7 +17,7 @@ from service.spec import Cohort, Images, JobSpec
 from worker.classifiers.classifier import Classifier
 from worker.fetching.places import Places
 from worker.labels import Classes, class_numbers
-from worker.models import LoadedModel, Models
+from worker.models import LoadedModel, Models, blaming_run
 from worker.salience.methods import NEEDS_GRADIENTS, NEEDS_LAYER, NEEDS_LINEAR_HEAD
 from worker.sampling import MOST_IMAGES, Survey, sample, seeded_places
 from worker.scoring import column_names, column_names_across
@@ -103,7 +103,7 @@ class Planner:
         said: list[OwnSay] = []
         for index, run in enumerate(spec.cohorts[number].runs):
             self.check()
-            with blaming(f"cohorts[{number}].runs[{index}].uri"):
+            with blaming_run(number, index):
                 path = self.places.model(self.places.pin(run.uri))
                 said.append(self.models.trial.say(path, spec.cohorts[number].model))
                 if said[-1] != said[0]:
@@ -118,7 +118,7 @@ class Planner:
         loaded = [self._run(spec, number, index) for index in range(len(cohort.runs))]
         first = loaded[0][1].classifier
         for index, (path, run) in enumerate(loaded):
-            with blaming(f"cohorts[{number}].runs[{index}].uri"):
+            with blaming_run(number, index):
                 _check_method(spec.salience.method, path, run.classifier)
                 _agree(spec.salience.method, path, run.classifier, first)
         _check_target(spec.salience.target, first.head.classes, survey)
@@ -137,7 +137,7 @@ class Planner:
 
     def _run(self, spec: JobSpec, number: int, index: int) -> tuple[str, LoadedModel]:
         self.check()
-        with blaming(f"cohorts[{number}].runs[{index}].uri"):
+        with blaming_run(number, index):
             cohort = spec.cohorts[number]
             source = self.places.pin(cohort.runs[index].uri)
             path = self.places.model(source)
@@ -146,7 +146,8 @@ class Planner:
 
     def _classes(self, cohort: Cohort, number: int, classes: int, survey: Survey, own: OwnSay) -> Classes | None:
         labels = survey.labels
-        with blaming(f"cohorts[{number}].model.outputs"):
+        model = f"cohorts[{number}].model"
+        with blaming(f"{model}.outputs", model):
             return class_numbers(labels, cohort.model.outputs, classes, own.names) if labels else None
 
 
@@ -184,16 +185,19 @@ def _map_size(method: str, run: Classifier) -> list[int]:
 
 
 def _check_method(method: str, path: str, run: Classifier) -> None:
+    told = ""
     if method in NEEDS_GRADIENTS and not run.differentiable:
-        raise ModelRefused(reason=f"{path} is a black box without gradients, which {method} needs; use rise")
-    if method in NEEDS_LAYER and run.layer is None:
-        raise ModelRefused(
-            reason=f"{path} has no layer with a feature map of more than one pixel that can be differentiated, "
+        told = f"is a black box without gradients, which {method} needs; use rise"
+    elif method in NEEDS_LAYER and run.layer is None:
+        told = (
+            "has no layer with a feature map of more than one pixel that can be differentiated, "
             f"which {method} needs; use saliency, integrated_gradients or rise"
         )
-    if method in NEEDS_LINEAR_HEAD and run.head.tail is None:
+    elif method in NEEDS_LINEAR_HEAD and run.head.tail is None:
         name = run.layer.name if run.layer else ""
-        raise ModelRefused(reason=f"{path} has no linear layer over pooled {name!r}, which {method} needs; use gradcam")
+        told = f"has no linear layer over pooled {name!r}, which {method} needs; use gradcam"
+    if told:
+        raise ModelRefused(field="salience.method", reason=f"{path} {told}")
 
 
 def _check_target(target: str | int, classes: int, survey: Survey) -> None:

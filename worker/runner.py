@@ -112,7 +112,7 @@ class Runner:
             error = {"detail": str(refused), "field": str(refused.facts.get("field"))}
         except Exception as trouble:
             log.exception("Inspection %s ran into trouble", inspection.id)
-            error = {"detail": f"{type(trouble).__name__}: {trouble}", "field": "uri"}
+            error = {"detail": f"{type(trouble).__name__}: {trouble}", "field": inspection.asked.subject()[0]}
         patiently(lambda: self.store.inspections.answer(inspection.id, found, error))
         return True
 

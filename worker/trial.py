@@ -44,7 +44,7 @@ def _answer(asked: dict[str, Any]) -> dict[str, Any]:
             return {"found": asdict(own_say(path, model))}
         return {"found": describe(path, model, asked["chunk"])}
     except InputRefused as refused:
-        return {"refused": str(refused), "kind": refused.kind}
+        return {"refused": str(refused), "model_field": refused.facts.get("model_field")}
     except Exception as error:
         if is_out_of_memory(error):
             return {"out_of_memory": True}

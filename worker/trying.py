@@ -67,7 +67,7 @@ class Trial:
         asked = json.dumps({"path": str(path), "model": dumped, "chunk": chunk})
         answer = self._ask(asked, path)
         if "refused" in answer:
-            raise ModelRefused(reason=answer["refused"])
+            raise ModelRefused(reason=answer["refused"], model_field=answer["model_field"])
         if "out_of_memory" in answer:
             raise ModelRefused(
                 reason=f"{path} takes more than {self.limits.memory / GIB:g} GiB of memory to load; "

@@ -111,12 +111,13 @@ def test_a_checkpoint_needs_an_architecture(ingredients: Ingredients, tmp_path: 
     old = tmp_path / "old.pth"
     old.write_bytes(b"\x80\x02rest")
     (problem,) = find(ingredients, cohorts=[{"name": "c", "runs": [{"uri": old.as_uri()}]}])
-    assert "model.architecture" in problem.detail
+    assert problem.field == "cohorts[0].model.architecture"
+    assert str(old) in problem.detail, "which of the runs it is"
 
 
 def test_a_format_that_the_file_has_not_is_refused(ingredients: Ingredients) -> None:
     wrong = ingredients.cohort("wrong", 0, 1, format="checkpoint", architecture="torchvision/resnet18")
-    assert fields(ingredients, cohorts=[wrong]) == ["cohorts[0].runs[0].uri", "cohorts[0].runs[1].uri"]
+    assert fields(ingredients, cohorts=[wrong]) == ["cohorts[0].model.format"]
 
 
 def test_an_empty_image_set_is_refused(ingredients: Ingredients, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import torch
 
 from service.artifacts import ArtifactPlace
 from service.checks import Known, find_problems
-from service.spec import digest_of
+from service.spec import JobSpec, digest_of
 from tests.audits import Ingredients
 from tests.models import TinyNet
 from tests.pretrained import SIDE, make_vit, save_pretrained
@@ -71,14 +71,21 @@ def test_transformations_that_do_not_fit_the_models_own_size_fail_the_job(
     runner: Runner, ingredients: Ingredients, tmp_path: Path
 ) -> None:
     path = export(TinyNet(0), tmp_path / "m.pt2")
-    cohort = {"name": "own", "runs": [{"uri": path.as_uri()}]}
+    cohort: dict[str, Any] = {"name": "own", "runs": [{"uri": path.as_uri()}]}
     options = {"geometry": {"transforms": ["shift:20,0"]}}
     spec = ingredients.spec(cohorts=[cohort], measures=["geometry"], options=options)
+    assert refused(runner, spec) == "options.geometry.transforms[0]"
+    cohort["model"] = {"preprocessing": {"size": [24, 24]}}
+    assert refused(runner, ingredients.spec(cohorts=[cohort])) == "cohorts[0].model.preprocessing.size"
+
+
+def refused(runner: Runner, spec: JobSpec) -> str:
+    """The field that planning a job is refused for."""
     job = runner.store.jobs.accept(spec, digest_of(spec), None)[0].id
     assert runner.work()
     error = runner.store.jobs.get(job).error
     assert error is not None
-    assert error["field"] == "options.geometry.transforms[0]"
+    return str(error["field"])
 
 
 def test_an_onnx_model_is_seen_by_rise_and_any_other_method_is_refused_at_once(
@@ -88,10 +95,11 @@ def test_an_onnx_model_is_seen_by_rise_and_any_other_method_is_refused_at_once(
     salience = {"method": "rise"}
     _, results = audit(runner, ingredients, path, {}, salience=salience, options={"rise": {"masks": 8, "cells": 2}})
     assert results["cohorts"]["own"]["measures"]["entropy"]["n"] == 12
-    cohort = {"name": "c", "runs": [{"uri": path.as_uri()}]}
-    spec = ingredients.spec(cohorts=[cohort], measures=["entropy"])
-    (problem,) = find_problems(spec, Known((Path("/"),), ArtifactPlace("/nowhere")))
-    assert (problem.field, "use rise" in problem.detail) == ("salience.method", True)
+    cohort = {"name": "c", "model": {"layer": "features"}, "runs": [{"uri": path.as_uri()}]}
+    spec = ingredients.spec(cohorts=[cohort], measures=["entropy", "randomisation"])
+    found = {each.field: each.detail for each in find_problems(spec, Known((Path("/"),), ArtifactPlace("/nowhere")))}
+    assert list(found) == ["salience.method", "cohorts[0].model.layer", "measures"]
+    assert "use rise" in found["salience.method"]
 
 
 def test_an_upload_is_audited(runner: Runner, ingredients: Ingredients) -> None:

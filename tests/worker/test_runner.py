@@ -18,6 +18,8 @@ from worker.fetching.places import Places
 from worker.measuring import Means
 from worker.runner import Runner
 
+GRAY = {"preprocessing": {"size": [SIZE, SIZE], "channels": "gray", "mean": [0.5], "std": [0.5]}}
+
 
 def audit(runner: Runner, spec: JobSpec) -> Job:
     """Submit a job and do all of its work."""
@@ -120,9 +122,11 @@ def test_a_set_without_any_readable_image_fails_the_job(
 @pytest.mark.parametrize(
     ("changes", "field", "told"),
     [
-        ({"layer": "nowhere"}, "cohorts[0].runs[0].uri", "no feature layer"),
-        ({"num_classes": 9}, "cohorts[0].runs[0].uri", "num_classes is 9"),
-        ({"outputs": {"names": ["real", "other"]}}, "cohorts[0].model.outputs", "synthetic"),
+        ({"layer": "nowhere"}, "cohorts[0].model.layer", "no feature layer"),
+        ({"num_classes": 9}, "cohorts[0].model.num_classes", "num_classes is 9"),
+        (GRAY, "cohorts[0].model.preprocessing", "does not run on inputs of [1, 24, 24]"),
+        ({"outputs": {"names": ["real", "other"]}}, "cohorts[0].model.outputs.names", "synthetic"),
+        ({"outputs": {"order": [0, 1, 2]}}, "cohorts[0].model.outputs.order", "3 entries for 2"),
     ],
 )
 def test_what_only_the_worker_can_know_fails_the_job_with_its_field(
@@ -133,6 +137,18 @@ def test_what_only_the_worker_can_know_fails_the_job_with_its_field(
     assert told in error["detail"]
 
 
+def test_a_method_that_does_not_suit_the_model_is_the_field_to_change(
+    runner: Runner, ingredients: Ingredients, tmp_path: Path
+) -> None:
+    deep = TinyNet(0)
+    deep.head = torch.nn.Sequential(torch.nn.Linear(8, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
+    cohort = ingredients.cohort("deep", 0)
+    cohort["runs"] = [{"uri": save_archive(deep, tmp_path / "deep.pt", SIZE).as_uri()}]
+    error = failure(audit(runner, ingredients.spec(cohorts=[cohort], salience={"method": "cam"})))
+    assert error["field"] == "salience.method"
+    assert "deep.pt has no linear layer" in error["detail"]
+
+
 def test_a_checkpoint_that_does_not_fit_fails_the_job_and_the_next_one_succeeds(
     runner: Runner, ingredients: Ingredients, tmp_path: Path
 ) -> None:
@@ -140,7 +156,7 @@ def test_a_checkpoint_that_does_not_fit_fails_the_job_and_the_next_one_succeeds(
     model = {"architecture": "torchvision/resnet18", "num_classes": 2, "preprocessing": {"size": [SIZE, SIZE]}}
     wrong = {"name": "wrong", "model": model, "runs": [{"uri": (tmp_path / "m.pth").as_uri()}]}
     error = failure(audit(runner, ingredients.spec(cohorts=[wrong])))
-    assert error["type"] == "model-refused"
+    assert (error["type"], error["field"]) == ("model-refused", "cohorts[0].model.architecture")
     assert "does not fit torchvision/resnet18" in error["detail"]
     assert audit(runner, ingredients.spec()).state is JobState.SUCCEEDED
 
@@ -237,5 +253,5 @@ def test_a_checkpoint_that_is_read_with_its_versions_or_runs_at_one_size_only(
         assert job.state is JobState.SUCCEEDED, job.error
     else:
         error = failure(job)
-        assert (error["type"], error["field"]) == ("model-refused", "cohorts[0].runs[0].uri")
+        assert (error["type"], error["field"]) == ("model-refused", "cohorts[0].model.preprocessing")
         assert "Wrong image height" in error["detail"]

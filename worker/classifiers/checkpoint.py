@@ -24,14 +24,16 @@ def load_checkpoint(path: Path, architecture: str, num_classes: int | None) -> n
         missing, unexpected = model.load_state_dict(weights, strict=False)
     except RuntimeError as error:
         lines = str(error).splitlines()
+        told = lines[min(1, len(lines) - 1)].strip()
         raise ModelRefused(
-            reason=f"{path} does not fit {architecture} with {classes} classes: {lines[min(1, len(lines) - 1)].strip()}"
+            model_field="architecture" if classes == _count_classes(weights, architecture, path) else "num_classes",
+            reason=f"{path} does not fit {architecture} with {classes} classes: {told}",
         ) from error
     wanting = [key for key in missing if not key.endswith("num_batches_tracked") and not _is_auxiliary(key)]
     foreign = [key for key in unexpected if not _is_auxiliary(key)]
     if wanting or foreign:
-        told = [f"lacks {_few(wanting)}"] * bool(wanting) + [f"holds the unknown {_few(foreign)}"] * bool(foreign)
-        raise ModelRefused(reason=f"{path} does not fit {architecture}: it {' and '.join(told)}")
+        what = [f"lacks {_few(wanting)}"] * bool(wanting) + [f"holds the unknown {_few(foreign)}"] * bool(foreign)
+        raise _misfit(path, architecture, " and ".join(what))
     return model
 
 
@@ -63,7 +65,11 @@ def _count_classes(weights: Mapping[str, Tensor], architecture: str, path: Path)
         if grown and key in weights and not _is_auxiliary(key) and weights[key].ndim > grown[0]:
             return int(weights[key].shape[grown[0]])
     lacking = [key for key in two if key not in weights]
-    raise ModelRefused(reason=f"{path} does not fit {architecture}: it lacks {_few(lacking)}")
+    raise _misfit(path, architecture, f"lacks {_few(lacking)}")
+
+
+def _misfit(path: Path, architecture: str, what: str) -> ModelRefused:
+    return ModelRefused(model_field="architecture", reason=f"{path} does not fit {architecture}: it {what}")
 
 
 @lru_cache(maxsize=32)

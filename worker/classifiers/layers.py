@@ -91,7 +91,9 @@ def choose(path: Path, frozen: torch.jit.ScriptModule, layers: Sequence[Layer], 
         if wanted in (layer.name, layer.path):
             return layer
     candidates = ", ".join(f"{each.name} {list(each.shape[1:])}" for each in layers[-12:]) or "none"
-    raise ModelRefused(reason=f"{path} has no feature layer {wanted!r}; its last ones are {candidates}")
+    raise ModelRefused(
+        model_field="layer", reason=f"{path} has no feature layer {wanted!r}; its last ones are {candidates}"
+    )
 
 
 def _before_attention(frozen: torch.jit.ScriptModule, layers: Sequence[Layer]) -> Layer | None:

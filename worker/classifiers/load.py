@@ -45,8 +45,9 @@ def load_altered(path: Path, model: Model, intact: Classifier, alter: Alter) -> 
     files = find_model(path)
     if files.format == "onnx":
         raise ModelRefused(
+            field="measures",
             reason=f"{path} is an ONNX model, whose weights `randomisation` cannot draw anew; give the model in "
-            "another format, or leave the measure out"
+            "another format, or leave the measure out",
         )
     source = open_source(files, model)
 
@@ -98,7 +99,9 @@ def _build(path: Path, model: Model, source: Source, example: Tensor, precision:
 
 def _load_black_box(path: Path, model: Model, chunk: int, device: torch.device) -> Classifier:
     if model.layer is not None:
-        raise ModelRefused(reason=f"{path} is an ONNX model, which shows no layer; leave model.layer out")
+        raise ModelRefused(
+            model_field="layer", reason=f"{path} is an ONNX model, which shows no layer; leave model.layer out"
+        )
     box = BlackBox(path, device)
     example = _example(path, model, box.sizes, chunk)
     plain = box.plain()
@@ -117,7 +120,10 @@ def _load_black_box(path: Path, model: Model, chunk: int, device: torch.device) 
 
 def _check_format(files: ModelFiles, model: Model) -> None:
     if model.format not in ("auto", files.format):
-        raise ModelRefused(reason=f"{files.path} is a {files.format}, not the {model.format} that model.format says")
+        raise ModelRefused(
+            model_field="format",
+            reason=f"{files.path} is a {files.format}, not the {model.format} that model.format says",
+        )
 
 
 def _example(path: Path, model: Model, sizes: Sequence[int | None], chunk: int) -> Tensor:
@@ -127,16 +133,18 @@ def _example(path: Path, model: Model, sizes: Sequence[int | None], chunk: int) 
     for own, given in zip(sizes[1:], wanted, strict=True):
         if own is not None and own != given:
             raise ModelRefused(
+                model_field="preprocessing.channels" if sizes[1] not in (None, channels) else "preprocessing.size",
                 reason=f"{path} takes inputs of {list(sizes[1:])}, not {list(wanted)}; see preprocessing.size and "
-                "channels"
+                "channels",
             )
     return torch.rand(sizes[0] or chunk, *wanted, generator=torch.Generator().manual_seed(0))
 
 
 def _does_not_run(path: Path, example: Tensor, error: Exception) -> ModelRefused:
     return ModelRefused(
+        model_field="preprocessing",
         reason=f"{path} does not run on inputs of {list(example.shape[1:])}: {last_line(error)}; "
-        "see preprocessing.size and channels"
+        "see preprocessing.size and channels",
     )
 
 
@@ -200,6 +208,9 @@ def _width(path: Path, outputs: object) -> int:
 def _head(path: Path, model: Model, outputs: Tensor) -> Head:
     width = _width(path, outputs)
     if model.num_classes is not None and model.num_classes not in (width, max(width, 2)):
-        raise ModelRefused(reason=f"{path} has {width} logit(s), and model.num_classes is {model.num_classes}")
+        raise ModelRefused(
+            model_field="num_classes",
+            reason=f"{path} has {width} logit(s), and model.num_classes is {model.num_classes}",
+        )
     single = (model.outputs or Outputs()).single
     return Head(width, 1 if single == "class-1" else 0, tail=None)

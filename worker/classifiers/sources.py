@@ -51,7 +51,8 @@ def _checkpoint(files: ModelFiles, model: Model) -> Source:
     architecture = architecture_of(files, model)
     if architecture is None:
         raise ModelRefused(
-            reason=f"{files.path} is a checkpoint; name its model.architecture, such as torchvision/resnet50"
+            model_field="architecture",
+            reason=f"{files.path} is a checkpoint; name its model.architecture, such as torchvision/resnet50",
         )
     return _traced(load_checkpoint(files.path, architecture, model.num_classes))
 

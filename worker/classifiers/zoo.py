@@ -83,10 +83,11 @@ def _timm() -> Any:
     try:
         import timm
     except ModuleNotFoundError as error:
-        raise ModelRefused(reason="timm's architectures need the extra `formats` of the worker") from error
+        told = "timm's architectures need the extra `formats` of the worker"
+        raise ModelRefused(model_field="architecture", reason=told) from error
     return timm
 
 
 def _unknown(library: str, name: str, known: list[str]) -> ModelRefused:
     close = ", ".join(get_close_matches(name, known)) or f"see {library}'s list of classifiers"
-    return ModelRefused(reason=f"{library} has no classifier {name!r} (close: {close})")
+    return ModelRefused(model_field="architecture", reason=f"{library} has no classifier {name!r} (close: {close})")

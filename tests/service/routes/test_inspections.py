@@ -36,7 +36,7 @@ def test_an_image_set_is_told_by_count_labels_and_first_errors(
 def test_what_is_refused_says_why_and_where(api: httpx.Client, runner: Runner, ingredients: Ingredients) -> None:
     answer = ask(api, runner, {"model": {"uri": ingredients.models[0].as_uri(), "layer": "nowhere"}})
     assert (answer.status_code, answer.json()["type"]) == (422, "urn:salience:problem:inspection-refused")
-    assert answer.json()["errors"][0]["field"] == "model.uri"
+    assert answer.json()["errors"][0]["field"] == "model.layer"
     assert "features" in answer.json()["detail"], "the candidates are told"
 
 

@@ -59,6 +59,12 @@ class ArtifactPlace:
             raise InputRefused(reason=f"there is no {uri}; upload it with PUT /v1/artifacts")
         return there
 
+    def told(self, text: str) -> str:
+        """A text that names artifacts by their URIs, and not by where they are kept."""
+        location = self.location.rstrip("/") if self.is_remote else str(Path(self.location))
+        kept = re.escape(location) + r"/(?:[0-9a-f]{2}/)?([0-9a-f]{64})\b"
+        return re.sub(kept, r"artifact:sha256:\1", text)
+
     async def store(self, parts: AsyncIterator[bytes], wanted: str | None, most: int) -> Artifact:
         """Keep what comes in parts, none of them for long. Raises ArtifactRefused where it is not what was said."""
         with tempfile.TemporaryDirectory(dir=self._staging(), prefix=ARRIVING) as folder:

@@ -39,7 +39,8 @@ LEAST_RESAMPLED = 16  # so that windows of SSIM fit
 def find_problems(spec: JobSpec, known: Known) -> list[FieldProblem]:
     """Everything wrong with a spec that can be told now; what lies elsewhere is looked at by a worker."""
     found = [problem for check in CHECKS for problem in check(spec)]
-    return found + list(_files(spec, known))
+    told = (FieldProblem(each.field, known.artifacts.told(each.detail)) for each in _files(spec, known))
+    return [*found, *told]
 
 
 def contradictions(spec: JobSpec) -> list[FieldProblem]:

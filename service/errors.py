@@ -63,7 +63,7 @@ SalienceError
 └── WorkerStops              a worker gives its shard back, as it was asked to stop
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from inspect import cleandoc
@@ -499,3 +499,14 @@ def blaming(field: str, model: str = "") -> Iterator[None]:
         own = error.facts.get("model_field")
         error.facts.setdefault("field", f"{model}.{own}" if model and own else field)
         raise
+
+
+@contextmanager
+def retold(tell: Callable[[str], str]) -> Iterator[None]:
+    """Have a refused input give its reason in other words."""
+    try:
+        yield
+    except InputRefused as error:
+        if "reason" not in error.facts:
+            raise
+        raise type(error)(**{**error.facts, "reason": tell(str(error.facts["reason"]))}) from error

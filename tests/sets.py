@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from service.artifacts import ArtifactPlace
+from worker.fetching.places import Places
 
 
 def pictures_of(folder: Path) -> list[tuple[str, str, bytes]]:
@@ -118,3 +119,9 @@ def upload(place: ArtifactPlace, content: bytes) -> str:
         yield content
 
     return asyncio.run(place.store(parts(), None, 2**20)).uri
+
+
+def model_at(places: Places, source: str) -> Path:
+    """The file or folder of a model."""
+    with places.model(source) as path:
+        return path

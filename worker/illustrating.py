@@ -13,7 +13,7 @@ from service.storage import Store
 from service.variants import CLEAN, narrowed, variant_of
 from worker.audit import Audit, Looked
 from worker.batch import Batch
-from worker.fetching.opening import opener
+from worker.fetching.opening import opener, reason_of
 from worker.images.read import Picture, Unreadable, read_picture
 from worker.keeping import keep_maps, keep_picture
 from worker.measuring import Means, load_planned
@@ -58,7 +58,7 @@ def _read(image: Image, preprocessing: Preprocessing, means: Means) -> Picture:
     try:
         picture = read_picture(opener(means.places)(image.path), preprocessing)
     except (Unreadable, OSError) as error:
-        raise ImagesRefused(reason=f"{image.name} cannot be read any more: {error}") from error
+        raise ImagesRefused(reason=f"{image.name} cannot be read any more: {reason_of(error)}") from error
     if picture.digest != image.sha256:
         raise ImagesRefused(reason=f"{image.name} has changed since it was measured")
     return picture

@@ -9,7 +9,7 @@ from service.image_sets import ImageEntry
 from service.inspection import Inspect, InspectedModel
 from service.spec import Images, Model, Preprocessing
 from worker.digests import digest_of
-from worker.fetching.opening import opener
+from worker.fetching.opening import opener, reason_of
 from worker.fetching.places import Places
 from worker.images.read import Unreadable, read_picture
 from worker.trying import Trial
@@ -39,8 +39,8 @@ class Inspector:
     def _model(self, asked: InspectedModel) -> Json:
         source = self.places.pin(asked.uri)
         model = Model.model_validate(asked.model_dump(exclude={"uri"}, exclude_unset=True))
-        path = self.places.model(source)
-        return {"uri": source, "sha256": digest_of(path), **self.trial.run(path, model, CHUNK)}
+        with self.places.model(source) as path:
+            return {"uri": source, "sha256": digest_of(path), **self.trial.run(path, model, CHUNK)}
 
     def _images(self, asked: Images) -> Json:
         """All of a set is listed; its first pictures, and some further on, are read."""
@@ -69,5 +69,5 @@ class Inspector:
             try:
                 read_picture(read(entry.path), Preprocessing())
             except (Unreadable, OSError) as error:
-                found.append({"image": entry.name, "reason": str(error)})
+                found.append({"image": entry.name, "reason": reason_of(error)})
         return found

@@ -175,10 +175,10 @@ def load_planned(job: Job, cohort: int, spec: JobSpec, means: Means) -> list[Loa
     assert job.plan is not None, "models are loaded once a job is planned"
     loaded, model = [], job.spec.cohorts[cohort].model
     for index, run in enumerate(job.plan["cohorts"][cohort]["runs"]):
-        with blaming_run(cohort, index):
-            found = means.models.load(means.places.model(run["path"]), model, spec)
+        with blaming_run(cohort, index), means.places.model(run["path"]) as path:
+            found = means.models.load(path, model, spec)
             if found.sha256 != run["sha256"]:
-                raise ModelRefused(reason=f"{run['path']} has changed since the job was planned; submit it again")
+                raise ModelRefused(reason=f"{path} has changed since the job was planned; submit it again")
         loaded.append(found)
     return loaded
 

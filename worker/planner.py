@@ -12,6 +12,7 @@ from service.domain import Image, Json, Plan, Slice
 from service.errors import ImagesRefused, ModelRefused, blaming
 from service.image_sets import ImageEntry
 from service.pretrained_config import OwnSay
+from service.redaction import redacted
 from service.settled import fill, settle
 from service.spec import Cohort, Images, JobSpec
 from worker.classifiers.classifier import Classifier
@@ -103,8 +104,7 @@ class Planner:
         said: list[OwnSay] = []
         for index, run in enumerate(spec.cohorts[number].runs):
             self.check()
-            with blaming_run(number, index):
-                path = self.places.model(self.places.pin(run.uri))
+            with blaming_run(number, index), self.places.model(self.places.pin(run.uri)) as path:
                 said.append(self.models.trial.say(path, spec.cohorts[number].model))
                 if said[-1] != said[0]:
                     raise ModelRefused(
@@ -119,8 +119,8 @@ class Planner:
         first = loaded[0][1].classifier
         for index, (path, run) in enumerate(loaded):
             with blaming_run(number, index):
-                _check_method(spec.salience.method, path, run.classifier)
-                _agree(spec.salience.method, path, run.classifier, first)
+                _check_method(spec.salience.method, redacted(path), run.classifier)
+                _agree(spec.salience.method, redacted(path), run.classifier, first)
         _check_target(spec.salience.target, first.head.classes, survey)
         classes = self._classes(cohort, number, first.head.classes, survey, own)
         return {
@@ -140,9 +140,9 @@ class Planner:
         with blaming_run(number, index):
             cohort = spec.cohorts[number]
             source = self.places.pin(cohort.runs[index].uri)
-            path = self.places.model(source)
-            self.models.try_out(path, cohort.model, spec)
-            return source, self.models.load(path, cohort.model, spec)
+            with self.places.model(source) as path:
+                self.models.try_out(path, cohort.model, spec)
+                return source, self.models.load(path, cohort.model, spec)
 
     def _classes(self, cohort: Cohort, number: int, classes: int, survey: Survey, own: OwnSay) -> Classes | None:
         labels = survey.labels

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 import torch
 
 from service.domain import Image
+from service.redaction import redacted
+from service.references import parse
 from service.spec import Preprocessing
 from worker.batch import Batch
+from worker.fetching.opening import reason_of
 from worker.images.read import Picture, Unreadable, read_picture
 from worker.keys import PictureFacts, class_number
 from worker.reuse import Known, Memory
@@ -116,7 +119,7 @@ def _read_page(images: Sequence[Image], decode: Decoding, last_try: bool) -> Pag
         except (Unreadable, OSError) as error:
             if isinstance(error, OSError) and not last_try:
                 raise
-            noted.append(image._replace(skipped=str(error)))
+            noted.append(image._replace(skipped=reason_of(error)))
     for each, known in zip(fetched, decode.look(fetched), strict=True):
         noted.append(each.image._replace(sha256=each.facts.sha256))
         if decode.is_known(known):
@@ -134,7 +137,8 @@ def _of_human_map(image: Image) -> Iterator[None]:
     try:
         yield
     except Unreadable as error:
-        raise Unreadable(f"its human map {image.human}: {error}") from error
+        called = "" if image.human is None or parse(image.human) else f" {redacted(image.human)}"
+        raise Unreadable(f"its human map{called}: {error}") from error
 
 
 def _digest(content: bytes) -> str:

@@ -109,10 +109,10 @@ class Runner:
         try:
             found = Inspector(self.means.places, self.means.models.trial).look(inspection.asked)
         except InputRefused as refused:
-            error = {"detail": str(refused), "field": str(refused.facts.get("field"))}
+            error = {"detail": self._told(refused), "field": str(refused.facts.get("field"))}
         except Exception as trouble:
             log.exception("Inspection %s ran into trouble", inspection.id)
-            error = {"detail": f"{type(trouble).__name__}: {trouble}", "field": inspection.asked.subject()[0]}
+            error = {"detail": self._told(trouble), "field": inspection.asked.subject()[0]}
         patiently(lambda: self.store.inspections.answer(inspection.id, found, error))
         return True
 
@@ -130,10 +130,10 @@ class Runner:
         try:
             illustrate(request, self.store, self.means)
         except (InputRefused, JobNotFound) as refused:
-            self._refuse_maps(request, str(refused))
+            self._refuse_maps(request, self._told(refused))
         except Exception as trouble:
             log.exception("The maps of image %d of job %s ran into trouble", request.image, request.job)
-            self._refuse_maps(request, f"{type(trouble).__name__}: {trouble}")
+            self._refuse_maps(request, self._told(trouble))
         return True
 
     def _claim_maps(self) -> MapRequest | None:
@@ -155,7 +155,7 @@ class Runner:
 
     def _try_again(self, shard: Shard, trouble: Exception) -> None:
         """After a pause, where that may help."""
-        told = f"{type(trouble).__name__}: {trouble}"
+        told = self._told(trouble)
         if _may_pass(trouble):
             patiently(lambda: self.store.leases.hand_back(shard, told))
         else:
@@ -163,10 +163,15 @@ class Runner:
 
     def _fail(self, shard: Shard, refused: InputRefused) -> None:
         log.info("Job %s fails: %s", shard.job, refused)
-        error = {"type": refused.kind, "detail": str(refused)}
+        error = {"type": refused.kind, "detail": self._told(refused)}
         field = refused.facts.get("field")
         told = error | ({"field": str(field)} if field else {})
         patiently(lambda: self.store.shards.fail(shard, told))
+
+    def _told(self, error: Exception) -> str:
+        """What users are told of an error; where this service keeps things is for its log."""
+        own = str(error) if isinstance(error, InputRefused | JobNotFound) else f"{type(error).__name__}: {error}"
+        return self.means.places.told(own)
 
 
 Kinds = Mapping[ShardKind, Callable[[Runner, Job, Shard, Lease], None]]

@@ -7,6 +7,7 @@ in use by any of them stays.
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import threading
 import time
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from service.errors import InputRefused
+from service.redaction import redacted
 from worker.digests import digest_of
 from worker.meters import note_cache
 
@@ -62,6 +64,12 @@ class Cache:
             raise InputRefused(
                 reason=f"{what} has {size:,} bytes, and the cache of workers {self.limit:,}; see SALIENCE_CACHE_GIB"
             )
+
+    def told(self, text: str, source: str) -> str:
+        """A text that names what came from a source by that, and not by where it is kept here."""
+        last = re.escape(re.split("[/:]", source.partition("?")[0])[-1])
+        entry = rf"/(?:objects|partial)/[0-9a-f]{{64}}(?:/(?:{last}|inflated\.tar)(?![\w.-]))?"
+        return re.sub(rf"{re.escape(str(self.folder))}(?![\w.-])(?:{entry})?", lambda _: redacted(source), text)
 
     def _find(self, name: str) -> Path | None:
         try:

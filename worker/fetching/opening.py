@@ -30,10 +30,16 @@ def opener(places: Places) -> Callable[[str], bytes]:
             if is_remote(reference):
                 return remote.read_bytes(reference, MOST_BYTES, places.web)
             return _read_file(reference, places)
-        except InputRefused as refused:
-            raise Unreadable(str(refused)) from refused
+        except (InputRefused, Unreadable) as refused:
+            source = reference if member is None else member.source
+            raise Unreadable(places.told(str(refused), source)) from refused
 
     return read
+
+
+def reason_of(error: Unreadable | OSError) -> str:
+    """Why a picture was not read, to be told beside its name."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def _read_file(path: str, places: Places) -> bytes:
@@ -50,7 +56,7 @@ def _read_file(path: str, places: Places) -> bytes:
     except OSError as error:
         if is_transient(error):
             raise
-        raise Unreadable(error.strerror or str(error)) from error
+        raise Unreadable(reason_of(error)) from error
 
 
 def _read_member(path: Path, member: Member) -> bytes:
@@ -59,7 +65,7 @@ def _read_member(path: Path, member: Member) -> bytes:
     except OSError as error:
         if is_transient(error):
             raise
-        raise Unreadable(error.strerror or str(error)) from error
+        raise Unreadable(reason_of(error)) from error
 
 
 def _read_zip(path: Path, member: Member) -> bytes:

@@ -2,15 +2,17 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from service.artifacts import ArtifactPlace
-from service.errors import InputRefused
+from service.errors import InputRefused, retold
 from service.image_sets import ImageEntry, SetPlace, kind_of, list_images
 from service.listing.entry import is_picture
 from service.locations import check_path, is_remote, locate, path_of
 from service.model_files import find_model
+from service.redaction import redacted
 from service.settings import StoreSettings
 from worker.digests import stamp_of
 from worker.fetching import mlflow, remote
@@ -21,6 +23,7 @@ from worker.fetching.unpack import inflate, unpack
 from worker.fetching.web import Web
 from worker.images.table import list_table
 
+FETCHED = "what was fetched"  # as texts call it that do not know from where
 REMEMBERED = 60  # seconds for which what a URI stands for is not asked again
 
 
@@ -48,16 +51,27 @@ class Places:
         """What to keep of a URI, so that it stands for the same later: a path, a version in place of an alias."""
         return str(locate(uri, self.roots)) if uri.startswith("file:") else mlflow.pin(uri)
 
-    def model(self, source: str) -> Path:
-        """The file or folder of a model, by its path or URI; archives of folders unpacked. Raises InputRefused."""
-        path = self._bring(source)
-        if path.is_file() and find_model(path).format == "packed":
-            return self._made("unpacked", path, unpack)
-        return path
+    @contextmanager
+    def model(self, source: str) -> Iterator[Path]:
+        """The file or folder of a model, by its path or URI; archives of folders unpacked. Raises InputRefused.
+
+        What is refused while it is in use is told of the source, too.
+        """
+        with retold(lambda reason: self.told(reason, source)):
+            path = self._bring(source)
+            if path.is_file() and find_model(path).format == "packed":
+                path = self._made("unpacked", path, unpack)
+            yield path
 
     def list_images(self, source: str) -> Iterator[ImageEntry]:
         """The pictures of a set, by its path or URI. Raises InputRefused."""
-        return unrepeated(source, lambda: self._list(source))
+        with retold(lambda reason: self.told(reason, source)):
+            yield from unrepeated(source, lambda: self._list(source))
+
+    def told(self, text: str, source: str = FETCHED) -> str:
+        """A text for users: it names things by URIs without secrets, and not by where this service keeps them."""
+        named = text.replace(source, redacted(source))
+        return self.cache.told(self.artifacts.told(named), source)
 
     def _list(self, source: str) -> Iterator[ImageEntry]:
         if source.startswith(remote.SCHEMES):

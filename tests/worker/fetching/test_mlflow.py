@@ -11,6 +11,7 @@ from service.model_files import find_model
 from tests.audits import Ingredients
 from tests.pretrained import make_vit, save_pretrained
 from tests.registries import Users
+from tests.sets import model_at
 from worker.fetching import mlflow
 from worker.fetching.places import Places
 
@@ -36,10 +37,10 @@ def tracking(mlflow_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_registered_version_is_fetched_file_or_folder(run: str, places: Places, ingredients: Ingredients) -> None:
-    assert places.model("models:/faces/1").read_bytes() == ingredients.models[0].read_bytes()
-    folder = places.model("models:/faces/2")
+    assert model_at(places, "models:/faces/1").read_bytes() == ingredients.models[0].read_bytes()
+    folder = model_at(places, "models:/faces/2")
     assert find_model(folder).format == "transformers"
-    assert places.model(f"runs:/{run}/m.pt").read_bytes() == ingredients.models[0].read_bytes()
+    assert model_at(places, f"runs:/{run}/m.pt").read_bytes() == ingredients.models[0].read_bytes()
 
 
 def test_an_alias_is_pinned_to_the_version_it_stands_for(run: str, places: Places) -> None:
@@ -57,7 +58,7 @@ def test_an_alias_is_pinned_to_the_version_it_stands_for(run: str, places: Place
 )
 def test_what_mlflow_does_not_know_is_refused_in_its_words(run: str, places: Places, uri: str, told: str) -> None:
     with pytest.raises(InputRefused, match=told):
-        places.model(places.pin(uri))
+        model_at(places, places.pin(uri))
 
 
 def test_without_a_tracking_server_the_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,4 +82,4 @@ with mlflow.start_run() as run:
     assert found.returncode == 0, found.stderr
     run = found.stdout.partition("RUN ")[2].split()[0]
     for uri in ("models:/tiny/1", f"runs:/{run}/tiny"):
-        assert find_model(places.model(uri)).format == "exported"
+        assert find_model(model_at(places, uri)).format == "exported"

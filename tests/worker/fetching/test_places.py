@@ -12,7 +12,7 @@ from service.errors import InputRefused
 from service.spec import Model
 from tests.audits import Ingredients, write_picture
 from tests.pretrained import make_vit, save_pretrained
-from tests.sets import WAYS, add, pictures_of
+from tests.sets import WAYS, add, model_at, pictures_of
 from worker.classifiers.own_say import own_say
 from worker.fetching.opening import opener
 from worker.fetching.places import Places
@@ -126,7 +126,7 @@ def test_a_packed_model_that_means_harm_is_refused_and_leaves_nothing(
             archive.writestr("config.json", "{}")
     before = sorted(Path("/etc").iterdir())
     with pytest.raises(InputRefused, match=f"{told}|damaged|none of what is read"):
-        places.model(str(tmp_path / "set"))
+        model_at(places, str(tmp_path / "set"))
     assert sorted(Path("/etc").iterdir()) == before
     assert not (tmp_path / "outside.png").exists()
 
@@ -135,9 +135,9 @@ def test_a_packed_model_that_means_harm_is_refused_and_leaves_nothing(
 def test_a_packed_folder_of_a_model_is_unpacked_once(places: Places, tmp_path: Path, kind: str) -> None:
     folder = save_pretrained(make_vit(), tmp_path / "vit")
     packed = shutil.make_archive(str(tmp_path / "packed"), kind, tmp_path, "vit")
-    found = places.model(packed)
+    found = model_at(places, packed)
     assert own_say(found, Model()) == own_say(folder, Model())
-    assert places.model(packed) == found
+    assert model_at(places, packed) == found
 
 
 def test_a_link_to_a_picture_outside_the_roots_is_not_read(places: Places, tmp_path: Path) -> None:
@@ -163,4 +163,4 @@ def test_a_picture_gone_from_its_archive_is_told(places: Places, folder: Path, t
 @pytest.mark.parametrize("uri", ["artifact:sha256:abc", f"artifact:sha256:{'0' * 64}"])
 def test_an_artifact_that_is_not_there_is_refused(places: Places, uri: str) -> None:
     with pytest.raises(InputRefused, match="artifact"):
-        places.model(uri)
+        model_at(places, uri)

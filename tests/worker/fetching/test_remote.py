@@ -16,7 +16,7 @@ from service.artifacts import ArtifactPlace
 from service.errors import InputRefused
 from service.storage import Store
 from tests.audits import Ingredients
-from tests.sets import as_csv, as_parquet, as_zip, pictures_of, upload
+from tests.sets import as_csv, as_parquet, as_zip, model_at, pictures_of, upload
 from worker.fetching import remote
 from worker.fetching.cache import Cache
 from worker.fetching.opening import opener
@@ -55,13 +55,13 @@ def test_a_model_in_s3_is_fetched_once_and_again_when_it_changes(
     s3: Any, places: Places, ingredients: Ingredients
 ) -> None:
     s3.put_file(str(ingredients.models[0]), "bucket/set/m.pt")
-    first = places.model("s3://bucket/set/m.pt")
+    first = model_at(places, "s3://bucket/set/m.pt")
     assert first.read_bytes() == ingredients.models[0].read_bytes()
     fresh = replace(places, _found={})
-    assert fresh.model("s3://bucket/set/m.pt") == first
+    assert model_at(fresh, "s3://bucket/set/m.pt") == first
     s3.put_file(str(ingredients.models[1]), "bucket/set/m.pt")
     fresh = replace(places, _found={})
-    assert fresh.model("s3://bucket/set/m.pt").read_bytes() == ingredients.models[1].read_bytes()
+    assert model_at(fresh, "s3://bucket/set/m.pt").read_bytes() == ingredients.models[1].read_bytes()
 
 
 @pytest.mark.parametrize("way", ["folder", "zip", "parquet"])
@@ -100,7 +100,7 @@ def test_artifacts_may_be_kept_in_s3(s3: Any, places: Places, ingredients: Ingre
     digest = hashlib.sha256(content).hexdigest()
     s3.pipe_file(f"bucket/artifacts/{digest}", content)
     kept = replace(places, artifacts=ArtifactPlace("s3://bucket/artifacts"))
-    assert kept.model(f"artifact:sha256:{digest}").read_bytes() == content
+    assert model_at(kept, f"artifact:sha256:{digest}").read_bytes() == content
 
 
 def test_artifacts_in_s3_go_when_they_are_old(s3: Any, store: Store) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from service.errors import InputRefused
+from tests.sets import model_at
 from worker.fetching.opening import opener
 from worker.fetching.places import Places
 from worker.images.read import Unreadable
@@ -41,13 +42,13 @@ def test_an_archive_at_odds_with_a_disk_is_refused_and_leaves_nothing(
     places: Places, tmp_path: Path, names: Sequence[str], told: str
 ) -> None:
     with pytest.raises(InputRefused, match=told):
-        places.model(str(packed(tmp_path / "m.zip", names)))
+        model_at(places, str(packed(tmp_path / "m.zip", names)))
     assert list((places.cache.folder / "partial").iterdir()) == []
 
 
 def test_a_password_is_told(places: Places, tmp_path: Path) -> None:
     with pytest.raises(InputRefused, match="encrypted"):
-        places.model(str(locked(tmp_path / "m.zip")))
+        model_at(places, str(locked(tmp_path / "m.zip")))
 
 
 def test_a_pipe_among_pictures_is_not_waited_for(places: Places, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from service.gate import judge, numbers_of
 from service.inspection import Inspection
 from service.kept import MapRequest
 from service.logs import bound
+from service.redaction import redacted
 from service.storage import Store
 from service.tracing import span
 from service.transient import is_transient
@@ -170,8 +171,9 @@ class Runner:
 
     def _told(self, error: Exception) -> str:
         """What users are told of an error; where this service keeps things is for its log."""
-        own = str(error) if isinstance(error, InputRefused | JobNotFound) else f"{type(error).__name__}: {error}"
-        return self.means.places.told(own)
+        if isinstance(error, InputRefused | JobNotFound):
+            return self.means.places.told(str(error))
+        return self.means.places.told(redacted(f"{type(error).__name__}: {error}"))
 
 
 Kinds = Mapping[ShardKind, Callable[[Runner, Job, Shard, Lease], None]]

@@ -40,12 +40,14 @@ def test_a_page_may_become_smaller_on_the_way(images: list[Image]) -> None:
 def test_a_picture_or_human_map_that_cannot_be_read_is_noted(images: list[Image], tmp_path: Path) -> None:
     Path(images[1].path).write_bytes(b"no picture")
     lacking = Image(9, "9.png", "a", images[0].path, human=str(tmp_path / "gone.png"))
-    (page,) = read_ahead([*images[:2], lacking], lambda: 8, SMALL)
+    packed = Image(10, "10.png", "a", images[0].path, human="tar:artifact:sha256:00!/512+9")
+    (page,) = read_ahead([*images[:2], lacking, packed], lambda: 8, SMALL)
     assert [each.image.number for each in page.read] == [0]
     reasons = [note.skipped or "" for note in page.noted]
     assert reasons[0] == ""
     assert "known format" in reasons[1]
-    assert "human map" in reasons[2]
+    assert reasons[2] == f"its human map {lacking.human}: No such file or directory"
+    assert reasons[3].startswith("its human map: 'artifact:sha256:00' is not an artifact")
 
 
 def test_a_batch_has_class_numbers_and_human_maps_where_all_have_them(images: list[Image], tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from service.errors import InputRefused
 from service.locations import is_remote, is_under
+from service.redaction import redacted
 from service.references import Member, parse
 from service.roots import real_path
 from service.transient import is_transient
@@ -39,7 +40,7 @@ def opener(places: Places) -> Callable[[str], bytes]:
 
 def reason_of(error: Unreadable | OSError) -> str:
     """Why a picture was not read, to be told beside its name."""
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return (error.strerror or redacted(str(error))) if isinstance(error, OSError) else str(error)
 
 
 def _read_file(path: str, places: Places) -> bytes:

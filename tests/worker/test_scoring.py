@@ -85,7 +85,7 @@ def test_a_black_box_is_told_which_methods_suit_it(runner: Runner, ingredients: 
     cohort = ingredients.cohort("plain", 0)
     cohort["runs"][0]["uri"] = save_archive(flat, tmp_path / "flat.pt", SIZE).as_uri()
     error = failure(audit(runner, small(ingredients, cohorts=[cohort])))
-    assert error["field"] == "cohorts[0].runs[0].uri"
+    assert error["field"] == "salience.method"
     assert "rise" in error["detail"]
     spec = small(ingredients, cohorts=[cohort], salience={"method": "rise"}, options={"rise": {"masks": 16}})
     assert audit(runner, spec).state is JobState.SUCCEEDED

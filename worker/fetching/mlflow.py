@@ -1,4 +1,4 @@
-"""Models of an MLflow registry, by its REST API at MLFLOW_TRACKING_URI: `models:/name/version` and `runs:/id/path`."""
+"""Models and images of MLflow, by its REST API at MLFLOW_TRACKING_URI: `models:/name/version` and `runs:/id/path`."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -12,6 +12,7 @@ import httpx
 from service.archives import check_member
 from service.errors import InputRefused
 from worker.fetching.cache import Cache
+from worker.fetching.remote_file import RemoteFile
 
 API = "/api/2.0/mlflow"
 PROXY = "mlflow-artifacts"
@@ -29,7 +30,7 @@ def pin(uri: str) -> str:
 
 
 def artifact_uri(uri: str) -> str:
-    """Where the files of a `models:/` or `runs:/` URI are. Raises InputRefused."""
+    """Where the files of a `models:/` or `runs:/` URI are; another URI as it is. Raises InputRefused."""
     for _ in range(STEPS):
         if uri.startswith("models:/"):
             uri = _of_model(uri)
@@ -62,15 +63,35 @@ def _of_run(uri: str) -> str:
     return f"{found['info']['artifact_uri']}/{path}".rstrip("/")
 
 
-def fetch(uri: str, cache: Cache) -> Path:
-    """The files at an `mlflow-artifacts:` URI, which the tracking server hands out. Raises InputRefused."""
-    root = urlsplit(uri).path.strip("/")
-    files = sorted(_list(root)) or [each for each in _list(root.rpartition("/")[0]) if each[0] == root]
+def list_files(uri: str) -> Sequence[RemoteFile]:
+    """The file at an `mlflow-artifacts:` URI, or the files below it, sorted by name. Raises InputRefused."""
+    root = _root(uri)
+    below = [RemoteFile(f"{PROXY}:/{path}", path.removeprefix(f"{root}/"), size, "") for path, size in _list(root)]
+    folder, _, name = root.rpartition("/")
+    files = below or [RemoteFile(uri, name, size, "") for path, size in _list(folder) if path == root]
     if not files:
         raise InputRefused(reason=f"{uri} holds no files")
-    cache.check_size(sum(size for _, size in files), uri)
-    key = "\n".join([_server(), root, *(f"{path}\t{size}" for path, size in files)])
-    return cache.get(key, lambda folder: _download_all(root, files, folder))
+    return sorted(files, key=lambda file: file.name)
+
+
+def fetch(uri: str, cache: Cache) -> Path:
+    """The files at an `mlflow-artifacts:` URI, which the tracking server hands out. Raises InputRefused."""
+    files = list_files(uri)
+    cache.check_size(sum(file.size or 0 for file in files), uri)
+    key = "\n".join([_server(), uri, *(f"{file.uri}\t{file.size}" for file in files)])
+    return cache.get(key, lambda folder: _download_all(files, folder))
+
+
+def read_bytes(uri: str, most: int) -> bytes:
+    """The content of the file at an `mlflow-artifacts:` URI, of at most so many bytes. Raises InputRefused."""
+    found = bytearray()
+    with _client() as client, client.stream("GET", _url(uri)) as answer:
+        _check(answer, uri)
+        for part in answer.iter_bytes():
+            found += part
+            if len(found) > most:
+                raise InputRefused(reason=f"{uri} has more than {most:,} bytes")
+    return bytes(found)
 
 
 def _list(folder: str) -> Iterator[tuple[str, int]]:
@@ -83,27 +104,34 @@ def _list(folder: str) -> Iterator[tuple[str, int]]:
             yield path, int(each.get("file_size") or 0)
 
 
-def _download_all(root: str, files: Sequence[tuple[str, int]], folder: Path) -> None:
-    for path, size in files:
-        inner = path.removeprefix(root).lstrip("/") or path.rpartition("/")[2]
-        check_member(Path(root), inner)
-        target = folder / inner
+def _download_all(files: Sequence[RemoteFile], folder: Path) -> None:
+    for file in files:
+        check_member(Path(file.uri), file.name)
+        target = folder / file.name
         target.parent.mkdir(parents=True, exist_ok=True)
-        if not target.exists() or target.stat().st_size != size:
-            _download(path, target)
+        if not target.exists() or target.stat().st_size != file.size:
+            _download(file.uri, target)
 
 
-def _download(path: str, target: Path) -> None:
+def _download(uri: str, target: Path) -> None:
     """Bring a file, going on where an earlier attempt ended if the server can."""
     have = target.stat().st_size if target.exists() else 0
     headers = {"Range": f"bytes={have}-"} if have else {}
-    url = f"/api/2.0/{PROXY}/artifacts/{quote(path)}"
-    with _client() as client, client.stream("GET", url, headers=headers) as answer:
-        _check(answer, path)
+    with _client() as client, client.stream("GET", _url(uri), headers=headers) as answer:
+        _check(answer, uri)
         resumed = answer.status_code == httpx.codes.PARTIAL_CONTENT
         with target.open("ab" if resumed else "wb") as out:
             for part in answer.iter_bytes():
                 out.write(part)
+
+
+def _root(uri: str) -> str:
+    """The path of an artifact on the server."""
+    return urlsplit(uri).path.strip("/")
+
+
+def _url(uri: str) -> str:
+    return f"/api/2.0/{PROXY}/artifacts/{quote(_root(uri))}"
 
 
 def _ask(call: str, **query: str) -> dict[str, Any]:

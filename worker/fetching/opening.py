@@ -12,7 +12,6 @@ from service.redaction import redacted
 from service.references import Member, parse
 from service.roots import real_path
 from service.transient import is_transient
-from worker.fetching import remote
 from worker.fetching.places import Places
 from worker.images.read import Unreadable
 from worker.images.table import read_cell
@@ -29,7 +28,7 @@ def opener(places: Places) -> Callable[[str], bytes]:
             if member is not None:
                 return _read_member(places.archive(member.source), member)
             if is_remote(reference):
-                return remote.read_bytes(reference, MOST_BYTES, places.web)
+                return places.read(reference, MOST_BYTES)
             return _read_file(reference, places)
         except (InputRefused, Unreadable) as refused:
             source = reference if member is None else member.source

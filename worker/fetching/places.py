@@ -73,9 +73,17 @@ class Places:
         named = text.replace(source, redacted(source))
         return self.cache.told(self.artifacts.told(named), source)
 
+    def read(self, uri: str, most: int) -> bytes:
+        """The content of a file elsewhere, of at most so many bytes. Raises InputRefused."""
+        uri = mlflow.artifact_uri(uri)
+        is_mlflows = uri.startswith(mlflow.PROXY)
+        return mlflow.read_bytes(uri, most) if is_mlflows else remote.read_bytes(uri, most, self.web)
+
     def _list(self, source: str) -> Iterator[ImageEntry]:
-        if source.startswith(remote.SCHEMES):
-            files = remote.list_files(source, self.web)
+        source = mlflow.artifact_uri(source)
+        if source.startswith((*remote.SCHEMES, mlflow.PROXY)):
+            is_mlflows = source.startswith(mlflow.PROXY)
+            files = mlflow.list_files(source) if is_mlflows else remote.list_files(source, self.web)
             if len(files) > 1 or files[0].uri != source:
                 return self._list_remote(source, files)
         path = self.archive(source)
@@ -112,9 +120,8 @@ class Places:
     def _fetch(self, source: str) -> Path:
         if source.startswith("artifact:"):
             return self._artifact(source)
-        if source.startswith(("models:/", "runs:/")):
-            source = mlflow.artifact_uri(source)
-        if source.startswith(f"{mlflow.PROXY}:"):
+        source = mlflow.artifact_uri(source)
+        if source.startswith(mlflow.PROXY):
             return mlflow.fetch(source, self.cache)
         if is_remote(source):
             return remote.fetch(source, self.cache, self.web)

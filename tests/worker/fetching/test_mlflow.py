@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import pytest
@@ -11,9 +12,11 @@ from service.model_files import find_model
 from tests.audits import Ingredients
 from tests.pretrained import make_vit, save_pretrained
 from tests.registries import Users
-from tests.sets import model_at
+from tests.sets import as_tar, model_at, pictures_of
 from worker.fetching import mlflow
+from worker.fetching.opening import opener
 from worker.fetching.places import Places
+from worker.images.read import Unreadable
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +44,24 @@ def test_a_registered_version_is_fetched_file_or_folder(run: str, places: Places
     folder = model_at(places, "models:/faces/2")
     assert find_model(folder).format == "transformers"
     assert model_at(places, f"runs:/{run}/m.pt").read_bytes() == ingredients.models[0].read_bytes()
+
+
+def test_pictures_that_a_run_logged_are_listed_and_read_as_a_folder_and_by_a_manifest(
+    mlflow_url: str, places: Places, ingredients: Ingredients, tmp_path: Path
+) -> None:
+    pictures = pictures_of(ingredients.pictures)
+    manifest = tmp_path / "m.csv"
+    manifest.write_text("image,label\n" + "".join(f"{name},{label}\n" for name, label, _ in pictures))
+    with httpx.Client(base_url=f"{mlflow_url}/api/2.0") as api:
+        logged = [(f"faces/{name}", ingredients.pictures / name) for name, _, _ in pictures]
+        shard = as_tar(ingredients.pictures, tmp_path)
+        run, _ = Users(api).log(*logged, ("faces/m.csv", manifest), ("shards/set.tar", shard))
+    read = opener(places)
+    for where in ("faces", "faces/m.csv", "shards"):
+        listed = [(each.label, read(each.path)) for each in places.list_images(f"runs:/{run}/{where}")]
+        assert listed == [(label, content) for _, label, content in pictures]
+    with pytest.raises(Unreadable, match="No such artifact"):
+        read(f"runs:/{run}/faces/none.png")
 
 
 def test_an_alias_is_pinned_to_the_version_it_stands_for(run: str, places: Places) -> None:

@@ -13,6 +13,10 @@ SHOWS_PROGRESS = """() => {
   const bar = document.querySelector("#job progress");
   return bar && bar.value > 0 && bar.value < bar.max;
 }"""
+SMALLEST_LETTERS = """() => Math.min(...[...document.querySelectorAll("svg text")].flatMap(text => {
+  const scale = text.checkVisibility() ? text.ownerSVGElement.getScreenCTM().a : 0;
+  return scale ? [scale * parseFloat(getComputedStyle(text).fontSize)] : [];
+}))"""
 OVERFLOWS = "document.documentElement.scrollWidth > window.innerWidth"
 
 
@@ -163,4 +167,6 @@ def test_the_report_fits_a_phone_in_the_dark(site: Site, finished: list[str]) ->
     with site.visitor(360, color_scheme="dark") as visitor:
         visitor.open(f"/v1/jobs/{finished[0]}/report")
         visitor.keep("report-dark-360")
+        visitor.page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+        assert visitor.page.evaluate(SMALLEST_LETTERS) > 9
         assert not visitor.page.evaluate(OVERFLOWS)

@@ -1,16 +1,17 @@
 """The report's charts: small, pure functions from numbers to SVG. Colours and type are the stylesheet's."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from service.pages.numerals import number
 from service.pages.report.svg import Child, Scale, chart, domain, el
-from service.pages.report.words import interval
 
 ROW, LEFT, RIGHT = 22.0, 8.0, 8.0
-WIDE, TALL = 640.0, 280.0
+WIDE, NARROW = (640.0, 280.0), (340.0, 250.0)  # of a chart on a desk and on a phone
+SIDE = 52.0  # left of it, what is written of the axis
+PLACE = 34.0  # room that the name of a place takes
 TONES = 6
 
 
@@ -23,15 +24,6 @@ class Mark:
     ends: Sequence[float] | None
     says: str
     runs: Sequence[float] = ()
-
-
-@dataclass(frozen=True)
-class Line:
-    """A cohort's points over named places, each a mean and its interval."""
-
-    tone: int
-    name: str
-    points: Sequence[tuple[float | None, Sequence[float] | None]]
 
 
 def tone(cohort: int) -> int:
@@ -52,15 +44,17 @@ def shape(which: int, x: float, y: float, size: float = 5.0) -> Markup:
     return el("g", shapes[which], class_=f"dot t{which}")
 
 
-def strip(label: str, rows: Sequence[Mark], ends: tuple[float, float] = (0.0, 1.0), width: float = 300.0) -> Markup:
+def strip(
+    label: str, rows: Sequence[Mark], unit: str, ends: tuple[float, float] = (0.0, 1.0), width: float = 300.0
+) -> Markup:
     """Means with their intervals, a row each, on one axis; runs are small ticks."""
-    height = ROW * len(rows) + 18
+    down = ROW * len(rows)
     scale = Scale(*ends, LEFT, width - RIGHT)
-    children: list[Child] = [_grid_x(scale, height - 18), _ticks_x(scale, height - 4)]
+    children: list[Child] = [_grid_x(scale, down), _ticks_x(scale, down + 14)]
     for place, mark in enumerate(rows):
-        y = ROW * (place + 0.5)
-        children.append(el("g", *_mark(mark, scale, y), el("title", mark.says)))
-    return chart(width, height, label, *children)
+        children.append(el("g", *_mark(mark, scale, ROW * (place + 0.5)), el("title", mark.says)))
+    children.append(el("text", unit, x=width / 2, y=down + 29, text_anchor="middle", class_="unit"))
+    return chart(width, down + 34, f"{label}. {'; '.join(mark.says for mark in rows)}", *children)
 
 
 def _mark(mark: Mark, scale: Scale, y: float) -> list[Child]:
@@ -80,46 +74,60 @@ def histogram(label: str, series: Mapping[int, Sequence[int]], unit: str) -> Mar
     """Shares of pictures by value in [0, 1], an outline a cohort."""
     shares = {each: [count / max(sum(counts), 1) for count in counts] for each, counts in series.items()}
     top = max((share for each in shares.values() for share in each), default=1) or 1
-    x, y = Scale(0, 1, 44, WIDE - RIGHT), Scale(0, top * 1.05, TALL - 40, 10)
-    children: list[Child] = [_grid_y(y, 44, WIDE - RIGHT, percent=True), _ticks_x(x, TALL - 24)]
-    for which, bins in shares.items():
-        path = f"M{x.at(0):.1f} {y.at(0):.1f}"
-        for place, share in enumerate(bins):
-            path += f"V{y.at(share):.1f}H{x.at((place + 1) / len(bins)):.1f}"
-        children.append(el("path", d=path + f"V{y.at(0):.1f}", class_=f"area t{which}"))
-    children.append(el("text", unit, x=(44 + WIDE) / 2, y=TALL - 4, text_anchor="middle", class_="unit"))
-    children.append(_up("share of pictures", TALL))
-    return chart(WIDE, TALL, label, *children)
+
+    def drawn(wide: float, tall: float) -> Markup:
+        x, y = Scale(0, 1, SIDE, wide - RIGHT), Scale(0, top * 1.05, tall - 40, 10)
+        children: list[Child] = [_grid_y(y, SIDE, wide - RIGHT, percent=True), _ticks_x(x, tall - 24)]
+        children += [el("path", d=_outline(bins, x, y), class_=f"area t{which}") for which, bins in shares.items()]
+        children.append(el("text", unit, x=(SIDE + wide) / 2, y=tall - 4, text_anchor="middle", class_="unit"))
+        return chart(wide, tall, label, *children, _up("share of pictures", tall))
+
+    return _for_both(drawn)
 
 
-def curve(label: str, places: Sequence[str], lines: Sequence[Line], unit: str) -> Markup:
-    """Means over places in their order, with intervals as bands."""
-    values = [v for line in lines for mean, ends in line.points for v in (mean, *(ends or ())) if v is not None]
-    x, y = Scale(0, max(len(places) - 1, 1), 56, WIDE - 24), Scale(*domain(values), TALL - 44, 12)
-    children: list[Child] = [_grid_y(y, 44, WIDE - RIGHT)]
-    children += [
-        el("text", name, x=x.at(n), y=TALL - 26, text_anchor="middle", class_="tick") for n, name in enumerate(places)
-    ]
-    for line in lines:
-        children.append(el("g", *_line(line, places, x, y)))
-    children.append(el("text", unit, x=(44 + WIDE) / 2, y=TALL - 6, text_anchor="middle", class_="unit"))
-    children.append(_up("similarity (SSIM)", TALL))
-    return chart(WIDE, TALL, label, *children)
+def _outline(bins: Sequence[float], x: Scale, y: Scale) -> str:
+    path = f"M{x.at(0):.1f} {y.at(0):.1f}"
+    for place, share in enumerate(bins):
+        path += f"V{y.at(share):.1f}H{x.at((place + 1) / len(bins)):.1f}"
+    return path + f"V{y.at(0):.1f}"
 
 
-def _line(line: Line, places: Sequence[str], x: Scale, y: Scale) -> list[Child]:
-    there = [(n, mean, ends) for n, (mean, ends) in enumerate(line.points) if mean is not None]
-    banded = [(n, ends) for n, _, ends in there if ends]
+def curve(label: str, places: Sequence[str], lines: Sequence[Sequence[Mark]], units: tuple[str, str]) -> Markup:
+    """Means over places in their order, a mark a place, with intervals as bands; the units are of places and means."""
+    values = [v for line in lines for mark in line for v in (mark.mean, *(mark.ends or ())) if v is not None]
+    across, up = units
+
+    def drawn(wide: float, tall: float) -> Markup:
+        x, y = Scale(0, max(len(places) - 1, 1), SIDE + 12, wide - 24), Scale(*domain(values), tall - 44, 12)
+        every = math.ceil(PLACE * len(places) / (wide - 80))
+        children: list[Child] = [_grid_y(y, SIDE, wide - RIGHT)]
+        children += [
+            el("text", name, x=x.at(n), y=tall - 26, text_anchor="middle", class_="tick")
+            for n, name in enumerate(places) if n % every == 0
+        ]  # fmt: skip
+        children += [el("g", *_line(line, x, y)) for line in lines]
+        children.append(el("text", across, x=(SIDE + wide) / 2, y=tall - 6, text_anchor="middle", class_="unit"))
+        return chart(wide, tall, label, *children, _up(up, tall))
+
+    return _for_both(drawn)
+
+
+def _for_both(drawn: Callable[[float, float], Markup]) -> Markup:
+    """A chart as a desk and as a phone show it, whose letters are as large; the stylesheet shows one of them."""
+    return el("div", drawn(*WIDE), class_="wide") + el("div", drawn(*NARROW), class_="narrow")
+
+
+def _line(line: Sequence[Mark], x: Scale, y: Scale) -> list[Child]:
+    there = [(n, mark.mean, mark.ends, mark) for n, mark in enumerate(line) if mark.mean is not None]
+    banded = [(n, ends) for n, _, ends, _ in there if ends]
     up = [f"{x.at(n):.1f} {y.at(ends[1]):.1f}" for n, ends in banded]
     down = [f"{x.at(n):.1f} {y.at(ends[0]):.1f}" for n, ends in reversed(banded)]
-    points = " ".join(f"{x.at(n):.1f},{y.at(mean):.1f}" for n, mean, _ in there)
-    found: list[Child] = (
-        [el("path", d="M" + "L".join([*up, *down]) + "Z", class_=f"band t{line.tone}")] if banded else []
-    )
-    found.append(el("polyline", points=points, class_=f"line t{line.tone}"))
-    for n, mean, ends in there:
-        says = f"{line.name}, {places[n]}: {number(mean)}" + (f", 95 % interval {interval(list(ends))}" if ends else "")
-        found.append(el("g", shape(line.tone, x.at(n), y.at(mean), 4.0), el("title", says)))
+    points = " ".join(f"{x.at(n):.1f},{y.at(mean):.1f}" for n, mean, _, _ in there)
+    which = line[0].tone
+    found: list[Child] = [el("path", d="M" + "L".join([*up, *down]) + "Z", class_=f"band t{which}")] if banded else []
+    found.append(el("polyline", points=points, class_=f"line t{which}"))
+    for n, mean, _, mark in there:
+        found.append(el("g", shape(which, x.at(n), y.at(mean), 4.0), el("title", mark.says)))
     return found
 
 

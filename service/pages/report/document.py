@@ -25,7 +25,7 @@ from service.pages.report.panels import panels
 from service.pages.report.pictures import gallery
 from service.pages.report.strata import strata
 from service.pages.report.svg import el
-from service.pages.report.words import MEANINGS, counted, interval, listed
+from service.pages.report.words import MEANINGS, counted, effect, interval, listed
 from service.variants import sample_variants
 
 STYLES = ("tokens.css", "report.css")
@@ -117,13 +117,13 @@ def _differences(about: Material) -> list[dict[str, Any]]:
     found = []
     for measure, meaning in about.measures:
         for each in about.differences(measure):
-            ends = each["ci95"]
-            apart = bool(ends) and not ends[0] <= 0 <= ends[1]
+            ends, names = each["ci95"], (each["a"], each["b"])
             found.append(
                 {
                     "measure": meaning.title, "pair": f"{each['a']} \N{MINUS SIGN} {each['b']}",
                     "mean": number(each["mean"], 3, True), "interval": interval(ends, True),
-                    "d": number(each["cohens_d"], 2, True), "apart": "yes" if apart else "no: the interval holds zero",
+                    "d": number(each["cohens_d"], 2, True), "effect": effect(each["cohens_d"]),
+                    "apart": meaning.apart(names, each["mean"], ends),
                 }
             )  # fmt: skip
     return found

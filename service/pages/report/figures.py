@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from markupsafe import Markup
 
 from service.pages.numerals import number
+from service.pages.report.charts import Mark, tone
 from service.pages.report.material import Json, Material
-from service.pages.report.words import interval
+from service.pages.report.words import Meaning, interval
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,12 @@ def having(about: Material, measure: str) -> Iterator[tuple[int, str, Json]]:
             yield place, cohort, about.of(cohort)[measure]
 
 
-def said(each: Json) -> str:
-    """A mean with its interval."""
-    return number(each["mean"]) + (f", 95 % interval {interval(each['ci95'])}" if each["ci95"] else "")
+def mark(cohort: int, name: str, each: Json | None, meaning: Meaning) -> Mark:
+    """A cohort's number in a chart, which tells on hover what it is of and what it says."""
+    mean, ends = (each["mean"], each["ci95"]) if each else (None, None)
+    return Mark(tone(cohort), mean, ends, f"{name}: {meaning.said(mean, ends)}")
+
+
+def cells(each: Json, meaning: Meaning) -> list[str]:
+    """A mean, its interval and what it says, beside each other in a table."""
+    return [number(each["mean"]), interval(each["ci95"]), meaning.of(each["mean"])]

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from service.pages.numerals import number
 from service.pages.report.charts import tone
-from service.pages.report.figures import Figure, Table, having, said
+from service.pages.report.figures import Figure, Table, cells, having
 from service.pages.report.heat import Tile, tiles
 from service.pages.report.material import Json, Material
-from service.pages.report.words import interval
+from service.pages.report.words import MEANINGS
 
+MEANING = MEANINGS["geometry"]
 BESIDE = 3.4  # columns, after the three of shifts
 
 
@@ -20,12 +20,12 @@ def geometry(about: Material) -> Figure:
         charts.append(
             (cohort, tone(place), tiles(f"{cohort}: similarity by transformation, shifts left, turns right", found))
         )
-        rows += [[cohort, name, number(each["mean"]), interval(each["ci95"])] for name, each in own["parts"].items()]
+        rows += [[cohort, name, *cells(each, MEANING)] for name, each in own["parts"].items()]
     lead = (
         "Maps of moved pictures against moved maps. Shifts stand where they move the content to; flips and turns stand "
         "beside them. Bright: salience follows the content."
     )
-    heads = ["cohort", "transformation", "similarity", "95 % interval"]
+    heads = ["cohort", "transformation", "similarity", "95 % interval", "in words"]
     return Figure("geometry", "Geometry: by transformation", lead, charts, Table(heads, rows), heat=True)
 
 
@@ -39,14 +39,9 @@ def _shifts(cohort: str, parts: Json) -> Iterator[Tile]:
         return
     yield Tile(across.index(0), down.index(0), None, "the picture as it is", "clean")
     for name, (dx, dy) in moved.items():
-        says = f"{cohort}, shifted by {dx}, {dy} pixels: {said(parts[name])}"
-        yield Tile(
-            across.index(dx),
-            down.index(dy),
-            parts[name]["mean"],
-            says,
-            f"{_signed(dx)}, {_signed(dy)}",
-        )
+        each = parts[name]
+        says = f"{cohort}, shifted by {dx}, {dy} pixels: {MEANING.said(each['mean'], each['ci95'])}"
+        yield Tile(across.index(dx), down.index(dy), each["mean"], says, f"{_signed(dx)}, {_signed(dy)}")
 
 
 def _signed(pixels: int) -> str:
@@ -58,4 +53,6 @@ def _turns(cohort: str, parts: Json) -> Iterator[Tile]:
     first = BESIDE if shifts else 0.0
     for place, name in enumerate(each for each in parts if not each.startswith("shift:")):
         column, row = divmod(place, 2) if len(parts) - len(shifts) <= 4 else divmod(place, 3)
-        yield Tile(first + column, row, parts[name]["mean"], f"{cohort}, {name}: {said(parts[name])}", name)
+        each = parts[name]
+        says = f"{cohort}, {name}: {MEANING.said(each['mean'], each['ci95'])}"
+        yield Tile(first + column, row, each["mean"], says, name)

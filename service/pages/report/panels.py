@@ -46,11 +46,10 @@ def _panel(about: Material, measure: str, meaning: Meaning) -> Panel:
             continue
         words, runs = meaning.of(own["mean"]), _runs(about, cohort, measure)
         rows.append(Row(cohort, tone(place), number(own["mean"]), interval(own["ci95"]), words))
-        says = f"{cohort}: {number(own['mean'])}, 95 % interval {interval(own['ci95'])}; {words}"
-        marks.append(Mark(tone(place), own["mean"], own["ci95"], says, runs))
+        says = meaning.said(own["mean"], own["ci95"])
+        marks.append(Mark(tone(place), own["mean"], own["ci95"], f"{cohort}: {says}", runs))
         values += [v for v in (own["mean"], *(own["ci95"] or ()), *runs) if v is not None]
-    told = "; ".join(mark.says for mark in marks)
-    return Panel(measure, meaning, rows, strip(f"{meaning.title}. {told}", marks, domain(values)))
+    return Panel(measure, meaning, rows, strip(meaning.title, marks, meaning.unit, domain(values)))
 
 
 def _runs(about: Material, cohort: str, measure: str) -> list[float]:

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 
 from markupsafe import Markup
 
-from service.pages.numerals import number
-from service.pages.report.charts import Mark, strip, tone
-from service.pages.report.figures import Figure, Table, said
+from service.pages.report.charts import strip
+from service.pages.report.figures import Figure, Table, cells, mark
 from service.pages.report.material import Json, Material
 from service.pages.report.svg import domain
-from service.pages.report.words import Meaning, counted, interval
+from service.pages.report.words import Meaning, counted
 
 FEW_STRATA = 12
 
@@ -31,12 +30,11 @@ def _stratum(about: Material, measure: str, meaning: Meaning) -> Figure:
             each = by_cohort.get(cohort)
             if each is None:
                 continue
-            told = f"{cohort}, {name}: {said(each)}; {counted(each['n'], 'value')}"
-            marks.append(Mark(tone(place), each["mean"], each["ci95"], f"{told}; {meaning.of(each['mean'])}"))
-            rows.append([name, cohort, number(each["mean"]), interval(each["ci95"]), f"{each['n']:,}"])
+            marks.append(mark(place, f"{cohort}, {name}, {counted(each['n'], 'value')}", each, meaning))
+            rows.append([name, cohort, *cells(each, meaning), f"{each['n']:,}"])
         if len(charts) < FEW_STRATA:
-            charts.append((name, 0, strip(f"{meaning.title}, {name}", marks, ends, 260)))
-    heads = ["pictures", "cohort", meaning.title.lower(), "95 % interval", "values"]
+            charts.append((name, 0, strip(f"{meaning.title}, {name}", marks, meaning.unit, ends, 260)))
+    heads = ["pictures", "cohort", meaning.title.lower(), "95 % interval", "in words", "values"]
     return Figure(f"strata-{measure}", meaning.title, meaning.question, charts, Table(heads, rows))
 
 

@@ -1,6 +1,6 @@
 """What a number means, in words. The bands are this page's own: they help to read, and judge nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from service.pages.numerals import number
@@ -17,6 +17,7 @@ class Meaning:
     high: str
     better: int = 1  # -1: low is better; 0: neither
     bands: tuple[float, float] = (0.4, 0.7)
+    unit: str = "similarity of maps (SSIM)"
 
     def of(self, value: float | None) -> str:
         """What a value says, such as `low: looks at little`."""
@@ -26,11 +27,27 @@ class Meaning:
             return f"low: {self.low}"
         return f"middling: {self.middling}" if value < self.bands[1] else f"high: {self.high}"
 
+    def said(self, mean: float | None, ends: Sequence[float] | None) -> str:
+        """A mean with its interval and what it says."""
+        within = f", 95 % interval {interval(ends)}" if ends else ""
+        return f"{number(mean)}{within}; {self.of(mean)}" if mean is not None else self.of(mean)
+
+    def apart(self, names: tuple[str, str], mean: float, ends: Sequence[float] | None) -> str:
+        """What a difference of a first cohort less a second one says."""
+        if not ends:
+            return "not known: there is no interval"
+        if ends[0] <= 0 <= ends[1]:
+            return "no: the interval holds zero"
+        first, second = names
+        if not self.better:
+            return f"yes: {first if mean > 0 else second} looks at more of the picture"
+        return f"yes: {first if (mean > 0) == (self.better > 0) else second} is ahead"
+
 
 MEANINGS: Mapping[str, Meaning] = {
     "entropy": Meaning(
         "Entropy", "How much of the picture does it use?", "looks at little", "looks at some of the picture",
-        "looks at much of the picture", better=0, bands=(0.45, 0.75),
+        "looks at much of the picture", better=0, bands=(0.45, 0.75), unit="entropy of maps, 1 at most",
     ),
     "noise": Meaning(
         "Noise", "Does it keep looking where it looked, once there is noise?", "noise moves its look",
@@ -59,7 +76,29 @@ MEANINGS: Mapping[str, Meaning] = {
 }  # fmt: skip
 
 
-def interval(ends: tuple[float, float] | list[float] | None, sign: bool = False) -> str:
+# Of blurring what the model looks at: its map should not outlive that.
+OBJECT = Meaning(
+    "Object blurred", "Does its look move once what it looks at is gone?", "needs what it looks at",
+    "needs some of what it looks at", "does not need what it looks at", better=-1,
+)  # fmt: skip
+
+
+def ignored(ends: Sequence[float] | None) -> str:
+    """What the map's likeness without the background less that without the object says, by its interval."""
+    if not ends or ends[0] <= 0 <= ends[1]:
+        return "not told apart"
+    return "it needs what it looks at more" if ends[0] > 0 else "it needs what it ignores more"
+
+
+SIZES = ((0.2, "a tiny effect"), (0.5, "a small effect"), (0.8, "a middling effect"))
+
+
+def effect(d: float | None) -> str:
+    """How large an effect is, as Cohen has called them."""
+    return "" if d is None else next((told for below, told in SIZES if abs(d) < below), "a large effect")
+
+
+def interval(ends: Sequence[float] | None, sign: bool = False) -> str:
     """A 95 % interval."""
     return "" if ends is None else f"{number(ends[0], 3, sign)} to {number(ends[1], 3, sign)}"
 

@@ -1,6 +1,6 @@
 import re
 
-from service.pages.report.charts import Line, Mark, curve, histogram, shape, strip
+from service.pages.report.charts import Mark, curve, histogram, shape, strip
 from service.pages.report.heat import Tile, legend, mean_map, tiles
 
 
@@ -10,23 +10,32 @@ def test_every_tone_has_a_shape_of_its_own() -> None:
 
 
 def test_a_strip_has_each_mean_at_its_place_with_interval_runs_and_words() -> None:
-    drawn = strip(
-        "told", [Mark(1, 0.5, [0.25, 0.75], "half & half", [0.4, 0.6]), Mark(2, None, None, "none")], width=216
-    )
+    marks = [Mark(1, 0.5, [0.25, 0.75], "half & half", [0.4, 0.6]), Mark(2, None, None, "none")]
+    drawn = strip("told", marks, "likeness", width=216)
     assert '<circle cx="108" cy="11"' in drawn
     assert re.search(r'x1="58" x2="158" y1="11" y2="11" class="whisker t1"', drawn)
     assert drawn.count('class="run t1"') == 2
     assert "<title>half &amp; half</title>" in drawn
     assert "no number" in drawn
-    assert 'role="img" aria-label="told"' in drawn
+    assert 'role="img" aria-label="told. half &amp; half; none"' in drawn
+    assert ">likeness</text>" in drawn
 
 
 def test_a_curve_leaves_out_what_has_no_number() -> None:
-    lines = [Line(1, "a", [(0.5, [0.4, 0.6]), (None, None), (0.25, None)])]
-    drawn = curve("told", ["0.1", "0.2", "0.3"], lines, "amount")
-    (points,) = re.findall(r'<polyline points="([^"]*)"', drawn)
-    assert len(points.split()) == 2
-    assert "<title>a, 0.1: 0.500, 95 % interval 0.400 to 0.600</title>" in drawn
+    lines = [[Mark(1, 0.5, [0.4, 0.6], "at half"), Mark(1, None, None, "none"), Mark(1, 0.25, None, "low")]]
+    drawn = curve("told", ["0.1", "0.2", "0.3"], lines, ("amount", "likeness"))
+    for points in re.findall(r'<polyline points="([^"]*)"', drawn):
+        assert len(points.split()) == 2
+    for said in ("<title>at half</title>", "<title>low</title>", ">amount</text>", ">likeness</text>"):
+        assert drawn.count(said) == 2, said  # for a desk and for a phone
+    assert "none" not in drawn
+
+
+def test_places_that_have_no_room_for_their_names_are_left_without() -> None:
+    places = [str(n) for n in range(50)]
+    drawn = curve("told", places, [[Mark(1, 0.5, None, "") for _ in places]], ("amount", "likeness"))
+    wide, narrow = (re.findall(r'class="tick">(\d\d?)</text>', each) for each in drawn.split('class="narrow"')[:2])
+    assert len(narrow) < len(wide) < len(places)
 
 
 def test_a_histogram_shows_shares_so_that_cohorts_of_all_sizes_compare() -> None:

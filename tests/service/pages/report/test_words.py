@@ -2,7 +2,7 @@ import pytest
 
 from service.catalogue import MEASURES
 from service.pages.numerals import number
-from service.pages.report.words import MEANINGS, counted, interval, listed
+from service.pages.report.words import MEANINGS, OBJECT, counted, effect, ignored, interval, listed
 
 
 def test_every_measure_has_its_words() -> None:
@@ -30,3 +30,32 @@ def test_numbers_are_written_as_people_write_them() -> None:
     assert interval([-0.0004, 0.25], sign=True) == "0.000 to +0.250"
     assert [listed(each) for each in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
     assert (counted(1, "run"), counted(1200, "run")) == ("1 run", "1,200 runs")
+
+
+def test_a_number_is_told_with_its_interval_and_what_it_means() -> None:
+    assert MEANINGS["noise"].said(0.1, [0.05, 0.15]) == "0.100, 95 % interval 0.050 to 0.150; low: noise moves its look"
+    assert MEANINGS["noise"].said(None, None) == "no number"
+    assert OBJECT.said(0.9, None) == "0.900; high: does not need what it looks at"
+
+
+@pytest.mark.parametrize(
+    ("measure", "mean", "ends", "words"),
+    [
+        ("noise", 0.2, [0.1, 0.3], "yes: old is ahead"), ("noise", -0.2, [-0.3, -0.1], "yes: new is ahead"),
+        ("randomisation", 0.2, [0.1, 0.3], "yes: new is ahead"),
+        ("noise", 0.2, [-0.1, 0.5], "no: the interval holds zero"),
+        ("entropy", -0.2, [-0.3, -0.1], "yes: new looks at more of the picture"),
+        ("noise", 0.2, None, "not known: there is no interval"),
+    ],
+)  # fmt: skip
+def test_a_difference_says_who_is_ahead(measure: str, mean: float, ends: list[float] | None, words: str) -> None:
+    assert MEANINGS[measure].apart(("old", "new"), mean, ends) == words
+
+
+def test_effects_and_gaps_have_words() -> None:
+    assert [effect(d) for d in (None, -0.1, 0.3, -0.6, 0.8)] == [
+        "", "a tiny effect", "a small effect", "a middling effect", "a large effect"
+    ]  # fmt: skip
+    assert ignored([0.1, 0.2]) == "it needs what it looks at more"
+    assert ignored([-0.2, -0.1]) == "it needs what it ignores more"
+    assert ignored([-0.1, 0.1]) == ignored(None) == "not told apart"

@@ -155,6 +155,11 @@ def test_the_report_is_opened_and_a_picture_looked_at(site: Site, finished: list
         expect(page.get_by_role("heading", name="The measures")).to_be_visible()
         visitor.keep("report-light-1280")
         picture = page.get_by_role("article").first
+        expect(picture.locator(".sheets")).to_be_hidden()
+        page.emulate_media(media="print")
+        expect(picture.locator(".sheets")).to_be_visible()  # paper cannot be opened
+        visitor.keep("report-print")
+        page.emulate_media(media="screen")
         picture.locator("summary").click()
         expect(picture.locator(".sheets").get_by_role("img").first).to_be_visible()
         picture.screenshot(path=SCREENSHOTS / "picture.png")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from service.pages.numerals import number
 from service.pages.report.material import Json, Material
-from service.pages.report.words import interval, listed
+from service.pages.report.words import SIDES, interval, listed
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,26 @@ def findings(about: Material) -> Findings:
     """What there is to say before any chart."""
     looks = {cohort: list(_look(about, cohort)) for cohort in about.cohorts}
     if len(about.cohorts) == 1:
-        said = [text.partition(": ")[2] for _, text, _ in looks[about.cohorts[0]]]
-        return Findings(f"{about.cohorts[0]} {listed(said[:3])}.", [], looks)
+        return Findings(_alone(about, about.cohorts[0]), [], looks)
     leads = [lead for measure, meaning in about.measures if meaning.better for lead in _leads(about, measure)]
-    return Findings(_headline(leads), _reasons(about, leads), looks)
+    neutral = _neutral(about)
+    return Findings(_headline(leads, bool(neutral)), [*_reasons(about, leads), *neutral], looks)
+
+
+def _alone(about: Material, cohort: str) -> str:
+    """A cohort without another: what it is strong and weak in, and of what is neither good nor bad, what it says."""
+    sides: dict[str, list[str]] = {side: [] for side in SIDES}
+    looks = []
+    for measure, meaning in about.measures:
+        mean = about.of(cohort)[measure]["mean"]
+        side = meaning.side(mean)
+        if side:
+            sides[side].append(meaning.title.lower())
+        elif mean is not None:
+            looks.append(meaning.of(mean).partition(": ")[2])
+    graded = listed([f"{side} in {listed(measures)}" for side, measures in sides.items() if measures])
+    said = [*looks, *([f"{'it ' if looks else ''}is {graded}"] if graded else [])]
+    return f"{cohort} {'; '.join(said)}." if said else f"{cohort} has no number to tell of."
 
 
 def _look(about: Material, cohort: str) -> list[tuple[str, str, str]]:
@@ -67,8 +83,10 @@ def _leads(about: Material, measure: str) -> list[Lead]:
     return found
 
 
-def _headline(leads: Sequence[Lead]) -> str:
+def _headline(leads: Sequence[Lead], differ: bool) -> str:
     wins = Counter(lead.winner for lead in leads)
+    if not wins and differ:
+        return "No cohort looks better: they differ in entropy alone."
     if not wins:
         return "No measure tells the cohorts apart: every difference's interval holds zero."
     (best, most), *rest = wins.most_common()
@@ -89,7 +107,7 @@ def _reasons(about: Material, leads: Sequence[Lead]) -> list[str]:
     if open_:
         verb = "does" if len(open_) == 1 else "do"
         found.append(f"{listed(open_).capitalize()} {verb} not tell the cohorts apart.")
-    return found + list(_neutral(about))
+    return found
 
 
 def _neutral(about: Material) -> list[str]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from service.pages.numerals import number
 
+SIDES = ("strong", "middling", "weak")
+
 
 @dataclass(frozen=True)
 class Meaning:
@@ -26,6 +28,13 @@ class Meaning:
         if value < self.bands[0]:
             return f"low: {self.low}"
         return f"middling: {self.middling}" if value < self.bands[1] else f"high: {self.high}"
+
+    def side(self, value: float | None) -> str | None:
+        """Whether a value is a strong or a weak one, where a side is better."""
+        if value is None or not self.better:
+            return None
+        band = sum(value >= end for end in self.bands)
+        return SIDES[2 - band if self.better > 0 else band]
 
     def said(self, mean: float | None, ends: Sequence[float] | None) -> str:
         """A mean with its interval and what it says."""

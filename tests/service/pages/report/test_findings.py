@@ -45,6 +45,9 @@ def test_what_the_intervals_leave_open_is_no_reason() -> None:
     found = findings(material(BOTH, ("noise", -0.4, 0.01), ("stability", -0.2, 0.4)))
     assert found.headline.startswith("No measure tells the cohorts apart")
     assert found.reasons == ["Noise and stability do not tell the cohorts apart."]
+    neutral = findings(material(BOTH, ("entropy", 0.05, 0.2), ("noise", -0.4, 0.01)))
+    assert neutral.headline == "No cohort looks better: they differ in entropy alone."
+    assert neutral.reasons[-1].endswith("old uses more of the picture than new.")
 
 
 def test_cohorts_ahead_in_different_measures_are_both_told() -> None:
@@ -64,5 +67,5 @@ def test_where_low_is_better_the_lower_cohort_is_ahead() -> None:
 
 def test_one_cohort_alone_is_told_in_words() -> None:
     found = findings(material({"only": BOTH["new"]}))
-    assert found.headline == "only looks at little, noise moves its look in part and runs look alike."
+    assert found.headline == "only looks at little; it is strong in stability and middling in noise."
     assert found.reasons == []

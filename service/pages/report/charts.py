@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from service.pages.report.svg import Child, Scale, chart, domain, el
 
-ROW, LEFT, RIGHT = 22.0, 8.0, 8.0
+ROW, LEFT, RIGHT = 22.0, 14.0, 14.0
 WIDE, NARROW = (640.0, 280.0), (340.0, 250.0)  # of a chart on a desk and on a phone
 SIDE = 52.0  # left of it, what is written of the axis
 PLACE = 34.0  # room that the name of a place takes
@@ -137,12 +137,8 @@ def _grid_x(scale: Scale, height: float) -> Markup:
 
 
 def _ticks_x(scale: Scale, y: float) -> Markup:
-    ends = {scale.ticks()[0]: "start", scale.ticks()[-1]: "end"}
-    return el("g", *(
-        el("text", _round(t), x=scale.at(t), y=y, text_anchor="middle" if 0 < n < len(scale.ticks()) - 1 else ends[t],
-           class_="tick")
-        for n, t in enumerate(scale.ticks())
-    ))  # fmt: skip
+    names = [el("text", _round(t), x=scale.at(t), y=y, text_anchor="middle", class_="tick") for t in scale.ticks()]
+    return el("g", *names)
 
 
 def _grid_y(scale: Scale, left: float, right: float, percent: bool = False) -> Markup:

@@ -11,9 +11,9 @@ def test_every_tone_has_a_shape_of_its_own() -> None:
 
 def test_a_strip_has_each_mean_at_its_place_with_interval_runs_and_words() -> None:
     marks = [Mark(1, 0.5, [0.25, 0.75], "half & half", [0.4, 0.6]), Mark(2, None, None, "none")]
-    drawn = strip("told", marks, "likeness", width=216)
-    assert '<circle cx="108" cy="11"' in drawn
-    assert re.search(r'x1="58" x2="158" y1="11" y2="11" class="whisker t1"', drawn)
+    drawn = strip("told", marks, "likeness", width=228)
+    assert '<circle cx="114" cy="11"' in drawn
+    assert re.search(r'x1="64" x2="164" y1="11" y2="11" class="whisker t1"', drawn)
     assert drawn.count('class="run t1"') == 2
     assert "<title>half &amp; half</title>" in drawn
     assert "no number" in drawn

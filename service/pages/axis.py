@@ -8,6 +8,7 @@ from service.pages.numerals import number
 
 LEAST_SPAN = 0.02  # below which differences would look larger than they are
 EDGE = 4.0  # percent left free at either end
+MOST_STEPS = 6  # between ticks, whose numbers have to stand side by side on a phone
 
 
 @dataclass(frozen=True)
@@ -20,11 +21,11 @@ class Axis:
 
     @classmethod
     def over(cls, values: Sequence[float]) -> "Axis":
-        """The axis that holds all these values, with three to six round ticks."""
+        """The axis that holds all these values, with two to seven round ticks."""
         low, high = min(values, default=0.0), max(values, default=1.0)
         middle, half = (low + high) / 2, max(high - low, LEAST_SPAN) / 2
         low, high = middle - half, middle + half
-        step = _round_step((high - low) / 4)
+        step = _round_step((high - low) / MOST_STEPS)
         first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
         return cls(low, high, [round(step * number, 10) for number in range(first, last + 1)])
 
@@ -35,11 +36,11 @@ class Axis:
 
     def written(self, tick: float) -> str:
         """A tick, with as many digits as tell it from the next."""
-        step = _round_step((self.high - self.low) / 4)
+        step = _round_step((self.high - self.low) / MOST_STEPS)
         return number(tick, max(0, -math.floor(math.log10(step) + 1e-9)))
 
 
 def _round_step(about: float) -> float:
-    """The largest of 1, 2 and 5 times a power of ten that is not above `about`."""
+    """The smallest of 1, 2 and 5 times a power of ten that is not below `about`."""
     power = 10.0 ** math.floor(math.log10(about))
-    return next(times * power for times in (5.0, 2.0, 1.0) if times * power <= about * (1 + 1e-9))
+    return next(times * power for times in (1.0, 2.0, 5.0, 10.0) if times * power >= about * (1 - 1e-9))

@@ -9,7 +9,7 @@ from service.pages.numerals import MINUS
 @pytest.mark.parametrize(
     ("values", "ticks"),
     [
-        ([0.4, 0.73], [0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7]),
+        ([0.4, 0.73], [0.4, 0.5, 0.6, 0.7]),
         ([-0.14, 0.143], [-0.1, -0.05, 0.0, 0.05, 0.1]),
         ([], [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]),
     ],
@@ -23,7 +23,7 @@ def test_equal_values_do_not_look_different() -> None:
     assert axis.at(0.5001) - axis.at(0.5) < 1
 
 
-@pytest.mark.parametrize(("values", "said"), [([0.4, 0.73], "0.45"), ([-14.0, 14.0], f"{MINUS}5")])
+@pytest.mark.parametrize(("values", "said"), [([0.4, 0.62], "0.45"), ([-14.0, 14.0], f"{MINUS}5")])
 def test_ticks_have_the_digits_that_they_need(values: list[float], said: str) -> None:
     axis = Axis.over(values)
     assert said in [axis.written(tick) for tick in axis.ticks]
@@ -32,6 +32,6 @@ def test_ticks_have_the_digits_that_they_need(values: list[float], said: str) ->
 @given(st.lists(st.floats(-1, 1), min_size=1))
 def test_all_values_and_ticks_stand_on_the_axis(values: list[float]) -> None:
     axis = Axis.over(values)
-    assert 3 <= len(axis.ticks) <= 11
+    assert 2 <= len(axis.ticks) <= 7
     for value in (*values, *axis.ticks):
         assert EDGE - 0.01 <= axis.at(value) <= 100 - EDGE + 0.01

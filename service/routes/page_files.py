@@ -8,8 +8,9 @@ from service.pages.rendering import HEADERS, content_of
 router = APIRouter(include_in_schema=False)
 
 TYPES = {
-    "tokens.css": "text/css", "site.css": "text/css", "swagger-ui.css": "text/css", "site.js": "text/javascript",
-    "api.js": "text/javascript", "swagger-ui-bundle.js": "text/javascript", "icon.svg": "image/svg+xml",
+    "tokens.css": "text/css", "site.css": "text/css", "pages.css": "text/css", "swagger-ui.css": "text/css",
+    "site.js": "text/javascript", "api.js": "text/javascript", "swagger-ui-bundle.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
 }  # fmt: skip
 KEPT = {**HEADERS, "Cache-Control": "public, max-age=31536000, immutable"}
 

@@ -18,6 +18,9 @@ SMALLEST_LETTERS = """() => Math.min(...[...document.querySelectorAll("svg text"
   return scale ? [scale * parseFloat(getComputedStyle(text).fontSize)] : [];
 }))"""
 OVERFLOWS = "document.documentElement.scrollWidth > window.innerWidth"
+SPILLS = """[...document.querySelectorAll(".card > table")].some(
+  (each) => each.getBoundingClientRect().right > each.parentElement.getBoundingClientRect().right
+)"""
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +70,7 @@ def test_pages_are_faultless_in_light_and_dark_and_on_a_phone(
             visitor.keep(f"{name}-{scheme}-{width}")
             visitor.check()
             assert not visitor.page.evaluate(OVERFLOWS), name
+            assert not visitor.page.evaluate(SPILLS), name
 
 
 def test_two_jobs_are_chosen_and_compared_by_keyboard(site: Site, finished: list[str]) -> None:

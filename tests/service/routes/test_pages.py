@@ -39,7 +39,8 @@ def test_pages_have_nothing_inline_and_files_of_ours_that_are_kept_for_good(
         text = look(api, path)
         assert not re.search(r'(src|href|action)="(\w+:|//)', text)
         assert not any(each in text for each in ("style=", "<style", "onclick", "javascript:", "<script>"))
-    for name in ("tokens.css", "site.css", "site.js", "api.js", "swagger-ui.css", "swagger-ui-bundle.js", "icon.svg"):
+    styles, scripts = ("tokens.css", "site.css", "pages.css", "swagger-ui.css"), ("api.js", "swagger-ui-bundle.js")
+    for name in (*styles, "site.js", *scripts, "icon.svg"):
         answer = api.get(f"/static/{name}")
         assert "immutable" in answer.headers["Cache-Control"]
         assert answer.headers["X-Content-Type-Options"] == "nosniff"

@@ -26,6 +26,7 @@ SalienceError
 │   ├── JobsNotComparable
 │   ├── TooManyWebhooks
 │   └── DeliveryRepeated
+├── JobsNotChosen            a comparison takes two
 ├── KeyReused
 ├── MapRefused               a picture's maps cannot be made
 ├── ForeignForm              a page's form, sent by another site
@@ -319,6 +320,12 @@ class JobsNotComparable(Conflict):
     """These jobs cannot be compared: {reason}."""
 
     kind = "jobs-not-comparable"
+
+
+class JobsNotChosen(SalienceError):
+    """Two finished jobs are compared; this names {named}. Tick two in the list of jobs, or ask /compare?a=ID&b=ID"""
+
+    kind = "jobs-not-chosen"
 
 
 class ForeignForm(SalienceError):

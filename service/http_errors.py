@@ -27,6 +27,7 @@ STATUS: Mapping[type[SalienceError], HTTPStatus] = {
     errors.InputRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.NotFound: HTTPStatus.NOT_FOUND,
     errors.Conflict: HTTPStatus.CONFLICT,
+    errors.JobsNotChosen: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.ForeignForm: HTTPStatus.FORBIDDEN,
     errors.KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.MapRefused: HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import RedirectResponse
 
-from service.errors import JobsNotComparable
+from service.errors import JobsNotChosen, JobsNotComparable
 from service.pages.comparison import compared, is_one_set, settings
 from service.pages.rendering import page
 from service.routes.access import READ
@@ -25,7 +25,7 @@ def compare(jobs: JobsHere, a: Text = "", b: Text = "", job: Annotated[list[Text
     if len(job) == 2:
         return RedirectResponse(f"/compare?{urlencode({'a': job[0], 'b': job[1]})}", HTTPStatus.SEE_OTHER)
     if not (a and b) or a == b:
-        raise JobsNotComparable(reason=f"choose two finished jobs, not {len(job) or 'one'}")
+        raise JobsNotChosen(named="one twice" if a and b else len([each for each in (*job, a, b) if each]) or "none")
     one, other = json.loads(jobs.results(a)), json.loads(jobs.results(b))
     if not is_one_set(one, other):
         raise JobsNotComparable(reason="they audited different images, so their numbers do not speak of the same")

@@ -2,8 +2,9 @@
 
 import json
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -36,31 +37,43 @@ def own_form(request: Request) -> None:
         raise ForeignForm
 
 
+@dataclass(frozen=True)
+class Asked:
+    """Which jobs an address asks for, what is `wrong` with it and so left out, and a label to be mended."""
+
+    chosen: Filter
+    wrong: Sequence[str]
+    label: str
+
+
 def the_filter(
     state: str = "",
     name: Text = "",
     label: Annotated[list[Text], Query()] = [],  # noqa: B006  # FastAPI copies it
     cursor: str = "",
-) -> Filter:
+) -> Asked:
     """What a list's address says; fields that a form leaves empty say nothing."""
-    known = next((each for each in JobState if each == state), None)
-    return Filter(known, name or None, tuple(dict.fromkeys(each for each in label if each)), cursor or None)
+    chosen, wrong, mend = Filter(name=name or None), list[str](), ""
+    with _noting(wrong):
+        chosen = replace(chosen, state=_state_of(state))
+    for each in filter(None, dict.fromkeys(label)):
+        mend = each
+        with _noting(wrong):
+            label_of(each)
+            chosen, mend = replace(chosen, labels=(*chosen.labels, each)), ""
+    with _noting(wrong):
+        decode(cursor or None)
+        chosen = replace(chosen, cursor=cursor or None)
+    return Asked(chosen, wrong, mend)
 
 
 @router.get("/", dependencies=[READ])
-def dashboard(jobs: JobsHere, chosen: Annotated[Filter, Depends(the_filter)]) -> Response:
-    """The jobs, newest first; where the filter is wrong, what is wrong with it and the jobs without it."""
-    problem, wrong = "", ""
-    try:
-        query = _query(chosen)
-    except (FilterInvalid, CursorInvalid) as error:
-        problem, wrong = str(error), next(iter(chosen.labels[-1:]), "")
-        chosen = Filter(chosen.state, chosen.name)
-        query = _query(chosen)
-    found = jobs.store.jobs.find(query)
-    status = HTTPStatus.UNPROCESSABLE_ENTITY if problem else HTTPStatus.OK
-    shown = {"jobs": _bodies(found.jobs), "next": encode(found.next), "filter": chosen, "states": list(JobState)}
-    return page("dashboard.html", status, problem=problem, wrong_label=wrong, policies=_policies(jobs), **shown)
+def dashboard(jobs: JobsHere, asked: Annotated[Asked, Depends(the_filter)]) -> Response:
+    """The jobs, newest first; where the filter is wrong, what is wrong with it and the jobs without that."""
+    found = jobs.store.jobs.find(_query(asked.chosen))
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if asked.wrong else HTTPStatus.OK
+    shown = {"jobs": _bodies(found.jobs), "next": encode(found.next), "states": list(JobState)}
+    return page("dashboard.html", status, asked=asked, filter=asked.chosen, policies=_policies(jobs), **shown)
 
 
 @router.get("/jobs/{job_id}", dependencies=[READ])
@@ -90,6 +103,22 @@ def cancel(job_id: Text, jobs: JobsHere) -> Response:
     with suppress(JobEnded):
         jobs.cancel(job_id)
     return RedirectResponse(f"/jobs/{job_id}", HTTPStatus.SEE_OTHER)
+
+
+@contextmanager
+def _noting(wrong: list[str]) -> Iterator[None]:
+    """Add what is wrong with a part of an address to what is known to be."""
+    try:
+        yield
+    except (FilterInvalid, CursorInvalid) as error:
+        wrong.append(str(error))
+
+
+def _state_of(text: str) -> JobState | None:
+    """The state of this name; None for none. Raises FilterInvalid."""
+    if text and text not in list(JobState):
+        raise FilterInvalid(detail=f"state={text}: there is no such state; write one of {', '.join(JobState)}")
+    return JobState(text) if text else None
 
 
 def _query(chosen: Filter) -> storage.Query:

@@ -69,14 +69,23 @@ def test_a_list_is_filtered_by_state_name_and_labels_and_has_pages(api: httpx.Cl
     assert wanted in look(api, older.replace("&amp;", "&"))
 
 
-@pytest.mark.parametrize("wrong", [{"label": "plain"}, {"cursor": "!"}])
-def test_a_wrong_filter_is_told_beside_the_jobs(
-    api: httpx.Client, ingredients: Ingredients, wrong: Mapping[str, str]
+def test_what_is_wrong_in_a_filter_is_told_beside_the_jobs_of_the_rest(
+    api: httpx.Client, ingredients: Ingredients
 ) -> None:
-    job = submit(api, ingredients)["id"]
-    text = look(api, "/", 422, **wrong)
-    assert 'role="alert"' in text
-    assert job in text
+    job, other = (submit(api, ingredients, name=name)["id"] for name in ("n", "other"))
+    told = {
+        "state": ("succeed", "state=succeed: there is no such state; write one of queued, running, succeeded, failed"),
+        "label": ("plain", "label=plain: write key:value"),
+        "cursor": ("!", "This cursor is not one of ours"),
+    }
+    for field, (value, said) in told.items():
+        text = look(api, "/", 422, name="n", **{field: value})
+        assert 'role="alert"' in text
+        assert said in text
+        assert job in text
+        assert other not in text
+    text = look(api, "/", 422, **{field: value for field, (value, _) in told.items()})
+    assert all(said in text for _, said in told.values())
 
 
 def test_a_form_sent_twice_is_one_job_and_changed_another(api: httpx.Client, ingredients: Ingredients) -> None:
@@ -130,8 +139,9 @@ def test_two_finished_jobs_are_compared_and_nothing_else(api: httpx.Client, ingr
     chosen = api.get("/compare", params={"job": [a, b]})
     assert (chosen.status_code, chosen.headers["Location"]) == (303, f"/compare?a={a}&b={b}")
     assert "its results come when it has succeeded" in look(api, "/compare", 409, a=a, b=b)
-    for wrong in ({"job": [a]}, {"a": a}, {"a": a, "b": a}):
-        assert "choose two" in look(api, "/compare", 409, **wrong)
+    for wrong, named in (({}, "none"), ({"job": [a]}, 1), ({"a": a}, 1), ({"a": a, "b": a}, "one twice")):
+        text = look(api, "/compare", 422, **wrong)
+        assert f"this names {named}. Tick two in the list of jobs" in text
     look(api, "/compare", 404, a="nobody", b=b)
 
 

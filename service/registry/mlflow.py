@@ -17,6 +17,8 @@ from service.outgoing import open_client
 API = "/api/2.0/mlflow"
 PAGE = 200
 READY = "READY"
+# MLflow's filters know no escape for the quote, and the databases behind it differ in what a backslash is.
+UNQUOTABLE = str.maketrans(dict.fromkeys("'\\", "_"))
 
 
 def tracking_server() -> str:
@@ -71,9 +73,11 @@ class Mlflow:
         return None
 
     def versions(self, names: str) -> Iterator[ModelVersion]:
-        """All versions of the models whose names are like this, where % stands for any text; newest first."""
-        quote = '"' if "'" in names else "'"
-        asked = {"filter": f"name LIKE {quote}{names}{quote}", "max_results": str(PAGE)}
+        """All versions of the models whose names are like this, where % stands for any text and _ for any letter.
+
+        Newest first. Found are also some whose names have another letter where this has one of UNQUOTABLE.
+        """
+        asked = {"filter": f"name LIKE '{names.translate(UNQUOTABLE)}'", "max_results": str(PAGE)}
         asked["order_by"] = "creation_timestamp DESC"
         while True:
             found = self._get("model-versions/search", **asked) or {}

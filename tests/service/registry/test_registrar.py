@@ -192,6 +192,19 @@ def test_what_a_policy_cannot_be_asked_of_is_an_error_with_its_reason(scene: Sce
     assert scene.runs() == [] and scene.users.aliases("first") == {}
 
 
+def test_a_model_is_found_whatever_signs_its_name_has(scene: Scene) -> None:
+    name = """it's the "best"; 100% \\ -- a_b\\"""
+    scene.put(name.replace("best", "b?s*"))
+    version = scene.register(name, salience_cohort="odd")
+    scene.register(name.replace("'", "_"))
+    with scene.registrar(round_seconds=0.01) as registrar:
+        registrar.step()
+        assert scene.runs() == [{"candidate": [f"models:/{name}/{version}"]}]
+        scene.work()
+        registrar.step()
+    assert scene.users.tags(name, version)["salience.verdict"] == "pass"
+
+
 def test_a_version_that_no_policy_is_for_or_that_is_gone_is_left_alone(scene: Scene) -> None:
     scene.put("mine")
     version, kept = scene.register("others"), scene.jobs.store.registry

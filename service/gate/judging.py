@@ -9,7 +9,7 @@ is known to be bad, then what is not known to be good.
 from collections.abc import Sequence
 from enum import StrEnum
 
-from service.gate.numbers import Missing, Number, Numbers
+from service.gate.numbers import ASK, Missing, Number, Numbers
 from service.gate.rules import Op, Rule
 from service.options import Part
 
@@ -100,8 +100,7 @@ def _judge_rule(rule: Rule, numbers: Numbers) -> tuple[Judged, int | None]:
         return _judged(rule, None, Outcome.ERROR, f"{_name(rule, rule.cohort)} cannot be judged: {missing}."), None
     told = f"{_name(rule, found.cohort)} is {_write(rule, found.value)}"
     if found.interval is None:
-        why = "its results hold no interval of it, for too few images or as the job's own gate did not ask for one"
-        return _judged(rule, found, Outcome.ERROR, f"{told}, and cannot be judged: {why}."), found.images
+        return _judged(rule, found, Outcome.ERROR, f"{told}, and cannot be judged: {_without(rule)}."), found.images
     outcome = decide(found.interval, rule.op, rule.threshold)
     low, high = (_write(rule, end) for end in found.interval)
     wanted = f"wanted is at {'least' if rule.op == '>=' else 'most'} {_write(rule, rule.threshold)}"
@@ -114,6 +113,14 @@ SIDES = {
     Outcome.FAIL: "all of the interval is on the bad side",
     Outcome.INCONCLUSIVE: "the interval lies on both sides",
 }
+
+
+def _without(rule: Rule) -> str:
+    """Why a number has no interval, and what would give it one."""
+    why = "the results hold no interval of it, which takes five images or more"
+    if rule.spread is None:
+        return f"{why}; audit more images, or name another number"
+    return f"{why} and, of {rule.spread[1]}, a job's own gate that asks for one; {ASK}"
 
 
 def _judged(rule: Rule, found: Number | None, outcome: Outcome, reason: str) -> Judged:
@@ -143,4 +150,4 @@ def _sum_up(worst: Outcome, judged: Sequence[Judged]) -> str:
     if worst is Outcome.PASS:
         return f"All {len(judged)} rules pass." if len(judged) > 1 else judged[0].reason
     first, *more = [each.reason for each in judged if each.outcome is worst]
-    return f"{first} So {len(more)} more." if more else first
+    return f"{first} So it is with {len(more)} more." if more else first

@@ -5,13 +5,14 @@ themselves (`noise.parts.0.1`), so a path is matched against the keys that are t
 beside it: `ci95` beside `mean`, `NAME_ci95` beside any other.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from service.gate.rules import Rule
 
 Json = Mapping[str, Any]
+ASK = "submit the job again with these rules as its gate, which reads what was computed"
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,7 @@ def numbers_of(document: Json) -> Numbers:
         cohort = cohort_of(rule, list(document["cohorts"]))
         if rule.versus is not None:
             return _difference(document, rule, cohort)
-        if cohort not in document["cohorts"]:
-            raise Missing(f"the results have no cohort {cohort!r}")
+        _check_there(cohort, document["cohorts"])
         return _read(document, rule, cohort)
 
     return find
@@ -113,7 +113,17 @@ def _difference(document: Json, rule: Rule, cohort: str) -> Number:
         found = _interval(each["ci95"])
         turned = found and (found if sign > 0 else (-found[1], -found[0]))
         return Number(sign * each["mean"], turned, cohort, _images(document))
-    raise Missing(f"the results do not compare {rule.path} of {cohort!r} with {rule.versus!r}")
+    for name in (cohort, rule.versus):
+        _check_there(name, [*document["cohorts"], *([baseline["name"]] if baseline else [])])
+    raise Missing(
+        f"the results do not compare {rule.path} of {cohort!r} with {rule.versus!r}: of strata, and of what stands "
+        f"beside means, they do what the job's own gate asked for; {ASK}"
+    )
+
+
+def _check_there(cohort: str | None, cohorts: Collection[str]) -> None:
+    if cohort not in cohorts:
+        raise Missing(f"the results have no cohort {cohort!r}, only {', '.join(cohorts)}")
 
 
 def _interval(found: Any) -> tuple[float, float] | None:

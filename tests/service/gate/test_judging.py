@@ -96,6 +96,7 @@ def test_the_verdict_is_the_worst_of_its_rules_and_tells_why() -> None:
         (["good"], "pass"),
         (["good", "wide"], "inconclusive"),
         (["bad", "wide", "good"], "fail"),
+        (["bad", "bad"], "fail"),
         (["bad", "absent"], "error"),
     ):
         verdict = judge([rule(name) for name in names], find)
@@ -111,7 +112,9 @@ def test_the_verdict_is_the_worst_of_its_rules_and_tells_why() -> None:
 def test_a_number_without_an_interval_is_an_error_however_good() -> None:
     verdict = judge([rule("few")], numbers(few=Number(1.0, None, "a", 3)))
     assert (verdict.outcome, verdict.rules[0].number) == (Outcome.ERROR, 1.0)
-    assert "interval" in verdict.reason
+    assert "five images or more; audit more images" in verdict.reason
+    spread = judge([rule("few.sd")], lambda _: Number(1.0, None, "a", 30))
+    assert "of sd, a job's own gate that asks for one; submit the job again" in spread.reason
 
 
 def test_a_verdict_remembers_the_policy_that_gave_it() -> None:

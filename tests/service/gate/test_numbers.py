@@ -68,14 +68,14 @@ def test_a_number_comes_with_its_interval_and_the_images_it_took() -> None:
     [
         ("beauty", {}, "have no beauty"),
         ("noise.parts.0.2", {}, "have no noise.parts.0.2"),
-        ("entropy", {"cohort": "z"}, "no cohort 'z'"),
+        ("entropy", {"cohort": "z"}, "no cohort 'z', only x, y"),
         ("entropy", {"cohort": None}, "x, y"),
         ("entropy", {"statistic": "pearson"}, "no pearson"),
         ("human", {}, "could not be computed"),
         ("noise.parts", {}, "no mean"),
         ("runs", {}, "could not be computed"),
-        ("noise", {"value": None, "versus": "y", "margin": 0}, "do not compare noise"),
-        ("entropy", {"value": None, "versus": "z", "margin": 0}, "with 'z'"),
+        ("noise", {"value": None, "versus": "y", "margin": 0}, "do not compare noise .*; submit the job again"),
+        ("entropy", {"value": None, "versus": "z", "margin": 0}, "no cohort 'z', only x, y"),
     ],
 )
 def test_what_is_not_there_is_missing_with_a_reason(path: str, rule: dict[str, Any], told: str) -> None:

@@ -92,3 +92,19 @@ def test_a_job_is_judged_by_the_version_it_was_given_and_checked_by_any(
     assert api.get(job["links"]["verdict"]).json() == verdict
     assert api.post("/v1/policies/stricter/check", json={"job": "nobody"}).status_code == 404
     assert api.post("/v1/policies/nothing/check", json=asked).status_code == 404
+
+
+def test_what_a_check_finds_no_interval_of_is_told_by_the_same_job_with_the_rules_as_its_gate(
+    api: httpx.Client, ingredients: Ingredients, runner: Runner
+) -> None:
+    rule = {"measure": "entropy", "statistic": "sd", "op": "<=", "value": 1}
+    api.put("/v1/policies/even", json={"gate": {"rules": [rule]}})
+    small = {"measures": ["entropy"], "images": {"uri": ingredients.pictures.as_uri()}}
+    for gate, outcome in ((None, "error"), ({"policy": "even"}, "pass")):
+        job = submit(api, ingredients, **small, gate=gate)
+        work_off(runner)
+        checked = api.post("/v1/policies/even/check", json={"job": job["id"]}).json()
+        assert checked["outcome"] == outcome
+        assert ("submit the job again with these rules as its gate" in checked["reason"]) == (outcome == "error")
+    progress = api.get(f"/v1/jobs/{job['id']}").json()["progress"]
+    assert progress["passes_reused"] > 0 == progress["passes_done"]

@@ -38,9 +38,13 @@ LEAST_RESAMPLED = 16  # so that windows of SSIM fit
 
 def find_problems(spec: JobSpec, known: Known) -> list[FieldProblem]:
     """Everything wrong with a spec that can be told now; what lies elsewhere is looked at by a worker."""
-    found = [problem for check in CHECKS for problem in check(spec)]
     told = (FieldProblem(each.field, known.artifacts.told(each.detail)) for each in _files(spec, known))
-    return [*found, *told]
+    return [*unfit(spec), *told]
+
+
+def unfit(spec: JobSpec) -> list[FieldProblem]:
+    """Fields that do not go together, wherever the files are."""
+    return [problem for check in CHECKS for problem in check(spec)]
 
 
 def contradictions(spec: JobSpec) -> list[FieldProblem]:

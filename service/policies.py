@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from service.checks import unfit
 from service.errors import FieldProblem, PolicyNotFound, SpecInvalid
 from service.gate import PolicyUsed, Verdict, judge, numbers_of
 from service.gate_checks import gate_problems
@@ -12,6 +13,7 @@ from service.policy import CANDIDATE, KeptPolicy, Policy
 from service.spec import JobSpec
 
 UNKNOWN = "file:///"
+OTHER = "another cohort"
 
 
 @dataclass(frozen=True)
@@ -45,19 +47,29 @@ class Policies:
 
 
 def _problems(policy: Policy) -> Iterator[FieldProblem]:
-    """Rules that name what the policy's own job will not have; without `registry`, its cohorts are not known yet."""
+    """What the policy's own job cannot ask for, and rules that name what it will not have.
+
+    Without `registry`, its cohorts are not known yet.
+    """
     if policy.job is None:
         return
     yield from _strangers(policy)
-    cohort = {"name": "any", "runs": [{"uri": UNKNOWN}, {"uri": UNKNOWN}]}
-    asked = policy.job.model_dump(exclude_unset=True, exclude={"model"})
-    spec = JobSpec.model_validate({**asked, "cohorts": [cohort, {**cohort, "name": "other"}]})
+    asked = policy.job.model_dump(exclude_unset=True)
+    cohort = {"name": CANDIDATE, "model": asked.pop("model", {}), "runs": [{"uri": UNKNOWN}, {"uri": UNKNOWN}]}
+    spec = JobSpec.model_validate({**asked, "cohorts": [cohort, {**cohort, "name": OTHER}], "gate": policy.gate})
+    yield from _unfit(spec)
     anyones = [
-        rule.model_copy(update={"cohort": "any", "versus": "other" if rule.versus else None})
+        rule.model_copy(update={"cohort": CANDIDATE, "versus": OTHER if rule.versus else None})
         for rule in policy.gate.rules
     ]
     for number, field, detail in gate_problems(anyones, spec):
         yield FieldProblem(f"gate.rules[{number}].{field}", detail)
+
+
+def _unfit(spec: JobSpec) -> Iterator[FieldProblem]:
+    """What every job of the policy would be refused for; one cohort tells, as all share the template's model."""
+    for problem in unfit(spec.model_copy(update={"cohorts": spec.cohorts[:1]})):
+        yield FieldProblem(f"job.{problem.field.removeprefix('cohorts[0].')}", problem.detail)
 
 
 def _strangers(policy: Policy) -> Iterator[FieldProblem]:

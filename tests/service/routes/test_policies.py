@@ -53,6 +53,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"gate": {"rules": [{"measure": "entropy", "op": ">="}]}}, "gate.rules[0]"),
     (POLICY | {"registry": {"models": "detector-*"}}, "body"),
     (POLICY | {"job": {"images": {"uri": "file:///i"}, "measures": ["noise"]}}, "gate.rules[0].measure"),
+    (POLICY | {"job": JOB | {"stop": "when-decided", "out_of_set": {"uri": "file:///o"}}}, "job.stop"),
+    (POLICY | {"job": JOB | {"model": {"outputs": {"order": [1, 1]}}}}, "job.model.outputs.order"),
     (of_registry(WITH), "gate.rules[0].versus"),
     (of_registry(WITH, "best"), "gate.rules[0].versus"),
     (of_registry({"cohort": "plain"}, "champion"), "gate.rules[0].cohort"),

@@ -21,13 +21,19 @@ from worker.scoring import Columns, first_keys, guided_keys, randomised_keys, sc
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is wanted of pictures: the numbers of some runs, and whether those across all runs."""
+    """What is wanted of pictures: the numbers of some runs, and of all of them those across or the clean maps."""
 
     runs: frozenset[int]
     across: bool
+    maps: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.runs) or self.across
+        return bool(self.runs) or self.sees_all
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether each run has to see the clean picture, whatever is known of its numbers."""
+        return self.across or self.maps
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,7 @@ class Audit:
         """
         every = range(len(self.classifiers))
         wanted = wanted or Wanted(frozenset(every), "stability" in self.spec.measures)
-        looked = {run: run in wanted.runs for run in every if wanted.across or run in wanted.runs}
+        looked = {run: run in wanted.runs for run in every if wanted.sees_all or run in wanted.runs}
         columns, clean = dict[int, Columns](), []
         for run, variant_of in zip(looked, self._see_batch(batch, looked), strict=True):
             clean.append(variant_of[0])

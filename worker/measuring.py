@@ -23,7 +23,7 @@ from worker.lease import Lease
 from worker.map_totals import ClassTotals, MapTotals
 from worker.models import LoadedModel, Models, blaming_run
 from worker.reading import Decoding, Read, batch_of, read_ahead
-from worker.reuse import Find, Memory, may_reuse
+from worker.reuse import Find, Memory
 from worker.scoring import Columns
 from worker.trying import STANDARD, Limits, trial_of
 
@@ -37,7 +37,7 @@ def measure(  # noqa: PLR0913  # all that a shard is made of
     """
     among, totals = job.set_of(shard.start), MapTotals()
     classes = ClassTotals(shard.cohort, _few(job, shard.cohort))
-    work = _Work(job, among, shard.cohort, means, lease, find if may_reuse(job) else None)
+    work = _Work(job, among, shard.cohort, means, lease, find if job.spec.reuse else None)
     preprocessing = work.spec.cohorts[shard.cohort].model.preprocessing
     noted: list[Image] = []
     values: list[Values] = []

@@ -7,7 +7,7 @@ is computed.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from service.domain import ACROSS_RUNS, Image, Job, Values
+from service.domain import ACROSS_RUNS, Image, Values
 from service.spec import JobSpec
 from worker.audit import Wanted
 from worker.keys import Keys, PictureFacts
@@ -37,8 +37,8 @@ class Memory:
 
     @property
     def everything(self) -> Wanted:
-        """What an unknown picture needs."""
-        return Wanted(frozenset(range(self.runs)), "stability" in self.spec.measures)
+        """What an unknown picture needs; beside a second set maps are added up, and no map is kept to be read."""
+        return Wanted(frozenset(range(self.runs)), "stability" in self.spec.measures, self.spec.out_of_set is not None)
 
     def look(self, pictures: Sequence[PictureFacts]) -> list[Known]:
         """What is known of some pictures."""
@@ -51,18 +51,14 @@ class Memory:
     def wanted(self, known: Known) -> Wanted:
         """What a picture still needs."""
         every = self.everything
-        return Wanted(every.runs.difference(known.rows), every.across and ACROSS_RUNS not in known.rows)
+        across = every.across and ACROSS_RUNS not in known.rows
+        return Wanted(every.runs.difference(known.rows), across, every.maps)
 
     def spared(self, known: Known) -> int:
         """Passes that need not be made of a picture; of a run whose map alone is missing, all but one."""
         wanted = self.wanted(known)
-        return (self.runs - len(wanted.runs)) * (self.spec.passes() - wanted.across)
+        return (self.runs - len(wanted.runs)) * (self.spec.passes() - wanted.sees_all)
 
     def _keys_of(self, picture: PictureFacts) -> dict[int, bytes]:
         own = {run: self.keys.run(run, picture) for run in range(self.runs)}
         return own | ({ACROSS_RUNS: self.keys.across(picture)} if self.everything.across else {})
-
-
-def may_reuse(job: Job) -> bool:
-    """Whether a job's numbers may be read; none where it needs the maps themselves, which are not kept."""
-    return job.spec.reuse and job.spec.out_of_set is None

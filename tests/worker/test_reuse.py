@@ -121,14 +121,16 @@ def test_rows_of_a_version_that_knew_no_keys_are_not_read(runner: Runner, ingred
 
 
 @ONE
-def test_an_audit_with_a_set_beside_it_needs_its_maps_and_reads_nothing_but_is_read(
+def test_an_audit_with_a_set_beside_it_sees_clean_pictures_for_their_maps_and_reads_the_rest(
     runner: Runner, ingredients: Ingredients, tmp_path: Path
 ) -> None:
     write_picture(tmp_path / "scene.png", np.random.default_rng(9))
-    spec = ingredients.spec(measures=["entropy"])
-    with_scenes = spec.model_copy(update={"out_of_set": ingredients.spec(images={"uri": tmp_path.as_uri()}).images})
-    audit(runner, spec)
-    beside = audit(runner, with_scenes)
-    assert beside.passes_reused == 0
-    runner.store.jobs.forget(audit(runner, spec).id)
+    spec, scenes = ingredients.spec(), {"uri": tmp_path.as_uri()}
+    first = audit(runner, spec)
+    beside, anew = (audit(runner, ingredients.spec(out_of_set=scenes, reuse=reuse)) for reuse in (True, False))
+    assert spent(beside) == (2 * IMAGES + 2, 2 * IMAGES * (spec.passes() - 1))
+    assert spent(anew) == (anew.passes_total, 0) == (sum(spent(beside)), 0)
+    assert cohorts_of(runner.store, beside) == cohorts_of(runner.store, anew)
+    for job in (first, anew):
+        runner.store.jobs.forget(job.id)
     assert audit(runner, spec).passes_done == 0

@@ -158,7 +158,9 @@ def test_policies_are_shown_with_what_they_said_last(
     text = look(api, "/")
     assert text.count("Has judged no job lately.") == 1
     assert 'class="pill pass"' in text
-    assert "By policy" in look(api, f"/jobs/{job}")
+    shown = look(api, f"/jobs/{job}")
+    assert "By policy" in shown
+    assert 'class="rules"' not in shown, "the only rule's reason is the verdict's"
 
 
 @pytest.mark.parametrize("path", ["/jobs/nobody", "/nowhere", "/new?from=nobody"])

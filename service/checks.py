@@ -185,7 +185,7 @@ def _image_set(field: str, images: Images, known: Known) -> Iterator[FieldProble
 
 def _model_files(spec: JobSpec, number: int, known: Known) -> Iterator[FieldProblem]:
     """What is wrong with a cohort's files; of fields that do not suit several of them, the first is told."""
-    unfit: dict[str, FieldProblem] = {}
+    wrong: dict[str, FieldProblem] = {}
     for index, run in enumerate(spec.cohorts[number].runs):
         field = f"cohorts[{number}].runs[{index}].uri"
         try:
@@ -196,12 +196,12 @@ def _model_files(spec: JobSpec, number: int, known: Known) -> Iterator[FieldProb
         except OSError as error:
             yield FieldProblem(field, f"cannot be read: {error.strerror}")
         else:
-            for problem in _unfit(spec, number, files) if files else ():
-                unfit.setdefault(problem.field, problem)
-    yield from unfit.values()
+            for problem in _unsuited(spec, number, files) if files else ():
+                wrong.setdefault(problem.field, problem)
+    yield from wrong.values()
 
 
-def _unfit(spec: JobSpec, number: int, files: ModelFiles) -> Iterator[FieldProblem]:
+def _unsuited(spec: JobSpec, number: int, files: ModelFiles) -> Iterator[FieldProblem]:
     """What does not suit a model; of an archive of a folder, no more is known before it is unpacked."""
     model, field, path = spec.cohorts[number].model, f"cohorts[{number}].model", files.path
     if files.format == "packed":

@@ -53,7 +53,7 @@ class Sweeper:
     def pause(self) -> float:
         """Seconds until the next sweep."""
         expiry = self.store.leases.next_expiry()
-        left = self.settings.sweep_seconds if expiry is None else expiry - time.time() + LEAST_PAUSE
+        left = self.settings.sweep_seconds if expiry is None else expiry + LEAST_PAUSE
         return max(LEAST_PAUSE, min(self.settings.sweep_seconds, left))
 
     def step(self) -> float:

@@ -1,11 +1,10 @@
 """Ending a job and telling of it, inside somebody's transaction."""
 
-import time
-
 from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
 from service.domain import OPEN_STATES, JobState, ShardState
+from service.storage.clock import NOW
 from service.storage.outbox import announce
 from service.tables import JobRow, ShardRow
 
@@ -15,7 +14,7 @@ def end_job(session: Session, number: int, state: JobState, error: dict[str, obj
     ended = session.execute(
         update(JobRow)
         .where(JobRow.number == number, JobRow.state.in_(OPEN_STATES))
-        .values(state=state, error=error, finished_at=time.time(), version=JobRow.version + 1)
+        .values(state=state, error=error, finished_at=NOW, version=JobRow.version + 1)
     )
     if ended.rowcount:  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult
         announce(session, number, state)

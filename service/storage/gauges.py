@@ -4,7 +4,6 @@ A gauge is a select of (label, value) rows; to tell more, add one to GAUGES. Eac
 a look into an index, or at open jobs alone.
 """
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from sqlalchemy import Double, Select, cast, func, literal, null, select, union_
 from service.domain import JobState, ShardState
 from service.notice_tables import DeliveryRow
 from service.notices import DeliveryState
+from service.storage.clock import NOW
 from service.storage.database import Database
 from service.tables import JobRow, ShardRow
 
@@ -22,43 +22,40 @@ Rows = Select[*tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Gauge:
-    """A metric: what it says, the name of its label (none: one number), the labels it always has, and its select.
-
-    The select is given the seconds since the epoch.
-    """
+    """A metric: what it says, the name of its label (none: one number), the labels it always has, and its select."""
 
     meaning: str
-    rows: Callable[[float], Rows]
+    rows: Callable[[], Rows]
     label: str | None = None
     always: Sequence[str] = ()
 
 
-def _jobs(_: float) -> Rows:
+def _jobs() -> Rows:
     return select(JobRow.state, func.count()).group_by(JobRow.state)
 
 
-def _shards(_: float) -> Rows:
+def _shards() -> Rows:
     open_ones = ShardRow.state.in_((ShardState.WAITING, ShardState.RUNNING))
     return select(ShardRow.state, func.count()).where(open_ones).group_by(ShardRow.state)
 
 
-def _queue_age(now: float) -> Rows:
-    waited = now - func.min(JobRow.created_at)
+def _queue_age() -> Rows:
+    waited = NOW - func.min(JobRow.created_at)
     return select(null(), func.coalesce(waited, 0.0)).where(JobRow.state == JobState.QUEUED)
 
 
-def _speed(now: float) -> Rows:
-    each = JobRow.passes_done / (now - JobRow.started_at)
+def _speed() -> Rows:
+    each = JobRow.passes_done / (NOW - JobRow.started_at)
     return select(null(), func.coalesce(func.sum(each), 0.0)).where(
-        JobRow.state == JobState.RUNNING, JobRow.started_at < now
+        JobRow.state == JobState.RUNNING, JobRow.started_at < NOW
     )
 
 
-def _busy(_: float) -> Rows:
+def _busy() -> Rows:
     return select(null(), func.count(ShardRow.worker.distinct())).where(ShardRow.state == ShardState.RUNNING)
 
 
-def _deliveries(_: float) -> Rows:
+def _deliveries() -> Rows:
     return select(DeliveryRow.state, func.count()).group_by(DeliveryRow.state)
 
 
@@ -78,10 +75,9 @@ GAUGES: Mapping[str, Gauge] = {
 
 def read_gauges(database: Database) -> Mapping[str, Mapping[str, float]]:
     """Each gauge's value by label ("" where it has none). Raises DatabaseAway."""
-    now = time.time()
     parts = []
     for name, gauge in GAUGES.items():
-        rows = gauge.rows(now).subquery()
+        rows = gauge.rows().subquery()
         label, value = rows.c
         parts.append(select(literal(name), func.coalesce(label, ""), cast(value, Double)))
     found: dict[str, dict[str, float]] = {

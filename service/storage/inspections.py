@@ -1,6 +1,5 @@
 """Inspections in the database: asked for, taken by a worker, answered. Old ones are forgotten."""
 
-import time
 from uuid import uuid4
 
 from sqlalchemy import delete, or_, select, update
@@ -8,6 +7,7 @@ from sqlalchemy import delete, or_, select, update
 from service.domain import Json
 from service.errors import InspectionNotFound
 from service.inspection import Inspect, Inspection
+from service.storage.clock import NOW
 from service.storage.database import Database
 from service.tables import InspectionRow
 
@@ -24,11 +24,11 @@ class InspectionStore:
 
     def ask(self, asked: Inspect) -> str:
         """Keep an inspection for a worker to take. Returns its ID."""
-        number, now = str(uuid4()), time.time()
+        number = str(uuid4())
         dumped = asked.model_dump(mode="json", exclude_unset=True)
         with self._database.write() as session:
-            session.execute(delete(InspectionRow).where(InspectionRow.created_at < now - KEPT_SECONDS))
-            session.add(InspectionRow(id=number, asked=dumped, created_at=now))
+            session.execute(delete(InspectionRow).where(InspectionRow.created_at <= NOW - KEPT_SECONDS))
+            session.add(InspectionRow(id=number, asked=dumped, created_at=NOW))
         return number
 
     def get(self, inspection: str) -> Inspection:
@@ -42,7 +42,7 @@ class InspectionStore:
     def claim(self) -> Inspection | None:
         """Take the oldest that waits, or that its worker lost; None where nothing waits."""
         open_ = InspectionRow.found.is_(None) & InspectionRow.error.is_(None)
-        free = or_(InspectionRow.lease_until.is_(None), InspectionRow.lease_until < time.time())
+        free = or_(InspectionRow.lease_until.is_(None), InspectionRow.lease_until <= NOW)
         oldest = select(InspectionRow).where(open_, free, InspectionRow.attempt < MAX_ATTEMPTS)
         with self._database.read() as session:  # most often there is none, and nobody need be kept from writing
             if session.scalar(oldest.with_only_columns(InspectionRow.id).limit(1)) is None:
@@ -52,7 +52,7 @@ class InspectionStore:
             row = session.scalars(chosen).one_or_none()
             if row is None:
                 return None
-            row.lease_until, row.attempt = time.time() + LEASE_SECONDS, row.attempt + 1
+            row.lease_until, row.attempt = NOW + LEASE_SECONDS, row.attempt + 1
             return _to_inspection(row)
 
     def answer(self, inspection: str, found: Json | None, error: Json | None) -> None:

@@ -1,7 +1,6 @@
 """Jobs in the database: accepted, found, cancelled. A forgotten job is not found any more."""
 
 import hashlib
-import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
@@ -15,6 +14,7 @@ from service.domain import OPEN_STATES, PRIORITIES, Job, JobState, ShardKind
 from service.errors import JobNotFound, TooManyJobs
 from service.settled import planned, stored
 from service.spec import JobSpec
+from service.storage.clock import NOW
 from service.storage.database import Database
 from service.storage.ending import end_job
 from service.storage.turns import first_shard
@@ -96,7 +96,6 @@ class JobStore:
     def _insert(self, session: Session, spec: JobSpec, digest: str, key: str | None) -> int | None:
         """The new row's number; None where the key is taken, also by a request of the same moment."""
         dialect = sqlite if self._database.is_sqlite else postgresql
-        now = time.time()
         number: int | None = session.scalar(
             dialect.insert(JobRow)
             .values(
@@ -105,8 +104,8 @@ class JobStore:
                 spec=stored(spec),
                 state=JobState.QUEUED,
                 version=1,
-                created_at=now,
-                deadline_at=now + spec.deadline if spec.deadline else None,
+                created_at=NOW,
+                deadline_at=NOW + spec.deadline if spec.deadline else None,
                 priority=PRIORITIES[spec.priority],
                 tenant=self._database.own,
                 passes_done=0,

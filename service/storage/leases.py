@@ -1,21 +1,22 @@
 """Leased work: claimed by one worker, renewed while it runs, given out again when its lease runs out.
 
 A move is one conditional UPDATE, so that two workers never own one shard. A shard may be given out again a
-number of times for each cause, its LIMITS; then it is quarantined: its job fails and says why.
+number of times for each cause, its LIMITS; then it is quarantined: its job fails and says why. Leases run by the
+database's clock.
 """
 
 import random
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import ColumnElement, func, select, text, update
 from sqlalchemy.orm import Session
 
 from service.domain import FORMAT, OLDEST_FORMAT, JobState, Shard, ShardKind, ShardState
 from service.errors import DatabaseAway, ShardLost
+from service.storage.clock import NOW
 from service.storage.database import Database
 from service.storage.ending import end_job
 from service.storage.owned import count_passes, owned
@@ -29,6 +30,7 @@ TOLD = {DEATHS: "killed its worker", RESTARTS: "was under way when the service d
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 # Postgres has no statistics yet of ten thousand shards that were put in just now, and would sort them for each claim.
 IN_INDEX_ORDER = text("SET LOCAL enable_sort = off")
+LATE = ShardRow.state == ShardState.RUNNING, ShardRow.lease_until <= NOW
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class LeaseStore:
         """Take the waiting shard whose turn it is, or None where nothing waits that this version understands."""
         first = (
             select(ShardRow)
-            .where(ShardRow.state == ShardState.WAITING, ShardRow.not_before <= time.time())
+            .where(ShardRow.state == ShardState.WAITING, ShardRow.not_before <= NOW)
             .where(ShardRow.format.between(*self.formats))
             .order_by(ShardRow.priority, ShardRow.turn, ShardRow.id)
             .limit(1)
@@ -55,7 +57,7 @@ class LeaseStore:
             if row is None:
                 return None
             row.state, row.worker, row.attempt = ShardState.RUNNING, worker, row.attempt + 1
-            row.lease_until = time.time() + lease_seconds
+            row.lease_until = NOW + lease_seconds
             found = session.execute(select(JobRow.id, JobRow.state).where(JobRow.number == row.job)).one()
             shard = self._shard(row, found.id)
         if found.state == JobState.QUEUED:
@@ -72,12 +74,12 @@ class LeaseStore:
     def _start(self, job: str) -> None:
         queued = update(JobRow).where(JobRow.id == job, JobRow.state == JobState.QUEUED)
         with self.database.write() as session:
-            session.execute(queued.values(state=JobState.RUNNING, started_at=time.time(), version=JobRow.version + 1))
+            session.execute(queued.values(state=JobState.RUNNING, started_at=NOW, version=JobRow.version + 1))
 
     def claimable(self) -> int:
         """How many shards wait for a worker of this version, those left out that pause."""
         counted = select(func.count()).select_from(ShardRow).where(ShardRow.state == ShardState.WAITING)
-        counted = counted.where(ShardRow.not_before <= time.time(), ShardRow.format.between(*self.formats))
+        counted = counted.where(ShardRow.not_before <= NOW, ShardRow.format.between(*self.formats))
         with self.database.read() as session:
             return session.scalar(counted) or 0
 
@@ -94,7 +96,7 @@ class LeaseStore:
             if row is None:
                 return False
             count_passes(session, row, passes)
-            row.lease_until = time.time() + lease_seconds
+            row.lease_until = NOW + lease_seconds
             return True
 
     def hand_back(self, shard: Shard, trouble: str) -> float | None:
@@ -136,24 +138,21 @@ class LeaseStore:
 
     def release_expired(self) -> int:
         """Give out the shards again whose lease has run out. Returns how many."""
-        late = select(ShardRow.id, ShardRow.job).where(
-            ShardRow.state == ShardState.RUNNING, ShardRow.lease_until < time.time()
-        )
+        late = select(ShardRow.id, ShardRow.job).where(*LATE)
         with self.database.read() as session:
             found = session.execute(late).all()
         return sum(self._release(shard, job) for shard, job in found)
 
     def _release(self, shard: int, job: int) -> bool:
         with self.database.write() as session:
-            row = _locked(session, shard, job)
-            expired = row is not None and row.lease_until is not None and row.lease_until < time.time()
-            if row is not None and expired:
+            row = _locked(session, shard, job, *LATE)
+            if row is not None:
                 self._give_out_again(session, row, DEATHS, "it died or stopped answering")
-            return expired
+            return row is not None
 
     def next_expiry(self) -> float | None:
-        """When the first of the running leases runs out, in seconds since the epoch."""
-        first = select(func.min(ShardRow.lease_until)).where(ShardRow.state == ShardState.RUNNING)
+        """In how many seconds the first of the running leases runs out."""
+        first = select(func.min(ShardRow.lease_until) - NOW).where(ShardRow.state == ShardState.RUNNING)
         with self.database.read() as session:
             return session.scalar(first)
 
@@ -169,14 +168,14 @@ class LeaseStore:
             end_job(session, row.job, JobState.FAILED, {"type": lost.kind, "detail": str(lost)})
             return None
         pause = _pause(times) if cause == TROUBLES else 0.0
-        row.not_before = time.time() + pause if pause else 0.0
+        row.not_before = NOW + pause if pause else 0.0
         _wait(session, row)
         return pause
 
 
-def _locked(session: Session, shard: int, job: int) -> ShardRow | None:
+def _locked(session: Session, shard: int, job: int, *still: ColumnElement[bool]) -> ShardRow | None:
     session.execute(select(JobRow.number).where(JobRow.number == job).with_for_update())
-    return session.get(ShardRow, shard, with_for_update=True)
+    return session.scalars(select(ShardRow).where(ShardRow.id == shard, *still).with_for_update()).one_or_none()
 
 
 def _wait(session: Session, row: ShardRow) -> None:

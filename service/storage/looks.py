@@ -6,13 +6,12 @@ are recorded; so that the look that ends it is the same whoever measured what in
 for those who watch, at all that there is, and no more often than a small share of a worker's time allows.
 """
 
-import time
-
 from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from service.domain import Json, Shard, ShardKind, ShardState
 from service.looks import next_look
+from service.storage.clock import NOW, moment
 from service.storage.database import Database
 from service.storage.owned import still_owned
 from service.storage.turns import first_shard
@@ -39,7 +38,7 @@ class LookStore:
             session.delete(row)
             session.flush()
             pause = max(LOOKS_APART, SHARE * seconds)
-            noted = {"so_far": so_far, "look_after": time.time() + pause, "looked": images}
+            noted = {"so_far": so_far, "look_after": NOW + pause, "looked": images}
             noting = update(JobRow).where(JobRow.number == job).values(**noted, version=JobRow.version + 1)
             total, left = session.execute(noting.returning(JobRow.images_total, JobRow.slices_left)).one()
             if images and (decided or images == total):
@@ -63,7 +62,7 @@ def call_next(session: Session, job: int, left: int | None) -> bool:
             session.execute(delete(ShardRow).where(*_looks_of(job)))
             session.add(first_shard(session, job, ShardKind.SUMMARISE))
             return True
-        due = 0 if after is not None and after <= time.time() else None
+        due = 0 if after is not None and after <= moment(session) else None
     else:
         images = next_look(looked, total)
         due = images if looked < images and not _unmeasured(session, job, images) else None

@@ -1,6 +1,5 @@
 """Maps that somebody wants: asked for, taken by a worker, kept. Those that cannot be made say why for a while."""
 
-import time
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
@@ -10,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from service.kept import MapRequest
 from service.map_tables import MapRequestRow
+from service.storage.clock import NOW, moment
 from service.storage.database import Database
 from service.storage.jobs import row_of
 from service.tables import JobRow
@@ -37,8 +37,9 @@ class MapRequestStore:
         return count
 
     def _ask(self, wanted: Sequence[MapRequest]) -> None:
-        dialect, now = sqlite if self._database.is_sqlite else postgresql, time.time()
+        dialect = sqlite if self._database.is_sqlite else postgresql
         with self._database.write() as session:
+            now = moment(session)
             failed = MapRequestRow.error.is_not(None), MapRequestRow.asked_at < now - ERROR_SECONDS
             session.execute(delete(MapRequestRow).where(*failed))
             numbers = {job: row_of(session, job).number for job in {each.job for each in wanted}}
@@ -57,7 +58,7 @@ class MapRequestStore:
             row = session.get(MapRequestRow, _key(session, wanted))
             if row is None or row.error is not None:
                 return row.error if row else None
-            lost = row.attempt >= MAX_ATTEMPTS and (row.lease_until or 0) < time.time()
+            lost = row.attempt >= MAX_ATTEMPTS and (row.lease_until or 0) <= moment(session)
             return LOST if lost else None
 
     def waiting(self, job: str | None = None) -> int:
@@ -80,7 +81,7 @@ class MapRequestStore:
             row = session.scalars(first.limit(1).with_for_update(skip_locked=True)).one_or_none()
             if row is None:
                 return None
-            row.lease_until, row.attempt = time.time() + LEASE_SECONDS, row.attempt + 1
+            row.lease_until, row.attempt = NOW + LEASE_SECONDS, row.attempt + 1
             job = session.scalars(select(JobRow.id).where(JobRow.number == row.job)).one()
             return MapRequest(job, row.image, row.cohort, row.variants.split(BETWEEN), row.lasting)
 
@@ -93,11 +94,11 @@ class MapRequestStore:
         """Its maps cannot be made."""
         with self._database.write() as session:
             failed = update(MapRequestRow).where(*_same(session, request))
-            session.execute(failed.values(error=error, asked_at=time.time()))
+            session.execute(failed.values(error=error, asked_at=NOW))
 
 
 def _free() -> tuple[ColumnElement[bool], ...]:
-    free = or_(MapRequestRow.lease_until.is_(None), MapRequestRow.lease_until < time.time())
+    free = or_(MapRequestRow.lease_until.is_(None), MapRequestRow.lease_until <= NOW)
     return MapRequestRow.error.is_(None), MapRequestRow.attempt < MAX_ATTEMPTS, free
 
 

@@ -1,6 +1,5 @@
 """Maps and pictures that are kept: of a job's sample as long as the job, of others for a day."""
 
-import time
 from collections.abc import Sequence
 
 from sqlalchemy import select
@@ -8,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from service.kept import KeptMaps, KeptPicture
 from service.map_tables import KeptMapRow, KeptPictureRow
+from service.storage.clock import moment
 from service.storage.database import Database
 from service.storage.jobs import row_of
 from service.tables import JobRow
@@ -19,7 +19,7 @@ def add_kept(
     session: Session, job: int, maps: Sequence[KeptMaps], pictures: Sequence[KeptPicture], lasting: bool = True
 ) -> None:
     """Keep what was made; what is there already stays, and stays as long as either would."""
-    until = None if lasting else time.time() + DEMANDED_SECONDS
+    until = None if lasting else moment(session) + DEMANDED_SECONDS
     for made in maps:
         there = session.get(KeptMapRow, (job, made.image, made.cohort, made.variant))
         if there is None:

@@ -3,7 +3,6 @@
 A webhook is leased to one sender at a time. A sender that dies leaves its lease, which runs out.
 """
 
-import time
 from uuid import uuid4
 
 from sqlalchemy import delete, or_, select, update
@@ -14,6 +13,7 @@ from service.gate import Outcome
 from service.notice_tables import DeliveryRow, WebhookRow
 from service.notices import EVENTS, Attempt, Delivery, DeliveryState, Webhook
 from service.pauses import growing
+from service.storage.clock import NOW, moment
 from service.storage.database import Database
 from service.storage.webhooks import to_webhook
 from service.tables import JobRow, LabelRow
@@ -27,10 +27,10 @@ def announce(session: Session, number: int, state: JobState) -> None:
     """Put the end of a job into the outbox, for each webhook that asked for it; inside the ending's transaction."""
     told = select(WebhookRow.id, WebhookRow.events).join(JobRow, JobRow.tenant == WebhookRow.tenant)
     found = session.execute(told.where(JobRow.number == number, WebhookRow.disabled_at.is_(None))).all()
-    event, now = EVENTS[state], time.time()
+    event = EVENTS[state]
     wanted = [each.id for each in found if event in each.events]
     if wanted:
-        facts = _facts(session, number)
+        facts, now = _facts(session, number), moment(session)
         session.add_all(
             DeliveryRow(
                 id=str(uuid4()), webhook=webhook, event=event, facts=facts, created_at=now,
@@ -64,9 +64,8 @@ class Outbox:
 
     def claim(self, lease_seconds: float) -> Webhook | None:
         """Take a webhook for which something is due, unless another sender has it; None where there is none."""
-        now = time.time()
-        due = select(DeliveryRow.webhook).where(DeliveryRow.state == DeliveryState.WAITING, DeliveryRow.next_at <= now)
-        free = or_(WebhookRow.lease_until.is_(None), WebhookRow.lease_until < now)
+        due = select(DeliveryRow.webhook).where(DeliveryRow.state == DeliveryState.WAITING, DeliveryRow.next_at <= NOW)
+        free = or_(WebhookRow.lease_until.is_(None), WebhookRow.lease_until <= NOW)
         chosen = select(WebhookRow).where(free, WebhookRow.disabled_at.is_(None), WebhookRow.id.in_(due)).limit(1)
         with self._database.read() as session:  # most often there is none, and nobody need be kept from writing
             if session.scalar(chosen.with_only_columns(WebhookRow.id)) is None:
@@ -75,7 +74,7 @@ class Outbox:
             row = session.scalars(chosen.with_for_update(skip_locked=True)).one_or_none()
             if row is None:
                 return None
-            row.lease_until = now + lease_seconds
+            row.lease_until = NOW + lease_seconds
             return to_webhook(row)
 
     def next_for(self, webhook: str) -> Delivery | None:
@@ -83,7 +82,7 @@ class Outbox:
         chosen = select(DeliveryRow).where(
             DeliveryRow.webhook == webhook,
             DeliveryRow.state == DeliveryState.WAITING,
-            DeliveryRow.next_at <= time.time(),
+            DeliveryRow.next_at <= NOW,
         )
         with self._database.read() as session:
             row = session.scalars(chosen.order_by(DeliveryRow.next_at, DeliveryRow.number).limit(1)).one_or_none()
@@ -91,8 +90,8 @@ class Outbox:
 
     def record(self, webhook: str, delivery: Delivery, outcome: Attempt, lease_seconds: float) -> bool:
         """Keep what came of an attempt. True: the receiver takes messages, and the lease goes on."""
-        now = time.time()
         with self._database.write() as session:
+            now = moment(session)
             hook = session.get(WebhookRow, webhook, with_for_update=True)
             row = session.get(DeliveryRow, delivery.number)
             if hook is None or row is None:  # deleted meanwhile
@@ -127,7 +126,7 @@ class Outbox:
     def forget(self, seconds: float) -> None:
         """Delete what ended so long ago."""
         with self._database.write() as session:
-            session.execute(delete(DeliveryRow).where(DeliveryRow.ended_at < time.time() - seconds))
+            session.execute(delete(DeliveryRow).where(DeliveryRow.ended_at <= NOW - seconds))
 
 
 def _disable(session: Session, hook: WebhookRow, now: float) -> None:

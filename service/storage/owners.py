@@ -1,6 +1,5 @@
 """Which tenants have an artifact: those that uploaded it, though its bytes are kept once for all."""
 
-import time
 from collections.abc import Callable
 
 from sqlalchemy import Text, cast, delete, select, update
@@ -8,6 +7,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from service.access_tables import ArtifactOwnerRow
+from service.storage.clock import NOW
 from service.storage.database import Database
 from service.tables import JobRow, PolicyRow
 
@@ -28,7 +28,7 @@ class OwnerStore:
         see that they are owned.
         """
         dialect = sqlite if self._database.is_sqlite else postgresql
-        row = {"sha256": digest, "tenant": self._tenant, "uploaded_at": time.time()}
+        row = {"sha256": digest, "tenant": self._tenant, "uploaded_at": NOW}
         noting = dialect.insert(ArtifactOwnerRow).values(row).on_conflict_do_nothing()
         adding = noting.returning(ArtifactOwnerRow.sha256)
         with self._database.write() as session:
@@ -52,7 +52,7 @@ class OwnerStore:
 
         What is named is looked at again after as long. Returns how many artifacts went.
         """
-        rows, due = ArtifactOwnerRow, ArtifactOwnerRow.uploaded_at < time.time() - seconds
+        rows, due = ArtifactOwnerRow, ArtifactOwnerRow.uploaded_at <= NOW - seconds
         with self._database.read() as session:
             found = session.execute(select(rows.sha256, rows.tenant).where(due).limit(AT_ONCE)).all()
         return sum(self._expire(digest, tenant, seconds, remove) for digest, tenant in found)
@@ -60,7 +60,7 @@ class OwnerStore:
     def _expire(self, digest: str, tenant: str, seconds: float, remove: Callable[[str], None]) -> bool:
         """Take an artifact from one owner. The bytes go before the row does, so that they are never another's."""
         mine = (ArtifactOwnerRow.sha256 == digest, ArtifactOwnerRow.tenant == tenant)
-        due = select(ArtifactOwnerRow.sha256).where(*mine, ArtifactOwnerRow.uploaded_at < time.time() - seconds)
+        due = select(ArtifactOwnerRow.sha256).where(*mine, ArtifactOwnerRow.uploaded_at <= NOW - seconds)
         with self._database.write() as session:
             _owners(session, digest)
             if session.scalar(due) is None:
@@ -88,7 +88,7 @@ def _is_named(session: Session, digest: str, tenant: str) -> bool:
 
 def _renew(session: Session, digest: str, tenant: str) -> bool:
     mine = (ArtifactOwnerRow.sha256 == digest, ArtifactOwnerRow.tenant == tenant)
-    renewed = session.execute(update(ArtifactOwnerRow).where(*mine).values(uploaded_at=time.time()))
+    renewed = session.execute(update(ArtifactOwnerRow).where(*mine).values(uploaded_at=NOW))
     return bool(renewed.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult
 
 

@@ -3,7 +3,6 @@
 Every step is kept before the next is done, so that whatever dies, another process goes on from there.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,6 +16,7 @@ from service.domain import OPEN_STATES
 from service.errors import DeliveryRepeated
 from service.pauses import growing
 from service.registry_tables import HookRow, RoundRow, VersionRow
+from service.storage.clock import NOW, moment
 from service.storage.database import Database
 from service.tables import JobRow
 
@@ -51,11 +51,10 @@ class RegistryStore:
 
     def take(self, delivery: str, window: float, noticed: tuple[str, str] | None) -> None:
         """Note a delivery, and the version that it is about where it is about one. Raises DeliveryRepeated."""
-        now = time.time()
         dialect = sqlite if self._database.is_sqlite else postgresql
         with self._database.write() as session:
-            session.execute(delete(HookRow).where(HookRow.received_at < now - 2 * window))
-            added = dialect.insert(HookRow).values(id=delivery, received_at=now).on_conflict_do_nothing()
+            session.execute(delete(HookRow).where(HookRow.received_at <= NOW - 2 * window))
+            added = dialect.insert(HookRow).values(id=delivery, received_at=NOW).on_conflict_do_nothing()
             if session.scalar(added.returning(HookRow.id)) is None:
                 raise DeliveryRepeated(delivery=delivery)
             if noticed:
@@ -74,20 +73,19 @@ class RegistryStore:
         dialect = sqlite if self._database.is_sqlite else postgresql
         fresh = {
             "state": VersionState.NOTICED, "job": None, "policy": None, "policy_version": None, "refusal": None,
-            "attempts": 0, "trouble": None, "next_at": time.time(), "lease_until": None, "lease": None,
+            "attempts": 0, "trouble": None, "next_at": NOW, "lease_until": None, "lease": None,
         }  # fmt: skip
         row = dialect.insert(VersionRow).values(name=name, version=version, **fresh)
         session.execute(row.on_conflict_do_update(index_elements=["name", "version"], set_=fresh))
 
     def claim(self, lease_seconds: float) -> Version | None:
         """Take a version for which something is to be done: one noticed, or one whose job has ended or is gone."""
-        now = time.time()
         running = select(JobRow.id).where(JobRow.state.in_(OPEN_STATES), JobRow.id == VersionRow.job)
         ready = (VersionRow.state == VersionState.NOTICED) | (
             (VersionRow.state == VersionState.AUDITED) & ~running.exists()
         )
-        free = or_(VersionRow.lease_until.is_(None), VersionRow.lease_until < now)
-        chosen = select(VersionRow).where(ready, VersionRow.next_at <= now, free)
+        free = or_(VersionRow.lease_until.is_(None), VersionRow.lease_until <= NOW)
+        chosen = select(VersionRow).where(ready, VersionRow.next_at <= NOW, free)
         with self._database.read() as session:  # most often there is none, and nobody need be kept from writing
             if session.scalar(chosen.with_only_columns(VersionRow.name).limit(1)) is None:
                 return None
@@ -96,7 +94,7 @@ class RegistryStore:
             row = session.scalars(first).one_or_none()
             if row is None:
                 return None
-            row.lease_until, row.lease = now + lease_seconds, str(uuid4())
+            row.lease_until, row.lease = NOW + lease_seconds, str(uuid4())
             return _to_version(row)
 
     def audited(self, version: Version, policy: tuple[str, int], job: str | None, refusal: str | None) -> None:
@@ -105,7 +103,7 @@ class RegistryStore:
         def change(row: VersionRow) -> None:
             row.state, row.job, row.refusal = VersionState.AUDITED, job, refusal
             row.policy, row.policy_version = policy
-            row.attempts, row.next_at = 0, time.time()
+            row.attempts, row.next_at = 0, NOW
 
         self._change(version, change)
 
@@ -113,7 +111,7 @@ class RegistryStore:
         """Begin with a version from the start: its job was deleted."""
 
         def change(row: VersionRow) -> None:
-            row.state, row.job, row.next_at = VersionState.NOTICED, None, time.time()
+            row.state, row.job, row.next_at = VersionState.NOTICED, None, NOW
 
         self._change(version, change)
 
@@ -122,7 +120,7 @@ class RegistryStore:
 
         def change(row: VersionRow) -> None:
             row.attempts, row.trouble = row.attempts + 1, trouble
-            row.next_at = time.time() + growing(row.attempts, FIRST_PAUSE, LONGEST_PAUSE)
+            row.next_at = NOW + growing(row.attempts, FIRST_PAUSE, LONGEST_PAUSE)
 
         self._change(version, change)
 
@@ -134,9 +132,9 @@ class RegistryStore:
 
     def is_due(self, name: str, seconds: float) -> bool:
         """Whether a round is due, which then is the caller's, and due again after so many seconds."""
-        now = time.time()
         dialect = sqlite if self._database.is_sqlite else postgresql
         with self._database.read() as session:
+            now = moment(session)
             due = session.scalar(select(RoundRow.due_at).where(RoundRow.name == name))
         if due is not None and now < due <= now + seconds:  # a time beyond was set with another interval
             return False

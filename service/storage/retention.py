@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from service.domain import OPEN_STATES, JobState
 from service.errors import DeadlineExceeded
 from service.map_tables import KeptMapRow, KeptPictureRow
+from service.storage.clock import NOW
 from service.storage.database import Database
 from service.storage.ending import end_job
 from service.tables import ImageRow, JobRow, ValueRow
@@ -27,7 +28,7 @@ class Retention:
 
     def end_overdue(self) -> int:
         """Fail the open jobs whose deadline has passed. Returns how many."""
-        overdue = select(JobRow.number).where(JobRow.state.in_(OPEN_STATES), JobRow.deadline_at < time.time())
+        overdue = select(JobRow.number).where(JobRow.state.in_(OPEN_STATES), JobRow.deadline_at <= NOW)
         with self._database.read() as session:
             found = session.scalars(overdue).all()
         return sum(self._end(number) for number in found)
@@ -45,12 +46,11 @@ class Retention:
 
         Returns how many jobs.
         """
-        now = time.time()
-        old = update(JobRow).where(~JobRow.forgotten, JobRow.finished_at < now - jobs_seconds)
-        stale = update(JobRow).where(JobRow.idempotency_key.is_not(None), JobRow.created_at < now - keys_seconds)
+        old = update(JobRow).where(~JobRow.forgotten, JobRow.finished_at <= NOW - jobs_seconds)
+        stale = update(JobRow).where(JobRow.idempotency_key.is_not(None), JobRow.created_at <= NOW - keys_seconds)
         with self._database.write() as session:
             for kept in (KeptMapRow, KeptPictureRow):
-                session.execute(delete(kept).where(kept.until < now))
+                session.execute(delete(kept).where(kept.until <= NOW))
             session.execute(stale.values(idempotency_key=None))
             forgotten = session.execute(old.values(forgotten=True, idempotency_key=None, version=JobRow.version + 1))
             return int(forgotten.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult

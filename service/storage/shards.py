@@ -3,7 +3,6 @@
 A shard's numbers are stored in one transaction with the shard's end.
 """
 
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -13,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from service.domain import FORMAT, Image, JobState, Json, Plan, Shard, ShardKind, ShardResult, ShardState, Slice
 from service.storage.bulk import put_in
+from service.storage.clock import NOW
 from service.storage.database import Database
 from service.storage.ending import end_job
 from service.storage.looks import LOOKS_APART, call_next
@@ -60,7 +60,7 @@ class ShardStore:
                 .where(JobRow.number == row.job)
                 .values(
                     images_total=plan.images, passes_total=plan.passes, slices_left=count,
-                    plan=dict(plan.facts), version=JobRow.version + 1, look_after=time.time() + LOOKS_APART,
+                    plan=dict(plan.facts), version=JobRow.version + 1, look_after=NOW + LOOKS_APART,
                 )
             )  # fmt: skip
             return count

@@ -31,7 +31,7 @@ RUN python -m venv --without-pip /opt/salience \
 
 # Nothing is installed here: no compiler, no source, and nothing that its user may write but state, cache and /tmp.
 FROM python:${PYTHON} AS runtime
-ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PATH=/opt/salience/bin:$PATH \
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PYTHONSAFEPATH=1 PATH=/opt/salience/bin:$PATH \
     SALIENCE_DATA_DIR=/var/lib/salience SALIENCE_LOG_FORMAT=json
 RUN useradd --system --uid 10001 --user-group --create-home --home-dir /var/lib/salience --shell /usr/sbin/nologin salience \
     && install --directory --owner salience --group salience /var/lib/salience/artifacts /var/lib/salience/cache \

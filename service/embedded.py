@@ -6,7 +6,6 @@ import secrets
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -113,7 +112,7 @@ def worker(settings: StoreSettings, broker_url: str) -> Iterator[None]:
     }
     files = {f"{name}_FILE" for name in given}
     environment = {name: value for name, value in os.environ.items() if name not in files} | given
-    argv = tether.command([sys.executable, "-m", "service.cli", "worker"])
+    argv = tether.command(tether.python("service.cli", "worker"))
     child = Child("The worker", lambda: subprocess.Popen(argv, env=environment, start_new_session=True))
     child.run()
     try:

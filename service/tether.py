@@ -1,6 +1,6 @@
 """Run a command that dies with the process that started it, also if that one is killed with -9.
 
-    python -m service.tether PARENT_PID [--user UID] COMMAND [ARG ...]
+    python -P -m service.tether PARENT_PID [--user UID] COMMAND [ARG ...]
 
 Linux only; elsewhere the command runs untethered.
 """
@@ -17,7 +17,12 @@ PR_SET_PDEATHSIG = 1
 def command(argv: Sequence[str], user: int | None = None) -> list[str]:
     """The command line that runs argv tethered to this process (and as a user, for root)."""
     switch = ["--user", str(user)] if user is not None else []
-    return [sys.executable, "-m", "service.tether", str(os.getpid()), *switch, *argv]
+    return python("service.tether", str(os.getpid()), *switch, *argv)
+
+
+def python(module: str, *arguments: str) -> list[str]:
+    """The command line that runs a module of ours. Modules that lie in the folder where it is started are not seen."""
+    return [sys.executable, "-P", "-m", module, *arguments]
 
 
 def die_with(parent: int) -> None:

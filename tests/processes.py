@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -89,7 +88,7 @@ class Installation:
             return False
 
     def _command(self, *arguments: object) -> list[str]:
-        return [sys.executable, "-m", "service.cli", *map(str, arguments)]
+        return tether.python("service.cli", *map(str, arguments))
 
 
 def family_of(pid: int) -> set[int]:

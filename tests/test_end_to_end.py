@@ -48,9 +48,12 @@ def await_release(database: str) -> None:
             time.sleep(0.02)
 
 
-def test_the_embedded_service_gives_the_bits_of_an_audit_without_a_server(
-    ingredients: Ingredients, tmp_path: Path
+def test_the_embedded_service_gives_the_bits_of_an_audit_without_a_server_and_runs_no_code_of_its_folder(
+    ingredients: Ingredients, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name in ("service", "worker", "celeryconfig", "json", "torch", "torchvision", "timm", "yaml", "onnxruntime"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'a').write('{name}')")
+    monkeypatch.chdir(tmp_path)
     installation = Installation.make(tmp_path)
     spec = installation.write_spec(ingredients.body())
     with installation.serve():
@@ -59,6 +62,7 @@ def test_the_embedded_service_gives_the_bits_of_an_audit_without_a_server(
         served = installation.run("results", job, "--json")
         assert "geometry" in installation.run("results", job)
     assert numbers(installation.run("audit", spec, "--json")) == numbers(served)
+    assert not (tmp_path / "ran").exists()
 
 
 def test_after_a_kill_nothing_runs_and_a_restart_goes_on(ingredients: Ingredients, tmp_path: Path) -> None:

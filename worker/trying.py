@@ -5,7 +5,6 @@ import json
 import os
 import select
 import subprocess
-import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -112,7 +111,7 @@ class Trial:
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
             self.close()
-            command = tether.command([sys.executable, "-m", "worker.trial", str(self.limits.memory)])
+            command = tether.command(tether.python("worker.trial", str(self.limits.memory)))
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "CUDA_VISIBLE_DEVICES": ""}
             )

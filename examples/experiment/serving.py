@@ -23,7 +23,7 @@ def running_service(home: Path) -> Iterator[str]:
     home.mkdir(parents=True, exist_ok=True)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SALIENCE_")}
     environment |= {"SALIENCE_DATA_DIR": str(home / "data"), "SALIENCE_ALLOWED_ROOTS": str(home)}
-    argv = tether.command([sys.executable, "-m", "service.cli", "serve", "--port", str(port)])
+    argv = tether.command(tether.python("service.cli", "serve", "--port", str(port)))
     with (home / "service.log").open("wb") as log:
         process = subprocess.Popen(argv, env=environment, stdout=log, stderr=log)
     try:

@@ -1,6 +1,8 @@
 import subprocess
 import sys
+from pathlib import Path
 
+from service import tether
 from tests.processes import await_death, is_alive
 
 CODE = """
@@ -26,3 +28,10 @@ def test_a_command_whose_parent_has_gone_does_not_start() -> None:
     argv = [sys.executable, "-m", "service.tether", "1", "echo", "started"]
     found = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert (found.returncode, found.stdout) == (1, "")
+
+
+def test_modules_of_the_folder_where_a_command_starts_are_not_seen(tmp_path: Path) -> None:
+    for name in ("ctypes", "json", "service"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('ran')")
+    argv = tether.command(tether.python("json.tool", "--help"))
+    assert subprocess.run(argv, cwd=tmp_path, capture_output=True, check=False).returncode == 0

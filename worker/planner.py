@@ -76,7 +76,7 @@ class Planner:
         source = self.places.pin(images.uri)
 
         def listed() -> Iterator[ImageEntry]:
-            return self.places.list_images(source)
+            return survey.noting(self.places.list_images(source))
 
         def drawn() -> Iterator[ImageEntry]:
             return sample(listed, images.limit, spec.seed)

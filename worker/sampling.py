@@ -19,7 +19,10 @@ MOST_IMAGES = 2_000_000
 
 @dataclass
 class Survey:
-    """What was seen of a set: how many pictures, numbered from `start` on, their labels, whether some had none."""
+    """What was seen of a set: how many pictures, numbered from `start` on, whether some had no label.
+
+    `labels` are those of the whole set, so that which class each is does not depend on a sample of it.
+    """
 
     needs_human: bool = False
     start: int = 0
@@ -33,6 +36,13 @@ class Survey:
         """The number after the last picture's."""
         return self.start + self.count
 
+    def noting(self, entries: Iterable[ImageEntry]) -> Iterator[ImageEntry]:
+        """All entries of the set, with their labels noted."""
+        for entry in entries:
+            if entry.label is not None:
+                self.labels.add(entry.label)
+            yield entry
+
     def pages(self, entries: Iterable[ImageEntry], places: Iterable[int]) -> Iterator[list[Image]]:
         """The entries as pictures numbered by their places, some at a time. Raises ImagesRefused."""
         left = zip(entries, places, strict=False)
@@ -41,15 +51,12 @@ class Survey:
 
     def _note(self, entry: ImageEntry, place: int) -> Image:
         name, label, path, human = entry
+        self.unlabelled |= label is None
         if human is None and self.needs_human:
             raise ImagesRefused(
                 reason=f"the measure `human` needs a human map for every image, and {name!r} has none; "
                 "name them in the manifest's column human_map, or leave the measure out"
             )
-        if label is None:
-            self.unlabelled = True
-        else:
-            self.labels.add(label)
         self.count += 1
         if self.stop > self.most:
             raise ImagesRefused(

@@ -88,6 +88,13 @@ def test_a_limit_takes_a_sample_that_belongs_to_the_seed(runner: Runner, ingredi
     assert [len(each) for each in names] == [4, 4, 4]
 
 
+def test_a_sample_that_misses_a_label_shifts_no_class(runner: Runner, ingredients: Ingredients) -> None:
+    images = {"uri": ingredients.pictures.as_uri(), "limit": 1}
+    job = audit(runner, ingredients.spec(images=images, measures=["entropy"]))
+    assert job.plan is not None, job.error
+    assert job.plan["cohorts"][0]["classes"] == {"real": 0, "synthetic": 1}
+
+
 def test_an_unreadable_image_is_skipped_and_counted(runner: Runner, ingredients: Ingredients, tmp_path: Path) -> None:
     for number in range(3):
         write_picture(tmp_path / f"{number}.png", np.random.default_rng(number))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from service.addresses import NO_OTHERS, WEB, AllowedHosts
 from service.artifacts import ArtifactPlace
+from service.black_boxes import black_box, said_black_boxes
 from service.errors import FieldProblem, InputRefused
 from service.image_sets import FOR_WORKERS, SHARDS, kind_of, list_images
 from service.listing.folder import shards_of
@@ -161,7 +162,9 @@ def _stop(spec: JobSpec) -> Iterator[FieldProblem]:
         yield FieldProblem("stop", "out_of_set is compared as a whole; leave it out, or leave stop out")
 
 
-CHECKS: Sequence[Callable[[JobSpec], Iterator[FieldProblem]]] = (_repeats, _cohorts, _geometry, _out_of_set, _stop)
+CHECKS: Sequence[Callable[[JobSpec], Iterator[FieldProblem]]] = (
+    _repeats, _cohorts, _geometry, _out_of_set, _stop, said_black_boxes
+)  # fmt: skip
 
 
 def _files(spec: JobSpec, known: Known) -> Iterator[FieldProblem]:
@@ -213,19 +216,8 @@ def _unsuited(spec: JobSpec, number: int, files: ModelFiles) -> Iterator[FieldPr
             f"{field}.architecture",
             f"{path} is a checkpoint, which holds weights only; name its architecture, such as torchvision/resnet50",
         )
-    elif files.format == "onnx":
-        method = spec.salience.method
-        if method != "rise":
-            told = f"{method} looks into the model, and {path} is ONNX, a black box; use rise"
-            yield FieldProblem("salience.method", told)
-        if model.layer is not None:
-            yield FieldProblem(f"{field}.layer", f"{path} is ONNX, which shows no layer; leave this out")
-        if "randomisation" in spec.measures:
-            yield FieldProblem(
-                "measures",
-                f"{path} is ONNX, whose weights `randomisation` cannot draw anew; leave it out, or give the model in "
-                "another format",
-            )
+    elif files.format == "onnx" and model.format == "auto":  # else it was seen without the file
+        yield from black_box(spec, number, path)
 
 
 def _has_shards(path: Path) -> bool:

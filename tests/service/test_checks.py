@@ -120,5 +120,15 @@ def test_a_format_that_the_file_has_not_is_refused(ingredients: Ingredients) -> 
     assert fields(ingredients, cohorts=[wrong]) == ["cohorts[0].model.format"]
 
 
+def test_what_the_spec_says_is_onnx_is_asked_for_nothing_but_rise_wherever_it_lies(ingredients: Ingredients) -> None:
+    runs = [{"uri": "s3://bucket/1.onnx"}, {"uri": "s3://bucket/2.onnx"}]
+    model = {"format": "onnx", "layer": "features"}
+    cohorts = [{"name": name, "model": model, "runs": runs} for name in ("a", "b")]
+    found = find(ingredients, cohorts=cohorts, measures=["entropy", "randomisation"])
+    layers = ["cohorts[0].model.layer", "cohorts[1].model.layer"]
+    assert sorted(each.field for each in found) == [*layers, "measures", "salience.method"]
+    assert "cohort 'a' is ONNX, a black box; use rise" in str(found)
+
+
 def test_an_empty_image_set_is_refused(ingredients: Ingredients, tmp_path: Path) -> None:
     assert fields(ingredients, images={"uri": tmp_path.as_uri()}) == ["images.uri"]

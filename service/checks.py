@@ -11,7 +11,7 @@ from service.black_boxes import black_box, said_black_boxes
 from service.errors import FieldProblem, InputRefused
 from service.image_sets import FOR_WORKERS, SHARDS, kind_of, list_images
 from service.listing.folder import shards_of
-from service.locations import is_remote, locate
+from service.locations import check_remote, is_remote, locate
 from service.model_files import ModelFiles, find_model
 from service.spec import Images, JobSpec, Model
 
@@ -31,7 +31,10 @@ class Known:
             return found if isinstance(found, Path) else None
         if uri.startswith(WEB):
             self.hosts.check_literal(uri)
-        return None if is_remote(uri) else locate(uri, self.roots)
+        if not is_remote(uri):
+            return locate(uri, self.roots)
+        check_remote(uri)
+        return None
 
 
 LEAST_RESAMPLED = 16  # so that windows of SSIM fit

@@ -23,7 +23,7 @@ from service.errors import (
 from service.gate import Verdict
 from service.inspection import Inspect
 from service.job_limits import JobLimits
-from service.locations import is_remote
+from service.locations import is_remote, path_of
 from service.queue import Doorbell
 from service.spec import JobSpec, digest_of
 from service.storage import Store
@@ -82,11 +82,10 @@ class Jobs:
     def inspect(self, asked: Inspect) -> str:
         """Have a worker look at something. Returns the inspection's ID. Raises InspectionRefused."""
         field, uri = asked.subject()
-        if is_remote(uri):  # files are looked at by the worker, which tells more of them
-            try:
-                self.known.find(uri)
-            except InputRefused as refused:
-                raise InspectionRefused(field=field, reason=str(refused)) from refused
+        try:
+            self.known.find(uri) if is_remote(uri) else path_of(uri)  # files are looked for by the worker
+        except InputRefused as refused:
+            raise InspectionRefused(field=field, reason=str(refused)) from refused
         return self.store.inspections.ask(asked)
 
     def cancel(self, job: str) -> Job:

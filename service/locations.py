@@ -23,6 +23,12 @@ def is_remote(uri: str) -> bool:
     return uri.startswith(REMOTE)
 
 
+def check_remote(uri: str) -> None:
+    """Raise InputRefused for the URI of a place elsewhere that names nothing there."""
+    if not uri.partition(":")[2].strip("/"):
+        raise InputRefused(reason=f"{uri!r} names nothing; write {KNOWN}")
+
+
 def path_of(uri: str) -> Path:
     """The path in a file URI, links not followed. Raises InputRefused."""
     try:

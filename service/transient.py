@@ -12,6 +12,10 @@ PASSING = frozenset(
 )  # fmt: skip
 
 
+class Away(ConnectionError):
+    """What was asked does not answer now, and may later. Its text is told to users."""
+
+
 def is_transient(error: BaseException) -> bool:
     """Whether an error may be gone the next time: a file server away, and not a file that is missing or forbidden."""
     return isinstance(error, ConnectionError | TimeoutError) or (isinstance(error, OSError) and error.errno in PASSING)

@@ -1,13 +1,17 @@
 """Looking at a model or an image set without an audit."""
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from service.domain import Json
-from service.errors import blaming
+from service.errors import InputRefused, blaming
 from service.image_sets import ImageEntry
 from service.inspection import Inspect, InspectedModel
+from service.redaction import redacted
 from service.spec import Images, Model, Preprocessing
+from service.transient import is_transient
 from worker.digests import digest_of
 from worker.fetching.opening import opener, reason_of
 from worker.fetching.places import Places
@@ -30,10 +34,10 @@ class Inspector:
     def look(self, asked: Inspect) -> Json:
         """What a model or an image set is. Raises InputRefused."""
         if asked.model is not None:
-            with blaming("model.uri", "model"):
+            with blaming("model.uri", "model"), _once():
                 return self._model(asked.model)
         assert asked.images is not None, "one of the two is given"
-        with blaming("images.uri"):
+        with blaming("images.uri"), _once():
             return self._images(asked.images)
 
     def _model(self, asked: InspectedModel) -> Json:
@@ -71,3 +75,16 @@ class Inspector:
             except (Unreadable, OSError) as error:
                 found.append({"image": entry.name, "reason": reason_of(error)})
         return found
+
+
+@contextmanager
+def _once() -> Iterator[None]:
+    """Refuse what cannot be read, also where it may be read later: nobody but who asked tries again."""
+    try:
+        yield
+    except OSError as error:
+        told = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+        remedy = (
+            "see whether the URI is right, and ask again later" if is_transient(error) else "see whether it may be read"
+        )
+        raise InputRefused(reason=f"{redacted(told)}; {remedy}") from error

@@ -19,7 +19,7 @@ from service.logs import bound
 from service.redaction import redacted
 from service.storage import Store
 from service.tracing import span
-from service.transient import is_transient
+from service.transient import Away, is_transient
 from service.verdicts import Ruling, ruling_of
 from worker.batching import is_out_of_memory
 from worker.finishing import finish
@@ -173,6 +173,8 @@ class Runner:
         """What users are told of an error; where this service keeps things is for its log."""
         if isinstance(error, InputRefused | JobNotFound):
             return self.means.places.told(str(error))
+        if isinstance(error, Away):
+            return self.means.places.told(redacted(str(error)))
         return self.means.places.told(redacted(f"{type(error).__name__}: {error}"))
 
 

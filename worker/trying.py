@@ -17,6 +17,7 @@ from service.errors import ModelRefused
 from service.pretrained_config import OwnSay
 from service.settings import WorkerSettings
 from service.spec import Model
+from service.transient import Away
 
 GIB = 2**30
 
@@ -73,7 +74,7 @@ class Trial:
                 "see SALIENCE_MODEL_MEMORY_GIB"
             )
         if "passing" in answer:
-            raise ConnectionError(answer["passing"])
+            raise Away(answer["passing"])
         found: Json = answer["found"]
         return found
 

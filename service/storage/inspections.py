@@ -7,6 +7,7 @@ from sqlalchemy import delete, or_, select, update
 from service.domain import Json
 from service.errors import InspectionNotFound
 from service.inspection import Inspect, Inspection
+from service.redaction import redacted
 from service.storage.clock import NOW
 from service.storage.database import Database
 from service.tables import InspectionRow
@@ -64,4 +65,14 @@ class InspectionStore:
 
 
 def _to_inspection(row: InspectionRow) -> Inspection:
-    return Inspection(row.id, Inspect.model_validate(row.asked), row.found, row.error)
+    asked = Inspect.model_validate(row.asked)
+    return Inspection(row.id, asked, row.found, row.error or _given_up(row, asked))
+
+
+def _given_up(row: InspectionRow, asked: Inspect) -> Json | None:
+    """The error of one that nobody takes again, as long as no worker answers it after all."""
+    if row.found or row.attempt < MAX_ATTEMPTS or (row.lease_until or 0) > time.time():
+        return None
+    field, uri = asked.subject()
+    told = f"looking at {redacted(uri)} ended {MAX_ATTEMPTS} workers, or took each more than {LEASE_SECONDS} s"
+    return {"field": field, "detail": f"{told}; ask again with something smaller, or see the workers' log"}

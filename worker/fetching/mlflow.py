@@ -11,6 +11,7 @@ import httpx
 
 from service.archives import check_member
 from service.errors import InputRefused
+from service.transient import Away
 from worker.fetching.cache import Cache
 from worker.fetching.remote_file import RemoteFile
 
@@ -151,7 +152,7 @@ def _check(answer: httpx.Response, what: str) -> None:
         return
     answer.read()
     if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
-        raise ConnectionError(f"MLflow answered {answer.status_code} for {what}")
+        raise Away(f"MLflow answered {answer.status_code} for {what}")
     try:
         told = answer.json()["message"]
     except (ValueError, KeyError, TypeError):
@@ -180,4 +181,4 @@ def _client() -> Iterator[httpx.Client]:
         ) as client:
             yield client
     except httpx.TransportError as error:
-        raise ConnectionError(f"MLflow at {_server()} does not answer: {error!r}") from error
+        raise Away(f"MLflow at {_server()} does not answer: {str(error) or type(error).__name__}") from error

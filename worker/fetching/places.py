@@ -10,7 +10,7 @@ from service.artifacts import ArtifactPlace
 from service.errors import InputRefused, retold
 from service.image_sets import ImageEntry, SetPlace, kind_of, list_images
 from service.listing.entry import is_picture
-from service.locations import check_path, is_remote, locate, path_of
+from service.locations import check_path, check_remote, is_remote, locate, path_of
 from service.model_files import find_model
 from service.redaction import redacted
 from service.settings import StoreSettings
@@ -49,7 +49,10 @@ class Places:
 
     def pin(self, uri: str) -> str:
         """What to keep of a URI, so that it stands for the same later: a path, a version in place of an alias."""
-        return str(locate(uri, self.roots)) if uri.startswith("file:") else mlflow.pin(uri)
+        if not is_remote(uri):
+            return str(locate(uri, self.roots))
+        check_remote(uri)
+        return mlflow.pin(uri)
 
     @contextmanager
     def model(self, source: str) -> Iterator[Path]:

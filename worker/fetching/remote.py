@@ -10,6 +10,7 @@ from typing import Any
 from service.addresses import WEB
 from service.archives import check_member
 from service.errors import InputRefused
+from service.transient import Away
 from worker.fetching.cache import Cache
 from worker.fetching.remote_file import RemoteFile
 from worker.fetching.unpack import MOST_FILES
@@ -65,7 +66,7 @@ def download(file: RemoteFile, target: Path, most: int, web: Web) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     have = web.download(file, target, most) if file.uri.startswith(WEB) else _download(file, target, most)
     if file.size is not None and have != file.size:
-        raise ConnectionError(f"{file.uri} ended after {have:,} of {file.size:,} bytes")
+        raise Away(f"{file.uri} ended after {have:,} of {file.size:,} bytes")
 
 
 def _download(file: RemoteFile, target: Path, most: int) -> int:
@@ -135,7 +136,7 @@ def _asking(uri: str) -> Iterator[None]:
     except ValueError as error:
         raise InputRefused(reason=f"{uri!r} is not an address: {error}") from error
     except Exception as error:  # of as many libraries as there are schemes
-        raise ConnectionError(f"{uri} cannot be had: {type(error).__name__}: {error}") from error
+        raise Away(f"{uri} cannot be had now: {str(error) or type(error).__name__}") from error
 
 
 def _file(uri: str, name: str, info: dict[str, Any]) -> RemoteFile:

@@ -12,6 +12,7 @@ import httpx
 from service.addresses import NO_OTHERS, AllowedHosts
 from service.errors import InputRefused
 from service.guarded import open_client
+from service.transient import Away
 from worker.fetching.remote_file import RemoteFile
 
 SECONDS = 3600.0
@@ -77,7 +78,7 @@ class Web:
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.TooManyRedirects) as error:
             raise InputRefused(reason=f"{uri} cannot be asked: {error}") from error
         except httpx.TransportError as error:
-            raise ConnectionError(f"{uri} cannot be had: {type(error).__name__}: {error}") from error
+            raise Away(f"{uri} cannot be had now: {str(error) or type(error).__name__}") from error
 
 
 def _check(uri: str, answer: httpx.Response) -> None:
@@ -89,7 +90,7 @@ def _check(uri: str, answer: httpx.Response) -> None:
     if status in FORBIDDEN:
         raise InputRefused(reason=f"{uri} may not be read: its server answers {status}")
     if status in PASSING or answer.is_server_error:
-        raise ConnectionError(f"{uri} cannot be had now: its server answers {status}")
+        raise Away(f"{uri} cannot be had now: its server answers {status}")
     raise InputRefused(reason=f"{uri} cannot be had: its server answers {status}")
 
 

@@ -1,11 +1,19 @@
+import re
+import time
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import update
 
+from service.storage import inspections
+from service.tables import InspectionRow
 from tests.audits import SIZE, Ingredients
+from tests.servers import free_port
 from tests.working import working
 from worker.runner import Runner
+
+PORT = free_port()
 
 
 def ask(api: httpx.Client, runner: Runner, body: dict[str, Any]) -> httpx.Response:
@@ -50,3 +58,35 @@ def test_without_a_worker_the_answer_is_where_to_ask_again(api: httpx.Client, in
     assert (answer.status_code, answer.json()["done"]) == (202, False)
     assert api.get(answer.headers["Location"]).status_code == 202
     assert api.get("/v1/inspections/unknown").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("uri", "told"),
+    [
+        ("file:///nowhere/m.pt", "does not exist"),
+        (f"http://127.0.0.1:{PORT}/m.pt?token=hidden", "cannot be had now: .*refused; see whether the URI is right"),
+        (f"artifact:sha256:{'0' * 64}", "PUT /v1/artifacts"),
+        ("m.pt", "is not a URI that is read; write file://"),
+        ("gs://", "names nothing; write file://"),
+    ],
+)
+def test_what_cannot_be_read_ends_with_the_reason_and_the_remedy(
+    api: httpx.Client, runner: Runner, uri: str, told: str
+) -> None:
+    answer = ask(api, runner, {"model": {"uri": uri}})
+    assert answer.status_code == 422
+    (problem,) = answer.json()["errors"]
+    assert problem["field"] == "model.uri"
+    assert re.search(told, problem["detail"]), problem["detail"]
+    assert not re.search(r"Error:|hidden", problem["detail"])
+
+
+def test_what_ends_every_worker_is_given_up(api: httpx.Client, runner: Runner) -> None:
+    answer = api.post("/v1/inspect", params={"wait": 0}, json={"images": {"uri": "s3://bucket/pictures"}})
+    for _ in range(inspections.MAX_ATTEMPTS):
+        assert runner.store.inspections.claim() is not None
+        with runner.store.database.write() as session:  # as if its time were over
+            session.execute(update(InspectionRow).values(lease_until=time.time() - 1))
+    assert runner.store.inspections.claim() is None
+    refused = api.get(answer.headers["Location"])
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "images.uri")

@@ -11,7 +11,7 @@ from service.black_boxes import black_box, said_black_boxes
 from service.errors import FieldProblem, InputRefused
 from service.image_sets import FOR_WORKERS, SHARDS, kind_of, list_images
 from service.listing.folder import shards_of
-from service.locations import check_remote, is_remote, locate
+from service.locations import check_links, check_remote, is_remote, locate
 from service.model_files import ModelFiles, find_model
 from service.spec import Images, JobSpec, Model
 
@@ -181,7 +181,7 @@ def _files(spec: JobSpec, known: Known) -> Iterator[FieldProblem]:
 def _image_set(field: str, images: Images, known: Known) -> Iterator[FieldProblem]:
     try:
         path = known.find(images.uri)
-        if path is not None and kind_of(path) not in FOR_WORKERS and not _has_shards(path):
+        if path is not None and kind_of(path) not in FOR_WORKERS and not _has_shards(path, known.roots):
             next(list_images(path, known.roots))
     except InputRefused as error:
         yield FieldProblem(field, str(error))
@@ -195,8 +195,7 @@ def _model_files(spec: JobSpec, number: int, known: Known) -> Iterator[FieldProb
     for index, run in enumerate(spec.cohorts[number].runs):
         field = f"cohorts[{number}].runs[{index}].uri"
         try:
-            path = known.find(run.uri)
-            files = find_model(path) if path else None
+            files = _look(run.uri, known)
         except InputRefused as error:
             yield FieldProblem(field, str(error))
         except OSError as error:
@@ -205,6 +204,14 @@ def _model_files(spec: JobSpec, number: int, known: Known) -> Iterator[FieldProb
             for problem in _unsuited(spec, number, files) if files else ():
                 wrong.setdefault(problem.field, problem)
     yield from wrong.values()
+
+
+def _look(uri: str, known: Known) -> ModelFiles | None:
+    """The model's files, None where they are elsewhere."""
+    path = known.find(uri)
+    if path is not None and path.is_dir():
+        check_links(path, known.roots)
+    return find_model(path) if path else None
 
 
 def _unsuited(spec: JobSpec, number: int, files: ModelFiles) -> Iterator[FieldProblem]:
@@ -223,6 +230,6 @@ def _unsuited(spec: JobSpec, number: int, files: ModelFiles) -> Iterator[FieldPr
         yield from black_box(spec, number, path)
 
 
-def _has_shards(path: Path) -> bool:
+def _has_shards(path: Path, roots: Sequence[Path]) -> bool:
     """Whether a folder holds shards, which only a worker may be able to list."""
-    return path.is_dir() and bool(shards_of(path, SHARDS))
+    return path.is_dir() and bool(shards_of(path, SHARDS, roots))

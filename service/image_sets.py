@@ -85,11 +85,11 @@ def _list(place: SetPlace, roots: Sequence[Path], list_table: ListTable | None) 
 def _list_folder(place: SetPlace, roots: Sequence[Path], list_table: ListTable | None) -> Iterator[ImageEntry]:
     """A folder's pictures; where it has none, those of the shards in it."""
     empty = True
-    for entry in list_folder(place):
+    for entry in list_folder(place, roots):
         empty = False
         yield entry
     if empty:
-        for shard in shards_of(place.path, SHARDS):
+        for shard in shards_of(place.path, SHARDS, roots):
             for entry in _list(SetPlace.of(shard), roots, list_table):
                 yield ImageEntry(f"{shard.relative_to(place.path)}/{entry.name}", entry.label, entry.path, entry.human)
 

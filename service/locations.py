@@ -1,21 +1,30 @@
 """Where models and images are. Of files: only under allowed roots, after links are resolved."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from service.errors import InputRefused
 from service.roots import Roots, real_path
+from service.walking import walk
 
 # What workers fetch; `mlflow-artifacts` is what MLflow calls its own store.
 REMOTE = ("s3://", "gs://", "https://", "http://", "models:/", "runs:/", "mlflow-artifacts:/", "artifact:")
 KNOWN = "file:// and an absolute path, artifact:sha256:..., s3://, gs://, https://, or models:/ and runs:/ of MLflow"
+
+MOST_ENTRIES = 10_000  # files and folders of a model's folder
 
 
 def is_under(path: Path, roots: Sequence[Path]) -> bool:
     """Whether a resolved path lies in one of the roots, and in nothing that is kept from users there."""
     kept = roots.kept if isinstance(roots, Roots) else ()
     return any(path.is_relative_to(root) for root in roots) and not any(path.is_relative_to(each) for each in kept)
+
+
+def leads_outside(path: Path, roots: Sequence[Path]) -> bool:
+    """Whether a path is that of a link out of the roots."""
+    return path.is_symlink() and not is_under(real_path(path), roots)
 
 
 def is_remote(uri: str) -> bool:
@@ -61,3 +70,19 @@ def check_path(plain: Path, roots: Sequence[Path]) -> Path:
     if not path.exists():
         raise InputRefused(reason=f"{path} does not exist")
     return path
+
+
+def check_links(folder: Path, roots: Sequence[Path]) -> None:
+    """Raise InputRefused where a model's folder holds a link that leads out of the roots, or more than a model has."""
+    entries = 0
+    for here, below, files in walk(folder):
+        entries += len(below) + len(files)
+        if entries > MOST_ENTRIES:
+            raise InputRefused(reason=f"{folder} has more than {MOST_ENTRIES:,} files, too many for a model")
+        for name in (*below, *files):
+            if leads_outside(Path(here, name), roots):
+                inner = os.path.relpath(Path(here, name), folder)
+                raise InputRefused(
+                    reason=f"{folder} holds {inner!r}, a link that leads outside the allowed roots; put there what it "
+                    "leads to"
+                )

@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from service.walking import walk
+
 Stamp = tuple[int, int, int]
 
 
@@ -22,7 +24,8 @@ def stamp_of(path: Path) -> Stamp:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.rglob("*") if path.is_file())
+    found = (Path(here, name) for here, _, files in walk(folder) for name in files)
+    return (path for path in found if path.is_file())
 
 
 def _digest(path: Path) -> str:

@@ -1,36 +1,49 @@
 """A folder of pictures, labelled by the first folder below it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from service.errors import ImagesRefused
 from service.listing.entry import ImageEntry, SetPlace, is_picture
-from service.roots import real_path
+from service.locations import leads_outside
 from service.transient import is_transient
+from service.walking import walk
 
 
-def list_folder(place: SetPlace) -> Iterator[ImageEntry]:
-    """The pictures, folder by folder, names sorted."""
-    seen: set[Path] = set()
-    for folder, below, files in os.walk(place.path, followlinks=True, onerror=_refuse):
-        here = real_path(Path(folder))
-        if here in seen:  # a link to a folder above, or a second one to the same
-            below.clear()
-            continue
-        seen.add(here)
-        below.sort()
+def list_folder(place: SetPlace, roots: Sequence[Path]) -> Iterator[ImageEntry]:
+    """The pictures, folder by folder, names sorted. Raises ImagesRefused for a folder that is a link out of the roots.
+
+    Links among the files are followed, and checked, when they are read.
+    """
+    for folder, below, files in walk(place.path, _refuse):
+        for name in below:
+            _check_link(place.path, Path(folder, name), roots)
         inner = os.path.relpath(folder, place.path)
         before = "" if inner == "." else f"{inner}/"
         label = before.partition("/")[0] or None
-        for name in sorted(files):
+        for name in files:
             if is_picture(name):
                 yield ImageEntry(before + name, label, f"{folder}/{name}")
 
 
-def shards_of(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    """The files of a folder, and of those below it, with one of these suffixes, sorted by their paths."""
-    return sorted(path for path in folder.rglob("*") if path.name.endswith(suffixes) and path.is_file())
+def shards_of(folder: Path, suffixes: tuple[str, ...], roots: Sequence[Path]) -> list[Path]:
+    """The files of a folder, and of those below it, with one of these suffixes, sorted by their paths.
+
+    Raises ImagesRefused for one that is a link out of the roots.
+    """
+    found = sorted(path for path in folder.rglob("*") if path.name.endswith(suffixes) and path.is_file())
+    for path in found:
+        _check_link(folder, path, roots)
+    return found
+
+
+def _check_link(folder: Path, path: Path, roots: Sequence[Path]) -> None:
+    if leads_outside(path, roots):
+        name = os.path.relpath(path, folder)
+        raise ImagesRefused(
+            reason=f"{folder} holds {name!r}, a link that leads outside the allowed roots; put there what it leads to"
+        )
 
 
 def _refuse(error: OSError) -> None:

@@ -10,7 +10,7 @@ from service.artifacts import ArtifactPlace
 from service.errors import InputRefused, retold
 from service.image_sets import ImageEntry, SetPlace, kind_of, list_images
 from service.listing.entry import is_picture
-from service.locations import check_path, check_remote, is_remote, locate, path_of
+from service.locations import check_links, check_path, check_remote, is_remote, locate, path_of
 from service.model_files import find_model
 from service.redaction import redacted
 from service.settings import StoreSettings
@@ -62,6 +62,8 @@ class Places:
         """
         with retold(lambda reason: self.told(reason, source)):
             path = self._bring(source)
+            if path.is_dir():
+                check_links(path, self.roots)
             if path.is_file() and find_model(path).format == "packed":
                 path = self._made("unpacked", path, unpack)
             yield path

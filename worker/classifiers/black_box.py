@@ -1,5 +1,6 @@
 """ONNX models, run by onnxruntime: pictures in, logits out, and nothing in between to look at."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from worker.classifiers.classifier import Plain
 from worker.classifiers.telling import first_line
 
 MOST_BYTES = 2 * 2**30  # of a protobuf message
+# Where onnxruntime looks for files that a model names; else, for what is read from bytes, in the working directory.
+ELSEWHERE = ("session.model_external_initializers_file_folder_path", os.devnull)
 PROVIDERS = {"cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"]}
 
 
@@ -49,6 +52,7 @@ def _open(path: Path, device: torch.device) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 4
+    options.add_session_config_entry(*ELSEWHERE)
     try:
         # From bytes, so that nothing in it can name a file beside it or elsewhere.
         wanted = PROVIDERS.get(device.type, ["CPUExecutionProvider"])

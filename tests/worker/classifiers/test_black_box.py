@@ -1,10 +1,11 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 import torch
-from onnx import TensorProto, helper, numpy_helper
+from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from service.errors import ModelRefused
 from service.spec import Model, Preprocessing
@@ -16,24 +17,33 @@ SMALL = Model(preprocessing=Preprocessing(size=(SIDE, SIDE)))
 WEIGHTS = np.random.default_rng(0).normal(size=(3, 2)).astype(np.float32)
 
 
-def save(path: Path, batch: int | str = "batch", outside: str | None = None) -> Path:
-    """Global average pooling and a linear layer; `outside` puts its weights into another file."""
-    weights = numpy_helper.from_array(WEIGHTS, "weights")
-    if outside:
-        weights.ClearField("raw_data")
-        weights.data_location = TensorProto.EXTERNAL
-        weights.external_data.add(key="location", value=outside)
-    graph = helper.make_graph(
-        [
-            helper.make_node("GlobalAveragePool", ["images"], ["pooled"]),
-            helper.make_node("Flatten", ["pooled"], ["flat"]),
-            helper.make_node("MatMul", ["flat", "weights"], ["logits"]),
-        ],
-        "net",
-        [helper.make_tensor_value_info("images", TensorProto.FLOAT, [batch, 3, SIDE, SIDE])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [batch, 2])],
-        [weights],
-    )
+def save(path: Path, batch: int | str = "batch") -> Path:
+    """Global average pooling and a linear layer."""
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["images"], ["pooled"]),
+        helper.make_node("Flatten", ["pooled"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "weights"], ["logits"]),
+    ]
+    return save_net(path, nodes, numpy_helper.from_array(WEIGHTS, "weights"), [batch, 2])
+
+
+def save_outside(path: Path, name: str) -> Path:
+    """A convolution whose weights (8, 3, 3, 3) are in another file: large enough for onnxruntime to take them there."""
+    weights = TensorProto(name="weights", data_type=TensorProto.FLOAT, dims=[8, 3, 3, 3])
+    weights.data_location = TensorProto.EXTERNAL
+    weights.external_data.add(key="location", value=name)
+    nodes = [
+        helper.make_node("Conv", ["images", "weights"], ["convolved"]),
+        helper.make_node("GlobalAveragePool", ["convolved"], ["pooled"]),
+        helper.make_node("Flatten", ["pooled"], ["logits"]),
+    ]
+    return save_net(path, nodes, weights, ["batch", 8])
+
+
+def save_net(path: Path, nodes: Sequence[NodeProto], weights: TensorProto, logits: Sequence[int | str]) -> Path:
+    images = helper.make_tensor_value_info("images", TensorProto.FLOAT, [logits[0], 3, SIDE, SIDE])
+    given = helper.make_tensor_value_info("logits", TensorProto.FLOAT, logits)
+    graph = helper.make_graph(nodes, "net", [images], [given], [weights])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     path.write_bytes(model.SerializeToString())
     return path
@@ -49,10 +59,16 @@ def test_an_onnx_model_gives_logits_and_shows_nothing_else(tmp_path: Path, batch
     assert torch.allclose(loaded.logits(images), twin, atol=1e-5)
 
 
-def test_weights_in_other_files_are_not_read(tmp_path: Path) -> None:
-    (tmp_path / "outside.bin").write_bytes(WEIGHTS.tobytes())
+@pytest.mark.parametrize("name", ["outside.bin", "./outside.bin", "link.bin", "../outside.bin", "{folder}/outside.bin"])
+def test_weights_in_other_files_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    for folder in (here, tmp_path):
+        (folder / "outside.bin").write_bytes(np.ones((8, 3, 3, 3), np.float32).tobytes())
+    (here / "link.bin").symlink_to(here / "outside.bin")
+    monkeypatch.chdir(here)  # where onnxruntime looks by itself
     with pytest.raises(ModelRefused, match="with its weights inside"):
-        load_classifier(save(tmp_path / "m.onnx", outside="outside.bin"), SMALL, 2)
+        load_classifier(save_outside(here / "m.onnx", name.format(folder=here)), SMALL, 2)
 
 
 def test_a_layer_of_a_black_box_is_refused(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import json
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal
 
 from service.archives import check_inflation, is_tar
@@ -126,11 +126,23 @@ def _find_pretrained(folder: Path) -> ModelFiles:
             reason=f"{folder} has a config.json, but no .safetensors; save it with save_pretrained, or its "
             "safe_serialization=True"
         )
+    for index in sorted(folder.rglob("*.safetensors.index.json")):
+        _check_index(index)
     if isinstance(config.get("architecture"), str) and "model_type" not in config:
         return ModelFiles(weights[0], "checkpoint", f"timm/{config['architecture']}", folder)
     if not isinstance(config.get("model_type"), str):
         raise ModelRefused(reason=f"{folder}/config.json names neither a model_type of transformers nor one of timm")
     return ModelFiles(folder, "transformers", config=folder)
+
+
+def _check_index(index: Path) -> None:
+    """Raise ModelRefused where an index of weights, which libraries follow, names more than files beside it."""
+    named = read_json(index).get("weight_map")
+    for name in named.values() if isinstance(named, dict) else [named]:
+        if not isinstance(name, str) or PurePath(name).name != name or not name.endswith(".safetensors"):
+            raise ModelRefused(
+                reason=f"{index} names the weights {name!r}; it may name .safetensors files beside it, and no others"
+            )
 
 
 def read_json(path: Path) -> dict[str, object]:

@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from service.errors import ModelRefused
+from service.model_files import read_json
 from service.transient import is_transient
 from worker.classifiers import zoo
 from worker.classifiers.telling import last_line
@@ -20,6 +21,7 @@ def load_pretrained(folder: Path) -> nn.Module:
     """The image classifier saved in a folder; it gives logits. Raises ModelRefused."""
     if (folder / "adapter_config.json").exists():
         raise ModelRefused(reason=f"{folder} is an adapter to another model; merge it and save the whole model")
+    _check_wrapped(folder)
     os.environ.update(OFFLINE)
     zoo.bring_torchvision()  # which transformers imports where it is installed
     try:
@@ -31,6 +33,19 @@ def load_pretrained(folder: Path) -> nn.Module:
     chatter.set_verbosity_error()
     chatter.disable_progress_bar()
     return _load(AutoModelForImageClassification, folder)
+
+
+def _check_wrapped(folder: Path) -> None:
+    """Raise ModelRefused where a model of timm, wrapped for transformers, has timm read what lies elsewhere."""
+    config = read_json(folder / "config.json")
+    if config.get("model_type") != "timm_wrapper":
+        return
+    given, name = config.get("model_args") or {}, config.get("architecture")
+    if not isinstance(given, dict) or "checkpoint_path" in given or ":" in str(name):
+        raise ModelRefused(
+            reason=f"{folder}/config.json has timm read another model's files; its architecture may be a name, and its "
+            "model_args no checkpoint_path"
+        )
 
 
 def _load(auto: Any, folder: Path) -> nn.Module:

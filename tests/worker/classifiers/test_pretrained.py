@@ -1,9 +1,11 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from service.errors import ModelRefused
 from service.spec import Model, Preprocessing
@@ -14,6 +16,7 @@ from worker.classifiers.preprocessing import normalise
 from worker.salience.methods import gradcam
 
 SMALL = Model(preprocessing=Preprocessing(size=(SIDE * 4, SIDE * 4)))
+TORCHS = {"format": "pt"}  # what transformers writes of who the weights are for
 VIT = Model(preprocessing=Preprocessing(size=(SIDE, SIDE)))
 
 
@@ -84,6 +87,43 @@ def enormous(folder: Path) -> None:
     config.write_text(config.read_text().replace('"hidden_size": 16', '"hidden_size": 64'))
 
 
+def with_weights_elsewhere(folder: Path) -> None:
+    """An index that names weights which are read without a word, were it followed."""
+    elsewhere = folder.parent / "elsewhere.safetensors"
+    (folder / "model.safetensors").rename(elsewhere)
+    split(folder, elsewhere, "../elsewhere.safetensors")
+
+
+def split(folder: Path, weights: Path, second: str) -> None:
+    """Some of the weights in a first file of the folder, all of them in what the index names second."""
+    held = load_file(weights)
+    names = {name: second if number % 2 else "first.safetensors" for number, name in enumerate(sorted(held))}
+    save_file({name: held[name] for name in names if names[name] != second}, folder / "first.safetensors", TORCHS)
+    index = {"metadata": {}, "weight_map": names}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+
+
+def with_a_pickle(folder: Path) -> None:
+    weights = folder / "model.safetensors"
+    torch.save(load_file(weights), folder / "second.bin")
+    split(folder, weights, "second.bin")
+    weights.unlink()
+
+
+def wrapping(folder: Path, **changes: Any) -> None:
+    """A model of timm as transformers wraps it."""
+    config = {"model_type": "timm_wrapper", "architecture": "resnet10t", "num_classes": 3, "label_names": [*"abc"]}
+    (folder / "config.json").write_text(json.dumps(config | changes))
+
+
+def wrapping_elsewhere(folder: Path) -> None:
+    wrapping(folder, architecture=f"local-dir:{folder.parent}")
+
+
+def wrapping_another_file(folder: Path) -> None:
+    wrapping(folder, model_args={"checkpoint_path": str(folder.parent / "other.pth")})
+
+
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
@@ -93,12 +133,24 @@ def enormous(folder: Path) -> None:
         (as_adapter, "adapter"),
         (cut_short, "not an image classifier"),
         (enormous, "not an image classifier"),
+        (with_weights_elsewhere, "files beside it, and no others"),
+        (with_a_pickle, "files beside it, and no others"),
+        (wrapping_elsewhere, "read another model's files"),
+        (wrapping_another_file, "read another model's files"),
     ],
 )
 def test_a_folder_that_is_no_plain_classifier_is_refused(
     tmp_path: Path, spoil: Callable[[Path], Any], told: str
 ) -> None:
-    spoil(save_pretrained(make_vit(), tmp_path))
+    folder = save_pretrained(make_vit(), tmp_path / "vit")
+    spoil(folder)
     with pytest.raises(ModelRefused, match=told):
-        load_classifier(tmp_path, VIT, 2)
-    assert not (tmp_path / "sprung").exists()
+        load_classifier(folder, VIT, 2)
+    assert not (folder / "sprung").exists()
+
+
+def test_weights_in_several_files_of_the_folder_are_read(tmp_path: Path) -> None:
+    folder = save_pretrained(make_vit(), tmp_path)
+    whole = load_classifier(folder, VIT, 2).logits(pictures(SIDE))
+    split(folder, (folder / "model.safetensors").rename(folder / "second.safetensors"), "second.safetensors")
+    assert torch.equal(load_classifier(folder, VIT, 2).logits(pictures(SIDE)), whole)

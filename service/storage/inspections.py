@@ -8,7 +8,7 @@ from service.domain import Json
 from service.errors import InspectionNotFound
 from service.inspection import Inspect, Inspection
 from service.redaction import redacted
-from service.storage.clock import NOW
+from service.storage.clock import NOW, moment
 from service.storage.database import Database
 from service.tables import InspectionRow
 
@@ -38,7 +38,7 @@ class InspectionStore:
             row = session.get(InspectionRow, inspection)
             if row is None:
                 raise InspectionNotFound(inspection=inspection)
-            return _to_inspection(row)
+            return _to_inspection(row, moment(session))
 
     def claim(self) -> Inspection | None:
         """Take the oldest that waits, or that its worker lost; None where nothing waits."""
@@ -54,7 +54,7 @@ class InspectionStore:
             if row is None:
                 return None
             row.lease_until, row.attempt = NOW + LEASE_SECONDS, row.attempt + 1
-            return _to_inspection(row)
+            return _to_inspection(row, moment(session))
 
     def answer(self, inspection: str, found: Json | None, error: Json | None) -> None:
         """Keep what a worker found, or why it found nothing."""
@@ -64,14 +64,14 @@ class InspectionStore:
             )
 
 
-def _to_inspection(row: InspectionRow) -> Inspection:
+def _to_inspection(row: InspectionRow, now: float) -> Inspection:
     asked = Inspect.model_validate(row.asked)
-    return Inspection(row.id, asked, row.found, row.error or _given_up(row, asked))
+    return Inspection(row.id, asked, row.found, row.error or _given_up(row, asked, now))
 
 
-def _given_up(row: InspectionRow, asked: Inspect) -> Json | None:
+def _given_up(row: InspectionRow, asked: Inspect, now: float) -> Json | None:
     """The error of one that nobody takes again, as long as no worker answers it after all."""
-    if row.found or row.attempt < MAX_ATTEMPTS or (row.lease_until or 0) > time.time():
+    if row.found or row.attempt < MAX_ATTEMPTS or (row.lease_until or 0) > now:
         return None
     field, uri = asked.subject()
     told = f"looking at {redacted(uri)} ended {MAX_ATTEMPTS} workers, or took each more than {LEASE_SECONDS} s"

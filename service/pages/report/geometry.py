@@ -1,7 +1,8 @@
 """Geometry's own picture: shifts where they move the content to, flips and turns beside them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from service.pages.numerals import MINUS
 from service.pages.report.charts import tone
 from service.pages.report.figures import Figure, Table, cells, having
 from service.pages.report.heat import Tile, tiles
@@ -9,50 +10,75 @@ from service.pages.report.material import Json, Material
 from service.pages.report.words import MEANINGS
 
 MEANING = MEANINGS["geometry"]
-BESIDE = 3.4  # columns, after the three of shifts
+SHIFT = "shift:"
+IN_GRID = "Shifts stand where they move the content to; flips and turns stand beside them."
+MOST_OFFSETS = 5  # in one direction, for a grid
+IN_A_ROW = 6  # tiles without a grid, which a phone still shows legibly
+MOST_BESIDE = 12  # of other transformations beside the grid
+APART, SHORT = 0.4, 4  # columns between grid and rest; how many of the rest stand in two columns
 
 
 def geometry(about: Material) -> Figure:
     """Similarity by transformation, a grid a cohort."""
     charts, rows = [], []
     for place, cohort, own in having(about, "geometry"):
-        found = [*_shifts(cohort, own["parts"]), *_turns(cohort, own["parts"])]
-        charts.append(
-            (cohort, tone(place), tiles(f"{cohort}: similarity by transformation, shifts left, turns right", found))
-        )
+        drawn = tiles(f"{cohort}: similarity by transformation", list(_found(cohort, own["parts"])))
+        charts.append((cohort, tone(place), drawn))
         rows += [[cohort, name, *cells(each, MEANING)] for name, each in own["parts"].items()]
-    lead = (
-        "Maps of moved pictures against moved maps. Shifts stand where they move the content to; flips and turns stand "
-        "beside them. Bright: salience follows the content."
-    )
+    gridded = all(_is_grid(own["parts"]) for _, _, own in having(about, "geometry"))
+    where = IN_GRID if gridded else "Shifts are named by the pixels that they move the content right and down."
+    lead = f"Maps of moved pictures against moved maps. {where} Bright: salience follows the content."
     heads = ["cohort", "transformation", "similarity", "95 % interval", "in words"]
     return Figure("geometry", "Geometry: by transformation", lead, charts, Table(heads, rows), heat=True)
 
 
-def _shifts(cohort: str, parts: Json) -> Iterator[Tile]:
-    moved = {
-        name: tuple(map(int, name.removeprefix("shift:").split(","))) for name in parts if name.startswith("shift:")
-    }
-    across = sorted({0, *(dx for dx, _ in moved.values())})
-    down = sorted({0, *(dy for _, dy in moved.values())})
-    if not moved or len(across) > 5 or len(down) > 5:
+def _is_grid(parts: Json) -> bool:
+    """Whether shifts have so few offsets, and what else there is so few members, that they stand in a grid."""
+    moved = [_offset(name) for name in parts if name.startswith(SHIFT)]
+    across, down = (len({0, *steps}) for steps in zip((0, 0), *moved, strict=True))
+    return bool(moved) and max(across, down) <= MOST_OFFSETS and len(parts) - len(moved) <= MOST_BESIDE
+
+
+def _found(cohort: str, parts: Json) -> Iterator[Tile]:
+    """Shifts as a grid with the rest beside it; else everything in rows, in the spec's order."""
+    if not _is_grid(parts):
+        yield from _rows(cohort, parts, list(parts), 0.0, IN_A_ROW)
         return
+    moved = {name: _offset(name) for name in parts if name.startswith(SHIFT)}
+    across, down = (sorted({0, *steps}) for steps in zip((0, 0), *moved.values(), strict=True))
     yield Tile(across.index(0), down.index(0), None, "the picture as it is", "clean")
     for name, (dx, dy) in moved.items():
-        each = parts[name]
-        says = f"{cohort}, shifted by {dx}, {dy} pixels: {MEANING.said(each['mean'], each['ci95'])}"
-        yield Tile(across.index(dx), down.index(dy), each["mean"], says, f"{_signed(dx)}, {_signed(dy)}")
+        yield _tile(cohort, name, parts[name], (across.index(dx), down.index(dy)))
+    others = [name for name in parts if name not in moved]
+    yield from _rows(cohort, parts, others, len(across) + APART, 2 if len(others) <= SHORT else 4)
+
+
+def _rows(cohort: str, parts: Json, names: Sequence[str], left: float, across: int) -> Iterator[Tile]:
+    for place, name in enumerate(names):
+        row, column = divmod(place, across)
+        yield _tile(cohort, name, parts[name], (left + column, row))
+
+
+def _tile(cohort: str, name: str, each: Json, at: tuple[float, int]) -> Tile:
+    short, told = _named(name)
+    return Tile(*at, each["mean"], f"{cohort}, {told}: {MEANING.said(each['mean'], each['ci95'])}", short)
+
+
+def _named(name: str) -> tuple[str, str]:
+    """A transformation as its tile has room for it, and in words."""
+    kind, _, amount = name.replace("-", MINUS).partition(":")
+    if kind == "shift":
+        short = ", ".join(map(_signed, _offset(name)))
+        return short, f"shifted by {short} pixels"
+    if kind == "rotate":
+        return f"{amount}\N{DEGREE SIGN}", f"turned by {amount}\N{DEGREE SIGN}"
+    return (f"\N{MULTIPLICATION SIGN} {amount}", f"scaled by {amount}") if kind == "scale" else (name, name)
+
+
+def _offset(name: str) -> tuple[int, int]:
+    dx, dy = map(int, name.removeprefix(SHIFT).split(","))
+    return dx, dy
 
 
 def _signed(pixels: int) -> str:
-    return f"{pixels:+d}".replace("-", "\N{MINUS SIGN}") if pixels else "0"
-
-
-def _turns(cohort: str, parts: Json) -> Iterator[Tile]:
-    shifts = [name for name in parts if name.startswith("shift:")]
-    first = BESIDE if shifts else 0.0
-    for place, name in enumerate(each for each in parts if not each.startswith("shift:")):
-        column, row = divmod(place, 2) if len(parts) - len(shifts) <= 4 else divmod(place, 3)
-        each = parts[name]
-        says = f"{cohort}, {name}: {MEANING.said(each['mean'], each['ci95'])}"
-        yield Tile(first + column, row, each["mean"], says, name)
+    return f"{pixels:+d}".replace("-", MINUS) if pixels else "0"

@@ -47,3 +47,32 @@ def test_of_two_runs_none_is_said_to_agree_least() -> None:
     assert [each.charts[0][2].count('class="marked"') for each in (two, three)] == [0, 4]
     assert (list(two.notes), "framed" in two.lead) == ([], False)
     assert three.notes[0].startswith("only: run 3 strayed")
+
+
+def tiles_of(*transforms: str) -> list[str]:
+    """The names of geometry's tiles, each of which stands at a place of its own."""
+    (chart,) = (chart for _, _, chart in figure("geometry", {each: part(0.5) for each in transforms}, []).charts)
+    places = re.findall('<rect x="(.*?)" y="(.*?)" width="54" height="54" rx="4"', chart)
+    assert len(places) == len(set(places))
+    return re.findall(">([^<]*)</text><title>", chart)
+
+
+def test_shifts_of_any_number_of_offsets_are_drawn() -> None:
+    many = [f"shift:{dx},-3" for dx in (-9, -6, -3, 3, 6, 9)]
+    assert tiles_of(*many) == [
+        "\u22129, \u22123",
+        "\u22126, \u22123",
+        "\u22123, \u22123",
+        "+3, \u22123",
+        "+6, \u22123",
+        "+9, \u22123",
+    ]
+    assert len(tiles_of("hflip", *many, "rotate:-15.5")) == 8
+    assert tiles_of("shift:4,0", "hflip") == ["clean", "+4, 0", "hflip"]
+
+
+def test_many_turns_stand_beside_each_other_with_names_that_their_tiles_hold() -> None:
+    turns = [f"rotate:{degrees}" for degrees in range(-20, 21) if degrees]
+    assert tiles_of("shift:4,0", *turns, "scale:0.8")[-2:] == ["20\N{DEGREE SIGN}", "\N{MULTIPLICATION SIGN} 0.8"]
+    (chart,) = (chart for _, _, chart in figure("geometry", {each: part(0.5) for each in turns}, []).charts)
+    assert 'width="342"' in chart

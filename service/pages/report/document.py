@@ -16,6 +16,7 @@ from service import __version__
 from service.catalogue import MEASURES, METHODS
 from service.pages.numerals import number
 from service.pages.report.charts import shape, tone
+from service.pages.report.differences import differences
 from service.pages.report.findings import findings
 from service.pages.report.heat import legend
 from service.pages.report.material import Material
@@ -25,7 +26,7 @@ from service.pages.report.panels import panels
 from service.pages.report.pictures import gallery
 from service.pages.report.strata import strata
 from service.pages.report.svg import el
-from service.pages.report.words import MEANINGS, counted, effect, interval, listed
+from service.pages.report.words import MEANINGS, counted, interval, listed
 from service.variants import sample_variants
 
 STYLES = ("tokens.css", "report.css")
@@ -52,7 +53,7 @@ def report_html(about: Material) -> str:
             panels=panels(about),
             figures=figures(about),
             strata=strata(about),
-            differences=_differences(about),
+            differences=differences(about),
             gallery=gallery(about),
             variants=sample_variants(about.job.spec),
             waiting=about.waiting,
@@ -111,22 +112,6 @@ def _target(target: str | int) -> str:
         "predicted": "class predicted", "clean": "class predicted of the clean image", "label": "labelled class"
     }  # fmt: skip
     return told.get(target, f"class numbered {target}")
-
-
-def _differences(about: Material) -> list[dict[str, Any]]:
-    found = []
-    for measure, meaning in about.measures:
-        for each in about.differences(measure):
-            ends, names = each["ci95"], (each["a"], each["b"])
-            found.append(
-                {
-                    "measure": meaning.title, "pair": f"{each['a']} \N{MINUS SIGN} {each['b']}",
-                    "mean": number(each["mean"], 3, True), "interval": interval(ends, True),
-                    "d": number(each["cohens_d"], 2, True), "effect": effect(each["cohens_d"]),
-                    "apart": meaning.apart(names, each["mean"], ends),
-                }
-            )  # fmt: skip
-    return found
 
 
 def _moment(when: float | None) -> str:

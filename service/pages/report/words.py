@@ -41,16 +41,19 @@ class Meaning:
         within = f", 95 % interval {interval(ends)}" if ends else ""
         return f"{number(mean)}{within}; {self.of(mean)}" if mean is not None else self.of(mean)
 
+    def order(self, names: tuple[str, str], mean: float) -> tuple[str, str]:
+        """Two cohorts, the better of them first, or the higher where neither side is better; `mean` is a - b."""
+        first, second = names
+        return (first, second) if (mean > 0) == (self.better >= 0) else (second, first)
+
     def apart(self, names: tuple[str, str], mean: float, ends: Sequence[float] | None) -> str:
         """What a difference of a first cohort less a second one says."""
         if not ends:
             return "not known: there is no interval"
         if ends[0] <= 0 <= ends[1]:
             return "no: the interval holds zero"
-        first, second = names
-        if not self.better:
-            return f"yes: {first if mean > 0 else second} looks at more of the picture"
-        return f"yes: {first if (mean > 0) == (self.better > 0) else second} is ahead"
+        first, _ = self.order(names, mean)
+        return f"yes: {first} {'is ahead' if self.better else 'looks at more of the picture'}"
 
 
 MEANINGS: Mapping[str, Meaning] = {
@@ -94,9 +97,12 @@ OBJECT = Meaning(
 
 def ignored(ends: Sequence[float] | None) -> str:
     """What the map's likeness without the background less that without the object says, by its interval."""
-    if not ends or ends[0] <= 0 <= ends[1]:
-        return "not told apart"
-    return "it needs what it looks at more" if ends[0] > 0 else "it needs what it ignores more"
+    if not ends:
+        return "not known: there is no interval"
+    if ends[0] <= 0 <= ends[1]:
+        return "it is not known to need what it looks at more than what it ignores"
+    one, other = ("what it looks at", "what it ignores") if ends[0] > 0 else ("what it ignores", "what it looks at")
+    return f"it needs {one} more than {other}"
 
 
 SIZES = ((0.2, "a tiny effect"), (0.5, "a small effect"), (0.8, "a middling effect"))

@@ -1,0 +1,19 @@
+"""Whether a map that stays while the background is blurred away points at what the model uses. Pure.
+
+`degradation` is the map's likeness to itself without the background. Where it is as like itself, or more, without the
+object, the map does not point at what the model uses, and a high number is no merit.
+"""
+
+from service.pages.report.material import Material
+from service.pages.report.words import ignored
+
+MEASURE = "degradation"
+
+
+def excuse(about: Material, measure: str, cohort: str) -> str:
+    """Why a high number of a cohort is no merit; empty where it is one, or where nothing is known against it."""
+    if measure != MEASURE or cohort not in about.cohorts:
+        return ""
+    own = about.of(cohort).get(measure, {})
+    ends = own.get("parts", {}).get("gap", {}).get("ci95")
+    return "" if not ends or ends[0] > 0 else ignored(ends)

@@ -1,0 +1,106 @@
+from itertools import combinations
+
+import pytest
+
+from service.pages.report.differences import differences
+from service.pages.report.findings import findings
+from service.pages.report.material import Material
+from tests.service.pages.report.test_findings import material
+
+EVERY = ("noise", "geometry", "stability")
+
+
+def compared(strengths: dict[str, dict[str, float]]) -> Material:
+    """Cohorts of these numbers, whose every difference that is not zero has an interval that says so."""
+    about = material(strengths)
+    for a, b in combinations(strengths, 2):
+        for measure, mean in strengths[a].items():
+            by = mean - strengths[b][measure]
+            ends = [by - 0.01, by + 0.01]
+            about.results["differences"].append(
+                {"a": a, "b": b, "measure": measure, "mean": by, "ci95": ends, "cohens_d": by}
+            )
+    return about
+
+
+def ranked(**strengths: tuple[float, float, float]) -> Material:
+    """Cohorts by their noise, geometry and stability."""
+    return compared({name: dict(zip(EVERY, own, strict=True)) for name, own in strengths.items()})
+
+
+@pytest.mark.parametrize(
+    ("about", "headline"),
+    [
+        (
+            ranked(a=(0.5, 0.5, 0.5), b=(0.3, 0.5, 0.5), c=(0.1, 0.1, 0.5)),
+            "a looks best: ahead of all others in noise, of some in geometry.",
+        ),
+        (
+            ranked(a=(0.5, 0.5, 0.5), b=(0.3, 0.3, 0.8), c=(0.1, 0.1, 0.5)),
+            "a looks best: ahead of all others in noise and geometry, though behind b in stability.",
+        ),
+        (
+            ranked(a=(0.5, 0.5, 0.5), b=(0.3, 0.5, 0.5), c=(0.5, 0.3, 0.5)),
+            "a looks best: ahead of each other cohort in some of noise and geometry.",
+        ),
+        (
+            ranked(a=(0.5, 0.1, 0.5), b=(0.1, 0.5, 0.5), c=(0.1, 0.1, 0.5)),
+            "No cohort is ahead of all others; on balance a and b are behind none.",
+        ),
+        (ranked(a=(0.3, 0.2, 0.1), b=(0.2, 0.1, 0.3), c=(0.1, 0.3, 0.2)), "No cohort is ahead of all others."),
+        (
+            ranked(a=(0.5, 0.1, 0.5), b=(0.1, 0.5, 0.5)),
+            "The cohorts are ahead of each other in different measures: a in noise, b in geometry.",
+        ),
+    ],
+)
+def test_of_several_cohorts_the_best_is_one_that_each_other_is_behind(about: Material, headline: str) -> None:
+    assert findings(about).headline == headline
+
+
+def test_of_many_cohorts_a_measure_has_one_sentence_and_a_folded_table() -> None:
+    about = ranked(**{name: (place / 10, 0.5, place / 10) for place, name in enumerate("abcdefg")})
+    noise, stability, geometry = findings(about).reasons
+    assert noise.startswith("Noise: g is ahead of all others; f of a, b, c, d and e; e of a, b, c and d; 6 more in")
+    assert (stability[:9], geometry) == ("Stability", "Geometry does not tell any two cohorts apart.")
+    assert [table.title.partition(",")[0] for table in differences(about)] == [
+        "Noise: 21 of 21 pairs of cohorts differ", "Geometry: 0 of 21 pairs of cohorts differ",
+        "Stability: 21 of 21 pairs of cohorts differ",
+    ]  # fmt: skip
+    assert [table.is_open for table in differences(ranked(a=(0.5, 0.1, 0.5), b=(0.1, 0.5, 0.5)))] == [True]
+
+
+@pytest.mark.parametrize(
+    ("gap", "headline", "word"),
+    [
+        (
+            [-0.3, -0.1],
+            "No cohort looks better: they differ in degradation alone.",
+            "it needs what it ignores more than",
+        ),
+        ([-0.1, 0.1], "No cohort looks better: they differ in degradation alone.", "it is not known to need"),
+        ([0.1, 0.3], "a looks better: ahead in degradation.", "a is ahead"),
+    ],
+)
+def test_a_map_that_stays_also_without_the_object_is_not_ahead_in_degradation(
+    gap: list[float], headline: str, word: str
+) -> None:
+    about = compared({"a": {"degradation": 0.9}, "b": {"degradation": 0.5}})
+    own = about.of("a")["degradation"]
+    own["parts"] = {"gap": {"mean": sum(gap) / 2, "ci95": gap}}
+    found = findings(about)
+    assert found.headline == headline
+    assert word in found.reasons[0]
+    assert word in differences(about)[0].rows[0].apart
+    alone = material({"only": {"degradation": 0.9}})
+    alone.of("only")["degradation"]["parts"] = own["parts"]
+    assert ("strong in degradation" in findings(alone).headline) is (gap[0] > 0)
+    assert ("but it" in findings(alone).looks["only"][0][1]) is (gap[0] <= 0)
+
+
+def test_a_cohort_of_an_earlier_job_is_compared_with() -> None:
+    about = compared({"new": {"noise": 0.9}, "earlier": {"noise": 0.5}})
+    about.job.spec.cohorts.pop()
+    found = findings(about)
+    assert found.headline == "new is strong in noise."
+    assert found.reasons == ["Noise: new is ahead of earlier by 0.400 (95 % interval 0.390 to 0.410)."]

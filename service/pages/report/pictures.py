@@ -1,18 +1,21 @@
 """The sample's pictures with their maps: cards in the order of what they were chosen for."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from markupsafe import Markup
 
 from service.kept import KeptPicture
+from service.pages.report.cards import Card, Shown
 from service.pages.report.charts import tone
 from service.pages.report.material import Json, Material
 from service.pages.report.overlays import Overlays, heat
+from service.pages.report.words import rightness
+from service.pages.report.worries import Worry, worries
 from service.variants import picture_of
 
-FIRST = 6  # pictures that a group has before those after it take theirs
 TITLES = {
     "most typical": ("Most typical", "nearest to the mean of all measures"),
     "least typical": ("Least typical", "farthest from the mean of all measures"),
@@ -24,50 +27,26 @@ TITLES = {
     "most often wrong": ("Most often wrong", "most runs give another class"),
     "cohorts differ most": ("Cohorts differ most", "by all measures together"),
 }
-WORRYING = ("runs agree least", "most often wrong", "most disturbed by noise", "least typical")
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A cohort's look at a picture: the mean map over it, and the grid of all runs and variants."""
-
-    cohort: str
-    tone: int
-    mean: Markup
-    grid: Markup
-
-
-@dataclass(frozen=True)
-class Card:
-    """A picture: its name and label, what it was chosen for and its rank in that, and each cohort's look at it."""
-
-    key: str
-    name: str
-    label: str
-    why: Sequence[str]
-    ranks: Mapping[str, int]
-    plain: Markup
-    shown: Sequence[Shown]
-    says: str
 
 
 @dataclass(frozen=True)
 class Group:
-    """Pictures chosen for one reason."""
+    """Pictures chosen for one reason; those `before` rank above them, and stand in a group where they rank higher."""
 
     key: str
     title: str
     meaning: str
     cards: Sequence[Card]
+    before: Sequence[Card]
 
 
 @dataclass(frozen=True)
 class Gallery:
-    """All groups, the pictures that they use, and some to worry about."""
+    """All groups, the pictures that they use, and those to worry about."""
 
     groups: Sequence[Group]
     definitions: Markup
-    worrying: Sequence[Card]
+    worrying: Sequence[Worry]
 
 
 def gallery(about: Material) -> Gallery:
@@ -84,39 +63,22 @@ def gallery(about: Material) -> Gallery:
             image = numbers[chosen["image"]]
             cards[chosen["image"]] = _card(about, drawn, (image, chosen), by_image[image])
             definitions += drawn.definitions(image, by_image[image])
-    return Gallery(_groups(cards), definitions, _worrying(cards))
+    return Gallery(groups(cards), definitions, worries(about, cards))
 
 
-def _worrying(cards: Mapping[str, Card]) -> list[Card]:
-    """The first of each reason to worry."""
-    found: dict[str, Card] = {}
-    for why in WORRYING:
-        card = next(iter(_free(cards, why, found)), None)
-        if card:
-            found[card.key] = replace(card, why=[why])
-    return list(found.values())
-
-
-def _free(cards: Mapping[str, Card], why: str, taken: Collection[str]) -> list[Card]:
-    """Those chosen for a reason and not taken yet, the first of its ranking before others."""
-    free = [each for each in cards.values() if why in each.why and each.key not in taken]
-    return sorted(free, key=lambda card: card.ranks[why])
-
-
-def _groups(cards: Mapping[str, Card]) -> list[Group]:
-    """Each picture in the first group, in the page's order, that has room for it; the classes' groups come last."""
-    classes = {why: None for card in cards.values() for why in card.why if why not in TITLES}
-    found: dict[str, list[Card]] = {why: [] for why in (*TITLES, *classes)}
-    for room in (FIRST, len(cards)):
-        for why, members in found.items():
-            taken = {card.key for own in found.values() for card in own}
-            members += _free(cards, why, taken)[: max(room - len(members), 0)]
-    groups: list[Group] = []
-    for why, members in found.items():
-        if members:
+def groups(cards: Mapping[str, Card]) -> list[Group]:
+    """Each picture in the group in which it ranks highest, the groups in the page's order, those of classes last."""
+    order = [*TITLES, *dict.fromkeys(why for card in cards.values() for why in card.why if why not in TITLES)]
+    found: list[Group] = []
+    for why in order:
+        ranking = sorted((card for card in cards.values() if why in card.why), key=lambda card: card.ranks[why])
+        if ranking:
+            own = [card for card in ranking if card.home == why]
+            before = list(takewhile(lambda card: card.home != why, ranking))  # noqa: B023  # used at once
             title, meaning = TITLES.get(why, (why.capitalize(), "nearest to the mean of its class"))
-            groups.append(Group(f"group-{len(groups)}", title, meaning, [_beside(card, why) for card in members]))
-    return groups
+            beside = [_beside(card, why) for card in own]
+            found.append(Group(f"group-{len(found)}", title, meaning, beside, before))
+    return found
 
 
 def _beside(card: Card, why: str) -> Card:
@@ -135,14 +97,14 @@ def _card(about: Material, drawn: Overlays, of: tuple[int, Json], kept: Mapping[
     plain = drawn.plain(image, first, name)
     why = chosen["why"]
     ranks = dict(zip(why, chosen.get("ranks", range(len(why))), strict=True))  # older results have none
-    return Card(f"image-{image}", name, chosen["label"] or "", why, ranks, plain, shown, _says(about, image))
+    return Card(image, name, chosen["label"] or "", why, ranks, plain, shown, _says(about, image))
 
 
 def _says(about: Material, image: int) -> str:
     """How many runs are right about a picture, where it has a label."""
     right = [
-        values["correct"]
+        int(values["correct"])
         for (number, _, run), values in about.values.items()
         if number == image and run >= 0 and not math.isnan(values["correct"])
     ]
-    return f"{sum(map(int, right))} of {len(right)} runs are right" if right else ""
+    return rightness(sum(right), len(right)) if right else ""

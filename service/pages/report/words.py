@@ -126,3 +126,12 @@ def listed(things: list[str]) -> str:
 def counted(count: int, one: str, many: str | None = None) -> str:
     """So many of something."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def rightness(right: int, runs: int) -> str:
+    """How many runs are right about a picture."""
+    if runs == 1:
+        return "rightly classified" if right else "wrongly classified"
+    if right in (0, runs):
+        return f"all {runs} runs are right" if right else f"all {runs} runs are wrong"
+    return f"{right} of {runs} runs {'is' if right == 1 else 'are'} right"

@@ -2,7 +2,7 @@ import pytest
 
 from service.catalogue import MEASURES
 from service.pages.numerals import number
-from service.pages.report.words import MEANINGS, OBJECT, counted, effect, ignored, interval, listed
+from service.pages.report.words import MEANINGS, OBJECT, counted, effect, ignored, interval, listed, rightness
 
 
 def test_every_measure_has_its_words() -> None:
@@ -60,3 +60,11 @@ def test_effects_and_gaps_have_words() -> None:
     assert ignored([-0.2, -0.1]) == "it needs what it ignores more than what it looks at"
     assert ignored([-0.1, 0.1]).startswith("it is not known to need")
     assert ignored(None) == "not known: there is no interval"
+
+
+def test_how_many_runs_are_right_is_told_of_one_and_of_many() -> None:
+    told = [rightness(*each) for each in ((1, 1), (0, 1), (0, 3), (1, 3), (2, 3), (3, 3))]
+    assert told == [
+        "rightly classified", "wrongly classified", "all 3 runs are wrong", "1 of 3 runs is right",
+        "2 of 3 runs are right", "all 3 runs are right",
+    ]  # fmt: skip

@@ -1,0 +1,68 @@
+"""Pictures to worry about: the first of every ranking, where its number is not a high one. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from service.pages.numerals import number
+from service.pages.report.cards import Card
+from service.pages.report.material import Material
+from service.pages.report.words import MEANINGS, rightness
+
+MOST = 4  # pictures that the first screen has room for
+WRONG = "most often wrong"
+REASONS: Mapping[str, str] = {  # to worry, and the measure whose lowest number it is
+    "runs agree least": "stability",
+    WRONG: "correct",
+    "most disturbed by noise": "noise",
+    "follows transformations least": "geometry",
+    "needs what it does not look at": "degradation",
+    "least like people": "human",
+}
+
+
+@dataclass(frozen=True)
+class Worry:
+    """A picture, and what it is the first of, with its numbers."""
+
+    card: Card
+    reasons: Sequence[str]
+
+
+def worries(about: Material, cards: Mapping[str, Card]) -> list[Worry]:
+    """The first of each ranking that gives reason to; a picture that is the first of several has them all."""
+    found: dict[str, list[str]] = {}
+    for why, measure in REASONS.items():
+        for name, card in cards.items():
+            told = _told(about, card, measure) if card.ranks.get(why, 2) <= 1 else ""
+            if told and (name in found or len(found) < MOST):
+                found.setdefault(name, []).append(f"{why}, {told}")
+    return [Worry(cards[name], reasons) for name, reasons in found.items()]
+
+
+def _told(about: Material, card: Card, measure: str) -> str:
+    """A picture's numbers by cohort; empty where there is none, or no low one."""
+    by_cohort = dict(_values(about, card, measure))
+    if measure == "correct":
+        runs = [int(value) for values in by_cohort.values() for value in values]
+        return rightness(sum(runs), len(runs)) if runs and sum(runs) < len(runs) else ""
+    means = {cohort: fmean(values) for cohort, values in by_cohort.items()}
+    if not means or min(means.values()) >= MEANINGS[measure].bands[1]:
+        return ""
+    return ", ".join(f"{number(mean, 2)}{f' of {cohort}' if len(about.cohorts) > 1 else ''}"
+                     for cohort, mean in means.items())  # fmt: skip
+
+
+def _values(about: Material, card: Card, measure: str) -> Iterator[tuple[str, list[float]]]:
+    """A number of a picture under a cohort's runs, or across them; where it has none, nothing."""
+    for place, cohort in enumerate(about.cohorts):
+        own = [
+            values[measure]
+            for (image, at, _), values in about.values.items()
+            if image == card.image
+            and at == place
+            and measure in values
+            and values[measure] == values[measure]  # no NaN
+        ]
+        if own:
+            yield cohort, own

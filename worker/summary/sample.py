@@ -64,7 +64,7 @@ def _rankings(cohorts: Sequence[CohortValues]) -> Iterator[tuple[str, NDArray[np
     wrong = np.argsort(correct, kind="stable")
     yield WRONG, wrong[correct[wrong] < 1]
     if len(cohorts) > 1:
-        yield APART, np.argsort(-np.square(marks[0] - marks[1]).mean(0), kind="stable")
+        yield APART, np.argsort(-np.var(marks, axis=0).mean(0), kind="stable")
     labels = np.array(["" if each is None else each for each in cohorts[0].labels])
     classes = [each for each in np.unique(labels) if each]
     for name in classes if len(classes) <= MOST_CLASSES else ():

@@ -30,6 +30,14 @@ def test_the_odd_the_wrong_and_the_unlike_are_found() -> None:
     assert wrong == [11], "what every run is right about is no such picture"
 
 
+def test_cohorts_differ_where_any_of_them_is_unlike_the_others() -> None:
+    values = numbers(20, 3)
+    odd = values.copy()
+    odd[5, :, 2] += 0.9
+    chosen = choose([cohort(each, LABELS, name) for name, each in (("a", values), ("b", values), ("c", odd))], 20)
+    assert [each.position for each in chosen if each.why.get("cohorts differ most") == 1] == [5]
+
+
 def test_a_reason_is_of_its_leaders_though_all_pictures_are_chosen() -> None:
     values = numbers(20, 3)
     values[:, :, 0] = 1

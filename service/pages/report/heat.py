@@ -60,7 +60,10 @@ def _tile(tile: Tile, x: float, y: float) -> Markup:
             el("text", tile.name, x=x + TILE / 2, y=y + TILE / 2 + 15, text_anchor="middle", fill=ink, class_="name")
         )
     if tile.marked:
-        inside.append(el("rect", x=x + 1.5, y=y + 1.5, width=TILE - 3, height=TILE - 3, rx=3, class_="marked"))
+        inside += [  # light on dark, to stand out from every tile
+            el("rect", x=x + 2, y=y + 2, width=TILE - 4, height=TILE - 4, rx=3, class_=name)
+            for name in ("marking", "marked")
+        ]
     return el("g", *inside, el("title", tile.says))
 
 

@@ -1,13 +1,13 @@
-"""Each measure's own picture: a distribution, a curve, a matrix, two strips."""
+"""Each measure's own picture: here a distribution, a curve, two strips; geometry and stability have files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from service.pages.numerals import number
 from service.pages.report.charts import curve, histogram, strip, tone
 from service.pages.report.figures import Figure, Table, cells, having, mark
 from service.pages.report.geometry import geometry
-from service.pages.report.heat import Tile, tiles
 from service.pages.report.material import Material
+from service.pages.report.stability import stability
 from service.pages.report.svg import domain
 from service.pages.report.words import MEANINGS, OBJECT, Meaning, ignored, interval
 
@@ -20,7 +20,7 @@ BLURRED: Mapping[str, tuple[str, Meaning]] = {
 def figures(about: Material) -> list[Figure]:
     """Each measure's own picture, of the measures that have one."""
     had = dict(about.measures)
-    own = (("entropy", _entropy), ("noise", _noise), ("geometry", geometry), ("stability", _stability),
+    own = (("entropy", _entropy), ("noise", _noise), ("geometry", geometry), ("stability", stability),
            ("degradation", _degradation))  # fmt: skip
     return [make(about) for measure, make in own if measure in had]
 
@@ -76,43 +76,6 @@ def _noise(about: Material) -> Figure:
         [("", 0, curve("Similarity of maps over amounts of noise", places, lines, (unit, meaning.unit)))],
         Table(heads, rows),
     )
-
-
-def _stability(about: Material) -> Figure:
-    meaning, charts, rows, notes = MEANINGS["stability"], [], [], []
-    for place, cohort, own in having(about, "stability"):
-        means = [run["measures"]["stability"]["mean"] for run in about.runs_of(cohort)]
-        least = min(range(len(means)), key=means.__getitem__)
-        names = [f"run {n + 1}" for n in range(len(means))]
-        pairs = [(i, j, value) for i, line in enumerate(own["parts"]["matrix"]) for j, value in enumerate(line)]
-        found = [
-            Tile(j, i, value, f"{cohort}, run {i + 1} and run {j + 1}: {meaning.said(value, None)}",
-                 marked=len(means) > 2 and least in (i, j))
-            if i != j else Tile(j, i, None, f"{cohort}, run {i + 1} and itself")
-            for i, j, value in pairs
-        ]  # fmt: skip
-        charts.append(
-            (cohort, tone(place), tiles(f"{cohort}: similarity of the maps of each two runs", found, (names, names)))
-        )
-        alike = [(f"{names[i]} and {names[j]}", value) for i, j, value in pairs if i < j]
-        if len(means) > 2:
-            alike += [(f"{name} and the others", mean) for name, mean in zip(names, means, strict=True)]
-            notes.append(_strayed(cohort, means, least))
-        rows += [[cohort, which, number(value), meaning.of(value)] for which, value in alike]
-    framed = "; framed, the run that agrees least" if notes else ""
-    lead = f"How alike the maps of independently trained runs are, pair by pair{framed}."
-    heads = ["cohort", "runs", "similarity", "in words"]
-    return Figure("stability", "Stability: run against run", lead, charts, Table(heads, rows), notes, heat=True)
-
-
-def _strayed(cohort: str, means: Sequence[float], least: int) -> str:
-    others = [mean for place, mean in enumerate(means) if place != least]
-    gap = min(others) - means[least]
-    spread = max(others) - min(others)
-    if gap > max(spread, 0.02):
-        rest = f"{number(min(others))} to {number(max(others))}"
-        return f"{cohort}: run {least + 1} strayed, at {number(means[least])} against {rest} of the others."
-    return f"{cohort}: run {least + 1} agrees least, at {number(means[least])}; no run stands far from the others."
 
 
 def _degradation(about: Material) -> Figure:

@@ -41,12 +41,17 @@ def test_each_number_says_what_it_means_on_hover_and_in_the_table(measure: str, 
         assert words in told
 
 
-def test_of_two_runs_none_is_said_to_agree_least() -> None:
+def test_the_run_that_strayed_is_framed_and_where_none_did_none() -> None:
     two = figure("stability", {"matrix": [[1.0, 0.4], [0.4, 1.0]]}, [0.4, 0.4])
     three = figure("stability", {"matrix": [[1.0, 0.9, 0.2], [0.9, 1.0, 0.3], [0.2, 0.3, 1.0]]}, [0.55, 0.6, 0.25])
-    assert [each.charts[0][2].count('class="marked"') for each in (two, three)] == [0, 4]
-    assert (list(two.notes), "framed" in two.lead) == ([], False)
-    assert three.notes[0].startswith("only: run 3 strayed")
+    tied = figure("stability", {"matrix": [[1.0, 0.4, 0.4], [0.4, 1.0, 0.4], [0.4, 0.4, 1.0]]}, [0.4, 0.4, 0.4])
+    assert [each.charts[0][2].count('class="marked"') for each in (two, three, tied)] == [0, 4, 0]
+    framed = re.findall("<title>([^<]*)</title>", "".join(re.findall('class="marked".*?</title>', three.charts[0][2])))
+    assert len(framed) == 4
+    assert all("run 3" in each for each in framed)
+    assert (list(two.notes), ["framed" in each.lead for each in (two, three, tied)]) == ([], [False, True, False])
+    assert three.notes[0].startswith("only: run 3 strayed, at 0.250 against 0.550 to 0.600")
+    assert tied.notes[0].startswith("only: no run strayed")
 
 
 def tiles_of(*transforms: str) -> list[str]:

@@ -1,0 +1,69 @@
+"""Stability's own picture: run against run, and the run that strayed."""
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+
+from service.pages.numerals import number
+from service.pages.report.charts import tone
+from service.pages.report.figures import Figure, Table, having
+from service.pages.report.heat import Tile, tiles
+from service.pages.report.material import Material
+from service.pages.report.words import MEANINGS
+
+MEANING = MEANINGS["stability"]
+LEAST_GAP = 0.02  # below which no run stands far from others
+Matrix = Sequence[Sequence[float]]
+
+
+def stability(about: Material) -> Figure:
+    """Similarity of the maps of each two runs, a matrix a cohort."""
+    charts, rows, notes = [], [], []
+    any_strayed = False
+    for place, cohort, own in having(about, "stability"):
+        means = [run["measures"]["stability"]["mean"] for run in about.runs_of(cohort)]
+        matrix, names = own["parts"]["matrix"], [f"run {n + 1}" for n in range(len(means))]
+        framed = strayed(means)
+        any_strayed = any_strayed or framed is not None
+        drawn = tiles(f"{cohort}: similarity of the maps of each two runs", list(_tiles(cohort, matrix, framed)),
+                      (names, names))  # fmt: skip
+        charts.append((cohort, tone(place), drawn))
+        notes += [_note(cohort, means, framed)] if len(means) > 2 else []
+        rows += [[cohort, which, number(value), MEANING.of(value)] for which, value in _pairs(matrix, names, means)]
+    told = "; framed, the run that strayed" if any_strayed else ""
+    lead = f"How alike the maps of independently trained runs are, pair by pair{told}."
+    table = Table(["cohort", "runs", "similarity", "in words"], rows)
+    return Figure("stability", "Stability: run against run", lead, charts, table, notes, heat=True)
+
+
+def strayed(means: Sequence[float]) -> int | None:
+    """The run that is farther below the others than they are apart, by each run's mean to the others; of three up."""
+    if len(means) < 3:  # two runs are as far from each other
+        return None
+    least, *others = sorted(means)
+    apart = max(others[-1] - others[0], LEAST_GAP)
+    return means.index(least) if others[0] - least > apart else None
+
+
+def _note(cohort: str, means: Sequence[float], framed: int | None) -> str:
+    if framed is None:
+        return f"{cohort}: no run strayed; their means to the others are {number(min(means))} to {number(max(means))}."
+    others = [mean for place, mean in enumerate(means) if place != framed]
+    rest = f"{number(min(others))} to {number(max(others))}"
+    return f"{cohort}: run {framed + 1} strayed, at {number(means[framed])} against {rest} of the others."
+
+
+def _tiles(cohort: str, matrix: Matrix, framed: int | None) -> Iterator[Tile]:
+    for i, line in enumerate(matrix):
+        for j, value in enumerate(line):
+            if i == j:
+                yield Tile(j, i, None, f"{cohort}, run {i + 1} and itself")
+            else:
+                says = f"{cohort}, run {i + 1} and run {j + 1}: {MEANING.said(value, None)}"
+                yield Tile(j, i, value, says, marked=framed in (i, j))
+
+
+def _pairs(matrix: Matrix, names: Sequence[str], means: Sequence[float]) -> Iterator[tuple[str, float]]:
+    for i, j in combinations(range(len(names)), 2):
+        yield f"{names[i]} and {names[j]}", matrix[i][j]
+    if len(names) > 2:
+        yield from ((f"{name} and the others", mean) for name, mean in zip(names, means, strict=True))

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,31 @@ def test_a_figure_is_a_column_wide_and_names_the_cohorts(tmp_path: Path, measure
     drawn = path.read_text()
     assert f'width="{86 / INCH * 72:.6f}'[:12] in drawn
     assert all(f">{name}</text>" in drawn for name in ("old", "new"))
+
+
+def test_names_are_drawn_as_they_are_written_and_within_the_column(tmp_path: Path) -> None:
+    path, long = tmp_path / "figure.svg", "a long name " * 15
+    one = RESULTS["cohorts"]["old"]
+    draw({"job": "j", "cohorts": dict.fromkeys(["$x_1$", "_a", "a/b", "<b>", "50 % of $", long], one)}, "noise", path)
+    drawn = path.read_text()
+    assert all(f">{name}</text>" in drawn for name in ("$x_1$", "_a", "a/b", "&lt;b&gt;", "50 % of $"))
+    lines = [line for line in re.findall(">([^<>]*)</text>", drawn) if "long name" in line]
+    assert len(lines) > 1
+    assert " ".join(lines) == long.strip()
+    assert max(map(len, lines)) < 60
+
+
+def test_a_row_that_is_a_difference_is_named_as_one(tmp_path: Path) -> None:
+    path = tmp_path / "figure.svg"
+    parts = {"background": about(0.4), "object": about(0.7), "gap": about(-0.3)}
+    draw({"job": "j", "cohorts": {"a": {"measures": {"degradation": about(0.4) | {"parts": parts}}}}},
+         "degradation", path)  # fmt: skip
+    names = re.findall(">([a-z][^<>]*)</text>", path.read_text())
+    assert [
+        n for n in names if "ground" in n or "object" in n
+    ] == ["background blurred", "object blurred", "background less object"]
+    assert "or difference of similarities" in names
+    assert "gap" not in names
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

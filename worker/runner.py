@@ -235,7 +235,8 @@ def sum_up(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
 
 
 def _ruling(runner: Runner, job: Job) -> Ruling:
-    return ruling_of(job.spec.gate, runner.store.policies) if job.spec.gate else Ruling()
+    """By the policy of the job's own tenant: others have theirs of that name."""
+    return ruling_of(job.spec.gate, runner.store.of(job.tenant).policies) if job.spec.gate else Ruling()
 
 
 KINDS: Kinds = {

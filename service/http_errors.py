@@ -19,6 +19,8 @@ from service.schemas import Problem
 RETRY_SECONDS = "2"
 JOBS_RETRY_SECONDS = 30  # a job that runs may end by then
 KINDS = {413: errors.BodyTooLarge.kind}
+LATER = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+RETRY = {"Retry-After": {"description": "seconds to wait", "schema": {"type": "integer"}}}
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +60,12 @@ STATUS: Mapping[type[SalienceError], HTTPStatus] = {
 def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     """The problems that a route can answer, for its OpenAPI entry."""
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {int(status): {"description": status.phrase, "content": content} for status in statuses}
+    return {
+        int(status): {
+            "description": status.phrase, "content": content, **({"headers": RETRY} if status in LATER else {})
+        }
+        for status in statuses
+    }  # fmt: skip
 
 
 def status_of(error: type[SalienceError]) -> HTTPStatus:

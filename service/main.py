@@ -52,7 +52,8 @@ API = (events, jobs, images, maps, report, policies, artifacts, inspections, web
 PAGES = (pages, new_job, comparing, page_files)
 # What any route may answer before it is asked.
 AT_THE_DOOR = (
-    HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.TOO_MANY_REQUESTS
+    HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.SERVICE_UNAVAILABLE,
 )  # fmt: skip
 # The tenant by whose policies a registry's versions are audited.
 DEFAULT = ""

@@ -11,11 +11,16 @@ import pytest
 
 from service.main import create_app
 from service.settings import ServiceSettings
+from service.signatures import sign
 from tests.audits import Ingredients
 from tests.conftest import migrate
 from tests.faults.keeping import Kept
 from tests.faults.production import start_broker
 from tests.servers import Cluster, cluster, free_port, serving
+from tests.service.routes.test_hooks import BODY
+from tests.service.routes.test_tenants import name, routes
+
+NEED_NONE = {"/healthz", "/readyz", "/metrics"}
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +60,28 @@ def test_a_database_that_dies_is_a_503_and_nothing_is_lost_when_it_is_back(
         assert client.post("/v1/jobs", json=ingredients.body()).status_code == 202
     second.terminate()
     second.wait()
+
+
+def test_every_route_documents_what_it_answers_while_the_database_is_away(
+    redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
+    url = f"postgresql://nobody@127.0.0.1:{free_port()}/nothing"
+    app = create_app(ServiceSettings(data_dir=tmp_path, database_url=url, broker_url=redis_url, mlflow_secret="m" * 40))
+    now = str(int(time.time()))
+    signed = {"X-MLflow-Delivery-Id": "d", "X-MLflow-Timestamp": now}
+    signed["X-MLflow-Signature"] = sign(b"m" * 40, "d", now, BODY.encode())
+    headers = {"Authorization": "Bearer salience_00000000" + "0" * 64, **signed}
+    with serving(app) as api, httpx.Client(base_url=api, headers=headers, timeout=30) as client:
+        shown = client.get("/openapi.json").json()["paths"]
+        for each in routes():
+            if each.path not in shown.keys() - NEED_NONE:
+                continue
+            answer = each.ask(client, dict.fromkeys(each.names, "1" * 64), json=None, content=BODY)
+            assert answer.status_code == 503, name(each)
+            told = shown[each.path][each.method]["responses"]["503"]
+            assert int(answer.headers["Retry-After"]) > 0 and "Retry-After" in told["headers"]
+            assert answer.headers["Content-Type"] in told["content"]
 
 
 def test_a_broker_that_dies_is_nobodys_error(ingredients: Ingredients, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from service.main import create_app
 from service.settings import ServiceSettings
 from tests.servers import serving
+from tests.service.routes.test_tenants import name, routes
 
 MOST = 2**20
 
@@ -20,9 +21,12 @@ def api(migrated_sqlite: Path, redis_url: str, tmp_path_factory: pytest.TempPath
         database_url=f"sqlite:///{shutil.copy(migrated_sqlite, folder / 'tests.sqlite')}",
         broker_url=redis_url,
         body_mib=1,
+        mlflow_secret="m" * 40,
     )
-    with serving(create_app(settings)) as url, httpx.Client(base_url=url) as client:
-        yield client
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")  # so that its hook reads what it is sent
+        with serving(create_app(settings)) as url, httpx.Client(base_url=url) as client:
+            yield client
 
 
 def in_parts(size: int) -> Iterator[bytes]:
@@ -49,6 +53,15 @@ def test_a_body_as_large_as_it_may_be_is_read(api: httpx.Client, is_said: bool) 
     headers = {"Content-Type": "application/json"}
     answer = api.post("/v1/jobs", content=b" " * MOST if is_said else in_parts(MOST), headers=headers)
     assert answer.json()["type"] == "urn:salience:problem:invalid-request"
+
+
+def test_every_route_that_takes_a_body_documents_what_it_answers_to_one_too_large(api: httpx.Client) -> None:
+    taking = [each for each in routes() if "json" in str(each.document.get("requestBody"))]
+    assert len(taking) > 5
+    for each in taking:
+        answer = each.ask(api, dict.fromkeys(each.names, "1"), json=None, content=b" " * (MOST + 1))
+        assert answer.status_code == 413, name(each)
+        assert answer.headers["Content-Type"] in each.document["responses"]["413"]["content"]
 
 
 def test_uploads_have_a_limit_of_their_own(api: httpx.Client) -> None:

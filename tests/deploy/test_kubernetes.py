@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from service.addresses import METADATA
 from service.domain import Plan, Slice
 from service.settings import ServiceSettings, WorkerSettings
 from service.storage import Store
@@ -114,10 +116,61 @@ def test_every_policy_and_budget_is_about_pods_that_are_there(kustomizations: di
         names = {pod["metadata"]["labels"]["app.kubernetes.io/name"] for _, pod in pods(manifests)}
         for each in manifests:
             selector = each["spec"].get("podSelector") or each["spec"].get("selector", {}) if "spec" in each else {}
-            labels = selector.get("matchLabels", {})
-            chosen = {labels["app.kubernetes.io/name"]} if labels else set()
-            chosen |= {name for asked in selector.get("matchExpressions", []) for name in asked["values"]}
-            assert chosen <= names, each["metadata"]["name"]
+            assert _chosen(selector) <= names, each["metadata"]["name"]
+
+
+def _chosen(selector: Manifest) -> set[str]:
+    """The names of the pods that a selector is about."""
+    labels = selector.get("matchLabels", {})
+    chosen = {labels["app.kubernetes.io/name"]} if labels else set()
+    return chosen | {name for asked in selector.get("matchExpressions", []) for name in asked["values"]}
+
+
+def ways_out(manifests: list[Manifest], name: str) -> Iterator[tuple[Manifest, list[Manifest]]]:
+    """Where the pods of that name may connect to: peers, each with the ports there. No peer is any."""
+    for each in manifests:
+        if each["kind"] == "NetworkPolicy" and name in _chosen(each["spec"]["podSelector"]):
+            for rule in each["spec"].get("egress", []):
+                yield from ((peer, rule.get("ports", [{}])) for peer in rule.get("to", [{}]))
+
+
+def takes(peer: Manifest, address: str) -> bool:
+    """Whether an address outside the cluster is among a peer's."""
+    if not peer:
+        return True
+    block = peer.get("ipBlock", {"cidr": "255.255.255.255/32"})
+    return ip_address(address) in ip_network(block["cidr"]) and not any(
+        ip_address(address) in ip_network(each) for each in block.get("except", [])
+    )
+
+
+def test_no_pod_reaches_a_clouds_metadata_or_what_is_private_on_any_port(
+    kustomizations: dict[str, list[Manifest]],
+) -> None:
+    private = ["169.254.169.254", "169.254.170.2", "169.254.1.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "127.0.0.1"]
+    refused = [*private, "100.100.100.200", *(str(each[0]) for each in METADATA), "192.0.0.192"]
+    for manifests in kustomizations.values():
+        for name, _ in pods(manifests):
+            reached = [each for each in refused for peer, _ in ways_out(manifests, name) if takes(peer, each)]
+            assert reached == [], name
+
+
+@pytest.mark.parametrize("kind", ["cpu", "gpu"])
+def test_those_who_work_reach_names_the_database_the_broker_and_the_web(
+    kustomizations: dict[str, list[Manifest]], kind: str
+) -> None:
+    for name in ("api", "worker"):
+        ways = list(ways_out(kustomizations[kind], name))
+        inside = {label: ports for peer, ports in ways for label in _labels(peer)}
+        assert inside["kube-system"] == [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]
+        assert (inside["databases"], inside["redis"]) == ([{"port": 5432}], [{"port": 6379}])
+        assert [ports for peer, ports in ways if takes(peer, "93.184.216.34")] == [[{"port": 80}, {"port": 443}]]
+
+
+def _labels(peer: Manifest) -> Iterator[str]:
+    """The labels of the namespaces or pods that a peer is."""
+    for selector in peer.values():
+        yield from selector.get("matchLabels", {}).values()
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)

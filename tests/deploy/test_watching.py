@@ -6,13 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import promql_parser
 import pytest
 import yaml
 from prometheus_client import CollectorRegistry
+from prometheus_client.parser import text_string_to_metric_families
 
 from service.metrics import UP, make_registry
 from service.observing import RequestMetrics
+from service.storage import Store
 from service.storage.gauges import GAUGES
 from worker.meters import REGISTRY
 
@@ -73,6 +76,32 @@ def test_an_expression_asks_for_what_is_told(expression: str, series: dict[str, 
         assert selector.name in series
         asked = {matcher.name for matcher in selector.matchers.matchers}
         assert asked <= series[selector.name] | BY_PROMETHEUS
+
+
+def answers(expression: str, api: httpx.Client) -> list[str]:
+    """The statuses of the requests that an expression's first selector picks, of those that the API tells of."""
+    selector = next(selectors(promql_parser.parse(expression)))
+    families = text_string_to_metric_families(api.get("/metrics").text)
+    found = [each.labels["status"] for family in families for each in family.samples if each.name == selector.name]
+    return [status for status in found if all(takes(each, status) for each in selector.matchers.matchers)]
+
+
+def takes(matcher: Any, value: str) -> bool:
+    equal = matcher.op in (promql_parser.MatchOp.Equal, promql_parser.MatchOp.NotEqual)
+    found = value == matcher.value if equal else re.fullmatch(matcher.value, value) is not None
+    return found is (matcher.op in (promql_parser.MatchOp.Equal, promql_parser.MatchOp.Re))
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # which has no part in it
+def test_what_was_never_set_up_is_no_error_that_calls_anybody(api: httpx.Client, store: Store) -> None:
+    (errors,) = [rule["expr"] for rule in RULES if rule["alert"] == "SalienceErrors"]
+    assert api.post("/v1/hooks/mlflow", json={}).status_code == 501
+    assert api.post("/v1/webhooks", json={"url": "https://receiver.example"}).status_code == 501
+    assert answers(errors, api) == []
+    with store.database.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE jobs RENAME TO gone")
+    assert api.get("/v1/jobs").status_code == 503
+    assert answers(errors, api) == ["503"]
 
 
 def test_every_alert_says_what_to_do() -> None:

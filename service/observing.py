@@ -1,6 +1,6 @@
 """Around every request: an ID, a span, the metrics and a line in the log. Knows no route and no use case.
 
-A request's latency counts until its answer begins, and not at all where it asked to wait for a change.
+A request's latency counts until its answer begins, and not at all where it asked to wait for a change, or uploads.
 """
 
 import logging
@@ -25,7 +25,8 @@ ASGI = Callable[[Message, Receive, Send], Awaitable[None]]
 REQUEST_ID = "X-Request-ID"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-WAITING = frozenset({"/v1/inspect"})  # also where nobody asks it to
+# Whose time is not the service's own, also where nobody asks to wait: an upload takes as long as its sender does.
+WAITING = frozenset({"/v1/inspect", "/v1/artifacts"})
 QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 
 log = logging.getLogger(__name__)

@@ -48,6 +48,13 @@ def test_a_request_that_waits_tells_nothing_of_latency(api: httpx.Client) -> Non
     assert 'salience_http_request_seconds_count{method="GET",route="/v1/jobs/{job_id}"}' not in text
 
 
+def test_an_upload_which_takes_as_long_as_its_sender_tells_nothing_of_latency(api: httpx.Client) -> None:
+    assert api.put("/v1/artifacts", content=b"a model").status_code == 201
+    text = api.get("/metrics").text
+    assert 'salience_http_requests_total{method="PUT",route="/v1/artifacts",status="201"} 1.0' in text
+    assert 'route="/v1/artifacts"}' not in text
+
+
 @pytest.mark.parametrize("given", ["mine-1", "a.b:c_d"])
 def test_an_id_that_a_proxy_gave_is_kept(api: httpx.Client, given: str) -> None:
     assert api.get("/healthz", headers={"X-Request-ID": given}).headers["X-Request-ID"] == given

@@ -65,11 +65,9 @@ class AllowedHosts:
             raise InputRefused(reason=f"{uri!r} is not an address")
         if host == "localhost" or host.endswith(".localhost"):
             self._check(host, ipaddress.ip_address("127.0.0.1"))
-        try:
-            address = ipaddress.ip_address(host)
-        except ValueError:
-            return
-        self._check(host, address)
+        address = _literal(host)
+        if address is not None:
+            self._check(host, address)
 
     def _check(self, host: str, address: Address) -> None:
         if host in self.names or any(address in network for network in self.networks):
@@ -88,6 +86,18 @@ def is_loopback(host: str | None) -> bool:
         return host == "localhost" or ipaddress.ip_address((host or "").strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def _literal(host: str) -> Address | None:
+    """The address that a host is, however it is written; None of a name."""
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        pass
+    try:
+        return ipaddress.IPv4Address(socket.inet_aton(host))  # 127.1, 2130706433, 0x7f000001
+    except (OSError, UnicodeError):
+        return None
 
 
 def _is_public(address: Address) -> bool:

@@ -11,7 +11,7 @@ PRIVATE = [
     "fec0::1",
 ]  # fmt: skip
 # Other ways to write 127.0.0.1, as C libraries read them.
-ODD = ["2130706433", "0x7f000001", "127.1", "localhost"]
+ODD = ["2130706433", "0x7f000001", "0x7f.1", "127.1", "localhost"]
 
 
 @pytest.mark.parametrize("host", [*PRIVATE, *ODD])
@@ -20,7 +20,7 @@ def test_what_is_not_public_is_refused(host: str) -> None:
         AllowedHosts().resolve(host, 80)
 
 
-@pytest.mark.parametrize("host", PRIVATE)
+@pytest.mark.parametrize("host", [*PRIVATE, *ODD, "0177.0.0.1"])
 def test_an_address_in_a_uri_is_refused_before_anything_is_asked(host: str) -> None:
     with pytest.raises(InputRefused, match="not a public address"):
         AllowedHosts().check_literal(f"http://{f'[{host}]' if ':' in host else host}:8080/x")
@@ -30,6 +30,11 @@ def test_an_address_in_a_uri_is_refused_before_anything_is_asked(host: str) -> N
 def test_what_names_no_host_is_refused(uri: str) -> None:
     with pytest.raises(InputRefused):
         AllowedHosts().check_literal(uri)
+
+
+@pytest.mark.parametrize("host", ["0x08080808", "134744072", "a.example", "ä.example", "0x8.example", "1e100.example"])
+def test_what_is_no_address_that_is_refused_is_asked_for(host: str) -> None:
+    AllowedHosts().check_literal(f"http://{host}/x")
 
 
 @pytest.mark.parametrize("host", ["8.8.8.8", "2001:4860:4860::8888", "64:ff9b::808:808"])

@@ -48,6 +48,13 @@ def test_what_is_refused_says_why_and_where(api: httpx.Client, runner: Runner, i
     assert "features" in answer.json()["detail"], "the candidates are told"
 
 
+@pytest.mark.parametrize("uri", ["pictures", "../pictures", "/etc/hosts", "HTTP://127.0.0.1/x", "ftp://127.0.0.1/x"])
+def test_what_is_no_uri_is_refused_before_a_worker_looks_for_a_file_of_that_name(api: httpx.Client, uri: str) -> None:
+    answer = api.post("/v1/inspect", params={"wait": 0}, json={"images": {"uri": uri}})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "images.uri")
+    assert f"{uri!r} is not a URI that is read" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize("body", [{}, {"model": {"uri": "file:///x"}, "images": {"uri": "file:///y"}}, {"model": {}}])
 def test_one_thing_is_asked_at_a_time(api: httpx.Client, body: dict[str, Any]) -> None:
     assert api.post("/v1/inspect", json=body).status_code == 422

@@ -9,7 +9,7 @@ from service.addresses import NO_OTHERS, WEB, AllowedHosts
 from service.artifacts import ArtifactPlace
 from service.black_boxes import black_box, said_black_boxes
 from service.errors import FieldProblem, InputRefused
-from service.image_sets import FOR_WORKERS, SHARDS, kind_of, list_images
+from service.image_sets import FOR_WORKERS, SHARDS, SetPlace, kind_of, list_images
 from service.listing.folder import shards_of
 from service.locations import check_links, check_remote, is_remote, locate
 from service.model_files import ModelFiles, find_model
@@ -182,7 +182,7 @@ def _image_set(field: str, images: Images, known: Known) -> Iterator[FieldProble
     try:
         path = known.find(images.uri)
         if path is not None and kind_of(path) not in FOR_WORKERS and not _has_shards(path, known.roots):
-            next(list_images(path, known.roots))
+            next(list_images(SetPlace(path, images.uri) if is_remote(images.uri) else path, known.roots))
     except InputRefused as error:
         yield FieldProblem(field, str(error))
     except OSError as error:

@@ -1,11 +1,13 @@
 """What is listed: a picture's name, label and whereabouts; and the place of the set that it is listed from."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from service.addresses import WEB
 from service.errors import ImagesRefused, InputRefused
 from service.locations import is_remote, is_under, path_of
 from service.roots import real_path
@@ -52,7 +54,9 @@ class Resolver:
     """
 
     def __init__(self, place: SetPlace, roots: Sequence[Path]) -> None:
-        self._source, self._base = place.source, place.source.rpartition("/")[0]
+        # Of an address of the web, what follows `?` is the manifest's own, such as its signature.
+        plain = re.split("[?#]", place.source)[0] if place.source.startswith(WEB) else place.source
+        self._source, self._base = place.source, plain.rpartition("/")[0]
         self._is_local = not is_remote(place.source)
         self._is_inside = lru_cache(maxsize=4096)(lambda folder: is_under(real_path(Path(folder or "/")), roots))
 
@@ -63,9 +67,7 @@ class Resolver:
         if name.startswith("file:"):
             name = str(path_of(name))
         elif not self._is_local:
-            if name.startswith("/"):
-                raise ImagesRefused(reason=f"{self._source}: {name!r} is a path; write it relative, or as a URI")
-            return f"{self._base}/{name}"
+            return self._beside(name)
         found = name if name.startswith("/") else f"{self._base}/{name}"
         folder, _, last = found.rpartition("/")
         try:
@@ -75,6 +77,17 @@ class Resolver:
         if last in ("", ".", "..") or not inside:
             raise ImagesRefused(reason=f"image or human map {name!r} of {self._source} lies outside the allowed roots")
         return found
+
+    def _beside(self, name: str) -> str:
+        """What a relative name is, of a manifest that lies elsewhere."""
+        if not self._base:
+            raise ImagesRefused(
+                reason=f"{self._source}: {name!r} is relative, and nothing lies beside an upload; name images by URIs, "
+                "or upload them in an archive"
+            )
+        if name.startswith("/"):
+            raise ImagesRefused(reason=f"{self._source}: {name!r} is a path; write it relative, or as a URI")
+        return f"{self._base}/{name}"
 
 
 def text_of(value: object) -> str | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from service.errors import ImagesRefused
-from service.image_sets import list_images
+from service.image_sets import SetPlace, list_images
 from worker.images.read import FORMATS
 
 
@@ -130,6 +130,20 @@ def test_human_maps_are_named_in_the_manifest_and_stay_inside(tmp_path: Path) ->
     assert [entry.human for entry in list_images(source, [tmp_path])] == [str(tmp_path / "maps/a.png"), None]
     with pytest.raises(ImagesRefused, match="human map"):
         list(list_images(write_manifest(tmp_path, "image,human_map\na.png,../../etc/x.png\n"), [tmp_path]))
+
+
+def test_what_a_manifest_of_the_web_was_signed_with_is_no_part_of_where_its_pictures_lie(tmp_path: Path) -> None:
+    place = SetPlace(write_manifest(tmp_path, "image\na.png\n"), "https://host.example/set/m.csv?sig=x/y#z/w")
+    assert [entry.path for entry in list_images(place, [])] == ["https://host.example/set/a.png"]
+
+
+def test_a_name_beside_an_uploaded_manifest_is_refused_for_what_it_is(tmp_path: Path) -> None:
+    uploaded = f"artifact:sha256:{'0' * 64}"
+    place = SetPlace(write_manifest(tmp_path, f"image\n{tmp_path.relative_to('/')}/a.png\n"), uploaded)
+    with pytest.raises(ImagesRefused, match=f"{uploaded}: .* nothing lies beside an upload; name images by URIs"):
+        list(list_images(place, [tmp_path]))
+    place = SetPlace(write_manifest(tmp_path, "image\nhttps://host.example/a.png\n"), uploaded)
+    assert [entry.path for entry in list_images(place, [tmp_path])] == ["https://host.example/a.png"]
 
 
 def test_a_long_manifest_is_listed_soon_and_holds_nothing(tmp_path: Path) -> None:

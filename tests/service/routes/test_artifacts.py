@@ -37,6 +37,15 @@ def test_a_job_of_uploads_is_accepted_and_of_unknown_ones_refused(api: httpx.Cli
     assert answer.json()["errors"][0]["field"] == "cohorts[0].runs[1].uri"
 
 
+def test_a_job_of_an_uploaded_manifest_with_relative_names_is_refused_at_once(
+    api: httpx.Client, ingredients: Ingredients
+) -> None:
+    uri = api.put("/v1/artifacts", content=b"image\na.png\n").json()["uri"]
+    (problem,) = api.post("/v1/jobs", json=ingredients.body(images={"uri": uri})).json()["errors"]
+    assert problem["field"] == "images.uri"
+    assert problem["detail"].startswith(f"{uri}: 'a.png' is relative, and nothing lies beside an upload")
+
+
 @pytest.mark.parametrize("megabytes", [200])
 def test_a_large_upload_is_not_held_in_memory(api: httpx.Client, megabytes: int) -> None:
     part = os.urandom(2**20)

@@ -1,6 +1,9 @@
 """Numbers and times as pages write them. Pure."""
 
+import re
+
 MINUS, NOTHING = "\N{MINUS SIGN}", "\N{EN DASH}"
+HYPHEN = re.compile(r"(?<![^\s([,])-(?=\d)")  # at a number's beginning, not within a name or date
 UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
@@ -10,6 +13,11 @@ def number(value: float | None, digits: int = 3, sign: bool = False) -> str:
         return NOTHING
     rounded = round(value, digits) + 0.0  # which leaves no minus before zero
     return f"{rounded:{'+' if sign and rounded else ''}.{digits}f}".replace("-", MINUS)
+
+
+def minus(text: str) -> str:
+    """A sentence in which numbers below zero are written with a hyphen, with the sign that they have."""
+    return HYPHEN.sub(MINUS, text)
 
 
 def duration(seconds: float) -> str:

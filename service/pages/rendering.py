@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
-from service.pages.numerals import age, duration, number
+from service.pages.numerals import age, duration, minus, number
 
 # No source but this service, nothing inline, and no other site may frame a page or be sent a form.
 POLICY = (
@@ -76,5 +76,12 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.globals["asset"] = asset
-    made.filters |= {"duration": duration, "moment": moment, "number": number, "prose": prose, "count": "{:,}".format}
+    made.filters |= {
+        "duration": duration,
+        "minus": minus,
+        "moment": moment,
+        "number": number,
+        "prose": prose,
+        "count": "{:,}".format,
+    }
     return made

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from service import __version__
 from service.catalogue import MEASURES, METHODS
-from service.pages.numerals import number
+from service.pages.numerals import minus, number
 from service.pages.report.charts import shape, tone
 from service.pages.report.differences import differences
 from service.pages.report.findings import findings
@@ -124,6 +124,6 @@ def _environment() -> Environment:
         loader=PackageLoader("service.pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    made.filters |= {"number": number, "interval": interval}
+    made.filters |= {"minus": minus, "number": number, "interval": interval}
     made.globals |= {"methods": METHODS, "words": MEANINGS}
     return made

@@ -1,6 +1,6 @@
 import pytest
 
-from service.pages.numerals import MINUS, NOTHING, age, duration, number
+from service.pages.numerals import MINUS, NOTHING, age, duration, minus, number
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,9 @@ def test_durations_are_told_in_two_units(seconds: float, said: str) -> None:
 )
 def test_ages_are_told_in_one(seconds: float, said: str) -> None:
     assert age(seconds) == said
+
+
+def test_numbers_below_zero_in_a_sentence_have_a_minus_sign() -> None:
+    said = "gap of model-2 is -0.25, 95 % interval -0.5 to 0.1 (-1 is wanted) since 2024-05-01"
+    told = "gap of model-2 is \u22120.25, 95 % interval \u22120.5 to 0.1 (\u22121 is wanted) since 2024-05-01"
+    assert minus(said) == told

@@ -7,7 +7,8 @@ import hashlib
 import json
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 from service import catalogue
 from service.catalogue import told
@@ -15,7 +16,20 @@ from service.gate.rules import Gate
 from service.gate.rules import Text as Name
 from service.options import Options, Part
 
-LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f:]*$")]
+
+def _no_colon(key: object) -> object:
+    if isinstance(key, str) and ":" in key:
+        raise PydanticCustomError(
+            "label_key", "A label's key has no colon, which parts it from the value in filters; write another letter"
+        )
+    return key
+
+
+LabelKey = Annotated[
+    str,
+    BeforeValidator(_no_colon),
+    StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f:]*$"),  # also for the schema
+]
 Measure = Literal["entropy", "noise", "geometry", "stability", "degradation", "human", "randomisation"]
 Method = Literal[
     "gradcam", "cam", "gradcam++", "hirescam", "layercam", "eigencam", "saliency", "integrated_gradients", "rise"

@@ -177,6 +177,9 @@ def test_a_label_that_the_database_cannot_hold_is_refused(
     answer = api.post("/v1/jobs", json=ingredients.body(labels={"k": "a\x00b"}))
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"].startswith("labels")
+    answer = api.post("/v1/jobs", json=ingredients.body(labels={"env:prod": "x"}))
+    assert answer.status_code == 422
+    assert "write another letter" in answer.json()["errors"][0]["detail"]
 
 
 def test_a_known_key_answers_its_job_also_when_the_files_have_gone(

@@ -3,7 +3,7 @@
 Pure. A variant's own spec is the job's with nothing measured but that.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -19,6 +19,11 @@ OFFERED = (
     "write clean, noise:AMOUNT, a transformation such as hflip, rot90, shift:16,0, rotate:15 or scale:0.8, degraded "
     "(or background), object, or most:SHARE and least:SHARE"
 )
+RANGES: Mapping[str, str] = {  # of the options that a variant's number becomes
+    "amounts": "the AMOUNT of noise:AMOUNT, a share of the values, is from 0 to 1",
+    "sigmas": "the AMOUNT of noise:AMOUNT, a standard deviation, is above 0 and at most 10",
+    "curve": "the SHARE of most:SHARE and least:SHARE is above 0 and below 1",
+}
 
 
 def sample_variants(spec: JobSpec) -> list[str]:
@@ -70,8 +75,10 @@ def _options(
     asked["degradation"] = {"curve": curve}
     try:
         return Options.model_validate(asked)
-    except ValidationError:
-        raise _refused(", ".join(variants)) from None
+    except ValidationError as error:
+        wrong = next((str(part) for part in error.errors()[0]["loc"] if part in RANGES), "")
+        remedy = f"{RANGES[wrong]}; {OFFERED}" if wrong else OFFERED
+        raise _refused(", ".join(variants), remedy) from None
 
 
 def variant_of(measure: str, key: str) -> str:
@@ -99,5 +106,5 @@ def _amount(variant: str) -> float:
     return float(variant.partition(":")[2])
 
 
-def _refused(variant: str) -> FilterInvalid:
-    return FilterInvalid(field="query.variant", detail=f"variant={variant}: {OFFERED}")
+def _refused(variant: str, remedy: str = OFFERED) -> FilterInvalid:
+    return FilterInvalid(field="query.variant", detail=f"variant={variant}: {remedy}")

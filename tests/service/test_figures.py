@@ -53,9 +53,11 @@ def test_a_row_that_is_a_difference_is_named_as_one(tmp_path: Path) -> None:
     draw({"job": "j", "cohorts": {"a": {"measures": {"degradation": about(0.4) | {"parts": parts}}}}},
          "degradation", path)  # fmt: skip
     names = re.findall(">([a-z][^<>]*)</text>", path.read_text())
-    assert [
-        n for n in names if "ground" in n or "object" in n
-    ] == ["background blurred", "object blurred", "background less object"]
+    assert [n for n in names if "ground" in n or "object" in n] == [
+        "background blurred",
+        "object blurred",
+        "background less object",
+    ]
     assert "or difference of similarities" in names
     assert "gap" not in names
 

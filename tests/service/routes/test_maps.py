@@ -82,6 +82,12 @@ def test_what_is_no_map_is_refused_with_the_remedy(api: httpx.Client, job: str, 
     for field, asked in wrong.items():
         answer = api.get(place, params=asked)
         assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field)
+    for variant, remedy in {
+        "noise:2": "is from 0 to 1",
+        "most:1": "is above 0 and below 1",
+        "x": "write clean",
+    }.items():
+        assert remedy in api.get(place, params=asking(cohort="a", variant=variant)).json()["detail"]
     assert api.get(f"/v1/jobs/{job}/images/12/map.png", params={"cohort": "a"}).status_code == 404
     unfinished = api.post("/v1/jobs", json=ingredients.body()).json()["id"]
     assert api.get(f"/v1/jobs/{unfinished}/images/0/map.png").status_code == 409

@@ -1,10 +1,15 @@
-"""Runs the migrations on the connection that service.schema hands over."""
+"""Runs the migrations on the connection that service.schema hands over, while nobody else does on this database."""
 
 from alembic import context
+from sqlalchemy import func, select
 
 from service.tables import Rows
+
+LOCK = "salience migrations"
 
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=Rows.metadata, render_as_batch=True)
 with context.begin_transaction():
+    if connection.dialect.name == "postgresql":  # who waited here finds the schema made, and nothing to do
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(LOCK))))
     context.run_migrations()

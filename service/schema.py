@@ -8,6 +8,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 
+from service.storage.database import WRITES
+
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
 
@@ -19,12 +21,11 @@ def _config() -> Config:
 
 
 def upgrade(engine: Engine) -> None:
-    """Run the migrations that this database lacks, each in a transaction."""
+    """Run the migrations that this database lacks, in one transaction; another process that would, waits for it."""
     config = _config()
-    with engine.connect() as connection:
+    with engine.connect().execution_options(**WRITES) as connection, connection.begin():
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
-        connection.commit()
 
 
 def is_current(engine: Engine) -> bool:

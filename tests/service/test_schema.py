@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
@@ -30,5 +33,16 @@ def test_a_database_that_a_newer_version_has_migrated_serves_this_one_too(empty_
     schema.upgrade(database.engine)
     with database.engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = 'newer'"))
+    assert schema.is_current(database.engine)
+    database.close()
+
+
+def test_of_two_that_migrate_at_once_both_end_well(empty_database: str) -> None:
+    said = "from service import schema; from service.storage import Database; schema.upgrade(Database({!r}).engine)"
+    argv = [sys.executable, "-c", said.format(empty_database)]
+    both = [subprocess.Popen(argv, stderr=subprocess.PIPE) for _ in range(2)]
+    told = [each.communicate()[1].decode() for each in both]
+    assert [each.returncode for each in both] == [0, 0], told
+    database = Database(empty_database)
     assert schema.is_current(database.engine)
     database.close()

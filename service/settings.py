@@ -1,6 +1,7 @@
 """Settings, read once from the environment (prefix SALIENCE_) at a process's door."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -19,21 +20,24 @@ from service.secret_files import SecretFiles
 PREFIX = "SALIENCE_"
 SecretKey = Annotated[str, Field(min_length=32)]
 GIB, MIB = 2**30, 2**20
+HOUR, DAY = 3600, 86400
+# Celery would take more, which ask for packages that are not there.
+BROKER = re.compile(r"(redis|amqp)s?://([^/?#]*@)?(\[[\da-fA-F:.]+\]|[^/?#@:]*)(:\d{1,5})?([/?#].*)?")
 OWN_FILES = ("lock", "secret-key")  # of the embedded service, in its data directory
 
 
 class StoreSettings(BaseSettings):
     """What the API and the workers share. Without URLs: SQLite, and a broker that `serve` brings."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, allow_inf_nan=False)
 
     data_dir: Path = Path("~/.local/share/salience")
     database_url: str = ""
     database_password: SecretStr | None = None
     broker_url: str = ""
     allowed_roots: Annotated[tuple[Path, ...], NoDecode] = ()
-    lease_seconds: float = Field(default=30.0, ge=0.5)
-    sweep_seconds: float = Field(default=2.0, gt=0)
+    lease_seconds: float = Field(default=30.0, ge=0.5, le=DAY)
+    sweep_seconds: float = Field(default=2.0, gt=0, le=HOUR)
     max_deaths: int = Field(default=3, ge=1)
     keep_days: float = Field(default=90.0, gt=0)
     key_hours: float = Field(default=24.0, gt=0)
@@ -56,6 +60,13 @@ class StoreSettings(BaseSettings):
     def _check(cls, value: str) -> str:
         if value and not value.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://", "postgres://")):
             raise ValueError("write postgresql://USER:PASSWORD@HOST/DATABASE or sqlite:///PATH")
+        return value
+
+    @field_validator("broker_url")
+    @classmethod
+    def _check_broker(cls, value: str) -> str:
+        if value and not all(map(BROKER.fullmatch, value.split(";"))):
+            raise ValueError("write redis://:PASSWORD@HOST:PORT/NUMBER or amqp://USER:PASSWORD@HOST:PORT//")
         return value
 
     @field_validator("allowed_roots", mode="before")
@@ -174,7 +185,7 @@ class ServiceSettings(StoreSettings):
     job_runs: int = Field(default=200, ge=1)
     public_url: str = Field(default="", pattern="^(https?://.+)?$")
     mlflow_secret: str = ""
-    reconcile_seconds: float = Field(default=300.0, gt=0)
+    reconcile_seconds: float = Field(default=300.0, gt=0, le=DAY)
     secret_keys: Annotated[tuple[SecretKey, ...], NoDecode] = ()
 
     @field_validator("secret_keys", mode="before")

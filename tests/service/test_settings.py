@@ -67,3 +67,35 @@ def test_a_secret_is_given_once_and_its_file_can_be_read(monkeypatch: pytest.Mon
     monkeypatch.setenv("SALIENCE_BROKER_URL", "redis://there")
     with pytest.raises(SettingsInvalid, match="not both"):
         StoreSettings.read()
+
+
+@pytest.mark.parametrize("url", ["foo://there", "there", "redis:/there", "redis://there:port", "sqs://there"])
+def test_a_broker_that_nothing_can_speak_to_is_refused(url: str) -> None:
+    with pytest.raises(SettingsInvalid, match=r"SALIENCE_BROKER_URL: .*write redis://"):
+        StoreSettings.read(broker_url=url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://",
+        "rediss://:p@[::1]:6379/1",
+        "redis://h:1?ssl_cert_reqs=none",
+        "amqps://u:p%2F@h:5671//",
+        "amqp://a;amqp://b",
+    ],
+)
+def test_a_broker_is_named_by_any_url_of_its_kind(url: str) -> None:
+    assert StoreSettings.read(broker_url=url).broker_url == url
+
+
+@pytest.mark.parametrize("name", ["lease_seconds", "sweep_seconds", "keep_days", "cache_gib", "fetch_seconds"])
+@pytest.mark.parametrize("value", ["inf", "nan", "-1", "0"])
+def test_a_length_of_time_or_space_is_a_finite_number(name: str, value: str) -> None:
+    with pytest.raises(SettingsInvalid, match=f"SALIENCE_{name.upper()}: "):
+        StoreSettings.read(**{name: value})
+
+
+def test_a_lease_that_would_not_run_out_is_refused() -> None:
+    with pytest.raises(SettingsInvalid, match=r"SALIENCE_LEASE_SECONDS: .*less than or equal to 86400"):
+        StoreSettings.read(lease_seconds="1e12")

@@ -2,21 +2,25 @@
 
 import asyncio
 import hashlib
+import logging
 import re
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from service.errors import ArtifactRefused, InputRefused
+from service.errors import ArtifactRefused, ArtifactsAway, InputRefused
 from service.storage import OwnerStore
 
 URI = re.compile(r"artifact:sha256:([0-9a-f]{64})")
 ARRIVING = "upload-"  # how folders are called that uploads arrive in
 STALLED_SECONDS = 86400.0  # after which an upload that nothing comes of is nobody's
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -66,8 +70,11 @@ class ArtifactPlace:
         return re.sub(kept, r"artifact:sha256:\1", text)
 
     async def store(self, parts: AsyncIterator[bytes], wanted: str | None, most: int) -> Artifact:
-        """Keep what comes in parts, none of them for long. Raises ArtifactRefused where it is not what was said."""
-        with tempfile.TemporaryDirectory(dir=self._staging(), prefix=ARRIVING) as folder:
+        """Keep what comes in parts, none of them for long. Raises ArtifactRefused where it is not what was said.
+
+        Raises ArtifactsAway where there is no room; nothing is then left of it.
+        """
+        with _room(), tempfile.TemporaryDirectory(dir=self._staging(), prefix=ARRIVING) as folder:
             received = Path(folder, "content")
             digest, size = hashlib.sha256(), 0
             with received.open("wb") as out:
@@ -154,6 +161,16 @@ def _has_stalled(folder: Path) -> bool:
     except FileNotFoundError:  # it has just arrived
         return False
     return newest < time.time() - STALLED_SECONDS
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    """Raise ArtifactsAway for whatever the operating system says against keeping something."""
+    try:
+        yield
+    except OSError as error:
+        log.exception("An upload could not be kept")
+        raise ArtifactsAway(reason=error.strerror or type(error).__name__) from error
 
 
 def _open(uri: str) -> tuple[Any, str]:

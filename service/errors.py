@@ -42,6 +42,7 @@ SalienceError
 ├── KeysNeeded               a service that would let anybody in
 ├── InspectionRefused        what was looked at is not what it must be
 ├── ArtifactRefused          an upload is not what it was said to be, or too large
+├── ArtifactsAway            an upload cannot be kept where uploads are kept
 ├── CursorInvalid
 ├── FilterInvalid
 ├── NotAcceptable
@@ -356,6 +357,12 @@ class ArtifactRefused(SalienceError):
     """The upload is refused: {detail}"""
 
     kind = "artifact-refused"
+
+
+class ArtifactsAway(SalienceError):
+    """The upload could not be kept: {reason}. Send it again once there is room where SALIENCE_ARTIFACTS points."""
+
+    kind = "artifacts-unavailable"
 
 
 class CursorInvalid(SalienceError):

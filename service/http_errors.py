@@ -41,6 +41,7 @@ STATUS: Mapping[type[SalienceError], HTTPStatus] = {
     errors.KeysNeeded: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.InspectionRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.ArtifactRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.ArtifactsAway: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.CursorInvalid: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.FilterInvalid: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,

@@ -24,7 +24,10 @@ BODY = {"requestBody": {"required": True, "content": {"application/octet-stream"
     dependencies=[SUBMIT],
     status_code=201,
     openapi_extra=BODY,
-    responses={200: {"description": "It was there already"}, **documented(HTTPStatus.UNPROCESSABLE_ENTITY)},
+    responses={
+        200: {"description": "It was there already"},
+        **documented(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+    },
 )
 async def upload(
     request: Request,

@@ -1,5 +1,6 @@
 import hashlib
 import os
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,17 @@ import psutil
 import pytest
 
 from tests.audits import Ingredients
+
+ROOM = 2**24  # above what any database of these tests writes to a file
+
+
+@pytest.fixture
+def full() -> Iterator[None]:
+    """No file may grow beyond ROOM."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_an_upload_is_kept_by_its_digest_and_only_once(api: httpx.Client, ingredients: Ingredients) -> None:
@@ -26,6 +38,15 @@ def test_an_upload_with_another_digest_is_refused_and_not_kept(api: httpx.Client
     assert api.put("/v1/artifacts", content=b"").status_code == 422
     assert api.put("/v1/artifacts", content=b"x", params={"sha256": "abc"}).status_code == 422
     assert [path for path in (tmp_path / "artifacts").rglob("*") if path.is_file()] == []
+
+
+def test_an_upload_for_which_there_is_no_room_is_answered_so_and_leaves_nothing(
+    api: httpx.Client, tmp_path: Path, full: None
+) -> None:
+    answer = api.put("/v1/artifacts", content=bytes(2 * ROOM))
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:salience:problem:artifacts-unavailable")
+    assert "SALIENCE_ARTIFACTS" in answer.json()["detail"]
+    assert list((tmp_path / "artifacts").iterdir()) == []
 
 
 def test_a_job_of_uploads_is_accepted_and_of_unknown_ones_refused(api: httpx.Client, ingredients: Ingredients) -> None:

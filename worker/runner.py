@@ -90,10 +90,20 @@ class Runner:
             self._fail(shard, refused)
             return "refused"
         except Exception as trouble:
+            if not self._holds(shard):  # its job was forgotten, say, with all that the work goes by
+                log.info("Shard %d was dropped, as it is no longer this worker's: %s", shard.id, self._told(trouble))
+                return "lost"
             log.exception("Shard %d of job %s ran into trouble", shard.id, shard.job)
             self._try_again(shard, trouble)
             return "trouble"
         return "done"
+
+    def _holds(self, shard: Shard) -> bool:
+        """Whether a shard is still this worker's; so it is held to be while the database is away."""
+        try:
+            return self.store.leases.holds(shard)
+        except DatabaseAway:
+            return True
 
     def _claim(self) -> Shard | None:
         try:

@@ -99,6 +99,11 @@ class LeaseStore:
             row.lease_until = NOW + lease_seconds
             return True
 
+    def holds(self, shard: Shard) -> bool:
+        """Whether a shard is still its worker's."""
+        with self.database.read() as session:
+            return owned(session, shard) is not None
+
     def hand_back(self, shard: Shard, trouble: str) -> float | None:
         """Let a shard that ran into trouble be tried again after a pause, longer each time.
 

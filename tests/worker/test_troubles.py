@@ -1,18 +1,23 @@
 """Troubles of a shard: those that may pass are tried again after a pause, those that will not end the job at once."""
 
+import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
-from service.domain import JobState
+from service.domain import Job, JobState, Shard, ShardKind
+from service.errors import JobNotFound
 from service.spec import JobSpec, digest_of
 from service.storage.leases import LIMITS, TROUBLES
-from service.tables import ShardRow
+from service.tables import Rows, ShardRow
 from tests.audits import Ingredients, write_picture
-from worker.runner import Runner
+from worker.lease import Lease
+from worker.runner import KINDS, Runner
 
+GATE = {"rules": [{"measure": "entropy", "op": "<=", "value": 0.99}]}
 UNREADABLE = Path("/proc/self/mem")  # reading its beginning is an input/output error
 
 
@@ -66,3 +71,25 @@ def test_a_picture_that_can_never_be_read_is_skipped_in_the_end(
     assert [(each.name, each.skipped) for each in runner.store.images.skipped(job)] == [
         ("bad.png", "Input/output error")
     ]
+
+
+@pytest.mark.parametrize("kind", [ShardKind.MEASURE, ShardKind.LOOK, ShardKind.SUMMARISE])
+def test_the_shard_of_a_job_that_is_forgotten_meanwhile_is_dropped_quietly_and_leaves_no_row(
+    runner: Runner, ingredients: Ingredients, caplog: pytest.LogCaptureFixture, kind: ShardKind
+) -> None:
+    def forgets(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
+        runner.store.jobs.forget(job.id)
+        while not runner.store.retention.purge(1):
+            pass
+        KINDS[kind](runner, job, shard, lease)
+
+    spec = ingredients.spec(measures=["entropy"], gate=GATE, stop="when-decided")
+    job = submit(runner, spec)
+    work_off(replace(runner, kinds={**KINDS, kind: forgets}))
+    with pytest.raises(JobNotFound):
+        runner.store.jobs.get(job)
+    with runner.store.database.read() as session:
+        tables = Rows.metadata.tables.values()
+        left = {each.name: session.scalar(select(func.count()).select_from(each)) for each in tables}
+    assert not any(left.values()), left
+    assert [each.getMessage() for each in caplog.records if each.levelno > logging.INFO] == []

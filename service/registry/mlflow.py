@@ -11,8 +11,9 @@ from typing import Any, Self
 
 import httpx
 
-from service.errors import RegistryTrouble
+from service.errors import RegistryTrouble, SettingsInvalid
 from service.outgoing import open_client
+from service.redaction import redacted
 
 API = "/api/2.0/mlflow"
 PAGE = 200
@@ -56,7 +57,12 @@ class Mlflow:
         token, user = os.environ.get("MLFLOW_TRACKING_TOKEN"), os.environ.get("MLFLOW_TRACKING_USERNAME")
         headers = {"Authorization": f"Bearer {token}"} if token else None
         auth = (user, os.environ.get("MLFLOW_TRACKING_PASSWORD", "")) if user else None
-        with open_client(url.rstrip("/"), headers, auth) as client:
+        try:
+            client = open_client(url.rstrip("/"), headers, auth)
+        except httpx.InvalidURL:  # whose text may hold a half of a password
+            told = "MLFLOW_TRACKING_URI is no URL; percent-encode what is odd in its user and password"
+            raise SettingsInvalid(detail=told) from None
+        with client:
             yield cls(client)
 
     def version(self, name: str, version: str) -> ModelVersion | None:
@@ -94,6 +100,11 @@ class Mlflow:
         """Have an alias stand for a version."""
         self._post("registered-models/alias", name=name, alias=alias, version=version)
 
+    @property
+    def _shown_url(self) -> str:
+        """Where it is, without the password that may stand in its URL."""
+        return redacted(str(self.client.base_url))
+
     def _get(self, call: str, **query: str) -> Any:
         return self._ask("GET", call, params=query)
 
@@ -106,14 +117,14 @@ class Mlflow:
             answer = self.client.request(method, f"{API}/{call}", **request)
             body = answer.json() if answer.content else {}
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise RegistryTrouble(url=self.client.base_url, reason=f"does not answer: {error!r}") from error
+            raise RegistryTrouble(url=self._shown_url, reason=f"does not answer: {error!r}") from error
         except ValueError as error:
             told = f"answered {call} with {answer.status_code} and no JSON"
-            raise RegistryTrouble(url=self.client.base_url, reason=told) from error
+            raise RegistryTrouble(url=self._shown_url, reason=told) from error
         if answer.is_success:
             return body
         if isinstance(body, dict) and body.get("error_code") == "RESOURCE_DOES_NOT_EXIST":
             return None
         told = body.get("message", "") if isinstance(body, dict) else ""
         reason = f"answered {call} with {answer.status_code}: {told}"
-        raise RegistryTrouble(url=self.client.base_url, reason=reason)
+        raise RegistryTrouble(url=self._shown_url, reason=reason)

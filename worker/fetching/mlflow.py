@@ -11,6 +11,7 @@ import httpx
 
 from service.archives import check_member
 from service.errors import InputRefused
+from service.redaction import redacted
 from service.transient import Away
 from worker.fetching.cache import Cache
 from worker.fetching.remote_file import RemoteFile
@@ -18,6 +19,7 @@ from worker.fetching.remote_file import RemoteFile
 API = "/api/2.0/mlflow"
 PROXY = "mlflow-artifacts"
 SECONDS = 30
+UNFIT = "MLFLOW_TRACKING_URI in the workers' environment is no URL; percent-encode what is odd in its user and password"
 STEPS = 5  # a version names a model, which names where its files are
 
 
@@ -157,7 +159,7 @@ def _check(answer: httpx.Response, what: str) -> None:
         told = answer.json()["message"]
     except (ValueError, KeyError, TypeError):
         told = f"{answer.status_code} for {what}"
-    raise InputRefused(reason=f"MLflow at {_server()} says: {told}")
+    raise InputRefused(reason=f"MLflow at {redacted(_server())} says: {told}")
 
 
 def _server() -> str:
@@ -180,5 +182,7 @@ def _client() -> Iterator[httpx.Client]:
             base_url=_server(), headers=headers, auth=auth, timeout=SECONDS, follow_redirects=True
         ) as client:
             yield client
+    except httpx.InvalidURL:  # whose text may hold a half of a password
+        raise InputRefused(reason=UNFIT) from None
     except httpx.TransportError as error:
-        raise Away(f"MLflow at {_server()} does not answer: {str(error) or type(error).__name__}") from error
+        raise Away(f"MLflow at {redacted(_server())} does not answer: {str(error) or type(error).__name__}") from error

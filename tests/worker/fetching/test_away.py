@@ -1,5 +1,6 @@
 """Servers that go away in the middle: what may come back is no refusal, and is tried again."""
 
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -7,7 +8,8 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from service.errors import InputRefused
+from service.errors import InputRefused, RegistryTrouble, SettingsInvalid
+from service.registry.mlflow import Mlflow
 from tests.servers import free_port
 from worker.fetching import mlflow, remote
 from worker.fetching.opening import opener
@@ -118,3 +120,30 @@ def test_an_object_store_that_is_gone_may_come_back(places: Places, monkeypatch:
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     with pytest.raises(ConnectionError, match="cannot be had now: Could not connect"):
         remote.fetch("s3://bucket/m.pt", places.cache, places.web)
+
+
+REFUSAL = answer("400 Bad Request", b'{"message": "no such model"}')
+
+
+@pytest.mark.parametrize("answers", [[], [AWAY, AWAY], [REFUSAL, REFUSAL]])
+def test_the_password_of_mlflow_is_told_to_nobody(
+    answers: list[bytes], places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with server(*answers) as url:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", url.replace("//", "//user:hunter2@"))
+        with pytest.raises((ConnectionError, InputRefused)) as refused:
+            mlflow.pin("models:/faces@champion")
+        with pytest.raises(RegistryTrouble) as trouble, Mlflow.at(os.environ["MLFLOW_TRACKING_URI"]) as registry:
+            registry.version("faces", "1")
+    assert "MLflow" in str(refused.value)
+    assert "hunter2" not in f"{refused.value}{trouble.value}"
+
+
+def test_a_password_that_makes_no_url_is_told_to_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "http://user:hunter/2@127.0.0.1:9"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
+    with pytest.raises(InputRefused, match=r"MLFLOW_TRACKING_URI .* percent-encode") as refused:
+        mlflow.pin("models:/faces@champion")
+    with pytest.raises(SettingsInvalid, match=r"MLFLOW_TRACKING_URI .* percent-encode") as unfit, Mlflow.at(url):
+        pass
+    assert "hunter" not in f"{refused.value}{unfit.value}"

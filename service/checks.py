@@ -13,6 +13,7 @@ from service.image_sets import FOR_WORKERS, SHARDS, SetPlace, kind_of, list_imag
 from service.listing.folder import shards_of
 from service.locations import check_links, check_remote, is_remote, locate
 from service.model_files import ModelFiles, find_model
+from service.redaction import redacted_urls
 from service.spec import Images, JobSpec, Model
 
 
@@ -42,7 +43,7 @@ LEAST_RESAMPLED = 16  # so that windows of SSIM fit
 
 def find_problems(spec: JobSpec, known: Known) -> list[FieldProblem]:
     """Everything wrong with a spec that can be told now; what lies elsewhere is looked at by a worker."""
-    told = (FieldProblem(each.field, known.artifacts.told(each.detail)) for each in _files(spec, known))
+    told = (FieldProblem(each.field, redacted_urls(known.artifacts.told(each.detail))) for each in _files(spec, known))
     return [*unfit(spec), *told]
 
 

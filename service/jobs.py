@@ -25,6 +25,7 @@ from service.inspection import Inspect
 from service.job_limits import JobLimits
 from service.locations import is_remote, path_of
 from service.queue import Doorbell
+from service.redaction import redacted_urls
 from service.spec import JobSpec, digest_of
 from service.storage import Store
 from service.storage.images import Measured
@@ -85,7 +86,7 @@ class Jobs:
         try:
             self.known.find(uri) if is_remote(uri) else path_of(uri)  # files are looked for by the worker
         except InputRefused as refused:
-            raise InspectionRefused(field=field, reason=str(refused)) from refused
+            raise InspectionRefused(field=field, reason=redacted_urls(str(refused))) from refused
         return self.store.inspections.ask(asked)
 
     def cancel(self, job: str) -> Job:

@@ -27,6 +27,8 @@ _SHAPED = re.compile(
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
     re.DOTALL,
 )
+# In a sentence: what may end it is no part of the URL.
+_TOLD_URL = re.compile(r"\b(?!file:)[a-z][a-z0-9+.-]*://[^\s\"'<>^`{|}]*[^\s\"'<>^`{|}.,;:)\]]", re.IGNORECASE)
 _SECRET_NAME = re.compile(rf"(?:{_SECRET}|(?:proxy-)?authorization|(?:set-)?cookie)\Z", re.IGNORECASE)
 
 
@@ -41,6 +43,31 @@ def redacted(text: str) -> str:
     ):
         text = pattern.sub(put, text)
     return text
+
+
+def redacted_urls(text: str) -> str:
+    """The text with what is secret in its URLs hidden, and all else as it is; paths are no secrets."""
+    return _TOLD_URL.sub(lambda found: redacted(found[0]), text)
+
+
+def named_only(uri: str) -> str:
+    """A URI to know a file by: of who asks nothing is left, and of what is asked after `?` the names alone."""
+    place, mark, asked = uri.partition("?")
+    if uri.startswith("file:") or not (mark or "@" in place or "#" in place):
+        return uri
+    names = [part.partition("=") for part in asked.partition("#")[0].split("&")] if mark else []
+    hidden = "&".join(f"{name}={HIDDEN}" if equals else HIDDEN for name, equals, _ in names)
+    return redacted(place) + (f"?{hidden}" if mark else "")
+
+
+def named_only_everywhere(value: Any) -> Any:
+    """A document of a spec with each `uri` in it as `named_only` has it."""
+    if isinstance(value, Mapping):
+        return {
+            name: named_only(each) if name == "uri" and isinstance(each, str) else named_only_everywhere(each)
+            for name, each in value.items()
+        }
+    return [named_only_everywhere(each) for each in value] if isinstance(value, list) else value
 
 
 def redacted_value(value: Any, name: str = "") -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 from service.domain import ImageSet, Job, Json
 from service.errors import ImagesRefused
 from service.gate import Rule
+from service.redaction import named_only
 from service.spec import JobSpec
 from service.storage import Store
 from worker.gathering import Table, gathered
@@ -150,7 +151,7 @@ def _name_runs(document: dict[str, Any], job: Job) -> None:
     for cohort, facts in zip(job.spec.cohorts, job.plan["cohorts"], strict=True):
         tree = document["cohorts"][cohort.name]
         tree["runs"] = [
-            {"uri": run["uri"], "sha256": run["sha256"], **numbers}
+            {"uri": named_only(run["uri"]), "sha256": run["sha256"], **numbers}
             for run, numbers in zip(facts["runs"], tree["runs"], strict=True)
         ]
 

@@ -9,7 +9,7 @@ from service.domain import Json
 from service.errors import InputRefused, blaming
 from service.image_sets import ImageEntry
 from service.inspection import Inspect, InspectedModel
-from service.redaction import redacted
+from service.redaction import named_only, redacted
 from service.spec import Images, Model, Preprocessing
 from service.transient import is_transient
 from worker.digests import digest_of
@@ -44,7 +44,7 @@ class Inspector:
         source = self.places.pin(asked.uri)
         model = Model.model_validate(asked.model_dump(exclude={"uri"}, exclude_unset=True))
         with self.places.model(source) as path:
-            return {"uri": source, "sha256": digest_of(path), **self.trial.run(path, model, CHUNK)}
+            return {"uri": named_only(source), "sha256": digest_of(path), **self.trial.run(path, model, CHUNK)}
 
     def _images(self, asked: Images) -> Json:
         """All of a set is listed; its first pictures, and some further on, are read."""
@@ -58,7 +58,7 @@ class Inspector:
             if number < TRIED or not number & (number - 1):  # those at powers of two
                 tried.append(entry)
         return {
-            "uri": source,
+            "uri": named_only(source),
             "count": sum(labels.values()),
             "labels": dict(sorted((label, n) for label, n in labels.items() if label is not None)[:MOST_LABELS]),
             "unlabelled": labels[None],

@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from itertools import count
 
 import torch
 
 from service import __version__
 from service.domain import ImageSet, Job, Json
+from service.redaction import named_only, named_only_everywhere
 
 LIBRARIES = (
     "torch", "torchvision", "captum", "numpy", "pillow", "timm", "transformers", "safetensors", "onnxruntime", "pyarrow"
@@ -33,11 +35,11 @@ class ReadSet:
 def provenance(job: Job, sets: Sequence[ReadSet], devices: Sequence[str]) -> Json:
     """The spec with its defaults, digests of models and images, versions, devices, precision."""
     plan = job.plan or {}
-    models = {run["uri"]: run["sha256"] for cohort in plan["cohorts"] for run in cohort["runs"]}
+    models = _models([run for cohort in plan["cohorts"] for run in cohort["runs"]])
     by_cohort = list(zip(job.spec.cohorts, plan["cohorts"], strict=True))
     layers = {cohort.name: facts["layer"] for cohort, facts in by_cohort}
     return {
-        "spec": job.spec.model_dump(mode="json"),
+        "spec": named_only_everywhere(job.spec.model_dump(mode="json")),
         "models": models,
         "layers": layers,
         "classes_by": {cohort.name: facts["classes_by"] for cohort, facts in by_cohort},
@@ -46,6 +48,19 @@ def provenance(job: Job, sets: Sequence[ReadSet], devices: Sequence[str]) -> Jso
         "device": ", ".join(devices),
         "precision": "float32" if job.spec.precision == "tf32" and "cpu" in devices else job.spec.precision,
     }
+
+
+def _models(runs: Sequence[Json]) -> dict[str, str]:
+    """The digest of each model by its URI; those that only what is hidden tells apart are counted."""
+    found: dict[str, str] = {}
+    for uri, digest in {run["uri"]: run["sha256"] for run in runs}.items():
+        shown = name = named_only(uri)
+        for number in count(2):
+            if name not in found:
+                break
+            name = f"{shown} ({number})"
+        found[name] = digest
+    return found
 
 
 @cache

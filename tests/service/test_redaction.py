@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.redaction import redacted, redacted_value
+from service.redaction import named_only, redacted, redacted_urls, redacted_value
 
 S = "hunter2SECRET"
 HOSTILE = [
@@ -85,3 +85,23 @@ def test_values_are_redacted_to_their_depth_and_by_their_names() -> None:
     told = redacted_value({**value, "e": ValueError(f"token={S}")})
     assert S not in json.dumps(told)
     assert told["spec"][0]["size"] == 3
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        (f"https://u:{S}@h/m.pth?file=a.pt&token={S}", "https://***@h/m.pth?file=***&token=***"),
+        (f"https://h/m.pth?{S}", "https://h/m.pth?***"),
+        ("file:///models/a?b=c.pt", "file:///models/a?b=c.pt"),
+        ("models:/faces@champion", "models:/faces@champion"),
+        ("s3://bucket/a@2x.pt", "s3://bucket/a@2x.pt"),
+    ],
+)
+def test_a_uri_that_names_a_file_keeps_the_names_of_what_it_asks(uri: str, shown: str) -> None:
+    assert named_only(uri) == shown
+
+
+def test_of_a_sentence_the_urls_alone_are_redacted() -> None:
+    told = f"'https://h/m?sig={S}' is damaged; write token: x, s3://, file:///a?b, or (https://h:1/x?y)."
+    hidden = "'https://h/m?***' is damaged; write token: x, s3://, file:///a?b, or (https://h:1/x?***)."
+    assert redacted_urls(told) == hidden

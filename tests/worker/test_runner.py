@@ -1,6 +1,8 @@
 import json
 import threading
 import time
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,13 @@ from worker.measuring import Means
 from worker.runner import Runner
 
 GRAY = {"preprocessing": {"size": [SIZE, SIZE], "channels": "gray", "mean": [0.5], "std": [0.5]}}
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Serves files and keeps no account of it."""
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
 
 
 def audit(runner: Runner, spec: JobSpec) -> Job:
@@ -76,6 +85,20 @@ def test_a_result_tells_how_to_get_it_again(runner: Runner, ingredients: Ingredi
     assert found["images"]["listed"] == found["images"]["read"] == 12
     assert found["software"]["torch"] == torch.__version__
     assert (found["device"], found["precision"]) == ("cpu", "float32")
+
+
+def test_a_result_tells_no_secret_of_a_uri(runner: Runner, ingredients: Ingredients) -> None:
+    serve = partial(QuietHandler, directory=str(ingredients.root))
+    with ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
+        threading.Thread(target=server.serve_forever).start()
+        uri = f"http://127.0.0.1:{server.server_port}/{ingredients.models[0].name}?token="
+        cohort = {**ingredients.cohort("web", 0), "runs": [{"uri": uri + "hidden1"}, {"uri": uri + "hidden2"}]}
+        job = audit(runner, ingredients.spec(cohorts=[cohort], measures=["entropy"]))
+        server.shutdown()
+    found = results(runner.store, job)
+    assert "hidden" not in json.dumps(found)
+    assert [run["uri"] for run in found["cohorts"]["web"]["runs"]] == [uri + "***"] * 2
+    assert list(found["provenance"]["models"]) == [uri + "***", uri + "*** (2)"]
 
 
 def test_a_limit_takes_a_sample_that_belongs_to_the_seed(runner: Runner, ingredients: Ingredients) -> None:

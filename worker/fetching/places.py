@@ -12,7 +12,7 @@ from service.image_sets import ImageEntry, SetPlace, kind_of, list_images
 from service.listing.entry import is_picture
 from service.locations import check_links, check_path, check_remote, is_remote, locate, path_of
 from service.model_files import find_model
-from service.redaction import redacted
+from service.redaction import redacted, redacted_urls
 from service.settings import StoreSettings
 from worker.digests import stamp_of
 from worker.fetching import mlflow, remote
@@ -76,7 +76,7 @@ class Places:
     def told(self, text: str, source: str = FETCHED) -> str:
         """A text for users: it names things by URIs without secrets, and not by where this service keeps them."""
         named = text.replace(source, redacted(source))
-        return self.cache.told(self.artifacts.told(named), source)
+        return self.cache.told(self.artifacts.told(redacted_urls(named)), source)
 
     def read(self, uri: str, most: int) -> bytes:
         """The content of a file elsewhere, of at most so many bytes. Raises InputRefused."""

@@ -63,13 +63,21 @@ def _load(auto: Any, folder: Path) -> nn.Module:
     except Exception as error:  # whatever the library raises at what the files say
         if is_transient(error):
             raise
-        raise ModelRefused(
-            reason=f"{folder} is not an image classifier that transformers loads: {last_line(error)}"
-        ) from error
+        raise ModelRefused(reason=f"{folder} {_why_not(error)}") from error
     missing = sorted(map(str, told["missing_keys"]))
     if missing:  # the library would make these up at random
         raise ModelRefused(reason=f"{folder} lacks the weights {', '.join(missing[:3])} ({len(missing)} in all)")
     return _giving_logits(model)
+
+
+def _why_not(error: Exception) -> str:
+    """Why a folder is not loaded, without the library's advice to run what comes with it."""
+    if "trust_remote_code" in str(error):
+        return (
+            "is a model whose code comes with it (`auto_map` in its config.json), and no code of a model is run; give "
+            "it as a torch.export or TorchScript archive"
+        )
+    return f"is not an image classifier that transformers loads: {last_line(error)}"
 
 
 def _giving_logits(model: Any) -> nn.Module:

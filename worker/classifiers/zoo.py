@@ -89,5 +89,6 @@ def _timm() -> Any:
 
 
 def _unknown(library: str, name: str, known: list[str]) -> ModelRefused:
-    close = ", ".join(get_close_matches(name, known)) or f"see {library}'s list of classifiers"
-    return ModelRefused(model_field="architecture", reason=f"{library} has no classifier {name!r} (close: {close})")
+    close = ", ".join(get_close_matches(name.lower(), known))
+    remedy = f"close: {close}" if close else f"see {library}'s list of classifiers"
+    return ModelRefused(model_field="architecture", reason=f"{library} has no classifier {name!r} ({remedy})")

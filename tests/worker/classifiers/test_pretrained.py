@@ -129,7 +129,7 @@ def wrapping_another_file(folder: Path) -> None:
     [
         (without_weights, r"no \.safetensors"),
         (of_another_kind, "not an image classifier"),
-        (with_code, "not an image classifier"),
+        (with_code, "`auto_map` in its config.json.*no code of a model is run; give"),
         (as_adapter, "adapter"),
         (cut_short, "not an image classifier"),
         (enormous, "not an image classifier"),

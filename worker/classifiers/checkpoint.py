@@ -20,6 +20,8 @@ def load_checkpoint(path: Path, architecture: str, num_classes: int | None) -> n
     weights = _own_part(read_weights(path), architecture, path)
     classes = num_classes or _count_classes(weights, architecture, path)
     model = zoo.build(architecture, classes)
+    # Some (MNASNet) want to know their own, which trainers and safetensors do not keep.
+    weights._metadata[""].setdefault("version", model._version)  # type: ignore[attr-defined]  # as above
     try:
         missing, unexpected = model.load_state_dict(weights, strict=False)
     except RuntimeError as error:
@@ -52,9 +54,17 @@ def _own_part(stored: Mapping[str, Tensor], architecture: str, path: Path) -> di
         )
     prefix = "" if "" in complete else min(complete or prefixes, key=len, default="")
     weights = OrderedDict((key.removeprefix(prefix), value) for key, value in stored.items() if key.startswith(prefix))
-    # The versions of its modules, by which torch reads older ones.
-    weights._metadata = getattr(stored, "_metadata", {})  # type: ignore[attr-defined]  # torch keeps it there
+    weights._metadata = _versions(stored, prefix)  # type: ignore[attr-defined]  # torch keeps it there
     return weights
+
+
+def _versions(stored: Mapping[str, Tensor], prefix: str) -> dict[str, dict[str, object]]:
+    """The versions of the architecture's modules, by which torch reads older ones, by its own names."""
+    told: Mapping[str, dict[str, object]] = getattr(stored, "_metadata", {})
+    own = {
+        f"{name}.".removeprefix(prefix)[:-1]: dict(each) for name, each in told.items() if f"{name}.".startswith(prefix)
+    }
+    return {"": {}, **own}
 
 
 def _count_classes(weights: Mapping[str, Tensor], architecture: str, path: Path) -> int:

@@ -1,6 +1,7 @@
 import pickle
 from argparse import Namespace
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,16 @@ def test_the_number_of_classes_is_told_from_the_weights(tmp_path: Path, name: st
     loaded = load_checkpoint(saved(tmp_path, model.state_dict()), f"torchvision/{name}", None).eval()
     with torch.no_grad():
         assert loaded(torch.zeros(1, 3, 64, 64)).shape == (1, 5)
+
+
+@pytest.mark.parametrize("keep", [dict, lambda state: state, lambda state: prefixed("model.", state)])
+def test_an_architecture_that_asks_for_its_own_version_is_read_without_one(
+    tmp_path: Path, keep: Callable[[Any], Any]
+) -> None:
+    model = zoo.build("torchvision/mnasnet0_5", 2)
+    state = torch.nn.DataParallel(model).state_dict()
+    loaded = load_checkpoint(saved(tmp_path, keep(state)), "torchvision/mnasnet0_5", None)
+    assert torch.equal(loaded.state_dict()["layers.0.weight"], state["module.layers.0.weight"])
 
 
 @pytest.mark.parametrize("name", ["resnet10t", "vit_tiny_patch16_224", "convnext_atto", "mobilenetv3_small_050"])

@@ -95,18 +95,22 @@ class Overlays:
 
     def _ground(self, image: int, cohort: int) -> Iterator[Markup]:
         """The picture behind each map that lies over it; behind that of the mirrored picture, mirrored."""
-        (width, height), down = self._cell(cohort), self._sheet(cohort)[1]
-        name = f"t{image}-{cohort}"
-        tile = el(
-            "pattern", self._picture(image, cohort), id=name, width=width, height=height, patternUnits="userSpaceOnUse"
-        )
-        yield el("defs", tile)
+        width, _ = self._cell(cohort)
+        yield el("defs", self._column(image, cohort))
         for place, variant in enumerate(self.variants):
             if variant in (CLEAN, *BLURS) or variant.startswith("noise:"):
-                yield el("rect", x=place * width, y=0, width=width, height=down, fill=f"url(#{name})")
+                yield el("use", href=f"#c{image}-{cohort}", x=place * width)
             elif variant == "hflip":
                 mirrored = f"translate({(place + 1) * width:g} 0) scale(-1 1)"
-                yield el("rect", width=width, height=down, fill=f"url(#{name})", transform=mirrored)
+                yield el("use", href=f"#c{image}-{cohort}", transform=mirrored)
+
+    def _column(self, image: int, cohort: int) -> Markup:
+        """The picture in every row. A pattern would do on screens, but printers make a picture of each that is used."""
+        _, height = self._cell(cohort)
+        name = f"#p{image}-{picture_of(self.about.job.spec, cohort)}"
+        return el(
+            "g", *(el("use", href=name, y=n * height) for n in range(self._runs(cohort) + 1)), id=f"c{image}-{cohort}"
+        )
 
     def _gaps(self, cohort: int) -> Iterator[Markup]:
         (width, height), (across, down) = self._cell(cohort), self._sheet(cohort)

@@ -17,6 +17,7 @@ SMALLEST_LETTERS = """() => Math.min(...[...document.querySelectorAll("svg text"
   const scale = text.checkVisibility() ? text.ownerSVGElement.getScreenCTM().a : 0;
   return scale ? [scale * parseFloat(getComputedStyle(text).fontSize)] : [];
 }))"""
+A4, SEVEN_POINTS = 695, 9.3  # pixels: a page without its margins, and letters that can be read on it
 OVERFLOWS = "document.documentElement.scrollWidth > window.innerWidth"
 SPILLS = """[...document.querySelectorAll(".card > table")].some(
   (each) => each.getBoundingClientRect().right > each.parentElement.getBoundingClientRect().right
@@ -162,7 +163,11 @@ def test_the_report_is_opened_and_a_picture_looked_at(site: Site, finished: list
         expect(picture.locator(".sheets")).to_be_hidden()
         page.emulate_media(media="print")
         expect(picture.locator(".sheets")).to_be_visible()  # paper cannot be opened
+        page.set_viewport_size({"width": A4, "height": 1000})
         visitor.keep("report-print")
+        assert page.evaluate(SMALLEST_LETTERS) > SEVEN_POINTS
+        assert len(page.pdf()) < 3_000_000
+        page.set_viewport_size({"width": 1280, "height": 900})
         page.emulate_media(media="screen")
         picture.locator("summary").click()
         expect(picture.locator(".sheets").get_by_role("img").first).to_be_visible()

@@ -20,7 +20,7 @@ from service.variants import BLURS, CLEAN, picture_of, sample_variants, value_co
 CELL = 64.0  # of a picture's longer side
 LEFT, TOP = 44.0, 16.0  # room for the names of rows and columns
 HEAT = "heat"
-HEADS = {"background": "ground blur", "object": "object blur"}
+HEADS = {"background": "no ground", "object": "no object"}
 
 
 def heat() -> Markup:

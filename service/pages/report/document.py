@@ -118,12 +118,17 @@ def _moment(when: float | None) -> str:
     return datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%d %H:%M UTC") if when else ""
 
 
+def _breakable(path: str) -> Markup:
+    """A path that lines break after the slashes of."""
+    return Markup("/<wbr>").join(path.split("/"))
+
+
 @cache
 def _environment() -> Environment:
     made = Environment(
         loader=PackageLoader("service.pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    made.filters |= {"minus": minus, "number": number, "interval": interval}
+    made.filters |= {"breakable": _breakable, "minus": minus, "number": number, "interval": interval}
     made.globals |= {"methods": METHODS, "words": MEANINGS}
     return made

@@ -30,6 +30,13 @@ class Door:
             raise KeyMissing
         return Caller()
 
+    def keeps(self, caller: Caller) -> bool:
+        """Whether somebody who was let in still would be."""
+        if caller.prefix is None:
+            return not self._has_keys()
+        found = self.keys.known_as(caller.prefix)
+        return found is not None and found.is_good(time.time())
+
     def check_start(self, host: str) -> None:
         """Raise KeysNeeded for a service that nobody could use, or everybody."""
         if self.closed and not self._has_keys():

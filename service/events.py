@@ -6,7 +6,7 @@ by version, so a listener who comes back is told only what it has not seen.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import takewhile
@@ -62,7 +62,7 @@ class Feed:
         self._watch = watch
         self._reading: dict[What, asyncio.Task[list[Told]]] = {}
 
-    async def of_job(self, jobs: JobStore, job: str, seen: int | None = None) -> AsyncIterator[str]:
+    async def of_job(self, jobs: JobStore, job: str, seen: int | None = None) -> AsyncGenerator[str]:
         """A job as it stands, unless that is the version seen, and each change until it has ended or is forgotten."""
         yield OPENING
         state = None
@@ -80,7 +80,7 @@ class Feed:
             if not await self._watch.change(job, seen, HEARTBEAT_SECONDS):
                 yield HEARTBEAT
 
-    async def of_list(self, jobs: JobStore, query: Query) -> AsyncIterator[str]:
+    async def of_list(self, jobs: JobStore, query: Query) -> AsyncGenerator[str]:
         """The jobs of a list as they stand, their changes, and what comes to the head of the list later."""
         yield OPENING
         held = {each.job: each for each in await self._find(jobs, query)}

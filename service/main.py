@@ -42,6 +42,7 @@ from service.routes import (
     webhooks,
 )
 from service.settings import ServiceSettings
+from service.staying import Staying
 from service.storage import Store
 from service.sweeper import sweeping
 from service.watch import Watch
@@ -103,9 +104,9 @@ async def _lifespan(app: FastAPI, settings: ServiceSettings) -> AsyncIterator[No
         await stack.enter_async_context(watch.running())
         known = Known(settings.roots, ArtifactPlace(settings.artifacts_location), settings.web_hosts)
         app.state.everyones_jobs = jobs = Jobs(store, doorbell, known, settings.job_limits)
-        app.state.door = Door(store.keys, settings.keys_required)
+        app.state.door = door = Door(store.keys, settings.keys_required)
         app.state.rates = Rates.of(settings.requests_a_minute, settings.broker_url)
-        app.state.watch, app.state.feed = watch, Feed(watch)
+        app.state.watch, app.state.feed, app.state.staying = watch, Feed(watch), Staying(door)
         stack.enter_context(_telling(app, jobs, settings))
         gc.freeze()  # what is there by now stays, and is not gone through while requests wait
         yield

@@ -1,7 +1,7 @@
 """Jobs as server-sent events: a job's progress and state, and the changes of a list of jobs."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -12,8 +12,10 @@ from fastapi.responses import StreamingResponse
 from service.domain import OPEN_STATES
 from service.events import Feed
 from service.http_errors import documented
-from service.routes.access import READ
+from service.keys import Caller
+from service.routes.access import READ, CallerHere
 from service.routes.jobs import JobsHere, Text, the_query
+from service.staying import Staying
 from service.storage import Query
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -31,9 +33,14 @@ STREAM: dict[int | str, dict[str, Any]] = {
 
 
 @router.get("/events", dependencies=[READ], response_class=Response, responses={**STREAM, **documented(INVALID)})
-async def of_list(request: Request, jobs: JobsHere, query: Annotated[Query, Depends(the_query)]) -> Response:
-    """The jobs of a list: `listed` each, then `state` and `progress`, `added` and `forgotten`. It does not end."""
-    return _stream(_feed(request).of_list(jobs.store.jobs, query))
+async def of_list(
+    request: Request, caller: CallerHere, jobs: JobsHere, query: Annotated[Query, Depends(the_query)]
+) -> Response:
+    """The jobs of a list: `listed` each, then `state` and `progress`, `added` and `forgotten`.
+
+    It ends with the caller's key, or never.
+    """
+    return _stream(request, caller, _feed(request).of_list(jobs.store.jobs, query))
 
 
 @router.get("/{job_id}/events", dependencies=[READ], response_class=Response, responses={
@@ -43,6 +50,7 @@ async def of_list(request: Request, jobs: JobsHere, query: Annotated[Query, Depe
 })  # fmt: skip
 async def of_job(
     request: Request,
+    caller: CallerHere,
     jobs: JobsHere,
     job_id: Text,
     last_event_id: Annotated[str | None, Header(description="the version seen last")] = None,
@@ -52,7 +60,7 @@ async def of_job(
     seen = int(last_event_id) if last_event_id and VERSION.fullmatch(last_event_id) else None
     if seen == job.version and job.state not in OPEN_STATES:
         return Response(status_code=HTTPStatus.NO_CONTENT)  # which tells an EventSource not to come again
-    return _stream(_feed(request).of_job(jobs.store.jobs, job_id, seen))
+    return _stream(request, caller, _feed(request).of_job(jobs.store.jobs, job_id, seen))
 
 
 def _feed(request: Request) -> Feed:
@@ -60,5 +68,7 @@ def _feed(request: Request) -> Feed:
     return feed
 
 
-def _stream(events: AsyncIterator[str]) -> Response:
-    return StreamingResponse(events, media_type="text/event-stream", headers=HEADERS)
+def _stream(request: Request, caller: Caller, events: AsyncGenerator[str]) -> Response:
+    staying: Staying = request.app.state.staying
+    welcome = staying.while_welcome(caller, events)
+    return StreamingResponse(welcome, media_type="text/event-stream", headers=HEADERS)

@@ -13,6 +13,7 @@ from service.storage.database import Database
 
 ANY = text("SELECT prefix FROM api_keys LIMIT 1")
 HELD = text("SELECT * FROM api_keys WHERE sha256 = :sha256")
+KNOWN_AS = text("SELECT * FROM api_keys WHERE prefix = :prefix")
 USE_SECONDS = 60.0  # how exactly the last use is known, so that not every request writes
 
 
@@ -50,6 +51,11 @@ class KeyStore:
             with self._database.write() as session:
                 session.execute(update(KeyRow).where(KeyRow.prefix == found.prefix).values(used_at=now))
         return found
+
+    def known_as(self, prefix: str) -> Key | None:
+        """The key of that prefix, good or not; None where there is none."""
+        row = self._database.look_up(KNOWN_AS, {"prefix": prefix})
+        return _to_key(row) if row is not None else None
 
     def revoke(self, prefix: str) -> Key:
         """End a key, now. Raises KeyNotFound."""

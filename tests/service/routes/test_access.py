@@ -1,6 +1,7 @@
 """Who is let in, and when that ends. What each route demands is in test_tenants.py."""
 
 import base64
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from service.client import Client
 from service.errors import RemoteRefused
 from service.keys import Scope
+from service.staying import MOMENT_SECONDS
 from service.storage import Store
 from tests.audits import Ingredients
 from tests.servers import free_port
@@ -49,6 +51,36 @@ def test_a_service_that_others_reach_wants_a_key_before_any_was_made(
         assert both.app.state.door.closed
         assert both.anybody.get("/v1/jobs").status_code == 401
         assert both.anybody.get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/v1/jobs/events", "/v1/jobs/{job}/events"])
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # which has no part in it
+def test_a_stream_ends_with_its_key_and_tells_nothing_more(
+    served: Tenants, ingredients: Ingredients, path: str
+) -> None:
+    job = served.ours.post("/v1/jobs", json=ingredients.body()).json()["id"]
+    made, secret = served.store.keys.create("ci", OURS, Scope.READ)
+    headers = {"Authorization": f"Bearer {secret}"}
+    with served.anybody.stream("GET", path.format(job=job), headers=headers) as answer:
+        lines = answer.iter_lines()
+        assert any(job in line for line in lines)
+        served.store.keys.revoke(made.prefix)
+        time.sleep(MOMENT_SECONDS)
+        served.ours.post(f"/v1/jobs/{job}/cancel").raise_for_status()
+        assert [line for line in lines if line] == []
+
+
+def test_a_stream_without_a_key_ends_with_the_first_key(
+    api: httpx.Client, store: Store, ingredients: Ingredients
+) -> None:
+    job = api.post("/v1/jobs", json=ingredients.body()).json()["id"]
+    with api.stream("GET", f"/v1/jobs/{job}/events") as answer:
+        lines = answer.iter_lines()
+        assert any(job in line for line in lines)
+        store.keys.create("first", "", Scope.READ)
+        time.sleep(MOMENT_SECONDS)
+        store.jobs.cancel(job)
+        assert [line for line in lines if line] == []
 
 
 def test_a_revoked_key_opens_no_process_any_more(served: Tenants, redis_url: str, tmp_path: Path) -> None:

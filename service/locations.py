@@ -9,8 +9,9 @@ from service.errors import InputRefused
 from service.roots import Roots, real_path
 from service.walking import walk
 
+STORES = ("s3://", "gs://")
 # What workers fetch; `mlflow-artifacts` is what MLflow calls its own store.
-REMOTE = ("s3://", "gs://", "https://", "http://", "models:/", "runs:/", "mlflow-artifacts:/", "artifact:")
+REMOTE = (*STORES, "https://", "http://", "models:/", "runs:/", "mlflow-artifacts:/", "artifact:")
 KNOWN = "file:// and an absolute path, artifact:sha256:..., s3://, gs://, https://, or models:/ and runs:/ of MLflow"
 
 MOST_ENTRIES = 10_000  # files and folders of a model's folder
@@ -33,9 +34,22 @@ def is_remote(uri: str) -> bool:
 
 
 def check_remote(uri: str) -> None:
-    """Raise InputRefused for the URI of a place elsewhere that names nothing there."""
+    """Raise InputRefused for the URI of a place elsewhere that names nothing there, or a password before a bucket."""
     if not uri.partition(":")[2].strip("/"):
         raise InputRefused(reason=f"{uri!r} names nothing; write {KNOWN}")
+    if uri.startswith(STORES):
+        check_bucket(uri)
+
+
+def check_bucket(uri: str) -> None:
+    """Raise InputRefused for what names no bucket of an object store; and so for one with a password before it."""
+    scheme, _, rest = uri.partition("://")
+    bucket = rest.partition("/")[0]
+    if not bucket or "@" in bucket:  # which a store would tell again, in words of its own
+        raise InputRefused(
+            reason=f"write {scheme}://BUCKET/PATH, without user and password; the workers' environment has the "
+            "credentials"
+        )
 
 
 def path_of(uri: str) -> Path:

@@ -101,10 +101,12 @@ def test_every_missing_file_is_named_at_once(ingredients: Ingredients) -> None:
             {"uri": "file:///nowhere/1.pt"},
             {"uri": "ftp://example.org/2.pt"},
             {"uri": "https://example.org/3.pt"},
+            {"uri": "s3://bucket/4.pt"},
+            {"uri": "s3://user:password@bucket/5.pt"},
         ],
     }
     found = fields(ingredients, cohorts=[gone], images={"uri": "file:///nowhere"})
-    assert found == ["images.uri", "cohorts[0].runs[0].uri", "cohorts[0].runs[1].uri"]
+    assert found == ["images.uri", *(f"cohorts[0].runs[{number}].uri" for number in (0, 1, 4))]
 
 
 def test_a_checkpoint_needs_an_architecture(ingredients: Ingredients, tmp_path: Path) -> None:

@@ -10,21 +10,22 @@ from typing import Any
 from service.addresses import WEB
 from service.archives import check_member
 from service.errors import InputRefused
+from service.locations import STORES, check_bucket
 from service.transient import Away
 from worker.fetching.cache import Cache
 from worker.fetching.remote_file import RemoteFile
 from worker.fetching.unpack import MOST_FILES
 from worker.fetching.web import Web
 
-STORES = ("s3", "gs")
-SCHEMES = ("s3://", "gs://", *WEB)
+SCHEMES = (*STORES, *WEB)
 PART = 8 * 2**20
 try:
-    from botocore.exceptions import NoCredentialsError
+    from botocore.exceptions import NoCredentialsError, ParamValidationError
 
     REFUSALS: tuple[type[Exception], ...] = (PermissionError, NoCredentialsError)
+    UNFIT: tuple[type[Exception], ...] = (ValueError, ParamValidationError)
 except ImportError:  # without S3's library nobody asks S3
-    REFUSALS = (PermissionError,)
+    REFUSALS, UNFIT = (PermissionError,), (ValueError,)
 
 
 def list_files(uri: str, web: Web) -> Sequence[RemoteFile]:
@@ -109,14 +110,14 @@ def read_bytes(uri: str, most: int, web: Web) -> bytes:
 
 def _open(uri: str) -> tuple[Any, str]:
     """The store of a URI, and the path there."""
-    scheme = uri.partition("://")[0]
-    if scheme not in STORES:
+    if not uri.startswith(STORES):
         raise InputRefused(reason=f"{uri!r} is none of {', '.join(SCHEMES)}")
+    check_bucket(uri)
     try:
         # By its name: of a whole URI, fsspec would follow others that are chained to it.
         import fsspec
 
-        system = fsspec.filesystem(scheme)
+        system = fsspec.filesystem(uri.partition("://")[0])
     except ImportError as error:
         raise InputRefused(reason=f"{uri}: {error}; the worker needs the extra `clouds`") from error
     return system, system._strip_protocol(uri)
@@ -133,7 +134,7 @@ def _asking(uri: str) -> Iterator[None]:
         raise InputRefused(reason=f"{uri} may not be read with the credentials in the workers' environment") from error
     except FileNotFoundError as error:
         raise InputRefused(reason=f"{uri} does not exist") from error
-    except ValueError as error:
+    except UNFIT as error:
         raise InputRefused(reason=f"{uri!r} is not an address: {error}") from error
     except Exception as error:  # of as many libraries as there are schemes
         raise Away(f"{uri} cannot be had now: {str(error) or type(error).__name__}") from error

@@ -112,10 +112,19 @@ def test_artifacts_in_s3_go_when_they_are_old(s3: Any, store: Store) -> None:
     assert s3.find("bucket/uploads", refresh=True) == []
 
 
-@pytest.mark.parametrize("uri", ["s3://bucket/set/nothing.pt", "s3://no-such-bucket/x", "ftp://example.org/x"])
+@pytest.mark.parametrize(
+    "uri", ["s3://bucket/set/nothing.pt", "s3://no-such-bucket/x", "s3://no bucket/x", "ftp://example.org/x"]
+)
 def test_what_is_not_there_is_refused(s3: Any, places: Places, uri: str) -> None:
     with pytest.raises(InputRefused):
         remote.fetch(uri, places.cache, places.web)
+
+
+@pytest.mark.parametrize("uri", ["s3://KEY:hidden@bucket/x.png", "gs://hidden@bucket/x.png", "s3:///x.png"])
+def test_an_objects_password_is_refused_and_not_told(places: Places, uri: str) -> None:
+    with pytest.raises(InputRefused, match="without user and password") as refused:
+        remote.read_bytes(uri, 1, places.web)
+    assert "hidden" not in str(refused.value)
 
 
 class Site(BaseHTTPRequestHandler):

@@ -13,6 +13,7 @@ from worker.classifiers.classifier import Plain
 from worker.classifiers.telling import first_line
 
 MOST_BYTES = 2 * 2**30  # of a protobuf message
+CHANNELS = (1, 3)  # of grey pictures and of coloured ones
 # Where onnxruntime looks for files that a model names; else, for what is read from bytes, in the working directory.
 ELSEWHERE = ("session.model_external_initializers_file_folder_path", os.devnull)
 PROVIDERS = {"cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"]}
@@ -29,6 +30,11 @@ class BlackBox:
             raise ModelRefused(reason=f"{path} takes {told}; one input of float32 (N, C, H, W) is needed")
         self._input, self._output = inputs[0].name, outputs[0].name
         self.sizes = [size if isinstance(size, int) else None for size in inputs[0].shape]
+        if self.sizes[3] in CHANNELS and self.sizes[1] not in CHANNELS:
+            raise ModelRefused(
+                reason=f"{path} takes pictures whose channels come last, {inputs[0].shape}; convert it with channels "
+                "first (N, C, H, W), as tf2onnx does by --inputs-as-nchw"
+            )
         self._device = device
 
     def plain(self) -> Plain:

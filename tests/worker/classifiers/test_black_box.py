@@ -10,6 +10,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 from service.errors import ModelRefused
 from service.spec import Model, Preprocessing
 from worker.classifiers.load import load_classifier
+from worker.classifiers.own_say import own_say
 from worker.classifiers.preprocessing import normalise
 
 SIDE = 16
@@ -17,14 +18,14 @@ SMALL = Model(preprocessing=Preprocessing(size=(SIDE, SIDE)))
 WEIGHTS = np.random.default_rng(0).normal(size=(3, 2)).astype(np.float32)
 
 
-def save(path: Path, batch: int | str = "batch") -> Path:
+def save(path: Path, batch: int | str = "batch", sizes: Sequence[int | str] = (3, SIDE, SIDE)) -> Path:
     """Global average pooling and a linear layer."""
     nodes = [
         helper.make_node("GlobalAveragePool", ["images"], ["pooled"]),
         helper.make_node("Flatten", ["pooled"], ["flat"]),
         helper.make_node("MatMul", ["flat", "weights"], ["logits"]),
     ]
-    return save_net(path, nodes, numpy_helper.from_array(WEIGHTS, "weights"), [batch, 2])
+    return save_net(path, nodes, numpy_helper.from_array(WEIGHTS, "weights"), [[batch, *sizes], [batch, 2]])
 
 
 def save_outside(path: Path, name: str) -> Path:
@@ -37,12 +38,15 @@ def save_outside(path: Path, name: str) -> Path:
         helper.make_node("GlobalAveragePool", ["convolved"], ["pooled"]),
         helper.make_node("Flatten", ["pooled"], ["logits"]),
     ]
-    return save_net(path, nodes, weights, ["batch", 8])
+    return save_net(path, nodes, weights, [["batch", 3, SIDE, SIDE], ["batch", 8]])
 
 
-def save_net(path: Path, nodes: Sequence[NodeProto], weights: TensorProto, logits: Sequence[int | str]) -> Path:
-    images = helper.make_tensor_value_info("images", TensorProto.FLOAT, [logits[0], 3, SIDE, SIDE])
-    given = helper.make_tensor_value_info("logits", TensorProto.FLOAT, logits)
+def save_net(
+    path: Path, nodes: Sequence[NodeProto], weights: TensorProto, shapes: Sequence[Sequence[int | str]]
+) -> Path:
+    """A net of two shapes: its images' and its logits'."""
+    images = helper.make_tensor_value_info("images", TensorProto.FLOAT, shapes[0])
+    given = helper.make_tensor_value_info("logits", TensorProto.FLOAT, shapes[1])
     graph = helper.make_graph(nodes, "net", [images], [given], [weights])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     path.write_bytes(model.SerializeToString())
@@ -90,3 +94,11 @@ def test_inputs_of_another_kind_are_refused(tmp_path: Path) -> None:
     path.write_bytes(model.SerializeToString())
     with pytest.raises(ModelRefused):
         load_classifier(path, SMALL, 2)
+
+
+@pytest.mark.parametrize("sizes", [("height", "width", 3), ("height", SIDE, 1)])
+def test_a_model_whose_channels_come_last_is_refused_with_what_turns_them(
+    tmp_path: Path, sizes: Sequence[int | str]
+) -> None:
+    with pytest.raises(ModelRefused, match=r"channels come last.*--inputs-as-nchw"):
+        own_say(save(tmp_path / "m.onnx", sizes=sizes), SMALL)

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeVar
 
 from opentelemetry.trace import SpanKind
 
 from service.domain import Job, Shard, ShardKind
 from service.errors import DatabaseAway, InputRefused, JobNotFound, WorkerStops, WorkFailed, WorkStopped
 from service.gate import judge, numbers_of
-from service.inspection import Inspection
 from service.kept import MapRequest
 from service.logs import bound
 from service.redaction import redacted
@@ -36,6 +36,8 @@ from worker.sampling import MOST_IMAGES
 from worker.skipped import check_skipped
 
 MOST_RINGS = 64  # at once; sweeps ring for what waits longer
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +67,7 @@ class Runner:
         """
         if self._inspect() or self._illustrate():
             return True
-        shard = self._claim()
+        shard = self._take(lambda: self.store.leases.claim(self.name, self.lease_seconds))
         if shard is None:
             return False
         with bound(job=shard.job, shard=shard.id), timed(shard.kind):
@@ -105,15 +107,16 @@ class Runner:
         except DatabaseAway:
             return True
 
-    def _claim(self) -> Shard | None:
+    def _take(self, claim: Callable[[], T | None]) -> T | None:
+        """What is claimed; None where nothing waits, this worker is to stop, or the database is away."""
         try:
-            return None if self.stopping() else self.store.leases.claim(self.name, self.lease_seconds)
+            return None if self.stopping() else claim()
         except DatabaseAway:  # a sweep will ring again
             return None
 
     def _inspect(self) -> bool:
         """Do the oldest inspection. False: none waits."""
-        inspection = self._claim_inspection()
+        inspection = self._take(self.store.inspections.claim)
         if inspection is None:
             return False
         found, error = None, None
@@ -127,15 +130,9 @@ class Runner:
         patiently(lambda: self.store.inspections.answer(inspection.id, found, error))
         return True
 
-    def _claim_inspection(self) -> Inspection | None:
-        try:
-            return None if self.stopping() else self.store.inspections.claim()
-        except DatabaseAway:
-            return None
-
     def _illustrate(self) -> bool:
         """Make the maps that wait next. False: none wait."""
-        request = self._claim_maps()
+        request = self._take(self.store.map_requests.claim)
         if request is None:
             return False
         try:
@@ -146,12 +143,6 @@ class Runner:
             log.exception("The maps of image %d of job %s ran into trouble", request.image, request.job)
             self._refuse_maps(request, self._told(trouble))
         return True
-
-    def _claim_maps(self) -> MapRequest | None:
-        try:
-            return None if self.stopping() else self.store.map_requests.claim()
-        except DatabaseAway:
-            return None
 
     def _refuse_maps(self, request: MapRequest, reason: str) -> None:
         log.info("No maps of image %d of job %s: %s", request.image, request.job, reason)

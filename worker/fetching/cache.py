@@ -23,6 +23,7 @@ from worker.digests import digest_of
 from worker.meters import note_cache
 
 GIB = 2**30
+DIGEST = re.compile("[0-9a-f]{64}")  # a key that a full disk or a kill cut off would name all objects at once
 HELD = 64  # entries that a process keeps others from removing
 SLOT = 4  # hexadecimal digits that name a lock: few share one, which costs a wait at most, and there are no more
 HALF_SECONDS = 86400.0  # for which what was half made waits to be gone on with
@@ -76,6 +77,8 @@ class Cache:
             digest = (self._below("keys") / name).read_text()
         except FileNotFoundError:
             return None
+        if not DIGEST.fullmatch(digest):
+            return None
         self._hold(digest)
         found = self._below("objects") / digest
         if not found.is_dir():
@@ -114,7 +117,8 @@ class Cache:
             if half.stat().st_mtime < time.time() - HALF_SECONDS:
                 self._remove_alone(half, _making(half.name))
         for key in self._below("keys").iterdir():
-            if not (self._below("objects") / key.read_text()).is_dir():
+            digest = key.read_text()
+            if not DIGEST.fullmatch(digest) or not (self._below("objects") / digest).is_dir():
                 key.unlink()
 
     def _remove(self, kept: Path) -> bool:

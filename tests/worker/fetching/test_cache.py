@@ -27,6 +27,15 @@ def test_what_was_made_is_there_the_next_time(tmp_path: Path) -> None:
     assert cache.get("same content", write("text")) == first
 
 
+def test_an_entry_whose_key_was_cut_off_in_writing_is_made_again(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    first, other = cache.get("key", write("text")), cache.get("other", write("other"))
+    for kept in (tmp_path / "keys").iterdir():
+        kept.write_text("")  # as a full disk or a kill leaves it
+    assert Cache(tmp_path).get("key", write("text")) == first
+    assert Cache(tmp_path).get("other", write("other")) == other
+
+
 def test_what_failed_halfway_goes_on_with_what_is_there(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
 

@@ -23,14 +23,17 @@ def list_csv(place: SetPlace, roots: Sequence[Path]) -> Iterator[ImageEntry]:
             columns = [name.strip() for name in next(rows, [])]  # as what stands below them
             if "image" not in columns:
                 raise ImagesRefused(
-                    reason=f"{place.source} has no column `image`; its first line must name the columns"
+                    reason=f"{place.source} has no column `image`; its first line must name the columns, in small "
+                    "letters and with commas between them (JSON: one object a line)"
                 )
             for name, label, human in _cells(rows, columns):
                 if not name:
                     raise ImagesRefused(reason=f"{place.source}, line {rows.line_num}: no image is named")
                 yield ImageEntry(name, label or None, resolve(name), resolve(human) if human else None)
     except (UnicodeDecodeError, csv.Error) as error:
-        raise ImagesRefused(reason=f"{place.source} is not a CSV file in UTF-8: {error}") from error
+        raise ImagesRefused(
+            reason=f"{place.source} is neither a folder, a zip, a tar nor Parquet, and no CSV file in UTF-8: {error}"
+        ) from error
 
 
 def _cells(rows: Iterable[list[str]], columns: list[str]) -> Iterator[Iterator[str]]:

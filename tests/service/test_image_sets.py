@@ -106,6 +106,22 @@ def test_a_file_that_is_no_manifest_is_refused(tmp_path: Path) -> None:
         list(list_images(tmp_path / "notes.txt", [tmp_path]))
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"image;label\na.png;cat\n", "with commas between them"),
+        (b'[{"image": "a.png"}]', "JSON: one object a line"),
+        (b"\x89PNG\r\n\x1a\n", "is neither a folder, a zip, a tar nor Parquet, and no CSV file in UTF-8"),
+    ],
+)
+def test_what_is_nearly_a_manifest_or_none_is_refused_with_what_one_looks_like(
+    tmp_path: Path, content: bytes, told: str
+) -> None:
+    (tmp_path / "set").write_bytes(content)
+    with pytest.raises(ImagesRefused, match=told):
+        next(list_images(tmp_path / "set", (tmp_path,)))
+
+
 def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
     touch(tmp_path, "readme.txt")
     with pytest.raises(ImagesRefused, match="no image"):

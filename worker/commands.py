@@ -88,7 +88,8 @@ def inspect(uri: str, images: bool, architecture: str | None, size: tuple[int, i
     from worker.inspecting import Inspector
     from worker.trying import limits_of, trial_of
 
-    inspector = Inspector(Places.of(settings, (Path("/"),)), trial_of(limits_of(settings)))
+    places = Places.of(settings, (Path("/"),)).of_work("inspection")
+    inspector = Inspector(places, trial_of(limits_of(settings)))
     found = inspector.look(asked)
     if as_json:
         click.echo(json.dumps(found))

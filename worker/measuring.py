@@ -35,6 +35,7 @@ def measure(  # noqa: PLR0913  # all that a shard is made of
 
     Raises ModelRefused where a file is not what was planned, and WorkStopped.
     """
+    means = means.of_work(job.id)
     among, totals = job.set_of(shard.start), MapTotals()
     classes = ClassTotals(shard.cohort, _few(job, shard.cohort))
     work = _Work(job, among, shard.cohort, means, lease, find if job.spec.reuse else None)
@@ -95,6 +96,10 @@ class Means:
         share_cores(device, processes)
         models = Models(device, trial=trial_of(limits))
         return cls(models, BatchSize(device, pictures, processes), places)
+
+    def of_work(self, name: str) -> "Means":
+        """The means for a piece of work, whose URIs mean one thing throughout."""
+        return replace(self, places=self.places.of_work(name))
 
 
 @dataclass(frozen=True)

@@ -65,8 +65,13 @@ class Runner:
 
         False: nothing waits, or this worker is to stop.
         """
-        if self._inspect() or self._illustrate():
-            return True
+        try:
+            return self._inspect() or self._illustrate() or self._shard()
+        finally:
+            self.means.places.cache.release()
+
+    def _shard(self) -> bool:
+        """Do the waiting shard whose turn it is. False: none waits."""
         shard = self._take(lambda: self.store.leases.claim(self.name, self.lease_seconds))
         if shard is None:
             return False
@@ -121,7 +126,7 @@ class Runner:
             return False
         found, error = None, None
         try:
-            found = Inspector(self.means.places, self.means.models.trial).look(inspection.asked)
+            found = Inspector(self.means.places.of_work(inspection.id), self.means.models.trial).look(inspection.asked)
         except InputRefused as refused:
             error = {"detail": self._told(refused), "field": str(refused.facts.get("field"))}
         except Exception as trouble:
@@ -192,7 +197,8 @@ def plan_job(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
     """List a job's pictures, check its models, and put its slices into the queue."""
     shards = runner.store.shards
     shards.forget_images(shard)
-    planner = Planner(runner.means.models, runner.means.places, lease.check, runner.most_images)
+    places = runner.means.places.of_work(job.id)
+    planner = Planner(runner.means.models, places, lease.check, runner.most_images)
     plan = planner.plan(job.spec, lambda images: patiently(lambda: shards.record_images(shard, images)))
     runner.ring(patiently(lambda: shards.record_plan(shard, plan)))
 

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,31 +24,36 @@ from worker.meters import note_cache
 
 GIB = 2**30
 DIGEST = re.compile("[0-9a-f]{64}")  # a key that a full disk or a kill cut off would name all objects at once
-HELD = 64  # entries that a process keeps others from removing
+HELD = 64  # entries that a process keeps others from removing, at most
+SHARES = 8  # of the limit; beside the entry used last, a process keeps others from removing one share
 SLOT = 4  # hexadecimal digits that name a lock: few share one, which costs a wait at most, and there are no more
 HALF_SECONDS = 86400.0  # for which what was half made waits to be gone on with
 
 
 @dataclass
 class Cache:
-    """A folder of at most `limit` bytes, or what is in use."""
+    """A folder of at most `limit` bytes; what is being made or used just now may exceed it."""
 
     folder: Path
     limit: int = 50 * GIB
-    _held: "OrderedDict[str, int]" = field(default_factory=OrderedDict)
+    _held: "OrderedDict[str, tuple[int, int]]" = field(default_factory=OrderedDict)  # descriptors of locks, bytes
     _holding: threading.Lock = field(default_factory=threading.Lock)  # threads of a worker share it
+    _is_full: bool = False  # with what was in use
 
-    def get(self, key: str, make: Callable[[Path], None]) -> Path:
+    def get(self, key: str, make: Callable[[Path], None], sure: bool = True) -> Path:
         """The file or folder of a key; unless it is there, `make` is to fill a folder with it.
 
-        A folder that `make` left half filled is there again the next time, so that it can go on.
+        A folder that `make` left half filled is there again the next time, so that it can go on. Where the key does not
+        tell for `sure` what is meant, it is made from the beginning, whatever is there.
         """
         name = hashlib.sha256(key.encode()).hexdigest()
         with self._lock(_making(name)):
-            found = self._find(name)
+            found = self._find(name) if sure else None
             note_cache("files", found is not None)
             if found is None:
                 partial = self._below("partial") / name
+                if partial.exists() and not sure:
+                    shutil.rmtree(partial)
                 partial.mkdir(exist_ok=True)
                 try:
                     make(partial)
@@ -58,6 +63,23 @@ class Cache:
                 found = self._keep(name, partial)
         inside = list(found.iterdir())
         return inside[0] if len(inside) == 1 and inside[0].is_file() else found
+
+    def keep(self, path: Path) -> bool:
+        """Go on using what was found before, here or elsewhere. False: it is there no more."""
+        kept = self._below("objects")
+        if path.is_relative_to(kept):
+            digest = path.relative_to(kept).parts[0]
+            self._hold(digest, kept / digest)
+        return path.exists()
+
+    def release(self) -> None:
+        """Let others remove all that was used."""
+        with self._holding:
+            for descriptor, _ in self._held.values():
+                os.close(descriptor)
+            self._held.clear()
+        if self._is_full:
+            self._make_room()
 
     def check_size(self, size: int, what: str) -> None:
         """Raise InputRefused for what is larger than the cache."""
@@ -79,22 +101,18 @@ class Cache:
             return None
         if not DIGEST.fullmatch(digest):
             return None
-        self._hold(digest)
         found = self._below("objects") / digest
-        if not found.is_dir():
-            return None
-        os.utime(found)
-        return found
+        self._hold(digest, found)
+        return found if found.is_dir() else None
 
     def _keep(self, name: str, partial: Path) -> Path:
         digest = digest_of(partial)
-        self._hold(digest)
+        self._hold(digest, partial)
         kept = self._below("objects") / digest
         if kept.exists():
             shutil.rmtree(partial)
         else:
             partial.rename(kept)
-        os.utime(kept)
         (self._below("keys") / name).write_text(digest)
         self._make_room()
         return kept
@@ -102,52 +120,57 @@ class Cache:
     def _make_room(self) -> None:
         with self._lock("room"):
             self._clear()
-            kept = sorted(self._below("objects").iterdir(), key=lambda each: each.stat().st_mtime)
-            sizes = {each: _size(each) for each in kept}
+            entries = [*self._below("objects").iterdir(), *self._below("partial").iterdir()]
+            sizes = {each: _size(each) for each in sorted(entries, key=self._last_use)}
             total = sum(sizes.values())
-            for each in kept:
-                if total <= self.limit:
-                    return
-                if self._remove(each):
-                    total -= sizes[each]
+            for each, size in sizes.items():
+                if total > self.limit and self._remove(each):
+                    total -= size
+            self._is_full = total > self.limit
 
     def _clear(self) -> None:
         """Remove what was half made and given up, and keys of what has gone."""
         for half in self._below("partial").iterdir():
-            if half.stat().st_mtime < time.time() - HALF_SECONDS:
-                self._remove_alone(half, _making(half.name))
+            if _changed(half) < time.time() - HALF_SECONDS:
+                self._remove(half)
         for key in self._below("keys").iterdir():
             digest = key.read_text()
             if not DIGEST.fullmatch(digest) or not (self._below("objects") / digest).is_dir():
                 key.unlink()
 
-    def _remove(self, kept: Path) -> bool:
-        """Remove an entry that nobody uses. False: somebody does."""
-        return kept.name not in self._held and self._remove_alone(kept, kept.name[:SLOT])
+    def _last_use(self, entry: Path) -> float:
+        """When an entry was used last; of what is half made, when that began."""
+        is_half = entry.parent.name == "partial"
+        return _changed(entry if is_half else self._below("locks") / entry.name[:SLOT])
 
-    def _remove_alone(self, folder: Path, lock: str) -> bool:
-        """Remove a folder whose lock nobody has. False: somebody has it."""
+    def _remove(self, entry: Path) -> bool:
+        """Remove an entry that nobody makes or uses. False: somebody does."""
+        lock = _making(entry.name) if entry.parent.name == "partial" else entry.name[:SLOT]
         descriptor = self._open_lock(lock)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder)
-        except BlockingIOError:
+            shutil.rmtree(entry)
+        except (BlockingIOError, FileNotFoundError):  # or it was finished just now
             return False
         finally:
             os.close(descriptor)
         return True
 
-    def _hold(self, digest: str) -> None:
-        """Keep others from removing an entry, as long as this process uses few others."""
+    def _hold(self, digest: str, entry: Path) -> None:
+        """Keep others from removing an entry, as long as this process uses little else."""
         with self._holding:
             if digest not in self._held:
                 descriptor = self._open_lock(digest[:SLOT])
                 fcntl.flock(descriptor, fcntl.LOCK_SH)
-                self._held[digest] = descriptor
+                self._held[digest] = (descriptor, _size(entry))
+            os.utime(self._held[digest][0])  # and not the entry, which has not changed
             self._held.move_to_end(digest)
-            while len(self._held) > HELD:
-                _, oldest = self._held.popitem(last=False)
+            while len(self._held) > HELD or (len(self._held) > 1 and self._held_bytes() > self.limit / SHARES):
+                _, (oldest, _) = self._held.popitem(last=False)
                 os.close(oldest)
+
+    def _held_bytes(self) -> int:
+        return sum(size for _, size in self._held.values())
 
     @contextmanager
     def _lock(self, name: str) -> Iterator[None]:
@@ -171,5 +194,18 @@ def _making(name: str) -> str:
     return f"{name[:SLOT]}.making"
 
 
+def _changed(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:  # it was finished just now
+        return time.time()
+
+
 def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    """Bytes of the files in a folder, in which others may be at work."""
+    total = 0
+    for here, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += Path(here, name).stat().st_size
+    return total

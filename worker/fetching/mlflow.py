@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -14,7 +15,7 @@ from service.errors import InputRefused
 from service.redaction import redacted
 from service.transient import Away
 from worker.fetching.cache import Cache
-from worker.fetching.remote_file import RemoteFile
+from worker.fetching.remote_file import RemoteFile, tag_of
 
 API = "/api/2.0/mlflow"
 PROXY = "mlflow-artifacts"
@@ -79,10 +80,20 @@ def list_files(uri: str) -> Sequence[RemoteFile]:
 
 def fetch(uri: str, cache: Cache) -> Path:
     """The files at an `mlflow-artifacts:` URI, which the tracking server hands out. Raises InputRefused."""
-    files = list_files(uri)
+    files = _tagged(list_files(uri))
     cache.check_size(sum(file.size or 0 for file in files), uri)
-    key = "\n".join([_server(), uri, *(f"{file.uri}\t{file.size}" for file in files)])
-    return cache.get(key, lambda folder: _download_all(files, folder))
+    key = "\n".join([_server(), uri, *(f"{file.uri}\t{file.tag}\t{file.size}" for file in files)])
+    return cache.get(key, lambda folder: _download_all(files, folder), sure=all(file.tag for file in files))
+
+
+def _tagged(files: Sequence[RemoteFile]) -> Sequence[RemoteFile]:
+    """The files with what changes when they do, which lists of them lack.
+
+    A server that keeps its files in an object store has new tags each time: it hands out copies.
+    """
+    with _client() as client:
+        answers = [client.head(_url(file.uri)) for file in files]
+    return [replace(file, tag=tag_of(answer)) for file, answer in zip(files, answers, strict=True)]
 
 
 def read_bytes(uri: str, most: int) -> bytes:

@@ -1,9 +1,8 @@
 """From a URI to what lies there, on this machine's disk, whatever the place."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from service.artifacts import ArtifactPlace
@@ -24,18 +23,22 @@ from worker.fetching.web import Web
 from worker.images.table import list_table
 
 FETCHED = "what was fetched"  # as texts call it that do not know from where
-REMEMBERED = 60  # seconds for which what a URI stands for is not asked again
+MOST_REMEMBERED = 10_000  # answers to what a URI stands for
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where this worker finds things: files under the roots, artifacts, and a cache for what is fetched."""
+    """Where this worker finds things: files under the roots, artifacts, and a cache for what is fetched.
+
+    What a URI stands for is asked each time, or once for a piece of work, which all of it then means.
+    """
 
     roots: Sequence[Path]
     artifacts: ArtifactPlace
     cache: Cache
     web: Web = field(default_factory=Web)
-    _found: dict[str, tuple[float, Path]] = field(default_factory=dict)
+    work: str | None = None
+    _found: dict[tuple[str, str], Path] = field(default_factory=dict)
 
     @classmethod
     def of(cls, settings: StoreSettings, roots: Sequence[Path]) -> "Places":
@@ -46,6 +49,10 @@ class Places:
             Cache(settings.cache, settings.cache_bytes),
             Web(settings.web_hosts, settings.fetch_seconds),
         )
+
+    def of_work(self, name: str) -> "Places":
+        """The places as a piece of work sees them, such as a job by its ID."""
+        return replace(self, work=name)
 
     def pin(self, uri: str) -> str:
         """What to keep of a URI, so that it stands for the same later: a path, a version in place of an alias."""
@@ -116,11 +123,17 @@ class Places:
         if not is_remote(source):
             plain = path_of(source) if source.startswith("file:") else Path(source)
             return check_path(plain, self.roots)
-        when, path = self._found.get(source, (0.0, Path()))
-        if time.monotonic() - when > REMEMBERED or not path.exists():
+        path = self._found.get((self.work, source)) if self.work else None
+        if path is None or not self.cache.keep(path):
             path = self._fetch(source)
-            self._found[source] = (time.monotonic(), path)
+            if self.work:
+                self._remember(self.work, source, path)
         return path
+
+    def _remember(self, work: str, source: str, path: Path) -> None:
+        if len(self._found) >= MOST_REMEMBERED:
+            self._found.clear()
+        self._found[work, source] = path
 
     def _fetch(self, source: str) -> Path:
         if source.startswith("artifact:"):

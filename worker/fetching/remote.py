@@ -59,7 +59,7 @@ def fetch(uri: str, cache: Cache, web: Web) -> Path:
         for file in files:
             download(file, folder / file.name, cache.limit, web)
 
-    return cache.get(key, bring)
+    return cache.get(key, bring, sure=all(file.tag for file in files))
 
 
 def download(file: RemoteFile, target: Path, most: int, web: Web) -> None:
@@ -117,7 +117,8 @@ def _open(uri: str) -> tuple[Any, str]:
         # By its name: of a whole URI, fsspec would follow others that are chained to it.
         import fsspec
 
-        system = fsspec.filesystem(uri.partition("://")[0])
+        # And by what is there now, and not when a folder was listed last.
+        system = fsspec.filesystem(uri.partition("://")[0], use_listings_cache=False)
     except ImportError as error:
         raise InputRefused(reason=f"{uri}: {error}; the worker needs the extra `clouds`") from error
     return system, system._strip_protocol(uri)
@@ -141,5 +142,5 @@ def _asking(uri: str) -> Iterator[None]:
 
 
 def _file(uri: str, name: str, info: dict[str, Any]) -> RemoteFile:
-    tags = (info.get(key) for key in ("ETag", "etag", "md5Hash", "LastModified", "mtime"))
+    tags = (info.get(key) for key in ("generation", "ETag", "etag", "md5Hash", "LastModified", "mtime"))
     return RemoteFile(uri, name, info.get("size"), str(next((tag for tag in tags if tag), "")))

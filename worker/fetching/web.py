@@ -13,7 +13,7 @@ from service.addresses import NO_OTHERS, AllowedHosts
 from service.errors import InputRefused
 from service.guarded import open_client
 from service.transient import Away
-from worker.fetching.remote_file import RemoteFile
+from worker.fetching.remote_file import RemoteFile, tag_of
 
 SECONDS = 3600.0
 FORBIDDEN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED)
@@ -96,6 +96,5 @@ def _check(uri: str, answer: httpx.Response) -> None:
 
 def _file(uri: str, answer: httpx.Response) -> RemoteFile:
     length = answer.headers.get("Content-Length", "")
-    tag = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
     name = PurePosixPath(unquote(urlsplit(uri).path)).name
-    return RemoteFile(uri, name or "file", int(length) if length.isdecimal() else None, tag)
+    return RemoteFile(uri, name or "file", int(length) if length.isdecimal() else None, tag_of(answer))

@@ -75,6 +75,18 @@ def test_a_web_server_that_goes_may_come_back(
         bring(url, places)
 
 
+def test_what_bears_no_mark_of_its_version_is_fetched_each_time_from_its_beginning(places: Places) -> None:
+    whole, half = (each.replace(b'ETag: "1"\r\n', b"") for each in (WHOLE, HALF))
+    other = whole[: -len(CONTENT)] + CONTENT[::-1]
+    with server(whole, half, whole, other, whole, other) as url:
+        with pytest.raises(ConnectionError):
+            model(url, places)
+        assert [remote.fetch(f"{url}/m.pt", places.cache, places.web).read_bytes() for _ in range(2)] == [
+            CONTENT[::-1],
+            CONTENT[::-1],
+        ]
+
+
 @pytest.mark.parametrize(("status", "told"), [("404 Not Found", "does not exist"), ("403 Forbidden", "answers 403")])
 def test_what_a_web_server_refuses_is_refused(status: str, told: str, places: Places) -> None:
     with server(*[answer(status, b"")] * 2) as url, pytest.raises(InputRefused, match=told):
@@ -91,8 +103,11 @@ def test_what_is_no_address_of_a_picture_is_skipped_at_once(uri: str, places: Pl
 
 @pytest.mark.parametrize(
     "answers",
-    [[], [AWAY], [answer("200 OK", LISTED, 0.5)], [answer("200 OK", LISTED), HALF], [answer("200 OK", LISTED), AWAY]],
-)
+    [
+        [], [AWAY], [answer("200 OK", LISTED, 0.5)], [answer("200 OK", LISTED)],
+        [answer("200 OK", LISTED), WHOLE, HALF], [answer("200 OK", LISTED), AWAY, AWAY],
+    ],
+)  # fmt: skip
 def test_an_mlflow_that_goes_may_come_back(
     answers: list[bytes], places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,7 +121,7 @@ def test_a_download_from_mlflow_goes_on_once_it_is_back(places: Places, monkeypa
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     with pytest.raises(ConnectionError):
         mlflow.pin("models:/faces@champion")
-    with server(listed, HALF, listed, rest) as url:
+    with server(listed, WHOLE, HALF, listed, WHOLE, rest) as url:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
         with pytest.raises(ConnectionError):
             mlflow.fetch("mlflow-artifacts:/0/m.pt", places.cache)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from worker.digests import stamp_of
 from worker.fetching.cache import Cache
 
 
@@ -85,6 +86,58 @@ def test_what_was_given_up_half_made_goes_and_keys_go_with_their_entries(tmp_pat
     Cache(tmp_path).get("key", write("text"))
     assert not old.exists()
     assert [len(list((tmp_path / name).iterdir())) for name in ("partial", "keys", "objects")] == [1, 1, 1]
+
+
+def sizes(folder: Path) -> list[int]:
+    return [path.stat().st_size for path in (folder / "objects").rglob("*") if path.is_file()]
+
+
+def test_what_a_process_used_goes_beyond_a_share_of_the_limit_and_all_of_it_once_its_work_is_done(
+    tmp_path: Path,
+) -> None:
+    one, two = Cache(tmp_path, 250), Cache(tmp_path, 250)
+    for letter in "abcd":
+        one.get(letter, write(letter * 100))
+        assert sum(sizes(tmp_path)) <= 250, "but for the last one, none is kept from going"
+    one.get("large", write("l" * 200))
+    two.get("other", write("o" * 200))
+    assert sum(sizes(tmp_path)) == 400, "both are in use"
+    one.release()
+    two.release()
+    assert sizes(tmp_path) == [200]
+
+
+def test_what_was_half_made_counts_and_goes_when_room_is_needed(tmp_path: Path) -> None:
+    def broken(folder: Path) -> None:
+        (folder / "half").write_text("h" * 200)
+        raise OSError("broken off")
+
+    cache = Cache(tmp_path, 250)
+    with pytest.raises(OSError, match="broken off"):
+        cache.get("half", broken)
+    cache.get("key", write("k" * 100))
+    assert list((tmp_path / "partial").iterdir()) == []
+
+
+def test_using_a_folder_does_not_make_it_look_changed(tmp_path: Path) -> None:
+    def make(folder: Path) -> None:
+        write("a", "a")(folder)
+        write("b", "b")(folder)
+
+    found = Cache(tmp_path).get("key", make)
+    stamp = stamp_of(found)
+    time.sleep(0.02)
+    assert stamp_of(Cache(tmp_path).get("key", make)) == stamp
+
+
+def test_a_key_that_is_not_sure_is_made_anew_and_its_content_kept_once(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    first = cache.get("key", write("text"), sure=False)
+    assert cache.get("key", write("text"), sure=False) == first
+    assert cache.get("key", write("other"), sure=False).read_text() == "other"
+    assert cache.keep(first)
+    shutil.rmtree(first.parent)
+    assert not cache.keep(first)
 
 
 def _make(folder: Path) -> None:

@@ -64,6 +64,24 @@ def test_pictures_that_a_run_logged_are_listed_and_read_as_a_folder_and_by_a_man
         read(f"runs:/{run}/faces/none.png")
 
 
+def test_an_artifact_that_was_overwritten_is_fetched_again_though_as_large_but_not_within_one_job(
+    mlflow_url: str, places: Places, tmp_path: Path
+) -> None:
+    first, second = (tmp_path / name for name in ("first", "second"))
+    first.write_bytes(b"\x80\x02first")
+    second.write_bytes(b"\x80\x02later")
+    with httpx.Client(base_url=f"{mlflow_url}/api/2.0") as api:
+        run, where = Users(api).log(("m.pt", first))
+        uri, job = f"runs:/{run}/m.pt", places.of_work("a job")
+        found = model_at(job, uri)
+        assert model_at(places, uri) == found
+        root = where.partition(":/")[2].lstrip("/")
+        api.put(f"mlflow-artifacts/artifacts/{root}/m.pt", content=second.read_bytes()).raise_for_status()
+    assert model_at(places, uri).read_bytes() == second.read_bytes()
+    assert model_at(job, uri) == found
+    assert model_at(places.of_work("another"), uri).read_bytes() == second.read_bytes()
+
+
 def test_an_alias_is_pinned_to_the_version_it_stands_for(run: str, places: Places) -> None:
     assert places.pin("models:/faces@champion") == "models:/faces/1"
 

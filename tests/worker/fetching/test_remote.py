@@ -57,11 +57,15 @@ def test_a_model_in_s3_is_fetched_once_and_again_when_it_changes(
     s3.put_file(str(ingredients.models[0]), "bucket/set/m.pt")
     first = model_at(places, "s3://bucket/set/m.pt")
     assert first.read_bytes() == ingredients.models[0].read_bytes()
-    fresh = replace(places, _found={})
-    assert model_at(fresh, "s3://bucket/set/m.pt") == first
+    assert model_at(places, "s3://bucket/set/m.pt") == first
     s3.put_file(str(ingredients.models[1]), "bucket/set/m.pt")
-    fresh = replace(places, _found={})
-    assert model_at(fresh, "s3://bucket/set/m.pt").read_bytes() == ingredients.models[1].read_bytes()
+    assert model_at(places, "s3://bucket/set/m.pt").read_bytes() == ingredients.models[1].read_bytes()
+
+
+def test_a_models_folder_in_s3_is_listed_as_it_is_now(s3: Any, places: Places) -> None:
+    for content in (b"first", b"later"):
+        s3.pipe({f"bucket/set/model/{name}": content for name in ("a", "b")})
+        assert (model_at(places, "s3://bucket/set/model") / "b").read_bytes() == content
 
 
 @pytest.mark.parametrize("way", ["folder", "zip", "parquet"])
@@ -90,7 +94,7 @@ def test_a_manifest_in_s3_names_pictures_beside_it_and_elsewhere(
     read = opener(places)
     assert [read(entry.path) for entry in places.list_images("s3://bucket/set/m.csv")] == [content, other]
     s3.pipe_file("bucket/set/m.csv", b"image\nfile:///etc/passwd\n")
-    narrow = replace(places, roots=(Path("/nowhere"),), _found={})
+    narrow = replace(places, roots=(Path("/nowhere"),))
     with pytest.raises(InputRefused, match="outside"):
         list(narrow.list_images("s3://bucket/set/m.csv"))
 

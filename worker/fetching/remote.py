@@ -2,6 +2,7 @@
 files of the web.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -19,6 +20,9 @@ from worker.fetching.web import Web
 
 SCHEMES = (*STORES, *WEB)
 PART = 8 * 2**20
+PATIENCE = 15.0  # seconds for a store's first answer; its library would try for longer, and whoever asks tries again
+# gcsfs asks by another protocol what kind of bucket it has, and waits a minute where only the plain one is answered.
+PLAIN_GCS = {"GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false"}
 try:
     from botocore.exceptions import NoCredentialsError, ParamValidationError
 
@@ -28,13 +32,13 @@ except ImportError:  # without S3's library nobody asks S3
     REFUSALS, UNFIT = (PermissionError,), (ValueError,)
 
 
-def list_files(uri: str, web: Web) -> Sequence[RemoteFile]:
+def list_files(uri: str, web: Web, patience: float = PATIENCE) -> Sequence[RemoteFile]:
     """The file at a URI, or the files below it, sorted by name. Raises InputRefused where there is none."""
     if uri.startswith(WEB):
         return [web.look(uri)]
     system, path = _open(uri)
     with _asking(uri):
-        info = system.info(path)
+        info = _info(system, path, patience)
         if info["type"] != "directory":
             return [_file(uri, PurePosixPath(path).name or "file", info)]
         found = system.find(path, detail=True)
@@ -43,6 +47,13 @@ def list_files(uri: str, web: Web) -> Sequence[RemoteFile]:
     if not files:
         raise InputRefused(reason=f"{uri} is an empty folder, or there is nothing")
     return files
+
+
+def _info(system: Any, path: str, patience: float) -> dict[str, Any]:
+    from fsspec.asyn import sync
+
+    found: dict[str, Any] = sync(system.loop, system._info, path, timeout=patience)
+    return found
 
 
 def fetch(uri: str, cache: Cache, web: Web) -> Path:
@@ -113,6 +124,8 @@ def _open(uri: str) -> tuple[Any, str]:
     if not uri.startswith(STORES):
         raise InputRefused(reason=f"{uri!r} is none of {', '.join(SCHEMES)}")
     check_bucket(uri)
+    for name, value in PLAIN_GCS.items():
+        os.environ.setdefault(name, value)
     try:
         # By its name: of a whole URI, fsspec would follow others that are chained to it.
         import fsspec

@@ -12,7 +12,7 @@ ROW, LEFT, RIGHT = 22.0, 14.0, 14.0
 WIDE, NARROW = (640.0, 280.0), (340.0, 250.0)  # of a chart on a desk and on a phone
 SIDE = 52.0  # left of it, what is written of the axis
 PLACE = 34.0  # room that the name of a place takes
-TONES = 6
+TONES = 6  # colours, and as many shapes
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,13 @@ class Mark:
 
 
 def tone(cohort: int) -> int:
-    """The tone of a cohort by its number; there are six, and six shapes."""
-    return cohort % TONES + 1
+    """The tone of a cohort by its number, from 1; each is another pair of colour and shape, as far as there are any."""
+    return cohort % TONES**2 + 1
+
+
+def kind(which: int) -> int:
+    """Which of the shapes and dashes a tone has, from 1; once the colours begin anew, it is another of them."""
+    return (which - 1 + (which - 1) // TONES) % TONES + 1
 
 
 def shape(which: int, x: float, y: float, size: float = 5.0) -> Markup:
@@ -41,7 +46,7 @@ def shape(which: int, x: float, y: float, size: float = 5.0) -> Markup:
         5: _polygon([(x, y + 1.2 * size), (x + 1.2 * size, y - size), (x - 1.2 * size, y - size)]),
         6: el("path", d=f"M{x - size:.1f} {y - size:.1f}l{2 * size} {2 * size}m0 {-2 * size}l{-2 * size} {2 * size}"),
     }
-    return el("g", shapes[which], class_=f"dot t{which}")
+    return el("g", shapes[kind(which)], class_=f"dot t{which} k{kind(which)}")
 
 
 def strip(
@@ -78,7 +83,9 @@ def histogram(label: str, series: Mapping[int, Sequence[int]], unit: str) -> Mar
     def drawn(wide: float, tall: float) -> Markup:
         x, y = Scale(0, 1, SIDE, wide - RIGHT), Scale(0, top * 1.05, tall - 40, 10)
         children: list[Child] = [_grid_y(y, SIDE, wide - RIGHT, percent=True), _ticks_x(x, tall - 24)]
-        children += [el("path", d=_outline(bins, x, y), class_=f"area t{which}") for which, bins in shares.items()]
+        children += [
+            el("path", d=_outline(bins, x, y), class_=f"area t{which} k{kind(which)}") for which, bins in shares.items()
+        ]
         children.append(el("text", unit, x=(SIDE + wide) / 2, y=tall - 4, text_anchor="middle", class_="unit"))
         return chart(wide, tall, label, *children, _up("share of pictures", tall))
 
@@ -125,7 +132,7 @@ def _line(line: Sequence[Mark], x: Scale, y: Scale) -> list[Child]:
     points = " ".join(f"{x.at(n):.1f},{y.at(mean):.1f}" for n, mean, _, _ in there)
     which = line[0].tone
     found: list[Child] = [el("path", d="M" + "L".join([*up, *down]) + "Z", class_=f"band t{which}")] if banded else []
-    found.append(el("polyline", points=points, class_=f"line t{which}"))
+    found.append(el("polyline", points=points, class_=f"line t{which} k{kind(which)}"))
     for n, mean, _, mark in there:
         found.append(el("g", shape(which, x.at(n), y.at(mean), 4.0), el("title", mark.says)))
     return found

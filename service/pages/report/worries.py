@@ -49,6 +49,9 @@ def _told(about: Material, card: Card, measure: str) -> str:
     means = {cohort: fmean(values) for cohort, values in by_cohort.items()}
     if not means or min(means.values()) >= MEANINGS[measure].bands[1]:
         return ""
+    if len(means) > 2:  # the lowest and the highest
+        ranked = sorted(means, key=means.__getitem__)
+        means = {cohort: means[cohort] for cohort in (ranked[0], ranked[-1])}
     return ", ".join(f"{number(mean, 2)}{f' of {cohort}' if len(about.cohorts) > 1 else ''}"
                      for cohort, mean in means.items())  # fmt: skip
 

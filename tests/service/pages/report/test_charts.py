@@ -1,12 +1,16 @@
 import re
 
-from service.pages.report.charts import Mark, curve, histogram, shape, strip
+from service.pages.report.charts import Mark, curve, histogram, kind, shape, strip, tone
 from service.pages.report.heat import Tile, legend, mean_map, tiles
 
 
-def test_every_tone_has_a_shape_of_its_own() -> None:
+def test_every_tone_has_a_colour_or_a_shape_of_its_own() -> None:
     drawn = {re.sub(r" class=\"[^\"]*\"", "", shape(tone, 0, 0)) for tone in range(1, 7)}
     assert len(drawn) == 6
+    pairs = {((tone(cohort) - 1) % 6, kind(tone(cohort))) for cohort in range(20)}
+    assert len(pairs) == 20
+    many = histogram("", {tone(cohort): [1, cohort] for cohort in range(20)}, "")
+    assert len(set(re.findall('class="area (.*?)"', many))) == 20
 
 
 def test_a_strip_has_each_mean_at_its_place_with_interval_runs_and_words() -> None:

@@ -12,6 +12,9 @@ from service.errors import TooManyRequests
 from service.keys import Caller, Scope
 from service.rates import Rates
 
+# What a proxy on this machine, which may have been asked from anywhere, says of what it passes on.
+FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
+
 bearer = HTTPBearer(
     scheme_name="key",
     auto_error=False,
@@ -65,6 +68,9 @@ def _secret(request: Request) -> str | None:
 
 
 def _is_from_here(request: Request) -> bool:
-    """Whether a request reached this process on loopback, by that name, and no page elsewhere had it sent."""
+    """Whether a request reached this process on loopback, by that name, and neither a page elsewhere nor a proxy sent
+    it.
+    """
     at = request.scope.get("server") or (None,)
-    return is_loopback(at[0]) and is_loopback(request.url.hostname) and not is_foreign(request)
+    is_direct = not any(header in request.headers for header in FORWARDED)
+    return is_loopback(at[0]) and is_loopback(request.url.hostname) and is_direct and not is_foreign(request)

@@ -35,6 +35,9 @@ def test_without_keys_this_machine_alone_is_let_in(api: httpx.Client, store: Sto
         {"Origin": "https://elsewhere.example.org"},
         {"Origin": "http://["},
         {"Sec-Fetch-Site": "cross-site"},
+        {"X-Forwarded-For": "203.0.113.7"},
+        {"Forwarded": "for=203.0.113.7"},
+        {"Via": "1.1 proxy"},
     ):
         answer = api.get("/v1/jobs", headers=headers)
         assert (answer.status_code, answer.json()["type"]) == (401, "urn:salience:problem:key-missing")

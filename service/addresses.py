@@ -96,7 +96,7 @@ def _literal(host: str) -> Address | None:
         pass
     try:
         return ipaddress.IPv4Address(socket.inet_aton(host))  # 127.1, 2130706433, 0x7f000001
-    except (OSError, UnicodeError):
+    except (OSError, ValueError):
         return None
 
 

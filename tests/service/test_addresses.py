@@ -32,7 +32,9 @@ def test_what_names_no_host_is_refused(uri: str) -> None:
         AllowedHosts().check_literal(uri)
 
 
-@pytest.mark.parametrize("host", ["0x08080808", "134744072", "a.example", "ä.example", "0x8.example", "1e100.example"])
+@pytest.mark.parametrize(
+    "host", ["0x08080808", "134744072", "a.example", "ä.example", "0x8.example", "1e100.example", "a\0b"]
+)
 def test_what_is_no_address_that_is_refused_is_asked_for(host: str) -> None:
     AllowedHosts().check_literal(f"http://{host}/x")
 

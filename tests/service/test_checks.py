@@ -109,6 +109,11 @@ def test_every_missing_file_is_named_at_once(ingredients: Ingredients) -> None:
     assert found == ["images.uri", *(f"cohorts[0].runs[{number}].uri" for number in (0, 1, 4))]
 
 
+@pytest.mark.parametrize("uri", ["http://host.example/\0", "s3://bucket/a\nb", "models:/a\0/1", "file:///a\0"])
+def test_a_uri_with_a_control_character_is_refused(ingredients: Ingredients, uri: str) -> None:
+    assert fields(ingredients, images={"uri": uri}) == ["images.uri"]
+
+
 def test_a_checkpoint_needs_an_architecture(ingredients: Ingredients, tmp_path: Path) -> None:
     old = tmp_path / "old.pth"
     old.write_bytes(b"\x80\x02rest")

@@ -71,7 +71,7 @@ IMAGES: list[tuple[bytes, str]] = [
     (tarred(link=True), "holds 'a.png', which is a link"),
     (tarred("w:gz")[:20_000], "is a damaged archive"),
     (b"PAR1" + bytes(100), "is a damaged Parquet file"),
-    (b"image\n/etc/passwd\n", "nothing lies beside a manifest that was uploaded"),
+    (b"image\n/etc/passwd\n", "nothing lies beside an upload"),
 ]
 
 

@@ -82,7 +82,7 @@ class Resolver:
         """What a relative name is, of a manifest that lies elsewhere."""
         if not self._base:
             raise ImagesRefused(
-                reason=f"{self._source}: {name!r} is relative, and nothing lies beside an upload; name images by URIs, "
+                reason=f"{self._source}: {name!r} is no URI, and nothing lies beside an upload; name images by URIs, "
                 "or upload them in an archive"
             )
         if name.startswith("/"):

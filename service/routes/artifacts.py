@@ -24,10 +24,7 @@ BODY = {"requestBody": {"required": True, "content": {"application/octet-stream"
     dependencies=[SUBMIT],
     status_code=201,
     openapi_extra=BODY,
-    responses={
-        200: {"description": "It was there already"},
-        **documented(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
-    },
+    responses={200: {"description": "It was there already"}, **documented(HTTPStatus.UNPROCESSABLE_ENTITY)},
 )
 async def upload(
     request: Request,

@@ -51,7 +51,7 @@ class ShardStore:
         """Store the slices of a job whose pictures are stored. Returns how many. Raises WorkStopped."""
         with self._database.write() as session:
             row = finish(session, shard)
-            turns, count = Turns(session, row.job), 0
+            turns, count = Turns(session, row.job, slices=True), 0
             for page in _pages(plan.slices):
                 session.execute(insert(ShardRow), [_slice(row.job, each, turns, count + n) for n, each in page])
                 count += len(page)

@@ -159,3 +159,33 @@ def test_interactive_work_comes_before_bulk_work(store: Store, ingredients: Ingr
     bulk = submit(store, ingredients, 10)
     urgent = submit(store, ingredients, 3, priority="interactive")
     assert claimed(store, 5) == [urgent, urgent, urgent, bulk, bulk]
+
+
+def do_next(store: Store) -> str:
+    """Do the next shard, whatever it is, as a worker would. Returns its job's ID."""
+    shard = claim(store)
+    if shard.kind is ShardKind.PLAN:
+        store.shards.record_images(shard, [Image(0, "0.png", None, "")])
+        store.shards.record_plan(shard, Plan(1, [Slice(0, 0, 1)], 1, {}))
+    elif shard.kind is ShardKind.MEASURE:
+        store.shards.record_values(shard, ShardResult([], [], 1, "cpu"))
+    else:
+        store.shards.record_summary(shard, "{}")
+    return shard.job
+
+
+@pytest.mark.parametrize("tenants", [("one", "two"), ("", "")])
+def test_small_jobs_that_follow_each_other_without_end_leave_a_large_one_its_turns(
+    store: Store, ingredients: Ingredients, tenants: tuple[str, str]
+) -> None:
+    large = submit(store, ingredients, 100, "large" if tenants[0] else "")
+    spec = ingredients.spec()
+    small = {store.of(each).jobs.accept(spec, digest_of(spec), None)[0].id: each for each in tenants}
+    done: list[str] = []
+    while len(done) < 40:
+        done.append(do_next(store))
+        if done[-1] in small and store.jobs.get(done[-1]).state is JobState.SUCCEEDED:
+            again = store.of(small[done[-1]]).jobs.accept(spec, digest_of(spec), None)[0].id
+            small[again] = small.pop(done[-1])
+    slices = (40 - done.count(large)) / 3  # of the small ones; the rest are plans and summaries
+    assert done.count(large) >= slices / 2 - 1

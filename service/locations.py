@@ -47,8 +47,8 @@ def check_bucket(uri: str) -> None:
     bucket = rest.partition("/")[0]
     if not bucket or "@" in bucket:  # which a store would tell again, in words of its own
         raise InputRefused(
-            reason=f"an address there is {scheme}://BUCKET/PATH, without user and password; the workers' environment has "
-            "the credentials"
+            reason=f"an address there is {scheme}://BUCKET/PATH, without user and password; the workers' environment "
+            "has the credentials"
         )
 
 

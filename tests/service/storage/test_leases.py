@@ -189,3 +189,14 @@ def test_small_jobs_that_follow_each_other_without_end_leave_a_large_one_its_tur
             small[again] = small.pop(done[-1])
     slices = (40 - done.count(large)) / 3  # of the small ones; the rest are plans and summaries
     assert done.count(large) >= slices / 2 - 1
+
+
+def test_what_a_cancelled_job_left_undone_delays_no_later_one_of_its_tenant(
+    store: Store, ingredients: Ingredients
+) -> None:
+    left = submit(store, ingredients, 100, "one")
+    claimed(store, 3)
+    store.of("one").jobs.cancel(left)
+    submit(store, ingredients, 100, "two")
+    small = submit(store, ingredients, 1, "one")
+    assert small in claimed(store, 3)

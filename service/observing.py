@@ -101,7 +101,7 @@ class Observed:
 
 
 class _Answer:
-    """Watches an answer on its way out, and gives it the request's ID. Without one, the client went away: 499."""
+    """Watches an answer on its way out, and gives it what all have. Where there is none, the client went away: 499."""
 
     def __init__(self, send: Send, request: str) -> None:
         self._send, self._request, self._asked = send, request, time.perf_counter()
@@ -111,7 +111,9 @@ class _Answer:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status, self.began = int(message["status"]), time.perf_counter()
-            MutableHeaders(scope=message)[REQUEST_ID] = self._request
+            headers = MutableHeaders(scope=message)
+            headers[REQUEST_ID] = self._request
+            headers["X-Content-Type-Options"] = "nosniff"  # no browser is to take what users gave for a page
         await self._send(message)
 
     def seconds(self) -> float:

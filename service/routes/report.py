@@ -31,9 +31,10 @@ async def job_report(jobs: JobsHere, job_id: Text, wait: Wait = 0) -> Response:
     while time.monotonic() < end and await run_in_threadpool(_unfinished, jobs, job_id):
         await asyncio.sleep(LOOK_SECONDS)
     headers = {
-        "Content-Security-Policy": f"{content_policy()}; frame-ancestors 'none'", "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "no-referrer", "Cache-Control": "no-cache",
-    }  # fmt: skip
+        "Content-Security-Policy": f"{content_policy()}; frame-ancestors 'none'",
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "no-cache",
+    }
     return Response(
         await run_in_threadpool(report, jobs, job_id), media_type="text/html; charset=utf-8", headers=headers
     )

@@ -66,6 +66,11 @@ def test_what_is_no_id_is_replaced(api: httpx.Client, given: str) -> None:
     assert len(answered) == 32
 
 
+@pytest.mark.parametrize("path", ["/", "/v1/jobs", "/v1/jobs/none", "/openapi.json", "/static/site.js", "/static/none"])
+def test_no_answer_is_taken_for_anything_but_what_it_says_it_is(api: httpx.Client, path: str) -> None:
+    assert api.get(path).headers["X-Content-Type-Options"] == "nosniff"
+
+
 def test_what_nobody_foresaw_is_a_problem_that_names_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     app = create_app(away(tmp_path))
 
@@ -76,6 +81,7 @@ def test_what_nobody_foresaw_is_a_problem_that_names_the_log(tmp_path: Path, cap
     with caplog.at_level(logging.ERROR), serving(app) as url:
         answer = httpx.get(f"{url}/broken", headers={"X-Request-ID": "mine"})
     assert (answer.status_code, answer.headers["Content-Type"]) == (500, "application/problem+json")
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert "mine" in answer.json()["detail"]
     assert "secret" not in answer.text
     assert "/etc/secret/path" in caplog.text

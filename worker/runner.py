@@ -16,12 +16,9 @@ from service.errors import DatabaseAway, InputRefused, JobNotFound, WorkerStops,
 from service.gate import judge, numbers_of
 from service.kept import MapRequest
 from service.logs import bound
-from service.redaction import redacted
 from service.storage import Store
 from service.tracing import span
-from service.transient import Away, is_transient
 from service.verdicts import Ruling, ruling_of
-from worker.batching import is_out_of_memory
 from worker.finishing import finish
 from worker.illustrating import illustrate
 from worker.inspecting import Inspector
@@ -34,6 +31,7 @@ from worker.planner import Planner
 from worker.sample import ask_for_maps
 from worker.sampling import MOST_IMAGES
 from worker.skipped import check_skipped
+from worker.troubles import may_pass, told
 
 MOST_RINGS = 64  # at once; sweeps ring for what waits longer
 
@@ -162,35 +160,24 @@ class Runner:
 
     def _try_again(self, shard: Shard, trouble: Exception) -> None:
         """After a pause, where that may help."""
-        told = self._told(trouble)
-        if _may_pass(trouble):
-            patiently(lambda: self.store.leases.hand_back(shard, told))
+        reason = self._told(trouble)
+        if may_pass(trouble):
+            patiently(lambda: self.store.leases.hand_back(shard, reason))
         else:
-            self._fail(shard, WorkFailed(reason=told))
+            self._fail(shard, WorkFailed(reason=reason))
 
     def _fail(self, shard: Shard, refused: InputRefused) -> None:
         log.info("Job %s fails: %s", shard.job, refused)
         error = {"type": refused.kind, "detail": self._told(refused)}
         field = refused.facts.get("field")
-        told = error | ({"field": str(field)} if field else {})
-        patiently(lambda: self.store.shards.fail(shard, told))
+        placed = error | ({"field": str(field)} if field else {})
+        patiently(lambda: self.store.shards.fail(shard, placed))
 
     def _told(self, error: Exception) -> str:
-        """What users are told of an error; where this service keeps things is for its log."""
-        if isinstance(error, InputRefused | JobNotFound):
-            return self.means.places.told(str(error))
-        if isinstance(error, Away):
-            return self.means.places.told(redacted(str(error)))
-        return self.means.places.told(redacted(f"{type(error).__name__}: {error}"))
+        return told(error, self.means.places)
 
 
 Kinds = Mapping[ShardKind, Callable[[Runner, Job, Shard, Lease], None]]
-
-
-def _may_pass(trouble: Exception) -> bool:
-    """Whether another try, or another worker, may fare better. Torch tells a device's troubles by RuntimeError."""
-    passing = (DatabaseAway, RuntimeError)
-    return isinstance(trouble, passing) or is_transient(trouble) or is_out_of_memory(trouble)
 
 
 def plan_job(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
@@ -231,13 +218,13 @@ def sum_up(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
     check_skipped(job, runner.store.images.skipped(job.id))
     ruling = _ruling(runner, job)
     document = finish(job, runner.store, lease.check, ruling.rules)
-    told = judge(ruling.rules, numbers_of(document), ruling.policy).model_dump(mode="json") if ruling.rules else None
+    verdict = judge(ruling.rules, numbers_of(document), ruling.policy).model_dump(mode="json") if ruling.rules else None
     if job.spec.stop:  # its intervals are those that could be looked at
-        told = (job.so_far or {})["verdict"]
+        verdict = (job.so_far or {})["verdict"]
         document["stopped"] = {"images": job.images_audited, "of": job.images_total}
     waiting = patiently(lambda: ask_for_maps(job, runner.store, document["sample"]))
-    text = json.dumps({**document, "verdict": told}, allow_nan=False)
-    patiently(lambda: runner.store.shards.record_summary(shard, text, told))
+    text = json.dumps({**document, "verdict": verdict}, allow_nan=False)
+    patiently(lambda: runner.store.shards.record_summary(shard, text, verdict))
     runner.ring(min(waiting, MOST_RINGS))
 
 

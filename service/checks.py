@@ -1,6 +1,5 @@
 """What can be known of a spec before it is accepted: fields against each other, and the files it names."""
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,8 +16,6 @@ from service.model_files import ModelFiles, find_model
 from service.redaction import redacted_urls
 from service.spec import Images, JobSpec, Model
 
-CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-
 
 @dataclass(frozen=True)
 class Known:
@@ -30,16 +27,14 @@ class Known:
 
     def find(self, uri: str) -> Path | None:
         """Where something is here, None if it is elsewhere. Raises InputRefused."""
-        if CONTROL.search(uri):  # of zero bytes Postgres keeps none that it can be asked about
-            raise InputRefused(reason=f"{uri!r} holds a control character; write it percent-coded")
         if uri.startswith("artifact:"):
             found = self.artifacts.find(uri)
             return found if isinstance(found, Path) else None
-        if uri.startswith(WEB):
-            self.hosts.check_literal(uri)
         if not is_remote(uri):
             return locate(uri, self.roots)
         check_remote(uri)
+        if uri.startswith(WEB):
+            self.hosts.check_literal(uri)
         return None
 
 

@@ -84,7 +84,10 @@ class Jobs:
         """Have a worker look at something. Returns the inspection's ID. Raises InspectionRefused."""
         field, uri = asked.subject()
         try:
-            self.known.find(uri) if is_remote(uri) else path_of(uri)  # files are looked for by the worker
+            if is_remote(uri):
+                self.known.find(uri)
+            else:  # files are looked for by the worker
+                path_of(uri)
         except InputRefused as refused:
             raise InspectionRefused(field=field, reason=redacted_urls(str(refused))) from refused
         return self.store.inspections.ask(asked)

@@ -1,6 +1,7 @@
 """Where models and images are. Of files: only under allowed roots, after links are resolved."""
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -14,6 +15,7 @@ STORES = ("s3://", "gs://")
 REMOTE = (*STORES, "https://", "http://", "models:/", "runs:/", "mlflow-artifacts:/", "artifact:")
 KNOWN = "file:// and an absolute path, artifact:sha256:..., s3://, gs://, https://, or models:/ and runs:/ of MLflow"
 
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 MOST_ENTRIES = 10_000  # files and folders of a model's folder
 
 
@@ -35,6 +37,7 @@ def is_remote(uri: str) -> bool:
 
 def check_remote(uri: str) -> None:
     """Raise InputRefused for the URI of a place elsewhere that names nothing there, or a password before a bucket."""
+    _check_characters(uri)
     if not uri.partition(":")[2].strip("/"):
         raise InputRefused(reason=f"{uri!r} names nothing; write {KNOWN}")
     if uri.startswith(STORES):
@@ -54,6 +57,7 @@ def check_bucket(uri: str) -> None:
 
 def path_of(uri: str) -> Path:
     """The path in a file URI, links not followed. Raises InputRefused."""
+    _check_characters(uri)
     try:
         parts = urlsplit(uri)
     except ValueError:
@@ -64,6 +68,11 @@ def path_of(uri: str) -> Path:
     if "\0" in plain:
         raise InputRefused(reason=f"{uri!r} holds a zero byte")
     return Path(plain)
+
+
+def _check_characters(uri: str) -> None:
+    if CONTROL.search(uri):  # a text with a zero byte is kept by Postgres, which then cannot be asked about it
+        raise InputRefused(reason=f"{uri!r} holds a control character; write it percent-coded")
 
 
 def locate(uri: str, roots: Sequence[Path]) -> Path:

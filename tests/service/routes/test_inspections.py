@@ -54,6 +54,13 @@ def test_what_is_no_uri_is_refused_before_a_worker_looks_for_a_file_of_that_name
     assert f"{uri!r} is not a URI that is read" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize("uri", ["file:///m.pt?\0", "file:///m.pt#\0", "https://host.example/m.pt?\0", "models:/m\0/1"])
+def test_a_uri_with_a_zero_byte_is_refused(api: httpx.Client, uri: str) -> None:
+    answer = api.post("/v1/inspect", params={"wait": 0}, json={"model": {"uri": uri}})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "model.uri")
+    assert "percent-coded" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize("body", [{}, {"model": {"uri": "file:///x"}, "images": {"uri": "file:///y"}}, {"model": {}}])
 def test_one_thing_is_asked_at_a_time(api: httpx.Client, body: dict[str, Any]) -> None:
     assert api.post("/v1/inspect", json=body).status_code == 422

@@ -124,6 +124,11 @@ def _dots(axes: "Axes", measure: str, cohorts: Sequence[tuple[str, Json]]) -> li
                 marker=MARKS[number % len(MARKS)], linestyle="none", capsize=0, elinewidth=1.2,
             )  # fmt: skip
         drawn.append(Line2D([], [], color=colour, marker=MARKS[number % len(MARKS)], linestyle="none"))
+    _label_rows(axes, measure, parts)
+    return drawn
+
+
+def _label_rows(axes: "Axes", measure: str, parts: Sequence[str]) -> None:
     names = NAMES.get(measure, {})
     axes.set_yticks(range(len(parts) + 1), [names.get(row, row) for row in (measure, *parts)])
     axes.set_ylim(len(parts) + 0.5, -0.5)
@@ -132,7 +137,6 @@ def _dots(axes: "Axes", measure: str, cohorts: Sequence[tuple[str, Json]]) -> li
     axes.grid(axis="x", linewidth=0.4, color="#dddddd")
     axes.set_axisbelow(True)
     axes.set_xlabel(UNITS.get(measure, UNIT))
-    return drawn
 
 
 def _parts(cohorts: Sequence[tuple[str, Json]]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan, nan
 from statistics import fmean
 
 from service.pages.numerals import number
@@ -62,10 +63,7 @@ def _values(about: Material, card: Card, measure: str) -> Iterator[tuple[str, li
         own = [
             values[measure]
             for (image, at, _), values in about.values.items()
-            if image == card.image
-            and at == place
-            and measure in values
-            and values[measure] == values[measure]  # no NaN
+            if (image, at) == (card.image, place) and not isnan(values.get(measure, nan))
         ]
         if own:
             yield cohort, own

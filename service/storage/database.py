@@ -1,7 +1,8 @@
 """Connections and transactions. Knows no table; of a tenant, tenancy.py narrows what is asked.
 
 SQLite's writers take the write lock when they begin, so that two of them wait for each other instead of
-failing halfway; its readers see a snapshot and wait for nobody (write-ahead log).
+failing halfway; its readers see a snapshot and wait for nobody (write-ahead log). What was committed is on the disk,
+also after a power cut.
 
 A database that is away, or goes in mid-transaction, is a DatabaseAway whatever its driver raised. Whether a
 transaction whose commit was under way has counted is then not known.
@@ -145,7 +146,7 @@ def _connect_postgres(url: URL) -> Engine:
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
-    for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL"):
+    for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL"):
         connection.execute(f"PRAGMA {pragma}")
 
 

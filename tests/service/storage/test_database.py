@@ -8,7 +8,8 @@ from service.errors import DatabaseAway
 from service.storage import Database
 from service.storage.database import FRESH_SECONDS
 
-pytestmark = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 OWN = text("SELECT pg_backend_pid()")
 
 
@@ -20,6 +21,7 @@ def cut(database: Database) -> None:
         other.execute("SELECT pg_terminate_backend(%s, 5000)", [row[0]])
 
 
+@on_postgres
 def test_a_connection_that_was_cut_while_it_rested_is_nobodys_trouble(database_url: str) -> None:
     database = Database(database_url)
     cut(database)
@@ -28,10 +30,20 @@ def test_a_connection_that_was_cut_while_it_rested_is_nobodys_trouble(database_u
     database.close()
 
 
+@on_postgres
 def test_one_that_was_cut_a_moment_ago_is_a_database_away_once(database_url: str) -> None:
     database = Database(database_url)
     cut(database)
     with pytest.raises(DatabaseAway):
         database.ping()
     database.ping()
+    database.close()
+
+
+@on_sqlite
+def test_what_was_committed_outlives_a_power_cut(database_url: str) -> None:
+    database, full = Database(database_url), 2
+    setting = database.look_up(text("PRAGMA synchronous"))
+    assert setting is not None
+    assert setting[0] == full
     database.close()

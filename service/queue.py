@@ -5,6 +5,8 @@ as there are waiting shards, which is what autoscaling goes by.
 """
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from celery import Celery
 from kombu.exceptions import OperationalError
@@ -38,6 +40,15 @@ def make_celery(broker_url: str) -> Celery:
     return app
 
 
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Let it be where the broker is away."""
+    try:
+        yield
+    except (OperationalError, OSError) as error:
+        log.warning("The broker does not answer; shards wait for the next sweep: %s", error)
+
+
 class Doorbell:
     """Rings for workers. Never raises where the broker is away: the sweeper rings again."""
 
@@ -45,23 +56,20 @@ class Doorbell:
         self._app, self._most = make_celery(broker_url), most
 
     def ring(self, times: int = 1) -> None:
-        """Send so many rings, up to a number that wakes everybody."""
-        try:
-            with self._app.producer_or_acquire() as producer:
-                for _ in range(min(times, self._most)):
-                    self._app.send_task(WORK, producer=producer, retry=False)
-        except (OperationalError, OSError) as error:
-            log.warning("The broker does not answer; shards wait for the next sweep: %s", error)
+        """Ring so often; of several rings, only until the queue is as long as wakes everybody."""
+        with _answering():
+            self._send(times if times == 1 else min(times, self._most - self.length()))
 
     def top_up(self, waiting: int) -> None:
         """Ring until the queue is as long as the number of waiting shards, or long enough."""
         if waiting:
-            try:
-                missing = min(waiting, self._most) - self.length()
-            except (OperationalError, OSError) as error:
-                log.warning("The broker does not answer; shards wait for the next sweep: %s", error)
-                return
-            self.ring(max(missing, 0))
+            with _answering():
+                self._send(min(waiting, self._most) - self.length())
+
+    def _send(self, times: int) -> None:
+        with self._app.producer_or_acquire() as producer:
+            for _ in range(times):
+                self._app.send_task(WORK, producer=producer, retry=False)
 
     def length(self) -> int:
         """Rings that no worker has heard yet. Raises OperationalError where the broker is away."""

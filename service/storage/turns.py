@@ -55,12 +55,10 @@ def _clock(session: Session, priority: int) -> int:
 
 
 def _last_slice(session: Session, tenant: str, priority: int) -> int:
-    """The latest turn that was had by a slice of the newest of a tenant's ended jobs; a cancelled one leaves others."""
+    """The latest turn that a slice had of the newest of a tenant's ended jobs; what those left undone is gone."""
     ended = select(JobRow.number).where(
         JobRow.tenant == tenant, JobRow.priority == priority, JobRow.state.not_in(OPEN_STATES)
     )
     newest = session.scalar(ended.order_by(JobRow.number.desc()).limit(1))
-    turns = select(func.max(ShardRow.turn)).where(
-        ShardRow.job == newest, ShardRow.kind == ShardKind.MEASURE, ShardRow.state == ShardState.DONE
-    )
+    turns = select(func.max(ShardRow.turn)).where(ShardRow.job == newest, ShardRow.kind == ShardKind.MEASURE)
     return session.scalar(turns) or 0

@@ -68,9 +68,7 @@ def _secret(request: Request) -> str | None:
 
 
 def _is_from_here(request: Request) -> bool:
-    """Whether a request reached this process on loopback, by that name, and neither a page elsewhere nor a proxy sent
-    it.
-    """
+    """Whether a request came on loopback and by that name, sent neither by a page elsewhere nor by a proxy."""
     at = request.scope.get("server") or (None,)
     is_direct = not any(header in request.headers for header in FORWARDED)
     return is_loopback(at[0]) and is_loopback(request.url.hostname) and is_direct and not is_foreign(request)

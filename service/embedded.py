@@ -89,7 +89,10 @@ def _start_broker(port: int, password: str, folder: str) -> subprocess.Popen[byt
     # On standard input, so that the password is in no command line.
     config = f'bind 127.0.0.1\nport {port}\nrequirepass {password}\nsave ""\nappendonly no\ndir {folder}\n'
     process = subprocess.Popen(
-        tether.command([str(get_binary_path()), "-"]), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
+        tether.command([str(get_binary_path()), "-"]),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,  # on Ctrl-C it stays until the worker has ended
     )
     assert process.stdin is not None
     process.stdin.write(config.encode())

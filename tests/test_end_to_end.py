@@ -83,10 +83,13 @@ def test_after_a_kill_nothing_runs_and_a_restart_goes_on(ingredients: Ingredient
     assert numbers(installation.run("audit", spec, "--json")) == numbers(served)
 
 
-def test_a_stopped_service_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_service_that_is_asked_to_stop_stops_its_processes_itself_and_leaves_nothing_behind(tmp_path: Path) -> None:
     installation = Installation.make(tmp_path)
     with installation.serve() as api:
         family = family_of(api.pid)
+        assert [pid for pid in family if os.getpgid(pid) == api.pid] == [api.pid], "Ctrl-C asks the service alone"
+        os.killpg(api.pid, signal.SIGINT)
+        api.wait(timeout=20)
     assert await_death(family) == set()
 
 

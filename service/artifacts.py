@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import logging
+import os
 import re
 import shutil
 import tempfile
@@ -142,7 +143,9 @@ class ArtifactPlace:
         target = self._path(digest)
         target.parent.mkdir(parents=True, exist_ok=True)
         received.chmod(0o444)
+        _sync(received)  # so that after a power cut none has a digest's name that is not it
         received.replace(target)
+        _sync(target.parent)
 
     def _staging(self) -> Path | None:
         """Uploads arrive beside where they will be kept, so that they are moved and not copied."""
@@ -153,6 +156,15 @@ class ArtifactPlace:
 
     def _path(self, digest: str) -> Path:
         return Path(self.location, digest[:2], digest)
+
+
+def _sync(path: Path) -> None:
+    """Have a file, or the names in a folder, written to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _has_stalled(folder: Path) -> bool:

@@ -15,7 +15,7 @@ from service.errors import InputRefused
 from service.redaction import redacted
 from service.transient import Away
 from worker.fetching.cache import Cache
-from worker.fetching.remote_file import RemoteFile, tag_of
+from worker.fetching.remote_file import RemoteFile, goes_on, rest_of, tag_of
 
 API = "/api/2.0/mlflow"
 PROXY = "mlflow-artifacts"
@@ -124,17 +124,20 @@ def _download_all(files: Sequence[RemoteFile], folder: Path) -> None:
         target = folder / file.name
         target.parent.mkdir(parents=True, exist_ok=True)
         if not target.exists() or target.stat().st_size != file.size:
-            _download(file.uri, target)
+            _download(file, target)
 
 
-def _download(uri: str, target: Path) -> None:
+def _download(file: RemoteFile, target: Path) -> None:
     """Bring a file, going on where an earlier attempt ended if the server can."""
     have = target.stat().st_size if target.exists() else 0
-    headers = {"Range": f"bytes={have}-"} if have else {}
-    with _client() as client, client.stream("GET", _url(uri), headers=headers) as answer:
-        _check(answer, uri)
-        resumed = answer.status_code == httpx.codes.PARTIAL_CONTENT
-        with target.open("ab" if resumed else "wb") as out:
+    headers = rest_of(file, have) if have else {}
+    with _client() as client, client.stream("GET", _url(file.uri), headers=headers) as answer:
+        _check(answer, file.uri)
+        is_rest = answer.status_code == httpx.codes.PARTIAL_CONTENT
+        if is_rest and not goes_on(file, have, answer):
+            target.unlink(missing_ok=True)
+            raise Away(f"{file.uri} changed while it was fetched, which begins anew")
+        with target.open("ab" if is_rest else "wb") as out:
             for part in answer.iter_bytes():
                 out.write(part)
 

@@ -88,6 +88,8 @@ def _download(file: RemoteFile, target: Path, most: int) -> int:
     if file.size is None or have > file.size:
         have = 0
     with _asking(file.uri), system.open(path, "rb", block_size=PART, cache_type="none") as source:
+        if have and _file(file.uri, file.name, source.details).tag != file.tag:
+            have = 0  # it has changed, and what is there is of another
         return _append(file, source, target, have, most)
 
 

@@ -21,3 +21,15 @@ class RemoteFile:
 def tag_of(answer: httpx.Response) -> str:
     """What a server says that changes when a file does; nothing, where it does not say."""
     return str(answer.headers.get("ETag") or answer.headers.get("Last-Modified") or "") if answer.is_success else ""
+
+
+def rest_of(file: RemoteFile, have: int) -> dict[str, str]:
+    """Headers that ask for what comes after the first bytes, or for all of a file that has changed since."""
+    is_weak = not file.tag or file.tag.startswith("W/")  # a mark that may not be used so
+    return {"Range": f"bytes={have}-"} | ({} if is_weak else {"If-Range": file.tag})
+
+
+def goes_on(file: RemoteFile, have: int, answer: httpx.Response) -> bool:
+    """Whether an answer is the rest of the same file; there are servers that do not look whether it is."""
+    starts = answer.headers.get("Content-Range", "").startswith(f"bytes {have}-")
+    return starts and tag_of(answer) in ("", file.tag)

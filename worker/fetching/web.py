@@ -13,7 +13,7 @@ from service.addresses import NO_OTHERS, AllowedHosts
 from service.errors import InputRefused
 from service.guarded import open_client
 from service.transient import Away
-from worker.fetching.remote_file import RemoteFile, tag_of
+from worker.fetching.remote_file import RemoteFile, goes_on, rest_of, tag_of
 
 SECONDS = 3600.0
 FORBIDDEN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED)
@@ -44,11 +44,14 @@ class Web:
         have = target.stat().st_size if target.exists() else 0
         if have and have == file.size:
             return have
-        wanted = {"Range": f"bytes={have}-"} if have and file.size is not None and have < file.size else {}
+        wanted = rest_of(file, have) if have and file.size is not None and have < file.size else {}
         with self._open("GET", file.uri, wanted) as answer:
             _check(file.uri, answer)
-            goes_on = answer.headers.get("Content-Range", "").startswith(f"bytes {have}-")
-            with target.open("ab" if answer.status_code == HTTPStatus.PARTIAL_CONTENT and goes_on else "wb") as out:
+            is_rest = answer.status_code == HTTPStatus.PARTIAL_CONTENT
+            if is_rest and not goes_on(file, have, answer):
+                target.unlink(missing_ok=True)
+                raise Away(f"{file.uri} changed while it was fetched, which begins anew")
+            with target.open("ab" if is_rest else "wb") as out:
                 for part in answer.iter_raw():
                     out.write(part)
                     if out.tell() > most:

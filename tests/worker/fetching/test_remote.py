@@ -137,6 +137,8 @@ class Site(BaseHTTPRequestHandler):
     content = bytes(range(256)) * 100_000
     asked: ClassVar[list[str]] = []
     knows_ranges = True
+    heeds_marks = True
+    mark = '"1"'
     breaks_at = 0  # which answer breaks off halfway
 
     def do_HEAD(self) -> None:  # the name that http.server calls
@@ -146,7 +148,8 @@ class Site(BaseHTTPRequestHandler):
         wanted = self.headers.get("Range", "")
         self.asked.append(wanted)
         start, stop = 0, len(self.content)
-        if wanted and self.knows_ranges:
+        is_same = not self.heeds_marks or self.headers.get("If-Range", self.mark) == self.mark
+        if wanted and self.knows_ranges and is_same:
             low, _, high = wanted.removeprefix("bytes=").partition("-")
             start, stop = int(low), min(int(high or stop) + 1, stop)
             self._head(206, stop - start, f"bytes {start}-{stop - 1}/{len(self.content)}")
@@ -161,7 +164,7 @@ class Site(BaseHTTPRequestHandler):
     def _head(self, status: int, length: int, part: str | None = None) -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(length))
-        self.send_header("ETag", '"1"')
+        self.send_header("ETag", self.mark)
         if self.knows_ranges:
             self.send_header("Accept-Ranges", "bytes")
         if part:
@@ -200,6 +203,30 @@ def test_a_download_that_broke_off_goes_on_where_it_ended(web: tuple[str, type[S
     asked = len(handler.asked)
     assert remote.fetch(uri, cache, LOCAL) == found
     assert len(handler.asked) == asked, "it was there"
+
+
+@pytest.mark.parametrize("heeds_marks", [True, False])
+def test_nothing_is_added_to_the_beginning_of_what_has_changed(
+    web: tuple[str, type[Site]], tmp_path: Path, heeds_marks: bool
+) -> None:
+    uri, handler = web
+    handler.heeds_marks = heeds_marks
+    (file,), target = remote.list_files(uri, LOCAL), tmp_path / "m.bin"
+    target.write_bytes(handler.content[:100])
+    handler.content, handler.mark = bytes(len(handler.content)), '"2"'
+    with suppress(ConnectionError):  # of a server that gives the rest all the same; the next time all is fetched
+        remote.download(file, target, 10**9, LOCAL)
+    remote.download(file, target, 10**9, LOCAL)
+    assert target.read_bytes() == handler.content
+
+
+def test_nothing_is_added_to_the_beginning_of_an_object_that_has_changed(s3: Any, tmp_path: Path) -> None:
+    s3.pipe_file("bucket/set/m", b"first")
+    (file,), target = remote.list_files("s3://bucket/set/m", LOCAL), tmp_path / "m"
+    target.write_bytes(b"fir")
+    s3.pipe_file("bucket/set/m", b"later")
+    remote.download(file, target, 5, LOCAL)
+    assert target.read_bytes() == b"later"
 
 
 def test_a_file_larger_than_the_cache_is_refused(web: tuple[str, type[Site]], tmp_path: Path) -> None:

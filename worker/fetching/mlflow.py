@@ -80,13 +80,13 @@ def list_files(uri: str) -> Sequence[RemoteFile]:
 
 def fetch(uri: str, cache: Cache) -> Path:
     """The files at an `mlflow-artifacts:` URI, which the tracking server hands out. Raises InputRefused."""
-    files = _tagged(list_files(uri))
+    files = tagged(list_files(uri))
     cache.check_size(sum(file.size or 0 for file in files), uri)
     key = "\n".join([_server(), uri, *(f"{file.uri}\t{file.tag}\t{file.size}" for file in files)])
     return cache.get(key, lambda folder: _download_all(files, folder), sure=all(file.tag for file in files))
 
 
-def _tagged(files: Sequence[RemoteFile]) -> Sequence[RemoteFile]:
+def tagged(files: Sequence[RemoteFile]) -> Sequence[RemoteFile]:
     """The files with what changes when they do, which lists of them lack.
 
     A server that keeps its files in an object store has new tags each time: it hands out copies.
@@ -124,10 +124,10 @@ def _download_all(files: Sequence[RemoteFile], folder: Path) -> None:
         target = folder / file.name
         target.parent.mkdir(parents=True, exist_ok=True)
         if not target.exists() or target.stat().st_size != file.size:
-            _download(file, target)
+            download(file, target)
 
 
-def _download(file: RemoteFile, target: Path) -> None:
+def download(file: RemoteFile, target: Path) -> None:
     """Bring a file, going on where an earlier attempt ended if the server can."""
     have = target.stat().st_size if target.exists() else 0
     headers = rest_of(file, have) if have else {}

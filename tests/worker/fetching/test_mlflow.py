@@ -82,6 +82,19 @@ def test_an_artifact_that_was_overwritten_is_fetched_again_though_as_large_but_n
     assert model_at(places.of_work("another"), uri).read_bytes() == second.read_bytes()
 
 
+def test_nothing_is_added_to_the_beginning_of_an_artifact_that_has_changed(mlflow_url: str, tmp_path: Path) -> None:
+    first, target = tmp_path / "first", tmp_path / "m.pt"
+    first.write_bytes(b"first")
+    target.write_bytes(b"fir")
+    with httpx.Client(base_url=f"{mlflow_url}/api/2.0") as api:
+        _, where = Users(api).log(("m.pt", first))
+        (file,) = mlflow.tagged(mlflow.list_files(f"{where}/m.pt"))
+        root = where.partition(":/")[2].lstrip("/")
+        api.put(f"mlflow-artifacts/artifacts/{root}/m.pt", content=b"later").raise_for_status()
+    mlflow.download(file, target)
+    assert target.read_bytes() == b"later"
+
+
 def test_an_alias_is_pinned_to_the_version_it_stands_for(run: str, places: Places) -> None:
     assert places.pin("models:/faces@champion") == "models:/faces/1"
 

@@ -143,8 +143,8 @@ def _example(path: Path, model: Model, sizes: Sequence[int | None], chunk: int) 
 def _does_not_run(path: Path, example: Tensor, error: Exception) -> ModelRefused:
     return ModelRefused(
         model_field="preprocessing",
-        reason=f"{path} does not run on inputs of {list(example.shape[1:])}: {last_line(error)}; "
-        "see preprocessing.size and channels",
+        reason=f"{path} does not run on inputs of {list(example.shape[1:])} in float32: {last_line(error)}; see "
+        "preprocessing.size and channels, and save a model in other numbers after model.float()",
     )
 
 

@@ -25,9 +25,13 @@ def is_under(path: Path, roots: Sequence[Path]) -> bool:
     return any(path.is_relative_to(root) for root in roots) and not any(path.is_relative_to(each) for each in kept)
 
 
-def leads_outside(path: Path, roots: Sequence[Path]) -> bool:
-    """Whether a path is that of a link out of the roots."""
-    return path.is_symlink() and not is_under(real_path(path), roots)
+def check_link(folder: Path, path: Path, roots: Sequence[Path], refusal: type[InputRefused] = InputRefused) -> None:
+    """Raise a refusal where a path in a folder is that of a link out of the roots."""
+    if path.is_symlink() and not is_under(real_path(path), roots):
+        name = os.path.relpath(path, folder)
+        raise refusal(
+            reason=f"{folder} holds {name!r}, a link that leads outside the allowed roots; put there what it leads to"
+        )
 
 
 def is_remote(uri: str) -> bool:
@@ -103,9 +107,4 @@ def check_links(folder: Path, roots: Sequence[Path]) -> None:
         if entries > MOST_ENTRIES:
             raise InputRefused(reason=f"{folder} has more than {MOST_ENTRIES:,} files, too many for a model")
         for name in (*below, *files):
-            if leads_outside(Path(here, name), roots):
-                inner = os.path.relpath(Path(here, name), folder)
-                raise InputRefused(
-                    reason=f"{folder} holds {inner!r}, a link that leads outside the allowed roots; put there what it "
-                    "leads to"
-                )
+            check_link(folder, Path(here, name), roots)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from service.errors import ImagesRefused
 from service.listing.entry import ImageEntry, SetPlace, is_picture
-from service.locations import leads_outside
+from service.locations import check_link
 from service.transient import is_transient
 from service.walking import walk
 
@@ -18,7 +18,7 @@ def list_folder(place: SetPlace, roots: Sequence[Path]) -> Iterator[ImageEntry]:
     """
     for folder, below, files in walk(place.path, _refuse):
         for name in below:
-            _check_link(place.path, Path(folder, name), roots)
+            check_link(place.path, Path(folder, name), roots, ImagesRefused)
         inner = os.path.relpath(folder, place.path)
         before = "" if inner == "." else f"{inner}/"
         label = before.partition("/")[0] or None
@@ -34,16 +34,8 @@ def shards_of(folder: Path, suffixes: tuple[str, ...], roots: Sequence[Path]) ->
     """
     found = sorted(path for path in folder.rglob("*") if path.name.endswith(suffixes) and path.is_file())
     for path in found:
-        _check_link(folder, path, roots)
+        check_link(folder, path, roots, ImagesRefused)
     return found
-
-
-def _check_link(folder: Path, path: Path, roots: Sequence[Path]) -> None:
-    if leads_outside(path, roots):
-        name = os.path.relpath(path, folder)
-        raise ImagesRefused(
-            reason=f"{folder} holds {name!r}, a link that leads outside the allowed roots; put there what it leads to"
-        )
 
 
 def _refuse(error: OSError) -> None:

@@ -22,7 +22,7 @@ SCHEMES = (*STORES, *WEB)
 PART = 8 * 2**20
 PATIENCE = 15.0  # seconds for a store's first answer; its library would try for longer, and whoever asks tries again
 # gcsfs asks by another protocol what kind of bucket it has, and waits a minute where only the plain one is answered.
-PLAIN_GCS = {"GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false"}
+PLAIN_GCS = ("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
 try:
     from botocore.exceptions import NoCredentialsError, ParamValidationError
 
@@ -126,8 +126,7 @@ def _open(uri: str) -> tuple[Any, str]:
     if not uri.startswith(STORES):
         raise InputRefused(reason=f"{uri!r} is none of {', '.join(SCHEMES)}")
     check_bucket(uri)
-    for name, value in PLAIN_GCS.items():
-        os.environ.setdefault(name, value)
+    os.environ.setdefault(*PLAIN_GCS)
     try:
         # By its name: of a whole URI, fsspec would follow others that are chained to it.
         import fsspec

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from service.pages.numerals import MINUS, number
 from service.pages.report.degraded import excuse
+from service.pages.report.leads import differs
 from service.pages.report.material import Json, Material
 from service.pages.report.words import Meaning, effect, interval
 
@@ -22,6 +23,7 @@ class Difference:
     d: str
     effect: str
     apart: str
+    differs: bool
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def differences(about: Material) -> list[Differences]:
 
 
 def _apart(rows: Sequence[Difference]) -> int:
-    return sum(row.apart.startswith("yes") for row in rows)
+    return sum(row.differs for row in rows)
 
 
 def _rows(about: Material, measure: str, meaning: Meaning) -> Iterator[Difference]:
@@ -57,7 +59,7 @@ def _rows(about: Material, measure: str, meaning: Meaning) -> Iterator[Differenc
         yield Difference(
             measure=meaning.title, pair=f"{each['a']} {MINUS} {each['b']}", mean=number(each["mean"], 3, True),
             interval=interval(each["ci95"], True), d=number(each["cohens_d"], 2, True),
-            effect=effect(each["cohens_d"]), apart=_said(about, meaning, each),
+            effect=effect(each["cohens_d"]), apart=_said(about, meaning, each), differs=differs(each),
         )  # fmt: skip
 
 
@@ -67,4 +69,4 @@ def _said(about: Material, meaning: Meaning, each: Json) -> str:
     first, _ = meaning.order(names, each["mean"])
     told = meaning.apart(names, each["mean"], each["ci95"])
     yet = excuse(about, each["measure"], first)
-    return f"yes: {first} is higher, but {yet}" if yet and told.startswith("yes") else told
+    return f"yes: {first} is higher, but {yet}" if yet and differs(each) else told

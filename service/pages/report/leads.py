@@ -36,11 +36,12 @@ def leads(about: Material) -> list[Lead]:
         for measure, meaning in about.measures
         if meaning.better
         for each in about.differences(measure)
-        if _differs(each)
+        if differs(each)
     ]
 
 
-def _differs(each: Json) -> bool:
+def differs(each: Json) -> bool:
+    """Whether a difference's interval leaves zero out."""
     return bool(each["ci95"]) and not each["ci95"][0] <= 0 <= each["ci95"][1]
 
 
@@ -138,7 +139,7 @@ def neutral(about: Material) -> dict[str, str]:
     for measure, meaning in about.measures:
         pairs = [
             meaning.order((each["a"], each["b"]), each["mean"])
-            for each in about.differences(measure) if not meaning.better and _differs(each)
+            for each in about.differences(measure) if not meaning.better and differs(each)
         ]  # fmt: skip
         if pairs:
             told = chain(pairs, "uses more of the picture", "than", len(compared(about)))

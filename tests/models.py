@@ -37,9 +37,12 @@ def save_archive(model: nn.Module, path: Path, side: int) -> Path:
 
 
 def explain_slowly(
-    model: nn.Module, layer: nn.Module, images: Tensor, target: int | None = None
+    model: nn.Module, layer: nn.Module, images: Tensor, target: int | None = None, *, relu_follows: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """Grad-CAM of one normalised picture (1, 3, H, W) by hooks and autograd: logits (C,) and the raw map (h, w)."""
+    """Grad-CAM of one normalised picture (1, 3, H, W) by hooks and autograd: logits (C,) and the raw map (h, w).
+
+    Where a ReLU follows the layer, the map is read after it.
+    """
     kept: list[Tensor] = []
 
     def keep(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
@@ -57,5 +60,6 @@ def explain_slowly(
             (gradients,) = torch.autograd.grad(logits[chosen], kept[0])
     finally:
         handle.remove()
+    features = kept[0].relu() if relu_follows else kept[0]
     weights = gradients.mean((2, 3), keepdim=True)
-    return logits.detach(), (weights * kept[0]).sum(1).relu()[0].detach()
+    return logits.detach(), (weights * features).sum(1).relu()[0].detach()

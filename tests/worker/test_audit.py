@@ -70,7 +70,7 @@ class Twin:
         """Native map, map of the input's size, probabilities."""
         mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
         inputs = torch.from_numpy((picture - mean[:, None, None]) / std[:, None, None]).float()[None]
-        logits, raw = explain_slowly(self.net, self.net.features, inputs, target)
+        logits, raw = explain_slowly(self.net, self.net.features, inputs, target, relu_follows=True)
         native = raw.numpy()
         native = (native - native.min()) / (native.max() - native.min())
         resized = np.asarray(Image.fromarray(native).resize((SIZE, SIZE), Image.Resampling.BICUBIC)).clip(0, 1)

@@ -23,7 +23,10 @@ Plain = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Explained:
-    """Of a chunk: logits (N, C), feature maps and the target logits' gradients (N, K, h, w), targets (N,)."""
+    """Of a chunk: logits (N, C), feature maps and the target logits' gradients (N, K, h, w), targets (N,).
+
+    Where a ReLU follows the layer, the maps are those after it, and the gradients those before it.
+    """
 
     logits: Tensor
     features: Tensor
@@ -120,7 +123,7 @@ class Classifier:
             outputs, given = self.tapped(self._inputs(images))
             logits = self.head.logits(outputs)
         chosen = choose(logits.detach())
-        features = self.layer.as_map(given.detach()).float()
+        features = self.layer.activations(given.detach()).float()
         gradients = self.head.gradients(features, chosen)
         if gradients is None:
             gradients = self.layer.as_map(differentiate(logits, chosen, given)).float()

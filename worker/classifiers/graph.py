@@ -5,7 +5,8 @@ normalisation layers are folded into the convolutions before them.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
+from functools import cmp_to_key
 from typing import Any
 
 import torch
@@ -64,6 +65,22 @@ def output_shapes(frozen: torch.jit.ScriptModule, example: Tensor) -> dict[str, 
     return {name: tuple(out.shape) for (name, _), out in zip(ends, outputs, strict=True)}
 
 
+def readers(node: Node, through: Container[str]) -> list[Node]:
+    """The operations that make tensors of what a node gives, in their order, seen through those of some kinds."""
+    found: list[Node] = []
+    for use in node.output().uses():
+        if kind_of(use.user) in through:
+            found += readers(use.user, through)
+        elif any(output.type().kind() == "TensorType" for output in use.user.outputs()):
+            found.append(use.user)
+    return sorted(found, key=cmp_to_key(_order))
+
+
+def kind_of(node: Node) -> str:
+    """An operation's name, that in place being the same."""
+    return str(node.kind().removeprefix("aten::").removesuffix("_"))
+
+
 def tap(frozen: torch.jit.ScriptModule, layer: str, change: Callable[[Graph], None] = lambda _: None) -> Run:
     """A function of (module, inputs) that gives the outputs and what the layer gives; `change` has the graph last.
 
@@ -85,6 +102,10 @@ def tap(frozen: torch.jit.ScriptModule, layer: str, change: Callable[[Graph], No
     change(graph)
     graph.lint()
     return _function("explain", graph)
+
+
+def _order(a: Node, b: Node) -> int:
+    return -1 if a.isBefore(b) else 1
 
 
 def _insert(graph: Graph, kind: str, inputs: list[Any], after: Node) -> Node:

@@ -1,7 +1,7 @@
 """Which layer's feature map is explained, and whether what follows it has gradients in closed form."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -10,11 +10,13 @@ from torch import Tensor
 
 from service.errors import ModelRefused
 from worker.classifiers import graph
+from worker.classifiers.graph import kind_of
 
 _ATTENTION = {"scaled_dot_product_attention", "softmax"}
 _RESHAPING = {"flatten", "squeeze", "view", "reshape", "dropout", "contiguous"}
 MOST_EXTRA = 8  # tokens that stand for no place: of the class, of distillation, registers
-_POOLING = {"adaptive_avg_pool2d", "mean", "avg_pool2d"}
+_AVERAGING = {"adaptive_avg_pool2d", "mean", "avg_pool2d"}
+_POOLING = _AVERAGING | {"adaptive_max_pool2d", "amax", "max_pool2d", "sum"}
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Layer:
     """A submodule that gives a feature map of `shape` (N, K, h, w), by its name in the model and its path in the graph.
 
     A transformer's gives tokens (N, extra + h * w, K), those that stand for no place, as the class token, first;
-    a windowed one's (N, h, w, K), channels last.
+    a windowed one's (N, h, w, K), channels last. `rectified`: a ReLU follows it before pooling.
     """
 
     name: str
@@ -31,6 +33,12 @@ class Layer:
     tokens: bool = False
     extra: int = 1
     channels_last: bool = False
+    rectified: bool = False
+
+    def activations(self, values: Tensor) -> Tensor:
+        """What the submodule gives -> the map (N, K, h, w) that methods read: after the ReLU, where one follows."""
+        found = self.as_map(values)
+        return found.relu() if self.rectified else found
 
     def as_map(self, values: Tensor) -> Tensor:
         """What the submodule gives, or gradients of it -> (N, K, h, w), without tokens of no place."""
@@ -78,15 +86,23 @@ def _grid(before: Sequence[Layer], shape: Sequence[int]) -> Sequence[int] | None
 
 
 def choose(path: Path, frozen: torch.jit.ScriptModule, layers: Sequence[Layer], wanted: str | None) -> Layer | None:
-    """The layer asked for, or the default, None where there is none. Raises ModelRefused, with the candidates.
+    """The layer asked for, or the default, None where there is none. Raises ModelRefused, with the candidates."""
+    found = _default(frozen, layers) if wanted is None else _named(path, layers, wanted)
+    return found and replace(found, rectified=_is_rectified(frozen, found))
 
-    The default is the last map, as torch-cam picks it: `layer4` of ResNet, `features` of DenseNet. Of a vision
+
+def _default(frozen: torch.jit.ScriptModule, layers: Sequence[Layer]) -> Layer | None:
+    """The layer explained where the spec names none.
+
+    It is the last map, as torch-cam picks it: `layer4` of ResNet, `features` of DenseNet. Of a vision
     transformer with a class token it is the norm before the last attention: what comes later reaches the logits by
     the class token alone.
     """
-    if wanted is None:
-        maps = (each for each in reversed(layers) if not each.tokens or each.extra == 0)
-        return _before_attention(frozen, layers) or next(maps, None)
+    maps = (each for each in reversed(layers) if not each.tokens or each.extra == 0)
+    return _before_attention(frozen, layers) or next(maps, None)
+
+
+def _named(path: Path, layers: Sequence[Layer], wanted: str) -> Layer:
     for layer in layers:
         if wanted in (layer.name, layer.path):
             return layer
@@ -99,12 +115,23 @@ def choose(path: Path, frozen: torch.jit.ScriptModule, layers: Sequence[Layer], 
 def _before_attention(frozen: torch.jit.ScriptModule, layers: Sequence[Layer]) -> Layer | None:
     """The last norm over tokens that an attention follows."""
     nodes, ends = graph.operations(frozen.graph), dict(graph.module_ends(frozen.graph))
-    attentions = [place for place, node in enumerate(nodes) if _kind(node) in _ATTENTION]
+    attentions = [place for place, node in enumerate(nodes) if kind_of(node) in _ATTENTION]
     for layer in reversed(layers):
-        is_norm = layer.tokens and layer.extra > 0 and _kind(ends[layer.path]) == "layer_norm"
+        is_norm = layer.tokens and layer.extra > 0 and kind_of(ends[layer.path]) == "layer_norm"
         if is_norm and any(place > nodes.index(ends[layer.path]) for place in attentions):
             return layer
     return None
+
+
+def _is_rectified(frozen: torch.jit.ScriptModule, layer: Layer) -> bool:
+    """Whether what a layer gives goes through a ReLU, and what comes of it into a pooling."""
+    readers = graph.readers(dict(graph.module_ends(frozen.graph))[layer.path], _RESHAPING)
+    relus = [node for node in readers if kind_of(node) == "relu"]
+    in_place = bool(readers) and readers[0].kind() == "aten::relu_"  # so that the others read what it leaves
+    if relus != readers and not in_place:
+        return False
+    after = [node for relu in relus for node in graph.readers(relu, _RESHAPING)]
+    return any(kind_of(node) in _POOLING for node in [*readers, *after])
 
 
 @dataclass(frozen=True)
@@ -119,15 +146,9 @@ def linear_tail(frozen: torch.jit.ScriptModule, layer: Layer) -> LinearTail | No
     """What follows a layer, where by its kind it has a closed form; whoever asks checks that it holds."""
     nodes = graph.operations(frozen.graph)
     after = nodes[nodes.index(dict(graph.module_ends(frozen.graph))[layer.path]) + 1 :]
-    tail = [node for node in after if _kind(node) not in _RESHAPING]
-    rectified = bool(tail) and _kind(tail[0]) == "relu"
-    rest = tail[1:] if rectified else tail
-    if len(rest) != 2 or _kind(rest[0]) not in _POOLING or _kind(rest[1]) != "linear":
+    tail = [node for node in after if kind_of(node) not in _RESHAPING]
+    rest = tail[1:] if layer.rectified else tail
+    if len(rest) != 2 or kind_of(rest[0]) not in _AVERAGING or kind_of(rest[1]) != "linear":
         return None
     weights = list(rest[1].inputs())[1].toIValue()
-    return LinearTail(weights, rectified) if isinstance(weights, Tensor) else None
-
-
-def _kind(node: graph.Node) -> str:
-    """An operation's name, that in place being the same."""
-    return str(node.kind().removeprefix("aten::").removesuffix("_"))
+    return LinearTail(weights, layer.rectified) if isinstance(weights, Tensor) else None

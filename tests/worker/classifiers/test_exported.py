@@ -57,7 +57,9 @@ def test_an_exported_model_gives_the_logits_and_maps_of_the_model(tmp_path: Path
     assert loaded.layer.name == "features"
     raw = gradcam(explained.features, explained.gradients)
     for n, picture in enumerate(pictures(loaded.chunk)):
-        logits, twin = explain_slowly(net, net.features, normalise(picture[None], SMALL.preprocessing))
+        logits, twin = explain_slowly(
+            net, net.features, normalise(picture[None], SMALL.preprocessing), relu_follows=True
+        )
         assert torch.allclose(explained.logits[n], logits, atol=1e-5)
         assert torch.allclose(raw[n], twin, atol=1e-5)
 

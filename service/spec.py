@@ -7,7 +7,7 @@ import hashlib
 import json
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from service import catalogue
@@ -61,14 +61,23 @@ class Preprocessing(Part):
 
 
 class Outputs(Part):
-    """Which logit is which class: label names in the logits' order, or for each label its logit.
+    """What a model's outputs are: which logit is which class, by label names in the logits' order or for each label its
+    logit, and whether they are logits at all.
 
     `order` counts labels as they sort. `single` says which class a one-logit head's logit speaks for.
+    `activation` says whether the outputs are `logits`, or `probabilities`, which are turned back into logits;
+    under `auto` they are logits, and a model whose outputs are probabilities is refused.
     """
 
     names: tuple[Name, ...] | None = None
     order: tuple[Annotated[int, Field(ge=0)], ...] | None = None
     single: Literal["class-0", "class-1"] = "class-1"
+    activation: Literal["auto", "logits", "probabilities"] = "auto"
+
+
+def _or_defaults(outputs: Outputs | None) -> Outputs:
+    """A spec may still say null, as those of earlier versions do."""
+    return outputs or Outputs()
 
 
 class Model(Part):
@@ -79,7 +88,7 @@ class Model(Part):
     num_classes: Annotated[int, Field(ge=1, le=100_000)] | None = None
     layer: Name | None = None
     preprocessing: Preprocessing = Preprocessing()
-    outputs: Outputs | None = None
+    outputs: Annotated[Outputs | None, AfterValidator(_or_defaults)] = Outputs()
 
 
 class Run(Part):

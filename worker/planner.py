@@ -14,11 +14,13 @@ from service.image_sets import ImageEntry
 from service.pretrained_config import OwnSay
 from service.redaction import redacted
 from service.settled import fill, settle
-from service.spec import Cohort, Images, JobSpec
+from service.spec import Cohort, Images, JobSpec, Outputs
 from worker.classifiers.classifier import Classifier
+from worker.fetching.opening import opener
 from worker.fetching.places import Places
 from worker.labels import Classes, class_numbers
 from worker.models import LoadedModel, Models, blaming_run
+from worker.output_check import check_outputs, read_first
 from worker.salience.methods import NEEDS_GRADIENTS, NEEDS_LAYER, NEEDS_LINEAR_HEAD
 from worker.sampling import MOST_IMAGES, Survey, sample, seeded_places
 from worker.scoring import column_names, column_names_across
@@ -117,10 +119,12 @@ class Planner:
         cohort = spec.cohorts[number]
         loaded = [self._run(spec, number, index) for index in range(len(cohort.runs))]
         first = loaded[0][1].classifier
+        pictures = read_first(survey.first, opener(self.places), cohort.model.preprocessing)
         for index, (path, run) in enumerate(loaded):
             with blaming_run(number, index):
                 _check_method(spec.salience.method, redacted(path), run.classifier)
                 _agree(spec.salience.method, redacted(path), run.classifier, first)
+                check_outputs(redacted(path), cohort.model.outputs or Outputs(), run.classifier, pictures)
         _check_target(spec.salience.target, first.head.classes, survey)
         classes = self._classes(cohort, number, first.head.classes, survey, own)
         return {

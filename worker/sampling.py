@@ -15,13 +15,15 @@ from service.image_sets import ImageEntry
 
 PAGE = 10_000
 MOST_IMAGES = 2_000_000
+MOST_FIRST = 16
 
 
 @dataclass
 class Survey:
     """What was seen of a set: how many pictures, numbered from `start` on, whether some had no label.
 
-    `labels` are those of the whole set, so that which class each is does not depend on a sample of it.
+    `labels` are those of the whole set, so that which class each is does not depend on a sample of it. `first` are the
+    first pictures, to try models with.
     """
 
     needs_human: bool = False
@@ -30,6 +32,7 @@ class Survey:
     count: int = 0
     labels: set[str] = field(default_factory=set)
     unlabelled: bool = False
+    first: list[Image] = field(default_factory=list)
 
     @property
     def stop(self) -> int:
@@ -62,7 +65,10 @@ class Survey:
             raise ImagesRefused(
                 reason=f"the job has more than {self.most:,} images; take fewer by `limit`, or see SALIENCE_JOB_IMAGES"
             )
-        return Image(self.start + int(place), name, label, path, human)
+        image = Image(self.start + int(place), name, label, path, human)
+        if len(self.first) < MOST_FIRST:
+            self.first.append(image)
+        return image
 
 
 def sample(listed: Callable[[], Iterator[ImageEntry]], limit: int | None, seed: int) -> Iterator[ImageEntry]:

@@ -31,6 +31,13 @@ def test_what_is_left_out_counts_as_its_default_in_the_digest() -> None:
     assert digest_of(JobSpec.model_validate(SMALLEST)) == digest_of(JobSpec.model_validate(spelt_out))
 
 
+@pytest.mark.parametrize("model", [{}, {"outputs": None}, {"outputs": {}}, {"outputs": {"activation": "auto"}}])
+def test_what_the_outputs_are_is_shown_and_its_default_changes_no_digest(model: dict[str, Any]) -> None:
+    spec = JobSpec.model_validate({**SMALLEST, "cohorts": [{**SMALLEST["cohorts"][0], "model": model}]})
+    assert spec.model_dump(mode="json")["cohorts"][0]["model"]["outputs"]["activation"] == "auto"
+    assert digest_of(spec) == digest_of(JobSpec.model_validate(SMALLEST))
+
+
 def test_a_spec_survives_a_round_trip_through_json() -> None:
     spec = JobSpec.model_validate(SMALLEST)
     assert JobSpec.model_validate_json(spec.model_dump_json()) == spec
@@ -52,6 +59,10 @@ def test_a_spec_survives_a_round_trip_through_json() -> None:
         ({"options": {"geometry": {"transforms": ["twist"]}}}, ("options", "geometry", "transforms", 0)),
         ({"name": "a\x00b"}, ("name",)),
         ({"cohorts": [{"name": "c", "runs": []}]}, ("cohorts", 0, "runs")),
+        (
+            {"cohorts": [{**SMALLEST["cohorts"][0], "model": {"outputs": {"activation": "sigmoid"}}}]},
+            ("cohorts", 0, "model", "outputs", "activation"),
+        ),
     ],
 )
 def test_a_field_that_cannot_be_is_named(changes: dict[str, Any], place: tuple[object, ...]) -> None:

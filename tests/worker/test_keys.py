@@ -37,6 +37,7 @@ OTHERS: dict[str, Make] = {
     "method": lambda: keys(salience={"method": "layercam"}),
     "steps": lambda: keys(salience={"method": "integrated_gradients"}),
     "outputs": lambda: keys(model={"outputs": {"single": "class-0"}}),
+    "activation": lambda: keys(model={"outputs": {"activation": "probabilities"}}),
     "preprocessing": lambda: keys({"preprocessing": {"size": [24, 32]}}),
     "layer": lambda: keys({"layer": "stem"}),
     "chunk": lambda: replace(keys(), chunk=8),

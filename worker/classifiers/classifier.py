@@ -15,6 +15,9 @@ from worker.classifiers.layers import Layer, LinearTail
 from worker.classifiers.precision import Precision
 from worker.classifiers.preprocessing import normalise
 
+# The probabilities next to 0 and to 1, of float32.
+LEAST, MOST = torch.finfo(torch.float32).tiny, 1 - torch.finfo(torch.float32).eps / 2
+
 # Normalised inputs (N, C, H, W) -> the model's own outputs, and what the layer gives as a leaf of autograd.
 Tapped = Callable[[Tensor], tuple[Tensor, Tensor]]
 # Normalised inputs -> the model's own outputs.
@@ -39,12 +42,13 @@ class Head:
     """The model's outputs as classes. `width` is how many logits it has; one logit is two classes.
 
     `single_class` is the class a lone logit speaks for. `tail` is the linear layer over the pooled feature
-    map, None where something else is there.
+    map, None where something else is there. `gives_probabilities`: the outputs are probabilities, not logits.
     """
 
     width: int
     single_class: int
     tail: LinearTail | None
+    gives_probabilities: bool = False
 
     @property
     def classes(self) -> int:
@@ -53,11 +57,19 @@ class Head:
 
     def logits(self, outputs: Tensor) -> Tensor:
         """(N, width) or (N,) -> (N, classes) float32; a lone logit z explains its class by z, the other by -z."""
-        columns = outputs.reshape(len(outputs), -1).float()
+        columns = self.columns(outputs)
+        if self.gives_probabilities:
+            columns = _log(columns) if self.width > 1 else _log_odds(columns)
         return columns if self.width > 1 else self._pair(columns, 1)
 
+    def columns(self, outputs: Tensor) -> Tensor:
+        """(N, width) or (N,) -> (N, width) float32."""
+        return outputs.reshape(len(outputs), -1).float()
+
     def probabilities(self, logits: Tensor) -> Tensor:
-        """(N, classes) -> (N, classes): softmax, or sigmoid(z) and 1 - sigmoid(z)."""
+        """(N, classes) -> (N, classes): softmax, or sigmoid(z) and 1 - sigmoid(z), or what the model gave itself."""
+        if self.gives_probabilities and self.width > 1:
+            return logits.exp()
         return logits.softmax(1) if self.width > 1 else logits.sigmoid()
 
     def class_weights(self) -> Tensor | None:
@@ -76,6 +88,17 @@ class Head:
 
     def _pair(self, one: Tensor, dim: int) -> Tensor:
         return torch.cat([-one, one] if self.single_class == 1 else [one, -one], dim)
+
+
+def _log(probabilities: Tensor) -> Tensor:
+    """log p, finite at 0, as its gradient is."""
+    return probabilities.clamp(min=LEAST).log()
+
+
+def _log_odds(probabilities: Tensor) -> Tensor:
+    """log p - log(1 - p), finite at 0 and 1, as its gradient is."""
+    inside = probabilities.clamp(LEAST, MOST)
+    return inside.log() - (-inside).log1p()
 
 
 def predicted(logits: Tensor) -> Tensor:
@@ -110,9 +133,12 @@ class Classifier:
 
     def logits(self, images: Tensor) -> Tensor:
         """A full chunk (chunk, 3, H, W) in [0, 1] -> logits (chunk, classes), differentiable."""
+        return self.head.logits(self.outputs(self._inputs(images)))
+
+    def outputs(self, inputs: Tensor) -> Tensor:
+        """A full chunk of normalised inputs -> the model's own outputs, differentiable."""
         with self.precision.context(self.device):
-            outputs = self.plain(self._inputs(images))
-        return self.head.logits(outputs)
+            return self.plain(inputs)
 
     def explain(self, images: Tensor, choose: Callable[[Tensor], Tensor] = predicted) -> Explained:
         """A full chunk (chunk, 3, H, W) in [0, 1] -> what explains the classes that `choose` takes from the logits."""

@@ -212,5 +212,5 @@ def _head(path: Path, model: Model, outputs: Tensor) -> Head:
             model_field="num_classes",
             reason=f"{path} has {width} logit(s), and model.num_classes is {model.num_classes}",
         )
-    single = (model.outputs or Outputs()).single
-    return Head(width, 1 if single == "class-1" else 0, tail=None)
+    said = model.outputs or Outputs()
+    return Head(width, 1 if said.single == "class-1" else 0, None, said.activation == "probabilities")

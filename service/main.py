@@ -18,6 +18,7 @@ from service.jobs import Jobs
 from service.keyring import Keyring, own_key
 from service.metrics import collecting, make_registry
 from service.observing import Observed, RequestMetrics
+from service.openapi import Application
 from service.queue import Doorbell
 from service.rates import Rates
 from service.registry.mlflow import Mlflow, tracking_server
@@ -66,7 +67,7 @@ DESCRIPTION = "Audits where vision models look: salience maps for every image an
 def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     """The application, with settings from the environment unless given."""
     chosen = settings or ServiceSettings.read()
-    app = FastAPI(
+    app = Application(
         title="Salience audit service",
         version=__version__,
         description=DESCRIPTION,

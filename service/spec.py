@@ -5,9 +5,9 @@ Each class checks its own fields; checks.py checks what concerns several of them
 
 import hashlib
 import json
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from service import catalogue
@@ -34,6 +34,8 @@ Measure = Literal["entropy", "noise", "geometry", "stability", "degradation", "h
 Method = Literal[
     "gradcam", "cam", "gradcam++", "hirescam", "layercam", "eigencam", "saliency", "integrated_gradients", "rise"
 ]
+# How generated clients may call the methods; by their own rules `gradcam` and `gradcam++` would be one name.
+VARIABLES: list[JsonValue] = [name.replace("+", "p") for name in get_args(Method)]
 Precision = Literal["float32", "tf32", "bfloat16", "float16"]
 Priority = Literal["interactive", "bulk"]
 Stop = Literal["when-decided"]
@@ -116,7 +118,9 @@ class Images(Part):
 class Salience(Part):
     """The map's method and the class whose logit it explains."""
 
-    method: Annotated[Method, Field(description=told(catalogue.METHODS))] = "gradcam"
+    method: Annotated[
+        Method, Field(description=told(catalogue.METHODS), json_schema_extra={"x-enum-varnames": VARIABLES})
+    ] = "gradcam"
     target: Literal["predicted", "clean", "label"] | Annotated[int, Field(ge=0)] = "predicted"
 
 

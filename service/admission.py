@@ -1,7 +1,8 @@
-"""What must be known of other jobs and of policies before a spec is accepted: its gate's rules, its baseline."""
+"""What the database must say before a spec is accepted: of its artifacts' tenants, its gate's rules, its baseline."""
 
 from collections.abc import Iterator
 
+from service.artifacts import absent, digest_in
 from service.domain import Job, JobState
 from service.errors import FieldProblem, JobNotFound, PolicyNotFound
 from service.gate_checks import baseline_problem, gate_problems
@@ -11,9 +12,10 @@ from service.verdicts import ruling_of
 
 
 def admission_problems(spec: JobSpec, store: Store) -> list[FieldProblem]:
-    """Everything wrong with a spec's gate and baseline."""
+    """Everything wrong with a spec's artifacts, gate and baseline."""
     named = baseline_problem(spec)
-    return [*([named] if named else []), *_baseline(spec.baseline, store), *_gate(spec, store)]
+    known = [*_artifacts(spec, store), *_baseline(spec.baseline, store), *_gate(spec, store)]
+    return [named, *known] if named else known
 
 
 def pinned(spec: JobSpec, store: Store) -> JobSpec:
@@ -26,6 +28,15 @@ def pinned(spec: JobSpec, store: Store) -> JobSpec:
         (only,) = store.jobs.get(spec.baseline.job).spec.cohorts
         changes["baseline"] = spec.baseline.model_copy(update={"cohort": only.name})
     return spec.model_copy(update=changes)
+
+
+def _artifacts(spec: JobSpec, store: Store) -> Iterator[FieldProblem]:
+    """Those that the tenant does not have."""
+    named = {field: (uri, digest) for field, uri in spec.uris() if (digest := digest_in(uri))}
+    lacking = store.owners.lacking({digest for _, digest in named.values()}) if named else ()
+    for field, (uri, digest) in named.items():
+        if digest in lacking:
+            yield FieldProblem(field, absent(uri))
 
 
 def _gate(spec: JobSpec, store: Store) -> Iterator[FieldProblem]:

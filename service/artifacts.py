@@ -24,6 +24,17 @@ STALLED_SECONDS = 86400.0  # after which an upload that nothing comes of is nobo
 log = logging.getLogger(__name__)
 
 
+def digest_in(uri: str) -> str | None:
+    """The SHA-256 in an artifact's URI; None for any other text."""
+    matched = URI.fullmatch(uri)
+    return matched[1] if matched else None
+
+
+def absent(uri: str) -> str:
+    """What is said of an artifact that is not there, and of one that is another tenant's."""
+    return f"there is no {uri}; upload it with PUT /v1/artifacts"
+
+
 @dataclass(frozen=True)
 class Artifact:
     """An upload as it is kept; `new` is whether it was not there before."""
@@ -59,9 +70,9 @@ class ArtifactPlace:
         if matched is None:
             raise InputRefused(reason=f"{uri!r} is not an artifact; write artifact:sha256: and 64 hexadecimal digits")
         there = f"{self.location.rstrip('/')}/{matched[1]}" if self.is_remote else self._path(matched[1])
-        owned = self.owners is None or self.owners.renew(matched[1])
+        owned = self.owners is None or not self.owners.lacking([matched[1]])
         if not owned or (isinstance(there, Path) and not there.is_file()):
-            raise InputRefused(reason=f"there is no {uri}; upload it with PUT /v1/artifacts")
+            raise InputRefused(reason=absent(uri))
         return there
 
     def told(self, text: str) -> str:

@@ -42,6 +42,7 @@ class Inspection:
     asked: Inspect
     found: Json | None = None
     error: Json | None = None
+    tenant: str = ""
 
     @property
     def done(self) -> bool:

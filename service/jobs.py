@@ -57,22 +57,23 @@ class Jobs:
     def submit(self, spec: JobSpec, key: str | None = None) -> Job:
         """Accept a job, or answer the one that this key brought before. Raises SpecInvalid, KeyReused, TooManyJobs."""
         digest = digest_of(spec)
-        if key is None or not self.store.jobs.knows(key):
-            problems = [
-                *self._too_many_runs(spec),
-                *find_problems(spec, self.known),
-                *admission_problems(spec, self.store),
-            ]
-            if problems:
-                raise SpecInvalid(problems)
-            spec = pinned(spec, self.store)
-        job, stored = self.store.jobs.accept(spec, digest, key, self.limits.open_jobs)
+        before = self.store.jobs.of_key(key) if key is not None else None
+        job, stored = before or self._accept(spec, digest, key)
         if stored != digest:
             raise KeyReused(key=key, job=job.id)
         with logs.bound(job=job.id):
             log.info("A job waits")
         self.doorbell.ring()
         return job
+
+    def _accept(self, spec: JobSpec, digest: str, key: str | None) -> tuple[Job, str]:
+        """Check a spec, and accept it in the transaction that checks what the database says of it."""
+        problems = [*self._too_many_runs(spec), *find_problems(spec, self.known)]
+        with self.store.transaction() as store:
+            problems += admission_problems(spec, store)
+            if problems:
+                raise SpecInvalid(list(dict.fromkeys(problems)))  # both may say that an artifact is not there
+            return store.jobs.accept(pinned(spec, store), digest, key, self.limits.open_jobs)
 
     def _too_many_runs(self, spec: JobSpec) -> Iterator[FieldProblem]:
         runs = sum(len(cohort.runs) for cohort in spec.cohorts)

@@ -5,6 +5,7 @@ Each class checks its own fields; checks.py checks what concerns several of them
 
 import hashlib
 import json
+from collections.abc import Iterator
 from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, StringConstraints, model_validator
@@ -187,6 +188,15 @@ class JobSpec(Template):
         if isinstance(data, dict) and "measures" not in data and _has_single_run(data.get("cohorts")):
             return {**data, "measures": [name for name in MEASURES if name != "stability"]}
         return data
+
+    def uris(self) -> Iterator[tuple[str, str]]:
+        """All that it names, by field."""
+        yield "images.uri", self.images.uri
+        if self.out_of_set:
+            yield "out_of_set.uri", self.out_of_set.uri
+        for number, cohort in enumerate(self.cohorts):
+            for index, run in enumerate(cohort.runs):
+                yield f"cohorts[{number}].runs[{index}].uri", run.uri
 
     def outside(self) -> "JobSpec":
         """What is asked of the second image set: entropies of the clean maps. It has no labels to explain."""

@@ -43,7 +43,8 @@ def finish(job: Job, store: Store, check: Callable[[], None], rules: Sequence[Ru
             for among, table in zip(job.image_sets, tables, strict=True)
         ]
         made = provenance(job, _read_sets(job, tables), store.shards.devices(job.id))
-        baseline, told = _baseline(stack, job, store, made, check) if job.spec.baseline else (None, None)
+        own = store.of(job.tenant)  # its baseline is of its own tenant, too
+        baseline, told = _baseline(stack, job, own, made, check) if job.spec.baseline else (None, None)
         asked = [rule.path for rule in rules if rule.versus is not None]
         document: Json = {"job": job.id, **summarise(sets[0], baseline, asked), "baseline": told}
         add_spread(document, sets[0], rules)

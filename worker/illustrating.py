@@ -27,7 +27,7 @@ def illustrate(request: MapRequest, store: Store, means: Means) -> None:
     spec = narrowed(job.spec if inside else job.spec.outside(), request.variants)
     assert job.plan is not None, "maps are asked for of finished jobs"
     classes = job.plan["cohorts"][request.cohort]["classes"]
-    means = means.of_work(job.id)
+    means = means.of_job(job, store)
     picture = _read(image, spec.cohorts[request.cohort].model.preprocessing, means)
     labels = torch.tensor([classes.get(image.label, -1)], device=means.models.device)
     batch = Batch(picture.values[None].to(means.models.device), [picture.digest], labels)

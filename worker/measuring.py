@@ -12,6 +12,7 @@ from service.domain import ACROSS_RUNS, Image, ImageSet, Job, Json, Shard, Shard
 from service.errors import ModelRefused
 from service.kept import MOST_MEAN_CLASSES
 from service.spec import JobSpec
+from service.storage import Store
 from worker.allocator import keep_freed_memory
 from worker.audit import Audit, Wanted
 from worker.batching import BatchSize, is_out_of_memory
@@ -35,7 +36,6 @@ def measure(  # noqa: PLR0913  # all that a shard is made of
 
     Raises ModelRefused where a file is not what was planned, and WorkStopped.
     """
-    means = means.of_work(job.id)
     among, totals = job.set_of(shard.start), MapTotals()
     classes = ClassTotals(shard.cohort, _few(job, shard.cohort))
     work = _Work(job, among, shard.cohort, means, lease, find if job.spec.reuse else None)
@@ -97,9 +97,9 @@ class Means:
         models = Models(device, trial=trial_of(limits))
         return cls(models, BatchSize(device, pictures, processes), places)
 
-    def of_work(self, name: str) -> "Means":
-        """The means for a piece of work, whose URIs mean one thing throughout."""
-        return replace(self, places=self.places.of_work(name))
+    def of_job(self, job: Job, store: Store) -> "Means":
+        """The means for a job, whose URIs mean one thing throughout, and whose artifacts are its tenant's."""
+        return replace(self, places=self.places.of_work(job.id, store.of(job.tenant).owners))
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,7 @@ class Planner:
         places = seeded_places(drawn(), spec.seed) if spec.stop else count()
         for page in survey.pages(drawn(), places):
             self.check()
+            self.places.check_artifacts(each for image in page for each in (image.path, image.human) if each)
             keep(page)
         return survey
 

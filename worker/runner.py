@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
@@ -124,7 +124,8 @@ class Runner:
             return False
         found, error = None, None
         try:
-            found = Inspector(self.means.places.of_work(inspection.id), self.means.models.trial).look(inspection.asked)
+            places = self.means.places.of_work(inspection.id, self.store.of(inspection.tenant).owners)
+            found = Inspector(places, self.means.models.trial).look(inspection.asked)
         except InputRefused as refused:
             error = {"detail": self._told(refused), "field": str(refused.facts.get("field"))}
         except Exception as trouble:
@@ -156,7 +157,7 @@ class Runner:
         job = self.store.jobs.get(shard.job)
         facts: dict[str, str | int] = {"salience.job": shard.job, "salience.shard": shard.id}
         with span(f"{shard.kind} shard", SpanKind.CONSUMER, job.trace, facts):
-            self.kinds[shard.kind](self, job, shard, lease)
+            self.kinds[shard.kind](replace(self, means=self.means.of_job(job, self.store)), job, shard, lease)
 
     def _try_again(self, shard: Shard, trouble: Exception) -> None:
         """After a pause, where that may help."""
@@ -184,8 +185,7 @@ def plan_job(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
     """List a job's pictures, check its models, and put its slices into the queue."""
     shards = runner.store.shards
     shards.forget_images(shard)
-    places = runner.means.places.of_work(job.id)
-    planner = Planner(runner.means.models, places, lease.check, runner.most_images)
+    planner = Planner(runner.means.models, runner.means.places, lease.check, runner.most_images)
     plan = planner.plan(job.spec, lambda images: patiently(lambda: shards.record_images(shard, images)))
     runner.ring(patiently(lambda: shards.record_plan(shard, plan)))
 

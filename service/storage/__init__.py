@@ -1,6 +1,7 @@
 """All SQL, spoken in verbs. `Store` bundles what jobs, shards, values and results need of one database."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from service.storage.database import Database
@@ -68,6 +69,12 @@ class Store:
                 self._of.clear()
             found = self._of[tenant] = self._on(self.database.of(tenant), self.leases.limits)
         return found
+
+    @contextmanager
+    def transaction(self) -> "Iterator[Store]":
+        """The store inside one transaction: all that it reads and writes holds together, or nothing is written."""
+        with self.database.joined() as joined:
+            yield self._on(joined, self.leases.limits)
 
     @classmethod
     def _on(cls, database: Database, limits: Mapping[str, int]) -> "Store":

@@ -11,7 +11,7 @@ transaction whose commit was under way has counted is then not known.
 import logging
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from copy import copy
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
         self.tenant: str | None = None
+        self._joined: Connection | None = None
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = _connect_sqlite(self.url) if self.is_sqlite else _connect_postgres(self.url)
 
@@ -63,6 +64,17 @@ class Database:
         scoped = copy(self)
         scoped.tenant = tenant
         return scoped
+
+    @contextmanager
+    def joined(self) -> Iterator["Database"]:
+        """The same database inside one writing transaction, which all its reads and writes join.
+
+        It commits at its end, or not at all. Raises DatabaseAway.
+        """
+        with answering(), self._begin() as connection:
+            joined = copy(self)
+            joined._joined = connection
+            yield joined
 
     @property
     def own(self) -> str:
@@ -77,7 +89,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A transaction that changes nothing. Raises DatabaseAway."""
-        with answering(), self._session(self.engine) as session:
+        with answering(), self._session(self._joined or self.engine) as session:
             yield session
 
     @contextmanager
@@ -85,17 +97,24 @@ class Database:
         """A transaction that commits at its end, or not at all. Raises DatabaseAway."""
         with (
             answering(),
-            self.engine.connect().execution_options(**WRITES) as connection,
+            nullcontext(self._joined) if self._joined else self._begin() as connection,
             self._session(connection, expire=False) as session,
             session.begin(),
         ):
             yield session
+
+    @contextmanager
+    def _begin(self) -> Iterator[Connection]:
+        with self.engine.connect().execution_options(**WRITES) as connection, connection.begin():
+            yield connection
 
     def look_up(self, query: TextClause, facts: Mapping[str, object] = NOTHING) -> Row[Any] | None:
         """The one row that a plain query gives, without a transaction, and past the wall between tenants.
 
         For what every request asks: a query that is text costs a third of one that is made. Raises DatabaseAway.
         """
+        if self._joined:
+            return self._joined.execute(query, facts).one_or_none()
         with answering(), self.engine.connect().execution_options(**ALONE) as connection:
             return connection.execute(query, facts).one_or_none()
 

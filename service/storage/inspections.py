@@ -66,7 +66,7 @@ class InspectionStore:
 
 def _to_inspection(row: InspectionRow, now: float) -> Inspection:
     asked = Inspect.model_validate(row.asked)
-    return Inspection(row.id, asked, row.found, row.error or _given_up(row, asked, now))
+    return Inspection(row.id, asked, row.found, row.error or _given_up(row, asked, now), row.tenant)
 
 
 def _given_up(row: InspectionRow, asked: Inspect, now: float) -> Json | None:

@@ -60,20 +60,22 @@ class JobStore:
         """
         key = self._kept_key(key)
         with self._database.write() as session:
-            if most_open is not None and not _knows(session, key):
+            if most_open is not None and _of_key(session, key) is None:
                 self._check_room(session, most_open)
-            number = self._insert(session, spec, digest, key)
+            row = None
+            while row is None:  # a key that was taken may have been freed before its job is read
+                number = self._insert(session, spec, digest, key)
+                row = _of_key(session, key) if number is None else session.get_one(JobRow, number)
             if number is not None:
                 session.add_all(LabelRow(job=number, key=name, value=text) for name, text in spec.labels.items())
                 session.add(first_shard(session, number, ShardKind.PLAN))
-            chosen = JobRow.number == number if number is not None else JobRow.idempotency_key == key
-            row = session.scalars(select(JobRow).where(chosen)).one()
             return to_job(row), row.spec_digest
 
-    def knows(self, key: str) -> bool:
-        """Whether a job came with this idempotency key before."""
+    def of_key(self, key: str) -> tuple[Job, str] | None:
+        """The job that came with this idempotency key before, and its digest."""
         with self._database.read() as session:
-            return _knows(session, self._kept_key(key))
+            row = _of_key(session, self._kept_key(key))
+            return (to_job(row), row.spec_digest) if row else None
 
     def _kept_key(self, key: str | None) -> str | None:
         """An idempotency key as it is kept, each tenant's apart from every other's.
@@ -186,8 +188,8 @@ class JobStore:
             session.execute(gone.values(forgotten=True, idempotency_key=None, version=JobRow.version + 1))
 
 
-def _knows(session: Session, key: str | None) -> bool:
-    return key is not None and session.scalar(select(JobRow.number).where(JobRow.idempotency_key == key)) is not None
+def _of_key(session: Session, key: str | None) -> JobRow | None:
+    return session.scalars(select(JobRow).where(JobRow.idempotency_key == key)).one_or_none() if key else None
 
 
 def row_of(session: Session, job: str) -> JobRow:

@@ -1,6 +1,6 @@
 """Which tenants have an artifact: those that uploaded it, though its bytes are kept once for all."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from sqlalchemy import Text, cast, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -42,10 +42,16 @@ class OwnerStore:
             owners = set(session.scalars(select(rows.tenant).where(rows.sha256 == digest)))
         return self._tenant in owners or (not owners and not self._tenant)
 
-    def renew(self, digest: str) -> bool:
-        """Whether the tenant has an artifact; if so, it is kept as if it had been uploaded now."""
-        with self._database.write() as session:
-            return _renew(session, digest, self._tenant) or (not self._tenant and not _owners(session, digest))
+    def lacking(self, digests: Collection[str]) -> set[str]:
+        """Those of some artifacts that the tenant does not have. The others are kept as if they were uploaded now.
+
+        Inside a transaction, nobody takes them from the tenant until it ends.
+        """
+        with self._database.write() as session:  # in order, so that no two transactions wait for each other
+            return {digest for digest in sorted(digests) if not self._renew(session, digest)}
+
+    def _renew(self, session: Session, digest: str) -> bool:
+        return _renew(session, digest, self._tenant) or (not self._tenant and not _owners(session, digest))
 
     def expire(self, seconds: float, remove: Callable[[str], None]) -> int:
         """Take from its owners what came so long ago and is named by no job or policy; `remove` what is nobody's.

@@ -1,11 +1,11 @@
 """From a URI to what lies there, on this machine's disk, whatever the place."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from service.artifacts import ArtifactPlace
+from service.artifacts import ArtifactPlace, absent, digest_in
 from service.errors import InputRefused, retold
 from service.image_sets import ImageEntry, SetPlace, kind_of, list_images
 from service.listing.entry import is_picture
@@ -13,6 +13,7 @@ from service.locations import check_links, check_path, check_remote, is_remote, 
 from service.model_files import find_model
 from service.redaction import redacted, redacted_urls
 from service.settings import StoreSettings
+from service.storage import OwnerStore
 from worker.digests import stamp_of
 from worker.fetching import mlflow, remote
 from worker.fetching.cache import Cache
@@ -50,9 +51,9 @@ class Places:
             Web(settings.web_hosts, settings.fetch_seconds),
         )
 
-    def of_work(self, name: str) -> "Places":
-        """The places as a piece of work sees them, such as a job by its ID."""
-        return replace(self, work=name)
+    def of_work(self, name: str, owners: OwnerStore | None = None) -> "Places":
+        """The places as a piece of work sees them, such as a job by its ID; with owners, their artifacts only."""
+        return replace(self, work=name, artifacts=replace(self.artifacts, owners=owners))
 
     def pin(self, uri: str) -> str:
         """What to keep of a URI, so that it stands for the same later: a path, a version in place of an alias."""
@@ -90,6 +91,14 @@ class Places:
         uri = mlflow.artifact_uri(uri)
         is_mlflows = uri.startswith(mlflow.PROXY)
         return mlflow.read_bytes(uri, most) if is_mlflows else remote.read_bytes(uri, most, self.web)
+
+    def check_artifacts(self, references: Iterable[str]) -> None:
+        """Raise InputRefused where artifacts that a manifest names are not there for whoever asks for the work."""
+        owners = self.artifacts.owners
+        named = {digest: each for each in references if (digest := digest_in(each))}
+        lacking = owners.lacking(named) if owners and named else ()
+        if lacking:
+            raise InputRefused(reason=f"an image or human map is missing: {absent(named[min(lacking)])}")
 
     def _list(self, source: str) -> Iterator[ImageEntry]:
         source = mlflow.artifact_uri(source)

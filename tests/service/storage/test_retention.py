@@ -59,7 +59,7 @@ def test_a_key_is_free_once_it_is_old(store: Store, ingredients: Ingredients) ->
     first = store.jobs.accept(spec, digest_of(spec), "key")[0].id
     time.sleep(0.01)
     store.retention.expire(DAY, DAY)
-    assert store.jobs.knows("key")
+    assert store.jobs.of_key("key")
     store.retention.expire(DAY, 0.005)
-    assert not store.jobs.knows("key")
+    assert store.jobs.of_key("key") is None
     assert store.jobs.accept(spec, digest_of(spec), "key")[0].id != first

@@ -81,7 +81,7 @@ def test_an_idempotency_key_is_each_tenants_own(store: Store, ingredients: Ingre
     jobs = {tenant: accept(store.of(tenant), ingredients, "k") for tenant in ("", "a", "b")}
     assert len(set(jobs.values())) == 3
     assert {tenant: accept(store.of(tenant), ingredients, "k") for tenant in jobs} == jobs
-    assert [store.of(tenant).jobs.knows("k") for tenant in ("a", "c")] == [True, False]
+    assert [store.of(tenant).jobs.of_key("k") is None for tenant in ("a", "c")] == [False, True]
 
 
 def test_an_artifact_is_there_for_those_who_uploaded_it(store: Store) -> None:

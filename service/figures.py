@@ -4,7 +4,7 @@ Colours are Okabe and Ito's, and each cohort has a mark and a line of its own, s
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from io import BytesIO
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 COLUMN = 86.0  # millimetres: a column of most two-column journals
 INCH = 25.4
-SUFFIXES = (".pdf", ".svg", ".png")
+KINDS = ("pdf", "svg", "png")
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKS, LINES = "oDs^vXP", ("-", "--", "-.", ":")
 STYLE: Any = {
@@ -42,8 +42,8 @@ HANDLE, MOST_COLUMNS = 8, 3  # letters that a line and its mark are as wide as, 
 Json = Mapping[str, Any]
 
 
-def draw(results: Json, measure: str, output: Path, width: float = COLUMN) -> None:
-    """Write the figure of a measure that the results have, `width` in millimetres."""
+def draw(results: Json, measure: str, kind: str, width: float = COLUMN) -> bytes:
+    """The figure of a measure that the results have, as a file of one of KINDS, `width` in millimetres."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -60,7 +60,9 @@ def draw(results: Json, measure: str, output: Path, width: float = COLUMN) -> No
         handles = (_curve if measure == "noise" else _dots)(axes, measure, cohorts)
         if len(cohorts) > 1:
             _legend(made, handles, names, columns)
-        made.savefig(output, dpi=300, metadata=_metadata(output, results))
+        content = BytesIO()
+        made.savefig(content, format=kind, dpi=300, metadata=_metadata(kind, results))
+        return content.getvalue()
 
 
 def _wrapped(names: Sequence[str], width: float) -> tuple[list[str], int]:
@@ -79,15 +81,15 @@ def _legend(made: "Figure", handles: Sequence["Artist"], names: Sequence[str], c
         text.set_text(name)
 
 
-def _metadata(output: Path, results: Json) -> dict[str, Any] | None:
+def _metadata(kind: str, results: Json) -> dict[str, Any] | None:
     """Which job it is of, and no date, so that the same results give the same file."""
     told = f"salience-audit, job {results['job']}"
     known: Mapping[str, dict[str, Any]] = {
-        ".pdf": {"Subject": told, "CreationDate": None},
-        ".svg": {"Description": told, "Date": None},
-        ".png": {"Description": told},
+        "pdf": {"Subject": told, "CreationDate": None},
+        "svg": {"Description": told, "Date": None},
+        "png": {"Description": told},
     }
-    return known[output.suffix]
+    return known[kind]
 
 
 def _curve(axes: "Axes", _measure: str, cohorts: Sequence[tuple[str, Json]]) -> list["Artist"]:

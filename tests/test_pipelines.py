@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import httpx
 import pytest
 import yaml
 
+from service.gate import Gate
 from service.gate_files import read_gate
 from tests.audits import Ingredients
+from tests.curl import environment, run
 from tests.processes import Installation
 
 PIPELINES = Path(__file__).parents[1] / "examples" / "pipelines"
@@ -33,6 +36,15 @@ def test_an_example_is_what_its_service_reads(file: str, schema: str) -> None:
 
 def test_the_examples_policy_is_a_gate() -> None:
     assert len(read_gate(PIPELINES / "policy.yaml")["rules"]) == 3
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_examples_policy_is_put_as_its_comment_says(api: httpx.Client, tmp_path: Path) -> None:
+    written = (PIPELINES / "policy.yaml").read_text().splitlines()
+    command = "\n".join(line[1:] for line in written if line.startswith("#   "))
+    run(command, PIPELINES, environment(tmp_path, str(api.base_url)))
+    kept = api.get("/v1/policies/detectors").raise_for_status().json()
+    assert Gate.model_validate(kept["policy"]["gate"]) == Gate.model_validate(read_gate(PIPELINES / "policy.yaml"))
 
 
 def run_step(installation: Installation, spec: Path, rule: dict[str, object], folder: Path) -> int:

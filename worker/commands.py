@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from service import logs
-from service.commands.arguments import OutputFile, json_option
+from service.commands.arguments import Output, OutputFile, json_option
 from service.commands.gate import tell
 from service.commands.progress import progress
 from service.commands.table import print_results
@@ -46,11 +46,12 @@ def worker() -> None:
 @click.option("--output", type=OutputFile(), help="Also write the results to this file.")
 @json_option
 @click.pass_context
-def audit(ctx: click.Context, spec: Path, output: Path | None, as_json: bool) -> None:
+def audit(ctx: click.Context, spec: Path, output: Output | None, as_json: bool) -> None:
     """Do the audit in the file SPEC in this process, without a server: the same numbers, and nothing is kept.
 
     Where it has a gate, the exit status is 0 for pass, 1 for fail or inconclusive, 2 for error.
     """
+    as_json = as_json or output == Output(None)
     asked = parse_spec(read_spec(spec))
     from worker.local import local_audit
 
@@ -60,15 +61,15 @@ def audit(ctx: click.Context, spec: Path, output: Path | None, as_json: bool) ->
     if results is None:
         _tell_failure(ended, as_json)
         ctx.exit(2)
-    if output:
-        output.write_text(results, encoding="utf-8")
+    if output and output.path:
+        output.write(results.encode())
     if as_json:
         click.echo(results)
     else:
         print_results(json.loads(results))
     if ended.verdict is not None:
         told = Ended(ended.id, Verdict.model_validate(ended.verdict))
-        ctx.exit(tell(told, as_json, junit=None, markdown=None))
+        ctx.exit(tell(told, as_json, None, None))
 
 
 @click.command()

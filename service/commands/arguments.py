@@ -1,6 +1,8 @@
 """Arguments and options that several commands have."""
 
 import os
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -18,13 +20,32 @@ class JobId(click.ParamType[str]):
         return value
 
 
-class OutputFile(click.ParamType[Path]):
-    """A file to write, which may be there already."""
+@dataclass(frozen=True)
+class Output:
+    """Where a command writes a document: a file, or standard output where `path` is None."""
 
-    name = "file"
+    path: Path | None
 
-    def convert(self, value: str | Path, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """Its path, unless it cannot be written: it is told before anything is computed for it."""
+    def __str__(self) -> str:
+        return "standard output" if self.path is None else str(self.path)
+
+    def write(self, content: bytes, add: bool = False) -> None:
+        """Write a document, or add it to those in the file."""
+        with click.open_file("-" if self.path is None else self.path, "ab" if add else "wb") as file:
+            file.write(content)
+
+
+class OutputFile(click.ParamType[Output]):
+    """A file to write, which may be there already, or `-` for standard output."""
+
+    name = "file or -"
+
+    def convert(self, value: str | Path | Output, param: click.Parameter | None, ctx: click.Context | None) -> Output:
+        """Where to write, unless that cannot be done: it is told before anything is computed for it."""
+        if isinstance(value, Output):
+            return value
+        if value == "-":
+            return Output(None)
         path = Path(value)
         if path.is_dir():
             self.fail(f"{path} is a folder; name a file in it", param, ctx)
@@ -32,7 +53,15 @@ class OutputFile(click.ParamType[Path]):
             self.fail(f"there is no folder {path.parent}; make it first", param, ctx)
         if not os.access(path if path.exists() else path.parent, os.W_OK):
             self.fail(f"{path} may not be written here; name another file", param, ctx)
-        return path
+        return Output(path)
+
+
+def fills_standard_output(outputs: Iterable[Output | None], as_json: bool = False) -> bool:
+    """Whether a document goes to standard output, where then nothing else goes. Raises UsageError for two of them."""
+    documents = as_json + sum(each == Output(None) for each in outputs)
+    if documents > 1:
+        raise click.UsageError("standard output holds one document; name a file for the others, or leave --json out")
+    return documents == 1
 
 
 url_option = click.option(

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from service.client import Client, Job
-from service.commands.arguments import JobId, json_option, url_option
+from service.commands.arguments import JobId, fills_standard_output, json_option, url_option
 from service.commands.gate import gate_options, tell
 from service.commands.progress import progress
 from service.commands.table import print_results
@@ -38,6 +38,7 @@ def submit(ctx: click.Context, /, spec: Path, key: str | None, url: str, as_json
     waits = [name for name in ("allow_inconclusive", "junit", "markdown") if asked[name]]
     if waits and not asked["wait"]:
         raise click.UsageError(f"--{waits[0].replace('_', '-')} needs --wait")
+    fills_standard_output([asked["junit"], asked["markdown"]], as_json)
     body = read_spec(spec)
     if asked["gate"]:
         body["gate"] = read_gate(asked["gate"])

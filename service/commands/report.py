@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from service.client import Client
-from service.commands.arguments import JobId, OutputFile, json_option, url_option
+from service.commands.arguments import JobId, Output, OutputFile, fills_standard_output, json_option, url_option
 
 
 @click.command()
@@ -14,11 +14,14 @@ from service.commands.arguments import JobId, OutputFile, json_option, url_optio
 @click.option("-o", "--output", type=OutputFile(), help="Write it here; else to report-JOB.html.")
 @url_option
 @json_option
-def report(job: str, output: Path | None, url: str, as_json: bool) -> None:
+def report(job: str, output: Output | None, url: str, as_json: bool) -> None:
     """Save the report of JOB: one HTML file that needs nothing outside itself."""
+    alone = fills_standard_output([output], as_json)
     with Client(url) as client:
-        page = client.report(job)
-    path = output or Path(f"report-{job}.html")
-    path.write_text(page, encoding="utf-8")
-    size = len(page.encode())
-    click.echo(json.dumps({"file": str(path), "bytes": size}) if as_json else f"{path}, {size / 1e6:.2f} MB")
+        page = client.report(job).encode()
+    target = output or Output(Path(f"report-{job}.html"))
+    target.write(page)
+    if as_json:
+        click.echo(json.dumps({"file": str(target), "bytes": len(page)}))
+    elif not alone:
+        click.echo(f"{target}, {len(page) / 1e6:.2f} MB")

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from xml.etree import ElementTree
 
 from rich.console import Console
@@ -45,19 +44,18 @@ def print_verdict(ended: Ended) -> None:
     console.print(f"[{SHOWN[outcome]}]{outcome}[/]: {escape(ended.verdict.reason)}", soft_wrap=True)
 
 
-def write_markdown(ended: Ended, path: Path) -> None:
-    """Add the verdict to a file, as CI pages take their summaries."""
+def markdown(ended: Ended) -> str:
+    """The verdict as CI pages take their summaries."""
     lines = [f"### Salience gate: {ended.verdict.outcome}", "", _text(ended.verdict.reason), ""]
     if ended.verdict.rules:
         lines += [_row(HEADINGS), _row(["---"] * len(HEADINGS)), *(_row(_cells(each)) for each in ended.verdict.rules)]
     told = ended.verdict.policy
     by = f", by version {told.version} of policy {_text(told.name)}" if told else ""
-    with path.open("a", encoding="utf-8") as file:
-        file.write("\n".join([*lines, "", f"Job `{ended.job}`{by}.", ""]))
+    return "\n".join([*lines, "", f"Job `{ended.job}`{by}.", ""])
 
 
-def write_junit(ended: Ended, path: Path) -> None:
-    """Write the rules as the test cases of a JUnit file."""
+def junit(ended: Ended) -> bytes:
+    """The rules as the test cases of a JUnit file."""
     rules = ended.verdict.rules
     suite = ElementTree.Element("testsuite", name="salience gate", tests=str(len(rules) or 1))
     for each in rules:
@@ -72,7 +70,7 @@ def write_junit(ended: Ended, path: Path) -> None:
     root = ElementTree.Element("testsuites")
     root.append(suite)
     ElementTree.indent(root)
-    ElementTree.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
+    return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))
 
 
 def _add_outcome(case: ElementTree.Element, outcome: Outcome, reason: str, lenient: bool) -> None:

@@ -14,7 +14,7 @@ def test_a_file_that_cannot_be_written_is_refused_before_anything_is_submitted(t
     spec.write_text("{}")
     told = CliRunner().invoke(submit, [str(spec), "--wait", "--url", NOWHERE, option, str(tmp_path / "gone" / "out")])
     assert told.exit_code == 2
-    assert f"no file can be written in {tmp_path}/gone" in told.output
+    assert f"there is no folder {tmp_path}/gone" in told.output
 
 
 def test_files_of_a_verdict_need_a_gate(tmp_path: Path) -> None:

@@ -1,9 +1,8 @@
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-from service.commands.verdicts import Ended, print_verdict, write_junit, write_markdown
+from service.commands.verdicts import Ended, junit, markdown, print_verdict
 from service.gate import Missing, Number, Outcome, PolicyUsed, Rule, Verdict, judge, trouble
 
 FOUND = {
@@ -33,9 +32,9 @@ def test_the_exit_status_is_the_verdicts(measures: list[str], status: int, lenie
 
 
 @pytest.mark.parametrize("lenient", [False, True])
-def test_every_rule_is_a_test_case_of_its_outcome(tmp_path: Path, lenient: bool) -> None:
-    write_junit(Ended("j", verdict("good", "wide", "bad", "lost"), lenient), tmp_path / "out.xml")
-    suite = ElementTree.parse(tmp_path / "out.xml").getroot().find("testsuite")
+def test_every_rule_is_a_test_case_of_its_outcome(lenient: bool) -> None:
+    found = junit(Ended("j", verdict("good", "wide", "bad", "lost"), lenient))
+    suite = ElementTree.fromstring(found).find("testsuite")
     assert suite is not None
     counts = {name: int(suite.attrib[name]) for name in ("tests", "failures", "errors", "skipped")}
     assert counts == {"tests": 4, "failures": 1 if lenient else 2, "errors": 1, "skipped": int(lenient)}
@@ -46,28 +45,25 @@ def test_every_rule_is_a_test_case_of_its_outcome(tmp_path: Path, lenient: bool)
     assert "0.1 to 0.3" in suite[2][0].attrib["message"]
 
 
-def test_rules_of_no_known_cohort_and_letters_that_xml_cannot_hold_leave_the_file_whole(tmp_path: Path) -> None:
+def test_rules_of_no_known_cohort_and_letters_that_xml_cannot_hold_leave_the_file_whole() -> None:
     odd = Rule(measure="entropy", cohort="a\uffff", op=">=", value=0.5)
     lost = trouble([odd, odd.model_copy(update={"cohort": None})], "the model says \x1b[31m")
-    write_junit(Ended("j", lost), tmp_path / "out.xml")
-    cases = list(ElementTree.parse(tmp_path / "out.xml").getroot().iter("testcase"))
+    found = junit(Ended("j", lost))
+    cases = list(ElementTree.fromstring(found).iter("testcase"))
     assert [case.attrib["classname"] for case in cases] == ["salience.a\ufffd", "salience"]
     assert "the model says \ufffd[31m" in cases[0][0].attrib["message"]
 
 
-def test_a_job_that_failed_is_one_test_case_in_error(tmp_path: Path) -> None:
+def test_a_job_that_failed_is_one_test_case_in_error() -> None:
     lost = Verdict(outcome=Outcome.ERROR, reason="There is nothing to judge", images=None, policy=None, rules=[])
-    write_junit(Ended("j", lost), tmp_path / "out.xml")
-    (case,) = ElementTree.parse(tmp_path / "out.xml").getroot().iter("testcase")
+    found = junit(Ended("j", lost))
+    (case,) = ElementTree.fromstring(found).iter("testcase")
     assert (case.attrib["name"], case[0].tag) == ("job j", "error")
 
 
-def test_markdown_is_added_and_shows_text_as_it_is(tmp_path: Path) -> None:
-    path = tmp_path / "summary.md"
-    path.write_text("before\n")
-    write_markdown(Ended("j", verdict("good", "lost")), path)
-    text = path.read_text()
-    assert text.startswith("before\n### Salience gate: error\n")
+def test_markdown_shows_text_as_it_is() -> None:
+    text = markdown(Ended("j", verdict("good", "lost")))
+    assert text.startswith("### Salience gate: error\n")
     assert "| good \\>= 0.5 | a\\|b | 0.8 | 0.7 to 0.9 | pass |" in text
     assert "\\[red\\] \\<not\\> computed" in text
     assert "by version 2 of policy strict" in text

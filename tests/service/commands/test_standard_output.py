@@ -1,0 +1,107 @@
+"""Every option that names a file to write takes `-` for standard output, which then holds that document alone."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import click
+import httpx
+import pytest
+from click.testing import CliRunner
+
+from service.cli import Commands
+from service.commands.arguments import OutputFile
+from service.commands.figure import figure
+from service.commands.gate import verdict
+from service.commands.jobs import submit
+from service.commands.report import report
+from tests.audits import Ingredients
+from tests.working import working
+from worker.commands import audit
+from worker.runner import Runner
+
+GATE = {"rules": [{"measure": "entropy", "op": ">=", "value": 0}]}
+
+
+@pytest.fixture
+def spec(ingredients: Ingredients, tmp_path: Path) -> Path:
+    """A small audit with a gate that passes."""
+    path = tmp_path / "spec.json"
+    path.write_text(json.dumps(ingredients.body(measures=["entropy"], gate=GATE)))
+    return path
+
+
+@pytest.fixture
+def job(api: httpx.Client, runner: Runner, spec: Path) -> Iterator[str]:
+    """Its job, done, with a worker that makes what is asked for."""
+    job = str(api.post("/v1/jobs", json=json.loads(spec.read_text())).json()["id"])
+    with working(runner):
+        while api.get(f"/v1/jobs/{job}", params={"wait": 2}).json()["state"] in ("queued", "running"):
+            pass
+        yield job
+
+
+def written(command: click.Command, *arguments: object) -> bytes:
+    """What a command that succeeds writes to standard output."""
+    ended = CliRunner().invoke(command, [str(each) for each in arguments], catch_exceptions=False)
+    assert ended.exit_code == 0, ended.output
+    return ended.stdout_bytes
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_report_and_a_figure_are_written_alone(api: httpx.Client, job: str, tmp_path: Path) -> None:
+    at = ("--url", str(api.base_url))
+    page = written(report, job, "-o", "-", *at)
+    assert page.lower().startswith(b"<!doctype html>")
+    assert page.rstrip().endswith(b"</html>")
+    drawn = [written(figure, job, "--measure", "entropy", "-o", "-", *at, *kind) for kind in ((), ("--format", "svg"))]
+    assert drawn[0].startswith(b"%PDF")
+    written(figure, job, "--measure", "entropy", "-o", tmp_path / "entropy.svg", *at)
+    assert drawn[1] == (tmp_path / "entropy.svg").read_bytes()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_verdicts_files_are_written_alone(api: httpx.Client, job: str, spec: Path) -> None:
+    at = ("--url", str(api.base_url))
+    asked: tuple[Any, ...]
+    for asked in ((verdict, job), (submit, spec, "--wait")):
+        assert ElementTree.fromstring(written(*asked, "--junit", "-", *at)).tag == "testsuites"
+        assert written(*asked, "--markdown", "-", *at).startswith(b"### Salience gate: pass\n")
+
+
+def test_results_of_a_local_audit_are_written_alone(spec: Path) -> None:
+    assert json.loads(written(audit, spec, "--output", "-"))["verdict"]["outcome"] == "pass"
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        (report, ("ID", "-o", "-", "--json")),
+        (figure, ("ID", "--measure", "noise", "-o", "-", "--json")),
+        (verdict, ("ID", "--junit", "-", "--markdown", "-")),
+        (verdict, ("ID", "--junit", "-", "--json")),
+    ],
+)
+def test_two_documents_on_standard_output_are_refused(command: click.Command, arguments: tuple[str, ...]) -> None:
+    ended = CliRunner().invoke(command, [*arguments, "--url", "http://127.0.0.1:1"])
+    assert ended.exit_code == 2
+    assert "standard output holds one document" in ended.stderr
+
+
+def test_no_command_names_a_file_to_write_in_another_way() -> None:
+    group = Commands()
+    found = {}
+    for name in group.list_commands(click.Context(group)):
+        command = group.get_command(click.Context(group), name)
+        assert command is not None
+        found.update({(name, each.name): each.type for each in command.params if _is_written(each)})
+    assert {("report", "output"), ("submit", "junit"), ("audit", "output")} <= found.keys()
+    assert {place: each for place, each in found.items() if not isinstance(each, OutputFile)} == {}
+
+
+def _is_written(parameter: click.Parameter) -> bool:
+    """Whether a parameter names a file that the command does not read."""
+    path = parameter.type
+    return isinstance(path, OutputFile | click.File) or (isinstance(path, click.Path) and not path.exists)

@@ -1,0 +1,83 @@
+"""README's commands do what it says, run as they are written."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import numpy as np
+
+from service import tether
+from tests.audits import write_picture
+from tests.curl import environment, run
+from tests.models import TinyNet, save_archive
+from tests.servers import free_port
+
+README = Path(__file__).parents[1] / "README.md"
+SIDE, PICTURES, START_SECONDS = 64, 8, 60
+
+
+def commands(start: str, end: str) -> str:
+    """The indented lines of README between two texts."""
+    part = README.read_text().partition(start)[2].partition(end)[0]
+    return "\n".join(line[4:] for line in part.splitlines() if line.startswith("    "))
+
+
+def make_demo(folder: Path) -> None:
+    """What `make demo` leaves behind, smaller."""
+    models = folder / ".demo" / "models" / "human-guided"
+    models.mkdir(parents=True)
+    for seed in (1, 2):
+        save_archive(TinyNet(seed), models / f"{seed}.pt", SIDE)
+    random = np.random.default_rng(0)
+    for number in range(PICTURES):
+        write_picture(folder / ".demo" / "pictures" / str(number % 2) / f"{number}.png", random)
+    (folder / ".venv").symlink_to(sys.prefix)
+
+
+@contextmanager
+def serving(script: str, folder: Path, settings: Mapping[str, str], url: str) -> Iterator[None]:
+    """The service that a command starts, once it is ready."""
+    with (folder / "log.txt").open("wb") as log:
+        argv = tether.command(["bash", "-c", f"exec {script}"])
+        process = subprocess.Popen(argv, cwd=folder, env=settings, stdout=log, stderr=log)
+    try:
+        end = time.monotonic() + START_SECONDS
+        while not is_ready(url):
+            assert process.poll() is None and time.monotonic() < end, (folder / "log.txt").read_text()
+            time.sleep(0.1)
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def is_ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def test_the_audit_by_curl_runs_as_it_is_written(tmp_path: Path) -> None:
+    make_demo(tmp_path)
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    serve = commands("## An audit by curl", "and from another shell")
+    curls = commands("and from another shell", "Ways to wait")
+    assert (serve, curls.count("curl")) == (".venv/bin/salience serve", 7)
+    own = environment(tmp_path, url)
+    settings = {**own, "SALIENCE_PORT": str(port), "SALIENCE_DATA_DIR": str(tmp_path / "data")}
+    with serving(serve, tmp_path, settings, url):
+        told = run(curls, tmp_path, own)
+    results, end = json.JSONDecoder().raw_decode(told)
+    assert results["cohorts"]["human-guided"]["measures"]["entropy"]["n"] == PICTURES * 2
+    assert '"state":"succeeded"' in told[end:], "the events"
+    assert json.loads((tmp_path / "job.json").read_text())["state"] == "succeeded"
+    assert len((tmp_path / "images.csv").read_text().splitlines()) > PICTURES
+    assert (tmp_path / "report.html").read_text().lower().startswith("<!doctype html>")
+    assert (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")

@@ -78,8 +78,8 @@ class Audit:
                 columns[run] = score_run(self.spec, clean[-1], batch, variant_of[1])
         across: Columns = {}
         if wanted.across:
-            natives, maps = (torch.stack([getattr(each, name) for each in clean]) for name in ("native", "maps"))
-            across = stability(natives, maps)
+            names = ("native", "maps", "degenerate")
+            across = stability(*(torch.stack([getattr(each, name) for each in clean]) for name in names))
         return Scores(columns, across, [each.maps for each in clean])
 
     @torch.no_grad()

@@ -10,9 +10,9 @@ from torch import Tensor
 from service.spec import JobSpec
 from worker.attributions import integrated_gradients, random_masks, rise, saliency
 from worker.classifiers.classifier import Classifier
-from worker.measures.entropy import entropy
+from worker.measures.entropy import entropy, entropy_spatial
 from worker.measures.similarity import Compared
-from worker.salience.maps import normalise_maps, resize_maps
+from worker.salience.maps import LEAST_RANGES, normalise_maps, resize_maps
 from worker.salience.methods import GRADIENT_METHODS, cam
 
 # From a chunk's logits (N, C) to the classes explained (N,).
@@ -45,8 +45,13 @@ class Seen:
 
     @cached_property
     def entropy(self) -> Tensor:
-        """Entropy of the native maps, (N,)."""
-        return entropy(self.native)
+        """Entropy of the native maps, (N,); missing (NaN) of degenerate ones."""
+        return entropy(self.native).masked_fill(self.degenerate, torch.nan)
+
+    @property
+    def entropy_spatial(self) -> Tensor:
+        """Spatial entropy of the native maps, (N,); missing (NaN) of degenerate ones."""
+        return entropy_spatial(self.native).masked_fill(self.degenerate, torch.nan)
 
     @cached_property
     def compared(self) -> Compared:
@@ -72,7 +77,7 @@ def see(classifier: Classifier, pictures: Sequence[Tensor], choose: Choose, spec
     missing = classifier.chunk - len(pictures)
     filled = torch.stack([*pictures, *[pictures[-1]] * missing])
     raw, logits, targets = _explain(classifier, filled, choose, spec)
-    native, degenerate = normalise_maps(raw)
+    native, degenerate = normalise_maps(raw, LEAST_RANGES[spec.precision])
     maps = resize_maps(native, classifier.preprocessing.size)
     found = Seen(native, maps, degenerate, classifier.head.probabilities(logits), logits.argmax(1), targets)
     return found.take(0, len(pictures))

@@ -1,7 +1,8 @@
 """From maps to numbers: what each measure compares, and the columns it gives. Asks no model.
 
 A column is named measure, part and statistic: `noise.0.05.pearson`. The headline of a measure is the mean
-of its parts' SSIM, and stands under the measure's own name.
+of its parts' SSIM, and stands under the measure's own name. A missing number is NaN: a degenerate map has none, and
+agrees with nothing.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,9 +13,8 @@ from torch import Tensor
 from service.spec import JobSpec
 from worker.batch import Batch
 from worker.explaining import Seen
-from worker.measures.entropy import entropy_spatial
 from worker.measures.means import mean_over
-from worker.measures.similarity import POINTWISE, SIMILARITIES, Compared, similarities
+from worker.measures.similarity import POINTWISE, SIMILARITIES, Compared, similarities, without_degenerate
 from worker.measures.stability import stability
 from worker.probes.geometry import crop_valid, is_shift, stays_inside, transform, valid_mask
 
@@ -35,7 +35,7 @@ def score_clean(clean: Seen, labels: Tensor) -> Columns:
 
 def score_entropy(clean: Seen) -> Columns:
     """Both entropies of the native maps."""
-    return {"entropy": clean.entropy, "entropy.spatial": entropy_spatial(clean.native)}
+    return {"entropy": clean.entropy, "entropy.spatial": clean.entropy_spatial}
 
 
 def score_noise(clean: Seen, noisy: Mapping[str, Seen]) -> Columns:
@@ -46,7 +46,7 @@ def score_noise(clean: Seen, noisy: Mapping[str, Seen]) -> Columns:
             "entropy_change": seen.entropy - clean.entropy,
             "probability_change": seen.target_probability - clean.target_probability,
         }
-        parts[amount] = similarities(clean.compared, seen.compared) | changes
+        parts[amount] = _similarities(clean, seen) | changes
     return _with_headline("noise", parts)
 
 
@@ -58,8 +58,17 @@ def score_geometry(clean: Seen, moved: Mapping[str, Seen]) -> Columns:
 def _follow(name: str, before: Seen, after: Seen) -> Columns:
     if is_shift(name):
         expected = before.compared.cut(lambda values: stays_inside(values, name))
-        return similarities(expected, Compared(crop_valid(after.maps, name)))
-    return similarities(Compared(transform(before.maps, name)), after.compared, valid_mask(before.maps, name))
+        found = similarities(expected, Compared(crop_valid(after.maps, name)))
+    else:
+        moved = Compared(transform(before.maps, name))
+        found = similarities(moved, after.compared, valid_mask(before.maps, name))
+    return without_degenerate(found, before.degenerate, after.degenerate)
+
+
+def _similarities(clean: Seen, variant: Seen) -> Columns:
+    """Of the clean maps and those of a variant."""
+    found = similarities(clean.compared, variant.compared)
+    return without_degenerate(found, clean.degenerate, variant.degenerate)
 
 
 def score_degradation(clean: Seen, blurred: Mapping[str, Seen]) -> Columns:
@@ -67,7 +76,7 @@ def score_degradation(clean: Seen, blurred: Mapping[str, Seen]) -> Columns:
     before = clean.probability_of(clean.predicted)
     after = {name: seen.probability_of(clean.predicted) for name, seen in blurred.items()}
     parts = {
-        name: similarities(clean.compared, seen.compared) | {"probability_change": after[name] - before}
+        name: _similarities(clean, seen) | {"probability_change": after[name] - before}
         for name, seen in blurred.items()
     }
     gap = parts["background"]["ssim"] - parts["object"]["ssim"]
@@ -98,13 +107,13 @@ def _areas(parts: Mapping[str, Columns], probabilities: Mapping[str, Tensor], be
 
 def score_randomisation(clean: Seen, randomised: Mapping[str, Seen]) -> Columns:
     """Maps of the model against those of the same class once shares of its layers were drawn anew."""
-    parts = {share: similarities(clean.compared, seen.compared) for share, seen in randomised.items()}
+    parts = {share: _similarities(clean, seen) for share, seen in randomised.items()}
     return _with_headline("randomisation", parts)
 
 
 def score_human(clean: Seen, human: Tensor) -> Columns:
     """Maps against where people look, (N, H, W) in [0, 1]."""
-    found = similarities(clean.compared, Compared(human))
+    found = without_degenerate(similarities(clean.compared, Compared(human)), clean.degenerate)
     return {"human": found["ssim"]} | {f"human.{name}": found[name] for name in POINTWISE}
 
 

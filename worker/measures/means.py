@@ -12,5 +12,7 @@ def mean_of(maps: Tensor) -> Tensor:
 
 
 def mean_over(values: Sequence[Tensor]) -> Tensor:
-    """The mean of equally shaped tensors in float64, summed in their order."""
-    return torch.stack([value.double() for value in values]).sum(0) / len(values)
+    """The mean of equally shaped tensors in float64, summed in their order. NaN is missing; of nothing it is NaN."""
+    stacked = torch.stack([value.double() for value in values])
+    missing = stacked.isnan()
+    return stacked.masked_fill(missing, 0).sum(0) / (~missing).sum(0)

@@ -4,7 +4,7 @@ Pure: tensors in, tensors out; each pair's numbers depend on that pair alone, to
 A valid mask (H, W) restricts all four: SSIM to windows wholly valid. One that is a rectangle is a crop of both maps.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -127,6 +127,21 @@ def similarities(a: Compared, b: Compared, valid: Tensor | None = None) -> dict[
         a, b = (Compared(each.maps[:, valid][:, None]) for each in (a, b))
     shared = product if valid is None and a.about is a.centred and b.about is b.centred else None
     return found | {"pearson": pearson(a, b, shared), "mse": mse(a, b), "iou20": iou20(a, b)}
+
+
+# What a map is like that shows nothing: a similarity of 0, and the largest distance that maps in [0, 1] can have. The
+# plain distance to an empty map is small where the other map is focused, and would pass for likeness.
+UNLIKE: Mapping[str, float] = {"ssim": 0.0, "pearson": 0.0, "mse": 1.0, "iou20": 0.0}
+
+
+def without_degenerate(found: Mapping[str, Tensor], clean: Tensor, other: Tensor | None = None) -> dict[str, Tensor]:
+    """Similarities (N,) of clean maps and others, where `clean` and `other` (N,) say which maps are degenerate.
+
+    Missing (NaN) where the clean map is degenerate, UNLIKE where the other alone is.
+    """
+    if other is not None:
+        found = {name: values.masked_fill(other, UNLIKE[name]) for name, values in found.items()}
+    return {name: values.masked_fill(clean, torch.nan) for name, values in found.items()}
 
 
 def _top_count(maps: Tensor) -> int:

@@ -5,10 +5,11 @@ Pure: tensors in, tensors out. Source: Crum et al. 2023 (Salience Stability Acro
 
 from itertools import combinations
 
+import torch
 from torch import Tensor
 
 from worker.measures.means import mean_over
-from worker.measures.similarity import SIMILARITIES, Compared, similarities
+from worker.measures.similarity import SIMILARITIES, Compared, similarities, without_degenerate
 
 
 def run_pairs(runs: int) -> list[tuple[int, int]]:
@@ -16,18 +17,23 @@ def run_pairs(runs: int) -> list[tuple[int, int]]:
     return list(combinations(range(runs), 2))
 
 
-def stability(native: Tensor, resized: Tensor) -> dict[str, Tensor]:
+def stability(native: Tensor, resized: Tensor, degenerate: Tensor | None = None) -> dict[str, Tensor]:
     """Native maps (K, N, h, w) and resized ones (K, N, H, W) of K >= 2 runs -> name: (N,).
 
     `stability` is the mean over pairs of SSIM on the native maps and `stability.pair.I.J` each pair's, with
-    the other similarities' means beside it; `stability.resized` the same on the resized maps.
+    the other similarities' means beside it; `stability.resized` the same on the resized maps. A pair with one of the
+    `degenerate` maps (K, N) is missing (NaN), and so is the mean where no pair is left.
     """
-    return _over_pairs("stability", native) | _over_pairs("stability.resized", resized)
+    empty = torch.zeros(native.shape[:2], dtype=torch.bool, device=native.device) if degenerate is None else degenerate
+    return _over_pairs("stability", native, empty) | _over_pairs("stability.resized", resized, empty)
 
 
-def _over_pairs(name: str, maps: Tensor) -> dict[str, Tensor]:
+def _over_pairs(name: str, maps: Tensor, degenerate: Tensor) -> dict[str, Tensor]:
     runs = [Compared(each) for each in maps]
-    pairs = {(i, j): similarities(runs[i], runs[j]) for i, j in run_pairs(len(runs))}
+    pairs = {
+        (i, j): without_degenerate(similarities(runs[i], runs[j]), degenerate[i] | degenerate[j])
+        for i, j in run_pairs(len(runs))
+    }
     means = {kind: mean_over([found[kind] for found in pairs.values()]) for kind in SIMILARITIES}
     beside = {f"{name}.{kind}": value for kind, value in means.items() if kind != "ssim"}
     singly = {f"{name}.pair.{i}.{j}": found["ssim"] for (i, j), found in pairs.items()}

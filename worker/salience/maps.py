@@ -3,23 +3,28 @@
 Pure: tensors in, tensors out. Source: Crum et al. 2023, arXiv 2303.11969.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-DEGENERATE = 1e-12
+FLOAT32, HALF = 1e-6, 1e-3
+# The largest range of a degenerate map, relative to its largest absolute value, by the forward pass's precision.
+LEAST_RANGES: Mapping[str, float] = {"float32": FLOAT32, "tf32": FLOAT32, "bfloat16": HALF, "float16": HALF}
 
 
-def normalise_maps(raw: Tensor) -> tuple[Tensor, Tensor]:
+def normalise_maps(raw: Tensor, least_range: float = FLOAT32) -> tuple[Tensor, Tensor]:
     """Raw maps (N, h, w) -> native maps in [0, 1] (N, h, w), and which are degenerate (N,).
 
-    A map whose range is below 1e-12 * max(1, |max|), or is no finite number, is degenerate: all zeros.
+    A map is degenerate, and all zeros, if max - min <= least_range * max(|max|, |min|) or a value is not finite:
+    the precision cannot tell it from a constant map.
     """
     low, high = raw.amin((1, 2)), raw.amax((1, 2))
     span = high - low
-    degenerate = ~(span.isfinite() & (span >= DEGENERATE * high.abs().clamp(min=1)))
+    largest = torch.maximum(high.abs(), low.abs())
+    degenerate = ~(span.isfinite() & (span > least_range * largest))
     scaled = (raw - low[:, None, None]) / span.masked_fill(degenerate, 1)[:, None, None]
     return scaled.masked_fill(degenerate[:, None, None], 0).clamp(0, 1), degenerate
 

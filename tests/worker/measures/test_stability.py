@@ -31,3 +31,19 @@ def test_every_pair_is_there_natively_and_resized() -> None:
     for i, j in run_pairs(3):
         assert f"stability.pair.{i}.{j}" in found
         assert f"stability.resized.pair.{i}.{j}" in found
+
+
+def test_a_degenerate_map_has_no_pair_and_the_mean_is_over_the_pairs_that_are_left() -> None:
+    native, resized = maps(3, 3, 4, 7, 7), maps(4, 3, 4, 14, 14)
+    degenerate = torch.zeros(3, 4, dtype=torch.bool)
+    degenerate[2, 1] = True  # one run of the image numbered 1, two of the next, all of the last
+    degenerate[1:, 2] = True
+    degenerate[:, 3] = True
+    whole, found = stability(native, resized), stability(native, resized, degenerate)
+    for kind in ("stability", "stability.pearson", "stability.mse", "stability.resized", "stability.resized.iou20"):
+        assert found[kind][0].item() == whole[kind][0].item()
+        assert found[kind].isnan().tolist() == [False, False, True, True]
+    for name in ("stability", "stability.resized"):
+        assert found[name][1].item() == whole[f"{name}.pair.0.1"][1].item()
+        for pair, missing in (("0.1", [2, 3]), ("0.2", [1, 2, 3]), ("1.2", [1, 2, 3])):
+            assert found[f"{name}.pair.{pair}"].isnan().nonzero()[:, 0].tolist() == missing

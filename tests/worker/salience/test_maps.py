@@ -3,7 +3,7 @@ import pytest
 import torch
 from PIL import Image
 
-from worker.salience.maps import normalise_maps, resize_maps
+from worker.salience.maps import LEAST_RANGES, normalise_maps, resize_maps
 
 
 def test_native_maps_run_from_zero_to_one() -> None:
@@ -21,17 +21,29 @@ def test_a_map_without_range_is_degenerate_and_all_zeros(value: float) -> None:
     assert torch.equal(native, torch.zeros(1, 4, 4))
 
 
-@pytest.mark.parametrize("ends", [(0.0, float("inf")), (-3e38, 3e38), (0.0, float("nan"))])
+@pytest.mark.parametrize("ends", [(0.0, float("inf")), (-3e38, 3e38), (0.0, float("nan")), (float("-inf"), 1.0)])
 def test_a_map_whose_range_is_no_finite_number_is_degenerate(ends: tuple[float, float]) -> None:
     native, degenerate = normalise_maps(torch.tensor([[ends]]))
     assert degenerate.item()
     assert torch.equal(native, torch.zeros(1, 1, 2))
 
 
-def test_a_map_of_small_range_is_degenerate_only_below_the_limit() -> None:
-    raw = torch.zeros(2, 2, 2, dtype=torch.float64)
-    raw[0, 0, 0], raw[1, 0, 0] = 0.9e-12, 1.1e-12
-    assert normalise_maps(raw)[1].tolist() == [True, False]
+@pytest.mark.parametrize(
+    ("precision", "limit"), [("float32", 1e-6), ("tf32", 1e-6), ("bfloat16", 1e-3), ("float16", 1e-3)]
+)
+@pytest.mark.parametrize("size", [1e-9, 1.0, -4e6])
+def test_a_map_is_degenerate_by_its_range_relative_to_its_size(precision: str, limit: float, size: float) -> None:
+    raw = torch.full((3, 2, 2), size, dtype=torch.float64)
+    raw[0, 0, 0] -= 0.9 * limit * size
+    raw[1, 0, 0] -= 1.1 * limit * size
+    assert normalise_maps(raw, LEAST_RANGES[precision])[1].tolist() == [True, False, True]
+
+
+def test_a_faint_map_is_a_map() -> None:
+    raw = 1e-20 * torch.rand(1, 4, 4, generator=torch.Generator().manual_seed(0))
+    native, degenerate = normalise_maps(raw)
+    assert not degenerate.item()
+    assert (native.min().item(), native.max().item()) == (0, 1)
 
 
 @pytest.mark.parametrize("size", [(24, 24), (30, 20), (4, 5)])

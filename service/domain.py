@@ -25,9 +25,10 @@ OPEN_STATES = (JobState.QUEUED, JobState.RUNNING)
 
 # What a shard and its job's plan hold, and what numbers come of them. A worker does the shards of the formats it
 # understands and leaves others to workers of their own version. Raise FORMAT with every change that a worker of the
-# version before would get wrong, and OLDEST_FORMAT once this version no longer gives an older format its numbers.
-FORMAT = 2
-OLDEST_FORMAT = 0
+# version before would get wrong, and OLDEST_FORMAT once this version no longer gives an older format its numbers: open
+# jobs before it are planned anew. Format 3: degenerate maps agree with nothing, and their numbers are missing.
+FORMAT = 3
+OLDEST_FORMAT = 3
 
 PRIORITIES: Mapping[str, int] = {"interactive": 0, "bulk": 1}
 

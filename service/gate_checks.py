@@ -54,7 +54,7 @@ def _problems(rule: Rule, spec: JobSpec) -> Iterator[tuple[str, str]]:
 
 def _unknown(rule: Rule, spec: JobSpec, cohort: Cohort) -> Iterator[tuple[str, str]]:
     tree = tree_of(spec, cohort)
-    place = place_of(tree, _without_class(rule.measure, list(tree["measures"])))
+    place = place_of(tree, _without_class(rule.measure, [*tree["measures"], "degenerate"]))
     if place is None:
         yield "measure", _why(rule.measure, spec)
         return
@@ -70,6 +70,11 @@ def _unknown(rule: Rule, spec: JobSpec, cohort: Cohort) -> Iterator[tuple[str, s
         yield "statistic", f"{rule.measure} is one number, which has no {rule.statistic}; leave statistic out"
     elif spec.stop and rule.spread:
         yield "statistic", f"a job stops by means, and {rule.measure} is to be judged by its spread; leave stop out"
+    elif spec.stop and rule.versus is None and rule.measure.removesuffix(".mean").split(".")[-1] == "degenerate":
+        yield (
+            "measure",
+            "a job stops by intervals that hold at every look, and that of degenerate does not; leave stop out",
+        )
     elif rule.versus is not None and (rule.spread or rule.measure.startswith(NOT_PAIRED)):
         yield "measure", f"{rule.measure} is not compared between cohorts; leave out versus, or name another number"
 
@@ -95,7 +100,8 @@ def _without_class(path: str, measures: list[str]) -> str:
 def tree_of(spec: JobSpec, cohort: Cohort) -> Tree:
     """The tree of a cohort's results, None for every number that has an interval."""
     measures = _measures(spec)
-    means: Tree = {name: {"mean": None} for name in measures}
+    share: Tree = {"mean": None}
+    means: Tree = {name: {"mean": None} for name in measures} | {"degenerate": share}
     headlines = {name: means[name] if name == "stability" else _numbers() for name in measures}
     run: Tree = {
         name: {"mean": None, "parts": {part: {"mean": None} for part in tree["parts"]}}
@@ -105,9 +111,10 @@ def tree_of(spec: JobSpec, cohort: Cohort) -> Tree:
         run["stability"] = {"mean": None}
     tree: Tree = {
         "accuracy": None,
+        "degenerate": share,
         "measures": measures,
-        "runs": [{"measures": run} for _ in cohort.runs],
-        "strata": {"class": headlines, "correct": {"true": means, "false": means}},
+        "runs": [{"measures": run, "degenerate": share} for _ in cohort.runs],
+        "strata": {"class": headlines | {"degenerate": share}, "correct": {"true": means, "false": means}},
     }
     if spec.out_of_set:
         compared = {name: {"mean": None} for name in ("images", "out_of_set", "difference")}

@@ -87,3 +87,21 @@ class _StripeEnergy(nn.Module):
         parts = nn.functional.conv2d(grey, self.kernel)
         energy = nn.functional.avg_pool2d(parts.square().sum(1, keepdim=True).sqrt(), 4)
         return ((energy - FAINT) * 25).clamp(0, 1)
+
+
+class Signed(nn.Module):
+    """Sees places brighter than a threshold. With sign -1 each logit falls with each feature: Grad-CAM has no map."""
+
+    def __init__(self, sign: int = 1, threshold: float = 0.0, seed: int = 0) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        convolution, self.head = nn.Conv2d(3, 4, 3, 2, 1, bias=False), nn.Linear(4, 2)
+        self.features, self.threshold = nn.Sequential(convolution, nn.ReLU()), threshold
+        with torch.no_grad():
+            convolution.weight.abs_()
+            self.head.weight.abs_().mul_(sign)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 3, H, W) -> (N, 2)."""
+        logits: Tensor = self.head(self.features((images - self.threshold).relu()).mean((2, 3)))
+        return logits

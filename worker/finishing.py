@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from service.domain import ImageSet, Job, Json
+from service.domain import FORMAT, ImageSet, Job, Json
 from service.errors import ImagesRefused
 from service.gate import Rule
 from service.redaction import named_only
@@ -21,6 +21,7 @@ from worker.spreading import add_spread
 from worker.standing import earlier, standing
 from worker.summary.bootstrap import Draws
 from worker.summary.cohort import CohortValues
+from worker.summary.degenerate import degenerate_share
 from worker.summary.look import Look
 from worker.summary.out_of_set import TwoSets, compare_sets
 from worker.summary.results import summarise
@@ -46,11 +47,10 @@ def finish(job: Job, store: Store, check: Callable[[], None], rules: Sequence[Ru
         own = store.of(job.tenant)  # its baseline is of its own tenant, too
         baseline, told = _baseline(stack, job, own, made, check) if job.spec.baseline else (None, None)
         asked = [rule.path for rule in rules if rule.versus is not None]
-        document: Json = {"job": job.id, **summarise(sets[0], baseline, asked), "baseline": told}
+        document: Json = {"job": job.id, "format": FORMAT, **summarise(sets[0], baseline, asked), "baseline": told}
         add_spread(document, sets[0], rules)
         if job.spec.stop:  # whoever stops by what is seen needs intervals that allow it
             document = with_intervals(document, so_far(sets[0], Look(Claim(ALPHA, job.images_total or 0)), asked))
-        document["degenerate"] = {each.name: _degenerate(each) for each in sets[0]}
         document["sample"] = sample_of(job, store, tables[0], sets[0])
         for number, (inside, *outside) in enumerate(zip(*sets, strict=True)):
             for each in outside:
@@ -93,7 +93,7 @@ def _baseline(
         draws=draws,
         check=check,
     )
-    return values, told
+    return values, {**told, "degenerate": degenerate_share(values.column("degenerate"))}
 
 
 def _gather(stack: ExitStack, job: Job, among: ImageSet, store: Store, check: Callable[[], None]) -> Table:
@@ -155,8 +155,3 @@ def _name_runs(document: dict[str, Any], job: Job) -> None:
             {"uri": named_only(run["uri"]), "sha256": run["sha256"], **numbers}
             for run, numbers in zip(facts["runs"], tree["runs"], strict=True)
         ]
-
-
-def _degenerate(cohort: CohortValues) -> list[int]:
-    """How many maps of each run were degenerate."""
-    return [int(count) for count in cohort.column("degenerate").sum(0)]

@@ -69,6 +69,7 @@ def _headlines(tree: Mapping[str, Any]) -> Json:
             name: {
                 "accuracy": cohort["accuracy"],
                 "accuracy_ci95": cohort["accuracy_ci95"],
+                "degenerate": cohort["degenerate"],
                 "measures": {measure: _number(each) for measure, each in cohort["measures"].items()},
             }
             for name, cohort in tree["cohorts"].items()

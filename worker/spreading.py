@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from service.domain import Json
 from service.gate import Missing, Rule
 from service.gate.numbers import cohort_of, place_of
@@ -9,6 +11,7 @@ from worker.summary.bootstrap import interval
 from worker.summary.cohort import CohortValues
 from worker.summary.compared import column_of
 from worker.summary.compared import place_of as rows_of
+from worker.summary.missing import MOST_MISSING, missing_share
 from worker.summary.spread import resample_spread
 from worker.summary.statistics import FEW
 
@@ -29,8 +32,11 @@ def add_spread(document: Json, cohorts: Sequence[CohortValues], rules: Sequence[
 def _add(tree: Json, cohort: CohortValues, measure: str, statistic: str) -> None:
     place, (name, rows) = place_of(tree, measure), rows_of(cohort, measure)
     column = column_of(cohort, name)
-    if place is None or column is None or column not in cohort.run_columns or rows.sum() < FEW:
+    if place is None or column is None or column not in cohort.run_columns:
         return
-    resampled = resample_spread(cohort.column(column)[rows], statistic, cohort.draws, cohort.check)
+    values = cohort.column(column)[rows]
+    if np.sum(~np.isnan(values).all(1)) < FEW or missing_share(values) > MOST_MISSING:
+        return
+    resampled = resample_spread(values, statistic, cohort.draws, cohort.check)
     if resampled is not None:
         place[0][place[1]][f"{statistic}_ci95"] = interval(resampled)

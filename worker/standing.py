@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from service.domain import Job, Json
+from service.domain import FORMAT, Job, Json
 from service.errors import JobNotFound
 from service.spec import JobSpec
 from service.storage import Store
@@ -39,7 +39,11 @@ def earlier(job: Job, store: Store, now: Json) -> tuple[Job | None, list[str]]:
     document = store.jobs.summary(asked.job)
     if document is None:
         return None, [f"job {asked.job} is {found.state} and has no results"]
-    differs = list(differing(json.loads(document)["provenance"], now))
+    stored = json.loads(document)
+    differs = [
+        *_unlike("the format of the numbers", stored.get("format", f"before {FORMAT}"), FORMAT),
+        *differing(stored["provenance"], now),
+    ]
     return (None if differs else found), differs
 
 

@@ -100,7 +100,9 @@ def _judge_rule(rule: Rule, numbers: Numbers) -> tuple[Judged, int | None]:
         return _judged(rule, None, Outcome.ERROR, f"{_name(rule, rule.cohort)} cannot be judged: {missing}."), None
     told = f"{_name(rule, found.cohort)} is {_write(rule, found.value)}"
     if found.interval is None:
-        return _judged(rule, found, Outcome.ERROR, f"{told}, and cannot be judged: {_without(rule)}."), found.images
+        return _judged(
+            rule, found, Outcome.ERROR, f"{told}, and cannot be judged: {_without(rule, found)}."
+        ), found.images
     outcome = decide(found.interval, rule.op, rule.threshold)
     low, high = (_write(rule, end) for end in found.interval)
     wanted = f"wanted is at {'least' if rule.op == '>=' else 'most'} {_write(rule, rule.threshold)}"
@@ -115,9 +117,11 @@ SIDES = {
 }
 
 
-def _without(rule: Rule) -> str:
+def _without(rule: Rule, found: Number) -> str:
     """Why a number has no interval, and what would give it one."""
     why = "the results hold no interval of it, which takes five images or more"
+    if found.note is not None:
+        why = f"the results hold no interval of it ({found.note})"
     if rule.spread is None:
         return f"{why}; audit more images, or name another number"
     return f"{why} and, of {rule.spread[1]}, a job's own gate that asks for one; {ASK}"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from service.gate.degenerate import objection
 from service.gate.rules import Rule
 
 Json = Mapping[str, Any]
@@ -17,12 +18,13 @@ ASK = "submit the job again with these rules as its gate, which reads what was c
 
 @dataclass(frozen=True)
 class Number:
-    """A number of the results, and of which cohort it is. No interval: none could be told."""
+    """A number of the results, and of which cohort it is. No interval: none could be told; `note` may say why."""
 
     value: float
     interval: tuple[float, float] | None
     cohort: str
     images: int | None = None
+    note: str | None = None
 
 
 class Missing(Exception):
@@ -37,6 +39,9 @@ def numbers_of(document: Json) -> Numbers:
 
     def find(rule: Rule) -> Number:
         cohort = cohort_of(rule, list(document["cohorts"]))
+        against = objection(document, rule, cohort)
+        if against is not None:
+            raise Missing(against)
         if rule.versus is not None:
             return _difference(document, rule, cohort)
         _check_there(cohort, document["cohorts"])
@@ -97,7 +102,8 @@ def _read(document: Json, rule: Rule, cohort: str) -> Number:
         raise Missing(f"{rule.measure} of cohort {cohort!r} could not be computed")
     # The matrix of stability has lists for rows, and these no place for an interval.
     beside = holder.get("ci95" if name == "mean" else f"{name}_ci95") if isinstance(holder, Mapping) else None
-    return Number(float(found), _interval(beside), cohort, _images(document))
+    note = holder.get("note") if isinstance(holder, Mapping) else None
+    return Number(float(found), _interval(beside), cohort, _images(document), note)
 
 
 def _difference(document: Json, rule: Rule, cohort: str) -> Number:
@@ -112,7 +118,7 @@ def _difference(document: Json, rule: Rule, cohort: str) -> Number:
         sign = 1 if each["a"] == cohort else -1
         found = _interval(each["ci95"])
         turned = found and (found if sign > 0 else (-found[1], -found[0]))
-        return Number(sign * each["mean"], turned, cohort, _images(document))
+        return Number(sign * each["mean"], turned, cohort, _images(document), each.get("note"))
     for name in (cohort, rule.versus):
         _check_there(name, [*document["cohorts"], *([baseline["name"]] if baseline else [])])
     raise Missing(

@@ -44,3 +44,13 @@ def test_every_number_that_a_rule_may_name_is_in_the_results_with_its_interval(
     # Which pictures are right and wrong is the models' own, and there may be too few of either.
     found = {rule.measure: find(rule).interval for rule in rules if not rule.measure.startswith("strata.correct.")}
     assert [measure for measure, interval in found.items() if interval is None] == []
+
+
+@pytest.mark.parametrize("measure", ["degenerate", "degenerate.mean", "runs.1.degenerate", "strata.class.x.degenerate"])
+def test_a_share_of_degenerate_maps_may_be_named_but_stops_no_job(ingredients: Ingredients, measure: str) -> None:
+    rule, spec = Rule(measure=measure, op="<=", value=0.5), ingredients.spec()
+    assert list(gate_problems([rule], spec)) == []
+    stopping = spec.model_copy(update={"stop": "when-decided"})
+    ((number, field, detail),) = gate_problems([rule], stopping)
+    assert (number, field) == (0, "measure")
+    assert detail.endswith("leave stop out")

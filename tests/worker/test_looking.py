@@ -56,7 +56,7 @@ class Specs:
 
 
 def numbers(document: dict[str, Any]) -> dict[str, Any]:
-    return {key: without_intervals(document[key]) for key in ("cohorts", "differences", "degenerate", "skipped")}
+    return {key: without_intervals(document[key]) for key in ("cohorts", "differences", "skipped")}
 
 
 def without_intervals(tree: Any) -> Any:

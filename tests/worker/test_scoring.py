@@ -34,7 +34,7 @@ def test_every_method_gives_maps_that_are_not_degenerate(runner: Runner, ingredi
     found = results(runner.store, audit(runner, spec))["cohorts"]["plain"]
     assert found["measures"]["entropy"]["n"] == 3
     assert found["measures"]["entropy"]["q05"] > 0
-    assert found["runs"][0]["degenerate"] == 0
+    assert found["runs"][0]["degenerate"]["count"] == 0
     assert -1 < found["measures"]["geometry"]["parts"]["hflip"]["pearson"] < 1
 
 

@@ -30,7 +30,9 @@ def test_differences_are_those_of_auditing_both_together(runner: Runner, ingredi
     cohorts = [ingredients.cohort("challenger", 1, 2), ingredients.cohort("champion", 0, 1)]
     together = results(runner.store, audit(runner, ingredients.spec(cohorts=cohorts)))
     assert found["differences"] == together["differences"]
-    assert found["baseline"] == {"job": before.id, "cohort": "plain", "name": "champion", "differs": []}
+    share = together["cohorts"]["champion"]["degenerate"]
+    told = {"job": before.id, "cohort": "plain", "name": "champion", "differs": [], "degenerate": share}
+    assert found["baseline"] == told
     assert found["verdict"]["outcome"] == "pass"
     assert list(found["cohorts"]) == ["challenger"]
 

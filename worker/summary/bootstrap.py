@@ -98,21 +98,44 @@ class Resampled:
 def resample_means(values: Array, used: Array, by: Draws, check: Check = nothing) -> Resampled:
     """Bootstrap the means of values (n, K, C); `used` (n, K) is 1 for values that count and 0 for others.
 
-    `check` is called now and then, and may raise.
+    Values that are missing (NaN) do not count either. `check` is called now and then, and may raise.
     """
     images, runs, columns = values.shape
+    lacking = [column for column in range(columns) if np.isnan(values[:, :, column]).any()]
 
     def block_of(some: slice) -> Array:
-        kept = np.where(used[some, :, None] > 0, values[some], 0.0)
+        there = (used[some, :, None] > 0) & ~np.isnan(values[some])
+        kept = np.where(there, values[some], 0.0)
         # Of stability alone no run has a headline, and a shape of -1 could not be told.
-        return np.concatenate([kept.reshape(len(kept), runs * columns), used[some]], axis=1)
+        own = [kept.reshape(len(kept), runs * columns), there[:, :, lacking].reshape(len(kept), runs * len(lacking))]
+        return np.concatenate([*own, used[some]], axis=1)
 
-    found = _resampled_sums(by, images, block_of, check)
-    sums, sizes = found[:, : runs * columns].reshape(RESAMPLES, runs, columns), found[:, runs * columns :]
-    weights = draw_counts(generator(by.runs, by.seed), RESAMPLES, runs)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        whole = (sums * weights[:, :, None]).sum(1) / (sizes * weights).sum(1)[:, None]
-        return Resampled(whole, sums / sizes[:, :, None])
+    ends = np.cumsum([runs * columns, runs * len(lacking)])
+    sums, own, sizes = np.split(_resampled_sums(by, images, block_of, check), ends, axis=1)
+    counted = _Counted(
+        sums.reshape(RESAMPLES, runs, columns), sizes, own.reshape(RESAMPLES, runs, len(lacking)), lacking
+    )
+    return counted.means(draw_counts(generator(by.runs, by.seed), RESAMPLES, runs))
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """Sums (R, K, C) and the numbers of values in them: (R, K) of most columns, (R, K, L) of those `lacking` some."""
+
+    sums: Array
+    sizes: Array
+    own: Array
+    lacking: Sequence[int]
+
+    def means(self, weights: Array) -> Resampled:
+        """The means, each run weighing (R, K) in that of the whole."""
+        sums, own = ((each * weights[:, :, None]).sum(1) for each in (self.sums, self.own))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            whole = sums / (self.sizes * weights).sum(1)[:, None]
+            whole[:, self.lacking] = sums[:, self.lacking] / own
+            runs = self.sums / self.sizes[:, :, None]
+            runs[:, :, self.lacking] = self.sums[:, :, self.lacking] / self.own
+        return Resampled(whole, runs)
 
 
 def resample_pairs(
@@ -121,13 +144,18 @@ def resample_pairs(
     """Bootstrap the mean over pairs of distinct runs of values (n, P) -> (R,).
 
     A pair weighs as often as its two runs were drawn together; a run drawn twice is not compared with
-    itself, and a resample of one run alone is NaN.
+    itself, and a resample of one run alone is NaN. Values that are missing (NaN) do not count.
     """
-    sums = _resampled_sums(by, len(values), lambda some: values[some], check) / len(values)
+
+    def block_of(some: slice) -> Array:
+        there = ~np.isnan(values[some])
+        return np.concatenate([np.where(there, values[some], 0.0), there], axis=1)
+
+    sums, sizes = np.split(_resampled_sums(by, len(values), block_of, check), 2, axis=1)
     weights = draw_counts(generator(by.runs, by.seed), RESAMPLES, runs)
     together = np.stack([weights[:, i] * weights[:, j] for i, j in pairs], axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray((sums * together).sum(1) / together.sum(1))
+        return np.asarray((sums * together).sum(1) / (sizes * together).sum(1))
 
 
 def interval(means: Array) -> list[float] | None:

@@ -24,6 +24,8 @@ from worker.summary.bootstrap import (
     resample_means,
     resample_pairs,
 )
+from worker.summary.degenerate import degenerate_share
+from worker.summary.missing import MOST_MISSING, known_mean, missing_share, number_or_none
 from worker.summary.statistics import FEW, describe, histogram
 
 Tree = dict[str, Any]
@@ -103,7 +105,8 @@ def summarise_cohort(cohort: CohortValues) -> Tree:
     runs = [_run(cohort, number) for number in range(cohort.runs.shape[1])]
     correct = cohort.column("correct")
     accuracy = {"accuracy": _accuracy(correct), "accuracy_ci95": _accuracy_interval(cohort, correct)}
-    return {**accuracy, "measures": measures, "runs": runs, "strata": _strata(cohort)}
+    degenerate = degenerate_share(cohort.column("degenerate"))
+    return {**accuracy, "degenerate": degenerate, "measures": measures, "runs": runs, "strata": _strata(cohort)}
 
 
 def _run(cohort: CohortValues, number: int) -> Tree:
@@ -111,7 +114,7 @@ def _run(cohort: CohortValues, number: int) -> Tree:
     if len(cohort.across_columns):
         measures["stability"] = _stability_of_run(cohort, number)
     correct = cohort.column("correct")[:, number]
-    degenerate = int(cohort.column("degenerate")[:, number].sum())
+    degenerate = degenerate_share(cohort.column("degenerate")[:, number])
     return {"accuracy": _accuracy(correct), "degenerate": degenerate, "measures": measures}
 
 
@@ -127,11 +130,14 @@ def _measures(cohort: CohortValues, values: Array, resampled: Array) -> Tree:
 
     def beside(prefix: str) -> Tree:
         found = {kind: f"{prefix}.{kind}" for kind in BESIDE if f"{prefix}.{kind}" in cohort.run_columns}
-        means = {kind: float(np.nanmean(values[..., cohort.run_columns.index(name)])) for kind, name in found.items()}
+        indices = {kind: cohort.run_columns.index(name) for kind, name in found.items()}
+        means = {kind: number_or_none(known_mean(values[..., index])) for kind, index in indices.items()}
         if values.ndim < 3 or len(values) < FEW:
             return means
-        indices = {kind: cohort.run_columns.index(name) for kind, name in found.items()}
-        return means | {f"{kind}_ci95": interval(resampled[:, index]) for kind, index in indices.items()}
+        enough = {kind: missing_share(values[..., index]) <= MOST_MISSING for kind, index in indices.items()}
+        return means | {
+            f"{kind}_ci95": interval(resampled[:, index]) if enough[kind] else None for kind, index in indices.items()
+        }
 
     tree = {}
     for measure, parts in cohort.parts.items():
@@ -152,20 +158,28 @@ def _stability(cohort: CohortValues) -> Tree:
     everything = np.arange(len(cohort.across))
 
     def about(name: str) -> Tree:
-        found = describe(cohort.across_column(name), cohort.resample_stability(name, everything))
-        return found | {kind: float(cohort.across_column(f"{name}.{kind}").mean()) for kind in BESIDE[:3]}
+        lacking = missing_share(cohort.pair_values(name))
+        found = describe(cohort.across_column(name), cohort.resample_stability(name, everything), missing=lacking)
+        beside = {kind: known_mean(cohort.across_column(f"{name}.{kind}")) for kind in BESIDE[:3]}
+        return found | {kind: number_or_none(mean) for kind, mean in beside.items()}
 
-    matrix = np.eye(cohort.runs.shape[1])
+    return about("stability") | {"parts": {"resized": about("stability.resized"), "matrix": _matrix(cohort)}}
+
+
+def _matrix(cohort: CohortValues) -> list[list[float | None]]:
+    """The mean similarity of each two runs; a run of which all maps are degenerate agrees with none, nor itself."""
+    matrix = np.diag(np.where(cohort.column("degenerate").all(0), np.nan, 1.0))
     for i, j in cohort.pairs:
-        matrix[i, j] = matrix[j, i] = cohort.across_column(f"stability.pair.{i}.{j}").mean()
-    return about("stability") | {"parts": {"resized": about("stability.resized"), "matrix": matrix.tolist()}}
+        matrix[i, j] = matrix[j, i] = known_mean(cohort.across_column(f"stability.pair.{i}.{j}"))
+    return [[number_or_none(value) for value in row] for row in matrix]
 
 
 def _stability_of_run(cohort: CohortValues, number: int) -> Tree:
     """A run's mean similarity to the others."""
-    values = cohort.pair_values("stability", number).mean(1)[:, None, None]
+    pairs = cohort.pair_values("stability", number)
+    values = known_mean(pairs, 1)[:, None, None]
     means = resample_means(values, np.ones(values.shape[:2]), replace(cohort.draws, runs="one"), cohort.check)
-    return describe(values, means.whole[:, 0])
+    return describe(values, means.whole[:, 0], missing=missing_share(pairs))
 
 
 def _strata(cohort: CohortValues) -> Tree:
@@ -191,16 +205,17 @@ def _stratum(cohort: CohortValues, used: Array, whole: Any) -> Tree:
     names = list(_headlines(cohort))
     indices = [cohort.run_columns.index(name) for name in names]
     some = used.any(1)
-    values = np.where(used[some][:, :, None] > 0, cohort.runs[:, :, indices][some], np.nan)
+    values, counting = cohort.runs[:, :, indices][some], used[some]
     empty = np.full((1, len(names)), np.nan)
     resampled = empty
     if some.any():
-        resampled = resample_means(values, used[some], cohort.draws, cohort.check).whole
-    tree = {name: describe(values[:, :, n], resampled[:, n]) for n, name in enumerate(names)}
+        resampled = resample_means(values, counting, cohort.draws, cohort.check).whole
+    tree = {name: describe(values[:, :, n], resampled[:, n], counting) for n, name in enumerate(names)}
     if len(cohort.across_columns):
         means = cohort.resample_stability("stability", whole) if whole.any() else empty[0]
-        tree["stability"] = describe(cohort.across_column("stability")[whole], means)
-    return tree
+        lacking = missing_share(cohort.pair_values("stability")[whole])
+        tree["stability"] = describe(cohort.across_column("stability")[whole], means, missing=lacking)
+    return tree | {"degenerate": degenerate_share(cohort.column("degenerate"), used)}
 
 
 def _headlines(cohort: CohortValues) -> Iterable[str]:

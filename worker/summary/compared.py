@@ -13,6 +13,7 @@ import numpy as np
 
 from worker.summary.bootstrap import Array, resample_means
 from worker.summary.cohort import CohortValues, Tree, headline_of
+from worker.summary.missing import known_mean, missing_share
 from worker.summary.statistics import compare
 
 STABILITIES = ("stability", "stability.resized")  # the columns whose pairs of runs are known
@@ -30,33 +31,38 @@ def differences(a: CohortValues, b: CohortValues, asked: Sequence[str] = ()) -> 
     """a - b in every measure with its parts, in accuracy where there are labels, and in what else is asked."""
     for each in pairings(a, b, asked):
         rows = each.rows
-        resampled = (_resampled(cohort, each.column, rows) for cohort in (a, b))
-        found = compare(each.ours[rows], each.theirs[rows], *resampled)
+        first, second = (_resampled(cohort, each.column, rows) for cohort in (a, b))
+        found = compare(each.ours[rows], each.theirs[rows], first, second, each.missing)
         yield {"a": a.name, "b": b.name, "measure": each.name, **found}
 
 
 @dataclass(frozen=True)
 class Pairing:
-    """A number of two cohorts by image, (n,) each, its name and column, and the images that have it in both, (n,)."""
+    """A number of two cohorts by image, (n,) each, its name and column, and the images that have it in both, (n,).
+
+    `missing` is the share of values that the cohort lacks which lacks more of them.
+    """
 
     name: str
     column: str
     ours: Array
     theirs: Array
     rows: Any
+    missing: float
 
 
 def pairings(a: CohortValues, b: CohortValues, asked: Sequence[str] = ()) -> Iterator[Pairing]:
     """What of two cohorts can be compared image by image; see `differences`."""
     for name in dict.fromkeys([*_standard(a, b), *asked]):
-        path, rows = place_of(a, name)
+        path, asked = place_of(a, name)
         column = column_of(a, path)
         if column is None or column != column_of(b, path):
             continue
         ours, theirs = _by_image(a, column), _by_image(b, column)
-        rows = rows & ~np.isnan(ours) & ~np.isnan(theirs)
+        rows = asked & ~np.isnan(ours) & ~np.isnan(theirs)
         if rows.any():
-            yield Pairing(name, column, ours, theirs, rows)
+            missing = max(_missing(cohort, column, asked) for cohort in (a, b))
+            yield Pairing(name, column, ours, theirs, rows, missing)
 
 
 def _standard(a: CohortValues, b: CohortValues) -> Iterator[str]:
@@ -92,7 +98,14 @@ def _by_image(cohort: CohortValues, column: str) -> Array:
     """A number by image, (n,), the mean of the runs'."""
     if column in STABILITIES:
         return cohort.across_column(column)
-    return np.asarray(cohort.column(column).mean(1))
+    return np.asarray(known_mean(cohort.column(column), 1))
+
+
+def _missing(cohort: CohortValues, column: str, rows: Any) -> float:
+    """Which share of a cohort's values is missing; an image without a label lacks no correctness."""
+    if column == "correct":
+        return 0.0
+    return missing_share((cohort.pair_values(column) if column in STABILITIES else cohort.column(column))[rows])
 
 
 def _resampled(cohort: CohortValues, column: str, rows: Any) -> Array:

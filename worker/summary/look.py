@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.summary.bootstrap import Array
+from worker.summary.missing import MOST_MISSING
 from worker.summary.ranges import Range
 from worker.summary.sequences import Claim, ratio_interval
 from worker.summary.statistics import FEW
@@ -24,12 +25,14 @@ class Sample:
     """Values (n, K) under K runs between two bounds, `used` (n, K) 1 for those that count and 0 for others.
 
     `strays` (R,) say how far the mean of resampled runs is from that of all; STILL where no runs are resampled.
+    `missing` is the share of values that would count, were they there.
     """
 
     values: Array
     used: Array
     within: Range
     strays: Array
+    missing: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -40,13 +43,16 @@ class Look:
     slices: NDArray[np.int64] | None = None
 
     def number(self, sample: Sample) -> dict[str, Any]:
-        """The mean of a sample's values that count, its interval, and how many there are."""
+        """The mean of a sample's values that count, its interval, and how many there are.
+
+        Few images, or too many missing values, have no interval, so that nothing is decided by them.
+        """
         used, within = sample.used, sample.within
         if not used.any():
             return {"mean": None, "ci95": None, "n": 0}
         kept = np.where(used > 0, sample.values, within[0])
         mean = float((kept * used).sum() / used.sum())
-        enough = int(used.any(1).sum()) >= FEW
+        enough = int(used.any(1).sum()) >= FEW and sample.missing <= MOST_MISSING
         return {"mean": mean, "ci95": self._interval(kept, sample) if enough else None, "n": int(used.sum())}
 
     def _interval(self, kept: Array, sample: Sample) -> list[float] | None:

@@ -10,10 +10,11 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from worker.measures.similarity import Compared, similarities
+from worker.measures.similarity import Compared, similarities, without_degenerate
 from worker.summary.bootstrap import Array, interval
 from worker.summary.cohort import CohortValues, Tree
-from worker.summary.statistics import FEW, describe
+from worker.summary.missing import known_mean, number_or_none
+from worker.summary.statistics import describe
 
 COMPARED = ("entropy", "entropy.spatial", "top_probability")
 
@@ -54,23 +55,27 @@ def _compare(sets: TwoSets, name: str, runs: Sequence[int], resampled: tuple[Arr
         means[:, each.run_columns.index(name)]
         for means, each in zip(resampled, (sets.inside, sets.outside), strict=True)
     ]
-    enough = min(len(inside), len(outside)) >= FEW
+    described = [describe(values, own) for values, own in zip((inside, outside), means, strict=True)]
+    known = [values[~np.isnan(values)] for values in (inside, outside)]
+    enough = all(each["ci95"] for each in described)
     return {
-        "images": describe(inside, means[0]),
-        "out_of_set": describe(outside, means[1]),
+        "images": described[0],
+        "out_of_set": described[1],
         "difference": {
-            "mean": float(outside.mean() - inside.mean()),
+            "mean": number_or_none(known_mean(outside) - known_mean(inside)),
             "ci95": interval(means[1] - means[0]) if enough else None,
         },
-        "wasserstein": wasserstein(inside.ravel(), outside.ravel()),
-        "kolmogorov_smirnov": kolmogorov_smirnov(inside.ravel(), outside.ravel()),
+        "wasserstein": wasserstein(*known) if all(map(len, known)) else None,
+        "kolmogorov_smirnov": kolmogorov_smirnov(*known) if all(map(len, known)) else None,
     }
 
 
-def _mean_maps(sets: TwoSets, runs: Sequence[int]) -> dict[str, float]:
-    """Similarity of the mean maps of both sets, taken over some runs."""
-    inside, outside = (Compared(torch.from_numpy(maps[runs].mean(0)[None])) for maps in sets.mean_maps)
-    return {name: float(value) for name, value in similarities(inside, outside).items()}
+def _mean_maps(sets: TwoSets, runs: Sequence[int]) -> dict[str, float | None]:
+    """Similarity of the mean maps of both sets, taken over some runs. A mean of degenerate maps alone is degenerate."""
+    means = [torch.from_numpy(maps[runs].mean(0)[None]) for maps in sets.mean_maps]
+    inside, outside = (Compared(each) for each in means)
+    found = without_degenerate(similarities(inside, outside), *(each.amax((1, 2)) == 0 for each in means))
+    return {name: number_or_none(float(value)) for name, value in found.items()}
 
 
 def wasserstein(a: Array, b: Array) -> float:

@@ -15,6 +15,7 @@ RANGES: Mapping[str, Range] = {
     "probability": UNIT,
     "top_probability": UNIT,
     "correct": UNIT,
+    "degenerate": UNIT,
     "gap": (-2.0, 2.0),
 }
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from worker.summary.bootstrap import Array
 from worker.summary.cohort import CohortValues
+from worker.summary.missing import known_mean
 
 MOST_CLASSES = 10
 LEADERS = 6  # of a ranking, for which it is a reason also where another ranking had them before
@@ -53,18 +54,19 @@ def choose(cohorts: Sequence[CohortValues], count: int) -> list[Chosen]:
 def _rankings(cohorts: Sequence[CohortValues]) -> Iterator[tuple[str, NDArray[np.intp]]]:
     """Pictures in the order in which each reason would have them."""
     marks = [_marks(cohort) for cohort in cohorts]
-    away = np.mean([np.square(each).mean(0) for each in marks], axis=0)
+    away = known_mean(np.array([np.square(each).mean(0) for each in marks]), 0)
+    away = np.where(np.isnan(away), np.inf, away)  # nothing is odder than a picture that no model looks at
     yield TYPICAL, np.argsort(away, kind="stable")
     yield ODD, np.argsort(-away, kind="stable")
     for measure, why in LOWEST.items():
         values = [_by_image(cohort, measure) for cohort in cohorts if _has(cohort, measure)]
         if values:
-            yield why, np.argsort(np.mean(values, axis=0), kind="stable")
+            yield why, _ascending(known_mean(np.array(values), 0))
     correct = np.mean([cohort.column("correct").mean(1) for cohort in cohorts], axis=0)
     wrong = np.argsort(correct, kind="stable")
     yield WRONG, wrong[correct[wrong] < 1]
     if len(cohorts) > 1:
-        yield APART, np.argsort(-np.var(marks, axis=0).mean(0), kind="stable")
+        yield APART, _ascending(-known_mean(np.var(marks, axis=0), 0))
     labels = np.array(["" if each is None else each for each in cohorts[0].labels])
     classes = [each for each in np.unique(labels) if each]
     for name in classes if len(classes) <= MOST_CLASSES else ():
@@ -72,12 +74,19 @@ def _rankings(cohorts: Sequence[CohortValues]) -> Iterator[tuple[str, NDArray[np
         yield f"typical of {name}", own[np.argsort(away[own], kind="stable")]
 
 
+def _ascending(values: Array) -> NDArray[np.intp]:
+    """The pictures by their values, those left out that have none."""
+    order = np.argsort(values, kind="stable")
+    return order[~np.isnan(values[order])]
+
+
 def _marks(cohort: CohortValues) -> Array:
     """How far each picture is from the mean picture, in standard deviations of each headline, (measures, n)."""
     rows = [_by_image(cohort, name) for name in (*cohort.parts, "stability") if _has(cohort, name)]
     values = np.stack(rows)
-    spread = values.std(1, keepdims=True)
-    return np.asarray((values - values.mean(1, keepdims=True)) / np.where(spread > 0, spread, 1))
+    about = values - known_mean(values, 1)[:, None]
+    spread = np.sqrt(known_mean(np.square(about), 1))[:, None]
+    return np.asarray(about / np.where(spread > 0, spread, 1))
 
 
 def _has(cohort: CohortValues, measure: str) -> bool:
@@ -87,4 +96,4 @@ def _has(cohort: CohortValues, measure: str) -> bool:
 def _by_image(cohort: CohortValues, measure: str) -> Array:
     if measure in cohort.across_columns:
         return cohort.across_column(measure)
-    return np.asarray(cohort.column(measure).mean(1))
+    return np.asarray(known_mean(cohort.column(measure), 1))

@@ -15,7 +15,9 @@ import numpy as np
 from worker.summary.bootstrap import Array
 from worker.summary.cohort import BESIDE, CohortValues, headline_of, strata_of
 from worker.summary.compared import STABILITIES, Pairing, pairings
+from worker.summary.degenerate import degenerate_share
 from worker.summary.look import STILL, Look, Sample, strays
+from worker.summary.missing import known_mean, missing_share
 from worker.summary.ranges import range_of, range_of_difference
 
 Tree = Mapping[str, Any]
@@ -72,22 +74,40 @@ class _Told:
     def column(self, name: str) -> Tree:
         """The number that a column gives."""
         self.cohort.check()
-        values = self.cohort.column(name) if self.run is None else self.cohort.column(name)[:, [self.run]]
-        used = (~np.isnan(values)).astype(float)
-        if self.counting is not None:
-            used = used * self.counting
+        values = self._of_runs(name)
+        counting = self._counting(values)
+        used = (counting & ~np.isnan(values)).astype(float)
         stray = strays(values, used, self.cohort.run_weights) if self.run is None else STILL
-        return self.look.number(Sample(values, used, range_of(name), stray))
+        missing = (
+            0.0 if name == "correct" else missing_share(values[counting])
+        )  # an image without a label lacks nothing
+        return self.look.number(Sample(values, used, range_of(name), stray, missing))
+
+    def degenerate(self) -> Tree:
+        """The share of degenerate maps, with the results' own interval, which is of so many maps and not of looks."""
+        values = self._of_runs("degenerate")
+        return degenerate_share(values, self._counting(values))
+
+    def _of_runs(self, name: str) -> Array:
+        """A column under the runs, (n, K)."""
+        values = self.cohort.column(name)
+        return values if self.run is None else values[:, [self.run]]
+
+    def _counting(self, values: Array) -> Any:
+        """Which of some values (n, K) count, as far as strata go."""
+        return (
+            np.ones(values.shape, bool) if self.counting is None else np.broadcast_to(self.counting > 0, values.shape)
+        )
 
     def stability(self, name: str) -> Tree:
         """The number across the runs, or of one run with all others, where all runs count."""
         self.cohort.check()
-        values = self.cohort.pair_values(name, self.run)
-        used = np.ones(values.shape)
-        if self.counting is not None:
-            used = used * self.counting
-        stray = strays(values, used, self.cohort.pair_weights) if self.run is None else STILL
-        return self.look.number(Sample(values, used, range_of(name), stray))
+        pairs = self.cohort.pair_values(name, self.run)
+        counting = self._counting(pairs)
+        there = (counting & ~np.isnan(pairs)).astype(float)
+        stray = strays(pairs, there, self.cohort.pair_weights) if self.run is None else STILL
+        values, used = known_mean(pairs, 1)[:, None], there.any(1, keepdims=True).astype(float)
+        return self.look.number(Sample(values, used, range_of(name), stray, missing_share(pairs[counting])))
 
 
 def _cohort(told: _Told) -> Tree:
@@ -100,7 +120,11 @@ def _cohort(told: _Told) -> Tree:
 
 
 def _of_runs(told: _Told) -> Growing:
-    return {**_named("accuracy", lambda: told.column("correct")), "measures": lambda: _measures(told)}
+    return {
+        **_named("accuracy", lambda: told.column("correct")),
+        "degenerate": told.degenerate,
+        "measures": lambda: _measures(told),
+    }
 
 
 def _measures(told: _Told) -> Tree:
@@ -153,7 +177,10 @@ def _strata(cohort: CohortValues, look: Look) -> Tree:
 def _stratum(cohort: CohortValues, look: Look, used: Array, whole: Array) -> Tree:
     """Headlines over the values used, (n, K); stability over the images (n,) that count as a whole."""
     some = _Told(cohort, look, counting=used)
-    growing = {measure: partial(Later, _leaf(partial(some.column, measure))) for measure in cohort.parts}
+    growing: dict[str, Callable[[], Any]] = {
+        measure: partial(Later, _leaf(partial(some.column, measure))) for measure in cohort.parts
+    }
+    growing["degenerate"] = some.degenerate
     if len(cohort.across_columns):
         images = _Told(cohort, look, counting=whole[:, None].astype(float))
         growing["stability"] = partial(Later, _leaf(lambda: images.stability("stability")))
@@ -171,7 +198,7 @@ def _difference(cohorts: tuple[CohortValues, CohortValues], pairing: Pairing, lo
     ours, theirs = (_strays_of(cohort, pairing) for cohort in cohorts)
     paired = (pairing.ours - pairing.theirs)[:, None]
     within = range_of_difference(pairing.column)
-    return look.number(Sample(paired, pairing.rows[:, None].astype(float), within, ours - theirs))
+    return look.number(Sample(paired, pairing.rows[:, None].astype(float), within, ours - theirs, pairing.missing))
 
 
 def _strays_of(cohort: CohortValues, pairing: Pairing) -> Array:
@@ -179,4 +206,4 @@ def _strays_of(cohort: CohortValues, pairing: Pairing) -> Array:
         values, weights = cohort.pair_values(pairing.column), cohort.pair_weights
     else:
         values, weights = cohort.column(pairing.column), cohort.run_weights
-    return strays(values, np.broadcast_to(pairing.rows[:, None], values.shape).astype(float), weights)
+    return strays(values, (pairing.rows[:, None] & ~np.isnan(values)).astype(float), weights)

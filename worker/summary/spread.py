@@ -12,21 +12,22 @@ MOST_VALUES = 1_000_000  # of more no quantile is resampled
 
 
 def resample_spread(values: Array, statistic: str, by: Draws, check: Check = nothing) -> Array | None:
-    """Resampled `sd`, or quantile such as `q05`, of values (n, K) -> (R,); None of too many values."""
+    """Resampled `sd`, or quantile such as `q05`, of values (n, K), NaN missing -> (R,); None of too many values."""
     return _deviations(values, by, check) if statistic == "sd" else _quantiles(values, int(statistic[1:]), by, check)
 
 
 def _deviations(values: Array, by: Draws, check: Check) -> Array:
-    columns = np.stack([values, values**2], axis=2)
+    columns, count = np.stack([values, values**2], axis=2), np.sum(~np.isnan(values))
     means = resample_means(columns, np.ones(values.shape), by, check).whole
-    return np.asarray(np.sqrt(np.maximum(means[:, 1] - means[:, 0] ** 2, 0) * values.size / (values.size - 1)))
+    return np.asarray(np.sqrt(np.maximum(means[:, 1] - means[:, 0] ** 2, 0) * count / (count - 1)))
 
 
 def _quantiles(values: Array, percent: int, by: Draws, check: Check) -> Array | None:
     """In each resample, the least of some values that so many percent do not exceed."""
     if values.size > MOST_VALUES:
         return None
-    places = np.unique(np.quantile(values, np.linspace(0, 1, PLACES), method="higher"))
-    below = (values[:, :, None] <= places).astype(float)
+    missing = np.isnan(values)
+    places = np.unique(np.quantile(values[~missing], np.linspace(0, 1, PLACES), method="higher"))
+    below = np.where(missing[:, :, None], np.nan, values[:, :, None] <= places)
     reached = resample_means(below, np.ones(values.shape), by, check).whole >= percent / 100 - 1e-9
     return np.asarray(places[reached.argmax(1)])

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from service.gate import Missing, Rule, numbers_of
+from service.gate import Missing, Rule, judge, numbers_of
 
 ENTROPY = {"mean": 0.8, "ci95": [0.7, 0.9], "n": 40}
 
@@ -99,3 +99,40 @@ def test_a_baseline_that_cannot_stand_for_a_cohort_is_missing_with_what_differs(
     results = document(baseline=baseline)
     with pytest.raises(Missing, match=r"the images; options\.noise"):
         find("entropy", results, value=None, versus="champion", margin=0)
+
+
+DEAD = {"mean": 0.5, "ci95": [0.3, 0.7], "count": 10, "n": 20}
+
+
+@pytest.mark.parametrize(("low", "believed"), [(0.0, True), (0.05, True), (0.0501, False)])
+def test_a_share_of_degenerate_maps_wholly_above_a_twentieth_leaves_no_number_of_its_cohort(
+    low: float, believed: bool
+) -> None:
+    results = document()
+    results["cohorts"]["x"] = results["cohorts"]["x"] | {"degenerate": DEAD | {"ci95": [low, 0.7]}}
+    for rule in ({}, {"cohort": "y", "value": None, "versus": "x", "margin": 1.0}):
+        if believed:
+            assert find("entropy", results, **rule).interval
+        else:
+            with pytest.raises(Missing, match=r"10 of 20 maps show no salience \(50.0 %.*in 'x'; with more than 5 %"):
+                find("entropy", results, **rule)
+    assert find("entropy", results, cohort="y").value == 0.8
+
+
+def test_a_baseline_without_maps_is_compared_with_nothing() -> None:
+    results = document(baseline={"name": "champion", "job": "j", "differs": [], "degenerate": DEAD})
+    with pytest.raises(Missing, match=r"10 of 20 maps show no salience .* in 'champion'"):
+        find("entropy", results, value=None, versus="champion", margin=1.0)
+
+
+def test_results_of_a_release_that_took_empty_maps_for_alike_are_not_judged() -> None:
+    assert find("entropy", document(degenerate={"x": [0, 0], "y": [3]})).value == 0.8
+    with pytest.raises(Missing, match="an earlier release took the empty maps of 'x' for alike; submit the job again"):
+        find("entropy", document(degenerate={"x": [0, 3], "y": [0]}))
+
+
+def test_a_number_tells_why_it_has_no_interval() -> None:
+    results = document()
+    results["cohorts"]["x"]["measures"]["noise"]["note"] = "30% of the values are missing: too many for an interval"
+    verdict = judge([Rule(measure="noise", cohort="x", op=">=", value=0.1)], numbers_of(results))
+    assert "no interval of it (30% of the values are missing: too many for an interval); audit more" in verdict.reason

@@ -1,0 +1,223 @@
+"""Models without salience beside models with it, through the whole audit and to all who read its results."""
+
+import csv
+import io
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import stats
+from sqlalchemy import update
+from torch import nn
+
+from service.client.answers import Results
+from service.commands.table import print_results
+from service.domain import Job
+from service.figures import draw
+from service.spec import JobSpec
+from service.storage import Store
+from service.tables import SummaryRow
+from tests.known_models import Signed
+from tests.models import save_archive
+from tests.worker.test_runner import audit, results
+from worker.runner import Runner
+
+SIDE, IMAGES = 32, 12
+MEASURES = ["entropy", "noise", "geometry", "stability", "degradation"]
+OPTIONS = {"noise": {"amounts": [0.05, 0.5]}, "geometry": {"transforms": ["hflip"]}, "degradation": {"curve": [0.5]}}
+LIVE, DEAD = (Signed(1), Signed(1, seed=1)), (Signed(-1), Signed(-1, seed=1))
+RULES = [
+    {"measure": "entropy", "op": "<=", "value": 1.0},
+    {"measure": "noise.parts.0.05", "op": ">=", "value": -1.0},
+    {"measure": "degradation", "op": ">=", "value": -1.0, "statistic": "pearson"},
+    {"measure": "accuracy", "op": ">=", "value": 0.0},
+    {"measure": "degenerate", "op": "<=", "value": 1.0},
+]
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # which has no part in it
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Squares on a dim ground; the first three are so dim themselves that a threshold of 0.5 hides them."""
+    random = np.random.default_rng(0)
+    for number in range(IMAGES):
+        picture = random.integers(0, 60, (SIDE, SIDE, 3), dtype=np.uint8)
+        at = random.integers(0, SIDE - 12, 2)
+        picture[at[0] : at[0] + 12, at[1] : at[1] + 12] = 100 if number < 3 else 230
+        folder = tmp_path / "pictures" / f"class-{number % 2}"
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(folder / f"{number:02}.png")
+    return tmp_path / "pictures"
+
+
+def spec(pictures: Path, cohorts: Mapping[str, Sequence[nn.Module]], **changes: Any) -> JobSpec:
+    """A job over cohorts of models, which are saved beside the pictures."""
+    model = {"preprocessing": {"size": [SIDE, SIDE], "mean": [0, 0, 0], "std": [1, 1, 1]}}
+    named = []
+    for name, nets in cohorts.items():
+        paths = [save_archive(net.eval(), pictures.parent / f"{name}-{n}.pt", SIDE) for n, net in enumerate(nets)]
+        named.append({"name": name, "model": model, "runs": [{"uri": path.as_uri()} for path in paths]})
+    body = {"cohorts": named, "images": {"uri": pictures.as_uri()}, "measures": MEASURES, "options": OPTIONS}
+    return JobSpec.model_validate(body | changes)
+
+
+def gate_of(*cohorts: str) -> dict[str, Any]:
+    return {"rules": [{**rule, "cohort": cohort} for cohort in cohorts for rule in RULES]}
+
+
+def wilson(count: int, maps: int) -> list[Any]:
+    twin = stats.binomtest(count, maps).proportion_ci(method="wilson")
+    return [pytest.approx(twin.low), pytest.approx(twin.high)]
+
+
+@pytest.fixture
+def both(runner: Runner, pictures: Path) -> tuple[Job, dict[str, Any]]:
+    """A job of a dead cohort and a live one, and its results."""
+    versus = {"measure": "noise", "cohort": "live", "versus": "dead", "op": ">=", "margin": 2.0}
+    gate = {"rules": [*gate_of("dead", "live")["rules"], versus]}
+    job = audit(runner, spec(pictures, {"dead": DEAD, "live": LIVE}, gate=gate))
+    return job, results(runner.store, job)
+
+
+def test_every_rule_about_a_dead_cohort_is_an_error_that_tells_the_share(both: tuple[Job, dict[str, Any]]) -> None:
+    job, found = both
+    assert job.verdict is not None
+    rules = job.verdict["rules"]
+    assert [each["outcome"] for each in rules] == ["error"] * 5 + ["pass"] * 5 + ["error"]
+    assert job.verdict["outcome"] == "error"
+    for each in (*rules[:5], rules[-1]):
+        assert "24 of 24 maps show no salience (100.0 %, 95 % interval 86.2 % to 100.0 %) in 'dead'" in each["reason"]
+    assert "24 of 24 maps" in job.verdict["reason"]
+    dead, live = (found["cohorts"][name]["degenerate"] for name in ("dead", "live"))
+    assert dead == {"mean": 1.0, "ci95": wilson(24, 24), "count": 24, "n": 24}
+    assert live == {"mean": 0.0, "ci95": wilson(0, 24), "count": 0, "n": 24}
+    assert found["cohorts"]["dead"]["runs"][0]["degenerate"]["ci95"] == wilson(12, 12)
+
+
+def test_a_dead_cohort_has_no_number_but_of_what_its_models_say(both: tuple[Job, dict[str, Any]]) -> None:
+    _, found = both
+    dead = found["cohorts"]["dead"]
+    for name, measure in dead["measures"].items():
+        count = IMAGES if name == "stability" else 2 * IMAGES
+        assert (measure["mean"], measure["ci95"], measure["n"], measure["missing"]) == (None, None, 0, count), name
+    assert dead["measures"]["stability"]["parts"]["matrix"] == [[None, None], [None, None]]
+    assert dead["accuracy"] is not None
+    assert dead["measures"]["noise"]["parts"]["0.5"]["probability_change"] is not None
+    assert {each["measure"] for each in found["differences"]} == {"accuracy"}
+
+
+def test_whoever_reads_it_sees_nothing_where_there_is_nothing(
+    both: tuple[Job, dict[str, Any]],
+    api: httpx.Client,
+    runner: Runner,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    job, found = both
+    images = f"/v1/jobs/{job.id}/images"
+    rows = list(csv.DictReader(io.StringIO(api.get(images, headers={"Accept": "text/csv"}).text)))
+    assert {row["noise"] for row in rows if row["cohort"] == "dead"} == {""}
+    assert {row["stability"] for row in rows if (row["cohort"], row["run"]) == ("dead", "across")} == {""}
+    assert "" not in {row["noise"] for row in rows if (row["cohort"], row["run"]) == ("live", "0")}
+    answer = api.get(images)
+    assert "NaN" not in answer.text
+    first = answer.json()["items"][0]["cohorts"]["dead"]
+    assert (first["runs"][0]["noise"], first["runs"][0]["entropy"], first["across"]["stability"]) == (None, None, None)
+    while runner.work():
+        pass
+    page = api.get(f"/v1/jobs/{job.id}/report")
+    assert page.status_code == 200
+    assert "24 of 24 maps show no salience (100.0 %, 95 % interval 86.2 % to 100.0 %)" in page.text
+    assert not re.search(r"\bnan\b", page.text, re.IGNORECASE)
+    assert api.get(f"/jobs/{job.id}").status_code == 200
+    assert api.get("/compare", params={"a": job.id, "b": audit(runner, job.spec).id}).status_code == 200
+    for measure in MEASURES:
+        draw(found, measure, tmp_path / f"{measure}.svg")
+    print_results(found)
+    assert "1.000 [0.862, 1.000]" in capsys.readouterr().out
+    told = Results.of(found)
+    assert told.degenerate["dead"].ci95 == tuple(found["cohorts"]["dead"]["degenerate"]["ci95"])
+    assert (told.cohorts["dead"]["noise"].n, told.cohorts["dead"]["noise"].missing) == (0, 24)
+    assert {row[3] for row in told.rows() if row[0] == "dead"} == {0}
+
+
+def test_numbers_known_before_are_missing_again(runner: Runner, pictures: Path) -> None:
+    asked = spec(pictures, {"some": (Signed(1, 0.5), Signed(1))})
+    first, again = audit(runner, asked), audit(runner, asked)
+    assert (again.passes_done, again.passes_reused) == (0, first.passes_total)
+    assert results(runner.store, again)["cohorts"] == results(runner.store, first)["cohorts"]
+
+
+def test_a_run_that_sees_nothing_in_some_pictures_lacks_their_numbers_alone(
+    runner: Runner, pictures: Path, store: Store
+) -> None:
+    nets = (Signed(1), Signed(1, seed=1), Signed(1, 0.5, seed=2))
+    job = audit(runner, spec(pictures, {"c": nets}))
+    found = results(store, job)["cohorts"]["c"]
+    pair = results(store, audit(runner, spec(pictures, {"two": nets[:2]})))["cohorts"]["two"]
+    assert [run["degenerate"]["count"] for run in found["runs"]] == [0, 0, 3]
+    assert found["degenerate"]["ci95"] == wilson(3, 36)
+    assert [run["measures"]["noise"]["missing"] for run in found["runs"]] == [0, 0, 3]
+    assert found["measures"]["stability"]["missing"] == 0
+    assert found["measures"]["stability"]["parts"]["matrix"][0][1] == pair["measures"]["stability"]["mean"]
+    images = {each.image.name[-6:]: each for each in store.images.measured(job.id, 0, IMAGES)}
+    columns = job.image_sets[0].across[0]
+    for name, each in images.items():
+        (across,) = (np.frombuffer(values.data) for values in each.values if values.run < 0)
+        numbers = dict(zip(columns, across, strict=True))
+        assert math.isnan(numbers["stability.pair.0.2"]) == (name in ("00.png", "01.png", "02.png"))
+        if math.isnan(numbers["stability.pair.0.2"]):
+            assert numbers["stability"] == numbers["stability.pair.0.1"]
+
+
+def test_a_dead_cohort_decides_no_job_that_stops_when_decided(runner: Runner, pictures: Path) -> None:
+    gate = {"rules": [{**RULES[0], "cohort": "dead"}, {**RULES[1], "cohort": "live"}]}
+    job = audit(
+        runner,
+        spec(pictures, {"dead": DEAD[:1], "live": LIVE[:1]}, gate=gate, stop="when-decided", measures=MEASURES[:2]),
+    )
+    assert job.stopped_at is None
+    assert job.verdict is not None
+    assert [each["outcome"] for each in job.verdict["rules"]] == ["error", "pass"]
+    assert "12 of 12 maps" in job.verdict["reason"]
+    assert results(runner.store, job)["cohorts"]["dead"]["degenerate"]["ci95"] == wilson(12, 12)
+
+
+def test_nothing_is_compared_with_a_dead_baseline(runner: Runner, pictures: Path) -> None:
+    before = audit(runner, spec(pictures, {"dead": DEAD}))
+    rule = {"measure": "noise", "cohort": "live", "versus": "champion", "op": ">=", "margin": 2.0}
+    baseline = {"job": before.id, "cohort": "dead", "name": "champion"}
+    job = audit(runner, spec(pictures, {"live": LIVE}, gate={"rules": [rule]}, baseline=baseline))
+    assert job.verdict is not None
+    assert job.verdict["outcome"] == "error"
+    assert "24 of 24 maps show no salience" in job.verdict["reason"]
+    assert "'champion'" in job.verdict["reason"]
+
+
+def test_a_dead_cohort_is_not_like_itself_out_of_set(runner: Runner, pictures: Path) -> None:
+    asked = spec(pictures, {"dead": DEAD, "live": LIVE}, measures=["entropy"], out_of_set={"uri": pictures.as_uri()})
+    found = results(runner.store, audit(runner, asked))["cohorts"]
+    dead, live = (found[name]["out_of_set"] for name in ("dead", "live"))
+    assert dead["mean_map"] == dict.fromkeys(("ssim", "pearson", "mse", "iou20"))
+    assert (dead["entropy"]["wasserstein"], dead["entropy"]["difference"]["mean"]) == (None, None)
+    assert dead["top_probability"]["difference"]["mean"] == pytest.approx(0)
+    assert live["mean_map"]["ssim"] == pytest.approx(1)
+
+
+def test_results_of_an_earlier_release_are_not_compared_with(runner: Runner, pictures: Path) -> None:
+    before = audit(runner, spec(pictures, {"old": LIVE}))
+    document = json.loads(runner.store.jobs.summary(before.id) or "")
+    assert document.pop("format") == 3
+    with runner.store.database.write() as session:
+        session.execute(update(SummaryRow).values(document=json.dumps(document)))
+    baseline = {"job": before.id, "cohort": "old", "name": "champion"}
+    found = results(runner.store, audit(runner, spec(pictures, {"new": LIVE}, baseline=baseline)))
+    assert found["baseline"]["differs"] == ["the format of the numbers (before 3 there, 3 here)"]

@@ -15,6 +15,7 @@ from service.queue import Doorbell
 from service.repeating import repeating
 from service.settings import StoreSettings
 from service.storage import Store
+from service.storage.outdated import plan_outdated_anew
 
 TIDY_SECONDS = 60.0
 PURGE_SECONDS = 1.0
@@ -35,8 +36,11 @@ class Sweeper:
     tidy_at: float = 0.0
 
     def sweep(self) -> None:
-        """Fail what is overdue, give out expired shards again, and ring for all that wait."""
+        """Fail what is overdue, plan anew what is outdated, give out expired shards again, ring for all that wait."""
         self.store.retention.end_overdue()
+        outdated = plan_outdated_anew(self.store.database)
+        if outdated:
+            log.warning("%d job(s) of an earlier release are planned anew: this one computes other numbers", outdated)
         if time.monotonic() >= self.blind_until:
             released = self.store.leases.release_expired()
             if released:

@@ -1,0 +1,41 @@
+"""Open jobs of an earlier release whose numbers this one computes differently: they are planned anew.
+
+So no job mixes numbers of two formats, and none waits for a release that is gone.
+"""
+
+from sqlalchemy import delete, select
+
+from service.domain import OLDEST_FORMAT, OPEN_STATES, ShardKind, ShardState
+from service.map_tables import ClassSumRow
+from service.storage.database import Database
+from service.storage.turns import first_shard
+from service.tables import JobRow, MapSumRow, ShardRow, ValueRow
+
+OUTDATED = ShardRow.state == ShardState.WAITING, ShardRow.format < OLDEST_FORMAT
+
+
+def plan_outdated_anew(database: Database) -> int:
+    """Start the open jobs again that have waiting shards of a format before OLDEST_FORMAT. Returns how many."""
+    with database.read() as session:
+        found = session.scalars(select(ShardRow.job).where(*OUTDATED).distinct()).all()
+    return sum(_plan_anew(database, number) for number in found)
+
+
+def _plan_anew(database: Database, number: int) -> bool:
+    """Start a job again. False: it has ended, or another process was faster."""
+    with database.write() as session:
+        job = session.get(JobRow, number, with_for_update=True)
+        left = session.scalar(select(ShardRow.id).where(ShardRow.job == number, *OUTDATED).limit(1))
+        if job is None or job.state not in OPEN_STATES or left is None:
+            return False
+        for rows in (ShardRow, ValueRow, MapSumRow, ClassSumRow):
+            session.execute(delete(rows).where(rows.job == number))
+        _forget_progress(job)
+        session.add(first_shard(session, number, ShardKind.PLAN))
+        return True
+
+
+def _forget_progress(job: JobRow) -> None:
+    job.plan = job.images_total = job.passes_total = job.slices_left = job.so_far = job.look_after = None
+    job.passes_done = job.passes_reused = job.looked = 0
+    job.stopped_at, job.version = None, job.version + 1

@@ -5,6 +5,7 @@ Colours are Okabe and Ito's, and each cohort has a mark and a line of its own, s
 
 from collections.abc import Mapping, Sequence
 from io import BytesIO
+from math import nan
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +98,7 @@ def _curve(axes: "Axes", _measure: str, cohorts: Sequence[tuple[str, Json]]) -> 
     places, drawn = list(cohorts[0][1]["parts"]), list["Artist"]()
     for number, (_, own) in enumerate(cohorts):
         parts = [own["parts"][place] for place in places]
-        means, at = [each["mean"] for each in parts], range(len(places))
+        means, at = [nan if each["mean"] is None else each["mean"] for each in parts], range(len(places))
         colour, dash = COLOURS[number % len(COLOURS)], LINES[number % len(LINES)]
         drawn += axes.plot(at, means, color=colour, linestyle=dash, marker=MARKS[number % len(MARKS)])
         if all(each["ci95"] for each in parts):

@@ -62,13 +62,17 @@ class Job:
 
 @dataclass(frozen=True)
 class Statistic:
-    """A measure of a cohort over its images: its mean with a 95 % interval, and beside it its parts."""
+    """A measure of a cohort over its images: its mean with a 95 % interval, and beside it its parts.
+
+    `n` values are there and `missing` ones are not, as a map without salience has none.
+    """
 
     mean: float | None
     sd: float | None
     ci95: tuple[float, float] | None
     n: int | None
     parts: Mapping[str, "Statistic"]
+    missing: int = 0
 
     @classmethod
     def of(cls, raw: Json) -> "Statistic":
@@ -76,7 +80,8 @@ class Statistic:
         found = (raw.get("parts") or {}).items()
         parts = {name: cls.of(part) for name, part in found if isinstance(part, dict)}
         interval = raw.get("ci95")
-        return cls(raw.get("mean"), raw.get("sd"), tuple(interval) if interval else None, raw.get("n"), parts)
+        ends = tuple(interval) if interval else None
+        return cls(raw.get("mean"), raw.get("sd"), ends, raw.get("n"), parts, raw.get("missing", 0))
 
 
 @dataclass(frozen=True)
@@ -93,12 +98,13 @@ class Difference:
 
 @dataclass(frozen=True)
 class Results:
-    """The results of a job: the measures of each cohort, and what differs between them."""
+    """The results of a job: the measures of each cohort, its share of degenerate maps, and how the cohorts differ."""
 
     job: str
     cohorts: Mapping[str, Mapping[str, Statistic]]
     differences: tuple[Difference, ...]
     raw: Json = field(repr=False)
+    degenerate: Mapping[str, Statistic] = field(default_factory=dict)
 
     @classmethod
     def of(cls, raw: Json) -> "Results":
@@ -107,7 +113,12 @@ class Results:
             name: {measure: Statistic.of(numbers) for measure, numbers in cohort["measures"].items()}
             for name, cohort in raw["cohorts"].items()
         }
-        return cls(raw["job"], cohorts, tuple(map(_difference, raw["differences"])), raw)
+        shares = {
+            name: Statistic.of(cohort["degenerate"])
+            for name, cohort in raw["cohorts"].items()
+            if "degenerate" in cohort
+        }
+        return cls(raw["job"], cohorts, tuple(map(_difference, raw["differences"])), raw, shares)
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """The COLUMNS of every measure of every cohort; of its parts too, where `part` is not empty."""
@@ -115,7 +126,16 @@ class Results:
             for measure, headline in measures.items():
                 for part, found in {"": headline, **headline.parts}.items():
                     low, high = found.ci95 or (None, None)
-                    yield cohort, measure, part, found.n or headline.n, found.mean, found.sd, low, high
+                    yield (
+                        cohort,
+                        measure,
+                        part,
+                        headline.n if found.n is None else found.n,
+                        found.mean,
+                        found.sd,
+                        low,
+                        high,
+                    )
 
     def frame(self) -> "DataFrame":
         """The rows as a pandas frame. Raises ImportError without pandas."""

@@ -26,6 +26,7 @@ def _cohorts(cohorts: Json) -> Table:
     accuracies = [cohort["accuracy"] for cohort in cohorts.values()]
     if any(each is not None for each in accuracies):
         table.add_row("accuracy", *("" if each is None else f"{each:.3f}" for each in accuracies))
+    table.add_row("degenerate maps", *(_cell(cohort.get("degenerate")) for cohort in cohorts.values()))
     return table
 
 

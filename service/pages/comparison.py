@@ -116,7 +116,14 @@ def _mean(parts: Json, part: str) -> float | None:
 def _settings_of(results: Json) -> dict[str, Any]:
     made = results["provenance"]
     asked = {name: value for name, value in made["spec"].items() if name not in OWN}
-    return {**asked, "device": made["device"], "precision": made["precision"], "software": made["software"]}
+    made_by = results.get("format", "an earlier release's")
+    return {
+        **asked,
+        "format of the numbers": made_by,
+        "device": made["device"],
+        "precision": made["precision"],
+        "software": made["software"],
+    }
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -1,9 +1,10 @@
-"""Whether a map that stays while the background is blurred away points at what the model uses. Pure.
+"""Why a high number may be no merit: maps without salience, or maps that point at what the model does not use. Pure.
 
 `degradation` is the map's likeness to itself without the background. Where it is as like itself, or more, without the
 object, the map does not point at what the model uses, and a high number is no merit.
 """
 
+from service.gate.degenerate import above_limit, share_of, told
 from service.pages.report.material import Material
 from service.pages.report.words import ignored
 
@@ -12,6 +13,9 @@ MEASURE = "degradation"
 
 def excuse(about: Material, measure: str, cohort: str) -> str:
     """Why a high number of a cohort is no merit; empty where it is one, or where nothing is known against it."""
+    share = share_of(about.results, cohort)
+    if share is not None and above_limit(share):
+        return told(share)
     if measure != MEASURE or cohort not in about.cohorts:
         return ""
     own = about.of(cohort).get(measure, {})

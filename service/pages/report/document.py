@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from service import __version__
 from service.catalogue import MEASURES, METHODS
+from service.gate.degenerate import share_of, told
 from service.pages.numerals import minus, number
 from service.pages.report.charts import shape, tone
 from service.pages.report.differences import differences
@@ -91,9 +92,18 @@ def _cohort(about: Material, place: int) -> dict[str, Any]:
     return {
         "name": name, "tone": tone(place), "key": key, "runs": counted(len(about.runs_of(name)), "run"),
         "accuracy": None if accuracy is None else f"{100 * accuracy:.1f} %",
-        "degenerate": sum(about.results["degenerate"][name]),
+        "degenerate": _degenerate(about, name),
         "files": about.runs_of(name), "layer": about.results["provenance"]["layers"][name],
     }  # fmt: skip
+
+
+def _degenerate(about: Material, name: str) -> str:
+    """How many of a cohort's maps show no salience; empty where all do. Older results have the runs' counts alone."""
+    share = share_of(about.results, name)
+    if share is None:
+        count = sum(about.results["degenerate"][name])
+        return f"{counted(count, 'map')} without any salience" if count else ""
+    return told(share) if share["count"] else ""
 
 
 def _facts(about: Material) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from math import isnan
 
 from markupsafe import Markup
 
@@ -144,7 +145,8 @@ class Overlays:
             return said, "probability of the class that it gives"
         column = value_column(variant, self.about.job.spec.measures)
         value = values.get(column) if column else None
-        return "" if value is None else number(value, 2), "similarity to the clean picture's map"
+        told = "" if value is None or isnan(value) else number(value, 2)
+        return told, "similarity to the clean picture's map"
 
 
 def head(variant: str) -> str:

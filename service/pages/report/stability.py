@@ -12,7 +12,7 @@ from service.pages.report.words import MEANINGS
 
 MEANING = MEANINGS["stability"]
 LEAST_GAP = 0.02  # below which no run stands far from others
-Matrix = Sequence[Sequence[float]]
+Matrix = Sequence[Sequence[float | None]]  # None of runs whose maps are not there
 
 
 def stability(about: Material) -> Figure:
@@ -35,19 +35,23 @@ def stability(about: Material) -> Figure:
     return Figure("stability", "Stability: run against run", lead, charts, table, notes, heat=True)
 
 
-def strayed(means: Sequence[float]) -> int | None:
+def strayed(means: Sequence[float | None]) -> int | None:
     """The run that is farther below the others than they are apart, by each run's mean to the others; of three up."""
-    if len(means) < 3:  # two runs are as far from each other
+    known = [mean for mean in means if mean is not None]
+    if len(known) < 3:  # two runs are as far from each other
         return None
-    least, *others = sorted(means)
+    least, *others = sorted(known)
     apart = max(others[-1] - others[0], LEAST_GAP)
     return means.index(least) if others[0] - least > apart else None
 
 
-def _note(cohort: str, means: Sequence[float], framed: int | None) -> str:
+def _note(cohort: str, means: Sequence[float | None], framed: int | None) -> str:
+    known = [mean for mean in means if mean is not None]
+    if not known:
+        return f"{cohort}: no run has a map to compare."
     if framed is None:
-        return f"{cohort}: no run strayed; their means to the others are {number(min(means))} to {number(max(means))}."
-    others = [mean for place, mean in enumerate(means) if place != framed]
+        return f"{cohort}: no run strayed; their means to the others are {number(min(known))} to {number(max(known))}."
+    others = [mean for place, mean in enumerate(means) if place != framed and mean is not None]
     rest = f"{number(min(others))} to {number(max(others))}"
     return f"{cohort}: run {framed + 1} strayed, at {number(means[framed])} against {rest} of the others."
 
@@ -62,7 +66,7 @@ def _tiles(cohort: str, matrix: Matrix, framed: int | None) -> Iterator[Tile]:
                 yield Tile(j, i, value, says, marked=framed in (i, j))
 
 
-def _pairs(matrix: Matrix, names: Sequence[str], means: Sequence[float]) -> Iterator[tuple[str, float]]:
+def _pairs(matrix: Matrix, names: Sequence[str], means: Sequence[float | None]) -> Iterator[tuple[str, float | None]]:
     for i, j in combinations(range(len(names)), 2):
         yield f"{names[i]} and {names[j]}", matrix[i][j]
     if len(names) > 2:

@@ -104,3 +104,13 @@ def test_a_cohort_of_an_earlier_job_is_compared_with() -> None:
     found = findings(about)
     assert found.headline == "new is strong in noise."
     assert found.reasons == ["Noise: new is ahead of earlier by 0.400 (95 % interval 0.390 to 0.410)."]
+
+
+def test_no_cohort_leads_by_maps_that_show_no_salience() -> None:
+    about = ranked(dead=(0.9, 0.9, 0.9), live=(0.5, 0.5, 0.5))
+    about.results["cohorts"]["dead"]["degenerate"] = {"mean": 0.5, "ci95": [0.3, 0.7], "count": 10, "n": 20}
+    found = findings(about)
+    assert found.headline == "No cohort looks better: they differ in noise, geometry and stability alone."
+    assert not [each for each in found.reasons if "dead is ahead" in each]
+    told = "which is no merit: 10 of 20 maps show no salience (50.0 %, 95 % interval 30.0 % to 70.0 %)."
+    assert sum(each.endswith(told) for each in found.reasons) == 3

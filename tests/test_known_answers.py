@@ -78,8 +78,9 @@ def test_a_shift_equivariant_model_passes_shifts(tmp_path: Path, blobs: Path) ->
     options = {"geometry": {"transforms": SHIFTS}}
     asked = {"measures": ["geometry"], "options": options, "salience": {"target": 1}}
     moving, fixed = (
-        measures(body(tmp_path, [net], blobs, **asked))["geometry"] for net in (Pointwise(3), FixedPlace())
+        measures(body(tmp_path, [net], blobs, **asked))["geometry"] for net in (Pointwise(4), FixedPlace())
     )
+    assert (moving["n"], moving["missing"]) == (5, 0)
     assert moving["q05"] == pytest.approx(1, abs=1e-4)
     assert fixed["q95"] < 0.7
 

@@ -78,9 +78,8 @@ class _Told:
         counting = self._counting(values)
         used = (counting & ~np.isnan(values)).astype(float)
         stray = strays(values, used, self.cohort.run_weights) if self.run is None else STILL
-        missing = (
-            0.0 if name == "correct" else missing_share(values[counting])
-        )  # an image without a label lacks nothing
+        # An image without a label lacks no correctness.
+        missing = 0.0 if name == "correct" else missing_share(values[counting])
         return self.look.number(Sample(values, used, range_of(name), stray, missing))
 
     def degenerate(self) -> Tree:
@@ -95,9 +94,9 @@ class _Told:
 
     def _counting(self, values: Array) -> Any:
         """Which of some values (n, K) count, as far as strata go."""
-        return (
-            np.ones(values.shape, bool) if self.counting is None else np.broadcast_to(self.counting > 0, values.shape)
-        )
+        if self.counting is None:
+            return np.ones(values.shape, bool)
+        return np.broadcast_to(self.counting > 0, values.shape)
 
     def stability(self, name: str) -> Tree:
         """The number across the runs, or of one run with all others, where all runs count."""

@@ -21,7 +21,7 @@ pictures audited they tell nothing.
 LIMITS = """### What to keep in mind
 
 - So few runs make intervals too narrow: about 0.91 of them hold the truth for five runs and 0.86 for three (see
-  `performance.md`).
+  `explanation/performance.md`).
 - Guidance decides where the map lies, by its loss; that it then agrees with people, and runs with each other, is no
   discovery. That the guided models lean on the stripes less, by their accuracy without them, is one. Human maps of
   other pictures do nearly as much for it: see "What of guidance helps" in `examples/experiment/README.md`.

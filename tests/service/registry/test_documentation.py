@@ -1,4 +1,4 @@
-"""What docs/registry.md and docs/webhooks.md say, held against what is read."""
+"""What docs/how-to/mlflow.md and docs/how-to/webhooks.md say, held against what is read."""
 
 import json
 import re
@@ -9,8 +9,8 @@ from service.policy import Policy
 from service.registry import words
 from service.routes.webhooks import NewWebhook, Rotation
 
-DOCS = Path(__file__).parents[3] / "docs"
-REGISTRY, WEBHOOKS = ((DOCS / f"{name}.md").read_text() for name in ("registry", "webhooks"))
+GUIDES = Path(__file__).parents[3] / "docs" / "how-to"
+REGISTRY, WEBHOOKS = ((GUIDES / f"{name}.md").read_text() for name in ("mlflow", "webhooks"))
 
 
 def bodies(text: str) -> list[Any]:

@@ -21,39 +21,40 @@ class Entry:
 
 MEASURES: Mapping[str, Entry] = {
     "entropy": Entry(
-        "How many grey levels the native map uses: Shannon entropy of its 256 level histogram over the largest "
-        "possible. Low: looks at little. Its part `spatial` tells how widely salience spreads.",
+        "How many grey levels the native map uses: Shannon entropy of its 256-level histogram, divided by its largest "
+        "possible value. Low: salience is concentrated. The part `spatial` measures how widely salience spreads.",
         f"Salience Entropy, {CRUM}",
     ),
     "noise": Entry(
-        "Mean SSIM of the map with the maps under growing noise. High: keeps looking where it looked.",
+        "Mean SSIM between the clean map and the maps under increasing noise. High: attention stays where it was.",
         f"Salience-Assessed Reaction to Noise, {CRUM}",
         low=-1.0,
     ),
     "geometry": Entry(
-        "Mean SSIM of the transformed map with the map of the transformed image. High: salience follows the content.",
+        "SSIM between the transformed map and the map of the transformed image. High: salience follows the content.",
         f"Salience Resilience to Geometrical Transformations, {CRUM}",
         low=-1.0,
     ),
     "stability": Entry(
-        "Mean SSIM of the native maps of all pairs of a cohort's runs. High: independent trainings look alike.",
+        "Mean SSIM between the native maps of all pairs of runs of a cohort. High: independently trained runs agree.",
         f"Salience Stability Across Training Runs, {CRUM}",
         low=-1.0,
     ),
     "degradation": Entry(
-        "SSIM of the map with the map after all that it ignores is blurred away. High: what it ignores, it does "
-        "not need. `object` blurs what it looks at instead, and `gap` is the difference.",
+        "SSIM between the maps before and after everything outside the salient region is blurred. High: the model "
+        "does not need what it ignores. `object` blurs the salient region instead; `gap` is the difference.",
         f"Salience-Based Image Degradation, {CRUM}",
         low=-1.0,
     ),
     "human": Entry(
-        "SSIM of the map with the image's human salience map. High: looks where people look.",
+        "SSIM between the map and the human salience map of the image. High: the model attends to what people do.",
         "the comparison behind CYBORG, Boyd et al. 2023, arXiv 2112.00686",
         low=-1.0,
     ),
     "randomisation": Entry(
-        "Mean SSIM of the map with those of the same class after weights of the model were drawn anew, from the top "
-        "layer down; a part a share of layers. Low: the map tells of the model. High: the method ignores it.",
+        "Mean SSIM between the map and the maps of the same class after layers of the model got new random weights, "
+        "from the output backwards; one part per share of layers. Low: the map depends on the model. High: the method "
+        "ignores the model.",
         "cascading randomisation, Adebayo et al. 2018, arXiv 1810.03292",
         low=-1.0,
     ),
@@ -61,19 +62,19 @@ MEASURES: Mapping[str, Entry] = {
 
 METHODS: Mapping[str, Entry] = {
     "gradcam": Entry(
-        "Feature maps weighed by the mean gradient of the target's logit, rectified.", "Selvaraju et al. 2017"
+        "Feature maps weighted by the mean gradient of the target's logit, rectified.", "Selvaraju et al. 2017"
     ),
     "cam": Entry(
-        "Feature maps weighed by the target's row of the linear layer that follows their pooling, not rectified.",
+        "Feature maps weighted by the target's row of the linear layer that follows pooling, not rectified.",
         "Zhou et al. 2016",
     ),
     "gradcam++": Entry(
-        "Grad-CAM whose weights count places by how much they raise the target.", "Chattopadhay et al. 2018"
+        "Grad-CAM whose weights count each place by how much it raises the target.", "Chattopadhay et al. 2018"
     ),
     "hirescam": Entry("Gradient times feature map, place by place, rectified.", "Draelos and Carin 2020"),
     "layercam": Entry("Positive gradient times feature map, place by place, rectified.", "Jiang et al. 2021"),
     "eigencam": Entry(
-        "Feature maps projected on their first principal axis, whatever the class.", "Muhammad and Yeasin 2020"
+        "Feature maps projected on their first principal axis; independent of the class.", "Muhammad and Yeasin 2020"
     ),
     "saliency": Entry("The largest gradient of a pixel's channels, without sign.", "Simonyan et al. 2014"),
     "integrated_gradients": Entry(
@@ -81,7 +82,7 @@ METHODS: Mapping[str, Entry] = {
         "Sundararajan et al. 2017",
     ),
     "rise": Entry(
-        "Mean of random masks, each weighed by the target's probability under it; asks a black box.",
+        "Mean of random masks, each weighted by the target's probability under it; works with black boxes.",
         "Petsiuk et al. 2018",
     ),
 }

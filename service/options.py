@@ -22,20 +22,23 @@ TRANSFORMS = ("hflip", "vflip", "rot90", "rot270", *SHIFTS)
 
 
 class Part(BaseModel):
-    """A part of a spec: unknown fields are refused, and it does not change.
+    """A part of a spec: it refuses unknown fields and cannot be changed.
 
     Sequences with a least length are lists: of a tuple, a bad item is reported as a missing one too.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class NoiseOptions(Part):
-    """The noise added: salt and pepper on shares of the values, or Gaussian of some standard deviations."""
+    """The noise to add, from weak to strong."""
 
     kind: Literal["salt_pepper", "gaussian"] = "salt_pepper"
+    """`salt_pepper` sets a share of the values to black or white; `gaussian` adds normal noise."""
     amounts: Annotated[list[Amount], Field(min_length=1, max_length=50)] = list(AMOUNTS)
+    """Shares of the values that salt and pepper replaces, in [0, 1]."""
     sigmas: Annotated[list[Sigma], Field(min_length=1, max_length=50)] = list(SIGMAS)
+    """Standard deviations of the Gaussian noise, for images in [0, 1]."""
 
     @property
     def levels(self) -> list[float]:
@@ -44,43 +47,57 @@ class NoiseOptions(Part):
 
 
 class GeometryOptions(Part):
-    """Transformations that the map should follow: flips, quarter turns, shifts, `rotate:DEG`, `scale:S`."""
+    """The transformations that the map should follow."""
 
     transforms: Annotated[list[Transform], Field(min_length=1, max_length=50)] = list(TRANSFORMS)
+    """Transformations: `hflip`, `vflip`, `rot90`, `rot270`, `shift:DX,DY` in pixels, `rotate:DEGREES`, `scale:FACTOR`.
+    """
 
 
 class DegradationOptions(Part):
-    """`curve`: shares of pixels that are blurred as well, by rank of the map; none by default."""
+    """Which shares of the pixels to blur beside `background` and `object`."""
 
     curve: Annotated[list[Share], Field(max_length=20)] = []
+    """Shares of the pixels, ranked by the map, to blur in addition, most and least salient first. Default: none."""
 
 
 class RandomisationOptions(Part):
-    """Which shares of the model's layers are drawn anew, from the top; a share is at least one layer."""
+    """How many of the model's layers get new random weights."""
 
     shares: Annotated[list[LayerShare], Field(min_length=1, max_length=10)] = list(LAYER_SHARES)
+    """Shares of the model's layers whose weights are drawn anew, from the output backwards; at least one layer each."""
 
 
 class IntegratedGradientsOptions(Part):
-    """In how many steps the gradients are taken between black and the picture."""
+    """How finely the path from black to the image is divided."""
 
     steps: Annotated[int, Field(ge=2, le=1000)] = 20
+    """Number of points between the black image and the image at which gradients are taken."""
 
 
 class RiseOptions(Part):
-    """How many random masks a picture is seen through, of how many cells a side, each kept with what probability."""
+    """The random masks through which the model sees each image."""
 
     masks: Annotated[int, Field(ge=8, le=20_000)] = 500
+    """Number of random masks per image."""
     cells: Annotated[int, Field(ge=2, le=64)] = 7
+    """Number of cells along each side of a mask's grid."""
     keep: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """Probability that a cell of the grid leaves the image visible."""
 
 
 class Options(Part):
-    """What can be set a measure or a method."""
+    """Options of the measures and methods, by name."""
 
     noise: NoiseOptions = NoiseOptions()
+    """Options of the measure `noise`."""
     geometry: GeometryOptions = GeometryOptions()
+    """Options of the measure `geometry`."""
     degradation: DegradationOptions = DegradationOptions()
+    """Options of the measure `degradation`."""
     randomisation: RandomisationOptions = RandomisationOptions()
+    """Options of the measure `randomisation`."""
     integrated_gradients: IntegratedGradientsOptions = IntegratedGradientsOptions()
+    """Options of the method `integrated_gradients`."""
     rise: RiseOptions = RiseOptions()
+    """Options of the method `rise`."""

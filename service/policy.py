@@ -17,29 +17,38 @@ CANDIDATE = "candidate"  # the cohort of the registered versions that are judged
 
 
 class JobTemplate(Template):
-    """A job without its models; `model` says how each cohort's files become models."""
+    """A job without its models."""
 
     model: Model = Model()
+    """How the files of registered model versions become models."""
 
 
 class Registry(Part):
-    """Which registered models are audited by the policy, against which, and what a pass does there."""
+    """Which registered models the policy audits, what it compares them with, and what a pass changes."""
 
-    models: Annotated[Pattern, Field(description="registered models' names; `*` and `?` stand for any text or letter")]
+    models: Annotated[
+        Pattern,
+        Field(description="Name or pattern of registered models; `*` stands for any text and `?` for any character."),
+    ]
     baseline_alias: Annotated[
         Text | None,
-        Field(description="alias of the version to compare with, as a cohort of this name; such as champion"),
+        Field(description="Alias of the version to compare with, such as champion; also the name of its cohort."),
     ] = None
-    alias_on_pass: Annotated[Text | None, Field(description="alias that a version gets when it passes")] = None
+    alias_on_pass: Annotated[Text | None, Field(description="Alias to give to a version that passes.")] = None
 
 
 class Policy(Part):
-    """A gate, with the job that it judges where the service itself submits it, and the models it is for."""
+    """A gate under a name; with `job` and `registry`, the service audits registered models by itself."""
 
     description: Annotated[str, Field(max_length=2000)] = ""
+    """What the policy is for, for people."""
     gate: Gate
+    """The rules."""
     job: JobTemplate | None = None
+    """The job that the service submits for a registered model version: a spec without `cohorts`, `baseline` and `gate`.
+    """
     registry: Registry | None = None
+    """Which registered models the policy applies to."""
 
     @model_validator(mode="after")
     def _has_rules(self) -> Self:

@@ -13,70 +13,71 @@ from service.verdicts import verdict_of
 
 
 class FieldError(BaseModel):
-    """One field that was refused, and what would mend it."""
+    """One field that was refused."""
 
-    field: str
-    detail: str
+    field: str = Field(description="Path of the field, such as cohorts[0].model.layer.")
+    detail: str = Field(description="What is wrong, and what to do about it.")
 
 
 class Problem(BaseModel):
-    """An error, as RFC 9457 has it; `errors` names the fields."""
+    """An error by RFC 9457."""
 
-    type: str
-    title: str
-    status: int
-    detail: str
-    instance: str
-    errors: list[FieldError] = []
+    type: str = Field(description="Stable type: `urn:salience:problem:KIND`.")
+    title: str = Field(description="The kind in words.")
+    status: int = Field(description="The HTTP status.")
+    detail: str = Field(description="What is wrong, where, and what to do.")
+    instance: str = Field(description="Path of the request.")
+    errors: list[FieldError] = Field([], description="The fields that were refused, if the error is about fields.")
 
 
 class JobError(BaseModel):
     """Why a job failed."""
 
-    type: str
-    detail: str
-    field: str | None = None
+    type: str = Field(description="Kind of the error.")
+    detail: str = Field(description="What is wrong, and what to do about it.")
+    field: str | None = Field(None, description="Field of the spec that the error is about.")
 
 
 class Progress(BaseModel):
-    """How far a job is. `images_done` counts images' worth of forward passes."""
+    """How far a job is."""
 
-    images_done: int
-    images_total: int | None = Field(description="null until the image set has been listed")
-    passes_done: int = Field(description="forward passes made")
-    passes_reused: int = Field(description="forward passes spared, since an earlier job had their numbers")
-    passes_per_second: float | None
-    seconds_left: float | None
+    images_done: int = Field(description="Number of images done, counted by their share of the forward passes.")
+    images_total: int | None = Field(description="Number of images to audit; null until the image set is listed.")
+    passes_done: int = Field(description="Number of forward passes made.")
+    passes_reused: int = Field(description="Number of forward passes saved because an earlier job had their numbers.")
+    passes_per_second: float | None = Field(description="Forward passes per second since the job started.")
+    seconds_left: float | None = Field(description="Estimated seconds until the job ends.")
 
 
 class Links(BaseModel):
-    """Where to go on from a job."""
+    """Paths of the resources of a job."""
 
-    self: str
-    results: str
-    images: str
-    cancel: str
-    verdict: str
+    self: str = Field(description="The job.")
+    results: str = Field(description="Its results.")
+    images: str = Field(description="The numbers of its images.")
+    cancel: str = Field(description="POST here to cancel it.")
+    verdict: str = Field(description="The verdict of its gate.")
 
 
 class JobBody(BaseModel):
-    """A job: what was asked with all defaults, where it stands, and why it failed if it did."""
+    """A job: its spec with all defaults, its state and progress, and its error if it failed."""
 
-    id: str
-    name: str | None
-    labels: dict[str, str]
-    state: JobState
-    progress: Progress
-    error: JobError | None
-    verdict: Verdict | None = Field(description="what the gate says; null without a gate, and until the job has ended")
+    id: str = Field(description="ID of the job.")
+    name: str | None = Field(description="Name from the spec.")
+    labels: dict[str, str] = Field(description="Labels from the spec.")
+    state: JobState = Field(description="`queued`, `running`, `succeeded`, `failed` or `cancelled`.")
+    progress: Progress = Field(description="How far the job is.")
+    error: JobError | None = Field(description="Why the job failed; null if it did not.")
+    verdict: Verdict | None = Field(description="Verdict of the gate; null without a gate and until the job has ended.")
     so_far: dict[str, Any] | None = Field(
-        description="of a running job, its numbers so far with intervals; null before the first look and after the end"
+        description="Interim numbers of a running job with their intervals; null before the first interim look and "
+        "once the job has ended."
     )
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    spec: JobSpec
-    links: Links
+    created_at: datetime = Field(description="When the job was accepted.")
+    started_at: datetime | None = Field(description="When a worker started it.")
+    finished_at: datetime | None = Field(description="When it ended.")
+    spec: JobSpec = Field(description="The spec with all defaults.")
+    links: Links = Field(description="Paths of the resources of the job.")
 
     @classmethod
     def of(cls, job: Job, now: float) -> "JobBody":
@@ -108,67 +109,68 @@ class JobBody(BaseModel):
 class JobPage(BaseModel):
     """A page of jobs, newest first."""
 
-    items: list[JobBody]
-    next: str | None = Field(description="cursor of the next page; null on the last")
+    items: list[JobBody] = Field(description="The jobs.")
+    next: str | None = Field(description="Cursor of the next page; null on the last page.")
 
 
 class ImageBody(BaseModel):
-    """One image's numbers: by cohort, those of each run and those across its runs."""
+    """The numbers of one image."""
 
-    number: int
-    set: str = Field(description="`images`, or `out_of_set`")
-    image: str
-    label: str | None
-    sha256: str | None
-    skipped: str | None = Field(description="why the image could not be read; null if it was")
+    number: int = Field(description="Number of the image in the job, from 0.")
+    set: str = Field(description="`images` or `out_of_set`.")
+    image: str = Field(description="Name of the image in its set.")
+    label: str | None = Field(description="Label of the image.")
+    sha256: str | None = Field(description="SHA-256 of the image file.")
+    skipped: str | None = Field(description="Why the image could not be read; null if it could.")
     cohorts: dict[str, Any] = Field(
-        description="by cohort: `runs`, a list of {column: value} in the spec's order, and `across` its runs"
+        description="By cohort: `runs`, a list of {column: value} in the order of the spec, and `across`, the same "
+        "across all runs."
     )
 
 
 class ImagePage(BaseModel):
-    """A page of images in the image set's order."""
+    """A page of images in the order of the image set."""
 
-    items: list[ImageBody]
-    next: str | None = Field(description="cursor of the next page; null on the last")
+    items: list[ImageBody] = Field(description="The images.")
+    next: str | None = Field(description="Cursor of the next page; null on the last page.")
 
 
 class ArtifactBody(BaseModel):
-    """An upload as it is kept."""
+    """A stored upload."""
 
-    uri: str = Field(description="names it in a spec")
-    sha256: str
-    size: int = Field(description="bytes")
+    uri: str = Field(description="URI of the upload for specs.")
+    sha256: str = Field(description="SHA-256 of its bytes.")
+    size: int = Field(description="Its size in bytes.")
 
 
 class InspectionBody(BaseModel):
-    """What a worker saw of a model or an image set."""
+    """What a worker found in a model or an image set."""
 
-    id: str
-    done: bool
+    id: str = Field(description="ID of the inspection.")
+    done: bool = Field(description="Whether a worker has inspected it.")
     found: dict[str, Any] | None = Field(
-        description="of a model: format, architecture, preprocessing, classes, layers, sha256; of an image set: count, "
-        "labels, first errors; null until a worker has looked"
+        description="Of a model: format, architecture, preprocessing, classes, layers, sha256. Of an image set: count, "
+        "labels, first errors. Null until the inspection is done."
     )
 
 
 class CatalogueEntry(BaseModel):
     """A measure or a salience method."""
 
-    name: str
-    meaning: str
-    source: str
-    range: tuple[float, float] = Field(description="least and largest value")
-    parameters: dict[str, Any] = Field(description="JSON schema of each field of the spec's options of this name")
+    name: str = Field(description="Its name in a spec.")
+    meaning: str = Field(description="What it measures and how to read it.")
+    source: str = Field(description="Where it was published.")
+    range: tuple[float, float] = Field(description="Smallest and largest possible value.")
+    parameters: dict[str, Any] = Field(description="JSON schema of each of its options.")
 
 
 class PolicyBody(BaseModel):
-    """A policy as it is kept."""
+    """A version of a policy."""
 
-    name: str
-    version: int
-    created_at: datetime
-    policy: Policy
+    name: str = Field(description="Name of the policy.")
+    version: int = Field(description="Number of the version, from 1.")
+    created_at: datetime = Field(description="When this version was stored.")
+    policy: Policy = Field(description="The policy.")
 
     @classmethod
     def of(cls, kept: KeptPolicy) -> "PolicyBody":
@@ -177,23 +179,23 @@ class PolicyBody(BaseModel):
 
 
 class PolicyList(BaseModel):
-    """Policies, or versions of one."""
+    """Policies, or versions of one policy."""
 
-    items: list[PolicyBody]
+    items: list[PolicyBody] = Field(description="The policies or versions.")
 
 
 class Check(BaseModel):
-    """Which job's results to judge, and by which version of the policy; by the newest unless given."""
+    """Which results to judge by a policy."""
 
-    job: str = Field(min_length=1, max_length=36, pattern=r"^[^\x00]*$")
-    version: int | None = Field(None, ge=1)
+    job: str = Field(min_length=1, max_length=36, pattern=r"^[^\x00]*$", description="ID of a job that succeeded.")
+    version: int | None = Field(None, ge=1, description="Version of the policy. Default: the newest.")
 
 
 class Health(BaseModel):
-    """Whether the process, or what it needs, answers."""
+    """Whether the process is alive, or ready for requests."""
 
-    status: str
-    checks: dict[str, str] = {}
+    status: str = Field(description="`ok`, or what is wrong.")
+    checks: dict[str, str] = Field({}, description="The status of each service that the process needs.")
 
 
 def _moment(seconds: float) -> datetime:

@@ -29,26 +29,48 @@ OWN_FILES = ("lock", "secret-key")  # of the embedded service, in its data direc
 class StoreSettings(BaseSettings):
     """What the API and the workers share. Without URLs: SQLite, and a broker that `serve` brings."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, allow_inf_nan=False)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, allow_inf_nan=False, use_attribute_docstrings=True)
 
     data_dir: Path = Path("~/.local/share/salience")
+    """Folder for the state of the embedded service: its database, uploads, cache and secret key."""
     database_url: str = ""
+    """`postgresql://USER:PASSWORD@HOST/DATABASE`, or `sqlite:///PATH`. Default: SQLite in the data directory."""
     database_password: SecretStr | None = None
+    """Password of the database user, so that the URL need not contain it. It may hold any characters."""
     broker_url: str = ""
+    """`redis://...` or, for RabbitMQ, `amqp://...`. Default: none, which makes `salience serve` run the embedded
+    service."""
     allowed_roots: Annotated[tuple[Path, ...], NoDecode] = ()
+    """Folders, separated by `:`, that `file://` URIs may point into. Default: none; embedded, the working directory and
+    the data directory."""
     lease_seconds: float = Field(default=30.0, ge=0.5, le=DAY)
+    """Seconds without a heartbeat after which the shard of a worker is given to another worker."""
     sweep_seconds: float = Field(default=2.0, gt=0, le=HOUR)
+    """Seconds between two searches of each API process and worker for work that no notification announced."""
     max_deaths: int = Field(default=3, ge=1)
+    """Number of workers that one shard may crash before its job fails."""
     keep_days: float = Field(default=90.0, gt=0)
+    """Days after which ended jobs are deleted with their results, and uploads that no stored job or policy names."""
     key_hours: float = Field(default=24.0, gt=0)
+    """Hours for which an `Idempotency-Key` is remembered."""
     artifacts: str = ""
+    """Where uploads are stored: a folder that the API and the workers share, or `s3://BUCKET/PREFIX`. Default:
+    `artifacts` in the data directory."""
     cache_dir: Path | None = None
+    """Folder where the workers of a machine store what they fetched. Default: `cache` in the data directory."""
     cache_gib: float = Field(default=50.0, gt=0)
+    """Size of that cache in GiB. Files that are being fetched or used come on top."""
     log_format: LogFormat = "plain"
+    """`plain`, or `json` for one JSON object a line with the IDs of request, job and shard."""
     log_level: LogLevel = "info"
+    """`debug`, `info`, `warning` or `error`."""
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    """Hosts, addresses and networks, separated by commas, that may be contacted for users although they are not public.
+    Default: none."""
     fetch_seconds: float = Field(default=3600.0, gt=0)
+    """Seconds that one connection to the web may take in all."""
     job_images: int = Field(default=2_000_000, ge=1)
+    """Maximum number of images of one job, all its image sets together."""
 
     @field_validator("data_dir")
     @classmethod
@@ -176,17 +198,32 @@ class ServiceSettings(StoreSettings):
     """What the API alone needs."""
 
     host: str = "127.0.0.1"
+    """Address that the API listens on."""
     port: int = Field(default=8000, ge=0, le=65535)
+    """Port that the API listens on."""
     artifact_gib: float = Field(default=20.0, gt=0)
+    """Maximum size of an upload in GiB."""
     require_keys: bool = False
+    """Whether requests from this machine need an API key even before the first key exists. The API's image sets it to
+    true."""
     requests_a_minute: int = Field(default=1200, ge=0)
+    """Maximum requests per minute and API key; 0 disables the limit."""
     body_mib: float = Field(default=4.0, gt=0)
+    """Maximum size of a request body in MiB, uploads excepted."""
     open_jobs: int = Field(default=1000, ge=1)
+    """Maximum number of queued and running jobs of a tenant."""
     job_runs: int = Field(default=200, ge=1)
+    """Maximum number of runs of one job, all its cohorts together."""
     public_url: str = Field(default="", pattern="^(https?://.+)?$")
+    """URL of the service as others reach it. Webhooks and MLflow tags link to it. Default: none."""
     mlflow_secret: str = ""
+    """Secret that MLflow signs its webhook deliveries with. Default: none, which disables `/v1/hooks/mlflow`.
+    `MLFLOW_TRACKING_URI` says where MLflow is."""
     reconcile_seconds: float = Field(default=300.0, gt=0, le=DAY)
+    """Seconds between two searches in MLflow for model versions without a verdict."""
     secret_keys: Annotated[tuple[SecretKey, ...], NoDecode] = ()
+    """Keys of at least 32 characters, separated by commas, newest first, from which the secrets of webhooks are
+    derived. Default: none; the embedded service makes one in its data directory."""
 
     @field_validator("secret_keys", mode="before")
     @classmethod
@@ -219,11 +256,23 @@ class WorkerSettings(StoreSettings):
     """What a worker alone needs."""
 
     processes: int | None = Field(default=None, ge=1)
+    """Number of shards that a worker processes at once. Each process loads its own models and, on a CPU, uses one
+    thread, so that no number depends on it. Default: one per GPU, or one per CPU core, at most 8."""
     batch_size: int | None = Field(default=None, ge=1, le=1024)
+    """Number of images that are scored together; no number depends on it. Default: what fits in memory."""
     device: str = "auto"
+    """`auto`, `cpu`, `cuda`, or one GPU such as `cuda:1`."""
     memory_limit: ByteSize | None = Field(default=None, ge=2**28)
+    """Address space of a worker process, such as `8GiB`. When memory runs short, the worker scores fewer images at
+    once. Default: none."""
     stop_seconds: float = Field(default=25.0, gt=0)
+    """Seconds that a worker may take to give its shard back when it is asked to stop."""
     model_memory_gib: float = Field(default=16.0, gt=0)
+    """Memory in GiB that loading a model may take."""
     model_seconds: float = Field(default=300.0, gt=0)
+    """Seconds that loading a model may take."""
     metrics_host: str = "127.0.0.1"
+    """Address on which a worker serves Prometheus metrics."""
     metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    """First port for these metrics; process n of the worker uses this port + n. Default: none. The API serves its own
+    metrics at `/metrics`."""

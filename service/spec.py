@@ -46,140 +46,191 @@ MEASURES: tuple[Measure, ...] = ("entropy", "noise", "geometry", "stability", "d
 
 
 class ShorterSide(Part):
-    """Resize so that the shorter side has this many pixels, then crop the centre to the input size."""
+    """Resize the shorter side to this many pixels, then crop the centre to the input size."""
 
     shorter: Size
+    """Length of the shorter side after resizing, in pixels."""
 
 
 class Preprocessing(Part):
-    """How a picture becomes the model's input. `size` is [height, width]."""
+    """How an image becomes the model's input."""
 
     size: tuple[Size, Size] = (224, 224)
+    """Height and width of the model's input, in pixels."""
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    """Mean of each channel, subtracted after scaling. One value per channel."""
     std: tuple[Annotated[float, Field(gt=0)], ...] = (0.229, 0.224, 0.225)
+    """Standard deviation of each channel, by which the difference is divided."""
     resize: Literal["squash"] | ShorterSide = "squash"
+    """`squash` resizes to `size` and ignores the aspect ratio; `{"shorter": N}` resizes the shorter side to N and crops
+    the centre."""
     interpolation: Literal["bilinear", "bicubic", "nearest"] = "bilinear"
+    """How pixels are interpolated when an image is resized."""
     channels: Literal["rgb", "bgr", "gray"] = "rgb"
+    """Order of the channels that the model expects."""
     scale: Annotated[float, Field(gt=0)] = 1.0
+    """Factor applied to images in [0, 1] before mean and standard deviation; 255 for models that expect bytes."""
 
 
 class Outputs(Part):
-    """What a model's outputs are: which logit is which class, by label names in the logits' order or for each label its
-    logit, and whether they are logits at all.
-
-    `order` counts labels as they sort. `single` says which class a one-logit head's logit speaks for.
-    `activation` says whether the outputs are `logits`, or `probabilities`, which are turned back into logits;
-    under `auto` they are logits, and a model whose outputs are probabilities is refused.
-    """
+    """Which output of the model stands for which label, and whether the outputs are logits."""
 
     names: tuple[Name, ...] | None = None
+    """Names of the labels, in the order of the logits. Give `names` or `order`, not both."""
     order: tuple[Annotated[int, Field(ge=0)], ...] | None = None
+    """For each label, in alphabetical order, the number of its logit."""
     single: Literal["class-0", "class-1"] = "class-1"
+    """The class that the logit of a model with one output stands for."""
     activation: Literal["auto", "logits", "probabilities"] = "auto"
+    """What the outputs are: `logits`, or `probabilities`, which are turned back into logits. `auto` takes them for
+    logits and refuses a model whose outputs are probabilities."""
 
 
 def _or_defaults(outputs: Outputs | None) -> Outputs:
-    """A spec may still say null, as those of earlier versions do."""
+    """Take null, which specs of earlier versions say, for the defaults."""
     return outputs or Outputs()
 
 
 class Model(Part):
-    """How a cohort's files become models."""
+    """How the files of a cohort become models."""
 
     format: Literal["auto", "checkpoint", "torchscript", "exported", "transformers", "onnx"] = "auto"
+    """Format of the model files; `auto` detects it from their content."""
     architecture: Name | None = None
+    """Architecture of a checkpoint, such as `torchvision/resnet50` or `timm/resnet50`."""
     num_classes: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    """Number of classes. Default: read from the weights of the last layer."""
     layer: Name | None = None
+    """Module whose output is explained. Default: the last feature map before pooling."""
     preprocessing: Preprocessing = Preprocessing()
+    """How an image becomes the model's input. Fields left out are read from the model's own files, if they say."""
     outputs: Annotated[Outputs | None, AfterValidator(_or_defaults)] = Outputs()
+    """Which output stands for which label. Default: the model's own label names, otherwise the labels as numbers,
+    otherwise in alphabetical order."""
 
 
 class Run(Part):
     """One trained model."""
 
     uri: Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+    """Where the model is: `file://`, `artifact:`, `https://`, `s3://`, `gs://`, `models:/` or `runs:/`."""
 
 
 class Cohort(Part):
-    """The runs of one recipe."""
+    """The runs of one training recipe."""
 
     name: Name
+    """Name of the cohort; unique in the job."""
     model: Model = Model()
+    """How the files of all runs become models."""
     runs: Annotated[list[Run], Field(min_length=1, max_length=100)]
+    """The trained models of the cohort."""
 
 
 class Images(Part):
-    """Where the pictures are, how many of them to take, and what share may be unreadable."""
+    """An image set: where it is, how many images to take, and what share may be unreadable."""
 
     uri: Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+    """Where the images are: a folder, an archive, a manifest or a Parquet file."""
     limit: Annotated[int, Field(ge=1)] | None = None
+    """Number of images to sample; the sample depends on `seed`. Default: all."""
     max_skipped: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """Largest share of images that may be unreadable before the job fails."""
 
 
 class Salience(Part):
-    """The map's method and the class whose logit it explains."""
+    """How salience maps are computed."""
 
     method: Annotated[
-        Method, Field(description=told(catalogue.METHODS), json_schema_extra={"x-enum-varnames": VARIABLES})
+        Method,
+        Field(
+            description=f"The salience method.\n\n{told(catalogue.METHODS)}",
+            json_schema_extra={"x-enum-varnames": VARIABLES},
+        ),
     ] = "gradcam"
     target: Literal["predicted", "clean", "label"] | Annotated[int, Field(ge=0)] = "predicted"
+    """Class whose logit is explained: `predicted` for the input at hand, `clean` for the class predicted for the clean
+    image, `label`, or the number of a class."""
 
 
 class Maps(Part):
-    """Of how many pictures maps are kept, to be looked at: those that tell most, all, or none."""
+    """Which maps are stored to be looked at: those of the most informative images, all, or none."""
 
     keep: Literal["all"] | Annotated[int, Field(ge=0, le=1000)] = 64
+    """Number of images whose maps are stored for the report, `all`, or 0 for none."""
 
 
-Measures = Annotated[list[Measure], Field(min_length=1, description=told(catalogue.MEASURES))]
+MEASURES_HELP = (
+    "The measures to compute. Default: the first five, without `stability` where a cohort has one run.\n\n"
+    + told(catalogue.MEASURES)
+)
+Measures = Annotated[list[Measure], Field(min_length=1, description=MEASURES_HELP)]
 
 
 class Baseline(Part):
-    """A cohort of an earlier job, which stands here for one more: it is compared with, and not audited again.
+    """A cohort of an earlier job, to compare with. It is not audited again.
 
-    It must be of the same pictures, measures and options; where it is not, a gate's rules about it are errors.
+    It must have the same images, measures and options; otherwise the rules of a gate about it are errors.
     """
 
     job: Annotated[str, StringConstraints(min_length=1, max_length=36, pattern=r"^[^\x00-\x1f]*$")]
-    cohort: Annotated[Name | None, Field(description="may be left out where the job has one")] = None
-    name: Annotated[Name, Field(description="what rules and differences call it")] = "baseline"
+    """ID of the earlier job."""
+    cohort: Annotated[Name | None, Field(description="Name of its cohort. Default: the only one of that job.")] = None
+    name: Annotated[Name, Field(description="Name of the baseline in rules and differences.")] = "baseline"
 
 
 class Template(Part):
-    """All that is asked of an audit beside its models."""
+    """A spec without its models."""
 
     name: Name | None = None
+    """Name of the job, for people."""
     labels: Annotated[dict[LabelKey, Name], Field(max_length=50), BeforeValidator(_no_colons)] = {}  # noqa: RUF012  # pydantic copies it
+    """Labels by which jobs can be filtered. A key has no colon."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    """Seed of everything random: noise, samples, intervals."""
     images: Images
+    """The images to audit."""
     out_of_set: Annotated[
-        Images | None, Field(description="a second image set, which the models were not made for, to compare with")
+        Images | None, Field(description="A second image set that the models were not made for, to compare with.")
     ] = None
     salience: Salience = Salience()
+    """How the maps are computed."""
     measures: Measures = list(MEASURES)  # noqa: RUF012  # as above
     options: Options = Options()
+    """Options of the measures and methods."""
     maps: Maps = Maps()
+    """For how many images maps are stored."""
     precision: Precision = "float32"
+    """Number format of the forward passes. On a CPU `tf32` is `float32`."""
     shard_size: Annotated[int, Field(ge=1, le=100_000)] | None = None
-    priority: Annotated[Priority, Field(description="work of interactive jobs comes before all bulk work")] = "bulk"
+    """Images per shard; no number depends on it. Default: 32, fewer for a small image set."""
+    priority: Annotated[
+        Priority, Field(description="Workers take shards of `interactive` jobs before all `bulk` work.")
+    ] = "bulk"
     deadline: Annotated[
-        float | None, Field(gt=0, le=31_536_000, description="seconds from acceptance after which the job fails")
+        float | None,
+        Field(gt=0, le=31_536_000, description="Seconds from acceptance after which the job fails. Default: none."),
     ] = None
     stop: Annotated[
         Stop | None,
-        Field(description="end the job as soon as its gate is decided, images being audited in an order of the seed's"),
+        Field(description="`when-decided` ends the job as soon as its gate is decided. Default: audit all images."),
     ] = None
     reuse: Annotated[
-        bool, Field(description="whether numbers are read that an earlier job computed of the same; they are the same")
+        bool,
+        Field(description="Whether to reuse numbers that an earlier job computed. No number depends on it."),
     ] = True
 
 
 class JobSpec(Template):
-    """An audit, as asked for; whatever was left out has its default."""
+    """A job's spec: what to audit and how. Fields that are left out have their default."""
 
     cohorts: Annotated[list[Cohort], Field(min_length=1, max_length=20)]
+    """The models to audit, in groups that are compared with each other."""
     baseline: Baseline | None = None
-    gate: Annotated[Gate | None, Field(description="what decides on the results: rules, or a policy's name")] = None
+    """A cohort of an earlier job to compare with."""
+    gate: Annotated[Gate | None, Field(description="Rules that the results must satisfy, or the name of a policy.")] = (
+        None
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -27,32 +27,46 @@ BADNESS = tuple(Outcome)
 
 
 class Judged(Part):
-    """A rule, its number (with `versus` the difference) and interval, and what they say in a sentence."""
+    """The outcome of one rule."""
 
     rule: Rule
+    """The rule."""
     cohort: str | None
+    """The cohort that it was applied to."""
     outcome: Outcome
+    """`pass`, `inconclusive`, `fail` or `error`."""
     number: float | None
+    """The number that the rule names; with `versus`, the difference. Null if there is none."""
     interval: tuple[float, float] | None
+    """Its 95 % interval. Null if there is none."""
     threshold: float
+    """What the interval was compared with."""
     reason: str
+    """The outcome in a sentence."""
 
 
 class PolicyUsed(Part):
-    """The policy that a verdict was given by."""
+    """The policy whose rules were applied."""
 
     name: str
+    """Name of the policy."""
     version: int
+    """Version of the policy."""
 
 
 class Verdict(Part):
-    """What the gate says, the rules that it comes from, and how many images it took."""
+    """The answer of a gate."""
 
     outcome: Outcome
+    """The worst outcome of all rules: `pass`, `inconclusive`, `fail` or `error`."""
     reason: str
+    """The outcome in a sentence."""
     images: int | None
+    """Number of images that the verdict is based on."""
     policy: PolicyUsed | None
+    """The policy that the rules come from, if any."""
     rules: list[Judged]
+    """The outcome of each rule."""
 
 
 def decide(interval: tuple[float, float], op: Op, threshold: float) -> Outcome:

@@ -18,7 +18,7 @@ Path = Annotated[
     str,
     StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f]*$"),
     Field(
-        description="a number of the cohort's results by its path: `entropy`, `noise.parts.0.1`, "
+        description="A number of the cohort's results by its path: `entropy`, `noise.parts.0.1`, "
         "`strata.class.synthetic.entropy`, `accuracy`, `runs.0.measures.entropy`"
     ),
 ]
@@ -26,19 +26,24 @@ PolicyName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._
 
 
 class Rule(Part):
-    """One number against a threshold, or against the same number of another cohort or of the baseline.
+    """One condition: a number against a threshold, or against the same number of another cohort or of the baseline.
 
-    `margin` is how much worse than `versus` it may be: with `<=` the difference is at most the margin, with `>=` at
-    least minus the margin. A negative one asks for so much better.
+    With `versus`, the difference must be at most the margin (`<=`) or at least minus the margin (`>=`).
     """
 
     measure: Path
-    cohort: Annotated[Text | None, Field(description="may be left out where only one can be meant")] = None
+    cohort: Annotated[
+        Text | None, Field(description="The cohort. May be left out if there is only one that can be meant.")
+    ] = None
     statistic: Statistic = "mean"
+    """Statistic of that number; `mean`, or one that stands beside the mean in the results."""
     op: Op
+    """Whether the number must be at least (`>=`) or at most (`<=`) the threshold."""
     value: float | None = None
-    versus: Annotated[Text | None, Field(description="another cohort, or the baseline's name")] = None
+    """The threshold. Give `value`, or `versus` and `margin`."""
+    versus: Annotated[Text | None, Field(description="Another cohort, or the name of the baseline.")] = None
     margin: float | None = None
+    """How much worse than `versus` the cohort may be; a negative margin demands that it is better."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -68,14 +73,14 @@ class Rule(Part):
 
 
 class Gate(Part):
-    """Rules that must all pass, or the name of a policy that holds them.
-
-    `version` is the policy's; left out, it is the newest as the job is accepted, and the job shows which.
-    """
+    """Rules that must all pass, or the name of a policy that contains them."""
 
     rules: Annotated[list[Rule], Field(max_length=100)] = []  # noqa: RUF012  # pydantic copies it
+    """Rules that must all pass. Give `rules` or `policy`, not both."""
     policy: PolicyName | None = None
+    """Name of a policy whose rules apply."""
     version: Annotated[int, Field(ge=1)] | None = None
+    """Version of that policy. Default: the newest when the job is accepted."""
 
     @model_validator(mode="after")
     def _rules_or_policy(self) -> Self:

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo experiment test check clean lock sbom licences audit
+.PHONY: demo experiment test check docs clean lock sbom licences audit
 
 demo: .venv/.demo
 	$(BIN)/python -m examples.demo
@@ -20,6 +20,13 @@ check: .venv/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m docs.generate --check
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+# Fill the generated blocks of the reference from the code, and build the site into site/.
+docs: .venv/.test
+	$(BIN)/python -m docs.generate
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 # Every version that the images install. CUDA's packages are left to torch, which pins them itself; here torch may be
 # the CPU's, whose mark goes.
@@ -40,7 +47,7 @@ audit: .venv/.supply
 	$(BIN)/pip-audit --requirement deploy/constraints.txt --no-deps --disable-pip
 
 clean:
-	rm -rf .venv .venv-image .demo .experiment sbom.json
+	rm -rf .venv .venv-image .demo .experiment site sbom.json
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -51,7 +58,7 @@ clean:
 	touch $@
 
 .venv/.test: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --editable '.[embedded,worker,formats,clouds,traces,test]'
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --editable '.[embedded,worker,formats,clouds,traces,docs,test]'
 	touch $@
 
 .venv/.supply: pyproject.toml | .venv/bin/python

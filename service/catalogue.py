@@ -31,7 +31,7 @@ MEASURES: Mapping[str, Entry] = {
         low=-1.0,
     ),
     "geometry": Entry(
-        "SSIM between the transformed map and the map of the transformed image. High: salience follows the content.",
+        "Mean SSIM between transformed maps and the maps of transformed images. High: salience follows the content.",
         f"Salience Resilience to Geometrical Transformations, {CRUM}",
         low=-1.0,
     ),

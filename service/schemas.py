@@ -65,7 +65,7 @@ class JobBody(BaseModel):
     id: str = Field(description="ID of the job.")
     name: str | None = Field(description="Name from the spec.")
     labels: dict[str, str] = Field(description="Labels from the spec.")
-    state: JobState = Field(description="`queued`, `running`, `succeeded`, `failed` or `cancelled`.")
+    state: JobState = Field(description="State of the job.")
     progress: Progress = Field(description="How far the job is.")
     error: JobError | None = Field(description="Why the job failed; null if it did not.")
     verdict: Verdict | None = Field(description="Verdict of the gate; null without a gate and until the job has ended.")

@@ -1,4 +1,4 @@
-"""Backup and restore by the commands of docs/operations.md: what was dumped comes back to the byte, and goes on."""
+"""Backup and restore by the commands of docs/how-to/back-up.md: what was dumped comes back to the byte, and goes on."""
 
 import os
 import re
@@ -18,12 +18,12 @@ from tests.conftest import create_database
 from tests.servers import POSTGRES_BINARIES, serving
 from worker.runner import Runner
 
-OPERATIONS = Path(__file__).parents[1] / "docs" / "operations.md"
+GUIDE = Path(__file__).parents[1] / "docs" / "how-to" / "back-up.md"
 
 
 def follow(program: str, folder: Path, **urls: str) -> None:
-    """Run the line of docs/operations.md that begins with this program."""
-    (line,) = re.findall(rf"^    ({program} .*)$", OPERATIONS.read_text(), re.MULTILINE)
+    """Run the line of docs/how-to/back-up.md that begins with this program."""
+    (line,) = re.findall(rf"^    ({program} .*)$", GUIDE.read_text(), re.MULTILINE)
     path = f"{POSTGRES_BINARIES}:{os.environ['PATH']}"
     plain = {name: url.replace("+psycopg", "") for name, url in urls.items()}
     subprocess.run(["bash", "-c", line], env={**os.environ, **plain, "PATH": path}, cwd=folder, check=True)

@@ -148,7 +148,7 @@ def difference(measure: str, low: float, high: float) -> dict[str, Any]:
     ("low", "high", "said", "published"),
     [
         (0.1, 0.3, "the cross-entropy cohort has the higher value, by 0.200", "Here it is lower"),
-        (-0.3, -0.1, "the human-guided cohort has the higher value, by 0.200", "So it is here"),
+        (-0.3, -0.1, "the human-guided cohort has the higher value, by 0.200", "The same holds here"),
         (-0.1, 0.3, "does not separate the cohorts", "Here it is not clearly different"),
     ],
 )

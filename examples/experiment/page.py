@@ -1,4 +1,4 @@
-"""docs/experiment.md: the tables, the pictures and a reading of an experiment, all from its numbers."""
+"""Writes docs/experiment.md: tables, figures and a reading of an experiment, all from its numbers."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -56,10 +56,10 @@ def write_page(outcome: Outcome, path: Path) -> None:
         "## Differences\n",
         *_differences(outcome.results),
         "## Where the models look\n",
-        f"The mean map of every run over all audited pictures, and the mean human map:\n\n"
+        f"The mean map of every run over all audited images, and the mean human map:\n\n"
         f"![mean maps]({path.stem}/means.png)\n\n"
-        f"Some pictures with the maps of every run laid over them, five synthetic ones first, then two real ones:\n\n"
-        f"![maps of some pictures]({path.stem}/examples.png)\n",
+        f"Some images with the maps of every run over them, five synthetic ones first, then two real ones:\n\n"
+        f"![maps of some images]({path.stem}/examples.png)\n",
         "## Reading\n",
         *read_differences(outcome.results),
         *read_published(outcome.results),
@@ -72,8 +72,8 @@ def write_page(outcome: Outcome, path: Path) -> None:
 def _how(outcome: Outcome) -> str:
     scale, made, cost = outcome.scale, outcome.results["provenance"], outcome.cost
     return (
-        f"{scale.runs} runs a cohort, {scale.training} pictures to train on, {scale.epochs} epochs; {scale.audited} "
-        f"pictures audited,\nof the set `{AUDITED_WORLD}`; torch {made['software']['torch']} on {made['device']}; "
+        f"{scale.runs} runs a cohort, {scale.training} images to train on, {scale.epochs} epochs; {scale.audited} "
+        f"images audited,\nof the set `{AUDITED_WORLD}`; torch {made['software']['torch']} on {made['device']}; "
         f"{cost.seconds:.0f} s in all, {cost.processor:.0f} s of processor time.\n"
     )
 
@@ -106,7 +106,7 @@ def _measures(results: Json) -> Iterator[str]:
         for part in PARTS.get(measure, ()):
             found = [_mean(each["measures"][measure]["parts"][part]) for each in results["cohorts"].values()]
             cells.append([f"`{measure}`, part `{part}`", *found])
-    yield "Means over pictures and runs, with 95 % intervals:\n"
+    yield "Means over images and runs, with 95 % intervals:\n"
     yield _table(["measure", *results["cohorts"]], cells)
 
 
@@ -117,7 +117,7 @@ def _differences(results: Json) -> Iterator[str]:
         for each in results["differences"]
         if each["measure"] in (*MEASURES, *parts)
     ]
-    yield "Paired by picture; d is Cohen's, over pictures:\n"
+    yield "Paired by image; d is Cohen's, over images:\n"
     yield _table(["measure", "difference", "mean", "d"], cells)
 
 

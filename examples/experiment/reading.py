@@ -1,4 +1,4 @@
-"""What the numbers of an experiment say, in words that follow from them, beside what was published."""
+"""The sentences of docs/experiment.md: what the numbers say, compared with what was published."""
 
 from collections.abc import Iterator, Mapping
 
@@ -7,26 +7,27 @@ import numpy as np
 from examples.experiment.cohorts import PAIR, Accuracies
 from service.domain import Json
 
-INTRODUCTION = """# The paper's experiment
+INTRODUCTION = """# The experiment
 
 Crum et al. (arXiv 2303.11969) validate their measures by comparing two cohorts of detectors of synthetic faces: one
 trained with cross-entropy alone, one guided by human salience with CYBORG's loss. This page is the same comparison on
-data made here, where the truth is known. `make experiment` writes it anew; `examples/experiment/README.md` explains
-every step.
+data made here, where the truth is known. `make experiment` writes it; `examples/experiment/README.md` explains every
+step.
 
 A synthetic face has one or two forgeries in known places: eyes that do not match, a mouth whose halves do not meet,
-a frayed hair boundary. In training, stripes in the background go with the label of 75 % of the pictures; in the
-pictures audited they tell nothing.
+a frayed hair boundary. In training, stripes in the background agree with the label of 75 % of the images; in the
+audited images they carry no information.
 """
 LIMITS = """### What to keep in mind
 
 - So few runs make intervals too narrow: about 0.91 of them hold the truth for five runs and 0.86 for three (see
-  `explanation/performance.md`).
-- Guidance decides where the map lies, by its loss; that it then agrees with people, and runs with each other, is no
-  discovery. That the guided models lean on the stripes less, by their accuracy without them, is one. Human maps of
-  other pictures do nearly as much for it: see "What of guidance helps" in `examples/experiment/README.md`.
-- `degradation` smooths the guiding map with a sigma of 5 pixels, made for pictures of 224. On 64 pixels a small spot of
-  salience is smoothed away, so that `object` blurs it hardly, keeps its similarity near 1, and makes `gap` negative.
+  [Statistics](explanation/statistics.md)).
+- The loss of guided training decides where the map lies. That it then agrees with people, and runs with each other, is
+  no discovery. That the guided models rely less on the stripes, by their accuracy without them, is one. Human maps of
+  other images do nearly as much for it: see "Which part of guidance helps" in `examples/experiment/README.md`.
+- `degradation` smooths the guiding map with a sigma of 5 pixels, chosen for images of 224 pixels. On 64 pixels a small
+  spot of salience is smoothed away, so that `object` hardly blurs it, keeps its similarity near 1, and makes `gap`
+  negative.
 - The faces are drawings, the networks are small, and the maps have 16 x 16 cells. What holds here need not hold
   elsewhere.
 """
@@ -36,8 +37,8 @@ HIGHER: Mapping[str, str] = {
     "noise": "its maps change less under noise",
     "geometry": "its maps follow transformations better",
     "stability": "its runs agree better with each other",
-    "degradation": "its maps change less when what they ignore is blurred away",
-    "human": "its maps resemble people's more",
+    "degradation": "its maps change less when what they ignore is blurred",
+    "human": "its maps resemble human maps more",
 }
 # What was published of the guided cohort's value against the other's, and where.
 PUBLISHED: Mapping[str, tuple[str, str]] = {
@@ -64,7 +65,7 @@ def read_accuracies(accuracies: Accuracies) -> str:
     lost = [each["as in training"] - each["no shortcut"] for each in (plain, guided)]
     return (
         f"Without the shortcut, cross-entropy loses {lost[0]:.3f} of its accuracy and human guidance {lost[1]:.3f}: "
-        f"{'the guided models lean' if lost[1] < lost[0] else 'the guided models do not lean'} on the stripes less, "
+        f"{'the guided models rely' if lost[1] < lost[0] else 'the guided models do not rely'} less on the stripes, "
         "by these means.\n"
     )
 
@@ -78,16 +79,15 @@ def read_differences(results: Json) -> Iterator[str]:
 
 def read_published(results: Json) -> Iterator[str]:
     """How that compares with what was published of CYBORG."""
-    yield "### Beside what was published\n"
+    yield "### Compared with published results\n"
     for measure, (direction, told) in PUBLISHED.items():
         low, high = _difference(results, measure)["ci95"]
         found = "lower" if low > 0 else "higher" if high < 0 else "not clearly different"
-        verdict = "So it is here" if found == direction else f"Here it is {found}"
+        verdict = "The same holds here" if found == direction else f"Here it is {found}"
         yield f"- `{measure}` {direction}: {told}. {verdict}."
     yield (
         "- The paper itself says that the two kinds of models have different, interpretable maps (arXiv 2303.11969, "
-        "abstract).\n  A difference is what it claims; not that each measure must come out higher or lower on other "
-        "data.\n"
+        "abstract).\n  It claims a difference, and not that each measure must be higher or lower on other data.\n"
     )
 
 
@@ -102,7 +102,7 @@ def _difference(results: Json, measure: str) -> Json:
 def _read(difference: Json) -> str:
     measure, (low, high) = difference["measure"], difference["ci95"]
     if low <= 0 <= high:
-        return f"`{measure}` does not separate the cohorts: the interval of their difference holds 0."
+        return f"`{measure}` does not separate the cohorts: the interval of their difference contains 0."
     name = NAMES[difference["a" if low > 0 else "b"]]
     return (
         f"`{measure}` separates the cohorts: {name} has the higher value, by {abs(difference['mean']):.3f}; "

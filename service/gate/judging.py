@@ -34,7 +34,7 @@ class Judged(Part):
     cohort: str | None
     """The cohort that it was applied to."""
     outcome: Outcome
-    """`pass`, `inconclusive`, `fail` or `error`."""
+    """The outcome of the rule."""
     number: float | None
     """The number that the rule names; with `versus`, the difference. Null if there is none."""
     interval: tuple[float, float] | None
@@ -58,7 +58,7 @@ class Verdict(Part):
     """The answer of a gate."""
 
     outcome: Outcome
-    """The worst outcome of all rules: `pass`, `inconclusive`, `fail` or `error`."""
+    """The worst outcome of all rules."""
     reason: str
     """The outcome in a sentence."""
     images: int | None

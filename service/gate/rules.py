@@ -19,7 +19,7 @@ Path = Annotated[
     StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f]*$"),
     Field(
         description="A number of the cohort's results by its path: `entropy`, `noise.parts.0.1`, "
-        "`strata.class.synthetic.entropy`, `accuracy`, `runs.0.measures.entropy`"
+        "`strata.class.synthetic.entropy`, `accuracy`, `runs.0.measures.entropy`."
     ),
 ]
 PolicyName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]

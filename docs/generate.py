@@ -1,0 +1,210 @@
+"""Fills the generated blocks of the reference pages from the code: `python -m docs.generate`.
+
+A block lies between `<!-- generate: NAME -->` and `<!-- end -->`. With `--check`, nothing is written and the exit
+status is 1 if a page is stale.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Collection, Iterator, Mapping
+from inspect import cleandoc
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic import BaseModel
+
+from docs.schema_tables import meaning, model_tables, table
+from service.catalogue import MEASURES as MEASURE_ENTRIES
+from service.catalogue import METHODS
+from service.cli import commands
+from service.errors import InputRefused, RemoteTrouble, SalienceError
+from service.http_errors import status_of
+from service.main import create_app
+from service.policy import JobTemplate, Policy
+from service.schemas import ArtifactBody, ImageBody, InspectionBody, JobBody, PolicyBody, Problem
+from service.settings import PREFIX, ServiceSettings, StoreSettings, WorkerSettings
+from service.spec import JobSpec
+
+FOLDER = Path(__file__).parent
+BLOCK = re.compile(r"(<!-- generate: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+BODIES = (JobBody, ImageBody, InspectionBody, ArtifactBody, PolicyBody, Problem)
+
+
+def spec() -> str:
+    """Every field of a job's spec."""
+    return model_tables(JobSpec)
+
+
+def policy() -> str:
+    """Every field of a policy that a spec does not have."""
+    return model_tables(Policy, without={*model_names(JobSpec), JobTemplate.__name__})
+
+
+def bodies() -> str:
+    """Every field of the API's answers that is not a field of a spec or a policy."""
+    known = model_names(JobSpec) | model_names(Policy)
+    found = []
+    for body in BODIES:
+        found.append(model_tables(body, answer=True, without=known))
+        known |= model_names(body)
+    return "\n".join(found)
+
+
+def model_names(model: type[BaseModel]) -> set[str]:
+    """The names of a model and of all models in it."""
+    return {model.__name__, *model.model_json_schema().get("$defs", {})}
+
+
+def settings() -> str:
+    """Every setting, by the process that reads it."""
+    shared = _settings(StoreSettings, ())
+    return "\n".join(
+        f"## {title}\n\n{found}"
+        for title, found in (
+            ("The API and the workers", shared),
+            ("The API", _settings(ServiceSettings, StoreSettings.model_fields)),
+            ("Workers", _settings(WorkerSettings, StoreSettings.model_fields)),
+        )
+    )
+
+
+def _settings(group: type[BaseModel], without: Collection[str]) -> str:
+    schema = group.model_json_schema()["properties"]
+    rows = []
+    for name, field in group.model_fields.items():
+        if name not in without:
+            default = "" if field.default in (None, "", ()) else f"`{str(field.default).lower().removesuffix('.0')}`"
+            rows.append([f"`{PREFIX}{name.upper()}`", default, meaning(schema[name])])
+    return table(["variable", "default", "meaning"], rows)
+
+
+def command_line() -> str:
+    """Every command with its options."""
+    return "\n".join(_commands(commands, click.Context(commands, info_name="salience")))
+
+
+def _commands(group: click.Group, context: click.Context) -> Iterator[str]:
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None, name
+        own = click.Context(command, parent=context, info_name=name)
+        if isinstance(command, click.Group):
+            yield from _commands(command, own)
+        else:
+            yield _command(command, own)
+
+
+def _command(command: click.Command, context: click.Context) -> str:
+    records = [each.get_help_record(context) for each in command.params]
+    rows = [[f"`{_no_pipes(record[0])}`", " ".join(record[1].split())] for record in records if record and record[1]]
+    usage = command.get_usage(context).removeprefix("Usage: ")
+    return (
+        f"## {context.command_path}\n\n    {' '.join(usage.split())}\n\n"
+        f"{cleandoc(command.help or '')}\n\n{table(['option', 'meaning'], rows)}"
+    )
+
+
+def _no_pipes(text: str) -> str:
+    """Choices with commas between: Markdown has no pipes in code in tables."""
+    return text.replace("|", ", ")
+
+
+def errors() -> str:
+    """Problem types of HTTP answers."""
+    found = (each for each in _subclasses(SalienceError) if not issubclass(each, InputRefused | RemoteTrouble))
+    rows = [[f"`{each.kind}`", str(int(status_of(each))), _message(each)] for each in found]
+    return table(["kind", "status", "message"], rows)
+
+
+def job_errors() -> str:
+    """Errors of failed jobs."""
+    return _errors(InputRefused)
+
+
+def client_errors() -> str:
+    """Errors of the Python client."""
+    return _errors(RemoteTrouble)
+
+
+def _errors(parent: type[SalienceError]) -> str:
+    return table(["kind", "message"], [[f"`{each.kind}`", _message(each)] for each in (parent, *_subclasses(parent))])
+
+
+def _message(error: type[SalienceError]) -> str:
+    return " ".join(cleandoc(error.__doc__ or "").split())
+
+
+def _subclasses(error: type[SalienceError]) -> Iterator[type[SalienceError]]:
+    for each in error.__subclasses__():
+        yield each
+        yield from _subclasses(each)
+
+
+def measures() -> str:
+    """The measures."""
+    return _catalogue(MEASURE_ENTRIES)
+
+
+def methods() -> str:
+    """The salience methods."""
+    return _catalogue(METHODS)
+
+
+def _catalogue(entries: Mapping[str, Any]) -> str:
+    rows = [
+        [f"`{name}`", each.meaning, f"{each.low:g} to {each.high:g}", each.source] for name, each in entries.items()
+    ]
+    return table(["name", "meaning", "range", "source"], rows)
+
+
+def routes() -> str:
+    """Every route."""
+    paths = create_app(ServiceSettings()).openapi()["paths"]
+    rows = [
+        [f"`{method.upper()} {path}`", _scope(entry), entry["description"].split("\n\n")[0]]
+        for path, methods in paths.items()
+        for method, entry in methods.items()
+    ]
+    return table(["request", "scope", "meaning"], rows)
+
+
+def _scope(entry: Mapping[str, Any]) -> str:
+    needed = json.dumps(entry.get("security", []))
+    return next((f"`{name}`" for name in ("admin", "submit", "read") if name in needed), "")
+
+
+BLOCKS: Mapping[str, Callable[[], str]] = {
+    each.__name__: each
+    for each in (
+        spec, policy, bodies, settings, command_line, errors, job_errors, client_errors, measures, methods, routes
+    )
+}  # fmt: skip
+
+
+def generated(text: str) -> str:
+    """A page's text with every block filled."""
+    return BLOCK.sub(lambda found: f"{found[1]}\n{BLOCKS[found[2]]()}\n{found[3]}", text)
+
+
+@click.command()
+@click.option("--check", is_flag=True, help="Only tell which pages are stale.")
+@click.option("--folder", type=click.Path(path_type=Path), default=FOLDER, help="Folder of the pages.")
+def main(check: bool, folder: Path) -> None:
+    """Fill the generated blocks of all pages."""
+    stale = []
+    for page in sorted(folder.rglob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        new = generated(text)
+        if new != text:
+            stale.append(str(page))
+            if not check:
+                page.write_text(new, encoding="utf-8")
+    if check and stale:
+        click.echo(f"Stale: {', '.join(stale)}. Run `python -m docs.generate`.", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

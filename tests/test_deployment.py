@@ -94,7 +94,7 @@ def test_the_apis_image_has_no_torch() -> None:
     assert 'echo "salience-audit[clouds,traces] @ file://$1" > /wheels/api.txt' in DOCKERFILE
 
 
-def test_the_readme_names_every_setting() -> None:
-    told = set(re.findall(r"SALIENCE_[A-Z_]+", (ROOT / "README.md").read_text()))
+def test_the_reference_names_every_setting() -> None:
+    told = set(re.findall(r"SALIENCE_[A-Z_]+", (ROOT / "docs" / "reference" / "settings.md").read_text()))
     assert told >= SETTINGS
     assert told - SETTINGS == {"SALIENCE_URL", "SALIENCE_API_KEY", "SALIENCE_X", "SALIENCE_X_FILE"}

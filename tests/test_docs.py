@@ -1,0 +1,135 @@
+"""The documentation: its commands run, its generated blocks are current, its site needs no network."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from docs.generate import BLOCKS, main
+from service.spec import Measure, digest_of
+from tests.audits import CLASSES, Ingredients, write_picture
+from tests.models import TinyNet, save_archive
+from tests.processes import Installation
+from worker.runner import Runner
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+SIDE = 64  # of the images that examples/jobs/ audits
+BY_HAND = {"make demo", 'export PATH="$PWD/.venv/bin:$PATH"', "salience serve"}  # what the test does in its own way
+# Below these keys of a result, names come from the spec, the images or the software.
+NAMED = {"cohorts", "measures", "parts", "class", "models", "layers", "classes_by", "software", "degenerate"}
+
+
+def blocks(page: str) -> list[str]:
+    """The indented blocks of a page."""
+    found = re.findall(r"(?:^    .*\n)+", (DOCS / page).read_text(), re.MULTILINE)
+    return [re.sub(r"^    ", "", each, flags=re.MULTILINE).strip() for each in found]
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Path:
+    """A folder of the project after `make demo`, with tiny models and few images."""
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    for recipe in ("cross-entropy", "human-guided"):
+        folder = tmp_path / ".demo" / "models" / recipe
+        folder.mkdir(parents=True)
+        for number in (1, 2, 3):
+            save_archive(TinyNet(number), folder / f"{number}.pt", SIDE)
+    random = np.random.default_rng(0)
+    for name in CLASSES:
+        for number in range(3):
+            write_picture(tmp_path / ".demo" / "pictures" / name / f"{number}.png", random)
+    return tmp_path
+
+
+def run(block: str, installation: Installation) -> subprocess.CompletedProcess[str]:
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {**installation.environment, "PATH": path, "COLUMNS": "200"}
+    argv = ["bash", "-euo", "pipefail", "-c", block]
+    return subprocess.run(argv, env=environment, cwd=installation.folder, capture_output=True, text=True, check=False)
+
+
+def test_the_tutorials_commands_lead_to_a_report_and_a_verdict(demo: Path) -> None:
+    installation, commands = Installation.make(demo), blocks("tutorial.md")
+    assert set(commands) > BY_HAND
+    *steps, gate = [each for each in commands if each not in BY_HAND]
+    with installation.serve():
+        for block in steps:
+            found = run(block, installation)
+            assert found.returncode == 0, block + found.stdout + found.stderr
+        judged = run(gate, installation)
+    assert json.loads((demo / "results.json").read_text())["cohorts"]["human-guided"]["measures"]
+    assert "human-guided" in (demo / "report.html").read_text()
+    assert judged.returncode in (0, 1), judged.stdout + judged.stderr
+    assert "geometry.parts.hflip >= 0.5" in judged.stdout
+
+
+def test_a_stale_block_is_found_named_and_filled_again(tmp_path: Path) -> None:
+    pages = Path(shutil.copytree(DOCS, tmp_path / "docs"))
+    page = pages / "reference" / "settings.md"
+    current = page.read_text()
+    page.write_text(current.replace("| `SALIENCE_PORT` | `8000` |", "| `SALIENCE_PORT` | `80` |"))
+    found = CliRunner().invoke(main, ["--check", "--folder", str(pages)])
+    assert found.exit_code == 1
+    assert str(page) in found.output and "python -m docs.generate" in found.output
+    assert CliRunner().invoke(main, ["--folder", str(pages)]).exit_code == 0
+    assert page.read_text() == current
+    assert CliRunner().invoke(main, ["--check", "--folder", str(pages)]).exit_code == 0
+
+
+def test_every_generated_block_is_on_a_page() -> None:
+    text = "".join(page.read_text() for page in DOCS.rglob("*.md"))
+    assert set(re.findall(r"<!-- generate: (\w+) -->", text)) == set(BLOCKS)
+
+
+def test_the_site_builds_and_loads_nothing_from_other_servers(tmp_path: Path) -> None:
+    argv = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
+    built = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    pages = list(tmp_path.rglob("*.html"))
+    assert len(pages) > len(list(DOCS.rglob("*.md")))
+    for page in pages:
+        loaded = re.findall(
+            r"<(?:script|img|link|iframe)\b[^>]*(?:src|href)=\"?((?:https?:)?//[^\s\">]+)", page.read_text()
+        )
+        assert not loaded, page
+
+
+def keys(tree: Any, named: bool = False) -> Iterator[str]:
+    """The keys of a result that are fields and not names."""
+    if isinstance(tree, list):
+        for each in tree:
+            yield from keys(each)
+    elif isinstance(tree, Mapping):
+        for key, value in tree.items():
+            if not named:
+                yield key
+            yield from keys(value, not named and key in NAMED)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # which has no part in it
+def test_the_reference_names_every_field_of_results(runner: Runner, ingredients: Ingredients) -> None:
+    spec = ingredients.spec(
+        cohorts=[ingredients.cohort("a", 0, 1), ingredients.cohort("b", 1, 2)],
+        out_of_set={"uri": ingredients.pictures.as_uri()},
+        measures=["entropy", "noise", "stability"],
+    )
+    job = runner.store.jobs.accept(spec, digest_of(spec), None)[0].id
+    while runner.work():
+        pass
+    results = json.loads(runner.store.jobs.summary(job) or "")
+    results["provenance"].pop("spec")  # has a page of its own
+    text = (DOCS / "reference" / "results.md").read_text()
+    told = set(re.findall(r"[\w.]+", " ".join(re.findall(r"`([^`]+)`", text))))
+    told |= {part for each in told for part in each.split(".")} | set(get_args(Measure))
+    fields = {key.removesuffix("_ci95") for key in keys(results)}
+    assert {"wasserstein", "cohens_d", "histogram"} <= fields <= told

@@ -26,7 +26,7 @@ DOCS = ROOT / "docs"
 SIDE = 64  # of the images that examples/jobs/ audits
 BY_HAND = {"make demo", 'export PATH="$PWD/.venv/bin:$PATH"', "salience serve"}  # what the test does in its own way
 # Below these keys of a result, names come from the spec, the images or the software.
-NAMED = {"cohorts", "measures", "parts", "class", "models", "layers", "classes_by", "software", "degenerate"}
+NAMED = {"cohorts", "measures", "parts", "class", "models", "layers", "classes_by", "software"}
 
 
 def blocks(page: str) -> list[str]:
@@ -133,3 +133,10 @@ def test_the_reference_names_every_field_of_results(runner: Runner, ingredients:
     told |= {part for each in told for part in each.split(".")} | set(get_args(Measure))
     fields = {key.removesuffix("_ci95") for key in keys(results)}
     assert {"wasserstein", "cohens_d", "histogram"} <= fields <= told
+
+
+@pytest.mark.parametrize("block", ["spec", "policy", "bodies", "settings", "measures", "methods"])
+def test_every_generated_row_says_what_it_means(block: str) -> None:
+    rows = [line for line in BLOCKS[block]().splitlines() if line.startswith("| `")]
+    assert rows
+    assert [row for row in rows if not row.split(" | ")[-1].strip(" |")] == []

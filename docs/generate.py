@@ -7,7 +7,7 @@ status is 1 if a page is stale.
 import json
 import re
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from inspect import cleandoc
 from pathlib import Path
 from typing import Any
@@ -21,15 +21,20 @@ from service.catalogue import METHODS
 from service.cli import commands
 from service.errors import InputRefused, RemoteTrouble, SalienceError
 from service.http_errors import status_of
+from service.inspection import Inspect
 from service.main import create_app
 from service.policy import JobTemplate, Policy
-from service.schemas import ArtifactBody, ImageBody, InspectionBody, JobBody, PolicyBody, Problem
+from service.routes.webhooks import DeliveryBody, NewWebhook, Rotation, WebhookWithSecret
+from service.schemas import ArtifactBody, Check, ImageBody, InspectionBody, JobBody, PolicyBody, Problem
 from service.settings import PREFIX, ServiceSettings, StoreSettings, WorkerSettings
 from service.spec import JobSpec
 
 FOLDER = Path(__file__).parent
 BLOCK = re.compile(r"(<!-- generate: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
-BODIES = (JobBody, ImageBody, InspectionBody, ArtifactBody, PolicyBody, Problem)
+BODIES = (
+    JobBody, ImageBody, InspectionBody, ArtifactBody, PolicyBody, WebhookWithSecret, DeliveryBody, Problem
+)  # fmt: skip
+REQUESTS = (Inspect, Check, NewWebhook, Rotation)
 
 
 def spec() -> str:
@@ -42,13 +47,22 @@ def policy() -> str:
     return model_tables(Policy, without={*model_names(JobSpec), JobTemplate.__name__})
 
 
+def requests() -> str:
+    """Every field of the other requests."""
+    return _tables(REQUESTS, answer=False)
+
+
 def bodies() -> str:
     """Every field of the API's answers that is not a field of a spec or a policy."""
+    return _tables(BODIES, answer=True)
+
+
+def _tables(models: Sequence[type[BaseModel]], answer: bool) -> str:
     known = model_names(JobSpec) | model_names(Policy)
     found = []
-    for body in BODIES:
-        found.append(model_tables(body, answer=True, without=known))
-        known |= model_names(body)
+    for each in models:
+        found.append(model_tables(each, answer=answer, without=known))
+        known |= model_names(each)
     return "\n".join(found)
 
 
@@ -178,7 +192,8 @@ def _scope(entry: Mapping[str, Any]) -> str:
 BLOCKS: Mapping[str, Callable[[], str]] = {
     each.__name__: each
     for each in (
-        spec, policy, bodies, settings, command_line, errors, job_errors, client_errors, measures, methods, routes
+        spec, policy, requests, bodies, settings, command_line, errors, job_errors, client_errors,
+        measures, methods, routes,
     )
 }  # fmt: skip
 

@@ -11,14 +11,16 @@ from service.spec import Images, Model, Run
 
 
 class InspectedModel(Run, Model):
-    """A model: its URI, and of the spec's `model` what is known."""
+    """A model by its URI, with fields of the spec's `model`."""
 
 
 class Inspect(Part):
-    """Look at a model or at an image set."""
+    """What to inspect: give `model` or `images`."""
 
     model: InspectedModel | None = None
+    """A model."""
     images: Images | None = None
+    """An image set."""
 
     @model_validator(mode="after")
     def _one(self) -> "Inspect":

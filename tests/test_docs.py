@@ -135,7 +135,7 @@ def test_the_reference_names_every_field_of_results(runner: Runner, ingredients:
     assert {"wasserstein", "cohens_d", "histogram"} <= fields <= told
 
 
-@pytest.mark.parametrize("block", ["spec", "policy", "bodies", "settings", "measures", "methods"])
+@pytest.mark.parametrize("block", ["spec", "policy", "requests", "bodies", "settings", "measures", "methods"])
 def test_every_generated_row_says_what_it_means(block: str) -> None:
     rows = [line for line in BLOCKS[block]().splitlines() if line.startswith("| `")]
     assert rows

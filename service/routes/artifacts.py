@@ -30,9 +30,9 @@ async def upload(
     request: Request,
     jobs: JobsHere,
     response: Response,
-    sha256: Annotated[str | None, Query(pattern=HEX, description="what the bytes must have")] = None,
+    sha256: Annotated[str | None, Query(pattern=HEX, description="SHA-256 that the bytes must have.")] = None,
 ) -> ArtifactBody:
-    """Keep the request's bytes, a model's file or an archive, by their SHA-256; specs name it by the answer's `uri`."""
+    """Upload a model or an archive; the answer's `uri` names it in specs."""
     kept = await jobs.artifacts.store(request.stream(), sha256, jobs.limits.artifact_bytes)
     if not kept.new:
         response.status_code = HTTPStatus.OK
@@ -45,7 +45,7 @@ async def upload(
     responses=documented(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
 def look(jobs: JobsHere, sha256: Annotated[str, Path(pattern=HEX)]) -> ArtifactBody:
-    """Whether an artifact is there, and its size; so that it need not be sent again."""
+    """Get the size of an upload, or 404 if it must be sent."""
     digest = sha256.lower()
     size = jobs.artifacts.size_of(digest)
     if size is None:

@@ -15,13 +15,13 @@ router = APIRouter(prefix="/v1", tags=["catalogue"])
 
 @router.get("/measures", dependencies=[READ])
 def measures() -> list[CatalogueEntry]:
-    """The measures: parameters with their defaults, range, meaning and source."""
+    """List the measures with their options, range, meaning and source."""
     return _told(catalogue.MEASURES)
 
 
 @router.get("/methods", dependencies=[READ])
 def methods() -> list[CatalogueEntry]:
-    """The salience methods: parameters with their defaults, range of the native map, meaning and source."""
+    """List the salience methods with their options, range, meaning and source."""
     return _told(catalogue.METHODS)
 
 

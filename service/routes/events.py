@@ -36,9 +36,9 @@ STREAM: dict[int | str, dict[str, Any]] = {
 async def of_list(
     request: Request, caller: CallerHere, jobs: JobsHere, query: Annotated[Query, Depends(the_query)]
 ) -> Response:
-    """The jobs of a list: `listed` each, then `state` and `progress`, `added` and `forgotten`.
+    """Stream the events of a list of jobs: `listed`, `state`, `progress`, `added` and `forgotten`.
 
-    It ends with the caller's key, or never.
+    The stream ends when the caller's key ends, otherwise never.
     """
     return _stream(request, caller, _feed(request).of_list(jobs.store.jobs, query))
 
@@ -55,7 +55,7 @@ async def of_job(
     job_id: Text,
     last_event_id: Annotated[str | None, Header(description="the version seen last")] = None,
 ) -> Response:
-    """A job as it stands and each change of it: `state` as it begins and ends, and `progress`. Ends with the job."""
+    """Stream the events of a job, `state` and `progress`, until it has ended."""
     job = await run_in_threadpool(jobs.store.jobs.get, job_id)
     seen = int(last_event_id) if last_event_id and VERSION.fullmatch(last_event_id) else None
     if seen == job.version and job.state not in OPEN_STATES:

@@ -29,7 +29,7 @@ class HookAnswer(BaseModel):
 
 @router.post("/mlflow", status_code=202, openapi_extra=BODY, responses=documented(*REFUSALS))
 async def mlflow(request: Request) -> HookAnswer:
-    """A delivery of MLflow's webhooks: of a new version, or of its tag `salience.cohort`.
+    """Receive a delivery of MLflow's webhooks about a new model version or its tag `salience.cohort`.
 
     It must be signed with SALIENCE_MLFLOW_SECRET, not be older than five minutes, and not have come before.
     """

@@ -37,7 +37,7 @@ def images(
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Response:
-    """Every image's numbers under every run: pages of JSON, or all of it as CSV."""
+    """Get the numbers of every image and run, as pages of JSON or as one CSV."""
     job = jobs.store.jobs.get(job_id)
     if _choose(accept) == CSV:
         first = jobs.measured(job, 0, STREAM_PAGE)

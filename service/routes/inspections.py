@@ -29,14 +29,14 @@ Wait = Annotated[float, Query(ge=0, le=60, description="seconds to wait for a wo
 
 @router.post("/inspect", dependencies=[SUBMIT], responses={**LATER, **documented(INVALID)})
 async def inspect(asked: Inspect, jobs: JobsHere, response: Response, wait: Wait = 30) -> InspectionBody:
-    """What a model or an image set is, without an audit; what is refused says why."""
+    """Inspect a model or an image set without an audit."""
     number = await run_in_threadpool(jobs.inspect, asked)
     return _answer(await _await(jobs, number, wait), response)
 
 
 @router.get("/inspections/{inspection}", dependencies=[READ], responses={**LATER, **documented(NOT_FOUND, INVALID)})
 async def get(inspection: Text, jobs: JobsHere, response: Response, wait: Wait = 0) -> InspectionBody:
-    """An inspection asked for before."""
+    """Get an inspection."""
     return _answer(await _await(jobs, inspection, wait), response)
 
 

@@ -48,7 +48,7 @@ def submit(
     jobs: JobsHere,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, pattern=PRINTABLE)] = None,
 ) -> JobBody:
-    """Accept an audit. The same Idempotency-Key with the same spec answers the same job."""
+    """Submit an audit. The same Idempotency-Key with the same spec answers the same job."""
     job = jobs.submit(spec, idempotency_key)
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     response.headers["Retry-After"] = RETRY_SECONDS
@@ -68,7 +68,7 @@ def the_query(
 
 @router.get("", dependencies=[READ], responses=documented(INVALID))
 def find(jobs: JobsHere, query: Annotated[storage.Query, Depends(the_query)]) -> JobPage:
-    """Jobs, newest first."""
+    """List jobs, newest first."""
     found = jobs.store.jobs.find(query)
     now = time.time()
     return JobPage(items=[JobBody.of(job, now) for job in found.jobs], next=encode(found.next))
@@ -84,7 +84,7 @@ async def get(
     wait: Annotated[float, Query(ge=0, le=60, description="seconds to wait for the next change")] = 0,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
-    """A job as it stands; with `wait`, once it changes. Waiting, If-None-Match says what was seen last."""
+    """Get a job, with `wait` at its next change. If-None-Match holds the version seen last."""
     watch: Watch = request.app.state.watch
     job = await run_in_threadpool(jobs.store.jobs.get, job_id)
     if wait and job.state in OPEN_STATES and (if_none_match is None or _matches(if_none_match, job)):
@@ -100,7 +100,7 @@ async def get(
 
 @router.post("/{job_id}/cancel", dependencies=[SUBMIT], responses=documented(NOT_FOUND, CONFLICT))
 def cancel(job_id: Text, jobs: JobsHere) -> JobBody:
-    """Stop a job; cancelling a cancelled job changes nothing."""
+    """Cancel a job. Cancelling a cancelled job changes nothing."""
     return JobBody.of(jobs.cancel(job_id), time.time())
 
 
@@ -111,7 +111,7 @@ def cancel(job_id: Text, jobs: JobsHere) -> JobBody:
     responses=documented(NOT_FOUND, INVALID),
 )
 def forget(job_id: Text, jobs: JobsHere) -> None:
-    """Stop a job and forget it, with its results and all its numbers; its Idempotency-Key is free again."""
+    """Delete a job with its results and numbers, and stop it if it runs. Its Idempotency-Key is free again."""
     jobs.store.jobs.forget(job_id)
 
 
@@ -121,13 +121,13 @@ def forget(job_id: Text, jobs: JobsHere) -> None:
     **documented(NOT_FOUND, CONFLICT),
 })  # fmt: skip
 def results(job_id: Text, jobs: JobsHere) -> Response:
-    """The results of a job that has succeeded."""
+    """Get the results of a job that succeeded."""
     return Response(jobs.results(job_id), media_type="application/json")
 
 
 @router.get("/{job_id}/verdict", dependencies=[READ], responses=documented(NOT_FOUND, CONFLICT))
 def verdict(job_id: Text, jobs: JobsHere) -> Verdict:
-    """What the gate of a job that has ended says, and why, rule by rule."""
+    """Get the verdict of a job that has ended, rule by rule."""
     return jobs.verdict(job_id)
 
 

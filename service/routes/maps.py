@@ -44,9 +44,9 @@ async def map_png(  # noqa: PLR0913  # each is a part of the address
     jobs: JobsHere, job_id: Text, image: int, run: Run = 0, cohort: Cohort = None, variant: Variant = "clean",
     wait: Wait = 30,
 ) -> Response:  # fmt: skip
-    """The picture as the model sees it, moved as the variant moves it, and its map over it: dark 0, bright 1.
+    """Get the image as the model sees it, with its map over it: dark is 0, bright is 1.
 
-    Noise and blur are not shown: the map of the changed picture lies over the clean one.
+    The variant's transformation is drawn; noise and blur are not: the map of such a variant lies over the clean image.
     """
     return await _answer(jobs, (job_id, image, cohort, run, variant), wait, "image/png", _png)
 
@@ -56,7 +56,7 @@ async def map_npy(  # noqa: PLR0913  # as above
     jobs: JobsHere, job_id: Text, image: int, run: Run = 0, cohort: Cohort = None, variant: Variant = "clean",
     wait: Wait = 30,
 ) -> Response:  # fmt: skip
-    """The native map, (h, w) float16 in [0, 1]; the map is it resized, bicubic."""
+    """Get the native map as a numpy array, (h, w) float16 in [0, 1]."""
     return await _answer(jobs, (job_id, image, cohort, run, variant), wait, "application/octet-stream", _npy)
 
 

@@ -10,5 +10,5 @@ router = APIRouter(tags=["health"])
     200: {"description": "Prometheus' text format", "content": {"text/plain": {"schema": {"type": "string"}}}}
 })  # fmt: skip
 def metrics(request: Request) -> Response:
-    """Requests of this process; jobs, shards and speed of the whole service, alike in all its processes."""
+    """Get the Prometheus metrics: requests of this process; jobs, shards and speed of the whole service."""
     return Response(generate_latest(request.app.state.metrics), media_type=CONTENT_TYPE_PLAIN_0_0_4)

@@ -30,7 +30,7 @@ PoliciesHere = Annotated[Policies, Depends(the_policies)]
 
 @router.get("", dependencies=[READ])
 def find(jobs: JobsHere) -> PolicyList:
-    """The newest version of every policy."""
+    """List the newest version of every policy."""
     return PolicyList(items=[PolicyBody.of(each) for each in jobs.store.policies.newest()])
 
 
@@ -40,7 +40,7 @@ def find(jobs: JobsHere) -> PolicyList:
     responses={201: {"model": PolicyBody, "description": "A new version"}, **documented(INVALID)},
 )
 def put(name: Named, policy: Policy, policies: PoliciesHere, response: Response) -> PolicyBody:
-    """Keep a policy as the next version of its name; what is the newest version already stays it."""
+    """Store a policy as the next version of its name, unless it equals the newest version."""
     before = policies.newest_version(name)
     kept = policies.put(name, policy)
     if kept.version != before:
@@ -51,13 +51,13 @@ def put(name: Named, policy: Policy, policies: PoliciesHere, response: Response)
 
 @router.get("/{name}", dependencies=[READ], responses=documented(NOT_FOUND, INVALID))
 def get(name: Named, jobs: JobsHere, version: Version = None) -> PolicyBody:
-    """A policy. A version that judged a job can be had for ever, also once its policy is deleted."""
+    """Get a policy. A version that judged a job stays readable after its policy is deleted."""
     return PolicyBody.of(jobs.store.policies.get(name, version))
 
 
 @router.get("/{name}/versions", dependencies=[READ], responses=documented(NOT_FOUND, INVALID))
 def versions(name: Named, jobs: JobsHere) -> PolicyList:
-    """All versions of a policy, newest first."""
+    """List all versions of a policy, newest first."""
     return PolicyList(items=[PolicyBody.of(each) for each in jobs.store.policies.versions(name)])
 
 
@@ -65,11 +65,11 @@ def versions(name: Named, jobs: JobsHere) -> PolicyList:
     "/{name}", dependencies=[ADMIN], status_code=HTTPStatus.NO_CONTENT, responses=documented(NOT_FOUND, INVALID)
 )
 def delete(name: Named, jobs: JobsHere) -> None:
-    """Judge nobody by this policy any more; jobs that have it are judged by the version that they were given."""
+    """Delete a policy for new jobs. Accepted jobs are judged by the version that they have."""
     jobs.store.policies.withdraw(name)
 
 
 @router.post("/{name}/check", dependencies=[READ], responses=documented(NOT_FOUND, CONFLICT, INVALID))
 def check(name: Named, asked: Check, policies: PoliciesHere) -> Verdict:
-    """What the policy says of a job's results as they are stored, without a new audit; the job's own verdict stays."""
+    """Judge the stored results of a job by a policy. The job's own verdict stays as it is."""
     return policies.check(name, asked.job, asked.version)

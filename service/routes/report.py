@@ -26,7 +26,7 @@ Wait = Annotated[float, Query(ge=0, le=60, description="seconds to wait for pict
     **documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY),
 })  # fmt: skip
 async def job_report(jobs: JobsHere, job_id: Text, wait: Wait = 0) -> Response:
-    """What the numbers of a succeeded job mean, for people: charts, pictures with maps, provenance."""
+    """Get the report of a job that succeeded, one HTML page for people."""
     end = time.monotonic() + wait
     while time.monotonic() < end and await run_in_threadpool(_unfinished, jobs, job_id):
         await asyncio.sleep(LOOK_SECONDS)

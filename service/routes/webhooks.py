@@ -34,63 +34,67 @@ def _address(url: str) -> str:
 
 
 class NewWebhook(Part):
-    """Where to send, of which events, and in which form."""
+    """A webhook to create."""
 
     url: Annotated[str, StringConstraints(min_length=1, max_length=2048), AfterValidator(_address)]
+    """Where messages are sent."""
     events: Annotated[list[Event], Field(min_length=1)] = list(EVENTS.values())  # noqa: RUF012  # pydantic copies it
+    """Events that are sent."""
     format: Format = "standard"
+    """`standard`, or `cloudevents` for a CloudEvents 1.0 envelope."""
 
 
 class Rotation(Part):
-    """How long the secrets of before go on signing beside the new one."""
+    """How long older secrets sign beside the new one."""
 
     overlap_seconds: Annotated[float, Field(ge=0, le=30 * DAY)] = DAY
+    """Seconds for which messages carry a signature by each secret."""
 
 
 class WebhookBody(BaseModel):
-    """A webhook; one that is disabled is sent nothing."""
+    """A webhook."""
 
-    id: str
-    url: str
-    events: list[Event]
-    format: Format
-    created_at: datetime
-    disabled_at: datetime | None
-    disabled_reason: str | None
+    id: str = Field(description="ID of the webhook.")
+    url: str = Field(description="Where messages are sent.")
+    events: list[Event] = Field(description="Events that are sent.")
+    format: Format = Field(description="Format of the messages.")
+    created_at: datetime = Field(description="When it was created.")
+    disabled_at: datetime | None = Field(description="When it was disabled; a disabled webhook is sent nothing.")
+    disabled_reason: str | None = Field(description="Why it was disabled.")
 
 
 class WebhookWithSecret(WebhookBody):
-    """A webhook and its newest secret, which is told this once."""
+    """A webhook and its newest secret, which is shown this once."""
 
-    secret: str = Field(description="what receivers verify with: `whsec_` and base64")
+    secret: str = Field(description="The secret that receivers verify with: `whsec_` and base64.")
 
 
 class WebhookList(BaseModel):
     """All webhooks, oldest first."""
 
-    items: list[WebhookBody]
+    items: list[WebhookBody] = Field(description="The webhooks.")
 
 
 class DeliveryBody(BaseModel):
-    """A message, and how far its sending is."""
+    """A message to a webhook."""
 
-    id: str = Field(description="the `webhook-id` of every attempt")
-    event: Event
-    job: str
-    state: DeliveryState
-    attempts: int
-    status: int | None = Field(description="of the last answer; null where none came")
-    error: str | None = Field(description="what went wrong last")
-    created_at: datetime
-    next_attempt_at: datetime | None
-    ended_at: datetime | None
+    id: str = Field(description="The `webhook-id` of every attempt.")
+    event: Event = Field(description="The event.")
+    job: str = Field(description="ID of the job.")
+    state: DeliveryState = Field(description="State of the delivery.")
+    attempts: int = Field(description="Number of attempts so far.")
+    status: int | None = Field(description="HTTP status of the last answer; null if there was none.")
+    error: str | None = Field(description="What went wrong in the last attempt.")
+    created_at: datetime = Field(description="When the message was written.")
+    next_attempt_at: datetime | None = Field(description="When it is sent next.")
+    ended_at: datetime | None = Field(description="When it was delivered or given up.")
 
 
 class DeliveryPage(BaseModel):
     """A page of deliveries, newest first."""
 
-    items: list[DeliveryBody]
-    next: str | None = Field(description="cursor of the next page; null on the last")
+    items: list[DeliveryBody] = Field(description="The deliveries.")
+    next: str | None = Field(description="Cursor of the next page; null on the last page.")
 
 
 def the_keys(request: Request) -> Keyring:
@@ -104,7 +108,7 @@ KeysHere = Annotated[Keyring, Depends(the_keys)]
 
 @router.post("", dependencies=[ADMIN], status_code=CREATED, responses=documented(CONFLICT, INVALID, OFF))
 def create(asked: NewWebhook, jobs: JobsHere, keys: KeysHere) -> WebhookWithSecret:
-    """Have the ends of jobs told to a URL, by the Standard Webhooks specification. The secret is told this once."""
+    """Create a webhook, by the Standard Webhooks specification. Its secret is shown this once."""
     with blaming("url"):
         jobs.known.hosts.check_literal(asked.url)
     made = jobs.store.webhooks.add(asked.url, asked.events, asked.format, keys.make())
@@ -113,25 +117,25 @@ def create(asked: NewWebhook, jobs: JobsHere, keys: KeysHere) -> WebhookWithSecr
 
 @router.get("", dependencies=[ADMIN])
 def list_all(jobs: JobsHere) -> WebhookList:
-    """All webhooks, without their secrets."""
+    """List all webhooks, without their secrets."""
     return WebhookList(items=[WebhookBody(**_fields(each)) for each in jobs.store.webhooks.all()])
 
 
 @router.get("/{webhook}", dependencies=[ADMIN], responses=documented(NOT_FOUND, INVALID))
 def get(webhook: Text, jobs: JobsHere) -> WebhookBody:
-    """A webhook, without its secret."""
+    """Get a webhook, without its secret."""
     return WebhookBody(**_fields(jobs.store.webhooks.get(webhook)))
 
 
 @router.delete("/{webhook}", dependencies=[ADMIN], status_code=NO_CONTENT, responses=documented(NOT_FOUND, INVALID))
 def remove(webhook: Text, jobs: JobsHere) -> None:
-    """Forget a webhook and its deliveries; nothing more is sent."""
+    """Delete a webhook and its deliveries."""
     jobs.store.webhooks.remove(webhook)
 
 
 @router.post("/{webhook}/rotate", dependencies=[ADMIN], responses=documented(NOT_FOUND, INVALID, OFF))
 def rotate(webhook: Text, jobs: JobsHere, keys: KeysHere, asked: Rotation | None = None) -> WebhookWithSecret:
-    """Make a new secret; for a while the secrets of before sign too, so that receivers can change in between."""
+    """Make a new secret. For a while the older secrets sign too, so that receivers can switch."""
     overlap = (asked or Rotation()).overlap_seconds
     return _with_secret(jobs.store.webhooks.rotate(webhook, keys.make(), overlap), keys)
 
@@ -140,7 +144,7 @@ def rotate(webhook: Text, jobs: JobsHere, keys: KeysHere, asked: Rotation | None
 def deliveries(
     webhook: Text, jobs: JobsHere, cursor: str | None = None, limit: Annotated[int, Query(ge=1, le=200)] = 50
 ) -> DeliveryPage:
-    """What was sent to a webhook, or waits to be; ended ones are kept for a week."""
+    """List deliveries, sent and waiting. Ended ones are listed for a week."""
     jobs.store.webhooks.get(webhook)
     found, more = jobs.store.outbox.page(webhook, decode(cursor), limit)
     return DeliveryPage(items=[_delivery(each) for each in found], next=encode(more))

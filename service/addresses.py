@@ -17,6 +17,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 WEB = ("https://", "http://")
 NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
+LETTER = re.compile("[a-z]")
 # The metadata services of Azure and Oracle, whose addresses look like everybody's.
 METADATA = (ipaddress.ip_network("168.63.129.16/32"), ipaddress.ip_network("192.0.0.0/24"))
 TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
@@ -41,7 +42,7 @@ class AllowedHosts:
             try:
                 networks.append(ipaddress.ip_network(entry.strip("[]")))
             except ValueError as error:
-                if not NAME.fullmatch(entry.lower()) or not re.search("[a-z]", entry.lower()):
+                if not NAME.fullmatch(entry.lower()) or not LETTER.search(entry.lower()):
                     raise ValueError(f"{entry!r} is no host, address or network: {error}") from error
                 names.add(entry.lower())
         return cls(frozenset(names), tuple(networks))

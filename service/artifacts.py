@@ -17,6 +17,7 @@ from typing import Any
 from service.errors import ArtifactRefused, ArtifactsAway, InputRefused
 from service.storage import OwnerStore
 
+DIGEST = re.compile("[0-9a-f]{64}")
 URI = re.compile(r"artifact:sha256:([0-9a-f]{64})")
 ARRIVING = "upload-"  # how folders are called that uploads arrive in
 STALLED_SECONDS = 86400.0  # after which an upload that nothing comes of is nobody's
@@ -106,7 +107,7 @@ class ArtifactPlace:
 
     def size_of(self, digest: str) -> int | None:
         """How many bytes an artifact has, None where there is none."""
-        if not re.fullmatch("[0-9a-f]{64}", digest) or not (self.owners is None or self.owners.has(digest)):
+        if not DIGEST.fullmatch(digest) or not (self.owners is None or self.owners.has(digest)):
             return None
         return self._size(digest)
 

@@ -14,6 +14,9 @@ from pythonjsonlogger.json import JsonFormatter
 from service import tracing
 from service.redaction import redacted, redacted_value
 
+MOST_TRACEBACK = 32_768  # characters: what went wrong is at the end, after frames of our own
+TRACES = ("traceback", "stack_info")  # the fields of a JSON line that may be as long
+
 LogFormat = Literal["plain", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 # Others tell what they do too, but not what happened to a job; of them, warnings are enough.
@@ -57,12 +60,12 @@ class PlainLines(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # the standard library's name
         """The line, with the IDs at its end."""
-        told = "".join(f" {name}={value}" for name, value in _facts().items())
-        return (super().formatMessage(record) + told).translate(_LINE_BREAKS)
+        told = "".join(f" {name}={redacted(str(value))}" for name, value in _facts().items())
+        return (redacted(super().formatMessage(record)) + told).translate(_LINE_BREAKS)
 
     def format(self, record: logging.LogRecord) -> str:
         """The line and its traceback, redacted."""
-        return redacted(super().format(record))
+        return redacted(super().format(record), MOST_TRACEBACK)
 
 
 class JsonLines(JsonFormatter):
@@ -77,8 +80,9 @@ class JsonLines(JsonFormatter):
 
     def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
         """The record as it is written."""
-        record: dict[str, Any] = redacted_value({**_facts(), **super().process_log_record(log_data)})
-        return record
+        record = {**_facts(), **super().process_log_record(log_data)}
+        traces = {name: redacted(str(record.pop(name)), MOST_TRACEBACK) for name in TRACES if record.get(name)}
+        return {**redacted_value(record), **traces}
 
 
 def _facts() -> dict[str, object]:

@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.datastructures import Headers, MutableHeaders
 
 from service import logs, tracing
+from service.redaction import redacted
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -23,11 +24,14 @@ Send = Callable[[Message], Awaitable[None]]
 ASGI = Callable[[Message, Receive, Send], Awaitable[None]]
 
 REQUEST_ID = "X-Request-ID"
+GIVEN_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 # Whose time is not the service's own, also where nobody asks to wait: an upload takes as long as its sender does.
 WAITING = frozenset({"/v1/inspect", "/v1/artifacts"})
 QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+
+MOST_PATH = 1024  # characters of a path in the log, so that there is room for what follows it
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +81,7 @@ class Observed:
             try:
                 await self._app(scope, receive, answer.send)
             except Exception:
-                log.exception("%s %s broke", scope["method"], scope["path"])
+                log.exception("%s %s broke", scope["method"], redacted(scope["path"], MOST_PATH))
                 if answer.began is not None:
                     raise
                 await self._unforeseen(request, scope["path"])(scope, receive, answer.send)
@@ -91,9 +95,8 @@ class Observed:
             span.set_status(Status(StatusCode.ERROR))
         seconds = answer.seconds()
         self._metrics.note(scope, answer.status, seconds)
-        facts = {
-            "method": scope["method"], "path": scope["path"], "status": answer.status, "seconds": round(seconds, 4),
-        }  # fmt: skip
+        path = redacted(scope["path"], MOST_PATH)
+        facts = {"method": scope["method"], "path": path, "status": answer.status, "seconds": round(seconds, 4)}
         level = logging.DEBUG if route_of(scope) in QUIET else logging.INFO
         named = {name.removesuffix("_id"): value for name, value in scope.get("path_params", {}).items()}
         with logs.bound(**named):
@@ -122,4 +125,4 @@ class _Answer:
 
 def _sane(given: str | None) -> str | None:
     """An ID that a client or a proxy gave, if it is one."""
-    return given if given and re.fullmatch(r"[\w.:-]{1,64}", given, re.ASCII) else None
+    return given if given and GIVEN_ID.fullmatch(given) else None

@@ -11,7 +11,7 @@ from service.domain import Json
 from service.errors import FieldProblem, SpecInvalid, SpecUnreadable
 from service.spec import JobSpec
 
-SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]*:")
+SCHEME = re.compile(r"\A[A-Za-z][A-Za-z0-9+.-]*+:")
 
 
 def read_spec(path: Path) -> Json:

@@ -19,6 +19,7 @@ from service.keys import Key, Scope, check_tenant
 from service.settings import StoreSettings
 from service.storage import KeyStore, Store
 
+DURATION = re.compile(r"(\d{1,5})([hdw])")
 UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 
@@ -104,7 +105,7 @@ def _check_name(name: str) -> str:
 
 def _moment(text: str, now: float) -> float:
     """When a key expires, in seconds since the epoch. Raises KeyUnfit."""
-    after = re.fullmatch(r"(\d{1,5})([hdw])", text)
+    after = DURATION.fullmatch(text)
     try:
         end = now + int(after[1]) * UNITS[after[2]].total_seconds() if after else _date(text)
     except ValueError:

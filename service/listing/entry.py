@@ -12,6 +12,7 @@ from service.errors import ImagesRefused, InputRefused
 from service.locations import is_remote, is_under, path_of
 from service.roots import real_path
 
+QUERY = re.compile("[?#]")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm"})
 
 
@@ -55,7 +56,7 @@ class Resolver:
 
     def __init__(self, place: SetPlace, roots: Sequence[Path]) -> None:
         # Of an address of the web, what follows `?` is the manifest's own, such as its signature.
-        plain = re.split("[?#]", place.source)[0] if place.source.startswith(WEB) else place.source
+        plain = QUERY.split(place.source, 1)[0] if place.source.startswith(WEB) else place.source
         self._source, self._base = place.source, plain.rpartition("/")[0]
         self._is_local = not is_remote(place.source)
         self._is_inside = lru_cache(maxsize=4096)(lambda folder: is_under(real_path(Path(folder or "/")), roots))

@@ -59,3 +59,18 @@ def test_an_id_cannot_pass_for_what_the_log_says_itself() -> None:
     with logs.bound(message="false", level="DEBUG", logger="other"):
         told = json.loads(logs.JsonLines().format(record))
     assert (told["message"], told["level"], told["logger"]) == ("true", "INFO", "service")
+
+
+def test_a_long_traceback_keeps_its_end_and_a_long_message_does_not(
+    written: tuple[logging.Logger, io.StringIO],
+) -> None:
+    log, stream = written
+    error = ValueError("the first cause")
+    for number in range(200):
+        cause, error = error, ValueError(f"cause {number}")
+        error.__cause__ = cause
+    log.error("long: %s", "x " * 100_000, exc_info=error)
+    text = stream.getvalue()
+    assert "cause 199" in text
+    assert "[cut, 200,0" in text
+    assert len(text) < 2**16

@@ -1,11 +1,13 @@
 """Requests on their way through the application, good and bad; the log is read as it would be written."""
 
 import logging
+import time
 from pathlib import Path
 
 import httpx
 import pytest
 
+from service.logs import PlainLines
 from service.main import create_app
 from service.settings import ServiceSettings
 from tests.servers import serving
@@ -93,3 +95,23 @@ def test_without_a_database_metrics_say_so(tmp_path: Path) -> None:
     assert "salience_database_up 0.0" in text
     assert "salience_jobs" not in text
     assert "process_resident_memory_bytes" in text
+
+
+LONG = [b"token-" * 400, b"token-" * 5000, b"a." * 15_000, b"eyJ-" * 7_500, b"x" * 30_000]
+
+
+@pytest.mark.parametrize("text", LONG)
+def test_a_long_path_or_header_holds_nobody_up_and_makes_no_long_line(
+    api: httpx.Client, caplog: pytest.LogCaptureFixture, text: bytes
+) -> None:
+    begun = time.process_time()  # of the service too, which is a thread of this process
+    with caplog.at_level(logging.INFO):
+        api.get(f"/{text.decode()}")
+        api.get(f"/v1/jobs/{text.decode()}?token={text.decode()}")
+        for name in (b"Authorization", b"Cookie", b"X-Request-ID", b"traceparent", b"Accept", b"Host", b"Origin"):
+            api.get("/v1/jobs", headers={name: text})
+    assert time.process_time() - begun < 1
+    lines = [PlainLines().format(each) for each in caplog.records if each.name == "service.observing"]
+    assert [len(line) < 300 for line in lines] == [True] * 9
+    assert "GET [cut, " in lines[0]
+    assert "404 in " in lines[0]

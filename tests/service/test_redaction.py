@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.redaction import named_only, redacted, redacted_urls, redacted_value
+from service.redaction import MOST, named_only, redacted, redacted_urls, redacted_value
 
 S = "hunter2SECRET"
 HOSTILE = [
@@ -105,3 +105,34 @@ def test_of_a_sentence_the_urls_alone_are_redacted() -> None:
     told = f"'https://h/m?sig={S}' is damaged; write token: x, s3://, file:///a?b, or (https://h:1/x?y)."
     hidden = "'https://h/m?***' is damaged; write token: x, s3://, file:///a?b, or (https://h:1/x?***)."
     assert redacted_urls(told) == hidden
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_no_part_of_a_secret_is_left_where_a_text_is_cut(text: str) -> None:
+    for at in range(len(text) + 1):
+        begun = "x" * (MOST - at - 1) + " "
+        shown = redacted(f"{begun}{text} and more {'y ' * MOST}").replace(begun, "")
+        assert all(S[:length] not in shown for length in range(3, len(S) + 1)), shown
+        assert shown.endswith(f"[cut, {len(begun) + len(text) + 10 + 2 * MOST:,} characters in all]")
+
+
+def test_a_url_that_is_cut_in_its_query_is_still_named() -> None:
+    assert redacted(f"https://h/a/b.pt?sig={S * 400}") == "https://h/a/b.pt?***[cut, 5,221 characters in all]"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"...https://user:{S}@host/path",
+        f"-https://user:{S}@host/path",
+        f"jdbc:postgresql://user:{S}@host/path",
+        f"https://proxy/https://user:{S}@host/path",
+        f"https://u@a:{S}@host/path",
+        f"_token={S}",
+        f"a=token={S}",
+        f"x-sig={S}",
+        f"x-eyJhbGciOiJIUzI1NiJ9.{S}.{S}",
+    ],
+)
+def test_what_stands_before_a_secret_hides_it_from_nobody(text: str) -> None:
+    assert S not in redacted(text)

@@ -4,7 +4,6 @@ Every model becomes such a graph, so that one way leads from any format to logit
 normalisation layers are folded into the convolutions before them.
 """
 
-import re
 from collections.abc import Callable, Container, Iterator, Sequence
 from functools import cmp_to_key
 from typing import Any
@@ -125,7 +124,7 @@ def _gives_tensor(node: Node) -> bool:
 
 def _path(node: Node) -> tuple[str, ...]:
     """The submodule a node came from, such as ("layer4", "1", "conv2")."""
-    parts = (re.sub(r"\(.*\)$", "", part) for part in node.getModuleHierarchy().split("."))
+    parts = (part.partition("(")[0] if part.endswith(")") else part for part in node.getModuleHierarchy().split("."))
     return tuple(part for part in parts if part not in _NO_MODULE)
 
 

@@ -90,7 +90,7 @@ class Cache:
 
     def told(self, text: str, source: str) -> str:
         """A text that names what came from a source by that, and not by where it is kept here."""
-        last = re.escape(re.split("[/:]", source.partition("?")[0])[-1])
+        last = re.escape(source.partition("?")[0].replace(":", "/").rpartition("/")[2])
         entry = rf"/(?:objects|partial)/[0-9a-f]{{64}}(?:/(?:{last}|inflated\.tar)(?![\w.-]))?"
         return re.sub(rf"{re.escape(str(self.folder))}(?![\w.-])(?:{entry})?", lambda _: redacted(source), text)
 

@@ -1,0 +1,132 @@
+"""Every regular expression of the service and the worker takes time in proportion to the text that a user sends."""
+
+import ast
+import importlib
+import pkgutil
+import re
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import service
+import worker
+from service.artifacts import ArtifactPlace
+from service.redaction import named_only, redacted, redacted_urls
+from worker.fetching.cache import Cache
+
+Use = Callable[[Any], object]
+ENOUGH = 0.001  # seconds of CPU, a thousand times the clock's resolution
+LONGEST = 1 << 17
+MOST_RATIO = 3.0  # of the times of texts of n and 2n: linear 2, quadratic 4
+TRIES = 5  # of a ratio, the least of which counts: others work on this machine too
+RUNS = ["a", "1", "a.", "a-", "1a+", "a:a", ":1", "@:", "a=", "a: ", "a://", "token-", "eyJabcdefgh.", "eyJ-", "%2F",
+        "cookie ", "bearer ", "-----BEGIN ", "-----BEGIN PRIVATE KEY-----", "PRIVATE KEY", "%3D", "\n\t "]  # fmt: skip
+BEGINNINGS = ["", "https://", "token="]
+
+
+def modules() -> Iterator[ModuleType]:
+    for package in (service, worker):
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            yield importlib.import_module(found.name)
+
+
+def patterns() -> dict[str, "re.Pattern[Any]"]:
+    return {
+        f"{module.__name__}.{name}": value
+        for module in modules()
+        for name, value in vars(module).items()
+        if isinstance(value, re.Pattern)
+    }
+
+
+PATTERNS = patterns()
+
+
+def seconds(use: Use, text: Any) -> float:
+    begun = time.process_time()
+    use(text)
+    return time.process_time() - begun
+
+
+def is_linear(use: Use, make: Callable[[int], Any]) -> bool:
+    """Whether twice the text takes about twice as long, at the first length that takes long enough to tell."""
+    length = 256
+    while seconds(use, make(length)) < ENOUGH:
+        length *= 2
+        if length > LONGEST:
+            return True
+    once, twice = make(length), make(2 * length)
+    return any(seconds(use, twice) <= MOST_RATIO * seconds(use, once) for _ in range(TRIES))
+
+
+def hostile(words: list[str], encode: bool) -> Iterator[Callable[[int], Any]]:
+    """Texts of any length: a run of one sign or word, after what a pattern begins with, before what it lacks."""
+    for unit in [*RUNS, *words, *(f"{word}{sign}" for word in words for sign in "-= ")]:
+        for begin in BEGINNINGS:
+            yield partial(run_of, unit, begin, encode)
+
+
+def run_of(unit: str, begin: str, encode: bool, length: int) -> str | bytes:
+    text = begin + unit * (length // len(unit)) + "\0"
+    return text.encode() if encode else text
+
+
+def super_linear(uses: list[Use], words: list[str], encode: bool = False) -> list[Any]:
+    """The texts for which a use takes more than in proportion to their length, each shown short."""
+    return [make(40) for make in hostile(words, encode) for use in uses if not is_linear(use, make)]
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_a_pattern_takes_time_in_proportion_to_its_text(name: str) -> None:
+    pattern = PATTERNS[name]
+    source = pattern.pattern if isinstance(pattern.pattern, str) else pattern.pattern.decode()
+    words = [*dict.fromkeys(re.findall("[A-Za-z]{3,}|[^A-Za-z0-9]", source))]
+    put = pattern.pattern[:0]
+    assert super_linear([pattern.fullmatch, lambda text: pattern.sub(put, text)], words, isinstance(put, bytes)) == []
+
+
+@pytest.mark.parametrize("use", [redacted, redacted_urls, named_only, lambda text: redacted(text, 10**9)])
+def test_redacting_takes_time_in_proportion_to_the_text(use: Use) -> None:
+    assert super_linear([use], ["token", "password=", "Authorization: ", "?a=", "https://u:p@h/"]) == []
+
+
+def uses_of_settings(tmp_path: Path) -> list[Use]:
+    """What makes patterns of settings."""
+    artifacts, cache = ArtifactPlace(str(tmp_path / "artifacts")), Cache(tmp_path / "cache")
+    source = "https://h/" + "a" * 4000  # which a spec keeps to 4,096
+    return [artifacts.told, lambda text: cache.told(text, source)]
+
+
+def test_hiding_where_files_are_kept_takes_time_in_proportion_to_the_text(tmp_path: Path) -> None:
+    folders = [f"{tmp_path}/artifacts/", f"{tmp_path}/cache/objects/", f"{tmp_path}/cache/objects/{'0' * 64}/", "/ab/"]
+    assert super_linear(uses_of_settings(tmp_path), folders) == []
+
+
+def test_every_pattern_is_one_that_is_timed_here() -> None:
+    """A constant of its module; which modules compile others is said here, and those are timed above."""
+    found = {
+        f"{package.__name__}/{path.relative_to(package.__path__[0])}"
+        for package in (service, worker)
+        for path in Path(package.__path__[0]).rglob("*.py")
+        if makes_patterns_in_passing(ast.parse(path.read_text()))
+    }
+    assert found == {"service/artifacts.py", "worker/fetching/cache.py"}
+
+
+def makes_patterns_in_passing(module: ast.Module) -> bool:
+    """Whether `re` is used otherwise than in `NAME = re.compile(...)` and for escapes, flags and types."""
+    constants = [
+        each.value.func for each in module.body if isinstance(each, ast.Assign) and isinstance(each.value, ast.Call)
+    ]
+    uses = [
+        node.attr for node in ast.walk(module)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "re"
+        and node not in constants
+    ]  # fmt: skip
+    imported = any(isinstance(node, ast.ImportFrom) and node.module == "re" for node in ast.walk(module))
+    return imported or any(use.islower() and use != "escape" for use in uses)

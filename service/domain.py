@@ -1,6 +1,6 @@
 """What a job is: its states, its shards, what a worker hands in. Knows no HTTP and no SQL."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -162,10 +162,13 @@ class Image(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """What planning found: how many pictures, the slices, the passes, and facts about the models."""
+    """What planning found: how many pictures, the slices, the passes, and facts about the models.
+
+    The slices can be gone through any number of times, as storing them may be tried again: no generator can.
+    """
 
     images: int
-    slices: Iterable[Slice]
+    slices: Collection[Slice]
     passes: int
     facts: Mapping[str, Any]
 

@@ -3,9 +3,12 @@
 Whatever can be found wrong before the first pass is found here.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
+
+import numpy as np
+from numpy.typing import NDArray
 
 from service.checks import contradictions
 from service.domain import Image, Json, Plan, Slice
@@ -50,12 +53,8 @@ class Planner:
             outside = self._survey(spec, spec.out_of_set, keep, beyond)
         cohorts = [self._cohort(spec, number, survey, own) for number, own in enumerate(said)]
         sizes = [spec.shard_size or min(SHARD_SIZE, max(1, -(-among.count // PARTS))) for among in (survey, outside)]
-        slices = (
-            Slice(cohort, start, min(start + size, among.stop))
-            for among, size in zip((survey, outside), sizes, strict=True)
-            for start in _starts(among, size, None if spec.stop else spec.seed)
-            for cohort in range(len(spec.cohorts))
-        )
+        seed = None if spec.stop else spec.seed
+        parts = [_parts(among, size, seed) for among, size in zip((survey, outside), sizes, strict=True)]
         facts = {
             "columns": _columns(spec),
             "out_of_set": {"start": outside.start, "columns": _columns(spec.outside())} if spec.out_of_set else None,
@@ -64,7 +63,7 @@ class Planner:
         }
         runs = sum(len(cohort.runs) for cohort in spec.cohorts)
         passes = runs * (survey.count * spec.passes() + outside.count * spec.outside().passes())
-        return Plan(outside.stop, slices, passes, facts)
+        return Plan(outside.stop, Slices(np.concatenate(parts), len(cohorts)), passes, facts)
 
     def _survey(
         self, spec: JobSpec, images: Images | None, keep: Callable[[Sequence[Image]], None], survey: Survey
@@ -156,13 +155,29 @@ class Planner:
             return class_numbers(labels, cohort.model.outputs, classes, own.names) if labels else None
 
 
-def _starts(among: Survey, size: int, seed: int | None) -> Iterator[int]:
-    """Where a set's slices start: in order, or in one of the seed's, so that those done are a sample of them."""
-    starts = range(among.start, among.stop, size)
-    if seed is None:
-        yield from starts
-    else:
-        yield from (starts[number] for number in generator("slices", seed).permutation(len(starts)))
+@dataclass(frozen=True, eq=False)
+class Slices(Collection[Slice]):
+    """Every cohort over every part of the images: where a part starts and stops is in memory, as (parts, 2)."""
+
+    parts: NDArray[np.int64]
+    cohorts: int
+
+    def __len__(self) -> int:
+        return len(self.parts) * self.cohorts
+
+    def __iter__(self) -> Iterator[Slice]:
+        return (Slice(cohort, int(start), int(stop)) for start, stop in self.parts for cohort in range(self.cohorts))
+
+    def __contains__(self, each: object) -> bool:
+        return any(each == own for own in self)
+
+
+def _parts(among: Survey, size: int, seed: int | None) -> NDArray[np.int64]:
+    """Where a set's slices start and stop: in order, or in one of the seed's, so that those done are a sample."""
+    starts = np.arange(among.start, among.stop, size, dtype=np.int64)
+    if seed is not None:
+        starts = starts[generator("slices", seed).permutation(len(starts))]
+    return np.stack([starts, np.minimum(starts + size, among.stop)], axis=1)
 
 
 def _columns(spec: JobSpec) -> Json:

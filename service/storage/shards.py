@@ -3,11 +3,11 @@
 A shard's numbers are stored in one transaction with the shard's end.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import String, Text, bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from service.domain import FORMAT, Image, JobState, Json, Plan, Shard, ShardKind, ShardResult, ShardState, Slice
@@ -36,14 +36,11 @@ class ShardStore:
             session.execute(delete(ImageRow).where(ImageRow.job == still_owned(session, shard).job))
 
     def record_images(self, shard: Shard, images: Sequence[Image]) -> None:
-        """Store some of a job's pictures, numbered without gaps; the same ones again change nothing.
-
-        Raises WorkStopped.
-        """
+        """Store some of a job's pictures, in any order; the same ones again change nothing. Raises WorkStopped."""
         with self._database.write() as session:
             job = still_owned(session, shard).job
-            these = ImageRow.number.between(images[0].number, images[-1].number)
-            session.execute(delete(ImageRow).where(ImageRow.job == job, these))
+            if session.get(ImageRow, (job, images[0].number)) is not None:
+                return  # they were stored in one transaction, whose answer was lost
             rows = ((job, *image[:5]) for image in images)
             put_in(session, ImageRow, ("job", "number", "name", "label", "path", "human"), rows)
 
@@ -125,7 +122,7 @@ class ShardStore:
             return session.scalar(counted) or 0
 
 
-def _pages(slices: Iterable[Slice]) -> Iterator[list[tuple[int, Slice]]]:
+def _pages(slices: Collection[Slice]) -> Iterator[list[tuple[int, Slice]]]:
     """Slices, numbered in each page; only so many are in memory, and in a statement."""
     left = iter(slices)
     while page := list(islice(left, PAGE)):
@@ -140,12 +137,14 @@ def _slice(job: int, each: Slice, turns: Turns, number: int) -> dict[str, Any]:
 
 
 def _note_images(session: Session, job: int, images: Sequence[Image]) -> None:
-    """Note what reading pictures told; of several cohorts that read one, the first."""
+    """Note what reading pictures told: the first digest, and the first reason why a cohort skipped one."""
     noting = (
         update(ImageRow.__table__)  # type: ignore[arg-type]  # not as the ORM would, so that many go in one statement
         .where(ImageRow.job == job, ImageRow.number == bindparam("image"))
-        .where(ImageRow.sha256.is_(None), ImageRow.skipped.is_(None))
-        .values(sha256=bindparam("digest"), skipped=bindparam("why"))
+        .values(
+            sha256=func.coalesce(ImageRow.sha256, bindparam("digest", type_=String)),
+            skipped=func.coalesce(ImageRow.skipped, bindparam("why", type_=Text)),
+        )
     )
     if images:
         told = [{"image": each.number, "digest": each.sha256, "why": each.skipped} for each in images]

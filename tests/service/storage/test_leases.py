@@ -104,7 +104,7 @@ def submit(store: Store, ingredients: Ingredients, slices: int, tenant: str = ""
         assert planner.job != job
     images = [Image(number, f"{number}.png", None, "") for number in range(slices)]
     store.shards.record_images(planner, images)
-    store.shards.record_plan(planner, Plan(slices, (Slice(0, n, n + 1) for n in range(slices)), slices, {}))
+    store.shards.record_plan(planner, Plan(slices, [Slice(0, n, n + 1) for n in range(slices)], slices, {}))
     return job
 
 

@@ -120,3 +120,27 @@ def test_a_lease_that_runs_is_not_released(store: Store, job: str) -> None:
     claim(store, lease=60)
     assert store.leases.release_expired() == 0
     assert store.jobs.get(job).started_at == pytest.approx(time.time(), abs=60)
+
+
+def test_pages_of_images_in_any_order_are_stored_once_and_displace_no_other(store: Store, job: str) -> None:
+    planner = claim(store)
+    pages = [[IMAGES[0], IMAGES[2]], [IMAGES[3], IMAGES[1]]]
+    for page in pages + pages:
+        store.shards.record_images(planner, page)
+    assert store.images.slice(job, 0, 10) == IMAGES
+
+
+def test_an_image_that_one_cohort_skips_has_its_reason_whichever_cohort_is_stored_first(
+    store: Store, ingredients: Ingredients
+) -> None:
+    spec = ingredients.spec()
+    for order in ((0, 1), (1, 0)):
+        job = store.jobs.accept(spec, digest_of(spec), None)[0].id
+        plan(store, [Slice(0, 0, 4), Slice(1, 0, 4)])
+        shards = {shard.cohort: shard for shard in (claim(store), claim(store))}
+        for cohort in order:
+            read = Image(0, "0.png", None, "/0.png", sha256="0" * 64)
+            found = read if cohort == 0 else read._replace(sha256=None, skipped="it was cut off")
+            store.shards.record_values(shards[cohort], ShardResult([found], [], 1, "cpu"))
+        assert [image.skipped for image in store.images.skipped(job)] == ["it was cut off"]
+        store.jobs.cancel(job)

@@ -1,0 +1,87 @@
+"""A database that breaks off at a chosen moment, as a failover, a restart or a failing disk makes it do."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import psycopg
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import OperationalError
+
+
+@dataclass
+class Countdown:
+    """Counts what the thread that made it does, and acts once, when `left` falls to 0."""
+
+    left: int
+    act: Callable[[Connection], None]
+    thread: int = field(default_factory=threading.get_ident)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the moment has come."""
+        return self.left <= 0
+
+    def count(self, connection: Connection) -> None:
+        """One more."""
+        if threading.get_ident() == self.thread:
+            self.left -= 1
+            if self.left == 0:
+                self.act(connection)
+
+
+@contextmanager
+def after_statement(
+    engine: Engine, number: int, act: Callable[[Connection], None], containing: str = ""
+) -> Iterator[Countdown]:
+    """Act after this thread's statement of that number, before its next statement, COPY or commit.
+
+    Statements that do not contain the given text do not count.
+    """
+    countdown = Countdown(number, act)
+
+    def executed(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+        if containing in statement:
+            countdown.count(connection)
+
+    with _listening(engine, "after_cursor_execute", executed):
+        yield countdown
+
+
+@contextmanager
+def at_commit(engine: Engine, number: int, act: Callable[[Connection], None]) -> Iterator[Countdown]:
+    """Act in place of this thread's commit of that number."""
+    countdown = Countdown(number, act)
+    with _listening(engine, "commit", countdown.count):
+        yield countdown
+
+
+def end_backend(connection: Connection) -> None:
+    """Have Postgres end its side of a connection, and return once it has."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    with psycopg.connect(driver.info.dsn) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [driver.info.backend_pid])
+
+
+def fail(_connection: Connection) -> None:
+    """Fail as a driver does whose database has a failing disk."""
+    raise OperationalError("a statement", None, OSError("disk I/O error"))
+
+
+def commit_and_fail(connection: Connection) -> None:
+    """Commit, and lose the answer."""
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    driver.commit()
+    fail(connection)
+
+
+@contextmanager
+def _listening(engine: Engine, name: str, listener: Callable[..., None]) -> Iterator[None]:
+    event.listen(engine, name, listener)
+    try:
+        yield
+    finally:
+        event.remove(engine, name, listener)

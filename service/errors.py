@@ -7,6 +7,8 @@ SalienceError
 │   ├── ImagesRefused
 │   ├── TooManySkipped
 │   ├── ShardLost
+│   ├── ImagesMissing        some images have neither numbers nor a reason why not
+│   ├── WorkMissing          an open job has no shard that could end it
 │   ├── WorkFailed           something broke that trying again does not mend
 │   └── DeadlineExceeded
 ├── NotFound
@@ -146,6 +148,18 @@ class ShardLost(InputRefused):
     """{what} {did} {times} times, and is not tried again. The last time, by {worker}: {reason}."""
 
     kind = "shard-lost"
+
+
+class ImagesMissing(InputRefused):
+    """{place}: {missing} of {planned} have neither numbers nor a reason; the first is {first}. Submit the job again."""
+
+    kind = "images-missing"
+
+
+class WorkMissing(InputRefused):
+    """The job has not ended, but no shard of it waits or runs, so that nothing would end it. Submit it again."""
+
+    kind = "work-missing"
 
 
 class WorkFailed(InputRefused):

@@ -1,4 +1,5 @@
-"""Finds work that nobody does: leases run out, rings lost, deadlines passed; and deletes what has expired.
+"""Finds work that nobody does: leases run out, rings lost, deadlines passed, jobs without work left; and deletes what
+has expired.
 
 Every API process and every worker sweeps, so none of them is needed. Sweeping twice is harmless.
 """
@@ -48,7 +49,10 @@ class Sweeper:
         self.doorbell.top_up(self.store.leases.claimable() + self.store.map_requests.waiting())
 
     def tidy(self) -> None:
-        """Forget what has been kept long enough, and delete some rows of what is forgotten."""
+        """End jobs without work, forget what has been kept long enough, and delete some rows of what is forgotten."""
+        stranded = self.store.retention.end_without_work()
+        if stranded:
+            log.error("%d job(s) had no work left to end them, and have failed", stranded)
         self.store.retention.expire(self.settings.keep_days * 86400, self.settings.key_hours * 3600)
         self.store.retention.purge(PURGE_SECONDS)
         if self.artifacts is not None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from service.domain import FORMAT, ImageSet, Job, Json
-from service.errors import ImagesRefused
+from service.errors import ImagesMissing, ImagesRefused
 from service.gate import Rule
 from service.redaction import named_only
 from service.spec import JobSpec
@@ -32,7 +32,7 @@ from worker.summary.so_far import so_far, with_intervals
 def finish(job: Job, store: Store, check: Callable[[], None], rules: Sequence[Rule] = ()) -> Json:
     """The results of a measured job, with what the rules ask for beyond the rest.
 
-    Raises ImagesRefused where no picture could be read.
+    Raises ImagesMissing where a picture is not accounted for, ImagesRefused where none could be read.
 
     `check` is called now and then, and may raise.
     """
@@ -98,10 +98,21 @@ def _baseline(
 
 def _gather(stack: ExitStack, job: Job, among: ImageSet, store: Store, check: Callable[[], None]) -> Table:
     table = stack.enter_context(gathered(job, among, store, check))
+    _check_complete(job, among, table, store)
     if not table.labels:
         field, limit = f"{among.field}.uri", f"{among.field}.max_skipped"
         raise ImagesRefused(field=field, reason=f"none of the images could be read; see {limit}")
     return table
+
+
+def _check_complete(job: Job, among: ImageSet, table: Table, store: Store) -> None:
+    """Raise ImagesMissing where an image has neither the numbers of every cohort nor a reason why it was skipped."""
+    skipped = [image.number for image in store.images.skipped(job.id)]
+    missing = np.setdiff1d(np.arange(among.start, among.stop), [*table.numbers, *skipped])
+    if missing.size:
+        first = int(missing[0])
+        name = store.images.names(job.id, [first]).get(first, f"number {first}")
+        raise ImagesMissing(missing=missing.size, planned=among.stop - among.start, place=among.field, first=name)
 
 
 def cohort_values(job: Job, number: int, among: ImageSet, table: Table, check: Callable[[], None]) -> CohortValues:

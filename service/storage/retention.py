@@ -1,4 +1,5 @@
-"""What ends or goes by the clock: deadlines, idempotency keys, old jobs, and the rows of forgotten ones.
+"""What ends or goes by the clock: deadlines, idempotency keys, old jobs, the rows of forgotten ones. And open jobs
+that no work is left of.
 
 Any process may look, at any time. A forgotten job's rows go in many short transactions, so that a job of a million
 pictures keeps nobody waiting.
@@ -6,16 +7,16 @@ pictures keeps nobody waiting.
 
 import time
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from service.domain import OPEN_STATES, JobState
-from service.errors import DeadlineExceeded
+from service.domain import OPEN_STATES, JobState, ShardState
+from service.errors import DeadlineExceeded, WorkMissing
 from service.map_tables import KeptMapRow, KeptPictureRow
 from service.storage.clock import NOW
 from service.storage.database import Database
 from service.storage.ending import end_job
-from service.tables import ImageRow, JobRow, ValueRow
+from service.tables import ImageRow, JobRow, ShardRow, ValueRow
 
 PICTURES = 2_000  # whose rows go in one transaction
 
@@ -40,6 +41,21 @@ class Retention:
                 return False
             late = DeadlineExceeded(seconds=row.deadline_at - row.created_at)
             return end_job(session, number, JobState.FAILED, {"type": late.kind, "detail": str(late)})
+
+    def end_without_work(self) -> int:
+        """Fail the open jobs of which no shard waits or runs, as nothing would end them. Returns how many."""
+        with self._database.read() as session:
+            found = session.scalars(select(JobRow.number).where(*_without_work())).all()
+        return sum(self._end_without_work(number) for number in found)
+
+    def _end_without_work(self, number: int) -> bool:
+        """Whoever puts a job's next shard into the queue locks the job, so its shards are looked at again after that."""
+        with self._database.write() as session:
+            session.execute(select(JobRow.number).where(JobRow.number == number).with_for_update())
+            if session.scalar(select(JobRow.number).where(JobRow.number == number, *_without_work())) is None:
+                return False
+            missing = WorkMissing()
+            return end_job(session, number, JobState.FAILED, {"type": missing.kind, "detail": str(missing)})
 
     def expire(self, jobs_seconds: float, keys_seconds: float) -> int:
         """Forget jobs that ended so long ago, keys that were sent so long ago, and maps that were made on demand.
@@ -77,6 +93,11 @@ class Retention:
             # Its shards, labels and summary go with it.
             session.execute(delete(JobRow).where(JobRow.number == number))
             return True
+
+
+def _without_work() -> tuple[ColumnElement[bool], ...]:
+    left = ShardRow.job == JobRow.number, ShardRow.state.in_((ShardState.WAITING, ShardState.RUNNING))
+    return JobRow.state.in_(OPEN_STATES), ~select(ShardRow.id).where(*left).exists()
 
 
 def _delete_below(session: Session, job: int, number: int) -> None:

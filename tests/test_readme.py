@@ -67,8 +67,8 @@ def test_the_audit_by_curl_runs_as_it_is_written(tmp_path: Path) -> None:
     make_demo(tmp_path)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    serve = commands("## An audit by curl", "and from another shell")
-    curls = commands("and from another shell", "Ways to wait")
+    serve = commands("## First audit", "and from another shell")
+    curls = commands("and from another shell", "In a browser")
     assert (serve, curls.count("curl")) == (".venv/bin/salience serve", 7)
     own = environment(tmp_path, url)
     settings = {**own, "SALIENCE_PORT": str(port), "SALIENCE_DATA_DIR": str(tmp_path / "data")}

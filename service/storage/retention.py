@@ -49,7 +49,7 @@ class Retention:
         return sum(self._end_without_work(number) for number in found)
 
     def _end_without_work(self, number: int) -> bool:
-        """Whoever puts a job's next shard into the queue locks the job, so its shards are looked at again after that."""
+        """End a job that has no shard. Its row is locked first, since it is locked as the next shard is queued, too."""
         with self._database.write() as session:
             session.execute(select(JobRow.number).where(JobRow.number == number).with_for_update())
             if session.scalar(select(JobRow.number).where(JobRow.number == number, *_without_work())) is None:

@@ -63,6 +63,7 @@ SalienceError
 │   │   └── RemoteBusy
 │   └── RemoteUnreachable
 ├── DatabaseAway             it does not answer, or broke off in mid-transaction; tried again, all may be well
+│   └── DatabaseReadOnly
 ├── WorkStopped              a worker lost its shard: cancelled, or given to another
 └── WorkerStops              a worker gives its shard back, as it was asked to stop
 """
@@ -507,6 +508,12 @@ class DatabaseAway(SalienceError):
     """The database does not answer; see /readyz."""
 
     kind = "database-unavailable"
+
+
+class DatabaseReadOnly(DatabaseAway):
+    """The database takes no changes: it is read-only, or a standby. Point SALIENCE_DATABASE_URL at the primary."""
+
+    kind = "database-read-only"
 
 
 class WorkerStops(SalienceError):

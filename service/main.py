@@ -92,7 +92,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI, settings: ServiceSettings) -> AsyncIterator[None]:
-    store = Store.open(settings.database, settings.max_deaths)
+    store = Store.open(settings.database, settings.max_deaths, settings.database_timeouts)
     async with AsyncExitStack() as stack:
         stack.callback(store.database.close)
         stack.enter_context(collecting(app.state.metrics, store))

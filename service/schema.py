@@ -9,6 +9,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 
 from service.storage.database import WRITES
+from service.storage.postgres import lift_limits
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
@@ -24,6 +25,7 @@ def upgrade(engine: Engine) -> None:
     """Run the migrations that this database lacks, in one transaction; another process that would, waits for it."""
     config = _config()
     with engine.connect().execution_options(**WRITES) as connection, connection.begin():
+        lift_limits(connection)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 

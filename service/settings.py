@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from sqlalchemy import make_url
 
 from service.addresses import AllowedHosts, is_loopback
+from service.database_settings import DatabaseSettings
 from service.errors import SettingsInvalid
 from service.job_limits import JobLimits
 from service.logs import LogFormat, LogLevel
@@ -26,7 +27,7 @@ BROKER = re.compile(r"(redis|amqp)s?://([^/?#]*@)?(\[[\da-fA-F:.]+\]|[^/?#@:]*)(
 OWN_FILES = ("lock", "secret-key")  # of the embedded service, in its data directory
 
 
-class StoreSettings(BaseSettings):
+class StoreSettings(DatabaseSettings):
     """What the API and the workers share. Without URLs: SQLite, and a broker that `serve` brings."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, allow_inf_nan=False, use_attribute_docstrings=True)

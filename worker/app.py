@@ -54,12 +54,12 @@ def _connect(settings: WorkerSettings, stopping: StopFlag) -> None:
         die_with(parent)
         limit_memory(settings.memory_limit)
         if _index() == 0:  # one of a worker's processes is enough, and after the fork, which threads do not survive
-            store = Store.open(settings.database, settings.max_deaths)
+            store = Store.open(settings.database, settings.max_deaths, settings.database_timeouts)
             kept.enter_context(sweeping(store, Doorbell(settings.broker_url), settings))
 
     def stop(**_: object) -> None:
         stopping.set()
-        leases = Store.open(settings.database).leases
+        leases = Store.open(settings.database, timeouts=settings.database_timeouts).leases
         stop_within(settings.stop_seconds, leases.give_back)
 
     worker_process_init.connect(begin, weak=False)
@@ -87,7 +87,7 @@ def _observe(settings: WorkerSettings) -> None:
 def make_runner(settings: WorkerSettings, stopping: Callable[[], bool]) -> Runner:
     """The runner of this process."""
     return Runner(
-        store=Store.open(settings.database, settings.max_deaths),
+        store=Store.open(settings.database, settings.max_deaths, settings.database_timeouts),
         means=means_of(settings, _index(), settings.roots),
         name=name_of_process(os.getpid()),
         lease_seconds=settings.lease_seconds,

@@ -83,7 +83,7 @@ def revoke(prefix: str, as_json: bool) -> None:
 def _store() -> Iterator[KeyStore]:
     """The keys; the embedded service's database is made where it is not there yet."""
     settings = StoreSettings.read()
-    store = Store.open(settings.database)
+    store = Store.open(settings.database, timeouts=settings.database_timeouts)
     try:
         if settings.embedded:
             schema.upgrade(store.database.engine)

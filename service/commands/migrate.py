@@ -3,7 +3,7 @@
 import json
 
 import click
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InternalError, OperationalError
 
 from service import schema
 from service.commands.arguments import json_option
@@ -15,10 +15,13 @@ from service.storage import Database
 @json_option
 def migrate(as_json: bool) -> None:
     """Bring the database (SALIENCE_DATABASE_URL) to the newest schema; run before the API and the workers."""
-    database = Database(StoreSettings.read().database)
+    settings = StoreSettings.read()
+    database = Database(settings.database, settings.database_timeouts)
     shown = database.url.render_as_string(hide_password=True)
     try:
         schema.upgrade(database.engine)
     except OperationalError as error:
         raise click.ClickException(f"{shown} (SALIENCE_DATABASE_URL) does not answer: {error.orig}") from error
+    except InternalError as error:  # a standby, say
+        raise click.ClickException(f"{shown} (SALIENCE_DATABASE_URL) cannot be changed: {error.orig}") from error
     click.echo(json.dumps({"database": shown, "current": True}) if as_json else f"{shown} is up to date.")

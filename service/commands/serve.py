@@ -64,7 +64,7 @@ def _check_keys(settings: ServiceSettings) -> None:
     """Raise KeysNeeded for a service that others can reach while it has no keys."""
     if not settings.keys_required:
         return
-    store = Store.open(settings.database)
+    store = Store.open(settings.database, timeouts=settings.database_timeouts)
     try:
         if schema.is_current(store.database.engine):
             Door(store.keys, closed=True).check_start(settings.host)

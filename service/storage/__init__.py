@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from service.database_settings import DEFAULT, Timeouts
 from service.storage.database import Database
 from service.storage.images import ImageStore
 from service.storage.inspections import InspectionStore
@@ -57,9 +58,9 @@ class Store:
     _of: "dict[str, Store]" = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
-    def open(cls, url: str, deaths: int = LIMITS[DEATHS]) -> "Store":
+    def open(cls, url: str, deaths: int = LIMITS[DEATHS], timeouts: Timeouts = DEFAULT) -> "Store":
         """Connect lazily to the database at a SQLAlchemy URL; a shard may kill so many workers, less one."""
-        return cls._on(Database(url), {**LIMITS, DEATHS: deaths})
+        return cls._on(Database(url, timeouts), {**LIMITS, DEATHS: deaths})
 
     def of(self, tenant: str) -> "Store":
         """What one tenant sees of it, and all that it can change."""

@@ -9,6 +9,8 @@ from sqlalchemy import insert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 
+from service.storage.postgres import allow_long_statements
+
 Many = Iterable[Sequence[object]]
 
 
@@ -18,6 +20,7 @@ def put_in(session: Session, kind: type[DeclarativeBase], columns: Sequence[str]
     if connection.dialect.name != "postgresql":
         connection.execute(insert(kind), [dict(zip(columns, row, strict=True)) for row in rows])
         return
+    allow_long_statements(session)
     driver = connection.connection.driver_connection
     assert driver is not None
     named = ", ".join(f'"{name}"' for name in columns)

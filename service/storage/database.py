@@ -4,12 +4,12 @@ SQLite's writers take the write lock when they begin, so that two of them wait f
 failing halfway; its readers see a snapshot and wait for nobody (write-ahead log). What was committed is on the disk,
 also after a power cut.
 
-A database that is away, or goes in mid-transaction, is a DatabaseAway whatever its driver raised. Whether a
-transaction whose commit was under way has counted is then not known.
+A database that is away, or goes in mid-transaction, is a DatabaseAway whatever its driver raised; so is one that takes
+no changes. Whether a transaction whose commit was under way has counted is then not known.
 """
 
 import logging
-import time
+import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from copy import copy
@@ -17,19 +17,18 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, Row, TextClause, create_engine, event, make_url, text
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import ConnectionPoolEntry
 
-from service.errors import DatabaseAway
+from service.database_settings import DEFAULT, Timeouts
+from service.errors import DatabaseAway, DatabaseReadOnly
+from service.storage.postgres import READ_ONLY, connect_postgres
 from service.storage.tenancy import TENANT, TenantSession
 
 WRITES = {"sqlite_begin": "IMMEDIATE"}
 ALONE: Mapping[str, Any] = {"isolation_level": "AUTOCOMMIT"}
 NOTHING: Mapping[str, object] = {}
-FRESH_SECONDS = 1.0  # for which a connection that answered is believed to answer
 
 log = logging.getLogger(__name__)
 
@@ -39,25 +38,34 @@ def answering() -> Iterator[None]:
     """Raise DatabaseAway for whatever says that the database does not answer."""
     try:
         yield
-    except (OperationalError, InterfaceError, NoConnectionLeft) as error:
+    except NoConnectionLeft as error:
         log.warning("The database does not answer: %s", error)
         raise DatabaseAway from error
     except DBAPIError as error:
-        if not error.connection_invalidated:
+        if _is_read_only(error):
+            log.warning("The database takes no changes: %s", error)
+            raise DatabaseReadOnly from error
+        if not isinstance(error, OperationalError | InterfaceError) and not error.connection_invalidated:
             raise
-        log.warning("The database broke off: %s", error)
+        log.warning("The database does not answer: %s", error)
         raise DatabaseAway from error
+
+
+def _is_read_only(error: DBAPIError) -> bool:
+    """Whether a standby says so, a database whose transactions are set to read only, or SQLite of its file."""
+    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF  # the rest of it says why
+    return getattr(error.orig, "sqlstate", None) == READ_ONLY or code == sqlite3.SQLITE_READONLY
 
 
 class Database:
     """One engine; `read` and `write` are its transactions. With a tenant, they see its rows only."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, timeouts: Timeouts = DEFAULT) -> None:
         self.url = make_url(url)
         self.tenant: str | None = None
         self._joined: Connection | None = None
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self.engine = _connect_sqlite(self.url) if self.is_sqlite else _connect_postgres(self.url)
+        self.engine = (_connect_sqlite if self.is_sqlite else connect_postgres)(self.url, timeouts)
 
     def of(self, tenant: str) -> "Database":
         """The same database as one tenant sees it."""
@@ -123,44 +131,27 @@ class Database:
         with self.read() as session:
             session.execute(text("SELECT 1"))
 
+    def check_writable(self) -> None:
+        """Raise DatabaseReadOnly where it takes no changes; drop its connections, as new ones may reach the primary."""
+        if self.is_sqlite:
+            return
+        with self.read() as session:
+            reads_only = session.scalar(text("SHOW transaction_read_only")) == "on"
+        if reads_only:
+            self.close()
+            raise DatabaseReadOnly
+
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
 
 
-# Of both, an error's text names the statement, but not what was put into it: specs hold signed URLs.
-def _connect_sqlite(url: URL) -> Engine:
+def _connect_sqlite(url: URL, timeouts: Timeouts) -> Engine:
     if url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": 60, "isolation_level": None})
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": timeouts.lock, "isolation_level": None})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _connect_postgres(url: URL) -> Engine:
-    """Connections that have rested are asked whether they still answer before they are used, as a pool's pre-ping does.
-
-    Those of a moment ago are not, which saves busy readers a question for each of theirs.
-    """
-    engine = create_engine(url, hide_parameters=True)
-
-    def rests(_: object, record: ConnectionPoolEntry) -> None:
-        record.info["since"] = time.monotonic()
-
-    def asks(connection: DBAPIConnection, record: ConnectionPoolEntry, _: object) -> None:
-        rested = time.monotonic() - record.info.get("since", time.monotonic())
-        if rested > FRESH_SECONDS and not answers(connection):
-            raise InvalidatePoolError  # upon which the pool opens new ones
-
-    def answers(connection: DBAPIConnection) -> bool:
-        try:
-            return engine.dialect.do_ping(connection)
-        except engine.dialect.loaded_dbapi.Error:
-            return False
-
-    event.listen(engine, "checkin", rests)
-    event.listen(engine, "checkout", asks)
     return engine
 
 

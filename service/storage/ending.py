@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 from service.domain import OPEN_STATES, JobState, ShardState
 from service.storage.clock import NOW
 from service.storage.outbox import announce
+from service.storage.postgres import allow_long_statements
 from service.tables import JobRow, ShardRow
 
 
@@ -18,5 +19,6 @@ def end_job(session: Session, number: int, state: JobState, error: dict[str, obj
     )
     if ended.rowcount:  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult
         announce(session, number, state)
+        allow_long_statements(session)
         session.execute(delete(ShardRow).where(ShardRow.job == number, ShardRow.state != ShardState.DONE))
     return bool(ended.rowcount)  # type: ignore[attr-defined]  # as above

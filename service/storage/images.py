@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from service.domain import Image, ImageSet, Values
 from service.storage.database import Database
 from service.storage.jobs import row_of
+from service.storage.postgres import allow_long_statements
 from service.tables import ImageRow, JobRow, ValueRow
 
 PAGE = 5_000
@@ -88,6 +89,7 @@ class ImageStore:
     def read(self, job: str, among: ImageSet, rows: int) -> Iterator[Read]:
         """A set's pictures that have so many rows of numbers, by content and then by name, as text is coded."""
         with self._database.read() as session:
+            allow_long_statements(session)
             number = row_of(session, job).number
             counts = select(ValueRow.image).where(*_values_of(number, among)).group_by(ValueRow.image)
             complete = counts.having(func.count() == rows)
@@ -103,6 +105,7 @@ class ImageStore:
     def values(self, job: str, among: ImageSet) -> Iterator[list[Values]]:
         """All numbers of a set's pictures, a page in memory at a time."""
         with self._database.read() as session:
+            allow_long_statements(session)
             number = row_of(session, job).number
             chosen = select(ValueRow.cohort, ValueRow.run, ValueRow.image, ValueRow.data)
             chosen = chosen.where(*_values_of(number, among))

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Row, select, text, update
 
 from service.access_tables import KeyRow
-from service.errors import KeyNotFound
+from service.errors import DatabaseReadOnly, KeyNotFound
 from service.keys import Key, Scope, digest_of, new_secret
 from service.storage.database import Database
 
@@ -48,7 +49,7 @@ class KeyStore:
         row = self._database.look_up(HELD, {"sha256": digest_of(secret)})
         found, now = _to_key(row) if row is not None else None, time.time()
         if found is not None and found.is_good(now) and (found.used_at or 0.0) < now - USE_SECONDS:
-            with self._database.write() as session:
+            with suppress(DatabaseReadOnly), self._database.write() as session:
                 session.execute(update(KeyRow).where(KeyRow.prefix == found.prefix).values(used_at=now))
         return found
 

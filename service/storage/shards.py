@@ -18,6 +18,7 @@ from service.storage.ending import end_job
 from service.storage.looks import LOOKS_APART, call_next
 from service.storage.map_sums import add_class_sums, add_map_sums
 from service.storage.owned import count_passes, finish, owned, still_owned
+from service.storage.postgres import allow_long_statements
 from service.storage.turns import Turns
 from service.tables import ImageRow, JobRow, ShardRow, SummaryRow, ValueRow
 
@@ -33,6 +34,7 @@ class ShardStore:
     def forget_images(self, shard: Shard) -> None:
         """Drop what a planner before this one listed. Raises WorkStopped."""
         with self._database.write() as session:
+            allow_long_statements(session)
             session.execute(delete(ImageRow).where(ImageRow.job == still_owned(session, shard).job))
 
     def record_images(self, shard: Shard, images: Sequence[Image]) -> None:

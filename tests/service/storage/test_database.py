@@ -6,7 +6,7 @@ from sqlalchemy import text
 
 from service.errors import DatabaseAway
 from service.storage import Database
-from service.storage.database import FRESH_SECONDS
+from service.storage.postgres import FRESH_SECONDS
 
 on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

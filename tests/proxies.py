@@ -1,0 +1,68 @@
+"""A network that falls silent: a TCP proxy that can stop forwarding while all its connections stay open."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Proxy:
+    """Forwards what comes to its port to a server on loopback."""
+
+    server: int
+    listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
+    sockets: list[socket.socket] = field(default_factory=list)
+    muted: set[socket.socket] = field(default_factory=set)
+    mutes_new: bool = False
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self.listener.getsockname()[1])
+
+    def mute(self, new: bool = True) -> None:
+        """Forward nothing any more of the connections that are open, nor of `new` ones."""
+        self.muted.update(self.sockets)
+        self.mutes_new = new
+
+    def run(self) -> None:
+        """Accept connections until it is closed."""
+        with suppress(OSError):
+            while True:
+                client, _ = self.listener.accept()
+                server = socket.create_connection(("127.0.0.1", self.server))
+                self.sockets += [client, server]
+                if self.mutes_new:
+                    self.muted.update([client, server])
+                for source, sink in ((client, server), (server, client)):
+                    threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(2**16):
+                if source not in self.muted:
+                    sink.sendall(data)
+            if source not in self.muted:
+                sink.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """End everything; threads that wait for a socket hold it open until it is shut down."""
+        for each in [self.listener, *self.sockets]:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+
+@contextmanager
+def proxy(server: int) -> Iterator[Proxy]:
+    """A proxy to a port of loopback."""
+    made = Proxy(server)
+    thread = threading.Thread(target=made.run, daemon=True)
+    thread.start()
+    try:
+        yield made
+    finally:
+        made.close()
+        thread.join()

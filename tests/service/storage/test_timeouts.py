@@ -1,0 +1,173 @@
+"""Nothing that asks Postgres waits for ever, and what needs long has it."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+from sqlalchemy import make_url, text
+
+from service import schema
+from service.database_settings import Timeouts
+from service.domain import ImageSet, Shard
+from service.errors import DatabaseAway
+from service.spec import digest_of
+from service.storage import Database, Store
+from service.storage.bulk import put_in
+from service.storage.postgres import FRESH_SECONDS, GRACE_SECONDS, allow_long_statements
+from service.tables import ImageRow
+from tests.audits import Ingredients
+from tests.conftest import create_database
+from tests.proxies import Proxy, proxy
+
+SHORT = Timeouts(connect=2, statement=0.5, long_statement=30, lock=20)
+LONGER = 1.5  # seconds: more than a short statement may take
+MOST = SHORT.connect + SHORT.statement + GRACE_SECONDS + 3
+
+on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+
+
+@contextmanager
+def quickly(seconds: float = MOST) -> Iterator[None]:
+    began = time.monotonic()
+    yield
+    assert time.monotonic() - began < seconds
+
+
+@contextmanager
+def opened(url: str, timeouts: Timeouts = SHORT) -> Iterator[Database]:
+    database = Database(url, timeouts)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def network(database_url: str) -> Iterator[Proxy]:
+    """What lies between the service and Postgres."""
+    port = make_url(database_url).port
+    assert port is not None
+    with proxy(port) as made:
+        yield made
+
+
+@pytest.fixture
+def far(database_url: str, network: Proxy) -> Iterator[Database]:
+    """The database behind that network."""
+    url = make_url(database_url).set(port=network.port).render_as_string(hide_password=False)
+    with opened(url) as database:
+        yield database
+
+
+@on_postgres
+def test_a_server_that_falls_silent_during_a_transaction_is_a_database_away(far: Database, network: Proxy) -> None:
+    with quickly(), pytest.raises(DatabaseAway), far.write() as session:
+        session.execute(text("SELECT 1"))
+        network.mute()
+        session.execute(text("SELECT 1"))
+
+
+@on_postgres
+def test_a_server_that_is_silent_to_a_new_connection_is_a_database_away(far: Database, network: Proxy) -> None:
+    network.mute()
+    with quickly(), pytest.raises(DatabaseAway):
+        far.ping()
+
+
+@on_postgres
+def test_a_connection_that_fell_silent_while_it_rested_is_replaced(far: Database, network: Proxy) -> None:
+    far.ping()
+    network.mute(new=False)
+    time.sleep(FRESH_SECONDS + 0.1)
+    with quickly():
+        far.ping()
+
+
+@on_postgres
+def test_a_server_that_falls_silent_while_a_long_statement_runs_is_found_too(far: Database, network: Proxy) -> None:
+    brief = Timeouts(connect=2, statement=0.3, long_statement=0.6)
+    url = far.url.render_as_string(hide_password=False)
+    with opened(url, brief) as database, quickly(), pytest.raises(DatabaseAway), database.write() as session:
+        allow_long_statements(session)
+        network.mute()
+        session.execute(text("SELECT 1"))
+
+
+@on_postgres
+def test_a_statement_that_takes_too_long_ends(database_url: str) -> None:
+    with opened(database_url) as database, quickly(), pytest.raises(DatabaseAway), database.read() as session:
+        session.execute(text("SELECT pg_sleep(60)"))
+
+
+def test_a_writer_that_waits_too_long_for_another_ends(database_url: str) -> None:
+    with opened(database_url, Timeouts(lock=0.5)) as database, database.write() as session:
+        session.execute(text("UPDATE jobs SET version = version"))
+        if not database.is_sqlite:
+            session.execute(text("LOCK TABLE jobs"))
+        with quickly(), pytest.raises(DatabaseAway), database.write() as other:
+            other.execute(text("UPDATE jobs SET version = version"))
+
+
+def test_migrations_have_the_time_that_they_need(postgres_server: str) -> None:
+    url = create_database(postgres_server)
+    with opened(url, Timeouts(statement=0.1, lock=0.1)) as database, psycopg.connect(plain(url)) as other:
+        other.execute("SELECT pg_advisory_xact_lock(hashtext('salience migrations'))")
+        threading.Timer(LONGER, other.commit).start()
+        schema.upgrade(database.engine)
+        assert schema.is_current(database.engine)
+
+
+def plain(url: str) -> str:
+    return url.replace("+psycopg", "")
+
+
+@contextmanager
+def held(url: str, table: str) -> Iterator[None]:
+    """Have whatever asks for a table wait, as for one that is long to go through."""
+    with psycopg.connect(plain(url)) as other:
+        other.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE".encode())
+        release = threading.Timer(LONGER, other.commit)
+        release.start()
+        try:
+            yield
+        finally:
+            release.join()
+
+
+def copy(store: Store) -> None:
+    with store.database.write() as session:
+        put_in(session, ImageRow, ("job", "number", "name", "path"), [(1, 0, "0.png", "/0.png")])
+
+
+def forget_and_purge(store: Store, shard: Shard) -> None:
+    store.jobs.forget(shard.job)
+    store.retention.purge(5)
+
+
+EVERY = ImageSet("images", 0, 1, [], [])
+LONG: dict[str, tuple[str, Callable[[Store, Shard], object]]] = {
+    "copy": ("images", lambda store, _shard: copy(store)),
+    "forget": ("images", lambda store, shard: store.shards.forget_images(shard)),
+    "read": ("image_values", lambda store, shard: list(store.images.read(shard.job, EVERY, 1))),
+    "values": ("image_values", lambda store, shard: list(store.images.values(shard.job, EVERY))),
+    "cancel": ("shards", lambda store, shard: store.jobs.cancel(shard.job)),
+    "purge": ("images", forget_and_purge),
+}
+
+
+@on_postgres
+@pytest.mark.parametrize("name", LONG)
+def test_what_goes_through_all_rows_of_a_job_has_the_time_that_it_needs(
+    database_url: str, ingredients: Ingredients, name: str
+) -> None:
+    store, (table, act) = Store.open(database_url, timeouts=SHORT), LONG[name]
+    spec = ingredients.spec()
+    store.jobs.accept(spec, digest_of(spec), None)
+    shard = store.leases.claim("w", 30)
+    assert shard is not None
+    with held(database_url, table):
+        act(store, shard)
+    with held(database_url, "jobs"), pytest.raises(DatabaseAway):  # and what comes after it has not
+        store.jobs.versions([shard.job])
+    store.database.close()

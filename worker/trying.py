@@ -31,6 +31,12 @@ class Limits:
 
 
 STANDARD = Limits()
+# What the process that loads models knows of this one's environment: where programs and libraries are, and how they
+# are to use the machine. Passwords and keys of databases, brokers, stores and registries are no business of a model.
+PASSED = frozenset(
+    {"HOME", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "LD_PRELOAD", "PATH", "TMPDIR", "TZ", "USER", "VIRTUAL_ENV"}
+)
+PASSED_BEGINNINGS = ("CUDA_", "KMP_", "LC_", "MALLOC_", "MKL_", "OMP_", "OPENBLAS_", "PYTHON", "PYTORCH_", "TORCH_")
 
 
 def limits_of(settings: WorkerSettings) -> Limits:
@@ -44,6 +50,12 @@ def trial_of(limits: Limits) -> "Trial":
     trial = Trial(limits)
     atexit.register(trial.close)
     return trial
+
+
+def _environment() -> dict[str, str]:
+    """The environment of the process that loads models; no device is in its sight."""
+    passed = {name: value for name, value in os.environ.items() if name in PASSED or name.startswith(PASSED_BEGINNINGS)}
+    return {**passed, "CUDA_VISIBLE_DEVICES": ""}
 
 
 class Trial:
@@ -113,7 +125,5 @@ class Trial:
         if self._process is None or self._process.poll() is not None:
             self.close()
             command = tether.command(tether.python("worker.trial", str(self.limits.memory)))
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "CUDA_VISIBLE_DEVICES": ""}
-            )
+            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environment())
         return self._process

@@ -1,4 +1,5 @@
 import json
+import os
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,3 +107,43 @@ def test_a_pickle_bomb_is_refused_and_does_not_go_off(trial: Trial, tmp_path: Pa
     with pytest.raises(ModelRefused):
         trial.run(tmp_path / "m.pth", SMALL, 2)
     assert not (tmp_path / "sprung").exists()
+
+
+SECRETS = {
+    "SALIENCE_DATABASE_URL": "postgresql://u:hunter2SECRET@h/d", "SALIENCE_SECRET_KEYS": "hunter2SECRET",
+    "SALIENCE_MLFLOW_SECRET_FILE": "/run/secrets/hunter2SECRET", "DATABASE_URL": "postgresql://u:hunter2SECRET@h/d",
+    "PGPASSWORD": "hunter2SECRET", "AWS_ACCESS_KEY_ID": "hunter2SECRET", "AWS_SECRET_ACCESS_KEY": "hunter2SECRET",
+    "GOOGLE_APPLICATION_CREDENTIALS": "/hunter2SECRET.json", "MLFLOW_TRACKING_URI": "http://u:hunter2SECRET@h",
+    "MLFLOW_TRACKING_PASSWORD": "hunter2SECRET", "HF_TOKEN": "hunter2SECRET", "AZURE_CLIENT_SECRET": "hunter2SECRET",
+    "OTEL_EXPORTER_OTLP_HEADERS": "key=hunter2SECRET", "https_proxy": "http://u:hunter2SECRET@h",
+    "CELERY_BROKER_URL": "redis://:hunter2SECRET@h", "A_VARIABLE_OF_TOMORROW": "hunter2SECRET",
+}  # fmt: skip
+REPORTING = """
+import json, os, sys
+
+def report(event, arguments):
+    if event == "open" and str(arguments[0]).endswith("/m.pt"):
+        with open({place!r}, "w") as file:
+            json.dump(dict(os.environ), file)
+
+sys.addaudithook(report)
+"""
+
+
+def test_the_process_that_loads_models_has_no_secret_in_its_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process reports its own environment when it opens the model."""
+    (tmp_path / "sitecustomize.py").write_text(REPORTING.format(place=str(tmp_path / "environment")))
+    for name, value in {**SECRETS, "PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1", "LANG": "C.UTF-8"}.items():
+        monkeypatch.setenv(name, value)
+    trial = Trial(Limits(seconds=60))
+    try:
+        assert trial.run(save_archive(TinyNet(0), tmp_path / "m.pt", 16), SMALL, 2)["classes"] == 2
+    finally:
+        trial.close()
+    environment = json.loads((tmp_path / "environment").read_text())
+    assert "hunter2SECRET" not in str(environment)
+    assert not environment.keys() & SECRETS.keys()
+    assert (environment["OMP_NUM_THREADS"], environment["LANG"]) == ("1", "C.UTF-8")
+    assert environment["PATH"] == os.environ["PATH"]

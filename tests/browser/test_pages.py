@@ -149,7 +149,7 @@ def test_the_interface_is_read_without_the_web(site: Site) -> None:
         submitting = visitor.page.get_by_role("button", name="POST /v1/jobs Submit")
         expect(submitting).to_be_visible()
         submitting.click()
-        expect(visitor.page.get_by_text("Accept an audit.")).to_be_visible()
+        expect(visitor.page.get_by_text("Submit an audit.")).to_be_visible()
 
 
 def test_the_report_is_opened_and_a_picture_looked_at(site: Site, finished: list[str]) -> None:

@@ -17,7 +17,7 @@ from torch._export.serde.serialize import _SERIALIZE_TO_TORCH_MEMORY_FORMAT as M
 
 from service.domain import Json
 from service.errors import ModelRefused
-from worker.classifiers.operators import is_allowed
+from worker.classifiers.operators import EXPORTED
 from worker.classifiers.program import Program
 
 Env = dict[str, Any]
@@ -123,13 +123,14 @@ def _resolve(target: str, path: Path) -> Callable[..., Any]:
     if parts[0] == "_operator" and len(parts) == 2 and parts[1] in SIZES:
         found: Callable[..., Any] = getattr(operator, parts[1])
         return found
-    if parts[:2] == ["torch", "ops"] and len(parts) == 5 and is_allowed(parts[2], parts[3]):
+    if parts[:2] == ["torch", "ops"] and ".".join(parts[2:]) in EXPORTED:
         packet = getattr(getattr(torch.ops, parts[2]), parts[3], None)
         overload: Callable[..., Any] | None = getattr(packet, parts[4], None)
         if isinstance(overload, torch._ops.OpOverload):
             return overload
     raise ModelRefused(
-        reason=f"{path} calls {target}, which is no arithmetic of this torch; such models are not loaded"
+        reason=f"{path} calls {target}, which is not among the operators that are run; save the program as "
+        "torch.export.export gives it, without run_decompositions"
     )
 
 

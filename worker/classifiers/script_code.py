@@ -1,12 +1,15 @@
 """What a TorchScript archive's code would do, read before it is compiled: loading an archive can run some of it.
 
-The code is written in a part of Python's syntax, so that Python's parser reads it; nothing of it is run here.
+The code is written in a part of Python's syntax, so that Python's parser reads it; nothing of it is run here. Torch
+has a parser of its own. Code is refused that the two could read differently.
 """
 
 import ast
+import pickle
 import re
 import zipfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,74 +18,78 @@ import torch
 from service.archives import check_inflation
 from service.errors import ModelRefused
 from service.transient import is_transient
-from worker.classifiers.operators import REFUSED, is_allowed
+from worker.classifiers.script_names import refused_names
+from worker.classifiers.script_storages import check_storages
 from worker.classifiers.telling import last_line
 
+# What reading a damaged archive, its code and its pickles raises.
+BROKEN = (
+    zipfile.BadZipFile, pickle.UnpicklingError, OSError, RuntimeError, ValueError, SyntaxError, EOFError, LookupError,
+    TypeError, AttributeError,
+)  # fmt: skip
+WITH_STORAGES = ("constants.pkl", "data.pkl")
 MOST_CODE = 64 * 2**20  # bytes
-# Objects of compiled classes, as quantised layers have them; others open stores and sockets.
-_FOREIGN_CLASS = re.compile(rb"torch\.classes\.(?!quantized\.)[\w.]+")
+_UNPRINTED = re.compile(rb"[^\n\x20-\x7e]")
+# Code as torch writes it: no comment, no line that goes on in the next, and each text in a line, without a prefix.
+_PLAIN = re.compile(
+    r"""(?:[^"'#\\]++|(?<!\w)(?:""(?!")|''(?!')|"(?:[^"\\\n]|\\[^\n])++"|'(?:[^'\\\n]|\\[^\n])++'))*+"""
+)
+# Objects of classes compiled into torch, which open stores and sockets. A pickle may end the line within their names.
+_FOREIGN_CLASS = re.compile(rb"torch[.\n]classes[.\n][\w.]++")
 
 
 def check_code(path: Path) -> None:
-    """Raise ModelRefused where an archive's code calls what a model has no need of; it names the operator."""
+    """Raise ModelRefused where an archive's code names what a model has no need of; it says what."""
     try:
         with zipfile.ZipFile(path) as archive:
             check_inflation(path, archive.infolist())
-        for name, content in _members(path):
+        reader: Any = torch._C.PyTorchFileReader(str(path))  # torch's own, so that what is checked is what is loaded
+        for name in _names(path, reader):
+            content: bytes = reader.get_record(name)
+            if len(content) > MOST_CODE:
+                raise ModelRefused(reason=f"{path}: {name} has {len(content):,} bytes, too many to be code")
             if name.endswith(".py"):
-                _check_source(path, content)
+                _check_source(path, name, content)
             else:
                 _check_classes(path, content)
-    except (zipfile.BadZipFile, OSError, RuntimeError, ValueError, SyntaxError, RecursionError) as error:
+            if name in WITH_STORAGES:
+                check_storages(content, partial(_size, reader, name))
+    except BROKEN as error:
         if is_transient(error):
             raise
         raise ModelRefused(reason=f"{path} is a damaged TorchScript archive: {last_line(error)}") from error
 
 
-def _members(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Code and pickles, read by torch's own reader, so that what is checked is what will be loaded."""
-    reader: Any = torch._C.PyTorchFileReader(str(path))
-    for name in reader.get_all_records():
-        if (name.startswith("code/") and name.endswith(".py")) or name.endswith(".pkl"):
-            content: bytes = reader.get_record(name)
-            if len(content) > MOST_CODE:
-                raise ModelRefused(reason=f"{path}: {name} has {len(content):,} bytes, too many to be code")
-            yield name, content
+def _names(path: Path, reader: Any) -> Iterator[str]:
+    """Code and pickles, in small letters: torch finds a file whatever its case."""
+    names = [name.lower() for name in reader.get_all_records()]
+    if len(set(names)) < len(names):
+        raise ModelRefused(reason=f"{path} has two files of one name, or of one but for capitals")
+    yield from (name for name in names if (name.startswith("code/") and name.endswith(".py")) or name.endswith(".pkl"))
+
+
+def _size(reader: Any, pickled: str, key: str) -> int:
+    """How many bytes a storage has that a pickle names."""
+    return len(reader.get_record(f"{pickled.removesuffix('.pkl')}/{key}"))
 
 
 def _check_classes(path: Path, content: bytes) -> None:
     found = _FOREIGN_CLASS.search(content)
     if found:
-        raise ModelRefused(reason=f"{path} holds an object of {found[0].decode()}, which is not read")
+        name = found[0].decode("ascii", "replace").replace("\n", ".")
+        raise ModelRefused(reason=f"{path} holds an object of {name}, which is not read")
 
 
-def _check_source(path: Path, source: bytes) -> None:
-    _check_classes(path, source)
-    for node in ast.walk(ast.parse(source)):
-        for operator in _called(node):
-            raise ModelRefused(
-                reason=f"{path} calls {operator}, which could reach files, other machines or Python; such models are "
-                "not loaded"
-            )
-
-
-def _called(node: ast.AST) -> Iterator[str]:
-    """The operator that a piece of code names, where a model may not call it."""
-    if isinstance(node, ast.Attribute):
-        chain = _chain(node)
-        if node.attr in REFUSED or (chain[0] == "ops" and len(chain) == 3 and not is_allowed(chain[1], chain[2])):
-            yield "::".join(chain[1:] if chain[0] == "ops" else ["aten", node.attr])
-    elif isinstance(node, ast.Name) and node.id in REFUSED:
-        yield f"prim::{node.id}"
-    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "getattr":
-        yield from (f"aten::{arg.value}" for arg in node.args if isinstance(arg, ast.Constant) and arg.value in REFUSED)
-
-
-def _chain(node: ast.Attribute) -> list[str]:
-    """The names of `ops.aten.conv2d`; where it begins with no name, with an empty one."""
-    names, below = [node.attr], node.value
-    while isinstance(below, ast.Attribute):
-        names.append(below.attr)
-        below = below.value
-    names.append(below.id if isinstance(below, ast.Name) else "")
-    return names[::-1]
+def _check_source(path: Path, name: str, source: bytes) -> None:
+    unprinted = _UNPRINTED.search(source)
+    if unprinted or not _PLAIN.fullmatch(source.decode("ascii")):
+        what = f"the byte 0x{unprinted[0].hex()}" if unprinted else "a comment, or a text or line of more than one line"
+        raise ModelRefused(
+            reason=f"{path}: {name} has {what}, which torch does not write into code; save the model again with "
+            "torch.jit.save"
+        )
+    for refused in refused_names(ast.parse(source.decode("ascii"))):
+        raise ModelRefused(
+            reason=f"{path} names {refused} in {name}, which could reach files, other machines, memory or Python; such "
+            "models are not loaded"
+        )

@@ -120,12 +120,35 @@ def name_input(text: str) -> Callable[[Any], None]:
 @pytest.mark.parametrize(
     "target",
     ["torch.ops.aten.from_file.default", "torch.hub.load", "_operator.methodcaller", "torch.ops.aten.save.str",
-     "os.system"],
+     "os.system", "torch.ops.aten._reshape_alias.default", "torch.ops.aten.as_strided.default",
+     "torch.ops.aten.as_strided_.default", "torch.ops.aten.set_.source_Storage_storage_offset",
+     "torch.ops.aten.empty.memory_format", "torch.ops.aten.empty_strided.default", "torch.ops.aten.new_empty.default",
+     "torch.ops.aten.resize_.default", "torch.ops.aten._softmax.default", "torch.ops.aten.add.out",
+     "torch.ops.aten.add.Missing", "torch.ops.aten.add", "torch.ops.prims.as_strided.default",
+     "torch.ops.quantized.add.default", "torch.ops.aten.add.Tensor.extra"],
 )  # fmt: skip
 def test_an_operator_that_is_no_arithmetic_is_refused_by_name(tmp_path: Path, target: str) -> None:
     path = rewrite(export(TinyNet(0), tmp_path / "m.pt2"), call(target))
     with pytest.raises(ModelRefused, match=target):
         load_classifier(path, SMALL, 2)
+
+
+@pytest.mark.parametrize("field", ["sizes", "strides"])
+def test_a_tensor_that_is_longer_than_its_bytes_is_refused(tmp_path: Path, field: str) -> None:
+    def lengthen(config: Any) -> None:
+        next(iter(config["config"].values()))["tensor_meta"][field][0]["as_int"] = 1000
+
+    path = rewrite(export(TinyNet(0), tmp_path / "m.pt2"), lengthen, "model_weights_config.json")
+    with pytest.raises(ModelRefused, match="out of bounds"):
+        load_classifier(path, SMALL, 2)
+
+
+@pytest.mark.parametrize("name", ["timm/test_vit", "timm/test_convnext", "timm/test_efficientnet", "timm/test_resnet"])
+def test_what_real_models_call_is_among_the_operators(tmp_path: Path, name: str) -> None:
+    net: Any = zoo.build(name, 2).eval()
+    size = net.pretrained_cfg["input_size"]
+    path = export(net, tmp_path / "m.pt2", batch=1, side=size[1])
+    load_classifier(path, Model(preprocessing=Preprocessing(size=size[1:])), 1)
 
 
 def test_no_expression_of_an_archive_is_evaluated(tmp_path: Path) -> None:

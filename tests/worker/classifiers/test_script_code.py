@@ -106,6 +106,11 @@ def test_real_models_code_passes_scripted_and_traced(tmp_path: Path, name: str) 
     check_code(save_archive(model, tmp_path / "traced.pt", 64))
 
 
+@pytest.mark.parametrize("name", ["torchvision/efficientnet_b0", "timm/test_vit", "timm/test_resnet"])
+def test_code_of_training_and_attention_passes(tmp_path: Path, name: str) -> None:
+    check_code(script(zoo.build(name, 2).eval(), tmp_path / "m.pt"))
+
+
 def test_an_archive_that_grows_without_bounds_is_refused(tmp_path: Path) -> None:
     path = save_archive(TinyNet(0), tmp_path / "m.pt", 16)
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:

@@ -91,6 +91,11 @@ def _or_defaults(outputs: Outputs | None) -> Outputs:
     return outputs or Outputs()
 
 
+def _without_default(schema: dict[str, object]) -> None:
+    """Generators of clients take no default but null for a field that may be null."""
+    schema.pop("default", None)
+
+
 class Model(Part):
     """How the files of a cohort become models."""
 
@@ -104,7 +109,9 @@ class Model(Part):
     """Module whose output is explained. Default: the last feature map before pooling."""
     preprocessing: Preprocessing = Preprocessing()
     """How an image becomes the model's input. Fields left out are read from the model's own files, if they say."""
-    outputs: Annotated[Outputs | None, AfterValidator(_or_defaults)] = Outputs()
+    outputs: Annotated[Outputs | None, AfterValidator(_or_defaults), Field(json_schema_extra=_without_default)] = (
+        Outputs()
+    )
     """Which output stands for which label. Default: the model's own label names, otherwise the labels as numbers,
     otherwise in alphabetical order."""
 

@@ -16,6 +16,7 @@ from service.redaction import redacted, redacted_value
 
 MOST_TRACEBACK = 32_768  # characters: what went wrong is at the end, after frames of our own
 TRACES = ("traceback", "stack_info")  # the fields of a JSON line that may be as long
+TRACEBACK = "Traceback (most recent call last)"  # Starlette logs that of a start that failed as the message itself
 
 LogFormat = Literal["plain", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -61,7 +62,7 @@ class PlainLines(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # the standard library's name
         """The line, with the IDs at its end."""
         told = "".join(f" {name}={redacted(str(value))}" for name, value in _facts().items())
-        return (redacted(super().formatMessage(record)) + told).translate(_LINE_BREAKS)
+        return (_message(super().formatMessage(record)) + told).translate(_LINE_BREAKS)
 
     def format(self, record: logging.LogRecord) -> str:
         """The line and its traceback, redacted."""
@@ -82,7 +83,12 @@ class JsonLines(JsonFormatter):
         """The record as it is written."""
         record = {**_facts(), **super().process_log_record(log_data)}
         traces = {name: redacted(str(record.pop(name)), MOST_TRACEBACK) for name in TRACES if record.get(name)}
-        return {**redacted_value(record), **traces}
+        return {**redacted_value(record), "message": _message(str(record.get("message", ""))), **traces}
+
+
+def _message(text: str) -> str:
+    """A message, redacted; one that holds a traceback may be as long as a traceback."""
+    return redacted(text, MOST_TRACEBACK) if TRACEBACK in text else redacted(text)
 
 
 def _facts() -> dict[str, object]:

@@ -74,3 +74,10 @@ def test_a_long_traceback_keeps_its_end_and_a_long_message_does_not(
     assert "cause 199" in text
     assert "[cut, 200,0" in text
     assert len(text) < 2**16
+
+
+def test_a_traceback_that_is_the_message_keeps_its_end(written: tuple[logging.Logger, io.StringIO]) -> None:
+    log, stream = written
+    frames = "".join(f'  File "frame{number}.py", line 1, in f\n' for number in range(200))
+    log.error("Traceback (most recent call last):\n%sValueError: at the end, password=%s", frames, SECRET)
+    assert "ValueError: at the end, password=***" in stream.getvalue()

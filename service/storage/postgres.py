@@ -79,38 +79,45 @@ class BoundedConnection(psycopg.Connection[Any]):
 
 
 def connect_postgres(url: URL, timeouts: Timeouts) -> Engine:
-    """Connections that have rested are asked whether they still answer before they are used, as a pool's pre-ping does.
-
-    Those of a moment ago are not, which saves busy readers a question for each of theirs.
-    """
+    """An engine whose connections have these limits."""
     # An error's text names the statement, but not what was put into it: specs hold signed URLs.
     engine = create_engine(url, hide_parameters=True, connect_args=_arguments(url, timeouts))
 
     def opens(_dialect: object, _record: object, arguments: Any, options: Any) -> BoundedConnection:
         return BoundedConnection.open(timeouts, *arguments, **options)
 
+    event.listen(engine, "do_connect", opens)
+    event.listen(engine, "handle_error", _leave_standby)
+    _check_rested(engine, timeouts.connect)
+    return engine
+
+
+def _check_rested(engine: Engine, seconds: float) -> None:
+    """Ask connections that have rested whether they still answer before they are used, as a pool's pre-ping does.
+
+    Those of a moment ago are not asked, which saves busy readers a question for each of theirs.
+    """
+
     def rests(connection: BoundedConnection | None, record: ConnectionPoolEntry) -> None:
         record.info["since"] = time.monotonic()
-        if connection is not None:  # it is no more
+        if connection is not None:  # None was closed
             connection.reset_silence()
 
     def asks(connection: BoundedConnection, record: ConnectionPoolEntry, _: object) -> None:
         rested = time.monotonic() - record.info.get("since", time.monotonic())
-        if rested > FRESH_SECONDS and not answers(connection):
+        if rested > FRESH_SECONDS and not _answers(engine, connection, seconds):
             raise InvalidatePoolError  # upon which the pool opens new ones
 
-    def answers(connection: BoundedConnection) -> bool:
-        try:
-            with connection.silent_for(timeouts.connect):
-                return engine.dialect.do_ping(connection)  # type: ignore[arg-type]  # psycopg's own, as the dialect asks
-        except engine.dialect.loaded_dbapi.Error:
-            return False
-
-    event.listen(engine, "do_connect", opens)
     event.listen(engine, "checkin", rests)
     event.listen(engine, "checkout", asks)
-    event.listen(engine, "handle_error", _leave_standby)
-    return engine
+
+
+def _answers(engine: Engine, connection: BoundedConnection, seconds: float) -> bool:
+    try:
+        with connection.silent_for(seconds):
+            return engine.dialect.do_ping(connection)  # type: ignore[arg-type]  # psycopg's own, as the dialect asks
+    except psycopg.Error:
+        return False
 
 
 def allow_long_statements(session: Session) -> None:

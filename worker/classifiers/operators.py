@@ -84,13 +84,13 @@ _SCRIPTED = """
     endswith equal expandtabs extend fabs find floordiv format gamma get get_device gru_cell hash hex insert
     is_autocast_enabled is_autocast_cpu_enabled is_contiguous is_grad_enabled is_leaf is_nonzero is_scripting
     isalnum isalpha isdecimal isdigit isidentifier islower isnumeric isprintable isspace istitle isupper items join
-    keys len list ljust lower lstm_cell lstrip manual_seed mathremainder mode multinomial normal normal_ oct ord
-    partition percentFormat pop popitem promote_types radians rand rand_like randint randn randn_like random_
-    randperm range remove replace requires_grad_ result_type reverse rfind rindex rjust rnn_relu rnn_tanh rpartition
-    rrelu rsplit rstrip setdefault sorted splitlines startswith str stride strip swapcase tensor title tril_indices
-    triu_indices uniform_ unsafe_chunk unsafe_split update upper values wait warn zfill empty empty_like new_empty
-    __and__ __contains__ __derive_index __getitem__ __iand__ __ilshift__ __interpolate __ior__ __irshift__ __is__
-    __isnot__ __ixor__ __lshift__ __not__ __or__ __range_length __round_to_zero_floordiv __rshift__ __upsample
+    keys len list ljust lower lstm_cell lstrip mathremainder mode multinomial normal normal_ oct ord partition
+    percentFormat pop popitem promote_types radians rand rand_like randint randn randn_like random_ randperm range
+    remove replace requires_grad_ result_type reverse rfind rindex rjust rnn_relu rnn_tanh rpartition rrelu rsplit
+    rstrip setdefault sorted splitlines startswith str stride strip swapcase tensor title tril_indices triu_indices
+    uniform_ unsafe_chunk unsafe_split update upper values wait warn zfill empty empty_like new_empty __and__
+    __contains__ __derive_index __getitem__ __iand__ __ilshift__ __interpolate __ior__ __irshift__ __is__ __isnot__
+    __ixor__ __lshift__ __not__ __or__ __range_length __round_to_zero_floordiv __rshift__ __upsample
     __upsample_bilinear __upsample_nearest __xor__ _convolution _convolution_mode _native_multi_head_attention
     _set_item _upsample_lanczos2d_aa _upsample_nearest_exact1d _upsample_nearest_exact3d
 """

@@ -1,7 +1,7 @@
 """Which names of a TorchScript archive's code reach what a model needs, and which reach further.
 
 Every name is either the code's own, one of Python's that are listed, or the beginning of a direct call of a listed
-operator. So `ops`, `torch` and `__torch__` cannot go by another name, and a name stands for what is read here.
+operator. So `ops`, `torch` and `getattr` cannot go by another name, and a name stands for what is read here.
 """
 
 import ast
@@ -20,7 +20,7 @@ _PYTHON = """
     tuple unchecked_cast uninitialized zip
 """
 PYTHON = frozenset(_PYTHON.split())
-RESERVED = frozenset({"ops", "torch", "__torch__", "CONSTANTS"}) | PYTHON
+RESERVED = frozenset({"CONSTANTS", "__torch__", "getattr", "ops", "torch"})  # what no name of the code's own may be
 COMPILED = "classes"  # `__torch__.torch.classes` has those that are compiled into torch, which open stores and sockets
 # What TorchScript never writes; it can bind names in ways of its own.
 FOREIGN = (
@@ -33,6 +33,7 @@ def refused_names(code: ast.Module) -> Iterator[str]:
     """What the code names that a model may not: operators as `aten::from_file`, other things by their names."""
     direct = {id(part) for node in ast.walk(code) for chain in _direct(node) for part in ast.walk(chain)}
     own = set(_bound(code))
+    known = (own | PYTHON) - RESERVED
     yield from sorted(own & RESERVED)
     for node in ast.walk(code):
         if isinstance(node, FOREIGN):
@@ -41,16 +42,17 @@ def refused_names(code: ast.Module) -> Iterator[str]:
             yield ".".join(_parts(node))
         elif isinstance(node, ast.Attribute) and id(node) not in direct:
             yield from _refused_attribute(node)
-        elif isinstance(node, ast.Name) and id(node) not in direct and node.id not in own | PYTHON:
+        elif isinstance(node, ast.Name) and _is_read(node) and id(node) not in direct and node.id not in known:
             yield f"prim::{node.id}" if _is_operator(f"prim::{node.id}") else node.id
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "getattr":
             yield from _refused_getattr(node)
 
 
 def _bound(code: ast.Module) -> Iterator[str]:
-    """The names that the code gives to what is its own."""
-    for node in ast.walk(code):
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+    """The names that the code's functions give to what is their own; attributes of classes are none."""
+    functions = (node for node in ast.walk(code) if isinstance(node, ast.FunctionDef))
+    for node in (part for function in functions for part in ast.walk(function)):
+        if isinstance(node, ast.Name) and not _is_read(node):
             yield node.id
         elif isinstance(node, ast.arg):
             yield node.arg
@@ -58,16 +60,22 @@ def _bound(code: ast.Module) -> Iterator[str]:
             yield node.name
 
 
-def _direct(node: ast.AST) -> Iterator[ast.Attribute]:
-    """The names of more than one part that a piece of code may have: constants, its own types, and what it calls."""
+def _is_read(name: ast.Name) -> bool:
+    return isinstance(name.ctx, ast.Load)
+
+
+def _direct(node: ast.AST) -> Iterator[ast.expr]:
+    """Where a piece of code may have a reserved name: in constants, in its own types, and in what it calls."""
     if isinstance(node, ast.Attribute) and _parts(node)[0] in ("CONSTANTS", "__torch__"):
         yield node
-    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _may_call(_parts(node.func)):
+    elif isinstance(node, ast.Call) and _may_call(node.func):
         yield node.func
 
 
-def _may_call(parts: list[str]) -> bool:
-    match parts:
+def _may_call(function: ast.expr) -> bool:
+    match _parts(function):
+        case ["getattr"]:
+            return True
         case ["torch", name]:
             return name in SCRIPTED
         case ["ops", namespace, name]:
@@ -102,10 +110,9 @@ def _is_operator(name: str) -> bool:
     return bool(torch._C._jit_get_schemas_for_operator(name))
 
 
-def _parts(node: ast.Attribute) -> list[str]:
+def _parts(below: ast.expr) -> list[str]:
     """The names of `ops.aten.conv2d`; where it begins with no name, with an empty one."""
-    names: list[str] = [node.attr]
-    below = node.value
+    names: list[str] = []
     while isinstance(below, ast.Attribute):
         names.append(below.attr)
         below = below.value

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import psycopg
 import pytest
@@ -163,11 +163,12 @@ def test_what_goes_through_all_rows_of_a_job_has_the_time_that_it_needs(
 ) -> None:
     store, (table, act) = Store.open(database_url, timeouts=SHORT), LONG[name]
     spec = ingredients.spec()
-    store.jobs.accept(spec, digest_of(spec), None)
-    shard = store.leases.claim("w", 30)
-    assert shard is not None
-    with held(database_url, table):
-        act(store, shard)
-    with held(database_url, "jobs"), pytest.raises(DatabaseAway):  # and what comes after it has not
-        store.jobs.versions([shard.job])
-    store.database.close()
+    with closing(store.database):
+        store.jobs.accept(spec, digest_of(spec), None)
+        shard = store.leases.claim("w", 30)
+        assert shard is not None
+        with held(database_url, table):
+            act(store, shard)
+        # What comes after it on the same connection has not.
+        with held(database_url, "jobs"), pytest.raises(DatabaseAway):
+            store.jobs.versions([shard.job])

@@ -87,6 +87,8 @@ ALIASED = {
     "getattr-of-torch": ['s = getattr(torch, "from_file")(PATH)'],
     "getattr-joined": ['s = getattr(images, "as_" "strided")([9], [1])'],
     "getattr-escaped": ['s = getattr(images, "as\\137strided")([9], [1])'],
+    "alias-of-getattr": ["g = getattr", 's = g(images, "as_strided")([9], [1])'],
+    "list-of-getattr": ["for g in [getattr]:", '  s = g(images, "as_strided")([9], [1])'],
     "getattr-computed": ['s = getattr(images, torch.add("as_", "strided"))([9], [1])'],
     "shadowed": ["torch = ops", "s = torch.aten.from_file(PATH)"],
     "argument": ["def f(ops: Tensor) -> Tensor:", "  return ops.aten.from_file(PATH)"],

@@ -111,6 +111,27 @@ def test_code_of_training_and_attention_passes(tmp_path: Path, name: str) -> Non
     check_code(script(zoo.build(name, 2).eval(), tmp_path / "m.pt"))
 
 
+class NamedOddly(nn.Module):
+    """A model whose names are also Python's, and those of TorchScript's operators."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.min, self.range, self.ops = 0.0, [1.0, 2.0], nn.Sequential(nn.Conv2d(3, 3, 1), nn.ReLU())
+
+    def sum(self, images: Tensor) -> Tensor:
+        moved: Tensor = self.ops(images)
+        return moved.clamp(min=self.min)
+
+    def forward(self, images: Tensor) -> Tensor:
+        max = self.sum(images).amax()
+        id, ops = len(self.range), images * 2
+        return self.sum(ops).mean((2, 3)) + max * id
+
+
+def test_a_models_own_names_may_be_those_of_python_and_torchscript(tmp_path: Path) -> None:
+    check_code(script(NamedOddly(), tmp_path / "m.pt"))
+
+
 def test_an_archive_that_grows_without_bounds_is_refused(tmp_path: Path) -> None:
     path = save_archive(TinyNet(0), tmp_path / "m.pt", 16)
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:

@@ -9,6 +9,7 @@ ARG PYTHON=3.11.14-slim-bookworm
 FROM python:${PYTHON} AS build
 WORKDIR /build
 COPY pyproject.toml ./
+COPY salience salience
 COPY service service
 COPY worker worker
 COPY migrations migrations

@@ -11,8 +11,8 @@ experiment: .venv/.demo
 	$(BIN)/python examples/experiment/run.py
 
 test: check
-	$(BIN)/python -m tests.browser.chromium
-	$(BIN)/python -m tests.rabbitmq
+	$(BIN)/python -m tests.support.chromium
+	$(BIN)/python -m tests.support.rabbitmq
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: .venv/.test

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.material import make_model, make_pictures, make_spec
-from service.domain import JobState
+from benchmarks.material import make_images, make_model, make_spec
+from service.domain.job import JobState
 from service.settings import WorkerSettings
-from service.spec import JobSpec
+from service.spec.model import JobSpec
 from worker.local import local_audit
 
 
@@ -31,8 +31,8 @@ def main() -> None:
     given = parser.parse_args()
     with TemporaryDirectory() as folder:
         make_model(given.model, Path(folder, "m.pth"))
-        pictures = make_pictures(Path(folder, "pictures"), given.images)
-        body = make_spec(given.model, Path(folder, "m.pth"), pictures, precision=given.precision)
+        images = make_images(Path(folder, "pictures"), given.images)
+        body = make_spec(given.model, Path(folder, "m.pth"), images, precision=given.precision)
         spec = JobSpec.model_validate(body)
         passes = given.images * spec.passes()
         bare, whole = [], []
@@ -56,7 +56,7 @@ def audit_seconds(spec: JobSpec, device: str) -> float:
     with local_audit(spec, WorkerSettings(device=device)) as prepared:
         prepared.plan()
         seconds = _timed(prepared.run)
-        assert prepared.look().state is JobState.SUCCEEDED, prepared.look().error
+        assert prepared.job_state().state is JobState.SUCCEEDED, prepared.job_state().error
     return seconds
 
 

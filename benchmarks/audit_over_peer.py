@@ -20,9 +20,9 @@ from skimage.metrics import structural_similarity
 from torch import Tensor, nn
 
 from benchmarks.audit_over_forward import audit_seconds
-from benchmarks.material import SIDE, make_model, make_pictures, make_spec
-from service.options import AMOUNTS, SHIFTS
-from service.spec import JobSpec
+from benchmarks.material import SIDE, make_images, make_model, make_spec
+from service.measures.options import AMOUNTS, SHIFTS
+from service.spec.model import JobSpec
 
 MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 
@@ -38,9 +38,9 @@ class Script:
         self.kept = output
         return output.clone()
 
-    def see(self, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def see(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Native map and map of a picture (3, H, W)."""
-        values = ((picture - MEAN[:, None, None]) / STD[:, None, None]).astype(np.float32)
+        values = ((image - MEAN[:, None, None]) / STD[:, None, None]).astype(np.float32)
         logits = self.model(torch.from_numpy(values)[None].to(self.device))
         (gradients,) = torch.autograd.grad(logits.max(), self.kept)
         raw = (gradients.mean((2, 3), keepdim=True) * self.kept).sum(1).relu()[0].detach().cpu().numpy()
@@ -52,20 +52,20 @@ class Script:
         """All measures of one file."""
         with Image.open(path) as opened:
             small = opened.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
-        picture = np.asarray(small, dtype=np.float32).transpose(2, 0, 1) / 255
-        native, clean = self.see(picture)
+        image = np.asarray(small, dtype=np.float32).transpose(2, 0, 1) / 255
+        native, clean = self.see(image)
         entropy = shannon_entropy(np.floor(255 * native)) / math.log2(min(native.size, 256))
-        u, v = np.random.default_rng(0).random((2, *picture.shape), dtype=np.float32)
-        noisy = [np.where(u < amount, (v < 0.5).astype(np.float32), picture) for amount in AMOUNTS]
+        u, v = np.random.default_rng(0).random((2, *image.shape), dtype=np.float32)
+        noisy = [np.where(u < amount, (v < 0.5).astype(np.float32), image) for amount in AMOUNTS]
         noise = [_similar(clean, self.see(each)[1]) for each in noisy]
         turns = [lambda a: a[..., ::-1], lambda a: a[..., ::-1, :], *(_turn(k) for k in (1, 3))]
-        geometry = [_similar(turn(clean), self.see(turn(picture).copy())[1]) for turn in turns]
+        geometry = [_similar(turn(clean), self.see(turn(image).copy())[1]) for turn in turns]
         for name in SHIFTS:
             dx, dy = map(int, name.removeprefix("shift:").split(","))
             rows, columns = slice(max(dy, 0), SIDE + min(dy, 0)), slice(max(dx, 0), SIDE + min(dx, 0))
-            there, here = self.see(_shift(picture, dx, dy))[1], _shift(clean, dx, dy)
+            there, here = self.see(_shift(image, dx, dy))[1], _shift(clean, dx, dy)
             geometry.append(_similar(here[rows, columns], there[rows, columns]))
-        blurred = [_similar(clean, self.see(_blur(picture, guide))[1]) for guide in (clean, 1 - clean)]
+        blurred = [_similar(clean, self.see(_blur(image, guide))[1]) for guide in (clean, 1 - clean)]
         parts = {"entropy": [entropy], "noise": noise, "geometry": geometry, "degradation": blurred[:1]}
         return {name: sum(values) / len(values) for name, values in parts.items()}
 
@@ -88,13 +88,13 @@ def _similar(a: np.ndarray, b: np.ndarray) -> float:
     return float(structural_similarity(a, b, data_range=1))
 
 
-def _blur(picture: np.ndarray, guide: np.ndarray) -> np.ndarray:
+def _blur(image: np.ndarray, guide: np.ndarray) -> np.ndarray:
     smooth = gaussian_filter(guide.astype(float), 5)
     levels = np.round(10 * smooth / smooth.max(), 1)
-    out = np.empty_like(picture)
+    out = np.empty_like(image)
     for level in np.unique(levels):
         sigma = (10 - level) ** 4 / 1000
-        filtered = np.stack([gaussian_filter(channel, sigma) for channel in picture])
+        filtered = np.stack([gaussian_filter(channel, sigma) for channel in image])
         out[:, levels == level] = filtered[:, levels == level]
     return out
 
@@ -111,9 +111,9 @@ def main() -> None:
     layer = given.layer or ("layer4" if given.model.startswith("resnet") else "features")
     with TemporaryDirectory() as folder:
         model = make_model(given.model, Path(folder, "m.pth"))
-        pictures = make_pictures(Path(folder, "pictures"), given.images)
-        spec = JobSpec.model_validate(make_spec(given.model, Path(folder, "m.pth"), pictures))
-        script, paths = Script(model, layer, torch.device(given.device)), sorted(pictures.glob("*.png"))
+        images = make_images(Path(folder, "pictures"), given.images)
+        spec = JobSpec.model_validate(make_spec(given.model, Path(folder, "m.pth"), images))
+        script, paths = Script(model, layer, torch.device(given.device)), sorted(images.glob("*.png"))
         script.audit(paths[0])
         start = time.perf_counter()
         for path in paths[: given.script_images]:

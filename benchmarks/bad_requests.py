@@ -17,30 +17,30 @@ from tempfile import TemporaryDirectory
 import httpx
 import psutil
 
-from tests.audits import make_ingredients
 from tests.fuzz.bad_requests import SECRET, bad_requests, send
-from tests.processes import Installation
+from tests.support.jobs import make_audit_inputs
+from tests.support.processes import Installation
 
 
 def main() -> int:
     """Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=10_000)
-    asked = parser.parse_args()
+    request = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
     with TemporaryDirectory() as name:
         folder = Path(name)
         installation = Installation.make(folder, log_format="json")
         with installation.serve() as api:
-            wrong, memory = storm(installation, api.pid, asked.count)
-            job = installation.run("submit", installation.write_spec(make_ingredients(folder).body())).strip()
+            wrong, memory = storm(installation, api.pid, request.count)
+            job = installation.run("submit", installation.write_spec(make_audit_inputs(folder).body())).strip()
             installation.run("wait", job)
         log = (folder / "log.txt").read_text()
     for each in wrong[:5]:
         print(each)
     ratio, sizes = memory[-1] / memory[0], [size // 2**20 for size in memory]
     found = f"{log.count('Traceback')} tracebacks, {log.count(SECRET)} secrets in the log"
-    print(f"{asked.count} bad requests, {len(wrong)} wrongly answered; {found}; MiB {sizes}; ratio {ratio:.3f}")
+    print(f"{request.count} bad requests, {len(wrong)} wrongly answered; {found}; MiB {sizes}; ratio {ratio:.3f}")
     return 0 if not wrong and "Traceback" not in log and SECRET not in log and ratio < 1.05 else 1
 
 
@@ -50,8 +50,8 @@ def storm(installation: Installation, pid: int, count: int) -> tuple[list[str], 
     met: Counter[int] = Counter()
     with httpx.Client(base_url=installation.url, timeout=60) as client:
         for number, bad in enumerate(bad_requests(count), 1):
-            told = send(client, bad, met)
-            wrong += [told] if told else []
+            message = send(client, bad, met)
+            wrong += [message] if message else []
             if number % (count // 10) == 0:
                 memory.append(process.memory_info().rss)
                 print(f"{number} in {time.monotonic() - began:.0f} s: {memory[-1] // 2**20} MiB", flush=True)

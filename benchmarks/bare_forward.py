@@ -9,7 +9,7 @@ import time
 import torch
 
 from benchmarks.material import SIDE
-from worker.classifiers import zoo
+from worker.models import architectures as zoo
 
 BATCHES = (1, 4, 8, 16, 32)
 
@@ -27,16 +27,16 @@ def main() -> None:
         print(min(_seconds(model, torch.rand(size, 3, SIDE, SIDE, device=device)) for size in BATCHES))
 
 
-def _seconds(model: torch.nn.Module, images: torch.Tensor, pictures: int = 32) -> float:
+def _seconds(model: torch.nn.Module, images: torch.Tensor, source: int = 32) -> float:
     """The least of three tries of some pictures, after one to warm up."""
     found = []
     for _ in range(4):
         start = time.perf_counter()
-        for _ in range(pictures // len(images)):
+        for _ in range(source // len(images)):
             model(images)
         if images.is_cuda:
             torch.cuda.synchronize()
-        found.append((time.perf_counter() - start) / (pictures // len(images) * len(images)))
+        found.append((time.perf_counter() - start) / (source // len(images) * len(images)))
     return min(found[1:])
 
 

@@ -14,10 +14,10 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.audits import make_ingredients
-from tests.faults.jobs import audit_books, post_all, undisturbed
-from tests.faults.killing import killing
-from tests.faults.production import production
+from tests.faults.job_ledger import audit_books, post_all, undisturbed
+from tests.faults.process_killer import killing
+from tests.support.jobs import make_audit_inputs
+from tests.support.production import production
 
 ROWS = 12 * 3  # twelve pictures, two runs, and across them
 
@@ -27,15 +27,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--seed", type=int, default=1)
-    asked = parser.parse_args()
+    request = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"  # the models are too small to share
     with TemporaryDirectory() as name:
-        return run(Path(name), asked.minutes, asked.seed)
+        return run(Path(name), request.minutes, request.seed)
 
 
 def run(folder: Path, minutes: float, seed: int) -> int:
     """Let jobs run and kill for so many minutes. Returns the exit status."""
-    ingredients = make_ingredients(folder)
+    ingredients = make_audit_inputs(folder)
     bodies = [ingredients.body(seed=number, shard_size=4, reuse=False) for number in range(4)]
     wanted = [undisturbed(body, folder) for body in bodies]
     with production(folder) as running:
@@ -45,8 +45,8 @@ def run(folder: Path, minutes: float, seed: int) -> int:
         running.database.await_start()
         books = audit_books(running, ended, wanted, ROWS)
     failures = (folder / "log.txt").read_text().count(" 500 Internal Server Error")
-    told = ", ".join(f"{count} x {kind}" for kind, count in sorted(killer.kills.items()))
-    print(f"seed {seed}, {minutes:g} minutes; killed: {told}; answers of 500: {failures}")
+    message = ", ".join(f"{count} x {kind}" for kind, count in sorted(killer.kills.items()))
+    print(f"seed {seed}, {minutes:g} minutes; killed: {message}; answers of 500: {failures}")
     lost = len(books.lost) + len(books.different)
     print(f"{len(ended)} jobs, {killer.kills.total()} kills, {lost} lost or different, {books.doubled} doubled")
     return 0 if not lost and not books.doubled and not failures else 1

@@ -20,17 +20,18 @@ from urllib.parse import urlencode
 import httpx
 from sqlalchemy import update
 
-from service import embedded, schema
+from service.api.pagination import encode
+from service.domain.policy import Policy
 from service.main import create_app
-from service.policy import Policy
-from service.routes.cursors import encode
+from service.queue import embedded
 from service.settings import ServiceSettings
-from service.spec import digest_of
+from service.spec.model import spec_digest
 from service.storage import Store
-from service.tables import JobRow
-from tests.audits import Ingredients, make_ingredients
+from service.storage import migrate as schema
+from service.storage.tables.jobs import JobRow
 from tests.conftest import create_database
-from tests.servers import postgres, serving
+from tests.support.jobs import AuditInputs, make_audit_inputs
+from tests.support.servers import postgres, serving
 
 JOBS, LOADS, SLOWEST = 10_000, 40, 0.2
 GATE = {"rules": [{"measure": "entropy", "op": ">=", "value": 0.5}]}
@@ -41,7 +42,7 @@ def main() -> int:
     medians = []
     with TemporaryDirectory() as name, postgres() as server, embedded.broker() as broker_url:
         folder = Path(name)
-        ingredients = make_ingredients(folder)
+        ingredients = make_audit_inputs(folder)
         for url in (f"sqlite:///{folder}/jobs.sqlite", create_database(server)):
             fill(url, ingredients)
             settings = ServiceSettings(data_dir=folder, database_url=url, broker_url=broker_url)
@@ -52,13 +53,13 @@ def main() -> int:
                     times = [load(client, path) for _ in range(LOADS)]
                     computed = (time.process_time() - computing) / LOADS
                     medians.append(statistics.median(times))
-                    told = f"median {medians[-1] * 1e3:.0f} ms, slowest {max(times) * 1e3:.0f} ms"
-                    told += f", of a core {computed * 1e3:.0f} ms"
-                    print(f"{url.partition(':')[0]}: {what}: {told}")
+                    message = f"median {medians[-1] * 1e3:.0f} ms, slowest {max(times) * 1e3:.0f} ms"
+                    message += f", of a core {computed * 1e3:.0f} ms"
+                    print(f"{url.partition(':')[0]}: {what}: {message}")
     return 0 if max(medians) < SLOWEST else 1
 
 
-def fill(url: str, ingredients: Ingredients) -> None:
+def fill(url: str, ingredients: AuditInputs) -> None:
     """Ended jobs of five names and two labels, every hundredth of another team and judged by a policy."""
     store = Store.open(url)
     schema.upgrade(store.database.engine)
@@ -66,7 +67,7 @@ def fill(url: str, ingredients: Ingredients) -> None:
         store.policies.put(name, Policy.model_validate({"gate": GATE}))
     for number in range(JOBS):
         spec = ingredients.spec(**asked(number))
-        store.jobs.accept(spec, digest_of(spec), None)
+        store.jobs.accept(spec, spec_digest(spec), None)
     with store.database.write() as session:
         session.execute(update(JobRow).values(state="succeeded", started_at=JobRow.created_at, finished_at=time.time()))
     store.database.close()

@@ -19,14 +19,14 @@ from typing import Any
 
 import numpy as np
 
-from service.domain import JobState
-from service.looks import next_look
+from service.domain.job import JobState
 from service.settings import WorkerSettings
-from service.spec import JobSpec
-from tests.audits import make_ingredients, write_picture
+from service.spec.model import JobSpec
+from service.storage.looks import next_interim_look
+from tests.support.jobs import make_audit_inputs, write_image
 from worker.local import local_audit
-from worker.summary.bootstrap import Array
-from worker.summary.sequences import ALPHA, Claim, log_capital
+from worker.statistics.bootstrap import Array
+from worker.statistics.confidence_sequence import ALPHA, Confidence, log_capital
 
 IMAGES = 2_000
 DISTANCES = (0, 1, 3, 5, 10, 20, 40)
@@ -53,15 +53,15 @@ def main() -> None:
         print(name)
         for distance in DISTANCES:
             threshold = mean - distance * spread / IMAGES**0.5
-            told = [play(draw(np.random.default_rng(job), IMAGES), threshold) for job in range(given.jobs)]
-            print(_line(distance, told))
+            message = [play(draw(np.random.default_rng(job), IMAGES), threshold) for job in range(given.jobs)]
+            print(_line(distance, message))
 
 
 def play(values: Array, threshold: float) -> tuple[str, int]:
     """Look at a job's images in their order until its rule `>= threshold` is decided: how, and after how many."""
-    claim, ones, seen, wanted = Claim(ALPHA, len(values)), np.ones(len(values)), 0, np.log(2 / ALPHA)
+    claim, ones, seen, wanted = Confidence(ALPHA, len(values)), np.ones(len(values)), 0, np.log(2 / ALPHA)
     while seen < len(values):
-        seen = next_look(seen, len(values))
+        seen = next_interim_look(seen, len(values))
         if log_capital(values[:seen], ones[:seen], threshold, claim) >= wanted:
             return "pass", seen
         if log_capital(1 - values[:seen], ones[:seen], 1 - threshold, claim) >= wanted:
@@ -77,11 +77,11 @@ def least_median(distance: float) -> float:
     return (wanted / distance) ** 2 * IMAGES if distance else float("inf")
 
 
-def _line(distance: float, told: list[tuple[str, int]]) -> str:
-    outcomes = [outcome for outcome, _ in told]
-    decided, wrong = (1 - outcomes.count("inconclusive") / len(told)), outcomes.count("fail") / len(told)
-    median = float(np.median([images for _, images in told]))
-    spent = float(np.mean([images for _, images in told])) / IMAGES
+def _line(distance: float, message: list[tuple[str, int]]) -> str:
+    outcomes = [outcome for outcome, _ in message]
+    decided, wrong = (1 - outcomes.count("inconclusive") / len(message)), outcomes.count("fail") / len(message)
+    median = float(np.median([images for _, images in message]))
+    spent = float(np.mean([images for _, images in message])) / IMAGES
     bound = min(least_median(distance), IMAGES)
     times = f"({IMAGES / median:.1f} x fewer)"
     return f"{distance:8} {decided:8.0%} {wrong:6.1%} {median:8.0f} {times:14} {spent:12.0%} {bound:22.0f}"
@@ -91,9 +91,9 @@ def audit() -> None:
     """A gate far from its threshold, near it, and on it, by the service: images audited and passes made."""
     with TemporaryDirectory() as name:
         folder = Path(name)
-        ingredients, random = make_ingredients(folder), np.random.default_rng(1)
+        ingredients, random = make_audit_inputs(folder), np.random.default_rng(1)
         for number in range(IMAGES):
-            write_picture(folder / "many" / f"{number}.png", random)
+            write_image(folder / "many" / f"{number}.png", random)
         body = ingredients.body(images={"uri": (folder / "many").as_uri()})
         whole = _results(JobSpec.model_validate(body))
         mean = whole["cohorts"]["plain"]["measures"]["noise"]["mean"]

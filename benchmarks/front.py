@@ -25,11 +25,11 @@ from urllib.parse import urlsplit
 import httpx
 import numpy as np
 
-from service import tether
-from tests.audits import Ingredients, make_ingredients
-from tests.faults.keeping import Kept
-from tests.faults.production import production
-from tests.servers import free_port
+from service.queue import parent_death as tether
+from tests.support.jobs import AuditInputs, make_audit_inputs
+from tests.support.production import production
+from tests.support.servers import free_port
+from tests.support.supervised_process import Kept
 
 WAITERS, READS_A_SECOND, JOBS, SPREAD = 1000, 200, 20, 30.0
 BARE = """
@@ -47,18 +47,18 @@ def main() -> int:
     """Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=40.0)
-    asked = parser.parse_args()
+    request = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
     with TemporaryDirectory() as name, production(Path(name), 1, 0) as running:
         folder = Path(name)
         url = running.clients[0].url
-        paths = submit(url, make_ingredients(folder))
+        paths = submit(url, make_audit_inputs(folder))
         (folder / "body.json").write_bytes(httpx.get(url + paths[0]).content)
         with bare(folder) as bare_url:
-            return asyncio.run(measure(url, paths, bare_url, asked.seconds))
+            return asyncio.run(measure(url, paths, bare_url, request.seconds))
 
 
-def submit(url: str, ingredients: Ingredients) -> Sequence[str]:
+def submit(url: str, ingredients: AuditInputs) -> Sequence[str]:
     """Jobs that nobody works on. Returns their paths."""
     return [
         str(httpx.post(f"{url}/v1/jobs", json=ingredients.body(seed=seed)).json()["links"]["self"])
@@ -135,9 +135,9 @@ async def wait(url: str, path: str, number: int, end: float) -> int:
     parts, answers = urlsplit(url), 0
     await asyncio.sleep(SPREAD * number / WAITERS)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-    asked = f"GET {path}?wait={SPREAD:g} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode()
+    request = f"GET {path}?wait={SPREAD:g} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode()
     while time.monotonic() < end:
-        writer.write(asked)
+        writer.write(request)
         head = await reader.readuntil(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 200"):
             raise ValueError(head.decode())

@@ -8,12 +8,12 @@ import torch
 from PIL import Image
 from torch import nn
 
-from worker.classifiers import zoo
+from worker.models import architectures as zoo
 
 SIDE = 224
 
 
-def make_pictures(folder: Path, count: int) -> Path:
+def make_images(folder: Path, count: int) -> Path:
     """Pictures of 256 x 256 with smooth content and a little noise, as PNG. Returns their folder."""
     random = np.random.default_rng(0)
     folder.mkdir(parents=True, exist_ok=True)
@@ -33,8 +33,8 @@ def make_model(name: str, path: Path) -> nn.Module:
     return model
 
 
-def make_spec(name: str, checkpoint: Path, pictures: Path, **changes: Any) -> dict[str, Any]:
+def make_spec(name: str, checkpoint: Path, images: Path, **changes: Any) -> dict[str, Any]:
     """The audit of one run by all measures that one run has."""
     model = {"architecture": f"torchvision/{name}"}
     cohort = {"name": name, "model": model, "runs": [{"uri": checkpoint.as_uri()}]}
-    return {"cohorts": [cohort], "images": {"uri": pictures.as_uri()}, **changes}
+    return {"cohorts": [cohort], "images": {"uri": images.as_uri()}, **changes}

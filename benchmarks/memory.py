@@ -11,8 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.audit_over_forward import audit_seconds
-from benchmarks.material import make_model, make_pictures, make_spec
-from service.spec import JobSpec
+from benchmarks.material import make_images, make_model, make_spec
+from service.spec.model import JobSpec
 
 
 def main() -> None:
@@ -29,22 +29,22 @@ def main() -> None:
     peaks = []
     for count in given.images:
         with TemporaryDirectory() as folder:
-            pictures = make_pictures(Path(folder, "pictures"), count)
+            images = make_images(Path(folder, "pictures"), count)
             argv = [sys.executable, "-m", "benchmarks.memory", "--model", given.model, "--device", given.device]
-            told = subprocess.run([*argv, "--one", pictures], check=True, capture_output=True, text=True)
-            peaks.append(float(told.stdout))
+            message = subprocess.run([*argv, "--one", images], check=True, capture_output=True, text=True)
+            peaks.append(float(message.stdout))
     few, many = given.images
     print(f"peak of {few} images {peaks[0]:.0f} MiB, of {many} {peaks[1]:.0f} MiB, ratio {peaks[1] / peaks[0]:.3f}")
 
 
-def _peak(model: str, pictures: Path, device: str) -> float:
+def _peak(model: str, images: Path, device: str) -> float:
     with TemporaryDirectory() as folder:
         make_model(model, Path(folder, "m.pth"))
-        body = make_spec(model, Path(folder, "m.pth"), pictures)
+        body = make_spec(model, Path(folder, "m.pth"), images)
         body["cohorts"][0]["model"]["preprocessing"] = {"size": [64, 64]}  # what grows with the images does not mind
         audit_seconds(JobSpec.model_validate(body), device)
-    among = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    return max(resource.getrusage(who).ru_maxrss for who in among) / 1024
+    image_set = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return max(resource.getrusage(who).ru_maxrss for who in image_set) / 1024
 
 
 if __name__ == "__main__":

@@ -19,18 +19,18 @@ import pyarrow.parquet as pq
 import torch
 
 from benchmarks import resident
-from service import schema
-from service.artifacts import ArtifactPlace
-from service.domain import ShardKind
-from service.spec import JobSpec
+from service.artifacts.store import ArtifactStore
+from service.domain.job import ShardKind
+from service.spec.model import JobSpec
 from service.storage import Store
-from tests.audits import make_ingredients
-from tests.servers import cluster
-from worker.fetching.cache import Cache
-from worker.fetching.places import Places
-from worker.lease import Lease
-from worker.measuring import Means
+from service.storage import migrate as schema
+from tests.support.jobs import make_audit_inputs
+from tests.support.servers import cluster
+from worker.context import WorkerContext
+from worker.inputs.cache import FileCache
+from worker.inputs.resolver import InputResolver
 from worker.runner import Runner, plan_job
+from worker.runtime.lease import Lease
 
 LEASE_SECONDS = 600.0
 WANTED_SECONDS = 10.0
@@ -41,9 +41,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--one", nargs=2, help="a database and a manifest to plan in this process")
-    asked = parser.parse_args()
-    if asked.one:
-        print(json.dumps(plan(asked.one[0], Path(asked.one[1]))))
+    request = parser.parse_args()
+    if request.one:
+        print(json.dumps(plan(request.one[0], Path(request.one[1]))))
         return 0
     with TemporaryDirectory() as folder, cluster() as database:
         server = database.start(fsync=True)
@@ -52,32 +52,34 @@ def main() -> int:
         store = Store.open(url)
         schema.upgrade(store.database.engine)
         store.database.close()
-        spans = [measure(url, write(Path(folder), asked.rows)) for write in MANIFESTS]
+        spans = [measure(url, write(Path(folder), request.rows)) for write in MANIFESTS]
         server.terminate()
         server.wait()
-    print(f"the longest plan of {asked.rows:,} rows: {max(spans):.1f} s")
+    print(f"the longest plan of {request.rows:,} rows: {max(spans):.1f} s")
     return 0 if max(spans) < WANTED_SECONDS else 1
 
 
 def measure(url: str, manifest: Path) -> float:
     """Print what planning a manifest takes. Returns the seconds."""
     argv = [sys.executable, "-m", "benchmarks.planning", "--one", url, str(manifest)]
-    told = json.loads(subprocess.run(argv, check=True, stdout=subprocess.PIPE).stdout)
+    message = json.loads(subprocess.run(argv, check=True, stdout=subprocess.PIPE).stdout)
     print(
-        f"{manifest.name}: {told['seconds']:.1f} s, of the processor {told['processor']:.1f} s; "
-        f"memory {told['before']} + {told['more']} MiB",
+        f"{manifest.name}: {message['seconds']:.1f} s, of the processor {message['processor']:.1f} s; "
+        f"memory {message['before']} + {message['more']} MiB",
         flush=True,
     )
-    return float(told["seconds"])
+    return float(message["seconds"])
 
 
 def plan(url: str, manifest: Path) -> Mapping[str, float]:
     """Plan a job of one tiny model as a worker does, once the model has been loaded by an earlier plan."""
     with TemporaryDirectory() as name:
         folder = Path(name)
-        store, ingredients = Store.open(url), make_ingredients(folder)
-        places = Places((Path("/"),), ArtifactPlace(str(folder / "artifacts")), Cache(folder / "cache"))
-        runner = Runner(store, Means.on(torch.device("cpu"), places, 4), "planner", LEASE_SECONDS, lambda _: None)
+        store, ingredients = Store.open(url), make_audit_inputs(folder)
+        places = InputResolver((Path("/"),), ArtifactStore(str(folder / "artifacts")), FileCache(folder / "cache"))
+        runner = Runner(
+            store, WorkerContext.create(torch.device("cpu"), places, 4), "planner", LEASE_SECONDS, lambda _: None
+        )
         body = ingredients.body(cohorts=[ingredients.cohort("one", 0)], measures=["entropy"], shard_size=250)
         _plan(runner, JobSpec.model_validate(body))
         resident.forget_peak()

@@ -24,10 +24,10 @@ import psycopg
 
 from benchmarks import resident
 from benchmarks.sleeping import SLEEP
-from service import tether
-from tests.audits import Ingredients, make_ingredients
-from tests.faults.keeping import Kept
-from tests.faults.production import Production, production
+from service.queue import parent_death as tether
+from tests.support.jobs import AuditInputs, make_audit_inputs
+from tests.support.production import Production, production
+from tests.support.supervised_process import Kept
 
 COUNTS = (1, 2, 4, 8)
 SHARDS_A_WORKER = 12
@@ -41,17 +41,17 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=4.0, help="of simulated compute a shard, of 250 images")
     parser.add_argument("--images", type=int, default=1_000_000)
     parser.add_argument("--shards", type=int, default=4_000)
-    asked = parser.parse_args()
+    request = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
     with TemporaryDirectory() as name:
         folder = Path(name)
-        ingredients = make_ingredients(folder)
-        if asked.what == "workers":
-            return by_workers(folder, ingredients, asked.seconds)
-        return by_images(folder, ingredients, asked.images, asked.shards)
+        ingredients = make_audit_inputs(folder)
+        if request.what == "workers":
+            return by_workers(folder, ingredients, request.seconds)
+        return by_images(folder, ingredients, request.images, request.shards)
 
 
-def by_workers(folder: Path, ingredients: Ingredients, seconds: float) -> int:
+def by_workers(folder: Path, ingredients: AuditInputs, seconds: float) -> int:
     """Print the throughput of each number of workers. Returns the exit status: 0 for at least 0.9 x linear."""
     ratios = []
     with production(folder, 1, 0) as running:
@@ -69,7 +69,7 @@ def by_workers(folder: Path, ingredients: Ingredients, seconds: float) -> int:
     return 0 if min(ratios) >= 0.9 else 1
 
 
-def by_images(folder: Path, ingredients: Ingredients, images: int, shards: int) -> int:
+def by_images(folder: Path, ingredients: AuditInputs, images: int, shards: int) -> int:
     """Print the peak memory of each process for a tenth of the images and for all. Returns the exit status."""
     peaks: list[Mapping[str, int]] = []
     for count in (images // 10, images):
@@ -91,7 +91,7 @@ def by_images(folder: Path, ingredients: Ingredients, images: int, shards: int) 
     return 0 if max(growth.values()) < 1.25 else 1
 
 
-def make_body(folder: Path, ingredients: Ingredients, images: int, shard_size: int) -> dict[str, Any]:
+def make_body(folder: Path, ingredients: AuditInputs, images: int, shard_size: int) -> dict[str, Any]:
     """A job of so many images that are named in a manifest; nobody opens them."""
     manifest = folder / f"{images}.csv"
     with manifest.open("w", newline="") as file:
@@ -107,7 +107,7 @@ def make_body(folder: Path, ingredients: Ingredients, images: int, shard_size: i
 @contextmanager
 def sleepers(running: Production, count: int, seconds: float, **more: str) -> Iterator[None]:
     """So many workers of one process, once they are up."""
-    environment = {**running.installation.environment, **more, SLEEP: str(seconds), "SALIENCE_MAX_DEATHS": "3"}
+    environment = {**running.installation.environment, **more, SLEEP: str(seconds), "SALIENCE_MAX_WORKER_CRASHES": "3"}
     argv = [sys.executable, "-m", "benchmarks.sleeping"]
     with ExitStack() as stack, (running.installation.folder / "log.txt").open("ab") as log:
         for _ in range(count):

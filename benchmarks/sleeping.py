@@ -11,24 +11,24 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import resident
-from service.domain import ACROSS_RUNS, Image, Job, Shard, ShardKind, ShardResult, Values
+from service.domain.job import ACROSS_RUNS, Image, Job, Shard, ShardKind, ShardResult, Values
 from service.settings import WorkerSettings
 from worker import runner
 from worker.app import make_app
-from worker.lease import Lease
+from worker.runtime.lease import Lease
 
 SLEEP = "SLEEP_SECONDS"
 
 
 def sleep_over(worker: runner.Runner, job: Job, shard: Shard, lease: Lease) -> None:
-    """Do a slice as `measure` would, but for the measuring."""
+    """Do a slice as `audit_shard` would, but for the measuring."""
     images = worker.store.images.slice(job.id, shard.start, shard.stop)
     end = time.monotonic() + float(os.environ[SLEEP])
     while time.monotonic() < end:
         time.sleep(max(0.0, min(0.2, end - time.monotonic())))
         lease.check()
     if worker.store.shards.record_values(shard, pretend(job, shard, images)):
-        worker.ring(1)
+        worker.notify(1)
     note_memory("worker")
 
 
@@ -57,7 +57,7 @@ def plan(worker: runner.Runner, job: Job, shard: Shard, lease: Lease) -> None:
 def summarise(worker: runner.Runner, job: Job, shard: Shard, lease: Lease) -> None:
     """Sum up as workers do, and note the memory that it took."""
     start = time.monotonic()
-    runner.sum_up(worker, job, shard, lease)
+    runner.summarise_job(worker, job, shard, lease)
     note_memory("finaliser", f" {time.monotonic() - start:.1f}")
 
 

@@ -7,28 +7,31 @@ status is 1 if a page is stale.
 import json
 import re
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from inspect import cleandoc
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from pydantic import BaseModel
 
 from docs.schema_tables import meaning, model_tables, table
-from service.catalogue import MEASURES as MEASURE_ENTRIES
-from service.catalogue import METHODS
+from salience.errors import ClientError
+from service.api.errors import status_for
+from service.api.routes.webhooks import DeliveryBody, NewWebhook, Rotation, WebhookWithSecret
+from service.api.schemas import ArtifactBody, Check, ImageBody, InspectionBody, JobBody, PolicyBody, Problem
 from service.cli import commands
-from service.errors import InputRefused, RemoteTrouble, SalienceError
-from service.http_errors import status_of
-from service.inspection import Inspect
+from service.domain.inspection import Inspect
+from service.domain.policy import JobTemplate, Policy
+from service.errors import InputRefused, SalienceError
 from service.main import create_app
-from service.policy import JobTemplate, Policy
-from service.routes.webhooks import DeliveryBody, NewWebhook, Rotation, WebhookWithSecret
-from service.schemas import ArtifactBody, Check, ImageBody, InspectionBody, JobBody, PolicyBody, Problem
+from service.measures.catalogue import MEASURES as MEASURE_ENTRIES
+from service.measures.catalogue import METHODS
 from service.settings import PREFIX, ServiceSettings, StoreSettings, WorkerSettings
-from service.spec import JobSpec
+from service.spec.model import JobSpec
 
+ErrorType = type[SalienceError] | type[ClientError]
+Found = TypeVar("Found", SalienceError, ClientError)
 FOLDER = Path(__file__).parent
 BLOCK = re.compile(r"(<!-- generate: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 BODIES = (
@@ -127,30 +130,30 @@ def _no_pipes(text: str) -> str:
 
 def errors() -> str:
     """Problem types of HTTP answers."""
-    found = (each for each in _subclasses(SalienceError) if not issubclass(each, InputRefused | RemoteTrouble))
-    rows = [[f"`{each.kind}`", str(int(status_of(each))), _message(each)] for each in found]
+    found = (each for each in _subclasses(SalienceError) if not issubclass(each, InputRefused))
+    rows = [[f"`{each.kind}`", str(int(status_for(each))), _message(each)] for each in found]
     return table(["kind", "status", "message"], rows)
 
 
 def job_errors() -> str:
     """Errors of failed jobs."""
-    return _errors(InputRefused)
+    return _errors([InputRefused, *_subclasses(InputRefused)])
 
 
 def client_errors() -> str:
     """Errors of the Python client."""
-    return _errors(RemoteTrouble)
+    return _errors([ClientError, *_subclasses(ClientError)])
 
 
-def _errors(parent: type[SalienceError]) -> str:
-    return table(["kind", "message"], [[f"`{each.kind}`", _message(each)] for each in (parent, *_subclasses(parent))])
+def _errors(errors: Iterable[ErrorType]) -> str:
+    return table(["kind", "message"], [[f"`{each.kind}`", _message(each)] for each in errors])
 
 
-def _message(error: type[SalienceError]) -> str:
+def _message(error: ErrorType) -> str:
     return " ".join(cleandoc(error.__doc__ or "").split())
 
 
-def _subclasses(error: type[SalienceError]) -> Iterator[type[SalienceError]]:
+def _subclasses(error: type[Found]) -> Iterator[type[Found]]:
     for each in error.__subclasses__():
         yield each
         yield from _subclasses(each)

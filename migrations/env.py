@@ -1,9 +1,9 @@
-"""Runs the migrations on the connection that service.schema hands over, while nobody else does on this database."""
+"""Runs the migrations on the connection that service.storage.migrate hands over, one process at a time."""
 
 from alembic import context
 from sqlalchemy import func, select
 
-from service.tables import Rows
+from service.storage.tables.jobs import Rows
 
 LOCK = "salience migrations"
 

@@ -10,6 +10,7 @@ from importlib.metadata import entry_points
 
 import click
 
+from salience import ClientError
 from service import __version__
 from service.errors import SalienceError
 
@@ -47,7 +48,7 @@ def main() -> None:
         error.show()
     except click.Abort:
         click.echo("Stopped.", err=True)
-    except SalienceError as error:
+    except (SalienceError, ClientError) as error:
         _show(error)
     except ModuleNotFoundError as error:
         extra = EXTRAS.get(error.name or "")
@@ -61,7 +62,7 @@ def main() -> None:
     sys.exit(2)
 
 
-def _show(error: SalienceError) -> None:
+def _show(error: SalienceError | ClientError) -> None:
     if "--json" in sys.argv:
         fields = [{"field": each.field, "detail": each.detail} for each in error.problems()]
         click.echo(json.dumps({"type": error.kind, "detail": str(error), "errors": fields}))

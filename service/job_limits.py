@@ -7,6 +7,6 @@ from dataclasses import dataclass
 class JobLimits:
     """Runs of one job in all, jobs of a tenant that are queued or running, bytes of an upload."""
 
-    runs: int
-    open_jobs: int
-    artifact_bytes: int
+    max_runs: int
+    max_open_jobs: int
+    max_artifact_bytes: int

@@ -3,30 +3,20 @@
 import gc
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from http import HTTPStatus
 
 from fastapi import FastAPI
 
-from service import __version__, embedded, http_errors, schema
-from service.access import Door
-from service.artifacts import ArtifactPlace
-from service.checks import Known
-from service.edge import Edge
-from service.events import Feed
-from service.guarded import open_client
-from service.jobs import Jobs
-from service.keyring import Keyring, own_key
-from service.metrics import collecting, make_registry
-from service.observing import Observed, RequestMetrics
-from service.openapi import Application
-from service.queue import Doorbell
-from service.rates import Rates
-from service.registry.mlflow import Mlflow, tracking_server
-from service.registry.registrar import Registrar, registering
-from service.routes import (
+from service import __version__
+from service.api import errors as http_errors
+from service.api.edge import RequestLimitsMiddleware
+from service.api.metrics import collecting
+from service.api.middleware import RequestMetrics, RequestTelemetryMiddleware
+from service.api.openapi import Application
+from service.api.routes import (
     artifacts,
     catalogue,
-    comparing,
     events,
     health,
     hooks,
@@ -35,30 +25,45 @@ from service.routes import (
     jobs,
     maps,
     metrics,
-    new_job,
-    page_files,
-    pages,
     policies,
-    report,
     webhooks,
 )
+from service.api.sse import Feed
+from service.artifacts.store import ArtifactStore
+from service.auth.authenticator import Authenticator
+from service.auth.rate_limit import RateLimiter
+from service.auth.staying import StreamRevocation
+from service.integrations.mlflow.client import MlflowClient, tracking_server
+from service.integrations.mlflow.sync import RegistrySync, running_sync
+from service.integrations.webhooks.secrets import SecretKeys, embedded_key
+from service.integrations.webhooks.sender import running_sender
+from service.jobs.service import Jobs
+from service.jobs.validation.fields import InputLocator
+from service.jobs.watch import JobWatch
+from service.net.http_client import open_client
+from service.queue import embedded
+from service.queue.notifier import WorkNotifier
+from service.queue.sweeper import running_sweeper
 from service.settings import ServiceSettings
-from service.staying import Staying
 from service.storage import Store
-from service.sweeper import sweeping
-from service.watch import Watch
-from service.webhooks.sender import sending
+from service.storage import migrate as schema
+from service.telemetry.metrics import make_registry
+from service.web.rendering import render_page
+from service.web.routes import comparison as comparing
+from service.web.routes import dashboard as pages
+from service.web.routes import new_job, report
+from service.web.routes import static_files as page_files
 
 # Events come before jobs, one of whose routes takes any word for a job's ID.
 API = (events, jobs, images, maps, report, policies, artifacts, inspections, webhooks, catalogue)
 PAGES = (pages, new_job, comparing, page_files)
 # What any route may answer before it is asked.
-AT_THE_DOOR = (
+COMMON_STATUSES = (
     HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.TOO_MANY_REQUESTS,
     HTTPStatus.SERVICE_UNAVAILABLE,
 )  # fmt: skip
 # The tenant by whose policies a registry's versions are audited.
-DEFAULT = ""
+DEFAULT_TENANT = ""
 WEBHOOK_SECONDS = 15.0  # for an answer
 STREAMED = frozenset({"/v1/artifacts"})  # with a limit of its own
 DESCRIPTION = "Audits where vision models look: salience maps for every image and five measures over them."
@@ -74,66 +79,71 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         lifespan=lambda app: _lifespan(app, chosen),
         docs_url=None,  # our own page, which loads nothing from elsewhere
         redoc_url=None,
-        # FastAPI's own spans and logs hold queries and bodies, which may be signed or secret; see service.observing.
+        # FastAPI's own spans and logs hold queries and bodies, which may be signed or secret;
+        # see service.api.middleware.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     for routes in API:
-        app.include_router(routes.router, responses=http_errors.documented(*AT_THE_DOOR))
+        app.include_router(routes.router, responses=http_errors.documented(*COMMON_STATUSES))
     for routes in (hooks, health, metrics):
         app.include_router(routes.router)
     for routes in PAGES:  # for people, who read no document
         app.include_router(routes.router, include_in_schema=False)
-    app.add_middleware(Edge, most=chosen.body_bytes, streamed=STREAMED)
-    http_errors.install(app)
+    app.add_middleware(RequestLimitsMiddleware, max_bytes=chosen.max_body_bytes, streamed=STREAMED)
+    http_errors.install(app, partial(render_page, "problem.html"))
     app.state.metrics = make_registry()
-    app.add_middleware(Observed, metrics=RequestMetrics(app.state.metrics), unforeseen=http_errors.unforeseen)
+    app.add_middleware(
+        RequestTelemetryMiddleware, metrics=RequestMetrics(app.state.metrics), unforeseen=http_errors.internal_error
+    )
     return app
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI, settings: ServiceSettings) -> AsyncIterator[None]:
-    store = Store.open(settings.database, settings.max_deaths, settings.database_timeouts)
+    store = Store.open(settings.database, settings.max_worker_crashes, settings.database_timeouts)
     async with AsyncExitStack() as stack:
         stack.callback(store.database.close)
         stack.enter_context(collecting(app.state.metrics, store))
         broker_url = stack.enter_context(_embedded(settings, store)) if settings.embedded else settings.broker_url
-        doorbell = Doorbell(broker_url)
-        stack.callback(doorbell.close)
-        uploads = ArtifactPlace(settings.artifacts_location, store.owners)
-        stack.enter_context(sweeping(store, doorbell, settings, uploads))
-        watch = Watch(store.jobs)
+        notifier = WorkNotifier(broker_url)
+        stack.callback(notifier.close)
+        uploads = ArtifactStore(settings.artifacts_location, store.artifact_owners)
+        stack.enter_context(running_sweeper(store, notifier, settings, uploads))
+        watch = JobWatch(store.jobs)
         await stack.enter_async_context(watch.running())
-        known = Known(settings.roots, ArtifactPlace(settings.artifacts_location), settings.web_hosts)
-        app.state.everyones_jobs = jobs = Jobs(store, doorbell, known, settings.job_limits)
-        app.state.door = door = Door(store.keys, settings.keys_required)
-        app.state.rates = Rates.of(settings.requests_a_minute, settings.broker_url)
-        app.state.watch, app.state.feed, app.state.staying = watch, Feed(watch), Staying(door)
-        stack.enter_context(_telling(app, jobs, settings))
+        known = InputLocator(settings.roots, ArtifactStore(settings.artifacts_location), settings.allowed_web_hosts)
+        app.state.everyones_jobs = jobs = Jobs(store, notifier, known, settings.job_limits)
+        app.state.door = authenticator = Authenticator(store.keys, settings.keys_required)
+        app.state.rates = RateLimiter.for_broker(settings.rate_limit_per_minute, settings.broker_url)
+        app.state.watch, app.state.feed, app.state.staying = watch, Feed(watch), StreamRevocation(authenticator)
+        stack.enter_context(_integrations(app, jobs, settings))
         gc.freeze()  # what is there by now stays, and is not gone through while requests wait
         yield
 
 
 @contextmanager
-def _telling(app: FastAPI, jobs: Jobs, settings: ServiceSettings) -> Iterator[None]:
+def _integrations(app: FastAPI, jobs: Jobs, settings: ServiceSettings) -> Iterator[None]:
     """Tell webhooks of jobs that end, and a model registry of its versions."""
     app.state.keys = keys = _keys(settings)
     tracking = tracking_server()
     app.state.mlflow_secret = settings.mlflow_secret if tracking else ""
     source, pause = settings.public_url.rstrip("/"), settings.sweep_seconds
-    client = open_client(settings.web_hosts, WEBHOOK_SECONDS, redirects=0)
-    with client, sending(jobs.store.outbox, keys, source, pause, client), ExitStack() as stack:
+    client = open_client(settings.allowed_web_hosts, WEBHOOK_SECONDS, redirects=0)
+    with client, running_sender(jobs.store.outbox, keys, source, pause, client), ExitStack() as stack:
         if tracking:
-            registry = stack.enter_context(Mlflow.at(tracking))
+            registry = stack.enter_context(MlflowClient.connect(tracking))
             stack.enter_context(
-                registering(Registrar(jobs.of(DEFAULT), registry, source, settings.reconcile_seconds, pause))
+                running_sync(
+                    RegistrySync(jobs.for_tenant(DEFAULT_TENANT), registry, source, settings.reconcile_seconds, pause)
+                )
             )
         yield
 
 
-def _keys(settings: ServiceSettings) -> Keyring:
+def _keys(settings: ServiceSettings) -> SecretKeys:
     """The operator's keys; the embedded service makes its own."""
     own = settings.embedded and not settings.secret_keys
-    return Keyring([own_key(settings.data_dir)] if own else settings.secret_keys)
+    return SecretKeys([embedded_key(settings.data_dir)] if own else settings.secret_keys)
 
 
 @contextmanager

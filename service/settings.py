@@ -10,13 +10,13 @@ from pydantic import ByteSize, Field, SecretStr, ValidationError, field_validato
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from sqlalchemy import make_url
 
-from service.addresses import AllowedHosts, is_loopback
 from service.database_settings import DatabaseSettings
 from service.errors import SettingsInvalid
+from service.inputs.roots import Roots, real_path
 from service.job_limits import JobLimits
-from service.logs import LogFormat, LogLevel
-from service.roots import Roots, real_path
+from service.net.allowed_hosts import AllowedHosts, is_loopback
 from service.secret_files import SecretFiles
+from service.telemetry.logs import LogFormat, LogLevel
 
 PREFIX = "SALIENCE_"
 SecretKey = Annotated[str, Field(min_length=32)]
@@ -48,11 +48,11 @@ class StoreSettings(DatabaseSettings):
     """Seconds without a heartbeat after which the shard of a worker is given to another worker."""
     sweep_seconds: float = Field(default=2.0, gt=0, le=HOUR)
     """Seconds between two searches of each API process and worker for work that no notification announced."""
-    max_deaths: int = Field(default=3, ge=1)
+    max_worker_crashes: int = Field(default=3, ge=1)
     """Number of workers that one shard may crash before its job fails."""
-    keep_days: float = Field(default=90.0, gt=0)
+    retention_days: float = Field(default=90.0, gt=0)
     """Days after which ended jobs are deleted with their results, and uploads that no stored job or policy names."""
-    key_hours: float = Field(default=24.0, gt=0)
+    idempotency_key_hours: float = Field(default=24.0, gt=0)
     """Hours for which an `Idempotency-Key` is remembered."""
     artifacts: str = ""
     """Where uploads are stored: a folder that the API and the workers share, or `s3://BUCKET/PREFIX`. Default:
@@ -70,7 +70,7 @@ class StoreSettings(DatabaseSettings):
     Default: none."""
     fetch_seconds: float = Field(default=3600.0, gt=0)
     """Seconds that one connection to the web may take in all."""
-    job_images: int = Field(default=2_000_000, ge=1)
+    max_job_images: int = Field(default=2_000_000, ge=1)
     """Maximum number of images of one job, all its image sets together."""
 
     @field_validator("data_dir")
@@ -116,7 +116,7 @@ class StoreSettings(DatabaseSettings):
         return value
 
     @property
-    def web_hosts(self) -> AllowedHosts:
+    def allowed_web_hosts(self) -> AllowedHosts:
         """What of the web may be asked on behalf of users, beside what is public."""
         return AllowedHosts.parse(self.allowed_hosts)
 
@@ -160,9 +160,9 @@ class StoreSettings(DatabaseSettings):
         roots = self.allowed_roots
         if not roots and self.embedded:
             roots = (Path.cwd().resolve(), self.data_dir.resolve())
-        return Roots.but(roots, map(real_path, self._kept()))
+        return Roots.excluding(roots, map(real_path, self._internal_paths()))
 
-    def _kept(self) -> Iterator[Path]:
+    def _internal_paths(self) -> Iterator[Path]:
         """What is the service's own, and may lie below the roots."""
         yield from (self.cache, *(self.data_dir / name for name in OWN_FILES))
         if "://" not in self.artifacts_location:
@@ -189,8 +189,8 @@ class StoreSettings(DatabaseSettings):
         try:
             return cls(**{name: value for name, value in given.items() if value is not None})
         except ValidationError as error:
-            told = [f"{PREFIX}{'.'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors()]
-            raise SettingsInvalid(detail="; ".join(told)) from error
+            messages = [f"{PREFIX}{'.'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors()]
+            raise SettingsInvalid(detail="; ".join(messages)) from error
         except ValueError as error:
             raise SettingsInvalid(detail=str(error)) from error
 
@@ -202,18 +202,18 @@ class ServiceSettings(StoreSettings):
     """Address that the API listens on."""
     port: int = Field(default=8000, ge=0, le=65535)
     """Port that the API listens on."""
-    artifact_gib: float = Field(default=20.0, gt=0)
+    max_artifact_gib: float = Field(default=20.0, gt=0)
     """Maximum size of an upload in GiB."""
     require_keys: bool = False
     """Whether requests from this machine need an API key even before the first key exists. The API's image sets it to
     true."""
-    requests_a_minute: int = Field(default=1200, ge=0)
+    rate_limit_per_minute: int = Field(default=1200, ge=0)
     """Maximum requests per minute and API key; 0 disables the limit."""
-    body_mib: float = Field(default=4.0, gt=0)
+    max_body_mib: float = Field(default=4.0, gt=0)
     """Maximum size of a request body in MiB, uploads excepted."""
-    open_jobs: int = Field(default=1000, ge=1)
+    max_open_jobs: int = Field(default=1000, ge=1)
     """Maximum number of queued and running jobs of a tenant."""
-    job_runs: int = Field(default=200, ge=1)
+    max_job_runs: int = Field(default=200, ge=1)
     """Maximum number of runs of one job, all its cohorts together."""
     public_url: str = Field(default="", pattern="^(https?://.+)?$")
     """URL of the service as others reach it. Webhooks and MLflow tags link to it. Default: none."""
@@ -238,19 +238,19 @@ class ServiceSettings(StoreSettings):
         return self.require_keys or not is_loopback(self.host)
 
     @property
-    def body_bytes(self) -> int:
+    def max_body_bytes(self) -> int:
         """How large a request's body may be, uploads left out."""
-        return int(self.body_mib * MIB)
+        return int(self.max_body_mib * MIB)
 
     @property
     def job_limits(self) -> JobLimits:
         """How much a job may be."""
-        return JobLimits(self.job_runs, self.open_jobs, self.artifact_bytes)
+        return JobLimits(self.max_job_runs, self.max_open_jobs, self.max_artifact_bytes)
 
     @property
-    def artifact_bytes(self) -> int:
+    def max_artifact_bytes(self) -> int:
         """How large an upload may be."""
-        return int(self.artifact_gib * GIB)
+        return int(self.max_artifact_gib * GIB)
 
 
 class WorkerSettings(StoreSettings):
@@ -266,7 +266,7 @@ class WorkerSettings(StoreSettings):
     memory_limit: ByteSize | None = Field(default=None, ge=2**28)
     """Address space of a worker process, such as `8GiB`. When memory runs short, the worker scores fewer images at
     once. Default: none."""
-    stop_seconds: float = Field(default=25.0, gt=0)
+    shutdown_grace_seconds: float = Field(default=25.0, gt=0)
     """Seconds that a worker may take to give its shard back when it is asked to stop."""
     model_memory_gib: float = Field(default=16.0, gt=0)
     """Memory in GiB that loading a model may take."""

@@ -11,19 +11,20 @@ import psycopg
 import pytest
 import torch
 
-from service import embedded, schema
-from service.addresses import AllowedHosts
-from service.artifacts import ArtifactPlace
+from service.artifacts.store import ArtifactStore
 from service.main import create_app
+from service.net.allowed_hosts import AllowedHosts
+from service.queue import embedded
 from service.settings import ServiceSettings
 from service.storage import Database, Store
-from tests.audits import Ingredients, make_ingredients
-from tests.registries import mlflow_server
-from tests.servers import postgres, serving
-from worker.fetching.cache import Cache
-from worker.fetching.places import Places
-from worker.fetching.web import Web
-from worker.measuring import Means
+from service.storage import migrate as schema
+from tests.support.jobs import AuditInputs, make_audit_inputs
+from tests.support.mlflow_server import mlflow_server
+from tests.support.servers import postgres, serving
+from worker.context import WorkerContext
+from worker.inputs.cache import FileCache
+from worker.inputs.resolver import InputResolver
+from worker.inputs.web import WebClient
 from worker.runner import Runner
 
 # The models are too small to share among threads, which only wait for each other on a busy machine.
@@ -109,9 +110,9 @@ def store(database_url: str) -> Iterator[Store]:
 
 
 @pytest.fixture(scope="session")
-def ingredients(tmp_path_factory: pytest.TempPathFactory) -> Ingredients:
+def ingredients(tmp_path_factory: pytest.TempPathFactory) -> AuditInputs:
     """Three tiny models and a dozen small pictures in two classes."""
-    return make_ingredients(tmp_path_factory.mktemp("ingredients"))
+    return make_audit_inputs(tmp_path_factory.mktemp("ingredients"))
 
 
 @pytest.fixture
@@ -126,14 +127,14 @@ def api(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[httpx.Cli
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Places:
+def places(tmp_path: Path) -> InputResolver:
     """Every file, artifacts and a cache in the test's own folder, and the tests' own servers on loopback."""
-    web = Web(AllowedHosts.parse(HERE))
-    return Places((Path("/"),), ArtifactPlace(str(tmp_path / "artifacts")), Cache(tmp_path / "cache"), web)
+    web = WebClient(AllowedHosts.parse(HERE))
+    return InputResolver((Path("/"),), ArtifactStore(str(tmp_path / "artifacts")), FileCache(tmp_path / "cache"), web)
 
 
 @pytest.fixture
-def runner(store: Store, places: Places) -> Runner:
+def runner(store: Store, places: InputResolver) -> Runner:
     """A worker without a broker, on the same database as the other fixtures."""
-    means = Means.on(torch.device("cpu"), places, 4)
-    return Runner(store, means, "tests", lease_seconds=30, ring=lambda _: None)
+    means = WorkerContext.create(torch.device("cpu"), places, 4)
+    return Runner(store, means, "tests", lease_seconds=30, notify=lambda _: None)

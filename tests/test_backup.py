@@ -11,11 +11,11 @@ import pytest
 
 from service.main import create_app
 from service.settings import ServiceSettings
-from service.spec import digest_of
+from service.spec.model import spec_digest
 from service.storage import Store
-from tests.audits import Ingredients
 from tests.conftest import create_database
-from tests.servers import POSTGRES_BINARIES, serving
+from tests.support.jobs import AuditInputs
+from tests.support.servers import POSTGRES_BINARIES, serving
 from worker.runner import Runner
 
 GUIDE = Path(__file__).parents[1] / "docs" / "how-to" / "back-up.md"
@@ -38,11 +38,11 @@ def answers(database: str, broker: str, job: str) -> list[str]:
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 def test_a_restored_database_answers_as_the_dumped_one_and_goes_on(  # noqa: PLR0913
-    runner: Runner, ingredients: Ingredients, database_url: str, postgres_server: str, redis_url: str, tmp_path: Path
+    runner: Runner, ingredients: AuditInputs, database_url: str, postgres_server: str, redis_url: str, tmp_path: Path
 ) -> None:
     def accept(seed: int) -> str:
         spec = ingredients.spec(seed=seed, measures=["entropy"], options={})
-        return runner.store.jobs.accept(spec, digest_of(spec), None)[0].id
+        return runner.store.jobs.accept(spec, spec_digest(spec), None)[0].id
 
     done = accept(0)
     while runner.work():

@@ -15,10 +15,10 @@ import pytest
 from click.testing import CliRunner
 
 from docs.generate import BLOCKS, main
-from service.spec import Measure, digest_of
-from tests.audits import CLASSES, Ingredients, write_picture
-from tests.models import TinyNet, save_archive
-from tests.processes import Installation
+from service.spec.model import Measure, spec_digest
+from tests.support.jobs import CLASSES, AuditInputs, write_image
+from tests.support.models import TinyNet, save_archive
+from tests.support.processes import Installation
 from worker.runner import Runner
 
 ROOT = Path(__file__).parents[1]
@@ -47,7 +47,7 @@ def demo(tmp_path: Path) -> Path:
     random = np.random.default_rng(0)
     for name in CLASSES:
         for number in range(3):
-            write_picture(tmp_path / ".demo" / "pictures" / name / f"{number}.png", random)
+            write_image(tmp_path / ".demo" / "pictures" / name / f"{number}.png", random)
     return tmp_path
 
 
@@ -117,22 +117,22 @@ def keys(tree: Any, named: bool = False) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # which has no part in it
-def test_the_reference_names_every_field_of_results(runner: Runner, ingredients: Ingredients) -> None:
+def test_the_reference_names_every_field_of_results(runner: Runner, ingredients: AuditInputs) -> None:
     spec = ingredients.spec(
         cohorts=[ingredients.cohort("a", 0, 1), ingredients.cohort("b", 1, 2)],
-        out_of_set={"uri": ingredients.pictures.as_uri()},
+        out_of_set={"uri": ingredients.images.as_uri()},
         measures=["entropy", "noise", "stability"],
     )
-    job = runner.store.jobs.accept(spec, digest_of(spec), None)[0].id
+    job = runner.store.jobs.accept(spec, spec_digest(spec), None)[0].id
     while runner.work():
         pass
     results = json.loads(runner.store.jobs.summary(job) or "")
     results["provenance"].pop("spec")  # has a page of its own
     text = (DOCS / "reference" / "results.md").read_text()
-    told = set(re.findall(r"[\w.]+", " ".join(re.findall(r"`([^`]+)`", text))))
-    told |= {part for each in told for part in each.split(".")} | set(get_args(Measure))
+    message = set(re.findall(r"[\w.]+", " ".join(re.findall(r"`([^`]+)`", text))))
+    message |= {part for each in message for part in each.split(".")} | set(get_args(Measure))
     fields = {key.removesuffix("_ci95") for key in keys(results)}
-    assert {"wasserstein", "cohens_d", "histogram"} <= fields <= told
+    assert {"wasserstein", "cohens_d", "histogram"} <= fields <= message
 
 
 @pytest.mark.parametrize("block", ["spec", "policy", "requests", "bodies", "settings", "measures", "methods"])

@@ -11,9 +11,9 @@ import httpx
 import psycopg
 import pytest
 
-from tests.audits import Ingredients
 from tests.conftest import create_database
-from tests.processes import Installation, await_death, family_of
+from tests.support.jobs import AuditInputs
+from tests.support.processes import Installation, await_death, process_tree
 
 LEASE_SECONDS = 1.0
 
@@ -23,7 +23,7 @@ def numbers(results: str) -> dict[str, Any]:
     return {**json.loads(results), "job": None}
 
 
-def long_body(ingredients: Ingredients) -> dict[str, Any]:
+def long_body(ingredients: AuditInputs) -> dict[str, Any]:
     """A job of several seconds, in many shards."""
     cohort = ingredients.cohort("long", 0, 1, 2)
     cohort["model"]["preprocessing"]["size"] = [96, 96]
@@ -49,7 +49,7 @@ def await_release(database: str) -> None:
 
 
 def test_the_embedded_service_gives_the_bits_of_an_audit_without_a_server_and_runs_no_code_of_its_folder(
-    ingredients: Ingredients, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ingredients: AuditInputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("service", "worker", "celeryconfig", "json", "torch", "torchvision", "timm", "yaml", "onnxruntime"):
         (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'a').write('{name}')")
@@ -65,13 +65,13 @@ def test_the_embedded_service_gives_the_bits_of_an_audit_without_a_server_and_ru
     assert not (tmp_path / "ran").exists()
 
 
-def test_after_a_kill_nothing_runs_and_a_restart_goes_on(ingredients: Ingredients, tmp_path: Path) -> None:
+def test_after_a_kill_nothing_runs_and_a_restart_goes_on(ingredients: AuditInputs, tmp_path: Path) -> None:
     installation = Installation.make(tmp_path)
     spec = installation.write_spec(long_body(ingredients))
     with installation.serve() as api:
         job = installation.run("submit", spec).strip()
         await_progress(installation, job)
-        family = family_of(api.pid)
+        family = process_tree(api.pid)
         assert len(family) >= 4, "the API, its broker, its worker and the worker's process"
         os.killpg(api.pid, signal.SIGKILL)
         assert await_death(family) == set()
@@ -86,7 +86,7 @@ def test_after_a_kill_nothing_runs_and_a_restart_goes_on(ingredients: Ingredient
 def test_a_service_that_is_asked_to_stop_stops_its_processes_itself_and_leaves_nothing_behind(tmp_path: Path) -> None:
     installation = Installation.make(tmp_path)
     with installation.serve() as api:
-        family = family_of(api.pid)
+        family = process_tree(api.pid)
         assert [pid for pid in family if os.getpgid(pid) == api.pid] == [api.pid], "Ctrl-C asks the service alone"
         os.killpg(api.pid, signal.SIGINT)
         api.wait(timeout=20)
@@ -101,7 +101,7 @@ def test_two_services_do_not_share_a_data_directory(tmp_path: Path) -> None:
 
 
 def test_production_runs_on_postgres_and_redis_and_survives_a_killed_worker(
-    ingredients: Ingredients, tmp_path: Path, postgres_server: str, redis_url: str
+    ingredients: AuditInputs, tmp_path: Path, postgres_server: str, redis_url: str
 ) -> None:
     database = create_database(postgres_server).replace("+psycopg", "")
     broker = redis_url.removesuffix("/0") + "/3"
@@ -114,7 +114,7 @@ def test_production_runs_on_postgres_and_redis_and_survives_a_killed_worker(
         with installation.start("worker") as first:
             job = installation.run("submit", spec).strip()
             await_progress(installation, job)
-            family = family_of(first.pid)
+            family = process_tree(first.pid)
             os.kill(first.pid, signal.SIGKILL)
             killed = time.monotonic()
             assert await_death(family) == set()
@@ -129,7 +129,7 @@ def test_production_runs_on_postgres_and_redis_and_survives_a_killed_worker(
     assert numbers(installation.run("audit", spec, "--json")) == numbers(served)
 
 
-def test_a_flushed_broker_loses_no_job(ingredients: Ingredients, tmp_path: Path, redis_url: str) -> None:
+def test_a_flushed_broker_loses_no_job(ingredients: AuditInputs, tmp_path: Path, redis_url: str) -> None:
     import redis
 
     broker = redis_url.removesuffix("/0") + "/4"
@@ -143,7 +143,7 @@ def test_a_flushed_broker_loses_no_job(ingredients: Ingredients, tmp_path: Path,
             installation.run("wait", job)
 
 
-def test_a_job_that_fails_says_why_and_ends_with_status_two(ingredients: Ingredients, tmp_path: Path) -> None:
+def test_a_job_that_fails_says_why_and_ends_with_status_two(ingredients: AuditInputs, tmp_path: Path) -> None:
     installation = Installation.make(tmp_path)
     body = ingredients.body(cohorts=[ingredients.cohort("odd", 0, 1, layer="nowhere")])
     spec = installation.write_spec(body)

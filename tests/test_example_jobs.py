@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from service.spec_files import parse_spec, read_spec
+from service.spec.files import parse_spec, read_spec
 
 JOBS = sorted((Path(__file__).parents[1] / "examples" / "jobs").glob("*.json"))
 

@@ -15,9 +15,9 @@ from examples.experiment.page import MEASURES
 from examples.experiment.reading import HIGHER, read_differences, read_published
 from examples.experiment.training import RECIPES, Detector, anywhere, loss_of, normalised, of_others, save, train
 from examples.experiment.worlds import CLASSES, TEST_WORLDS, TRAINING, World
-from service.image_sets import list_images
-from service.spec import Model, Preprocessing
-from worker.classifiers.load import load_classifier
+from service.inputs.image_sets.listing import list_images
+from service.spec.model import Model, Preprocessing
+from worker.models.load import load_classifier
 
 
 def test_a_seed_gives_the_same_pictures_and_another_gives_others() -> None:
@@ -34,7 +34,7 @@ def test_only_synthetic_faces_are_forged_and_in_one_or_two_places(world: World) 
         face = make_face(number % 2, random, world)
         assert len(face.forged) in ((1, 2) if face.label else (0,))
         assert set(face.forged) <= set(PLACES)
-        assert 0 <= face.picture.min() <= face.picture.max() <= 1
+        assert 0 <= face.image.min() <= face.image.max() <= 1
 
 
 def test_a_forgery_changes_the_picture_where_people_would_look() -> None:
@@ -46,7 +46,7 @@ def test_a_forgery_changes_the_picture_where_people_would_look() -> None:
         if "hair" not in forged.forged:  # whose blots draw random numbers that all after them then lack
             canvas = Canvas(np.zeros((1, 1, 3)), forged.pose)
             near = sum(canvas.bump(place, 4) for feature in forged.forged for place in PLACES[feature])
-            change = np.abs(forged.picture - real.picture).sum(0)
+            change = np.abs(forged.image - real.image).sum(0)
             assert (change * (np.asarray(near) > 0.05)).sum() > 0.95 * change.sum() > 0
 
 
@@ -161,6 +161,6 @@ def test_the_reading_follows_the_numbers(low: float, high: float, said: str, pub
 
 
 def test_the_command_tells_its_options() -> None:
-    told = CliRunner().invoke(main, ["--help"])
-    assert told.exit_code == 0
-    assert all(option in told.output for option in ("--quick", "--json", "--also", "others-maps", "low-entropy"))
+    message = CliRunner().invoke(main, ["--help"])
+    assert message.exit_code == 0
+    assert all(option in message.output for option in ("--quick", "--json", "--also", "others-maps", "low-entropy"))

@@ -17,22 +17,22 @@ from examples.experiment.faces import Face, make_face
 from examples.experiment.maps import maps_of
 from examples.experiment.training import MEAN, STD, Detector
 from examples.experiment.worlds import UNCORRELATED, World
-from service.domain import JobState
+from service.domain.job import JobState
 from service.settings import WorkerSettings
-from service.spec import JobSpec
-from tests.known_models import FixedPlace, Pointwise, StripeDetector
-from tests.models import save_archive
+from service.spec.model import JobSpec
+from tests.support.known_models import FixedPlace, Pointwise, StripeDetector
+from tests.support.models import save_archive
 from worker.local import local_audit
 
 SHIFTS = ["shift:16,0", "shift:-16,8", "shift:0,-12"]
 
 
-def body(folder: Path, nets: Sequence[nn.Module], pictures: Path, **changes: Any) -> dict[str, Any]:
+def body(folder: Path, nets: Sequence[nn.Module], images: Path, **changes: Any) -> dict[str, Any]:
     """A job over models, saved into a folder, and pictures."""
     paths = [save_archive(net.eval(), folder / f"{number}.pt", SIDE) for number, net in enumerate(nets)]
     preprocessing = {"size": [SIDE, SIDE], "mean": MEAN, "std": STD}
     cohort = {"name": "known", "model": {"preprocessing": preprocessing}, "runs": [{"uri": p.as_uri()} for p in paths]}
-    return {"cohorts": [cohort], "images": {"uri": pictures.as_uri()}, **changes}
+    return {"cohorts": [cohort], "images": {"uri": images.as_uri()}, **changes}
 
 
 def measures(spec: dict[str, Any]) -> dict[str, Any]:
@@ -59,8 +59,8 @@ def blobs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows, columns = np.mgrid[:SIDE, :SIDE]
     for number, colour in enumerate([(255, 40, 0), (0, 200, 90), (30, 60, 255), (250, 250, 0), (250, 250, 250)]):
         cover = np.clip(2 - np.hypot(rows - 32, (columns - 32) / 1.3) / 6, 0, 1)[:, :, None]
-        picture = 128 * (1 - cover) + np.array(colour) * cover
-        Image.fromarray(picture.astype(np.uint8)).save(folder / f"{number}.png")
+        image = 128 * (1 - cover) + np.array(colour) * cover
+        Image.fromarray(image.astype(np.uint8)).save(folder / f"{number}.png")
     return folder
 
 
@@ -76,9 +76,9 @@ def test_a_model_that_looks_at_one_place_is_focused_and_stable_and_follows_nothi
 
 def test_a_shift_equivariant_model_passes_shifts(tmp_path: Path, blobs: Path) -> None:
     options = {"geometry": {"transforms": SHIFTS}}
-    asked = {"measures": ["geometry"], "options": options, "salience": {"target": 1}}
+    request = {"measures": ["geometry"], "options": options, "salience": {"target": 1}}
     moving, fixed = (
-        measures(body(tmp_path, [net], blobs, **asked))["geometry"] for net in (Pointwise(4), FixedPlace())
+        measures(body(tmp_path, [net], blobs, **request))["geometry"] for net in (Pointwise(4), FixedPlace())
     )
     assert (moving["n"], moving["missing"]) == (5, 0)
     assert moving["q05"] == pytest.approx(1, abs=1e-4)
@@ -90,17 +90,17 @@ def test_untrained_runs_do_not_agree_and_identical_ones_do(tmp_path: Path, faces
     for seed in range(4):
         torch.manual_seed(seed)
         untrained.append(Detector())
-    asked = {"measures": ["stability"], "salience": {"target": 1}}
-    assert measures(body(tmp_path, untrained, faces, **asked))["stability"]["mean"] < 0.3
-    identical = measures(body(tmp_path, [untrained[0]] * 3, faces, **asked))["stability"]
+    request = {"measures": ["stability"], "salience": {"target": 1}}
+    assert measures(body(tmp_path, untrained, faces, **request))["stability"]["mean"] < 0.3
+    identical = measures(body(tmp_path, [untrained[0]] * 3, faces, **request))["stability"]
     assert (identical["mean"], identical["q05"]) == (1, 1)
 
 
 def test_no_noise_changes_no_map(tmp_path: Path, faces: Path) -> None:
     options = {"noise": {"amounts": [0.0, 0.5]}}
-    asked = {"measures": ["noise"], "options": options, "salience": {"target": 1}}
+    request = {"measures": ["noise"], "options": options, "salience": {"target": 1}}
     torch.manual_seed(0)
-    parts = measures(body(tmp_path, [Detector()], faces, **asked))["noise"]["parts"]
+    parts = measures(body(tmp_path, [Detector()], faces, **request))["noise"]["parts"]
     assert parts["0.0"]["mean"] == pytest.approx(1, abs=1e-6)
     assert parts["0.5"]["mean"] < 0.9
 
@@ -111,7 +111,7 @@ def striped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Face]]
     folder, random = tmp_path_factory.mktemp("striped"), np.random.default_rng(1)
     faces = [make_face(1, random, World(shortcut=1.0)) for _ in range(6)]
     for number, face in enumerate(faces):
-        Image.fromarray((face.picture.transpose(1, 2, 0) * 255).astype(np.uint8)).save(folder / f"{number}.png")
+        Image.fromarray((face.image.transpose(1, 2, 0) * 255).astype(np.uint8)).save(folder / f"{number}.png")
     return folder, faces
 
 

@@ -10,10 +10,10 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.audits import Ingredients
-from tests.processes import Installation
-from tests.servers import free_port
-from tests.spans import Received, receiver
+from tests.support.jobs import AuditInputs
+from tests.support.processes import Installation
+from tests.support.servers import free_port
+from tests.support.spans import Received, receiver
 
 SECRET = "hunter2SECRET"
 WAIT_SECONDS = 30
@@ -49,7 +49,7 @@ def scrape(url: str) -> dict[str, float]:
 
 
 @pytest.fixture(scope="module")
-def followed(ingredients: Ingredients, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Followed]:
+def followed(ingredients: AuditInputs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Followed]:
     port = free_port()
     made = Installation.make(tmp_path_factory.mktemp("observed"), log_format="json", metrics_port=port)
     with receiver() as collector:

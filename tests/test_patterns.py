@@ -15,9 +15,9 @@ import pytest
 
 import service
 import worker
-from service.artifacts import ArtifactPlace
-from service.redaction import named_only, redacted, redacted_urls
-from worker.fetching.cache import Cache
+from service.artifacts.store import ArtifactStore
+from service.telemetry.redaction import redact, redact_urls, strip_query_values
+from worker.inputs.cache import FileCache
 
 Use = Callable[[Any], object]
 ENOUGH = 0.001  # seconds of CPU, a thousand times the clock's resolution
@@ -90,16 +90,16 @@ def test_a_pattern_takes_time_in_proportion_to_its_text(name: str) -> None:
     assert super_linear([pattern.fullmatch, lambda text: pattern.sub(put, text)], words, isinstance(put, bytes)) == []
 
 
-@pytest.mark.parametrize("use", [redacted, redacted_urls, named_only, lambda text: redacted(text, 10**9)])
+@pytest.mark.parametrize("use", [redact, redact_urls, strip_query_values, lambda text: redact(text, 10**9)])
 def test_redacting_takes_time_in_proportion_to_the_text(use: Use) -> None:
     assert super_linear([use], ["token", "password=", "Authorization: ", "?a=", "https://u:p@h/"]) == []
 
 
 def uses_of_settings(tmp_path: Path) -> list[Use]:
     """What makes patterns of settings."""
-    artifacts, cache = ArtifactPlace(str(tmp_path / "artifacts")), Cache(tmp_path / "cache")
+    artifacts, cache = ArtifactStore(str(tmp_path / "artifacts")), FileCache(tmp_path / "cache")
     source = "https://h/" + "a" * 4000  # which a spec keeps to 4,096
-    return [artifacts.told, lambda text: cache.told(text, source)]
+    return [artifacts.with_uris, lambda text: cache.with_source(text, source)]
 
 
 def test_hiding_where_files_are_kept_takes_time_in_proportion_to_the_text(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_every_pattern_is_one_that_is_timed_here() -> None:
         for path in Path(package.__path__[0]).rglob("*.py")
         if makes_patterns_in_passing(ast.parse(path.read_text()))
     }
-    assert found == {"service/artifacts.py", "worker/fetching/cache.py"}
+    assert found == {"service/artifacts/store.py", "worker/inputs/cache.py"}
 
 
 def makes_patterns_in_passing(module: ast.Module) -> bool:

@@ -13,11 +13,11 @@ import httpx
 import pytest
 import yaml
 
+from service.commands.gate_files import read_gate
 from service.gate import Gate
-from service.gate_files import read_gate
-from tests.audits import Ingredients
-from tests.curl import environment, run
-from tests.processes import Installation
+from tests.support.curl import environment, run
+from tests.support.jobs import AuditInputs
+from tests.support.processes import Installation
 
 PIPELINES = Path(__file__).parents[1] / "examples" / "pipelines"
 STEP = PIPELINES / "gate.sh"
@@ -57,7 +57,7 @@ def run_step(installation: Installation, spec: Path, rule: dict[str, object], fo
     return subprocess.run(argv, env=environment, capture_output=True, check=False).returncode
 
 
-def test_a_step_passes_fails_or_errs_as_the_gate_says(ingredients: Ingredients, tmp_path: Path) -> None:
+def test_a_step_passes_fails_or_errs_as_the_gate_says(ingredients: AuditInputs, tmp_path: Path) -> None:
     installation = Installation.make(tmp_path)
     spec = installation.write_spec(ingredients.body(measures=["entropy"]))
     with installation.serve():
@@ -104,13 +104,13 @@ def test_the_dags_command_runs_the_step_with_the_variables_that_it_sets(tmp_path
     assert (tmp_path / "$(id)").is_dir(), "what a run is named never becomes a command"
 
 
-def test_an_audit_without_a_server_exits_as_its_gate_says(ingredients: Ingredients, tmp_path: Path) -> None:
+def test_an_audit_without_a_server_exits_as_its_gate_says(ingredients: AuditInputs, tmp_path: Path) -> None:
     installation = Installation.make(tmp_path)
     rule = {"measure": "entropy", "op": ">=", "value": 1.5}
-    small = {"measures": ["entropy"], "images": {"uri": ingredients.pictures.as_uri(), "limit": 6}}
-    told = installation.run(
+    small = {"measures": ["entropy"], "images": {"uri": ingredients.images.as_uri(), "limit": 6}}
+    message = installation.run(
         "audit", installation.write_spec(ingredients.body(**small, gate={"rules": [rule]})), status=1
     )
-    assert "fail" in told
+    assert "fail" in message
     by_name = installation.write_spec(ingredients.body(**small, gate={"policy": "p"}))
     assert "gate.policy" in installation.run("audit", by_name, "--json", status=2)

@@ -11,14 +11,14 @@ from pathlib import Path
 import httpx
 import numpy as np
 
-from service import tether
-from tests.audits import write_picture
-from tests.curl import environment, run
-from tests.models import TinyNet, save_archive
-from tests.servers import free_port
+from service.queue import parent_death as tether
+from tests.support.curl import environment, run
+from tests.support.jobs import write_image
+from tests.support.models import TinyNet, save_archive
+from tests.support.servers import free_port
 
 README = Path(__file__).parents[1] / "README.md"
-SIDE, PICTURES, START_SECONDS = 64, 8, 60
+SIDE, IMAGES, START_SECONDS = 64, 8, 60
 
 
 def commands(start: str, end: str) -> str:
@@ -34,8 +34,8 @@ def make_demo(folder: Path) -> None:
     for seed in (1, 2):
         save_archive(TinyNet(seed), models / f"{seed}.pt", SIDE)
     random = np.random.default_rng(0)
-    for number in range(PICTURES):
-        write_picture(folder / ".demo" / "pictures" / str(number % 2) / f"{number}.png", random)
+    for number in range(IMAGES):
+        write_image(folder / ".demo" / "pictures" / str(number % 2) / f"{number}.png", random)
     (folder / ".venv").symlink_to(sys.prefix)
 
 
@@ -73,11 +73,11 @@ def test_the_audit_by_curl_runs_as_it_is_written(tmp_path: Path) -> None:
     own = environment(tmp_path, url)
     settings = {**own, "SALIENCE_PORT": str(port), "SALIENCE_DATA_DIR": str(tmp_path / "data")}
     with serving(serve, tmp_path, settings, url):
-        told = run(curls, tmp_path, own)
-    results, end = json.JSONDecoder().raw_decode(told)
-    assert results["cohorts"]["human-guided"]["measures"]["entropy"]["n"] == PICTURES * 2
-    assert '"state":"succeeded"' in told[end:], "the events"
+        message = run(curls, tmp_path, own)
+    results, end = json.JSONDecoder().raw_decode(message)
+    assert results["cohorts"]["human-guided"]["measures"]["entropy"]["n"] == IMAGES * 2
+    assert '"state":"succeeded"' in message[end:], "the events"
     assert json.loads((tmp_path / "job.json").read_text())["state"] == "succeeded"
-    assert len((tmp_path / "images.csv").read_text().splitlines()) > PICTURES
+    assert len((tmp_path / "images.csv").read_text().splitlines()) > IMAGES
     assert (tmp_path / "report.html").read_text().lower().startswith("<!doctype html>")
     assert (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")

@@ -10,17 +10,17 @@ from billiard import current_process
 from celery import Celery
 from celery.signals import setup_logging, worker_process_init, worker_process_shutdown, worker_shutting_down
 
-from service import logs, tracing
-from service.queue import Doorbell, make_celery
+from service.queue.notifier import WorkNotifier, make_celery
+from service.queue.parent_death import exit_with_parent
+from service.queue.sweeper import running_sweeper
 from service.settings import WorkerSettings
 from service.storage import Store
-from service.sweeper import sweeping
-from service.tether import die_with
-from worker.memory import limit_memory
-from worker.meters import tell
-from worker.outfit import means_of
+from service.telemetry import logs, tracing
+from worker.context import worker_context
 from worker.runner import KINDS, Kinds, Runner
-from worker.stopping import StopFlag, name_of_process, stop_within
+from worker.runtime.memory import limit_memory
+from worker.runtime.metrics import serve_metrics
+from worker.runtime.shutdown import StopFlag, name_of_process, stop_within
 from worker.tasks import register
 
 
@@ -51,16 +51,16 @@ def _connect(settings: WorkerSettings, stopping: StopFlag) -> None:
     parent, kept = os.getpid(), ExitStack()
 
     def begin(**_: object) -> None:
-        die_with(parent)
+        exit_with_parent(parent)
         limit_memory(settings.memory_limit)
         if _index() == 0:  # one of a worker's processes is enough, and after the fork, which threads do not survive
-            store = Store.open(settings.database, settings.max_deaths, settings.database_timeouts)
-            kept.enter_context(sweeping(store, Doorbell(settings.broker_url), settings))
+            store = Store.open(settings.database, settings.max_worker_crashes, settings.database_timeouts)
+            kept.enter_context(running_sweeper(store, WorkNotifier(settings.broker_url), settings))
 
     def stop(**_: object) -> None:
         stopping.set()
         leases = Store.open(settings.database, timeouts=settings.database_timeouts).leases
-        stop_within(settings.stop_seconds, leases.give_back)
+        stop_within(settings.shutdown_grace_seconds, leases.give_back)
 
     worker_process_init.connect(begin, weak=False)
     worker_shutting_down.connect(stop, weak=False)
@@ -74,7 +74,7 @@ def _observe(settings: WorkerSettings) -> None:
 
     def begin(**_: object) -> None:
         tracing.configure("salience-worker")
-        tell(settings.metrics_host, settings.metrics_port and settings.metrics_port + _index())
+        serve_metrics(settings.metrics_host, settings.metrics_port and settings.metrics_port + _index())
 
     def end(**_: object) -> None:
         tracing.flush()
@@ -87,13 +87,13 @@ def _observe(settings: WorkerSettings) -> None:
 def make_runner(settings: WorkerSettings, stopping: Callable[[], bool]) -> Runner:
     """The runner of this process."""
     return Runner(
-        store=Store.open(settings.database, settings.max_deaths, settings.database_timeouts),
-        means=means_of(settings, _index(), settings.roots),
+        store=Store.open(settings.database, settings.max_worker_crashes, settings.database_timeouts),
+        context=worker_context(settings, _index(), settings.roots),
         name=name_of_process(os.getpid()),
         lease_seconds=settings.lease_seconds,
-        ring=Doorbell(settings.broker_url).ring,
+        notify=WorkNotifier(settings.broker_url).notify,
         stopping=stopping,
-        most_images=settings.job_images,
+        max_images=settings.max_job_images,
     )
 
 

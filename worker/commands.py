@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from service import logs
 from service.commands.arguments import Output, OutputFile, json_option
-from service.commands.gate import tell
 from service.commands.progress import progress
-from service.commands.table import print_results
-from service.commands.verdicts import Ended
-from service.domain import Job, JobState
+from service.commands.results_table import print_results
+from service.commands.verdict import report_verdict
+from service.commands.verdict_output import EndedJob
+from service.domain.inspection import Inspect
+from service.domain.job import Job, JobState
 from service.gate import Verdict
-from service.inspection import Inspect
 from service.settings import WorkerSettings
-from service.spec_files import absolute, parse_spec, read_spec
+from service.spec.files import absolute_uri, parse_spec, read_spec
+from service.telemetry import logs
 
 if TYPE_CHECKING:
     from worker.local import LocalAudit
@@ -33,7 +33,7 @@ def worker() -> None:
     if settings.embedded:
         raise click.ClickException("SALIENCE_BROKER_URL is not set; `salience serve` without it brings its own worker.")
     from worker.app import make_app
-    from worker.devices import processes_for
+    from worker.runtime.devices import processes_for
 
     processes = processes_for(settings.device, settings.processes)
     quiet = ("--without-gossip", "--without-mingle")
@@ -52,10 +52,10 @@ def audit(ctx: click.Context, spec: Path, output: Output | None, as_json: bool) 
     Where it has a gate, the exit status is 0 for pass, 1 for fail or inconclusive, 2 for error.
     """
     as_json = as_json or output == Output(None)
-    asked = parse_spec(read_spec(spec))
+    parsed = parse_spec(read_spec(spec))
     from worker.local import local_audit
 
-    with local_audit(asked, WorkerSettings.read()) as prepared:
+    with local_audit(parsed, WorkerSettings.read()) as prepared:
         ended = _run(prepared)
         results = prepared.store.jobs.summary(prepared.job)
     if results is None:
@@ -68,8 +68,8 @@ def audit(ctx: click.Context, spec: Path, output: Output | None, as_json: bool) 
     else:
         print_results(json.loads(results))
     if ended.verdict is not None:
-        told = Ended(ended.id, Verdict.model_validate(ended.verdict))
-        ctx.exit(tell(told, as_json, None, None))
+        ended_job = EndedJob(ended.id, Verdict.model_validate(ended.verdict))
+        ctx.exit(report_verdict(ended_job, as_json, None, None))
 
 
 @click.command()
@@ -80,24 +80,24 @@ def audit(ctx: click.Context, spec: Path, output: Output | None, as_json: bool) 
 @json_option
 def inspect(uri: str, images: bool, architecture: str | None, size: tuple[int, int] | None, as_json: bool) -> None:
     """Look at the model, or with --images at the image set, at URI or a path, without an audit."""
-    given: dict[str, object] = {"uri": absolute(uri, Path.cwd())}
+    given: dict[str, object] = {"uri": absolute_uri(uri, Path.cwd())}
     model = given | ({"architecture": architecture} if architecture else {})
     model |= {"preprocessing": {"size": size}} if size else {}
-    asked = Inspect.model_validate({"images": given} if images else {"model": model})
+    request = Inspect.model_validate({"images": given} if images else {"model": model})
     settings = WorkerSettings.read()
-    from worker.fetching.places import Places
-    from worker.inspecting import Inspector
-    from worker.trying import limits_of, trial_of
+    from worker.inputs.resolver import InputResolver
+    from worker.inspection import Inspector
+    from worker.models.sandbox import limits_from, sandbox_for
 
-    places = Places.of(settings, (Path("/"),)).of_work("inspection")
-    inspector = Inspector(places, trial_of(limits_of(settings)))
-    found = inspector.look(asked)
+    places = InputResolver.from_settings(settings, (Path("/"),)).for_job("inspection")
+    inspector = Inspector(places, sandbox_for(limits_from(settings)))
+    found = inspector.inspect(request)
     if as_json:
         click.echo(json.dumps(found))
         return
     for name, value in found.items():
-        told = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
-        click.echo(f"{name}: {told}")
+        message = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+        click.echo(f"{name}: {message}")
 
 
 def _run(prepared: "LocalAudit") -> Job:

@@ -18,25 +18,25 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from service import schema
-from service.admission import admission_problems
-from service.artifacts import ArtifactPlace
-from service.checks import Known, find_problems
-from service.domain import OPEN_STATES, Job
+from service.artifacts.store import ArtifactStore
+from service.domain.job import OPEN_STATES, Job
 from service.errors import SpecInvalid, WorkFailed
+from service.jobs.validation.fields import InputLocator, find_problems
+from service.jobs.validation.references import reference_problems
+from service.queue.parent_death import exit_with_parent
 from service.settings import WorkerSettings
-from service.spec import JobSpec, digest_of
+from service.spec.model import JobSpec, spec_digest
 from service.storage import Store
-from service.tether import die_with
-from worker.devices import processes_for
-from worker.outfit import means_of
+from service.storage import migrate as schema
+from worker.context import worker_context
 from worker.runner import Runner
+from worker.runtime.devices import processes_for
 
 ANYWHERE = (Path("/"),)
 PAUSE_SECONDS = 0.1
 
 
-def unseen(job: Job) -> None:
+def ignore_progress(job: Job) -> None:
     """Nobody watches."""
 
 
@@ -54,14 +54,14 @@ class LocalAudit:
         """Do the first of the work alone, on one thread, so that a fork loses none."""
         self.runner.work()
 
-    def run(self, show: Callable[[Job], None] = unseen) -> Job:
+    def run(self, show: Callable[[Job], None] = ignore_progress) -> Job:
         """Do all of the job's work, telling how it goes. Returns the job as it ended. Raises WorkFailed."""
-        if self.look().plan is None:
+        if self.job_state().plan is None:
             self.plan()
         self.store.database.close()  # connections are not for children
         children = [self._fork() for _ in range(self.processes)] if self.processes > 1 else []
         try:
-            while (job := self.look()).state in OPEN_STATES:
+            while (job := self.job_state()).state in OPEN_STATES:
                 show(job)
                 self._wait(children)
         finally:
@@ -70,7 +70,7 @@ class LocalAudit:
                 child.join()
         return job
 
-    def look(self) -> Job:
+    def job_state(self) -> Job:
         """The job as it stands."""
         return self.store.jobs.get(self.job)
 
@@ -85,13 +85,13 @@ class LocalAudit:
                 raise WorkFailed(reason=f"a process of the audit ended with status {child.exitcode}; is memory short?")
 
     def _fork(self) -> BaseProcess:
-        child = get_context("fork").Process(target=self._help, args=(os.getpid(),))
+        child = get_context("fork").Process(target=self._run_child, args=(os.getpid(),))
         child.start()
         return child
 
-    def _help(self, parent: int) -> None:
+    def _run_child(self, parent: int) -> None:
         """In a child: work until all is done, on connections and threads of its own."""
-        die_with(parent)
+        exit_with_parent(parent)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to answer
         store = Store.open(self.database)
         runner = replace(self.runner, store=store, name=f"local {os.getpid()}")
@@ -107,7 +107,9 @@ def _work(runner: Runner) -> None:
 @contextmanager
 def local_audit(spec: JobSpec, settings: WorkerSettings) -> Iterator[LocalAudit]:
     """Prepare an audit whose files may lie anywhere. Raises SpecInvalid."""
-    problems = find_problems(spec, Known(ANYWHERE, ArtifactPlace(settings.artifacts_location), settings.web_hosts))
+    problems = find_problems(
+        spec, InputLocator(ANYWHERE, ArtifactStore(settings.artifacts_location), settings.allowed_web_hosts)
+    )
     if problems:
         raise SpecInvalid(problems)
     with TemporaryDirectory(prefix="salience-audit-") as folder:
@@ -115,12 +117,12 @@ def local_audit(spec: JobSpec, settings: WorkerSettings) -> Iterator[LocalAudit]
         store = Store.open(database)
         try:
             schema.upgrade(store.database.engine)
-            problems = admission_problems(spec, store)  # policies and earlier jobs, of which it has none
+            problems = reference_problems(spec, store)  # policies and earlier jobs, of which it has none
             if problems:
                 raise SpecInvalid(problems)
-            job, _ = store.jobs.accept(spec, digest_of(spec), key=None)
-            means = means_of(settings, 0, ANYWHERE)
-            runner = Runner(store, means, "local", settings.lease_seconds, ring=lambda _: None)
+            job, _ = store.jobs.accept(spec, spec_digest(spec), key=None)
+            means = worker_context(settings, 0, ANYWHERE)
+            runner = Runner(store, means, "local", settings.lease_seconds, notify=lambda _: None)
             # Where there is a GPU, autograd starts threads for it, which a fork would lose.
             processes = 1 if torch.cuda.is_available() else processes_for(settings.device, settings.processes)
             yield LocalAudit(database, store, job.id, runner, processes)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from celery import Celery
 
-from service.queue import WORK
+from service.queue.notifier import WORK
 from worker.runner import Runner
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from examples.experiment.auditing import audit, spec_of
 from examples.experiment.cohorts import PAIR, QUICK, make_cohorts
-from service.commands.table import print_results
+from service.commands.results_table import print_results
 from service.errors import SalienceError
 
 HOME = Path(".demo").resolve()

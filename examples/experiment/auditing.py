@@ -8,9 +8,9 @@ from examples.experiment.canvas import SIDE
 from examples.experiment.cohorts import model_path
 from examples.experiment.serving import running_service
 from examples.experiment.training import MEAN, STD
-from service.client import Client, Job
+from salience import Client, Job, JobState
 from service.commands.progress import progress
-from service.domain import JobState, Json
+from service.spec.model import Json
 
 MEASURES = ("entropy", "noise", "geometry", "stability", "degradation", "human")
 

@@ -31,7 +31,7 @@ class Canvas:
     """A picture (SIDE, SIDE, 3) being painted, in the coordinates of a pose."""
 
     def __init__(self, background: Array, pose: Pose) -> None:
-        self.picture = background
+        self.image = background
         self.down, self.right = pose.grid()
 
     def ellipse(self, centre: tuple[float, float], radii: tuple[float, float]) -> Array:
@@ -46,4 +46,4 @@ class Canvas:
 
     def paint(self, cover: Array, colour: ArrayLike) -> None:
         """Lay a colour over the picture where `cover` says."""
-        self.picture = self.picture * (1 - cover[:, :, None]) + np.asarray(colour) * cover[:, :, None]
+        self.image = self.image * (1 - cover[:, :, None]) + np.asarray(colour) * cover[:, :, None]

@@ -51,8 +51,8 @@ def make_cohorts(home: Path, scale: Scale, recipes: Sequence[str], say: Callable
         for number, done in enumerate(as_completed(work), 1):
             recipe, seed = work[done]
             found[recipe][seed] = done.result()
-            told = done.result()[AUDITED_WORLD]
-            say(f"Trained {number} of {len(work)}: {recipe}, run {seed + 1}; right without the shortcut: {told:.3f}")
+            message = done.result()[AUDITED_WORLD]
+            say(f"Trained {number} of {len(work)}: {recipe}, run {seed + 1}; right without the shortcut: {message:.3f}")
     return found
 
 

@@ -14,7 +14,7 @@ from examples.experiment.auditing import audit, spec_of
 from examples.experiment.cohorts import AUDITED_WORLD, FULL, PAIR, QUICK, make_cohorts
 from examples.experiment.page import Cost, Outcome, write_page
 from examples.experiment.training import RECIPES
-from service.commands.table import print_results
+from service.commands.results_table import print_results
 from service.errors import SalienceError
 
 HOME = Path(".experiment").resolve()

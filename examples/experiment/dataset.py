@@ -37,7 +37,7 @@ def make_dataset(count: int, seed: int, world: World) -> Dataset:
     faces = [make_face(number % 2, random, world) for number in range(count)]
     human = _bytes([human_map(face, random) for face in faces])
     labels = torch.tensor([face.label for face in faces])
-    return Dataset(_bytes([face.picture for face in faces]), labels, human)
+    return Dataset(_bytes([face.image for face in faces]), labels, human)
 
 
 def save_dataset(data: Dataset, folder: Path) -> None:

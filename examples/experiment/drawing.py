@@ -23,12 +23,12 @@ def draw_means(maps: Mapping[str, Array], human: Array, path: Path) -> None:
     _sheet([*rows, ("people", [_heat(human.mean(0))])], path)
 
 
-def draw_examples(maps: Mapping[str, Array], pictures: Array, human: Array, path: Path) -> None:
+def draw_examples(maps: Mapping[str, Array], images: Array, human: Array, path: Path) -> None:
     """Pictures (n, SIDE, SIDE, 3), where people look on them, and under these the maps of every run."""
-    rows = [("the pictures", list(pictures)), ("people", [_over(*each) for each in zip(pictures, human, strict=True)])]
+    rows = [("the pictures", list(images)), ("people", [_over(*each) for each in zip(images, human, strict=True)])]
     for name, runs in maps.items():
         for number, run in enumerate(runs, 1):
-            rows.append((f"{name}, run {number}", [_over(*each) for each in zip(pictures, run, strict=True)]))
+            rows.append((f"{name}, run {number}", [_over(*each) for each in zip(images, run, strict=True)]))
     _sheet(rows, path)
 
 
@@ -39,9 +39,9 @@ def _heat(values: Array) -> Array:
     return np.stack(colours, axis=2).astype(np.float32) / np.float32(255)
 
 
-def _over(picture: Array, values: Array) -> Array:
+def _over(image: Array, values: Array) -> Array:
     cover = np.clip(values, 0, 1)[:, :, None] * 0.75
-    return np.asarray(picture * (1 - cover) * 0.8 + _heat(values) * cover, dtype=np.float32)
+    return np.asarray(image * (1 - cover) * 0.8 + _heat(values) * cover, dtype=np.float32)
 
 
 def _sheet(rows: Sequence[tuple[str, Sequence[Array]]], path: Path) -> None:

@@ -31,7 +31,7 @@ IRISES = ((0.20, 0.13, 0.08), (0.22, 0.40, 0.62), (0.25, 0.45, 0.28), (0.42, 0.4
 class Face:
     """A picture (3, SIDE, SIDE) in [0, 1], its class number, the forgeries in it and how it is held."""
 
-    picture: NDArray[np.float32]
+    image: NDArray[np.float32]
     label: int
     forged: Sequence[str]
     pose: Pose
@@ -49,7 +49,7 @@ def make_face(label: int, random: np.random.Generator, world: World) -> Face:
     canvas = Canvas(_background(random, striped), pose)
     for feature, paint in PAINTERS.items():
         paint(canvas, random, strength if feature in forged else 0.0)
-    return Face(_photograph(canvas.picture, random, world), label, forged, pose)
+    return Face(_photograph(canvas.image, random, world), label, forged, pose)
 
 
 def _background(random: np.random.Generator, striped: bool) -> Array:
@@ -113,12 +113,12 @@ PAINTERS: Mapping[str, Callable[[Canvas, np.random.Generator, float], None]] = {
 }
 
 
-def _photograph(picture: Array, random: np.random.Generator, world: World) -> NDArray[np.float32]:
+def _photograph(image: Array, random: np.random.Generator, world: World) -> NDArray[np.float32]:
     """Light from a side, the lens's blur, the sensor's noise."""
     rows, columns = np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j]
     angle = random.uniform(0, 2 * np.pi)
     light = 1 + random.uniform(0, 0.2) * (np.sin(angle) * rows + np.cos(angle) * columns)
-    lit = Image.fromarray((np.clip(picture * light[:, :, None], 0, 1) * 255).astype(np.uint8))
+    lit = Image.fromarray((np.clip(image * light[:, :, None], 0, 1) * 255).astype(np.uint8))
     blurred = np.asarray(lit.filter(ImageFilter.GaussianBlur(random.uniform(*world.blur)))) / 255
     noisy = blurred + random.normal(0, random.uniform(*world.noise), blurred.shape)
     return np.clip(noisy, 0, 1).transpose(2, 0, 1).astype(np.float32)

@@ -14,7 +14,7 @@ from examples.experiment.drawing import draw_examples, draw_means
 from examples.experiment.maps import maps_of
 from examples.experiment.reading import INTRODUCTION, LIMITS, read_accuracies, read_differences, read_published
 from examples.experiment.worlds import TEST_WORLDS
-from service.domain import Json
+from service.spec.model import Json
 
 SHOWN = (1, 3, 5, 7, 9, 0, 2)  # of the audited pictures; those of odd numbers are synthetic
 # What the table has of each measure beside its headline, by the part's name in the results.
@@ -84,10 +84,10 @@ def _draw(outcome: Outcome, folder: Path) -> None:
     stored = torch.load(outcome.home / "data.pt", weights_only=True)[AUDITED_WORLD]
     human = (Dataset(**stored).first(len(files)).human / 255).numpy()
     maps, shown = maps_of(outcome.spec, files), list(SHOWN)
-    pictures = np.stack([np.asarray(Image.open(files[n]), dtype=np.float32) / np.float32(255) for n in shown])
+    images = np.stack([np.asarray(Image.open(files[n]), dtype=np.float32) / np.float32(255) for n in shown])
     draw_means(maps, human, folder / "means.png")
     some = {name: runs[:, shown] for name, runs in maps.items()}
-    draw_examples(some, pictures, human[shown], folder / "examples.png")
+    draw_examples(some, images, human[shown], folder / "examples.png")
 
 
 def _accuracies(accuracies: Accuracies) -> Iterator[str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from examples.experiment.cohorts import PAIR, Accuracies
-from service.domain import Json
+from service.spec.model import Json
 
 INTRODUCTION = """# The experiment
 
@@ -80,11 +80,11 @@ def read_differences(results: Json) -> Iterator[str]:
 def read_published(results: Json) -> Iterator[str]:
     """How that compares with what was published of CYBORG."""
     yield "### Compared with published results\n"
-    for measure, (direction, told) in PUBLISHED.items():
+    for measure, (direction, message) in PUBLISHED.items():
         low, high = _difference(results, measure)["ci95"]
         found = "lower" if low > 0 else "higher" if high < 0 else "not clearly different"
         verdict = "The same holds here" if found == direction else f"Here it is {found}"
-        yield f"- `{measure}` {direction}: {told}. {verdict}."
+        yield f"- `{measure}` {direction}: {message}. {verdict}."
     yield (
         "- The paper itself says that the two kinds of models have different, interpretable maps (arXiv 2303.11969, "
         "abstract).\n  It claims a difference, and not that each measure must be higher or lower on other data.\n"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from service import tether
+from service.queue import parent_death as tether
 
 START_SECONDS = 60
 
@@ -23,7 +23,7 @@ def running_service(home: Path) -> Iterator[str]:
     home.mkdir(parents=True, exist_ok=True)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SALIENCE_")}
     environment |= {"SALIENCE_DATA_DIR": str(home / "data"), "SALIENCE_ALLOWED_ROOTS": str(home)}
-    argv = tether.command(tether.python("service.cli", "serve", "--port", str(port)))
+    argv = tether.command(tether.python_command("service.cli", "serve", "--port", str(port)))
     with (home / "service.log").open("wb") as log:
         process = subprocess.Popen(argv, env=environment, stdout=log, stderr=log)
     try:

@@ -141,8 +141,8 @@ def loss_of(detector: Detector, images: Tensor, labels: Tensor, wished: Tensor, 
 @torch.no_grad()
 def accuracy(detector: Detector, data: Dataset) -> float:
     """The share of pictures whose class the detector tells."""
-    told = torch.cat([detector(normalised(part)).argmax(1) for part in data.images.split(64)])
-    return float((told == data.labels).float().mean())
+    message = torch.cat([detector(normalised(part)).argmax(1) for part in data.images.split(64)])
+    return float((message == data.labels).float().mean())
 
 
 def save(detector: Detector, path: Path) -> None:

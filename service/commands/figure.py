@@ -5,10 +5,10 @@ from typing import get_args
 
 import click
 
-from service.client import Client
+from salience import Client
 from service.commands.arguments import JobId, Output, OutputFile, fills_standard_output, json_option, url_option
-from service.figures import COLUMN, KINDS, draw
-from service.spec import Measure
+from service.commands.figures import COLUMN_MM, KINDS, draw
+from service.spec.model import Measure
 
 
 @click.command()
@@ -19,7 +19,7 @@ from service.spec import Measure
     help=f"Where to write it; its ending says as what: {', '.join(KINDS)}.",
 )  # fmt: skip
 @click.option("--format", "kind", type=click.Choice(KINDS), help="What to write [default: by the ending, else pdf].")
-@click.option("--width", type=click.FloatRange(30, 400), default=COLUMN, show_default=True, help="In millimetres.")
+@click.option("--width", type=click.FloatRange(30, 400), default=COLUMN_MM, show_default=True, help="In millimetres.")
 @url_option
 @json_option
 def figure(job: str, measure: str, output: Output, kind: str | None, width: float, url: str, as_json: bool) -> None:  # noqa: PLR0913  # options

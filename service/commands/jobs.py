@@ -7,16 +7,15 @@ from typing import Any
 
 import click
 
-from service.client import Client, Job
+from salience import Client, Job, JobState
 from service.commands.arguments import JobId, fills_standard_output, json_option, url_option
-from service.commands.gate import gate_options, tell
+from service.commands.gate_files import read_gate
 from service.commands.progress import progress
-from service.commands.table import print_results
-from service.commands.verdicts import Ended
-from service.domain import JobState
+from service.commands.results_table import print_results
+from service.commands.verdict import gate_options, report_verdict
+from service.commands.verdict_output import EndedJob
 from service.gate import Verdict
-from service.gate_files import read_gate
-from service.spec_files import read_spec
+from service.spec.files import read_spec
 
 
 @click.command()
@@ -54,7 +53,7 @@ def submit(ctx: click.Context, /, spec: Path, key: str | None, url: str, as_json
     elif not asked["wait"]:
         click.echo(job.id)
     if asked["wait"]:
-        ctx.exit(_end(job, as_json, asked))
+        ctx.exit(_finish(job, as_json, asked))
 
 
 @click.command()
@@ -66,7 +65,7 @@ def wait(ctx: click.Context, job: str, url: str, as_json: bool) -> None:
     """Wait until JOB has ended. Exit status 0 if it succeeded, else 2."""
     with Client(url) as client:
         ended = _follow(client, job)
-    click.echo(json.dumps(ended.raw) if as_json else _tell(ended))
+    click.echo(json.dumps(ended.raw) if as_json else _summary_line(ended))
     ctx.exit(0 if ended.state is JobState.SUCCEEDED else 2)
 
 
@@ -84,14 +83,14 @@ def results(job: str, url: str, as_json: bool) -> None:
         print_results(found)
 
 
-def _end(job: Job, as_json: bool, asked: Mapping[str, Any]) -> int:
+def _finish(job: Job, as_json: bool, options: Mapping[str, Any]) -> int:
     """Tell how a job has ended. Returns the exit status."""
     if job.raw["verdict"] is not None:
         verdict = Verdict.model_validate(job.raw["verdict"])
-        ended = Ended(job.id, verdict, asked["allow_inconclusive"])
-        return tell(ended, as_json, asked["junit"], asked["markdown"])
+        ended = EndedJob(job.id, verdict, options["allow_inconclusive"])
+        return report_verdict(ended, as_json, options["junit"], options["markdown"])
     if not as_json:
-        click.echo(_tell(job))
+        click.echo(_summary_line(job))
     return 0 if job.state is JobState.SUCCEEDED else 2
 
 
@@ -103,6 +102,6 @@ def _follow(client: Client, job: str) -> Job:
     return seen
 
 
-def _tell(job: Job) -> str:
+def _summary_line(job: Job) -> str:
     """How a job has ended, in a line."""
     return f"{job.id} {job.state}" + (f": {job.error}" if job.error else "")

@@ -12,12 +12,12 @@ from rich.console import Console
 from rich.table import Column, Table
 from sqlalchemy.exc import OperationalError
 
-from service import schema
 from service.commands.arguments import json_option
-from service.errors import KeyUnfit
-from service.keys import Key, Scope, check_tenant
+from service.domain.api_key import ApiKey, Scope, check_tenant
+from service.errors import InvalidApiKey
 from service.settings import StoreSettings
-from service.storage import KeyStore, Store
+from service.storage import ApiKeyStore, Store
+from service.storage import migrate as schema
 
 DURATION = re.compile(r"(\d{1,5})([hdw])")
 UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
@@ -42,11 +42,11 @@ def keys() -> None:
 @json_option
 def create(name: str, scope: str, tenant: str, expires: str | None, as_json: bool) -> None:
     """Make a key and print it: this once, since only its digest is kept."""
-    until = _moment(expires, time.time()) if expires else None
+    until = _parse_expiry(expires, time.time()) if expires else None
     with _store() as store:
         made, secret = store.create(_check_name(name), check_tenant(tenant), Scope(scope), until)
     if as_json:
-        click.echo(json.dumps({**_told(made), "key": secret}))
+        click.echo(json.dumps({**_describe(made), "key": secret}))
         return
     click.echo(secret)
     click.echo("It is not shown again. Send it as `Authorization: Bearer ...`, or set SALIENCE_API_KEY.", err=True)
@@ -59,11 +59,11 @@ def list_(as_json: bool) -> None:
     with _store() as store:
         found = store.list()
     if as_json:
-        click.echo(json.dumps([_told(each) for each in found]))
+        click.echo(json.dumps([_describe(each) for each in found]))
         return
     table = Table(Column("prefix", no_wrap=True), "name", "tenant", "scope", "expires", "last used", "state")
     for each in found:
-        state = "revoked" if each.revoked_at else "good" if each.is_good(time.time()) else "expired"
+        state = "revoked" if each.revoked_at else "good" if each.is_valid(time.time()) else "expired"
         days = (_iso(each.expires_at), _iso(each.used_at))
         table.add_row(each.prefix, each.name, each.tenant, each.scope, *((day or "")[:10] for day in days), state)
     Console().print(table)
@@ -76,11 +76,11 @@ def revoke(prefix: str, as_json: bool) -> None:
     """End the key of this PREFIX, at once and for good."""
     with _store() as store:
         ended = store.revoke(prefix)
-    click.echo(json.dumps(_told(ended)) if as_json else f"{prefix} opens nothing any more.")
+    click.echo(json.dumps(_describe(ended)) if as_json else f"{prefix} opens nothing any more.")
 
 
 @contextmanager
-def _store() -> Iterator[KeyStore]:
+def _store() -> Iterator[ApiKeyStore]:
     """The keys; the embedded service's database is made where it is not there yet."""
     settings = StoreSettings.read()
     store = Store.open(settings.database, timeouts=settings.database_timeouts)
@@ -99,21 +99,21 @@ def _store() -> Iterator[KeyStore]:
 
 def _check_name(name: str) -> str:
     if not name.isprintable() or not 0 < len(name.strip()) <= 200:
-        raise KeyUnfit(field="name", detail="give up to 200 printable characters")
+        raise InvalidApiKey(field="name", detail="give up to 200 printable characters")
     return name.strip()
 
 
-def _moment(text: str, now: float) -> float:
-    """When a key expires, in seconds since the epoch. Raises KeyUnfit."""
+def _parse_expiry(text: str, now: float) -> float:
+    """When a key expires, in seconds since the epoch. Raises InvalidApiKey."""
     after = DURATION.fullmatch(text)
     try:
         end = now + int(after[1]) * UNITS[after[2]].total_seconds() if after else _date(text)
     except ValueError:
-        raise KeyUnfit(
+        raise InvalidApiKey(
             field="expires", detail=f"{text!r} is neither a date such as 2027-01-31 nor 12h, 90d, 8w"
         ) from None
     if end <= now:
-        raise KeyUnfit(field="expires", detail=f"{text} is over")
+        raise InvalidApiKey(field="expires", detail=f"{text} is over")
     return end
 
 
@@ -121,7 +121,7 @@ def _date(text: str) -> float:
     return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
 
 
-def _told(key: Key) -> dict[str, object]:
+def _describe(key: ApiKey) -> dict[str, object]:
     times = {
         name: _iso(moment)
         for name, moment in (

@@ -5,10 +5,10 @@ import json
 import click
 from sqlalchemy.exc import InternalError, OperationalError
 
-from service import schema
 from service.commands.arguments import json_option
 from service.settings import StoreSettings
 from service.storage import Database
+from service.storage import migrate as schema
 
 
 @click.command()

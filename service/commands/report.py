@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from service.client import Client
+from salience import Client
 from service.commands.arguments import JobId, Output, OutputFile, fills_standard_output, json_option, url_option
 
 

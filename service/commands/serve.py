@@ -9,12 +9,13 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy.exc import OperationalError
 
-from service import logs, schema, tracing
-from service.access import Door
-from service.errors import DatabaseAway, KeysNeeded
+from service.auth.authenticator import Authenticator
+from service.errors import ApiKeysRequired, DatabaseUnavailable
 from service.main import create_app
 from service.settings import ServiceSettings
 from service.storage import Store
+from service.storage import migrate as schema
+from service.telemetry import logs, tracing
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +24,7 @@ class Server(uvicorn.Server):
     """A server that, asked to stop, lets no request wait for a job's next change any longer."""
 
     def __init__(self, app: FastAPI, settings: ServiceSettings) -> None:
-        # Requests are logged with their IDs by service.observing.
+        # Requests are logged with their IDs by service.api.middleware.
         super().__init__(uvicorn.Config(app, settings.host, settings.port, log_config=None, access_log=False))
         self._app = app
 
@@ -61,16 +62,16 @@ def serve(ctx: click.Context, host: str | None, port: int | None) -> None:
 
 
 def _check_keys(settings: ServiceSettings) -> None:
-    """Raise KeysNeeded for a service that others can reach while it has no keys."""
+    """Raise ApiKeysRequired for a service that others can reach while it has no keys."""
     if not settings.keys_required:
         return
     store = Store.open(settings.database, timeouts=settings.database_timeouts)
     try:
         if schema.is_current(store.database.engine):
-            Door(store.keys, closed=True).check_start(settings.host)
+            Authenticator(store.keys, keys_required=True).check_start(settings.host)
         elif settings.embedded:
-            raise KeysNeeded(host=settings.host)
-    except (DatabaseAway, OperationalError):
+            raise ApiKeysRequired(host=settings.host)
+    except (DatabaseUnavailable, OperationalError):
         # Nothing is open meanwhile: every request is asked for a key.
         log.warning("The database does not answer, so whether there are keys is not known yet")
     finally:

@@ -4,11 +4,22 @@
 decides and explains.
 """
 
-from service.gate.judging import Judged, Outcome, PolicyUsed, Verdict, decide, judge, trouble
-from service.gate.numbers import Missing, Number, Numbers, numbers_of
+from service.gate.decision import Outcome, PolicyUsed, RuleResult, Verdict, decide, error_verdict, evaluate
+from service.gate.lookup import Missing, Number, NumberLookup, number_lookup
 from service.gate.rules import Gate, Rule
 
 __all__ = [
-    "Gate", "Judged", "Missing", "Number", "Numbers", "Outcome", "PolicyUsed", "Rule", "Verdict", "decide", "judge",
-    "numbers_of", "trouble",
+    "Gate",
+    "Missing",
+    "Number",
+    "NumberLookup",
+    "Outcome",
+    "PolicyUsed",
+    "Rule",
+    "RuleResult",
+    "Verdict",
+    "decide",
+    "error_verdict",
+    "evaluate",
+    "number_lookup",
 ]  # fmt: skip

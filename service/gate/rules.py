@@ -5,14 +5,21 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from service.options import Part
+from service.measures.options import StrictModel
 
 Op = Literal[">=", "<="]
 Statistic = Literal[
     "mean", "sd", "q05", "q25", "q50", "q75", "q95", "pearson", "mse", "iou20", "entropy_change", "probability_change",
     "probability",
 ]  # fmt: skip
-SPREAD: tuple[Statistic, ...] = ("sd", "q05", "q25", "q50", "q75", "q95")  # with an interval where a rule asks
+SPREAD_STATISTICS: tuple[Statistic, ...] = (
+    "sd",
+    "q05",
+    "q25",
+    "q50",
+    "q75",
+    "q95",
+)  # with an interval where a rule asks
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]
 Path = Annotated[
     str,
@@ -25,7 +32,7 @@ Path = Annotated[
 PolicyName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 
 
-class Rule(Part):
+class Rule(StrictModel):
     """One condition: a number against a threshold, or against the same number of another cohort or of the baseline.
 
     With `versus`, the difference must be at most the margin (`<=`) or at least minus the margin (`>=`).
@@ -46,7 +53,7 @@ class Rule(Part):
     """How much worse than `versus` the cohort may be; a negative margin demands that it is better."""
 
     @model_validator(mode="after")
-    def _one_way(self) -> Self:
+    def _check_comparison(self) -> Self:
         given = (self.value is not None, self.versus is not None, self.margin is not None)
         if given not in ((True, False, False), (False, True, True)):
             raise PydanticCustomError("one_way", "give value, or versus and margin")
@@ -61,7 +68,7 @@ class Rule(Part):
     def spread(self) -> tuple[str, str] | None:
         """Of a rule on how values spread, the path of their measure and the statistic; written either way."""
         measure, _, last = self.path.rpartition(".")
-        return (measure, last) if last in SPREAD else None
+        return (measure, last) if last in SPREAD_STATISTICS else None
 
     @property
     def threshold(self) -> float:
@@ -72,7 +79,7 @@ class Rule(Part):
         return self.margin if self.op == "<=" else -self.margin
 
 
-class Gate(Part):
+class Gate(StrictModel):
     """Rules that must all pass, or the name of a policy that contains them."""
 
     rules: Annotated[list[Rule], Field(max_length=100)] = []  # noqa: RUF012  # pydantic copies it

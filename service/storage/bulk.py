@@ -11,10 +11,10 @@ from sqlalchemy.orm import DeclarativeBase, Session
 
 from service.storage.postgres import allow_long_statements
 
-Many = Iterable[Sequence[object]]
+RowValues = Iterable[Sequence[object]]
 
 
-def put_in(session: Session, kind: type[DeclarativeBase], columns: Sequence[str], rows: Many) -> None:
+def bulk_insert(session: Session, kind: type[DeclarativeBase], columns: Sequence[str], rows: RowValues) -> None:
     """Insert rows of these columns, in this session's transaction. Raises OperationalError as other statements do."""
     connection = session.connection()
     if connection.dialect.name != "postgresql":

@@ -4,8 +4,8 @@ SQLite's writers take the write lock when they begin, so that two of them wait f
 failing halfway; its readers see a snapshot and wait for nobody (write-ahead log). What was committed is on the disk,
 also after a power cut.
 
-A database that is away, or goes in mid-transaction, is a DatabaseAway whatever its driver raised; so is one that takes
-no changes. Whether a transaction whose commit was under way has counted is then not known.
+A database that does not answer, or stops answering in a transaction, raises DatabaseUnavailable, whatever its driver
+raised; so does one that takes no changes. Whether a commit that was under way took effect is then unknown.
 """
 
 import logging
@@ -22,25 +22,25 @@ from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 from sqlalchemy.orm import Session
 
 from service.database_settings import DEFAULT, Timeouts
-from service.errors import DatabaseAway, DatabaseReadOnly
+from service.errors import DatabaseReadOnly, DatabaseUnavailable
 from service.storage.postgres import READ_ONLY, connect_postgres
 from service.storage.tenancy import TENANT, TenantSession
 
-WRITES = {"sqlite_begin": "IMMEDIATE"}
-ALONE: Mapping[str, Any] = {"isolation_level": "AUTOCOMMIT"}
-NOTHING: Mapping[str, object] = {}
+WRITE_OPTIONS = {"sqlite_begin": "IMMEDIATE"}
+AUTOCOMMIT: Mapping[str, Any] = {"isolation_level": "AUTOCOMMIT"}
+NO_PARAMETERS: Mapping[str, object] = {}
 
 log = logging.getLogger(__name__)
 
 
 @contextmanager
-def answering() -> Iterator[None]:
-    """Raise DatabaseAway for whatever says that the database does not answer."""
+def translating_errors() -> Iterator[None]:
+    """Raise DatabaseUnavailable for whatever says that the database does not answer."""
     try:
         yield
     except NoConnectionLeft as error:
         log.warning("The database does not answer: %s", error)
-        raise DatabaseAway from error
+        raise DatabaseUnavailable from error
     except DBAPIError as error:
         if _is_read_only(error):
             log.warning("The database takes no changes: %s", error)
@@ -48,7 +48,7 @@ def answering() -> Iterator[None]:
         if not isinstance(error, OperationalError | InterfaceError) and not error.connection_invalidated:
             raise
         log.warning("The database does not answer: %s", error)
-        raise DatabaseAway from error
+        raise DatabaseUnavailable from error
 
 
 def _is_read_only(error: DBAPIError) -> bool:
@@ -67,7 +67,7 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = (_connect_sqlite if self.is_sqlite else connect_postgres)(self.url, timeouts)
 
-    def of(self, tenant: str) -> "Database":
+    def for_tenant(self, tenant: str) -> "Database":
         """The same database as one tenant sees it."""
         scoped = copy(self)
         scoped.tenant = tenant
@@ -77,15 +77,15 @@ class Database:
     def joined(self) -> Iterator["Database"]:
         """The same database inside one writing transaction, which all its reads and writes join.
 
-        It commits at its end, or not at all. Raises DatabaseAway.
+        It commits at its end, or not at all. Raises DatabaseUnavailable.
         """
-        with answering(), self._begin() as connection:
+        with translating_errors(), self._begin() as connection:
             joined = copy(self)
             joined._joined = connection
             yield joined
 
     @property
-    def own(self) -> str:
+    def own_tenant(self) -> str:
         """The tenant whose rows are asked for where somebody's must be: the default one, unless it is said."""
         return self.tenant or ""
 
@@ -96,15 +96,15 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A transaction that changes nothing. Raises DatabaseAway."""
-        with answering(), self._session(self._joined or self.engine) as session:
+        """A transaction that changes nothing. Raises DatabaseUnavailable."""
+        with translating_errors(), self._session(self._joined or self.engine) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """A transaction that commits at its end, or not at all. Raises DatabaseAway."""
+        """A transaction that commits at its end, or not at all. Raises DatabaseUnavailable."""
         with (
-            answering(),
+            translating_errors(),
             nullcontext(self._joined) if self._joined else self._begin() as connection,
             self._session(connection, expire=False) as session,
             session.begin(),
@@ -113,21 +113,21 @@ class Database:
 
     @contextmanager
     def _begin(self) -> Iterator[Connection]:
-        with self.engine.connect().execution_options(**WRITES) as connection, connection.begin():
+        with self.engine.connect().execution_options(**WRITE_OPTIONS) as connection, connection.begin():
             yield connection
 
-    def look_up(self, query: TextClause, facts: Mapping[str, object] = NOTHING) -> Row[Any] | None:
+    def fetch_one(self, query: TextClause, facts: Mapping[str, object] = NO_PARAMETERS) -> Row[Any] | None:
         """The one row that a plain query gives, without a transaction, and past the wall between tenants.
 
-        For what every request asks: a query that is text costs a third of one that is made. Raises DatabaseAway.
+        For what every request asks: a query that is text costs a third of one that is made. Raises DatabaseUnavailable.
         """
         if self._joined:
             return self._joined.execute(query, facts).one_or_none()
-        with answering(), self.engine.connect().execution_options(**ALONE) as connection:
+        with translating_errors(), self.engine.connect().execution_options(**AUTOCOMMIT) as connection:
             return connection.execute(query, facts).one_or_none()
 
     def ping(self) -> None:
-        """Raise DatabaseAway if it does not answer."""
+        """Raise DatabaseUnavailable if it does not answer."""
         with self.read() as session:
             session.execute(text("SELECT 1"))
 

@@ -3,11 +3,11 @@
 from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
-from service.domain import OPEN_STATES, JobState, ShardState
+from service.domain.job import OPEN_STATES, JobState, ShardState
 from service.storage.clock import NOW
-from service.storage.outbox import announce
+from service.storage.outbox import enqueue_job_end
 from service.storage.postgres import allow_long_statements
-from service.tables import JobRow, ShardRow
+from service.storage.tables.jobs import JobRow, ShardRow
 
 
 def end_job(session: Session, number: int, state: JobState, error: dict[str, object] | None) -> bool:
@@ -18,7 +18,7 @@ def end_job(session: Session, number: int, state: JobState, error: dict[str, obj
         .values(state=state, error=error, finished_at=NOW, version=JobRow.version + 1)
     )
     if ended.rowcount:  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult
-        announce(session, number, state)
+        enqueue_job_end(session, number, state)
         allow_long_statements(session)
         session.execute(delete(ShardRow).where(ShardRow.job == number, ShardRow.state != ShardState.DONE))
     return bool(ended.rowcount)  # type: ignore[attr-defined]  # as above

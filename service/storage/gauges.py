@@ -10,12 +10,12 @@ from typing import Any
 
 from sqlalchemy import Double, Select, cast, func, literal, null, select, union_all
 
-from service.domain import JobState, ShardState
-from service.notice_tables import DeliveryRow
-from service.notices import DeliveryState
+from service.domain.job import JobState, ShardState
+from service.domain.webhook import DeliveryState
 from service.storage.clock import NOW
 from service.storage.database import Database
-from service.tables import JobRow, ShardRow
+from service.storage.tables.jobs import JobRow, ShardRow
+from service.storage.tables.webhooks import DeliveryRow
 
 Rows = Select[*tuple[Any, ...]]
 
@@ -74,7 +74,7 @@ GAUGES: Mapping[str, Gauge] = {
 
 
 def read_gauges(database: Database) -> Mapping[str, Mapping[str, float]]:
-    """Each gauge's value by label ("" where it has none). Raises DatabaseAway."""
+    """Each gauge's value by label ("" where it has none). Raises DatabaseUnavailable."""
     parts = []
     for name, gauge in GAUGES.items():
         rows = gauge.rows().subquery()

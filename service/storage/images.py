@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
-from service.domain import Image, ImageSet, Values
+from service.domain.job import Image, ImageSet, Values
 from service.storage.database import Database
-from service.storage.jobs import row_of
+from service.storage.jobs import get_row
 from service.storage.postgres import allow_long_statements
-from service.tables import ImageRow, JobRow, ValueRow
+from service.storage.tables.jobs import ImageRow, JobRow, ValueRow
 
-PAGE = 5_000
-OWN = JobRow.number == ImageRow.job
+PAGE_SIZE = 5_000
+OF_JOB = JobRow.number == ImageRow.job
 
 
 @dataclass(frozen=True)
-class Read:
+class ReadImage:
     """A picture that was read, by its number in the job, and what it is told apart by."""
 
     number: int
@@ -27,7 +27,7 @@ class Read:
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredImage:
     """A picture and its numbers under every run of every cohort."""
 
     image: Image
@@ -43,12 +43,12 @@ class ImageStore:
     def slice(self, job: str, start: int, stop: int) -> list[Image]:
         """The pictures numbered start to stop, stop left out."""
         with self._database.read() as session:
-            return _images(session, row_of(session, job).number, start, stop)
+            return _images(session, get_row(session, job).number, start, stop)
 
-    def measured(self, job: str, start: int, stop: int) -> list[Measured]:
+    def measured(self, job: str, start: int, stop: int) -> list[MeasuredImage]:
         """The pictures numbered start to stop with their numbers, ordered by cohort and run."""
         with self._database.read() as session:
-            number = row_of(session, job).number
+            number = get_row(session, job).number
             grouped: dict[int, list[Values]] = {}
             rows = session.scalars(
                 select(ValueRow)
@@ -57,41 +57,43 @@ class ImageStore:
             )
             for row in rows:
                 grouped.setdefault(row.image, []).append(Values(row.cohort, row.run, row.image, row.data))
-            return [Measured(image, grouped.get(image.number, [])) for image in _images(session, number, start, stop)]
+            return [
+                MeasuredImage(image, grouped.get(image.number, [])) for image in _images(session, number, start, stop)
+            ]
 
     def chosen(self, job: str, numbers: Sequence[int]) -> list[Values]:
         """The numbers of a few pictures."""
         chosen = select(ValueRow.cohort, ValueRow.run, ValueRow.image, ValueRow.data)
         with self._database.read() as session:
-            own = ValueRow.job == row_of(session, job).number
+            own = ValueRow.job == get_row(session, job).number
             return [Values(*row) for row in session.execute(chosen.where(own, ValueRow.image.in_(numbers)))]
 
     def names(self, job: str, numbers: Sequence[int]) -> dict[int, str]:
         """The names of a few pictures, by number."""
-        chosen = select(ImageRow.number, ImageRow.name).join(JobRow, OWN).where(JobRow.id == job)
+        chosen = select(ImageRow.number, ImageRow.name).join(JobRow, OF_JOB).where(JobRow.id == job)
         with self._database.read() as session:
             rows = session.execute(chosen.where(ImageRow.number.in_(numbers)))
             return {row.number: row.name for row in rows}
 
-    def numbered(self, job: str, names: Sequence[str]) -> list[int]:
+    def find_numbers(self, job: str, names: Sequence[str]) -> list[int]:
         """The numbers of the pictures of a few names."""
-        chosen = select(ImageRow.number).join(JobRow, OWN).where(JobRow.id == job, ImageRow.name.in_(names))
+        chosen = select(ImageRow.number).join(JobRow, OF_JOB).where(JobRow.id == job, ImageRow.name.in_(names))
         with self._database.read() as session:
             return list(session.scalars(chosen.order_by(ImageRow.number)))
 
     def skipped(self, job: str) -> list[Image]:
         """The pictures that could not be read, of those that the job's results are of."""
         with self._database.read() as session:
-            chosen = select(ImageRow).join(JobRow, OWN).where(JobRow.id == job, ImageRow.skipped.is_not(None))
+            chosen = select(ImageRow).join(JobRow, OF_JOB).where(JobRow.id == job, ImageRow.skipped.is_not(None))
             chosen = chosen.where(or_(JobRow.stopped_at.is_(None), ImageRow.number < JobRow.stopped_at))
             return [_to_image(row) for row in session.scalars(chosen.order_by(ImageRow.number))]
 
-    def read(self, job: str, among: ImageSet, rows: int) -> Iterator[Read]:
+    def read_images(self, job: str, image_set: ImageSet, rows: int) -> Iterator[ReadImage]:
         """A set's pictures that have so many rows of numbers, by content and then by name, as text is coded."""
         with self._database.read() as session:
             allow_long_statements(session)
-            number = row_of(session, job).number
-            counts = select(ValueRow.image).where(*_values_of(number, among)).group_by(ValueRow.image)
+            number = get_row(session, job).number
+            counts = select(ValueRow.image).where(*_values_of(number, image_set)).group_by(ValueRow.image)
             complete = counts.having(func.count() == rows)
             by_name = ImageRow.name if self._database.is_sqlite else ImageRow.name.collate("C")
             chosen = (
@@ -99,22 +101,22 @@ class ImageStore:
                 .where(ImageRow.job == number, ImageRow.number.in_(complete), ImageRow.sha256.is_not(None))
                 .order_by(ImageRow.sha256, by_name)
             )
-            for row in session.execute(chosen, execution_options={"yield_per": PAGE}):
-                yield Read(row.number, row.name, row.label, str(row.sha256))
+            for row in session.execute(chosen, execution_options={"yield_per": PAGE_SIZE}):
+                yield ReadImage(row.number, row.name, row.label, str(row.sha256))
 
-    def values(self, job: str, among: ImageSet) -> Iterator[list[Values]]:
+    def values(self, job: str, image_set: ImageSet) -> Iterator[list[Values]]:
         """All numbers of a set's pictures, a page in memory at a time."""
         with self._database.read() as session:
             allow_long_statements(session)
-            number = row_of(session, job).number
+            number = get_row(session, job).number
             chosen = select(ValueRow.cohort, ValueRow.run, ValueRow.image, ValueRow.data)
-            chosen = chosen.where(*_values_of(number, among))
-            for page in session.execute(chosen, execution_options={"yield_per": PAGE}).partitions():
+            chosen = chosen.where(*_values_of(number, image_set))
+            for page in session.execute(chosen, execution_options={"yield_per": PAGE_SIZE}).partitions():
                 yield [Values(*row) for row in page]
 
 
-def _values_of(job: int, among: ImageSet) -> tuple[ColumnElement[bool], ...]:
-    return ValueRow.job == job, ValueRow.image >= among.start, ValueRow.image < among.stop
+def _values_of(job: int, image_set: ImageSet) -> tuple[ColumnElement[bool], ...]:
+    return ValueRow.job == job, ValueRow.image >= image_set.start, ValueRow.image < image_set.stop
 
 
 def _images(session: Session, job: int, start: int, stop: int) -> list[Image]:

@@ -4,15 +4,15 @@ from uuid import uuid4
 
 from sqlalchemy import delete, or_, select, update
 
-from service.domain import Json
+from service.domain.inspection import Inspect, Inspection
 from service.errors import InspectionNotFound
-from service.inspection import Inspect, Inspection
-from service.redaction import redacted
+from service.spec.model import Json
 from service.storage.clock import NOW, moment
 from service.storage.database import Database
-from service.tables import InspectionRow
+from service.storage.tables.jobs import InspectionRow
+from service.telemetry.redaction import redact
 
-KEPT_SECONDS = 24 * 3600
+RETENTION_SECONDS = 24 * 3600
 LEASE_SECONDS = 600  # as long as loading a model may take
 MAX_ATTEMPTS = 2
 
@@ -23,12 +23,12 @@ class InspectionStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def ask(self, asked: Inspect) -> str:
+    def create(self, request: Inspect) -> str:
         """Keep an inspection for a worker to take. Returns its ID."""
         number = str(uuid4())
-        dumped = asked.model_dump(mode="json", exclude_unset=True)
+        dumped = request.model_dump(mode="json", exclude_unset=True)
         with self._database.write() as session:
-            session.execute(delete(InspectionRow).where(InspectionRow.created_at <= NOW - KEPT_SECONDS))
+            session.execute(delete(InspectionRow).where(InspectionRow.created_at <= NOW - RETENTION_SECONDS))
             session.add(InspectionRow(id=number, asked=dumped, created_at=NOW))
         return number
 
@@ -56,7 +56,7 @@ class InspectionStore:
             row.lease_until, row.attempt = NOW + LEASE_SECONDS, row.attempt + 1
             return _to_inspection(row, moment(session))
 
-    def answer(self, inspection: str, found: Json | None, error: Json | None) -> None:
+    def record_answer(self, inspection: str, found: Json | None, error: Json | None) -> None:
         """Keep what a worker found, or why it found nothing."""
         with self._database.write() as session:
             session.execute(
@@ -65,14 +65,14 @@ class InspectionStore:
 
 
 def _to_inspection(row: InspectionRow, now: float) -> Inspection:
-    asked = Inspect.model_validate(row.asked)
-    return Inspection(row.id, asked, row.found, row.error or _given_up(row, asked, now), row.tenant)
+    request = Inspect.model_validate(row.asked)
+    return Inspection(row.id, request, row.found, row.error or _abandoned_error(row, request, now), row.tenant)
 
 
-def _given_up(row: InspectionRow, asked: Inspect, now: float) -> Json | None:
+def _abandoned_error(row: InspectionRow, request: Inspect, now: float) -> Json | None:
     """The error of one that nobody takes again, as long as no worker answers it after all."""
     if row.found or row.attempt < MAX_ATTEMPTS or (row.lease_until or 0) > now:
         return None
-    field, uri = asked.subject()
-    told = f"looking at {redacted(uri)} ended {MAX_ATTEMPTS} workers, or took each more than {LEASE_SECONDS} s"
-    return {"field": field, "detail": f"{told}; ask again with something smaller, or see the workers' log"}
+    field, uri = request.subject()
+    message = f"looking at {redact(uri)} ended {MAX_ATTEMPTS} workers, or took each more than {LEASE_SECONDS} s"
+    return {"field": field, "detail": f"{message}; ask again with something smaller, or see the workers' log"}

@@ -10,23 +10,23 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from service.domain import OPEN_STATES, PRIORITIES, Job, JobState, ShardKind
+from service.domain.job import OPEN_STATES, PRIORITIES, Job, JobState, ShardKind
 from service.errors import JobNotFound, TooManyJobs
-from service.settled import planned, stored
-from service.spec import JobSpec
+from service.spec.model import JobSpec
+from service.spec.resolution import resolved, to_stored
 from service.storage.clock import NOW
 from service.storage.database import Database
 from service.storage.ending import end_job
-from service.storage.turns import first_shard
-from service.tables import JobRow, LabelRow, SummaryRow
-from service.tracing import traceparent
+from service.storage.fair_queue import single_shard
+from service.storage.tables.jobs import JobRow, LabelRow, SummaryRow
+from service.telemetry.tracing import traceparent
 
 VERSION = "SELECT version FROM jobs WHERE id = :job AND NOT forgotten"
-MOST_KNOWN = 500
+MAX_VERSIONS = 500
 
 
 @dataclass(frozen=True)
-class Query:
+class JobQuery:
     """Which jobs to list: filters, the page's size, and the number of the job before the page."""
 
     state: JobState | None = None
@@ -37,7 +37,7 @@ class Query:
 
 
 @dataclass(frozen=True)
-class Found:
+class JobPage:
     """A page of jobs, newest first; `next` is where the next page begins, None on the last."""
 
     jobs: Sequence[Job] = field(default_factory=tuple)
@@ -68,7 +68,7 @@ class JobStore:
                 row = _of_key(session, key) if number is None else session.get_one(JobRow, number)
             if number is not None:
                 session.add_all(LabelRow(job=number, key=name, value=text) for name, text in spec.labels.items())
-                session.add(first_shard(session, number, ShardKind.PLAN))
+                session.add(single_shard(session, number, ShardKind.PLAN))
             return to_job(row), row.spec_digest
 
     def of_key(self, key: str) -> tuple[Job, str] | None:
@@ -83,12 +83,12 @@ class JobStore:
         Those of the default tenant stay as they were sent, as the version before keeps them; no other's can look like
         one, since what is sent holds no control character.
         """
-        tenant = self._database.own
+        tenant = self._database.own_tenant
         return "\x1f" + hashlib.sha256(f"{tenant}\x1f{key}".encode()).hexdigest() if key and tenant else key
 
     def _check_room(self, session: Session, most: int) -> None:
         """Raise TooManyJobs where a tenant has so many open ones. Two requests of a moment count one after another."""
-        tenant = self._database.own
+        tenant = self._database.own_tenant
         if not self._database.is_sqlite:  # whose writers come one after the other anyway
             session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"jobs of {tenant}"))))
         counted = select(func.count()).where(JobRow.tenant == tenant, JobRow.state.in_(OPEN_STATES))
@@ -103,13 +103,13 @@ class JobStore:
             .values(
                 id=str(uuid4()),
                 name=spec.name,
-                spec=stored(spec),
+                spec=to_stored(spec),
                 state=JobState.QUEUED,
                 version=1,
                 created_at=NOW,
                 deadline_at=NOW + spec.deadline if spec.deadline else None,
                 priority=PRIORITIES[spec.priority],
-                tenant=self._database.own,
+                tenant=self._database.own_tenant,
                 passes_done=0,
                 idempotency_key=key,
                 spec_digest=digest,
@@ -127,19 +127,19 @@ class JobStore:
         """
         tenant = self._database.tenant
         facts = {"job": job} if tenant is None else {"job": job, "tenant": tenant}
-        found = self._database.look_up(self._version, facts)
+        found = self._database.fetch_one(self._version, facts)
         known = self._known.get(job)
         if known is not None and found is not None and known.version == found.version:
             return known
         with self._database.read() as session:
-            read = to_job(row_of(session, job))
+            read = to_job(get_row(session, job))
         with self._lock:
             self._known[job] = read
-            while len(self._known) > MOST_KNOWN:
+            while len(self._known) > MAX_VERSIONS:
                 self._known.pop(next(iter(self._known)))
         return read
 
-    def find(self, query: Query) -> Found:
+    def find(self, query: JobQuery) -> JobPage:
         """A page of jobs, newest first."""
         # Said so that SQLite goes by number, and not by the index of what is forgotten through all jobs.
         chosen = (
@@ -157,12 +157,12 @@ class JobStore:
         with self._database.read() as session:
             rows = session.scalars(chosen).all()
         page = rows[: query.limit]
-        return Found([to_job(row) for row in page], page[-1].number if len(rows) > query.limit else None)
+        return JobPage([to_job(row) for row in page], page[-1].number if len(rows) > query.limit else None)
 
     def cancel(self, job: str) -> Job:
         """Stop an open job and forget its waiting work; an ended job stays as it is."""
         with self._database.write() as session:
-            row = row_of(session, job)
+            row = get_row(session, job)
             if end_job(session, row.number, JobState.CANCELLED, None):
                 session.refresh(row)
             return to_job(row)
@@ -179,10 +179,10 @@ class JobStore:
             chosen = select(SummaryRow.document).join(JobRow, JobRow.number == SummaryRow.job)
             return session.scalar(chosen.where(JobRow.id == job, ~JobRow.forgotten))
 
-    def forget(self, job: str) -> None:
+    def delete(self, job: str) -> None:
         """Stop a job and have it found no more; its rows go in time, its key is free. Raises JobNotFound."""
         with self._database.write() as session:
-            number = row_of(session, job).number
+            number = get_row(session, job).number
             end_job(session, number, JobState.CANCELLED, None)
             gone = update(JobRow).where(JobRow.number == number)
             session.execute(gone.values(forgotten=True, idempotency_key=None, version=JobRow.version + 1))
@@ -192,7 +192,7 @@ def _of_key(session: Session, key: str | None) -> JobRow | None:
     return session.scalars(select(JobRow).where(JobRow.idempotency_key == key)).one_or_none() if key else None
 
 
-def row_of(session: Session, job: str) -> JobRow:
+def get_row(session: Session, job: str) -> JobRow:
     """The row of a job. Raises JobNotFound."""
     row = session.scalars(select(JobRow).where(JobRow.id == job, ~JobRow.forgotten)).one_or_none()
     if row is None:
@@ -203,7 +203,7 @@ def row_of(session: Session, job: str) -> JobRow:
 def to_job(row: JobRow) -> Job:
     """The job that a row holds."""
     return Job(
-        id=row.id, spec=planned(JobSpec.model_validate(row.spec), row.plan), state=JobState(row.state),
+        id=row.id, spec=resolved(JobSpec.model_validate(row.spec), row.plan), state=JobState(row.state),
         version=row.version, created_at=row.created_at, started_at=row.started_at, finished_at=row.finished_at,
         images_total=row.images_total, passes_total=row.passes_total, passes_done=row.passes_done,
         error=row.error, plan=row.plan, tenant=row.tenant, passes_reused=row.passes_reused, verdict=row.verdict,

@@ -4,18 +4,18 @@ from collections.abc import Collection
 
 from sqlalchemy import func, select
 
-from service.domain import OPEN_STATES, Job
+from service.domain.job import OPEN_STATES, Job
 from service.storage.database import Database
 from service.storage.jobs import to_job
-from service.tables import JobRow
+from service.storage.tables.jobs import JobRow
 
-NEWEST = 2_000  # jobs that are looked through, so that a policy that judged none for long takes no longer
+MAX_JOBS = 2_000  # jobs that are looked through, so that a policy that judged none for long takes no longer
 
 
-def last_judged(database: Database, policies: Collection[str]) -> dict[str, Job]:
+def last_job_by_policy(database: Database, policies: Collection[str]) -> dict[str, Job]:
     """By policy, the newest job of its that has ended."""
     policy = JobRow.spec["gate"]["policy"].as_string()
-    newest = select(func.max(JobRow.number) - NEWEST).scalar_subquery()
+    newest = select(func.max(JobRow.number) - MAX_JOBS).scalar_subquery()
     ended = (
         JobRow.forgotten.is_not(True),
         JobRow.state.not_in(OPEN_STATES),

@@ -14,23 +14,27 @@ from types import MappingProxyType
 from sqlalchemy import ColumnElement, func, select, text, update
 from sqlalchemy.orm import Session
 
-from service.domain import FORMAT, OLDEST_FORMAT, JobState, Shard, ShardKind, ShardState
-from service.errors import DatabaseAway, ShardLost
+from service.domain.job import FORMAT, OLDEST_FORMAT, JobState, Shard, ShardKind, ShardState
+from service.errors import DatabaseUnavailable, ShardLost
 from service.storage.clock import NOW
 from service.storage.database import Database
 from service.storage.ending import end_job
-from service.storage.owned import count_passes, owned
-from service.tables import JobRow, ShardRow
+from service.storage.shard_rows import count_passes, lock_if_owned
+from service.storage.tables.jobs import JobRow, ShardRow
 
 # A dead worker may have died of its shard. So may the whole embedded service, but there the user's own kills and a
 # power cut look the same, so that it takes more of them.
 DEATHS, RESTARTS, TROUBLES = "deaths", "restarts", "troubles"
 LIMITS: Mapping[str, int] = MappingProxyType({DEATHS: 3, RESTARTS: 10, TROUBLES: 6})
-TOLD = {DEATHS: "killed its worker", RESTARTS: "was under way when the service died", TROUBLES: "ran into trouble"}
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+DESCRIPTIONS = {
+    DEATHS: "killed its worker",
+    RESTARTS: "was under way when the service died",
+    TROUBLES: "ran into trouble",
+}
+FIRST_PAUSE, MAX_PAUSE = 1.0, 60.0
 # Postgres has no statistics yet of ten thousand shards that were put in just now, and would sort them for each claim.
 IN_INDEX_ORDER = text("SET LOCAL enable_sort = off")
-LATE = ShardRow.state == ShardState.RUNNING, ShardRow.lease_until <= NOW
+EXPIRED = ShardRow.state == ShardState.RUNNING, ShardRow.lease_until <= NOW
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class LeaseStore:
             found = session.execute(select(JobRow.id, JobRow.state).where(JobRow.number == row.job)).one()
             shard = self._shard(row, found.id)
         if found.state == JobState.QUEUED:
-            with suppress(DatabaseAway):  # the shard is claimed; the job's next one starts it
+            with suppress(DatabaseUnavailable):  # the shard is claimed; the job's next one starts it
                 self._start(shard.job)
         return shard
 
@@ -76,14 +80,14 @@ class LeaseStore:
         with self.database.write() as session:
             session.execute(queued.values(state=JobState.RUNNING, started_at=NOW, version=JobRow.version + 1))
 
-    def claimable(self) -> int:
+    def claimable_count(self) -> int:
         """How many shards wait for a worker of this version, those left out that pause."""
         counted = select(func.count()).select_from(ShardRow).where(ShardRow.state == ShardState.WAITING)
         counted = counted.where(ShardRow.not_before <= NOW, ShardRow.format.between(*self.formats))
         with self.database.read() as session:
             return session.scalar(counted) or 0
 
-    def foreign(self) -> int:
+    def other_version_count(self) -> int:
         """How many shards wait for workers of another version."""
         counted = select(func.count()).select_from(ShardRow).where(ShardRow.state == ShardState.WAITING)
         with self.database.read() as session:
@@ -92,7 +96,7 @@ class LeaseStore:
     def renew(self, shard: Shard, lease_seconds: float, passes: int) -> bool:
         """Extend a lease and note progress. False: the shard is no longer this worker's."""
         with self.database.write() as session:
-            row = owned(session, shard)
+            row = lock_if_owned(session, shard)
             if row is None:
                 return False
             count_passes(session, row, passes)
@@ -102,16 +106,16 @@ class LeaseStore:
     def holds(self, shard: Shard) -> bool:
         """Whether a shard is still its worker's."""
         with self.database.read() as session:
-            return owned(session, shard) is not None
+            return lock_if_owned(session, shard) is not None
 
-    def hand_back(self, shard: Shard, trouble: str) -> float | None:
+    def retry_later(self, shard: Shard, reason: str) -> float | None:
         """Let a shard that ran into trouble be tried again after a pause, longer each time.
 
         Returns the pause in seconds; None where the shard is no longer this worker's, or was given up.
         """
         with self.database.write() as session:
-            row = owned(session, shard)
-            return self._give_out_again(session, row, TROUBLES, trouble) if row is not None else None
+            row = lock_if_owned(session, shard)
+            return self._requeue(session, row, TROUBLES, reason) if row is not None else None
 
     def give_back(self, workers: list[str]) -> int:
         """Let others do what these workers hold, who stop: nobody's fault, so nothing is counted. Returns how many."""
@@ -139,20 +143,20 @@ class LeaseStore:
             with self.database.write() as session:
                 row = _locked(session, shard, job)
                 if row is not None:
-                    self._give_out_again(session, row, RESTARTS, "the service was killed")
+                    self._requeue(session, row, RESTARTS, "the service was killed")
 
     def release_expired(self) -> int:
         """Give out the shards again whose lease has run out. Returns how many."""
-        late = select(ShardRow.id, ShardRow.job).where(*LATE)
+        late = select(ShardRow.id, ShardRow.job).where(*EXPIRED)
         with self.database.read() as session:
             found = session.execute(late).all()
         return sum(self._release(shard, job) for shard, job in found)
 
     def _release(self, shard: int, job: int) -> bool:
         with self.database.write() as session:
-            row = _locked(session, shard, job, *LATE)
+            row = _locked(session, shard, job, *EXPIRED)
             if row is not None:
-                self._give_out_again(session, row, DEATHS, "it died or stopped answering")
+                self._requeue(session, row, DEATHS, "it died or stopped answering")
             return row is not None
 
     def next_expiry(self) -> float | None:
@@ -161,14 +165,18 @@ class LeaseStore:
         with self.database.read() as session:
             return session.scalar(first)
 
-    def _give_out_again(self, session: Session, row: ShardRow, cause: str, trouble: str) -> float | None:
+    def _requeue(self, session: Session, row: ShardRow, cause: str, reason: str) -> float | None:
         """One more shard for whoever comes, after a pause. None: it has been given out often enough."""
         times = getattr(row, cause) + 1
         setattr(row, cause, times)
-        row.trouble = trouble
+        row.trouble = reason
         if times >= self.limits[cause]:
             lost = ShardLost(
-                what=_name(row), did=TOLD[cause], times=times, worker=row.worker, reason=trouble.removesuffix(".")
+                what=_name(row),
+                did=DESCRIPTIONS[cause],
+                times=times,
+                worker=row.worker,
+                reason=reason.removesuffix("."),
             )
             end_job(session, row.job, JobState.FAILED, {"type": lost.kind, "detail": str(lost)})
             return None
@@ -190,7 +198,7 @@ def _wait(session: Session, row: ShardRow) -> None:
 
 def _pause(times: int) -> float:
     """Twice as long each time, and up to half of it by chance, so that those who met one trouble part."""
-    longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (times - 1))
+    longest = min(MAX_PAUSE, FIRST_PAUSE * 2.0 ** (times - 1))
     return longest * random.uniform(0.5, 1.0)
 
 

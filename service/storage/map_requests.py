@@ -7,19 +7,19 @@ from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from service.kept import MapRequest
-from service.map_tables import MapRequestRow
+from service.domain.maps import MapRequest
 from service.storage.clock import NOW, moment
 from service.storage.database import Database
-from service.storage.jobs import row_of
-from service.tables import JobRow
+from service.storage.jobs import get_row
+from service.storage.tables.jobs import JobRow
+from service.storage.tables.maps import MapRequestRow
 
 LEASE_SECONDS = 600  # as long as loading a model may take
 MAX_ATTEMPTS = 2
 ERROR_SECONDS = 60.0
-PAGE = 1000
-BETWEEN = ";"
-LOST = "it killed its worker twice"
+PAGE_SIZE = 1000
+SEPARATOR = ";"
+CRASHED = "it killed its worker twice"
 
 
 class MapRequestStore:
@@ -28,40 +28,41 @@ class MapRequestStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def ask(self, wanted: Iterable[MapRequest]) -> int:
+    def enqueue(self, wanted: Iterable[MapRequest]) -> int:
         """Put pictures into the queue; one that waits already is not asked for twice. Returns how many were given."""
         left, count = iter(wanted), 0
-        while page := list(islice(left, PAGE)):
-            self._ask(page)
+        while page := list(islice(left, PAGE_SIZE)):
+            self._enqueue_page(page)
             count += len(page)
         return count
 
-    def _ask(self, wanted: Sequence[MapRequest]) -> None:
+    def _enqueue_page(self, wanted: Sequence[MapRequest]) -> None:
         dialect = sqlite if self._database.is_sqlite else postgresql
         with self._database.write() as session:
             now = moment(session)
             failed = MapRequestRow.error.is_not(None), MapRequestRow.asked_at < now - ERROR_SECONDS
             session.execute(delete(MapRequestRow).where(*failed))
-            numbers = {job: row_of(session, job).number for job in {each.job for each in wanted}}
+            numbers = {job: get_row(session, job).number for job in {each.job for each in wanted}}
             rows = [
                 {
                     "job": numbers[each.job], "image": each.image, "cohort": each.cohort,
-                    "variants": BETWEEN.join(each.variants), "lasting": each.lasting, "asked_at": now, "attempt": 0,
+                    "variants": SEPARATOR.join(each.variants), "lasting": each.is_permanent,
+                    "asked_at": now, "attempt": 0,
                 }
                 for each in wanted
             ]  # fmt: skip
             session.execute(dialect.insert(MapRequestRow).on_conflict_do_nothing(), rows)
 
-    def trouble(self, wanted: MapRequest) -> str | None:
+    def error_of(self, wanted: MapRequest) -> str | None:
         """Why a picture's maps cannot be made; None while they may be."""
         with self._database.read() as session:
             row = session.get(MapRequestRow, _key(session, wanted))
             if row is None or row.error is not None:
                 return row.error if row else None
             lost = row.attempt >= MAX_ATTEMPTS and (row.lease_until or 0) <= moment(session)
-            return LOST if lost else None
+            return CRASHED if lost else None
 
-    def waiting(self, job: str | None = None) -> int:
+    def pending_count(self, job: str | None = None) -> int:
         """How many pictures wait for a worker; with a job, how many of its own are not done."""
         chosen = select(func.count()).select_from(MapRequestRow)
         if job is None:
@@ -83,9 +84,9 @@ class MapRequestStore:
                 return None
             row.lease_until, row.attempt = NOW + LEASE_SECONDS, row.attempt + 1
             job = session.scalars(select(JobRow.id).where(JobRow.number == row.job)).one()
-            return MapRequest(job, row.image, row.cohort, row.variants.split(BETWEEN), row.lasting)
+            return MapRequest(job, row.image, row.cohort, row.variants.split(SEPARATOR), row.lasting)
 
-    def done(self, request: MapRequest) -> None:
+    def complete(self, request: MapRequest) -> None:
         """Its maps are kept."""
         with self._database.write() as session:
             session.execute(delete(MapRequestRow).where(*_same(session, request)))
@@ -103,7 +104,7 @@ def _free() -> tuple[ColumnElement[bool], ...]:
 
 
 def _key(session: Session, request: MapRequest) -> tuple[int, int, int, str]:
-    return row_of(session, request.job).number, request.image, request.cohort, BETWEEN.join(request.variants)
+    return get_row(session, request.job).number, request.image, request.cohort, SEPARATOR.join(request.variants)
 
 
 def _same(session: Session, request: MapRequest) -> tuple[ColumnElement[bool], ...]:

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.domain import MapSum
-from service.kept import ClassSum
-from service.map_tables import ClassSumRow
+from service.domain.job import MapSum
+from service.domain.maps import ClassSum
 from service.storage.database import Database
-from service.tables import JobRow, MapSumRow
+from service.storage.tables.jobs import JobRow, MapSumRow
+from service.storage.tables.maps import ClassSumRow
 
 
 def add_map_sums(session: Session, job: int, sums: Iterable[MapSum]) -> None:
@@ -44,7 +44,7 @@ class MapSumStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def of(self, job: str, cohort: int, out_of_set: bool) -> list[MapSum]:
+    def of_cohort(self, job: str, cohort: int, out_of_set: bool) -> list[MapSum]:
         """The sums of a cohort's maps over one image set, in the runs' order."""
         chosen = (
             select(MapSumRow)

@@ -5,21 +5,21 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.kept import KeptMaps, KeptPicture
-from service.map_tables import KeptMapRow, KeptPictureRow
+from service.domain.maps import StoredImage, StoredMaps
 from service.storage.clock import moment
 from service.storage.database import Database
-from service.storage.jobs import row_of
-from service.tables import JobRow
+from service.storage.jobs import get_row
+from service.storage.tables.jobs import JobRow
+from service.storage.tables.maps import KeptMapRow, KeptPictureRow
 
-DEMANDED_SECONDS = 24 * 3600
+ON_DEMAND_SECONDS = 24 * 3600
 
 
-def add_kept(
-    session: Session, job: int, maps: Sequence[KeptMaps], pictures: Sequence[KeptPicture], lasting: bool = True
+def add_maps(
+    session: Session, job: int, maps: Sequence[StoredMaps], images: Sequence[StoredImage], lasting: bool = True
 ) -> None:
     """Keep what was made; what is there already stays, and stays as long as either would."""
-    until = None if lasting else moment(session) + DEMANDED_SECONDS
+    until = None if lasting else moment(session) + ON_DEMAND_SECONDS
     for made in maps:
         there = session.get(KeptMapRow, (job, made.image, made.cohort, made.variant))
         if there is None:
@@ -29,17 +29,17 @@ def add_kept(
             session.add(row)
         else:
             there.until = until if there.until else None
-    for one in pictures:
-        _add_picture(session, job, one, until)
+    for one in images:
+        _add_image(session, job, one, until)
 
 
-def _add_picture(session: Session, job: int, one: KeptPicture, until: float | None) -> None:
+def _add_image(session: Session, job: int, one: StoredImage, until: float | None) -> None:
     row = session.get(KeptPictureRow, (job, one.image, one.cohort))
     if row is None:
         row = KeptPictureRow(job=job, image=one.image, cohort=one.cohort, until=until)
         session.add(row)
     row.until = until if row.until else None
-    row.sheet, row.picture, row.thumb = row.sheet or one.sheet, row.picture or one.picture, row.thumb or one.thumb
+    row.sheet, row.picture, row.thumb = row.sheet or one.sheet, row.picture or one.palette_image, row.thumb or one.thumb
 
 
 class MapStore:
@@ -48,24 +48,24 @@ class MapStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def keep(self, job: str, maps: Sequence[KeptMaps], pictures: Sequence[KeptPicture], lasting: bool) -> None:
+    def add(self, job: str, maps: Sequence[StoredMaps], images: Sequence[StoredImage], lasting: bool) -> None:
         """Keep what was made of a picture."""
         with self._database.write() as session:
-            add_kept(session, row_of(session, job).number, maps, pictures, lasting)
+            add_maps(session, get_row(session, job).number, maps, images, lasting)
 
-    def maps(self, job: str, image: int, cohort: int, variant: str) -> KeptMaps | None:
+    def maps(self, job: str, image: int, cohort: int, variant: str) -> StoredMaps | None:
         """A picture's maps in a variant, where they are kept."""
         with self._database.read() as session:
-            row = session.get(KeptMapRow, (row_of(session, job).number, image, cohort, variant))
-            return KeptMaps(cohort, image, variant, row.data) if row else None
+            row = session.get(KeptMapRow, (get_row(session, job).number, image, cohort, variant))
+            return StoredMaps(cohort, image, variant, row.data) if row else None
 
-    def picture(self, job: str, image: int, cohort: int) -> KeptPicture | None:
+    def image(self, job: str, image: int, cohort: int) -> StoredImage | None:
         """A picture as the cohort of that number prepares it, where it is kept."""
         with self._database.read() as session:
-            row = session.get(KeptPictureRow, (row_of(session, job).number, image, cohort))
-            return _to_picture(row) if row else None
+            row = session.get(KeptPictureRow, (get_row(session, job).number, image, cohort))
+            return _to_image(row) if row else None
 
-    def sheets(self, job: str, images: Sequence[int]) -> list[KeptPicture]:
+    def sheets(self, job: str, images: Sequence[int]) -> list[StoredImage]:
         """The sheets of some pictures of a job with their thumbs, by picture and cohort."""
         chosen = (
             select(KeptPictureRow.cohort, KeptPictureRow.image, KeptPictureRow.sheet, KeptPictureRow.thumb)
@@ -74,8 +74,8 @@ class MapStore:
             .order_by(KeptPictureRow.image, KeptPictureRow.cohort)
         )
         with self._database.read() as session:
-            return [KeptPicture(row.cohort, row.image, row.sheet, None, row.thumb) for row in session.execute(chosen)]
+            return [StoredImage(row.cohort, row.image, row.sheet, None, row.thumb) for row in session.execute(chosen)]
 
 
-def _to_picture(row: KeptPictureRow) -> KeptPicture:
-    return KeptPicture(row.cohort, row.image, row.sheet, row.picture, row.thumb)
+def _to_image(row: KeptPictureRow) -> StoredImage:
+    return StoredImage(row.cohort, row.image, row.sheet, row.picture, row.thumb)

@@ -8,25 +8,25 @@ from uuid import uuid4
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
-from service.domain import JobState
+from service.domain.job import JobState
+from service.domain.webhook import EVENTS, Attempt, Delivery, DeliveryState, Webhook
 from service.gate import Outcome
-from service.notice_tables import DeliveryRow, WebhookRow
-from service.notices import EVENTS, Attempt, Delivery, DeliveryState, Webhook
-from service.pauses import growing
+from service.net.backoff import exponential_delay
 from service.storage.clock import NOW, moment
 from service.storage.database import Database
+from service.storage.tables.jobs import JobRow, LabelRow
+from service.storage.tables.webhooks import DeliveryRow, WebhookRow
 from service.storage.webhooks import to_webhook
-from service.tables import JobRow, LabelRow
 
-GIVEN_UP_SECONDS = 24 * 3600
-FIRST_PAUSE, LONGEST_PAUSE, FACTOR = 5.0, 2 * 3600.0, 4.0
-HOLD_SECONDS = 5.0  # a receiver that failed is left alone so long, whatever else waits for it
+GIVE_UP_SECONDS = 24 * 3600
+FIRST_PAUSE, MAX_PAUSE, FACTOR = 5.0, 2 * 3600.0, 4.0
+RELEASE_SECONDS = 5.0  # a receiver that failed is left alone so long, whatever else waits for it
 
 
-def announce(session: Session, number: int, state: JobState) -> None:
+def enqueue_job_end(session: Session, number: int, state: JobState) -> None:
     """Put the end of a job into the outbox, for each webhook that asked for it; inside the ending's transaction."""
-    told = select(WebhookRow.id, WebhookRow.events).join(JobRow, JobRow.tenant == WebhookRow.tenant)
-    found = session.execute(told.where(JobRow.number == number, WebhookRow.disabled_at.is_(None))).all()
+    query = select(WebhookRow.id, WebhookRow.events).join(JobRow, JobRow.tenant == WebhookRow.tenant)
+    found = session.execute(query.where(JobRow.number == number, WebhookRow.disabled_at.is_(None))).all()
     event = EVENTS[state]
     wanted = [each.id for each in found if event in each.events]
     if wanted:
@@ -97,16 +97,16 @@ class Outbox:
             if hook is None or row is None:  # deleted meanwhile
                 return False
             row.attempts, row.status, row.error = row.attempts + 1, outcome.status, outcome.error
-            pause = max(growing(row.attempts, FIRST_PAUSE, LONGEST_PAUSE, FACTOR), outcome.rest)
+            pause = max(exponential_delay(row.attempts, FIRST_PAUSE, MAX_PAUSE, FACTOR), outcome.retry_after)
             row.next_at = now + pause
-            if outcome.arrived:
+            if outcome.is_delivered:
                 row.state, row.ended_at = DeliveryState.DELIVERED, now
-            elif outcome.gone:
+            elif outcome.is_receiver_gone:
                 _disable(session, hook, now)
-            elif row.next_at > row.created_at + GIVEN_UP_SECONDS:
+            elif row.next_at > row.created_at + GIVE_UP_SECONDS:
                 row.state, row.ended_at = DeliveryState.FAILED, now
-            hook.lease_until = now + (lease_seconds if outcome.arrived else HOLD_SECONDS)
-            return outcome.arrived
+            hook.lease_until = now + (lease_seconds if outcome.is_delivered else RELEASE_SECONDS)
+            return outcome.is_delivered
 
     def release(self, webhook: str) -> None:
         """Let others have a webhook for which nothing was due any more."""
@@ -123,7 +123,7 @@ class Outbox:
         found = [_to_delivery(row) for row in rows[:limit]]
         return found, found[-1].number if len(rows) > limit else None
 
-    def forget(self, seconds: float) -> None:
+    def delete_old(self, seconds: float) -> None:
         """Delete what ended so long ago."""
         with self._database.write() as session:
             session.execute(delete(DeliveryRow).where(DeliveryRow.ended_at <= NOW - seconds))

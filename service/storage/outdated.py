@@ -5,11 +5,11 @@ So no job mixes numbers of two formats, and none waits for a release that is gon
 
 from sqlalchemy import delete, select
 
-from service.domain import OLDEST_FORMAT, OPEN_STATES, ShardKind, ShardState
-from service.map_tables import ClassSumRow
+from service.domain.job import OLDEST_FORMAT, OPEN_STATES, ShardKind, ShardState
 from service.storage.database import Database
-from service.storage.turns import first_shard
-from service.tables import JobRow, MapSumRow, ShardRow, ValueRow
+from service.storage.fair_queue import single_shard
+from service.storage.tables.jobs import JobRow, MapSumRow, ShardRow, ValueRow
+from service.storage.tables.maps import ClassSumRow
 
 OUTDATED = ShardRow.state == ShardState.WAITING, ShardRow.format < OLDEST_FORMAT
 
@@ -31,7 +31,7 @@ def _plan_anew(database: Database, number: int) -> bool:
         for rows in (ShardRow, ValueRow, MapSumRow, ClassSumRow):
             session.execute(delete(rows).where(rows.job == number))
         _forget_progress(job)
-        session.add(first_shard(session, number, ShardKind.PLAN))
+        session.add(single_shard(session, number, ShardKind.PLAN))
         return True
 
 

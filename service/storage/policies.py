@@ -7,12 +7,12 @@ from sqlalchemy import Select, Update, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from service.domain.policy import Policy, StoredPolicy
 from service.errors import PolicyNotFound
-from service.policy import KeptPolicy, Policy
 from service.storage.database import Database
-from service.tables import PolicyRow
+from service.storage.tables.jobs import PolicyRow
 
-TRIES = 5
+MAX_TRIES = 5
 
 
 class PolicyStore:
@@ -20,18 +20,18 @@ class PolicyStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._tenant = database.own
+        self._tenant = database.own_tenant
 
-    def put(self, name: str, policy: Policy) -> KeptPolicy:
+    def put(self, name: str, policy: Policy) -> StoredPolicy:
         """Keep a policy as its name's next version; one that is the newest already stays as it is."""
-        for _ in range(TRIES):
+        for _ in range(MAX_TRIES):
             try:
                 return self._put(name, policy)
             except IntegrityError:  # somebody else's next version came first
                 continue
         return self._put(name, policy)
 
-    def _put(self, name: str, policy: Policy) -> KeptPolicy:
+    def _put(self, name: str, policy: Policy) -> StoredPolicy:
         document = policy.model_dump(mode="json", exclude_unset=True)
         with self._database.write() as session:
             newest = session.scalars(_versions(name, self._tenant).limit(1)).one_or_none()
@@ -43,7 +43,7 @@ class PolicyStore:
             session.flush()
             return _to_policy(row)
 
-    def get(self, name: str, version: int | None = None) -> KeptPolicy:
+    def get(self, name: str, version: int | None = None) -> StoredPolicy:
         """The newest version, or that of a number, which may be withdrawn. Raises PolicyNotFound."""
         chosen = _versions(name, self._tenant)
         chosen = chosen.where(PolicyRow.version == version if version else ~PolicyRow.withdrawn)
@@ -53,7 +53,7 @@ class PolicyStore:
                 raise PolicyNotFound(policy=f"{name} of version {version}" if version else name)
             return _to_policy(row)
 
-    def versions(self, name: str) -> Sequence[KeptPolicy]:
+    def versions(self, name: str) -> Sequence[StoredPolicy]:
         """All versions that are not withdrawn, newest first. Raises PolicyNotFound where there is none."""
         with self._database.read() as session:
             rows = session.scalars(_versions(name, self._tenant).where(~PolicyRow.withdrawn)).all()
@@ -61,7 +61,7 @@ class PolicyStore:
             raise PolicyNotFound(policy=name)
         return [_to_policy(row) for row in rows]
 
-    def newest(self) -> Sequence[KeptPolicy]:
+    def newest(self) -> Sequence[StoredPolicy]:
         """The newest version of each policy, by name."""
         last = select(func.max(PolicyRow.number)).where(PolicyRow.tenant == self._tenant, ~PolicyRow.withdrawn)
         chosen = select(PolicyRow).where(PolicyRow.number.in_(last.group_by(PolicyRow.name))).order_by(PolicyRow.name)
@@ -85,5 +85,5 @@ def _count(session: Session, changing: Update) -> int:
     return int(session.execute(changing).rowcount)  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult
 
 
-def _to_policy(row: PolicyRow) -> KeptPolicy:
-    return KeptPolicy(row.name, row.version, Policy.model_validate(row.document), row.created_at)
+def _to_policy(row: PolicyRow) -> StoredPolicy:
+    return StoredPolicy(row.name, row.version, Policy.model_validate(row.document), row.created_at)

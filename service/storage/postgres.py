@@ -18,7 +18,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from service.database_settings import Timeouts
 
-FRESH_SECONDS = 1.0  # for which a connection that answered is believed to answer
+PING_AFTER_SECONDS = 1.0  # for which a connection that answered is believed to answer
 GRACE_SECONDS = 2.0  # that the server's own word of a statement's end may take
 PROBES = 3
 READ_ONLY = "25006"
@@ -105,7 +105,7 @@ def _check_rested(engine: Engine, seconds: float) -> None:
 
     def asks(connection: BoundedConnection, record: ConnectionPoolEntry, _: object) -> None:
         rested = time.monotonic() - record.info.get("since", time.monotonic())
-        if rested > FRESH_SECONDS and not _answers(engine, connection, seconds):
+        if rested > PING_AFTER_SECONDS and not _answers(engine, connection, seconds):
             raise InvalidatePoolError  # upon which the pool opens new ones
 
     event.listen(engine, "checkin", rests)

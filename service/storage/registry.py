@@ -12,15 +12,15 @@ from sqlalchemy import delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from service.domain import OPEN_STATES
+from service.domain.job import OPEN_STATES
 from service.errors import DeliveryRepeated
-from service.pauses import growing
-from service.registry_tables import HookRow, RoundRow, VersionRow
+from service.net.backoff import exponential_delay
 from service.storage.clock import NOW, moment
 from service.storage.database import Database
-from service.tables import JobRow
+from service.storage.tables.jobs import JobRow
+from service.storage.tables.registry import HookRow, RoundRow, VersionRow
 
-FIRST_PAUSE, LONGEST_PAUSE = 2.0, 600.0
+FIRST_PAUSE, MAX_PAUSE = 2.0, 600.0
 
 
 class VersionState(StrEnum):
@@ -31,7 +31,7 @@ class VersionState(StrEnum):
 
 
 @dataclass(frozen=True)
-class Version:
+class RegistryVersion:
     """A registered model's version, by name and number, and how far it is; `lease` is its holder's."""
 
     name: str
@@ -49,7 +49,7 @@ class RegistryStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def take(self, delivery: str, window: float, noticed: tuple[str, str] | None) -> None:
+    def record_delivery(self, delivery: str, window: float, noticed: tuple[str, str] | None) -> None:
         """Note a delivery, and the version that it is about where it is about one. Raises DeliveryRepeated."""
         dialect = sqlite if self._database.is_sqlite else postgresql
         with self._database.write() as session:
@@ -78,7 +78,7 @@ class RegistryStore:
         row = dialect.insert(VersionRow).values(name=name, version=version, **fresh)
         session.execute(row.on_conflict_do_update(index_elements=["name", "version"], set_=fresh))
 
-    def claim(self, lease_seconds: float) -> Version | None:
+    def claim(self, lease_seconds: float) -> RegistryVersion | None:
         """Take a version for which something is to be done: one noticed, or one whose job has ended or is gone."""
         running = select(JobRow.id).where(JobRow.state.in_(OPEN_STATES), JobRow.id == VersionRow.job)
         ready = (VersionRow.state == VersionState.NOTICED) | (
@@ -97,7 +97,9 @@ class RegistryStore:
             row.lease_until, row.lease = NOW + lease_seconds, str(uuid4())
             return _to_version(row)
 
-    def audited(self, version: Version, policy: tuple[str, int], job: str | None, refusal: str | None) -> None:
+    def mark_audited(
+        self, version: RegistryVersion, policy: tuple[str, int], job: str | None, refusal: str | None
+    ) -> None:
         """Note the job that audits a version by a policy, or why there can be none."""
 
         def change(row: VersionRow) -> None:
@@ -107,7 +109,7 @@ class RegistryStore:
 
         self._change(version, change)
 
-    def again(self, version: Version) -> None:
+    def restart(self, version: RegistryVersion) -> None:
         """Begin with a version from the start: its job was deleted."""
 
         def change(row: VersionRow) -> None:
@@ -115,16 +117,16 @@ class RegistryStore:
 
         self._change(version, change)
 
-    def postpone(self, version: Version, trouble: str) -> None:
+    def postpone(self, version: RegistryVersion, reason: str) -> None:
         """Try again after a pause, longer each time."""
 
         def change(row: VersionRow) -> None:
-            row.attempts, row.trouble = row.attempts + 1, trouble
-            row.next_at = NOW + growing(row.attempts, FIRST_PAUSE, LONGEST_PAUSE)
+            row.attempts, row.trouble = row.attempts + 1, reason
+            row.next_at = NOW + exponential_delay(row.attempts, FIRST_PAUSE, MAX_PAUSE)
 
         self._change(version, change)
 
-    def forget(self, version: Version) -> None:
+    def delete(self, version: RegistryVersion) -> None:
         """Keep nothing of a version: it was told its verdict, or there is none to tell."""
         mine = (VersionRow.name == version.name, VersionRow.version == version.version)
         with self._database.write() as session:
@@ -144,7 +146,7 @@ class RegistryStore:
             moved = session.execute(moving.values(due_at=now + seconds))
             return bool(moved.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult
 
-    def _change(self, version: Version, change: Callable[[VersionRow], None]) -> None:
+    def _change(self, version: RegistryVersion, change: Callable[[VersionRow], None]) -> None:
         """Change a version's row and give up its lease; nothing, where it has begun anew meanwhile."""
         with self._database.write() as session:
             row = session.get(VersionRow, (version.name, version.version), with_for_update=True)
@@ -153,6 +155,8 @@ class RegistryStore:
                 row.lease_until = row.lease = None
 
 
-def _to_version(row: VersionRow) -> Version:
+def _to_version(row: VersionRow) -> RegistryVersion:
     policy = (row.policy, row.policy_version) if row.policy and row.policy_version else None
-    return Version(row.name, row.version, VersionState(row.state), row.job, policy, row.refusal, row.lease or "")
+    return RegistryVersion(
+        row.name, row.version, VersionState(row.state), row.job, policy, row.refusal, row.lease or ""
+    )

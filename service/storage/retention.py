@@ -10,15 +10,15 @@ import time
 from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from service.domain import OPEN_STATES, JobState, ShardState
+from service.domain.job import OPEN_STATES, JobState, ShardState
 from service.errors import DeadlineExceeded, WorkMissing
-from service.map_tables import KeptMapRow, KeptPictureRow
 from service.storage.clock import NOW
 from service.storage.database import Database
 from service.storage.ending import end_job
-from service.tables import ImageRow, JobRow, ShardRow, ValueRow
+from service.storage.tables.jobs import ImageRow, JobRow, ShardRow, ValueRow
+from service.storage.tables.maps import KeptMapRow, KeptPictureRow
 
-PICTURES = 2_000  # whose rows go in one transaction
+IMAGES_PER_BATCH = 2_000  # whose rows go in one transaction
 
 
 class Retention:
@@ -27,7 +27,7 @@ class Retention:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def end_overdue(self) -> int:
+    def fail_overdue(self) -> int:
         """Fail the open jobs whose deadline has passed. Returns how many."""
         overdue = select(JobRow.number).where(JobRow.state.in_(OPEN_STATES), JobRow.deadline_at <= NOW)
         with self._database.read() as session:
@@ -75,11 +75,11 @@ class Retention:
         """Delete rows of forgotten jobs for about so many seconds. True: none is left."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            if not self._purge_some():
+            if not self._purge_batch():
                 return True
         return False
 
-    def _purge_some(self) -> bool:
+    def _purge_batch(self) -> bool:
         """Delete the rows of some pictures of a forgotten job, and at last the job. False: there is none."""
         with self._database.write() as session:
             chosen = select(JobRow.number).where(JobRow.forgotten).order_by(JobRow.finished_at).limit(1)
@@ -88,7 +88,7 @@ class Retention:
                 return False
             least = session.scalar(select(func.min(ImageRow.number)).where(ImageRow.job == number))
             if least is not None:
-                _delete_below(session, number, least + PICTURES)
+                _delete_below(session, number, least + IMAGES_PER_BATCH)
                 return True
             # Its shards, labels and summary go with it.
             session.execute(delete(JobRow).where(JobRow.number == number))

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
 
-from service.tables import Rows
+from service.storage.tables.jobs import Rows
 
 TENANT = "tenant"
 
@@ -19,23 +19,23 @@ class TenantSession(Session):
     """A session of one tenant, named in its `info`."""
 
 
-def _owned() -> Sequence[type[Any]]:
+def _tenant_tables() -> Sequence[type[Any]]:
     """The tables of which each row is a tenant's. Looked up each time, lest one that is loaded late be left out."""
     return [mapper.class_ for mapper in Rows.registry.mappers if TENANT in mapper.columns]
 
 
 @event.listens_for(TenantSession, "do_orm_execute")
-def _narrow(asked: ORMExecuteState) -> None:
+def _filter_by_tenant(asked: ORMExecuteState) -> None:
     """Have every SELECT, UPDATE and DELETE find the tenant's rows only."""
     tenant = asked.session.info[TENANT]
     asked.statement = asked.statement.options(
-        *(with_loader_criteria(rows, rows.tenant == tenant, include_aliases=True) for rows in _owned())
+        *(with_loader_criteria(rows, rows.tenant == tenant, include_aliases=True) for rows in _tenant_tables())
     )
 
 
 @event.listens_for(TenantSession, "before_flush")
-def _sign(session: Session, _flush: UOWTransaction, _instances: object) -> None:
+def _set_tenant(session: Session, _flush: UOWTransaction, _instances: object) -> None:
     """Have every new row be the tenant's."""
     for row in session.new:
-        if isinstance(row, tuple(_owned())):
+        if isinstance(row, tuple(_tenant_tables())):
             row.tenant = session.info[TENANT]  # type: ignore[attr-defined]  # as all of these

@@ -7,14 +7,14 @@ from uuid import uuid4
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from service.domain import Json
+from service.domain.webhook import Event, Format, Webhook
 from service.errors import TooManyWebhooks, WebhookNotFound
-from service.notice_tables import WebhookRow
-from service.notices import Event, Format, Webhook
+from service.spec.model import Json
 from service.storage.database import Database
+from service.storage.tables.webhooks import WebhookRow
 
-MOST = 100
-MOST_SECRETS = 5  # of a webhook, all of which sign
+MAX_WEBHOOKS = 100
+MAX_SECRETS = 5  # of a webhook, all of which sign
 
 
 class WebhookStore:
@@ -22,14 +22,14 @@ class WebhookStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._tenant = database.own
+        self._tenant = database.own_tenant
 
     def add(self, url: str, events: Sequence[Event], form: Format, secret: Json) -> Webhook:
         """Keep a webhook. Raises TooManyWebhooks."""
         with self._database.write() as session:
             counted = select(func.count()).select_from(WebhookRow).where(WebhookRow.tenant == self._tenant)
-            if (session.scalar(counted) or 0) >= MOST:
-                raise TooManyWebhooks(most=MOST)
+            if (session.scalar(counted) or 0) >= MAX_WEBHOOKS:
+                raise TooManyWebhooks(most=MAX_WEBHOOKS)
             row = WebhookRow(
                 id=str(uuid4()), url=url, events=list(events), format=form, secrets=[secret], tenant=self._tenant,
                 created_at=time.time(),
@@ -48,24 +48,24 @@ class WebhookStore:
     def get(self, webhook: str) -> Webhook:
         """A webhook. Raises WebhookNotFound."""
         with self._database.read() as session:
-            return to_webhook(_row(session, webhook, self._tenant))
+            return to_webhook(_get_row(session, webhook, self._tenant))
 
     def remove(self, webhook: str) -> None:
         """Forget a webhook and its deliveries, those that wait too. Raises WebhookNotFound."""
         with self._database.write() as session:
-            session.delete(_row(session, webhook, self._tenant))
+            session.delete(_get_row(session, webhook, self._tenant))
 
     def rotate(self, webhook: str, secret: Json, overlap: float) -> Webhook:
         """Sign with a new secret, and for so many seconds more with those of before too. Raises WebhookNotFound."""
         now = time.time()
         with self._database.write() as session:
-            row = _row(session, webhook, self._tenant)
+            row = _get_row(session, webhook, self._tenant)
             before = [{"until": now + overlap, **each} for each in row.secrets]
-            row.secrets = [secret, *(each for each in before if each["until"] > now)][:MOST_SECRETS]
+            row.secrets = [secret, *(each for each in before if each["until"] > now)][:MAX_SECRETS]
             return to_webhook(row)
 
 
-def _row(session: Session, webhook: str, tenant: str) -> WebhookRow:
+def _get_row(session: Session, webhook: str, tenant: str) -> WebhookRow:
     chosen = select(WebhookRow).where(WebhookRow.id == webhook, WebhookRow.tenant == tenant)
     row = session.scalars(chosen.with_for_update()).one_or_none()
     if row is None:

@@ -13,9 +13,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
-from tests.audits import CLASSES, Ingredients, write_picture
-from tests.browser import chromium
-from tests.processes import Installation
+from tests.support import chromium
+from tests.support.jobs import CLASSES, AuditInputs, write_image
+from tests.support.processes import Installation
 
 SCREENSHOTS = Path(__file__).parents[2] / ".screenshots"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -75,7 +75,7 @@ def _note(visitor: Visitor, said: ConsoleMessage) -> None:
 
 
 @pytest.fixture(scope="package")  # a Playwright that stayed would stand in the way of others' event loops
-def site(ingredients: Ingredients, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(ingredients: AuditInputs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """An embedded service whose form's example runs as it is."""
     folder = tmp_path_factory.mktemp("site")
     _lay_out(ingredients, folder / ".demo")
@@ -88,15 +88,15 @@ def site(ingredients: Ingredients, tmp_path_factory: pytest.TempPathFactory) -> 
         browser.close()
 
 
-def _lay_out(ingredients: Ingredients, demo: Path) -> None:
+def _lay_out(ingredients: AuditInputs, demo: Path) -> None:
     """Two recipes of two runs each, as `make demo` leaves them."""
     for recipe, models in {"cross-entropy": (0, 1), "human-guided": (1, 2)}.items():
         for number, model in enumerate(models, start=1):
             place = demo / "models" / recipe / f"{number}.pt"
             place.parent.mkdir(parents=True, exist_ok=True)
             place.hardlink_to(ingredients.models[model])
-    shutil.copytree(ingredients.pictures, demo / "pictures", copy_function=os.link)
+    shutil.copytree(ingredients.images, demo / "pictures", copy_function=os.link)
     random = np.random.default_rng(1)
     for number in range(6, 9):  # so many that the first job can be watched
         for name in CLASSES:
-            write_picture(demo / "pictures" / name / f"{number}.png", random)
+            write_image(demo / "pictures" / name / f"{number}.png", random)

@@ -159,19 +159,19 @@ def test_the_report_is_opened_and_a_picture_looked_at(site: Site, finished: list
         page.get_by_role("link", name="Open the report").click()
         expect(page.get_by_role("heading", name="The measures")).to_be_visible()
         visitor.keep("report-light-1280")
-        picture = page.get_by_role("article").first
-        expect(picture.locator(".sheets")).to_be_hidden()
+        image = page.get_by_role("article").first
+        expect(image.locator(".sheets")).to_be_hidden()
         page.emulate_media(media="print")
-        expect(picture.locator(".sheets")).to_be_visible()  # paper cannot be opened
+        expect(image.locator(".sheets")).to_be_visible()  # paper cannot be opened
         page.set_viewport_size({"width": A4, "height": 1000})
         visitor.keep("report-print")
         assert page.evaluate(SMALLEST_LETTERS) > SEVEN_POINTS
         assert len(page.pdf()) < 3_000_000
         page.set_viewport_size({"width": 1280, "height": 900})
         page.emulate_media(media="screen")
-        picture.locator("summary").click()
-        expect(picture.locator(".sheets").get_by_role("img").first).to_be_visible()
-        picture.screenshot(path=SCREENSHOTS / "picture.png")
+        image.locator("summary").click()
+        expect(image.locator(".sheets").get_by_role("img").first).to_be_visible()
+        image.screenshot(path=SCREENSHOTS / "picture.png")
         visitor.check()
         page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
         visitor.check()

@@ -15,8 +15,8 @@ def test_every_dependency_of_the_images_is_pinned_in_its_range() -> None:
     pinned = dict(line.split("==") for line in lines if line and not line.startswith("#"))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    asked = project["dependencies"] + [each for extra in IN_THE_IMAGES for each in extras[extra]]
-    for each in map(Requirement, asked):
+    request = project["dependencies"] + [each for extra in IN_THE_IMAGES for each in extras[extra]]
+    for each in map(Requirement, request):
         version = pinned.get(canonicalize_name(each.name))
         assert version, f"{each.name} is not pinned; run `make lock`"
         assert version in each.specifier, f"{each.name} {version} is out of range; run `make lock`"

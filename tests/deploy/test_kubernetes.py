@@ -11,11 +11,11 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from service.addresses import METADATA
-from service.domain import Plan, Slice
+from service.domain.job import Plan, Slice
+from service.net.allowed_hosts import METADATA_NETWORKS
 from service.settings import ServiceSettings, WorkerSettings
 from service.storage import Store
-from tests.audits import Ingredients
+from tests.support.jobs import AuditInputs
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "kubernetes"
 SETTINGS = {f"SALIENCE_{name.upper()}" for name in ServiceSettings.model_fields | WorkerSettings.model_fields}
@@ -123,7 +123,7 @@ def _chosen(selector: Manifest) -> set[str]:
     """The names of the pods that a selector is about."""
     labels = selector.get("matchLabels", {})
     chosen = {labels["app.kubernetes.io/name"]} if labels else set()
-    return chosen | {name for asked in selector.get("matchExpressions", []) for name in asked["values"]}
+    return chosen | {name for request in selector.get("matchExpressions", []) for name in request["values"]}
 
 
 def ways_out(manifests: list[Manifest], name: str) -> Iterator[tuple[Manifest, list[Manifest]]]:
@@ -148,7 +148,7 @@ def test_no_pod_reaches_a_clouds_metadata_or_what_is_private_on_any_port(
     kustomizations: dict[str, list[Manifest]],
 ) -> None:
     private = ["169.254.169.254", "169.254.170.2", "169.254.1.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "127.0.0.1"]
-    refused = [*private, "100.100.100.200", *(str(each[0]) for each in METADATA), "192.0.0.192"]
+    refused = [*private, "100.100.100.200", *(str(each[0]) for each in METADATA_NETWORKS), "192.0.0.192"]
     for manifests in kustomizations.values():
         for name, _ in pods(manifests):
             reached = [each for each in refused for peer, _ in ways_out(manifests, name) if takes(peer, each)]
@@ -175,7 +175,7 @@ def _labels(peer: Manifest) -> Iterator[str]:
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 def test_keda_scales_by_the_shards_that_wait_or_run(
-    kustomizations: dict[str, list[Manifest]], store: Store, ingredients: Ingredients
+    kustomizations: dict[str, list[Manifest]], store: Store, ingredients: AuditInputs
 ) -> None:
     (scaled,) = (each for each in kustomizations["gpu"] if each["kind"] == "ScaledObject")
     (trigger,) = scaled["spec"]["triggers"]

@@ -8,16 +8,16 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.queue import Doorbell
-from tests.audits import Ingredients
-from tests.faults.jobs import undisturbed, without_identity
-from tests.faults.keeping import Kept
-from tests.processes import Installation
-from tests.rabbitmq import rabbit
+from service.queue.notifier import WorkNotifier
+from tests.faults.job_ledger import undisturbed, without_identity
+from tests.support.jobs import AuditInputs
+from tests.support.processes import Installation
+from tests.support.rabbitmq import rabbit
+from tests.support.supervised_process import Kept
 
 
 @pytest.mark.timeout(300)  # two servers and a worker, which is started twice
-def test_over_rabbitmq_a_job_outlives_its_broker_and_its_worker(ingredients: Ingredients, tmp_path: Path) -> None:
+def test_over_rabbitmq_a_job_outlives_its_broker_and_its_worker(ingredients: AuditInputs, tmp_path: Path) -> None:
     body = ingredients.body(shard_size=1)
     wanted = undisturbed(body, tmp_path)
     with rabbit(tmp_path) as made, Kept(made.start) as broker:
@@ -39,15 +39,15 @@ def test_over_rabbitmq_a_job_outlives_its_broker_and_its_worker(ingredients: Ing
 
 def count(url: str) -> None:
     """Rings that nobody hears yet are counted, and no more are given than there are shards."""
-    doorbell = Doorbell(url)
+    notifier = WorkNotifier(url)
     rings: list[tuple[int, Callable[[], None]]] = [
-        (2, lambda: doorbell.ring(2)),
-        (5, lambda: doorbell.top_up(5)),
-        (5, lambda: doorbell.top_up(3)),
+        (2, lambda: notifier.notify(2)),
+        (5, lambda: notifier.refill(5)),
+        (5, lambda: notifier.refill(3)),
     ]
     for wanted, ring in rings:
         ring()
-        while doorbell.length() < wanted:  # the server takes a ring when it comes to it
+        while notifier.length() < wanted:  # the server takes a ring when it comes to it
             time.sleep(0.01)
-        assert doorbell.length() == wanted
-    doorbell.close()
+        assert notifier.length() == wanted
+    notifier.close()

@@ -79,6 +79,6 @@ def send(client: httpx.Client, bad: Bad, met: Counter[int]) -> str:
     request = client.build_request(bad.method, bad.path, content=bad.body, headers=bad.headers)
     answer = client.send(request)
     met[answer.status_code] += 1
-    told = answer.text + str(answer.headers)
-    wrong = answer.status_code >= 500 or LEAK.search(told) or SECRET in told
-    return f"{bad} -> {answer.status_code} {told[:500]}" if wrong else ""
+    message = answer.text + str(answer.headers)
+    wrong = answer.status_code >= 500 or LEAK.search(message) or SECRET in message
+    return f"{bad} -> {answer.status_code} {message[:500]}" if wrong else ""

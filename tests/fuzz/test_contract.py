@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.audits import Ingredients
-from tests.servers import free_port
-from tests.tenants import tenants
-from tests.working import working
+from tests.support.jobs import AuditInputs
+from tests.support.servers import free_port
+from tests.support.tenants import tenants
+from tests.support.worker_thread import working
 from worker.runner import Runner
 
 HERE = Path(__file__).parent
@@ -27,10 +27,10 @@ GATE = {"rules": [{"measure": "entropy", "op": ">=", "value": 0}]}  # so that th
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_every_answer_is_as_the_document_says(
-    runner: Runner, redis_url: str, ingredients: Ingredients, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    runner: Runner, redis_url: str, ingredients: AuditInputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")  # where nobody answers
-    asked = [
+    request = [
         *("--exclude-path-regex", "/events$"),  # streams, which end with a job or never
         *("--max-examples", 20, "--generation-deterministic", "--seed", 1),
         *("--checks", "all", "--no-color", "--continue-on-failure", "--request-timeout", 70, "--no-shrink"),
@@ -39,17 +39,17 @@ def test_every_answer_is_as_the_document_says(
     program = Path(sys.executable).parent / "schemathesis"
     with working(runner), tenants(runner.store, tmp_path, broker_url=redis_url, mlflow_secret="m" * 40) as served:
         api, body = served.ours, ingredients.body(measures=["entropy"], options={}, gate=GATE)
-        argv = [program, "--config-file", HERE / "schemathesis.toml", "run", f"{api.base_url}/openapi.json", *asked]
+        argv = [program, "--config-file", HERE / "schemathesis.toml", "run", f"{api.base_url}/openapi.json", *request]
         argv += ["--header", f"Authorization: {api.headers['Authorization']}"]
         api.post("/v1/jobs", json=body).raise_for_status()
         hooked = {**os.environ, "SCHEMATHESIS_HOOKS": "tests.fuzz.hooks", "PYTHONPATH": str(HERE.parents[1])}
-        told = ""
+        message = ""
         for phases, seconds in SECONDS.items():
             found = subprocess.run(
                 list(map(str, [*argv, "--phases", phases, "--max-time", seconds])), cwd=tmp_path,
                 env={**hooked, "FUZZ_BODY": json.dumps(body)}, capture_output=True, text=True, check=False,
             )  # fmt: skip
             assert found.returncode == 0, found.stdout + found.stderr
-            told += found.stdout
-    followed = re.search(r"API Links: +(\d+) covered", told)
-    assert followed and int(followed[1]) > 0, told
+            message += found.stdout
+    followed = re.search(r"API Links: +(\d+) covered", message)
+    assert followed and int(followed[1]) > 0, message

@@ -22,13 +22,13 @@ from PIL import Image
 from safetensors.torch import save
 
 from service.errors import InputRefused
-from service.model_files import find_model
-from service.spec import Preprocessing
-from tests import sets
-from tests.audits import Ingredients
-from worker.classifiers.weights import read_weights
-from worker.fetching.places import Places
-from worker.images.read import Unreadable, decode
+from service.inputs.model_files import find_model
+from service.spec.model import Preprocessing
+from tests.support import image_sets as sets
+from tests.support.jobs import AuditInputs
+from worker.inputs.decode import UnreadableImage, decode
+from worker.inputs.resolver import InputResolver
+from worker.models.weights import read_weights
 
 # Of each kind; the same ones each time, unless more are asked for.
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
@@ -72,7 +72,7 @@ def plain(name: str) -> str:
     return name.encode(errors="ignore").decode().replace("\0", "") or "x"
 
 
-def list_all(places: Places, path: Path) -> None:
+def list_all(places: InputResolver, path: Path) -> None:
     """List a set as a worker does; it may be refused, by name."""
     try:
         for number, _ in enumerate(places.list_images(str(path))):
@@ -82,17 +82,19 @@ def list_all(places: Places, path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def whole(ingredients: Ingredients, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+def whole(ingredients: AuditInputs, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """One set, in every kind that is a file."""
     out = tmp_path_factory.mktemp("whole")
-    made = [make(ingredients.pictures, out) for make in (sets.as_zip, sets.as_tar, sets.as_packed_tar, sets.as_csv)]
-    shards = sets.as_webdataset(ingredients.pictures, out)
-    made += [sets.as_parquet_manifest(ingredients.pictures, out), *sorted(shards.iterdir())]
+    made = [make(ingredients.images, out) for make in (sets.as_zip, sets.as_tar, sets.as_packed_tar, sets.as_csv)]
+    shards = sets.as_webdataset(ingredients.images, out)
+    made += [sets.as_parquet_manifest(ingredients.images, out), *sorted(shards.iterdir())]
     return {path.name: path.read_bytes() for path in made}
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_a_damaged_set_is_listed_or_refused(whole: dict[str, bytes], name: str, places: Places, tmp_path: Path) -> None:
+def test_a_damaged_set_is_listed_or_refused(
+    whole: dict[str, bytes], name: str, places: InputResolver, tmp_path: Path
+) -> None:
     path = tmp_path / name
     path.write_bytes(whole[name])
     assert list(places.list_images(str(path)))
@@ -107,7 +109,7 @@ def test_a_damaged_set_is_listed_or_refused(whole: dict[str, bytes], name: str, 
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
-def test_a_made_up_manifest_is_listed_or_refused(kind: str, places: Places, tmp_path: Path) -> None:
+def test_a_made_up_manifest_is_listed_or_refused(kind: str, places: InputResolver, tmp_path: Path) -> None:
     path = tmp_path / f"set.{kind}"
     head = {"csv": "image,label,human_map\n", "jsonl": '{"image": "'}[kind]
     hostile = st.sampled_from(["../../etc/passwd", "file:///etc/passwd", "\0", '"', "x.png"])
@@ -125,7 +127,7 @@ def test_a_made_up_manifest_is_listed_or_refused(kind: str, places: Places, tmp_
 
 
 @pytest.mark.parametrize("pack", ["zip", "tar"])
-def test_members_of_any_name_lead_nowhere(pack: str, places: Places, tmp_path: Path) -> None:
+def test_members_of_any_name_lead_nowhere(pack: str, places: InputResolver, tmp_path: Path) -> None:
     path = tmp_path / f"set.{pack}"
     names = st.text(max_size=20) | st.sampled_from(["/etc/x.png", "../x.png", "a/../../x.png", "..\\x.png", "x.png"])
 
@@ -162,7 +164,7 @@ def test_a_damaged_picture_is_decoded_or_skipped(kind: str) -> None:
     def damaged(damage: Damage) -> None:
         try:
             found = decode(damage(out.getvalue()), SMALL)
-        except Unreadable as unreadable:
+        except UnreadableImage as unreadable:
             assert str(unreadable)
             return
         assert found.shape == (3, 8, 8)
@@ -172,7 +174,7 @@ def test_a_damaged_picture_is_decoded_or_skipped(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["pth", "safetensors", "archive"])
-def test_a_damaged_checkpoint_is_read_or_refused(kind: str, ingredients: Ingredients, tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_read_or_refused(kind: str, ingredients: AuditInputs, tmp_path: Path) -> None:
     state = {"conv.weight": torch.ones(4, 3, 3, 3), "conv.bias": torch.zeros(4), "steps": torch.tensor(7)}
     out = BytesIO()
     torch.save({"state_dict": state, "epoch": 3}, out)

@@ -7,13 +7,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.audits import Ingredients
-from tests.processes import Installation
+from tests.support.jobs import AuditInputs
+from tests.support.processes import Installation
 
 
 def test_every_command_is_there_with_its_help(tmp_path: Path) -> None:
     installation = Installation.make(tmp_path)
-    told = installation.run("--help")
+    message = installation.run("--help")
     commands = (
         "serve",
         "worker",
@@ -28,7 +28,7 @@ def test_every_command_is_there_with_its_help(tmp_path: Path) -> None:
         "inspect",
     )
     for command in commands:
-        assert command in told
+        assert command in message
         assert "Usage" in installation.run(command, "--help")
 
 
@@ -38,7 +38,7 @@ def test_an_unknown_command_or_option_is_an_error(tmp_path: Path) -> None:
     installation.run("audit", "--loudly", status=2)
 
 
-def test_a_spec_with_faults_is_told_by_field_in_words_and_in_json(ingredients: Ingredients, tmp_path: Path) -> None:
+def test_a_spec_with_faults_is_told_by_field_in_words_and_in_json(ingredients: AuditInputs, tmp_path: Path) -> None:
     installation = Installation.make(tmp_path)
     spec = installation.write_spec(ingredients.body(colour="red", seed=-1))
     error = json.loads(installation.run("audit", spec, "--json", status=2))
@@ -48,7 +48,7 @@ def test_a_spec_with_faults_is_told_by_field_in_words_and_in_json(ingredients: I
     assert "images.uri" in installation.run("audit", gone, "--json", status=2)
 
 
-def test_a_service_that_does_not_answer_is_told_with_the_remedy(ingredients: Ingredients, tmp_path: Path) -> None:
+def test_a_service_that_does_not_answer_is_told_with_the_remedy(ingredients: AuditInputs, tmp_path: Path) -> None:
     installation = Installation.make(tmp_path)
     spec = installation.write_spec(ingredients.body())
     error = json.loads(installation.run("submit", spec, "--json", status=2))
@@ -88,7 +88,7 @@ def test_what_cannot_be_a_jobs_id_is_an_error(tmp_path: Path, job: str) -> None:
     Installation.make(tmp_path).run("wait", job, status=2)
 
 
-def test_a_device_that_is_not_there_stops_every_command_that_needs_it(ingredients: Ingredients, tmp_path: Path) -> None:
+def test_a_device_that_is_not_there_stops_every_command_that_needs_it(ingredients: AuditInputs, tmp_path: Path) -> None:
     installation = Installation.make(tmp_path, device="cuda:99")
     spec = installation.write_spec(ingredients.body())
     assert "SALIENCE_DEVICE" in installation.run("audit", spec, "--json", status=2)
@@ -97,7 +97,7 @@ def test_a_device_that_is_not_there_stops_every_command_that_needs_it(ingredient
     assert "SALIENCE_DEVICE=cuda:99" in (tmp_path / "log.txt").read_text()
 
 
-def test_a_waiting_request_does_not_hold_up_the_end(ingredients: Ingredients, tmp_path: Path) -> None:
+def test_a_waiting_request_does_not_hold_up_the_end(ingredients: AuditInputs, tmp_path: Path) -> None:
     installation = Installation.make(tmp_path, processes="1")
     with installation.serve() as process, httpx.Client(base_url=installation.url, timeout=60) as client:
         body = ingredients.body(options={}, cohorts=[ingredients.cohort("a", 0, 1, 2)])
@@ -113,9 +113,9 @@ def test_a_waiting_request_does_not_hold_up_the_end(ingredients: Ingredients, tm
         assert not waiting.is_alive()
 
 
-def test_a_model_and_an_image_set_are_inspected_without_a_server(ingredients: Ingredients, tmp_path: Path) -> None:
+def test_a_model_and_an_image_set_are_inspected_without_a_server(ingredients: AuditInputs, tmp_path: Path) -> None:
     installation = Installation.make(tmp_path)
     found = json.loads(installation.run("inspect", ingredients.models[0], "--size", "24", "24", "--json"))
     assert (found["format"], found["layer"]) == ("torchscript", "features")
-    assert "count: 12" in installation.run("inspect", ingredients.pictures, "--images")
+    assert "count: 12" in installation.run("inspect", ingredients.images, "--images")
     assert "none of what is read" in installation.run("inspect", __file__, "--json", status=2)

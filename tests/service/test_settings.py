@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from service.addresses import AllowedHosts
 from service.errors import SettingsInvalid
+from service.net.allowed_hosts import AllowedHosts
 from service.settings import ServiceSettings, StoreSettings, WorkerSettings
 
 
@@ -31,7 +31,7 @@ def test_in_production_no_path_is_allowed_unless_it_is_named() -> None:
 
 def test_hosts_are_checked_when_they_are_read() -> None:
     settings = StoreSettings.read(allowed_hosts="minio.svc, 10.0.0.0/8,")
-    assert settings.web_hosts == AllowedHosts.parse(["minio.svc", "10.0.0.0/8"])
+    assert settings.allowed_web_hosts == AllowedHosts.parse(["minio.svc", "10.0.0.0/8"])
     with pytest.raises(SettingsInvalid, match="SALIENCE_ALLOWED_HOSTS"):
         StoreSettings.read(allowed_hosts="http://minio")
 

@@ -13,20 +13,20 @@ import pytest
 import torch
 from sqlalchemy import Connection, make_url, text
 
-from service.domain import JobState
+from service.domain.api_key import Scope
+from service.domain.job import JobState
 from service.errors import DatabaseReadOnly
-from service.keys import Scope
 from service.main import create_app
 from service.settings import ServiceSettings
-from service.spec import digest_of
+from service.spec.model import spec_digest
 from service.storage import Database, Store
-from tests.audits import Ingredients
 from tests.conftest import create_database, migrate
-from tests.interruptions import after_statement
-from tests.proxies import proxy
-from tests.servers import serving
-from worker.fetching.places import Places
-from worker.measuring import Means
+from tests.support.interruptions import after_statement
+from tests.support.jobs import AuditInputs
+from tests.support.servers import serving
+from tests.support.tcp_proxy import proxy
+from worker.context import WorkerContext
+from worker.inputs.resolver import InputResolver
 from worker.runner import Runner
 
 THREADS = 40  # that FastAPI has for all requests together
@@ -75,15 +75,15 @@ def test_a_process_lives_while_every_thread_waits_for_a_silent_database(
         with service(url, redis_url, tmp_path, **limits) as client:
             assert client.get("/v1/jobs").status_code == 200
             network.mute()
-            asked = [pool.submit(client.get, "/v1/jobs", timeout=60) for _ in range(2 * THREADS)]
+            request = [pool.submit(client.get, "/v1/jobs", timeout=60) for _ in range(2 * THREADS)]
             for _ in range(5):
                 assert client.get("/healthz", timeout=SOON).status_code == 200
-            assert not any(each.done() for each in asked)
-            assert {each.result().status_code for each in asked} == {503}
+            assert not any(each.done() for each in request)
+            assert {each.result().status_code for each in request} == {503}
 
 
 def test_a_read_only_database_is_a_503_for_changes_alone_and_for_as_long_as_it_is(
-    own_database: str, redis_url: str, ingredients: Ingredients, tmp_path: Path
+    own_database: str, redis_url: str, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     with service(own_database, redis_url, tmp_path) as client:
         job = client.post("/v1/jobs", json=ingredients.body()).json()["links"]["self"]
@@ -111,12 +111,14 @@ def test_a_key_may_still_read_from_a_read_only_database(own_database: str, redis
 
 
 def test_a_workers_changes_wait_until_the_database_takes_them(
-    own_database: str, places: Places, ingredients: Ingredients, caplog: pytest.LogCaptureFixture
+    own_database: str, places: InputResolver, ingredients: AuditInputs, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = Store.open(own_database)
-    worker = Runner(store, Means.on(torch.device("cpu"), places, 4), "tests", lease_seconds=30, ring=lambda _: None)
+    worker = Runner(
+        store, WorkerContext.create(torch.device("cpu"), places, 4), "tests", lease_seconds=30, notify=lambda _: None
+    )
     spec = ingredients.spec(measures=["entropy"], options={})
-    job = store.jobs.accept(spec, digest_of(spec), None)[0].id
+    job = store.jobs.accept(spec, spec_digest(spec), None)[0].id
     assert worker.work()
     again = threading.Timer(READ_ONLY_SECONDS, set_read_only, (own_database, "off"))
 

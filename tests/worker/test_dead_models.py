@@ -17,16 +17,16 @@ from scipy import stats
 from sqlalchemy import update
 from torch import nn
 
-from service.client.answers import Results
-from service.commands.table import print_results
-from service.domain import Job
-from service.figures import draw
-from service.spec import JobSpec
+from salience.models import Results
+from service.commands.figures import draw
+from service.commands.results_table import print_results
+from service.domain.job import Job
+from service.spec.model import JobSpec
 from service.storage import Store
-from service.tables import SummaryRow
-from tests.known_models import Signed
-from tests.models import save_archive
-from tests.worker.test_runner import audit, results
+from service.storage.tables.jobs import SummaryRow
+from tests.support.audits import audit, results
+from tests.support.known_models import Signed
+from tests.support.models import save_archive
 from worker.runner import Runner
 
 SIDE, IMAGES = 32, 12
@@ -45,27 +45,27 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True) 
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
+def images(tmp_path: Path) -> Path:
     """Squares on a dim ground; the first three are so dim themselves that a threshold of 0.5 hides them."""
     random = np.random.default_rng(0)
     for number in range(IMAGES):
-        picture = random.integers(0, 60, (SIDE, SIDE, 3), dtype=np.uint8)
+        image = random.integers(0, 60, (SIDE, SIDE, 3), dtype=np.uint8)
         at = random.integers(0, SIDE - 12, 2)
-        picture[at[0] : at[0] + 12, at[1] : at[1] + 12] = 100 if number < 3 else 230
+        image[at[0] : at[0] + 12, at[1] : at[1] + 12] = 100 if number < 3 else 230
         folder = tmp_path / "pictures" / f"class-{number % 2}"
         folder.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(picture).save(folder / f"{number:02}.png")
+        Image.fromarray(image).save(folder / f"{number:02}.png")
     return tmp_path / "pictures"
 
 
-def spec(pictures: Path, cohorts: Mapping[str, Sequence[nn.Module]], **changes: Any) -> JobSpec:
+def spec(images: Path, cohorts: Mapping[str, Sequence[nn.Module]], **changes: Any) -> JobSpec:
     """A job over cohorts of models, which are saved beside the pictures."""
     model = {"preprocessing": {"size": [SIDE, SIDE], "mean": [0, 0, 0], "std": [1, 1, 1]}}
     named = []
     for name, nets in cohorts.items():
-        paths = [save_archive(net.eval(), pictures.parent / f"{name}-{n}.pt", SIDE) for n, net in enumerate(nets)]
+        paths = [save_archive(net.eval(), images.parent / f"{name}-{n}.pt", SIDE) for n, net in enumerate(nets)]
         named.append({"name": name, "model": model, "runs": [{"uri": path.as_uri()} for path in paths]})
-    body = {"cohorts": named, "images": {"uri": pictures.as_uri()}, "measures": MEASURES, "options": OPTIONS}
+    body = {"cohorts": named, "images": {"uri": images.as_uri()}, "measures": MEASURES, "options": OPTIONS}
     return JobSpec.model_validate(body | changes)
 
 
@@ -79,11 +79,11 @@ def wilson(count: int, maps: int) -> list[Any]:
 
 
 @pytest.fixture
-def both(runner: Runner, pictures: Path) -> tuple[Job, dict[str, Any]]:
+def both(runner: Runner, images: Path) -> tuple[Job, dict[str, Any]]:
     """A job of a dead cohort and a live one, and its results."""
     versus = {"measure": "noise", "cohort": "live", "versus": "dead", "op": ">=", "margin": 2.0}
     gate = {"rules": [*gate_of("dead", "live")["rules"], versus]}
-    job = audit(runner, spec(pictures, {"dead": DEAD, "live": LIVE}, gate=gate))
+    job = audit(runner, spec(images, {"dead": DEAD, "live": LIVE}, gate=gate))
     return job, results(runner.store, job)
 
 
@@ -143,15 +143,15 @@ def test_whoever_reads_it_sees_nothing_where_there_is_nothing(
         assert draw(found, measure, "svg").startswith(b"<?xml")
     print_results(found)
     assert "1.000 [0.862, 1.000]" in capsys.readouterr().out
-    told = Results.of(found)
-    assert told.degenerate["dead"].ci95 == tuple(found["cohorts"]["dead"]["degenerate"]["ci95"])
-    assert (told.cohorts["dead"]["noise"].n, told.cohorts["dead"]["noise"].missing) == (0, 24)
-    assert {row[3] for row in told.rows() if row[0] == "dead"} == {0}
+    message = Results.from_json(found)
+    assert message.degenerate["dead"].ci95 == tuple(found["cohorts"]["dead"]["degenerate"]["ci95"])
+    assert (message.cohorts["dead"]["noise"].n, message.cohorts["dead"]["noise"].missing) == (0, 24)
+    assert {row[3] for row in message.rows() if row[0] == "dead"} == {0}
 
 
-def test_numbers_known_before_are_missing_again(runner: Runner, pictures: Path) -> None:
-    asked = spec(pictures, {"some": (Signed(1, 0.5), Signed(1))})
-    first, again = audit(runner, asked), audit(runner, asked)
+def test_numbers_known_before_are_missing_again(runner: Runner, images: Path) -> None:
+    request = spec(images, {"some": (Signed(1, 0.5), Signed(1))})
+    first, again = audit(runner, request), audit(runner, request)
     assert (again.passes_done, again.passes_reused) == (0, first.passes_total)
     assert results(runner.store, again)["cohorts"] == results(runner.store, first)["cohorts"]
 
@@ -178,11 +178,11 @@ def test_a_run_that_sees_nothing_in_some_pictures_lacks_their_numbers_alone(
             assert numbers["stability"] == numbers["stability.pair.0.1"]
 
 
-def test_a_dead_cohort_decides_no_job_that_stops_when_decided(runner: Runner, pictures: Path) -> None:
+def test_a_dead_cohort_decides_no_job_that_stops_when_decided(runner: Runner, images: Path) -> None:
     gate = {"rules": [{**RULES[0], "cohort": "dead"}, {**RULES[1], "cohort": "live"}]}
     job = audit(
         runner,
-        spec(pictures, {"dead": DEAD[:1], "live": LIVE[:1]}, gate=gate, stop="when-decided", measures=MEASURES[:2]),
+        spec(images, {"dead": DEAD[:1], "live": LIVE[:1]}, gate=gate, stop="when-decided", measures=MEASURES[:2]),
     )
     assert job.stopped_at is None
     assert job.verdict is not None
@@ -191,20 +191,20 @@ def test_a_dead_cohort_decides_no_job_that_stops_when_decided(runner: Runner, pi
     assert results(runner.store, job)["cohorts"]["dead"]["degenerate"]["ci95"] == wilson(12, 12)
 
 
-def test_nothing_is_compared_with_a_dead_baseline(runner: Runner, pictures: Path) -> None:
-    before = audit(runner, spec(pictures, {"dead": DEAD}))
+def test_nothing_is_compared_with_a_dead_baseline(runner: Runner, images: Path) -> None:
+    before = audit(runner, spec(images, {"dead": DEAD}))
     rule = {"measure": "noise", "cohort": "live", "versus": "champion", "op": ">=", "margin": 2.0}
     baseline = {"job": before.id, "cohort": "dead", "name": "champion"}
-    job = audit(runner, spec(pictures, {"live": LIVE}, gate={"rules": [rule]}, baseline=baseline))
+    job = audit(runner, spec(images, {"live": LIVE}, gate={"rules": [rule]}, baseline=baseline))
     assert job.verdict is not None
     assert job.verdict["outcome"] == "error"
     assert "24 of 24 maps show no salience" in job.verdict["reason"]
     assert "'champion'" in job.verdict["reason"]
 
 
-def test_a_dead_cohort_is_not_like_itself_out_of_set(runner: Runner, pictures: Path) -> None:
-    asked = spec(pictures, {"dead": DEAD, "live": LIVE}, measures=["entropy"], out_of_set={"uri": pictures.as_uri()})
-    found = results(runner.store, audit(runner, asked))["cohorts"]
+def test_a_dead_cohort_is_not_like_itself_out_of_set(runner: Runner, images: Path) -> None:
+    request = spec(images, {"dead": DEAD, "live": LIVE}, measures=["entropy"], out_of_set={"uri": images.as_uri()})
+    found = results(runner.store, audit(runner, request))["cohorts"]
     dead, live = (found[name]["out_of_set"] for name in ("dead", "live"))
     assert dead["mean_map"] == dict.fromkeys(("ssim", "pearson", "mse", "iou20"))
     assert (dead["entropy"]["wasserstein"], dead["entropy"]["difference"]["mean"]) == (None, None)
@@ -212,12 +212,12 @@ def test_a_dead_cohort_is_not_like_itself_out_of_set(runner: Runner, pictures: P
     assert live["mean_map"]["ssim"] == pytest.approx(1)
 
 
-def test_results_of_an_earlier_release_are_not_compared_with(runner: Runner, pictures: Path) -> None:
-    before = audit(runner, spec(pictures, {"old": LIVE}))
+def test_results_of_an_earlier_release_are_not_compared_with(runner: Runner, images: Path) -> None:
+    before = audit(runner, spec(images, {"old": LIVE}))
     document = json.loads(runner.store.jobs.summary(before.id) or "")
     assert document.pop("format") == 3
     with runner.store.database.write() as session:
         session.execute(update(SummaryRow).values(document=json.dumps(document)))
     baseline = {"job": before.id, "cohort": "old", "name": "champion"}
-    found = results(runner.store, audit(runner, spec(pictures, {"new": LIVE}, baseline=baseline)))
+    found = results(runner.store, audit(runner, spec(images, {"new": LIVE}, baseline=baseline)))
     assert found["baseline"]["differs"] == ["the format of the numbers (before 3 there, 3 here)"]

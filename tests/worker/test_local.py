@@ -4,31 +4,31 @@ import multiprocessing
 
 import pytest
 
-from service.domain import Job, JobState
+from service.domain.job import Job, JobState
 from service.errors import WorkFailed
 from service.settings import WorkerSettings
-from tests.audits import Ingredients
+from tests.support.jobs import AuditInputs
 from worker.local import local_audit
 
 
-def summary(ingredients: Ingredients, processes: int) -> str:
+def summary(ingredients: AuditInputs, processes: int) -> str:
     with local_audit(ingredients.spec(), WorkerSettings(device="cpu", processes=processes)) as audit:
-        assert audit.run().state is JobState.SUCCEEDED, audit.look().error
+        assert audit.run().state is JobState.SUCCEEDED, audit.job_state().error
         return (audit.store.jobs.summary(audit.job) or "").replace(audit.job, "")
 
 
-def test_several_processes_give_the_bits_of_one(ingredients: Ingredients) -> None:
+def test_several_processes_give_the_bits_of_one(ingredients: AuditInputs) -> None:
     assert summary(ingredients, 3) == summary(ingredients, 1)
 
 
-def test_whoever_watches_hears_how_far_it_is(ingredients: Ingredients) -> None:
+def test_whoever_watches_hears_how_far_it_is(ingredients: AuditInputs) -> None:
     seen: list[Job] = []
     with local_audit(ingredients.spec(), WorkerSettings(device="cpu", processes=2)) as audit:
         audit.run(seen.append)
     assert {job.images_total for job in seen} == {12}
 
 
-def test_a_process_that_dies_ends_the_audit_with_an_error(ingredients: Ingredients) -> None:
+def test_a_process_that_dies_ends_the_audit_with_an_error(ingredients: AuditInputs) -> None:
     def kill_one(_: Job) -> None:
         multiprocessing.active_children()[0].kill()
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from service.storage import Store
-from tests.audits import Ingredients
-from tests.worker.test_runner import audit, results, without_identity
-from worker.classifiers import zoo
-from worker.fetching.places import Places
-from worker.measuring import Means
+from tests.support.audits import audit, results, without_identity
+from tests.support.jobs import AuditInputs
+from worker.context import WorkerContext
+from worker.inputs.resolver import InputResolver
+from worker.models import architectures as zoo
 from worker.runner import Runner
 
 CPU = torch.device("cpu")
@@ -20,7 +20,13 @@ CPU = torch.device("cpu")
 @pytest.mark.parametrize(("shard_size", "batch_size"), [(1, 8), (7, 64), (100, 1)])
 @pytest.mark.parametrize("name", ["squeezenet1_1", "mobilenet_v2"])  # whose kernels treat places in a batch differently
 def test_the_bits_do_not_depend_on_shards_and_batches(  # noqa: PLR0913  # the cases are what it is about
-    store: Store, places: Places, ingredients: Ingredients, tmp_path: Path, name: str, shard_size: int, batch_size: int
+    store: Store,
+    places: InputResolver,
+    ingredients: AuditInputs,
+    tmp_path: Path,
+    name: str,
+    shard_size: int,
+    batch_size: int,
 ) -> None:
     torch.manual_seed(0)
     torch.save(zoo.build(f"torchvision/{name}", 2).state_dict(), tmp_path / "m.pth")
@@ -29,23 +35,23 @@ def test_the_bits_do_not_depend_on_shards_and_batches(  # noqa: PLR0913  # the c
     measures = ["entropy", "noise", "geometry", "degradation"]
     found = []
     for size, batch in ((100, 5), (shard_size, batch_size)):
-        runner = Runner(store, Means.on(CPU, places, batch), "w", 30, ring=lambda _: None)
+        runner = Runner(store, WorkerContext.create(CPU, places, batch), "w", 30, notify=lambda _: None)
         spec = ingredients.spec(cohorts=[cohort], measures=measures, shard_size=size, reuse=False)
         found.append(without_identity(results(store, audit(runner, spec))))
     assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("shard_size", [1, 5])
-def test_the_bits_do_not_depend_on_the_sharding(runner: Runner, ingredients: Ingredients, shard_size: int) -> None:
+def test_the_bits_do_not_depend_on_the_sharding(runner: Runner, ingredients: AuditInputs, shard_size: int) -> None:
     whole = results(runner.store, audit(runner, ingredients.spec(shard_size=100, reuse=False)))
     cut = results(runner.store, audit(runner, ingredients.spec(shard_size=shard_size, reuse=False)))
     assert without_identity(cut) == without_identity(whole)
 
 
 def test_the_bits_do_not_depend_on_the_order_of_the_images(
-    runner: Runner, ingredients: Ingredients, tmp_path: Path
+    runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
-    lines = [f"{path},{path.parent.name}" for path in sorted(ingredients.pictures.rglob("*.png"))]
+    lines = [f"{path},{path.parent.name}" for path in sorted(ingredients.images.rglob("*.png"))]
     found = []
     for name in ("sorted", "shuffled"):
         manifest = tmp_path / f"{name}.csv"
@@ -56,7 +62,7 @@ def test_the_bits_do_not_depend_on_the_order_of_the_images(
     assert without_identity(found[0]) == without_identity(found[1])
 
 
-def test_the_bits_do_not_depend_on_the_threads(runner: Runner, store: Store, ingredients: Ingredients) -> None:
+def test_the_bits_do_not_depend_on_the_threads(runner: Runner, store: Store, ingredients: AuditInputs) -> None:
     alone = results(store, audit(runner, ingredients.spec(reuse=False)))
     torch.set_num_threads(2)
     try:

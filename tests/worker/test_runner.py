@@ -4,19 +4,19 @@ import time
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from service.domain import Job, JobState
-from service.spec import JobSpec, digest_of
+from service.domain.job import JobState
+from service.spec.model import JobSpec, spec_digest
 from service.storage import Store
-from tests.audits import Ingredients, write_picture
-from worker.classifiers import zoo
-from worker.fetching.places import Places
-from worker.measuring import Means
+from tests.support.audits import audit, failure, results
+from tests.support.jobs import AuditInputs, write_image
+from worker.context import WorkerContext
+from worker.inputs.resolver import InputResolver
+from worker.models import architectures as zoo
 from worker.runner import Runner
 
 
@@ -27,33 +27,7 @@ class QuietHandler(SimpleHTTPRequestHandler):
         """Nothing."""
 
 
-def audit(runner: Runner, spec: JobSpec) -> Job:
-    """Submit a job and do all of its work."""
-    job = runner.store.jobs.accept(spec, digest_of(spec), None)[0].id
-    while runner.work():
-        pass
-    return runner.store.jobs.get(job)
-
-
-def results(store: Store, job: Job) -> dict[str, Any]:
-    assert job.state is JobState.SUCCEEDED, job.error
-    document: dict[str, Any] = json.loads(store.jobs.summary(job.id) or "null")
-    return document
-
-
-def failure(job: Job) -> dict[str, Any]:
-    assert job.state is JobState.FAILED
-    assert job.error is not None
-    return job.error
-
-
-def without_identity(document: dict[str, Any]) -> dict[str, Any]:
-    """What must be the same whatever the way a result was come to."""
-    provenance = {key: value for key, value in document["provenance"].items() if key != "spec"}
-    return {**document, "job": None, "provenance": provenance}
-
-
-def test_results_have_the_shape_that_others_read(runner: Runner, ingredients: Ingredients) -> None:
+def test_results_have_the_shape_that_others_read(runner: Runner, ingredients: AuditInputs) -> None:
     spec = ingredients.spec(cohorts=[ingredients.cohort("a", 0, 1), ingredients.cohort("b", 1, 2)])
     found = results(runner.store, audit(runner, spec))
     cohort = found["cohorts"]["a"]
@@ -73,7 +47,7 @@ def test_results_have_the_shape_that_others_read(runner: Runner, ingredients: In
     assert found["differences"][0].keys() == {"a", "b", "measure", "mean", "ci95", "cohens_d"}
 
 
-def test_a_result_tells_how_to_get_it_again(runner: Runner, ingredients: Ingredients) -> None:
+def test_a_result_tells_how_to_get_it_again(runner: Runner, ingredients: AuditInputs) -> None:
     spec = ingredients.spec()
     found = results(runner.store, audit(runner, spec))["provenance"]
     assert JobSpec.model_validate(found["spec"]) == spec
@@ -84,7 +58,7 @@ def test_a_result_tells_how_to_get_it_again(runner: Runner, ingredients: Ingredi
     assert (found["device"], found["precision"]) == ("cpu", "float32")
 
 
-def test_a_result_tells_no_secret_of_a_uri(runner: Runner, ingredients: Ingredients) -> None:
+def test_a_result_tells_no_secret_of_a_uri(runner: Runner, ingredients: AuditInputs) -> None:
     serve = partial(QuietHandler, directory=str(ingredients.root))
     with ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
         threading.Thread(target=server.serve_forever).start()
@@ -98,26 +72,26 @@ def test_a_result_tells_no_secret_of_a_uri(runner: Runner, ingredients: Ingredie
     assert list(found["provenance"]["models"]) == [uri + "***", uri + "*** (2)"]
 
 
-def test_a_limit_takes_a_sample_that_belongs_to_the_seed(runner: Runner, ingredients: Ingredients) -> None:
+def test_a_limit_takes_a_sample_that_belongs_to_the_seed(runner: Runner, ingredients: AuditInputs) -> None:
     names = []
     for seed in (0, 0, 1):
-        spec = ingredients.spec(seed=seed, images={"uri": ingredients.pictures.as_uri(), "limit": 4})
+        spec = ingredients.spec(seed=seed, images={"uri": ingredients.images.as_uri(), "limit": 4})
         job = audit(runner, spec)
         names.append([image.name for image in runner.store.images.slice(job.id, 0, 100)])
     assert names[0] == names[1] != names[2]
     assert [len(each) for each in names] == [4, 4, 4]
 
 
-def test_a_sample_that_misses_a_label_shifts_no_class(runner: Runner, ingredients: Ingredients) -> None:
-    images = {"uri": ingredients.pictures.as_uri(), "limit": 1}
+def test_a_sample_that_misses_a_label_shifts_no_class(runner: Runner, ingredients: AuditInputs) -> None:
+    images = {"uri": ingredients.images.as_uri(), "limit": 1}
     job = audit(runner, ingredients.spec(images=images, measures=["entropy"]))
     assert job.plan is not None, job.error
     assert job.plan["cohorts"][0]["classes"] == {"real": 0, "synthetic": 1}
 
 
-def test_an_unreadable_image_is_skipped_and_counted(runner: Runner, ingredients: Ingredients, tmp_path: Path) -> None:
+def test_an_unreadable_image_is_skipped_and_counted(runner: Runner, ingredients: AuditInputs, tmp_path: Path) -> None:
     for number in range(3):
-        write_picture(tmp_path / f"{number}.png", np.random.default_rng(number))
+        write_image(tmp_path / f"{number}.png", np.random.default_rng(number))
     (tmp_path / "broken.png").write_bytes(b"no picture")
     images = {"uri": tmp_path.as_uri(), "max_skipped": 0.25}
     found = results(runner.store, audit(runner, ingredients.spec(images=images)))
@@ -127,13 +101,13 @@ def test_an_unreadable_image_is_skipped_and_counted(runner: Runner, ingredients:
 
 
 def test_a_job_cancelled_while_it_runs_stops_within_a_batch(
-    store: Store, places: Places, ingredients: Ingredients
+    store: Store, places: InputResolver, ingredients: AuditInputs
 ) -> None:
     cohort = ingredients.cohort("long", 0, 1, 2)
     cohort["model"]["preprocessing"]["size"] = [96, 96]
     spec = ingredients.spec(cohorts=[cohort], options={})
-    job = store.jobs.accept(spec, digest_of(spec), None)[0].id
-    runner = Runner(store, Means.on(torch.device("cpu"), places, 2), "w", 0.1, ring=lambda _: None)
+    job = store.jobs.accept(spec, spec_digest(spec), None)[0].id
+    runner = Runner(store, WorkerContext.create(torch.device("cpu"), places, 2), "w", 0.1, notify=lambda _: None)
     assert runner.work()
     measuring = threading.Thread(target=runner.work)
     measuring.start()
@@ -148,9 +122,9 @@ def test_a_job_cancelled_while_it_runs_stops_within_a_batch(
 
 
 def test_runs_without_labels_and_single_runs_are_audited(
-    runner: Runner, ingredients: Ingredients, tmp_path: Path
+    runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
-    write_picture(tmp_path / "only.png", np.random.default_rng(0))
+    write_image(tmp_path / "only.png", np.random.default_rng(0))
     spec = ingredients.spec(cohorts=[ingredients.cohort("alone", 0)], images={"uri": tmp_path.as_uri()})
     found = results(runner.store, audit(runner, spec))["cohorts"]["alone"]
     assert "stability" not in found["measures"]
@@ -160,13 +134,13 @@ def test_runs_without_labels_and_single_runs_are_audited(
 
 @pytest.mark.parametrize("name", ["mnasnet0_5", "vit_b_16"])
 def test_a_checkpoint_that_is_read_with_its_versions_or_runs_at_one_size_only(
-    runner: Runner, ingredients: Ingredients, tmp_path: Path, name: str
+    runner: Runner, ingredients: AuditInputs, tmp_path: Path, name: str
 ) -> None:
     torch.save(zoo.build(f"torchvision/{name}", 2).state_dict(), tmp_path / "m.pth")
     model = {"architecture": f"torchvision/{name}", "preprocessing": {"size": [64, 64]}}
     cohort = {"name": "c", "model": model, "runs": [{"uri": (tmp_path / "m.pth").as_uri()}]}
     job = audit(runner, ingredients.spec(cohorts=[cohort], measures=["entropy"], images={
-        "uri": ingredients.pictures.as_uri(), "limit": 2,
+        "uri": ingredients.images.as_uri(), "limit": 2,
     }))  # fmt: skip
     if name == "mnasnet0_5":
         assert job.state is JobState.SUCCEEDED, job.error

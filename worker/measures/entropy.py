@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-from worker.measures.means import mean_of
+from worker.measures.reduction import mean_of
 
 LEVELS = 256
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from worker.measures.means import mean_of
+from worker.measures.reduction import mean_of
 from worker.measures.ssim import Moments, moments, ssim_of, window_of
 
 TOP_SHARE = 0.2
@@ -20,14 +20,14 @@ ROUNDING = 1e-9  # more than what rounding leaves of the variance of a constant 
 
 
 @dataclass(frozen=True)
-class Compared:
+class ComparableMaps:
     """Maps (N, H, W) in [0, 1]; what several comparisons need of them is computed once."""
 
     maps: Tensor
 
-    def cut(self, by: Callable[[Tensor], Tensor]) -> "Compared":
+    def cut(self, by: Callable[[Tensor], Tensor]) -> "ComparableMaps":
         """What is left of the maps once their margins are cut off; what is known of their windows is still known."""
-        left = Compared(by(self.maps))
+        left = ComparableMaps(by(self.maps))
         if window_of(left.maps) == self.moments.window:
             vars(left).update(about=by(self.about), moments=self.moments.cut(by))
         return left
@@ -83,7 +83,7 @@ class Compared:
         return top.view(self.maps.shape)
 
 
-def ssim(a: Compared, b: Compared, valid: Tensor | None = None) -> Tensor:
+def ssim(a: ComparableMaps, b: ComparableMaps, valid: Tensor | None = None) -> Tensor:
     """Structural similarity, (N,), at most 1. Wang et al. 2004.
 
     As scikit-image's `structural_similarity(a, b, data_range=1)`: uniform window of 7 (on a smaller map the
@@ -92,7 +92,7 @@ def ssim(a: Compared, b: Compared, valid: Tensor | None = None) -> Tensor:
     return ssim_of(a.about * b.about, a.moments, b.moments, valid)
 
 
-def pearson(a: Compared, b: Compared, product: Tensor | None = None) -> Tensor:
+def pearson(a: ComparableMaps, b: ComparableMaps, product: Tensor | None = None) -> Tensor:
     """Linear correlation, (N,) in [-1, 1]; both constant: 1, one constant: 0. `product` is of the centred maps."""
     product = a.centred * b.centred if product is None else product
     undefined = a.is_constant | b.is_constant
@@ -101,12 +101,12 @@ def pearson(a: Compared, b: Compared, product: Tensor | None = None) -> Tensor:
     return torch.where(undefined, (a.is_constant & b.is_constant).to(value.dtype), value)
 
 
-def mse(a: Compared, b: Compared) -> Tensor:
+def mse(a: ComparableMaps, b: ComparableMaps) -> Tensor:
     """Mean squared difference, (N,)."""
     return mean_of((a.maps - b.maps).square())
 
 
-def iou20(a: Compared, b: Compared) -> Tensor:
+def iou20(a: ComparableMaps, b: ComparableMaps) -> Tensor:
     """Intersection over union of the 20 % most salient pixels, (N,) in [0, 1]."""
     count = _top_count(a.maps)
     if count == 0:
@@ -119,12 +119,12 @@ POINTWISE = ("pearson", "mse", "iou20")
 SIMILARITIES = ("ssim", *POINTWISE)
 
 
-def similarities(a: Compared, b: Compared, valid: Tensor | None = None) -> dict[str, Tensor]:
+def similarities(a: ComparableMaps, b: ComparableMaps, valid: Tensor | None = None) -> dict[str, Tensor]:
     """All four of each pair, over the pixels that a mask (H, W) calls valid. -> name: (N,)."""
     product = a.about * b.about
     found = {"ssim": ssim_of(product, a.moments, b.moments, valid)}
     if valid is not None:  # the others ask for no neighbours, so that the valid pixels may stand in a row
-        a, b = (Compared(each.maps[:, valid][:, None]) for each in (a, b))
+        a, b = (ComparableMaps(each.maps[:, valid][:, None]) for each in (a, b))
     shared = product if valid is None and a.about is a.centred and b.about is b.centred else None
     return found | {"pearson": pearson(a, b, shared), "mse": mse(a, b), "iou20": iou20(a, b)}
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from worker.measures.means import mean_of
+from worker.measures.reduction import mean_of
 
 WINDOW, K1, K2 = 7, 0.01, 0.03
 C1, C2 = K1**2, K2**2

@@ -8,8 +8,8 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
-from worker.measures.means import mean_over
-from worker.measures.similarity import SIMILARITIES, Compared, similarities, without_degenerate
+from worker.measures.reduction import mean_over
+from worker.measures.similarity import SIMILARITIES, ComparableMaps, similarities, without_degenerate
 
 
 def run_pairs(runs: int) -> list[tuple[int, int]]:
@@ -29,12 +29,12 @@ def stability(native: Tensor, resized: Tensor, degenerate: Tensor | None = None)
 
 
 def _over_pairs(name: str, maps: Tensor, degenerate: Tensor) -> dict[str, Tensor]:
-    runs = [Compared(each) for each in maps]
+    runs = [ComparableMaps(each) for each in maps]
     pairs = {
         (i, j): without_degenerate(similarities(runs[i], runs[j]), degenerate[i] | degenerate[j])
         for i, j in run_pairs(len(runs))
     }
     means = {kind: mean_over([found[kind] for found in pairs.values()]) for kind in SIMILARITIES}
-    beside = {f"{name}.{kind}": value for kind, value in means.items() if kind != "ssim"}
+    secondary = {f"{name}.{kind}": value for kind, value in means.items() if kind != "ssim"}
     singly = {f"{name}.pair.{i}.{j}": found["ssim"] for (i, j), found in pairs.items()}
-    return {name: means["ssim"], **beside, **singly}
+    return {name: means["ssim"], **secondary, **singly}

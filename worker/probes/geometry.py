@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-WHOLLY = 0.999  # a resampled one above it came from inside the frame
+FULL_COVERAGE = 0.999  # a resampled one above it came from inside the frame
 
 
 def transform(values: Tensor, name: str) -> Tensor:
@@ -56,7 +56,7 @@ def valid_mask(values: Tensor, name: str) -> Tensor | None:
     """Which pixels (H, W) of transformed (N, H, W) came from inside the frame, where that is no rectangle."""
     if not name.startswith(("rotate:", "scale:")):
         return None
-    return transform(torch.ones_like(values[0]), name) > WHOLLY
+    return transform(torch.ones_like(values[0]), name) > FULL_COVERAGE
 
 
 def _resample(values: Tensor, degrees: float, scale: float) -> Tensor:

@@ -18,7 +18,7 @@ def test_a_file_that_cannot_be_written_is_refused_before_anything_is_made_for_it
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("spec.json").write_text("{}")
-    for place, told in (("gone/a.pdf", "there is no folder gone; make it first"), (".", "is a folder")):
+    for place, message in (("gone/a.pdf", "there is no folder gone; make it first"), (".", "is a folder")):
         ended = CliRunner().invoke(command, [*arguments, place])
         assert ended.exit_code == 2
-        assert told in ended.stderr
+        assert message in ended.stderr

@@ -7,8 +7,8 @@ from click.testing import CliRunner, Result
 
 from service.commands.keys import keys
 from service.commands.serve import serve
-from service.errors import KeyNotFound, KeysNeeded, KeyUnfit
-from service.keys import Scope
+from service.domain.api_key import Scope
+from service.errors import ApiKeyNotFound, ApiKeysRequired, InvalidApiKey
 from service.storage import Store
 
 
@@ -40,7 +40,7 @@ def test_a_key_is_made_shown_once_listed_and_revoked(environment: dict[str, str]
     assert found.prefix in run(environment, "revoke", found.prefix).stdout
     assert store.keys.find(secret) != found
     assert json.loads(run(environment, "list", "--json").stdout)[0]["revoked_at"]
-    with pytest.raises(KeyNotFound):
+    with pytest.raises(ApiKeyNotFound):
         run(environment, "revoke", "salience_none")
     store.database.close()
 
@@ -49,7 +49,7 @@ def test_a_key_is_made_shown_once_listed_and_revoked(environment: dict[str, str]
     "wrong", [["--expires", "soon"], ["--expires", "2020-01-31"], ["--tenant", "a b"], ["--name", "\n"]]
 )
 def test_a_key_that_cannot_be_is_refused_by_its_field(environment: dict[str, str], wrong: list[str]) -> None:
-    with pytest.raises(KeyUnfit, match=wrong[0].removeprefix("--")):
+    with pytest.raises(InvalidApiKey, match=wrong[0].removeprefix("--")):
         run(environment, "create", "--name", "ci", *wrong)
 
 
@@ -66,5 +66,5 @@ def test_a_service_that_would_let_anybody_in_does_not_start(
     production = {"SALIENCE_DATABASE_URL": f"sqlite:///{migrated_sqlite}", "SALIENCE_BROKER_URL": "redis://there"}
     for where in (environment, environment | production):
         found = CliRunner().invoke(serve, [], env=where | how)
-        assert isinstance(found.exception, KeysNeeded)
+        assert isinstance(found.exception, ApiKeysRequired)
         assert "salience keys create" in str(found.exception)

@@ -14,11 +14,11 @@ from click.testing import CliRunner
 from service.cli import Commands
 from service.commands.arguments import OutputFile
 from service.commands.figure import figure
-from service.commands.gate import verdict
 from service.commands.jobs import submit
 from service.commands.report import report
-from tests.audits import Ingredients
-from tests.working import working
+from service.commands.verdict import verdict
+from tests.support.jobs import AuditInputs
+from tests.support.worker_thread import working
 from worker.commands import audit
 from worker.runner import Runner
 
@@ -26,7 +26,7 @@ GATE = {"rules": [{"measure": "entropy", "op": ">=", "value": 0}]}
 
 
 @pytest.fixture
-def spec(ingredients: Ingredients, tmp_path: Path) -> Path:
+def spec(ingredients: AuditInputs, tmp_path: Path) -> Path:
     """A small audit with a gate that passes."""
     path = tmp_path / "spec.json"
     path.write_text(json.dumps(ingredients.body(measures=["entropy"], gate=GATE)))
@@ -65,10 +65,10 @@ def test_a_report_and_a_figure_are_written_alone(api: httpx.Client, job: str, tm
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_verdicts_files_are_written_alone(api: httpx.Client, job: str, spec: Path) -> None:
     at = ("--url", str(api.base_url))
-    asked: tuple[Any, ...]
-    for asked in ((verdict, job), (submit, spec, "--wait")):
-        assert ElementTree.fromstring(written(*asked, "--junit", "-", *at)).tag == "testsuites"
-        assert written(*asked, "--markdown", "-", *at).startswith(b"### Salience gate: pass\n")
+    request: tuple[Any, ...]
+    for request in ((verdict, job), (submit, spec, "--wait")):
+        assert ElementTree.fromstring(written(*request, "--junit", "-", *at)).tag == "testsuites"
+        assert written(*request, "--markdown", "-", *at).startswith(b"### Salience gate: pass\n")
 
 
 def test_results_of_a_local_audit_are_written_alone(spec: Path) -> None:

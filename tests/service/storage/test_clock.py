@@ -4,12 +4,12 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import text, update
 
-from service.domain import JobState
-from service.spec import digest_of
+from service.domain.job import JobState
+from service.spec.model import spec_digest
 from service.storage import Store
 from service.storage.clock import moment
-from service.tables import JobRow, ShardRow
-from tests.audits import Ingredients
+from service.storage.tables.jobs import JobRow, ShardRow
+from tests.support.jobs import AuditInputs
 
 HOUR = 3600.0
 AHEAD = (
@@ -32,9 +32,9 @@ def ahead(database_url: str) -> Iterator[Store]:
     opened.database.close()
 
 
-def accept(store: Store, ingredients: Ingredients, **changes: float) -> str:
+def accept(store: Store, ingredients: AuditInputs, **changes: float) -> str:
     spec = ingredients.spec(**changes)
-    return store.jobs.accept(spec, digest_of(spec), None)[0].id
+    return store.jobs.accept(spec, spec_digest(spec), None)[0].id
 
 
 def lease_for(store: Store, seconds: float) -> None:
@@ -50,7 +50,7 @@ def test_the_clock_tells_seconds_since_the_epoch(store: Store) -> None:
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 def test_a_worker_whose_clock_is_an_hour_behind_holds_its_shard_for_its_lease(
-    ahead: Store, ingredients: Ingredients
+    ahead: Store, ingredients: AuditInputs
 ) -> None:
     accept(ahead, ingredients)
     assert ahead.leases.claim("w", 30)
@@ -61,7 +61,7 @@ def test_a_worker_whose_clock_is_an_hour_behind_holds_its_shard_for_its_lease(
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
-def test_whoever_sweeps_sees_by_the_databases_clock_what_has_run_out(ahead: Store, ingredients: Ingredients) -> None:
+def test_whoever_sweeps_sees_by_the_databases_clock_what_has_run_out(ahead: Store, ingredients: AuditInputs) -> None:
     accept(ahead, ingredients)
     shard = ahead.leases.claim("w", 30)
     assert shard
@@ -73,10 +73,10 @@ def test_whoever_sweeps_sees_by_the_databases_clock_what_has_run_out(ahead: Stor
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
-def test_a_deadline_that_a_machine_an_hour_behind_set_is_the_databases(ahead: Store, ingredients: Ingredients) -> None:
+def test_a_deadline_that_a_machine_an_hour_behind_set_is_the_databases(ahead: Store, ingredients: AuditInputs) -> None:
     job = accept(ahead, ingredients, deadline=60)
-    assert ahead.retention.end_overdue() == 0
+    assert ahead.retention.fail_overdue() == 0
     with ahead.database.write() as session:
         session.execute(update(JobRow).values(deadline_at=JobRow.deadline_at - 61))
-    assert ahead.retention.end_overdue() == 1
+    assert ahead.retention.fail_overdue() == 1
     assert ahead.jobs.get(job).state is JobState.FAILED

@@ -1,7 +1,7 @@
-from service.domain import Plan, Slice
+from service.domain.job import Plan, Slice
 from service.storage import Store
 from service.storage.gauges import GAUGES, read_gauges
-from tests.audits import Ingredients
+from tests.support.jobs import AuditInputs
 
 
 def test_an_empty_database_tells_of_every_state(store: Store) -> None:
@@ -11,7 +11,7 @@ def test_an_empty_database_tells_of_every_state(store: Store) -> None:
     assert found["salience_queue_age_seconds"] == {"": 0.0}
 
 
-def test_jobs_shards_and_speed_are_told_as_they_stand(store: Store, ingredients: Ingredients) -> None:
+def test_jobs_shards_and_speed_are_told_as_they_stand(store: Store, ingredients: AuditInputs) -> None:
     for number in range(3):
         store.jobs.accept(ingredients.spec(), f"digest {number}", None)
     shard = store.leases.claim("one", 30)
@@ -30,7 +30,7 @@ def test_jobs_shards_and_speed_are_told_as_they_stand(store: Store, ingredients:
     assert found["salience_queue_age_seconds"][""] > 0
 
 
-def test_speed_is_of_running_jobs(store: Store, ingredients: Ingredients) -> None:
+def test_speed_is_of_running_jobs(store: Store, ingredients: AuditInputs) -> None:
     job, _ = store.jobs.accept(ingredients.spec(), "digest", None)
     shard = store.leases.claim("one", 30)
     assert shard is not None

@@ -1,17 +1,17 @@
 import pytest
 
-from service.domain import ACROSS_RUNS, Image, ImageSet, Plan, ShardResult, Slice, Values
-from service.spec import digest_of
+from service.domain.job import ACROSS_RUNS, Image, ImageSet, Plan, ShardResult, Slice, Values
+from service.spec.model import spec_digest
 from service.storage import Store
-from tests.audits import Ingredients
+from tests.support.jobs import AuditInputs
 
 IMAGES = [Image(n, f"{n}.png", "real" if n else None, f"/{n}.png") for n in range(3)]
 
 
 @pytest.fixture
-def job(store: Store, ingredients: Ingredients) -> str:
+def job(store: Store, ingredients: AuditInputs) -> str:
     spec = ingredients.spec()
-    job = store.jobs.accept(spec, digest_of(spec), None)[0].id
+    job = store.jobs.accept(spec, spec_digest(spec), None)[0].id
     planned = store.leases.claim("w", 30)
     assert planned
     store.shards.record_images(planned, IMAGES)
@@ -48,10 +48,13 @@ def test_a_skipped_picture_is_noted_once_with_its_reason(store: Store, job: str)
 def test_what_was_read_for_all_runs_comes_by_its_content_and_all_numbers_with_it(store: Store, job: str) -> None:
     record(store, 0)
     everything, last = (ImageSet("images", start, 3, [], []) for start in (0, 1))
-    assert list(store.images.read(job, everything, 6)) == []
+    assert list(store.images.read_images(job, everything, 6)) == []
     record(store, 1)
-    assert [(e.number, e.sha256) for e in store.images.read(job, everything, 6)] == [(0, "0" * 64), (1, "1" * 64)]
-    assert [each.number for each in store.images.read(job, last, 6)] == [1]
+    assert [(e.number, e.sha256) for e in store.images.read_images(job, everything, 6)] == [
+        (0, "0" * 64),
+        (1, "1" * 64),
+    ]
+    assert [each.number for each in store.images.read_images(job, last, 6)] == [1]
     assert len([value for page in store.images.values(job, everything) for value in page]) == 2 * 2 * 3
     assert len([value for page in store.images.values(job, last) for value in page]) == 2 * 3
 

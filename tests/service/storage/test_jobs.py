@@ -2,57 +2,57 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from service.domain import JobState
+from service.domain.job import JobState
 from service.errors import JobNotFound
-from service.spec import digest_of
-from service.storage import Query, Store
-from tests.audits import Ingredients
+from service.spec.model import spec_digest
+from service.storage import JobQuery, Store
+from tests.support.jobs import AuditInputs
 
 
-def accept(store: Store, ingredients: Ingredients, key: str | None = None, **changes: object) -> str:
+def accept(store: Store, ingredients: AuditInputs, key: str | None = None, **changes: object) -> str:
     spec = ingredients.spec(**changes)
-    return store.jobs.accept(spec, digest_of(spec), key)[0].id
+    return store.jobs.accept(spec, spec_digest(spec), key)[0].id
 
 
-def test_an_accepted_job_is_queued_and_keeps_its_spec(store: Store, ingredients: Ingredients) -> None:
+def test_an_accepted_job_is_queued_and_keeps_its_spec(store: Store, ingredients: AuditInputs) -> None:
     job = store.jobs.get(accept(store, ingredients, name="first"))
     assert job.state is JobState.QUEUED
     assert job.spec == ingredients.spec(name="first")
-    assert store.shards.waiting() == 1
+    assert store.shards.waiting_count() == 1
 
 
-def test_one_key_is_one_job_also_at_the_same_moment(store: Store, ingredients: Ingredients) -> None:
+def test_one_key_is_one_job_also_at_the_same_moment(store: Store, ingredients: AuditInputs) -> None:
     with ThreadPoolExecutor(8) as pool:
         jobs = set(pool.map(lambda _: accept(store, ingredients, key="k"), range(16)))
     assert len(jobs) == 1
-    assert store.shards.waiting() == 1
+    assert store.shards.waiting_count() == 1
 
 
-def test_jobs_are_found_newest_first_page_by_page(store: Store, ingredients: Ingredients) -> None:
+def test_jobs_are_found_newest_first_page_by_page(store: Store, ingredients: AuditInputs) -> None:
     jobs = [accept(store, ingredients) for _ in range(5)]
-    first = store.jobs.find(Query(limit=3))
-    rest = store.jobs.find(Query(limit=3, before=first.next))
+    first = store.jobs.find(JobQuery(limit=3))
+    rest = store.jobs.find(JobQuery(limit=3, before=first.next))
     assert [job.id for job in [*first.jobs, *rest.jobs]] == jobs[::-1]
     assert rest.next is None
 
 
-def test_filters_must_all_hold(store: Store, ingredients: Ingredients) -> None:
+def test_filters_must_all_hold(store: Store, ingredients: AuditInputs) -> None:
     wanted = accept(store, ingredients, name="a", labels={"team": "x", "stage": "ci"})
     accept(store, ingredients, name="a", labels={"team": "x"})
     accept(store, ingredients, name="b", labels={"team": "x", "stage": "ci"})
-    found = store.jobs.find(Query(JobState.QUEUED, "a", [("team", "x"), ("stage", "ci")]))
+    found = store.jobs.find(JobQuery(JobState.QUEUED, "a", [("team", "x"), ("stage", "ci")]))
     assert [job.id for job in found.jobs] == [wanted]
-    assert store.jobs.find(Query(JobState.FAILED)).jobs == []
+    assert store.jobs.find(JobQuery(JobState.FAILED)).jobs == []
 
 
-def test_a_cancelled_job_leaves_no_work_and_stays_cancelled(store: Store, ingredients: Ingredients) -> None:
+def test_a_cancelled_job_leaves_no_work_and_stays_cancelled(store: Store, ingredients: AuditInputs) -> None:
     job = accept(store, ingredients)
     assert store.jobs.cancel(job).state is JobState.CANCELLED
     assert store.jobs.cancel(job).version == store.jobs.get(job).version
     assert store.leases.claim("w", 30) is None
 
 
-def test_a_change_that_a_reader_can_see_is_a_new_version(store: Store, ingredients: Ingredients) -> None:
+def test_a_change_that_a_reader_can_see_is_a_new_version(store: Store, ingredients: AuditInputs) -> None:
     job = accept(store, ingredients)
     before = store.jobs.versions([job, "unknown"])
     store.leases.claim("w", 30)

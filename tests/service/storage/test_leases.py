@@ -4,20 +4,20 @@ from collections.abc import Sequence
 import pytest
 from sqlalchemy import update
 
-from service.domain import FORMAT, Image, JobState, Plan, Shard, ShardKind, ShardResult, Slice
-from service.spec import digest_of
+from service.domain.job import FORMAT, Image, JobState, Plan, Shard, ShardKind, ShardResult, Slice
+from service.spec.model import spec_digest
 from service.storage import LeaseStore, Store
 from service.storage.leases import DEATHS, LIMITS, RESTARTS, TROUBLES
-from service.tables import ShardRow
-from tests.audits import Ingredients
+from service.storage.tables.jobs import ShardRow
+from tests.support.jobs import AuditInputs
 
 LEASE = 30.0
 
 
 @pytest.fixture
-def job(store: Store, ingredients: Ingredients) -> str:
+def job(store: Store, ingredients: AuditInputs) -> str:
     spec = ingredients.spec()
-    return store.jobs.accept(spec, digest_of(spec), None)[0].id
+    return store.jobs.accept(spec, spec_digest(spec), None)[0].id
 
 
 def claim(store: Store, lease: float = LEASE) -> Shard:
@@ -66,7 +66,7 @@ def test_a_shard_in_trouble_pauses_longer_each_time_and_is_given_up_at_last(stor
     for number in range(LIMITS[TROUBLES]):
         shard = claim(store)
         assert shard.last_try == (number == LIMITS[TROUBLES] - 1)
-        pauses.append(store.leases.hand_back(shard, "MemoryError: too big"))
+        pauses.append(store.leases.retry_later(shard, "MemoryError: too big"))
         assert store.leases.claim("w", LEASE) is None
         change(store, not_before=0)
     for number, pause in enumerate(pauses[:-1]):
@@ -89,17 +89,17 @@ def test_a_worker_that_stops_gives_its_shard_back_and_nothing_is_counted(store: 
 def test_a_worker_leaves_shards_that_it_does_not_understand_to_others(store: Store, job: str) -> None:
     change(store, format=FORMAT + 1)
     assert store.leases.claim("old", LEASE) is None
-    assert (store.leases.claimable(), store.leases.foreign()) == (0, 1)
+    assert (store.leases.claimable_count(), store.leases.other_version_count()) == (0, 1)
     newer = LeaseStore(store.database, formats=(0, FORMAT + 1))
-    assert newer.claimable() == 1
+    assert newer.claimable_count() == 1
     assert newer.claim("new", LEASE)
     assert store.jobs.get(job).error is None
 
 
-def submit(store: Store, ingredients: Ingredients, slices: int, tenant: str = "", **changes: object) -> str:
+def submit(store: Store, ingredients: AuditInputs, slices: int, tenant: str = "", **changes: object) -> str:
     """A planned job with so many shards of one picture."""
     spec = ingredients.spec(**changes)
-    job = store.of(tenant).jobs.accept(spec, digest_of(spec), None)[0].id
+    job = store.for_tenant(tenant).jobs.accept(spec, spec_digest(spec), None)[0].id
     while (planner := claim(store)).kind is not ShardKind.PLAN:
         assert planner.job != job
     images = [Image(number, f"{number}.png", None, "") for number in range(slices)]
@@ -113,11 +113,11 @@ def claimed(store: Store, count: int) -> Sequence[str]:
     return [claim(store).job for _ in range(count)]
 
 
-def test_ten_thousand_shards_delay_a_job_of_one_by_at_most_one(store: Store, ingredients: Ingredients) -> None:
+def test_ten_thousand_shards_delay_a_job_of_one_by_at_most_one(store: Store, ingredients: AuditInputs) -> None:
     large = submit(store, ingredients, 10_000)
     claimed(store, 50)
     spec = ingredients.spec()
-    small = store.jobs.accept(spec, digest_of(spec), None)[0].id
+    small = store.jobs.accept(spec, spec_digest(spec), None)[0].id
     plan = claim(store)
     store.shards.record_images(plan, [Image(0, "0.png", None, "")])
     store.shards.record_plan(plan, Plan(1, [Slice(0, 0, 1)], 1, {}))
@@ -128,7 +128,7 @@ def test_ten_thousand_shards_delay_a_job_of_one_by_at_most_one(store: Store, ing
     assert claimed(store, 1) == [large]
 
 
-def test_claiming_is_quick_however_many_shards_wait(store: Store, ingredients: Ingredients) -> None:
+def test_claiming_is_quick_however_many_shards_wait(store: Store, ingredients: AuditInputs) -> None:
     submit(store, ingredients, 10_000)
     submit(store, ingredients, 10_000)
     spans = []
@@ -139,7 +139,7 @@ def test_claiming_is_quick_however_many_shards_wait(store: Store, ingredients: I
     assert sorted(spans)[25] < 0.02
 
 
-def test_jobs_alternate_once_both_have_begun(store: Store, ingredients: Ingredients) -> None:
+def test_jobs_alternate_once_both_have_begun(store: Store, ingredients: AuditInputs) -> None:
     first = submit(store, ingredients, 20)
     second = submit(store, ingredients, 20)
     found = claimed(store, 20)
@@ -147,7 +147,7 @@ def test_jobs_alternate_once_both_have_begun(store: Store, ingredients: Ingredie
     assert all(set(pair) == {first, second} for pair in zip(found[::2], found[1::2], strict=True))
 
 
-def test_a_tenants_many_jobs_do_not_crowd_out_anothers(store: Store, ingredients: Ingredients) -> None:
+def test_a_tenants_many_jobs_do_not_crowd_out_anothers(store: Store, ingredients: AuditInputs) -> None:
     many = {submit(store, ingredients, 40, "many") for _ in range(5)}
     few = submit(store, ingredients, 40, "few")
     found = claimed(store, 40)
@@ -155,7 +155,7 @@ def test_a_tenants_many_jobs_do_not_crowd_out_anothers(store: Store, ingredients
     assert set(found) == {*many, few}
 
 
-def test_interactive_work_comes_before_bulk_work(store: Store, ingredients: Ingredients) -> None:
+def test_interactive_work_comes_before_bulk_work(store: Store, ingredients: AuditInputs) -> None:
     bulk = submit(store, ingredients, 10)
     urgent = submit(store, ingredients, 3, priority="interactive")
     assert claimed(store, 5) == [urgent, urgent, urgent, bulk, bulk]
@@ -176,27 +176,27 @@ def do_next(store: Store) -> str:
 
 @pytest.mark.parametrize("tenants", [("one", "two"), ("", "")])
 def test_small_jobs_that_follow_each_other_without_end_leave_a_large_one_its_turns(
-    store: Store, ingredients: Ingredients, tenants: tuple[str, str]
+    store: Store, ingredients: AuditInputs, tenants: tuple[str, str]
 ) -> None:
     large = submit(store, ingredients, 100, "large" if tenants[0] else "")
     spec = ingredients.spec()
-    small = {store.of(each).jobs.accept(spec, digest_of(spec), None)[0].id: each for each in tenants}
+    small = {store.for_tenant(each).jobs.accept(spec, spec_digest(spec), None)[0].id: each for each in tenants}
     done: list[str] = []
     while len(done) < 40:
         done.append(do_next(store))
         if done[-1] in small and store.jobs.get(done[-1]).state is JobState.SUCCEEDED:
-            again = store.of(small[done[-1]]).jobs.accept(spec, digest_of(spec), None)[0].id
+            again = store.for_tenant(small[done[-1]]).jobs.accept(spec, spec_digest(spec), None)[0].id
             small[again] = small.pop(done[-1])
     slices = (40 - done.count(large)) / 3  # of the small ones; the rest are plans and summaries
     assert done.count(large) >= slices / 2 - 1
 
 
 def test_what_a_cancelled_job_left_undone_delays_no_later_one_of_its_tenant(
-    store: Store, ingredients: Ingredients
+    store: Store, ingredients: AuditInputs
 ) -> None:
     left = submit(store, ingredients, 100, "one")
     claimed(store, 3)
-    store.of("one").jobs.cancel(left)
+    store.for_tenant("one").jobs.cancel(left)
     submit(store, ingredients, 100, "two")
     small = submit(store, ingredients, 1, "one")
     assert small in claimed(store, 3)

@@ -2,10 +2,10 @@ from array import array
 
 import pytest
 
-from service.domain import MapSum, Plan, ShardResult, Slice
-from service.spec import digest_of
+from service.domain.job import MapSum, Plan, ShardResult, Slice
+from service.spec.model import spec_digest
 from service.storage import Store
-from tests.audits import Ingredients
+from tests.support.jobs import AuditInputs
 
 
 def map_sum(*numbers: int, run: int = 0, out_of_set: bool = False) -> MapSum:
@@ -13,9 +13,9 @@ def map_sum(*numbers: int, run: int = 0, out_of_set: bool = False) -> MapSum:
 
 
 @pytest.fixture
-def job(store: Store, ingredients: Ingredients) -> str:
+def job(store: Store, ingredients: AuditInputs) -> str:
     spec = ingredients.spec()
-    job = store.jobs.accept(spec, digest_of(spec), None)[0].id
+    job = store.jobs.accept(spec, spec_digest(spec), None)[0].id
     planned = store.leases.claim("w", 30)
     assert planned
     store.shards.record_plan(planned, Plan(2, [Slice(0, 0, 1), Slice(0, 1, 2)], 6, {}))
@@ -32,16 +32,16 @@ def test_the_sums_of_a_jobs_shards_are_added_number_by_number(store: Store, job:
     large = 2**62 - 1
     record(store, map_sum(1, 255, large), map_sum(0, 7, 1, run=1), map_sum(5, 5, 5, out_of_set=True))
     record(store, map_sum(2, 1, large), map_sum(1, 1, 1, run=1))
-    first, second = store.map_sums.of(job, 0, False)
+    first, second = store.map_sums.of_cohort(job, 0, False)
     assert (first.run, first.count, array("q", first.data).tolist()) == (0, 4, [3, 256, 2 * large])
     assert (second.run, second.count, array("q", second.data).tolist()) == (1, 4, [1, 8, 2])
-    (outside,) = store.map_sums.of(job, 0, True)
+    (outside,) = store.map_sums.of_cohort(job, 0, True)
     assert (outside.count, array("q", outside.data).tolist()) == (2, [5, 5, 5])
 
 
 def test_a_job_takes_its_sums_with_it(store: Store, job: str) -> None:
     record(store, map_sum(1))
     store.jobs.cancel(job)
-    store.jobs.forget(job)
+    store.jobs.delete(job)
     store.retention.purge(60)
-    assert store.map_sums.of(job, 0, False) == []
+    assert store.map_sums.of_cohort(job, 0, False) == []

@@ -4,26 +4,26 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from service.domain import JobState
-from service.notice_tables import DeliveryRow, WebhookRow
-from service.notices import Attempt, Delivery, DeliveryState, Event, Webhook
-from service.spec import digest_of
+from service.domain.job import JobState
+from service.domain.webhook import Attempt, Delivery, DeliveryState, Event, Webhook
+from service.spec.model import spec_digest
 from service.storage import Store
-from service.storage.outbox import GIVEN_UP_SECONDS, HOLD_SECONDS
-from tests.audits import Ingredients
+from service.storage.outbox import GIVE_UP_SECONDS, RELEASE_SECONDS
+from service.storage.tables.webhooks import DeliveryRow, WebhookRow
+from tests.support.jobs import AuditInputs
 
 SECRET = {"key": "k", "salt": "00"}
 FAILED = Attempt(503, "503 Service Unavailable")
 
 
 def add(store: Store, *events: Event, tenant: str = "") -> Webhook:
-    told = events or ("job.succeeded", "job.cancelled")
-    return store.of(tenant).webhooks.add("http://there", told, "standard", SECRET)
+    message = events or ("job.succeeded", "job.cancelled")
+    return store.for_tenant(tenant).webhooks.add("http://there", message, "standard", SECRET)
 
 
-def cancel_one(store: Store, ingredients: Ingredients) -> str:
+def cancel_one(store: Store, ingredients: AuditInputs) -> str:
     spec = ingredients.spec(name="n", labels={"team": "x"})
-    job = store.jobs.accept(spec, digest_of(spec), None)[0].id
+    job = store.jobs.accept(spec, spec_digest(spec), None)[0].id
     store.jobs.cancel(job)
     return job
 
@@ -39,20 +39,20 @@ def change(store: Store, rows: type[Any], **values: object) -> None:
 
 
 def test_a_jobs_end_is_in_the_outbox_of_those_who_asked_and_of_nobody_else(
-    store: Store, ingredients: Ingredients
+    store: Store, ingredients: AuditInputs
 ) -> None:
-    asked, other, stranger = add(store), add(store, "job.failed"), add(store, tenant="them")
+    request, other, stranger = add(store), add(store, "job.failed"), add(store, tenant="them")
     job = cancel_one(store, ingredients)
-    (found,) = sent(store, asked)
+    (found,) = sent(store, request)
     assert (found.event, found.state, found.attempts) == ("job.cancelled", DeliveryState.WAITING, 0)
     facts = {key: found.facts[key] for key in ("job", "name", "labels", "state", "error")}
     assert facts == {"job": job, "name": "n", "labels": {"team": "x"}, "state": JobState.CANCELLED, "error": None}
     assert sent(store, other) == sent(store, stranger) == []
     store.jobs.cancel(job)
-    assert len(sent(store, asked)) == 1, "it ended once"
+    assert len(sent(store, request)) == 1, "it ended once"
 
 
-def test_one_sender_at_a_time_has_a_webhook_until_its_lease_runs_out(store: Store, ingredients: Ingredients) -> None:
+def test_one_sender_at_a_time_has_a_webhook_until_its_lease_runs_out(store: Store, ingredients: AuditInputs) -> None:
     webhook = add(store)
     assert store.outbox.claim(60) is None, "nothing is due"
     cancel_one(store, ingredients)
@@ -64,7 +64,7 @@ def test_one_sender_at_a_time_has_a_webhook_until_its_lease_runs_out(store: Stor
     assert store.outbox.claim(60), "the sender before died"
 
 
-def test_what_arrived_is_not_sent_again(store: Store, ingredients: Ingredients) -> None:
+def test_what_arrived_is_not_sent_again(store: Store, ingredients: AuditInputs) -> None:
     webhook = add(store)
     cancel_one(store, ingredients)
     delivery = store.outbox.next_for(webhook.id)
@@ -73,13 +73,13 @@ def test_what_arrived_is_not_sent_again(store: Store, ingredients: Ingredients) 
     assert store.outbox.next_for(webhook.id) is None
     (found,) = sent(store, webhook)
     assert (found.state, found.status, found.attempts) == (DeliveryState.DELIVERED, 204, 1)
-    store.outbox.forget(60)
+    store.outbox.delete_old(60)
     assert sent(store, webhook) == [found]
-    store.outbox.forget(-1)
+    store.outbox.delete_old(-1)
     assert sent(store, webhook) == []
 
 
-def test_what_did_not_arrive_waits_longer_each_time_for_a_day(store: Store, ingredients: Ingredients) -> None:
+def test_what_did_not_arrive_waits_longer_each_time_for_a_day(store: Store, ingredients: AuditInputs) -> None:
     webhook = add(store)
     cancel_one(store, ingredients)
     waits = []
@@ -93,27 +93,27 @@ def test_what_did_not_arrive_waits_longer_each_time_for_a_day(store: Store, ingr
     assert waits == sorted(waits)
     assert 2 < waits[0] <= 5
     assert waits[4] > 600
-    change(store, DeliveryRow, created_at=time.time() - GIVEN_UP_SECONDS)
+    change(store, DeliveryRow, created_at=time.time() - GIVE_UP_SECONDS)
     delivery = store.outbox.next_for(webhook.id)
     assert delivery
     store.outbox.record(webhook.id, delivery, FAILED, 60)
     assert sent(store, webhook)[0].state is DeliveryState.FAILED
 
 
-def test_a_receiver_that_asks_to_be_left_alone_is(store: Store, ingredients: Ingredients) -> None:
+def test_a_receiver_that_asks_to_be_left_alone_is(store: Store, ingredients: AuditInputs) -> None:
     webhook = add(store)
     cancel_one(store, ingredients)
     delivery = store.outbox.next_for(webhook.id)
     assert delivery
-    store.outbox.record(webhook.id, delivery, Attempt(429, "429 Too Many Requests", rest=1000), 60)
+    store.outbox.record(webhook.id, delivery, Attempt(429, "429 Too Many Requests", retry_after=1000), 60)
     assert sent(store, webhook)[0].next_at > time.time() + 990
     cancel_one(store, ingredients)
     assert store.outbox.claim(60) is None, "nor is it sent anything else for a moment"
-    change(store, WebhookRow, lease_until=time.time() - HOLD_SECONDS)
+    change(store, WebhookRow, lease_until=time.time() - RELEASE_SECONDS)
     assert store.outbox.claim(60)
 
 
-def test_a_receiver_that_is_gone_is_sent_nothing_more(store: Store, ingredients: Ingredients) -> None:
+def test_a_receiver_that_is_gone_is_sent_nothing_more(store: Store, ingredients: AuditInputs) -> None:
     webhook = add(store)
     cancel_one(store, ingredients)
     cancel_one(store, ingredients)
@@ -126,7 +126,7 @@ def test_a_receiver_that_is_gone_is_sent_nothing_more(store: Store, ingredients:
     assert len(sent(store, webhook)) == 2
 
 
-def test_deliveries_come_in_pages_newest_first(store: Store, ingredients: Ingredients) -> None:
+def test_deliveries_come_in_pages_newest_first(store: Store, ingredients: AuditInputs) -> None:
     webhook = add(store)
     jobs = [cancel_one(store, ingredients) for _ in range(3)]
     first, more = store.outbox.page(webhook.id, None, 2)

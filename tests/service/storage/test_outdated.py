@@ -3,22 +3,22 @@
 import pytest
 from sqlalchemy import func, select, update
 
-from service.domain import OLDEST_FORMAT, JobState, MapSum, ShardKind, ShardResult
-from service.errors import WorkStopped
-from service.kept import ClassSum
-from service.map_tables import ClassSumRow
-from service.spec import digest_of
+from service.domain.job import OLDEST_FORMAT, JobState, MapSum, ShardKind, ShardResult
+from service.domain.maps import ClassSum
+from service.errors import LeaseLost
+from service.spec.model import spec_digest
 from service.storage import Store
 from service.storage.outdated import plan_outdated_anew
-from service.tables import MapSumRow, ShardRow, ValueRow
-from tests.audits import Ingredients
-from tests.service.storage.test_shards import claim, plan, result
+from service.storage.tables.jobs import MapSumRow, ShardRow, ValueRow
+from service.storage.tables.maps import ClassSumRow
+from tests.support.jobs import AuditInputs
+from tests.support.shards import claim, plan, result
 
 
 @pytest.fixture
-def job(store: Store, ingredients: Ingredients) -> str:
+def job(store: Store, ingredients: AuditInputs) -> str:
     spec = ingredients.spec()
-    return store.jobs.accept(spec, digest_of(spec), None)[0].id
+    return store.jobs.accept(spec, spec_digest(spec), None)[0].id
 
 
 def make_outdated(store: Store) -> None:
@@ -46,7 +46,7 @@ def test_a_half_measured_job_starts_again_and_its_old_worker_hands_nothing_in(st
     store.leases.give_back(["w"])
     assert plan_outdated_anew(store.database) == 1
     assert plan_outdated_anew(store.database) == 0
-    with pytest.raises(WorkStopped):
+    with pytest.raises(LeaseLost):
         store.shards.record_values(running, result(running))
     found = store.jobs.get(job)
     assert (found.state, found.plan, found.images_total) == (JobState.RUNNING, None, None)

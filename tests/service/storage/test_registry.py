@@ -4,11 +4,11 @@ import pytest
 from sqlalchemy import select, update
 
 from service.errors import DeliveryRepeated
-from service.registry_tables import HookRow, VersionRow
-from service.spec import digest_of
+from service.spec.model import spec_digest
 from service.storage import Store
 from service.storage.registry import VersionState
-from tests.audits import Ingredients
+from service.storage.tables.registry import HookRow, VersionRow
+from tests.support.jobs import AuditInputs
 
 FACES = ("faces", "3")
 POLICY = ("p", 1)
@@ -21,31 +21,31 @@ def hurry(store: Store) -> None:
 
 
 def test_a_delivery_counts_once_and_is_remembered_for_its_window(store: Store) -> None:
-    store.registry.take("d", 300, FACES)
+    store.registry.record_delivery("d", 300, FACES)
     with pytest.raises(DeliveryRepeated):
-        store.registry.take("d", 300, ("faces", "4"))
+        store.registry.record_delivery("d", 300, ("faces", "4"))
     claimed = store.registry.claim(60)
     assert claimed and (claimed.name, claimed.version, claimed.state) == (*FACES, VersionState.NOTICED)
     assert store.registry.claim(60) is None, "of the repetition nothing came"
     with store.database.write() as session:
         session.execute(update(HookRow).values(received_at=time.time() - 700))
-    store.registry.take("e", 300, None)
+    store.registry.record_delivery("e", 300, None)
     with store.database.read() as session:
         assert session.scalars(select(HookRow.id)).all() == ["e"]
 
 
-def test_a_version_waits_for_its_job_and_is_then_told_about(store: Store, ingredients: Ingredients) -> None:
+def test_a_version_waits_for_its_job_and_is_then_told_about(store: Store, ingredients: AuditInputs) -> None:
     spec = ingredients.spec()
-    job = store.jobs.accept(spec, digest_of(spec), None)[0].id
+    job = store.jobs.accept(spec, spec_digest(spec), None)[0].id
     store.registry.notice(*FACES)
     noticed = store.registry.claim(60)
     assert noticed
-    store.registry.audited(noticed, POLICY, job, None)
+    store.registry.mark_audited(noticed, POLICY, job, None)
     assert store.registry.claim(60) is None
     store.jobs.cancel(job)
     ended = store.registry.claim(60)
     assert ended and (ended.state, ended.job, ended.policy) == (VersionState.AUDITED, job, POLICY)
-    store.registry.forget(ended)
+    store.registry.delete(ended)
     assert store.registry.notice(*FACES), "should it lose its verdict, it is audited again"
 
 
@@ -60,8 +60,8 @@ def test_what_fails_is_tried_again_after_a_pause_and_what_died_after_its_lease(s
     second = store.registry.claim(0)
     third = store.registry.claim(60)
     assert second and third
-    store.registry.forget(second)
-    store.registry.again(second)
+    store.registry.delete(second)
+    store.registry.restart(second)
     hurry(store)
     assert store.registry.claim(60), "whoever lost its lease has no say"
 
@@ -70,8 +70,8 @@ def test_a_version_that_begins_anew_is_nobodys_any_more(store: Store) -> None:
     store.registry.notice(*FACES)
     before = store.registry.claim(60)
     assert before
-    store.registry.take("d", 300, FACES)
-    store.registry.audited(before, POLICY, None, "old")
+    store.registry.record_delivery("d", 300, FACES)
+    store.registry.mark_audited(before, POLICY, None, "old")
     again = store.registry.claim(60)
     assert again and again.state is VersionState.NOTICED
 

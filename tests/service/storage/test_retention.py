@@ -3,20 +3,20 @@ import time
 import pytest
 from sqlalchemy import func, select
 
-from service.domain import JobState
+from service.domain.job import JobState
 from service.errors import JobNotFound
-from service.spec import digest_of
+from service.spec.model import spec_digest
 from service.storage import Store
-from service.tables import ImageRow, JobRow, LabelRow, ShardRow, SummaryRow, ValueRow
-from tests.audits import Ingredients
+from service.storage.tables.jobs import ImageRow, JobRow, LabelRow, ShardRow, SummaryRow, ValueRow
+from tests.support.jobs import AuditInputs
 from worker.runner import Runner
 
 DAY = 86400.0
 
 
-def audit(runner: Runner, ingredients: Ingredients, key: str) -> str:
+def audit(runner: Runner, ingredients: AuditInputs, key: str) -> str:
     spec = ingredients.spec(measures=["entropy"], labels={"k": "v"})
-    job = runner.store.jobs.accept(spec, digest_of(spec), key)[0].id
+    job = runner.store.jobs.accept(spec, spec_digest(spec), key)[0].id
     while runner.work():
         pass
     assert runner.store.jobs.get(job).state is JobState.SUCCEEDED
@@ -29,10 +29,10 @@ def rows(store: Store) -> list[int]:
         return [session.scalar(select(func.count()).select_from(table)) or 0 for table in tables]
 
 
-def test_of_a_forgotten_job_nothing_stays(store: Store, runner: Runner, ingredients: Ingredients) -> None:
+def test_of_a_forgotten_job_nothing_stays(store: Store, runner: Runner, ingredients: AuditInputs) -> None:
     job, other = (audit(runner, ingredients, key) for key in "ab")
     both = rows(store)
-    store.jobs.forget(job)
+    store.jobs.delete(job)
     assert store.retention.purge(seconds=30)
     assert rows(store) == [count // 2 for count in both]
     assert store.jobs.get(other).state is JobState.SUCCEEDED
@@ -41,12 +41,12 @@ def test_of_a_forgotten_job_nothing_stays(store: Store, runner: Runner, ingredie
 
 
 def test_jobs_go_when_they_have_been_kept_long_enough_and_open_ones_stay(
-    store: Store, runner: Runner, ingredients: Ingredients
+    store: Store, runner: Runner, ingredients: AuditInputs
 ) -> None:
     old = audit(runner, ingredients, "a")
     time.sleep(0.01)
     spec = ingredients.spec()
-    waiting = store.jobs.accept(spec, digest_of(spec), "b")[0].id
+    waiting = store.jobs.accept(spec, spec_digest(spec), "b")[0].id
     assert store.retention.expire(DAY, DAY) == 0
     assert store.retention.expire(0.005, DAY) == 1
     assert store.jobs.get(waiting).state is JobState.QUEUED
@@ -54,12 +54,12 @@ def test_jobs_go_when_they_have_been_kept_long_enough_and_open_ones_stay(
         store.jobs.get(old)
 
 
-def test_a_key_is_free_once_it_is_old(store: Store, ingredients: Ingredients) -> None:
+def test_a_key_is_free_once_it_is_old(store: Store, ingredients: AuditInputs) -> None:
     spec = ingredients.spec()
-    first = store.jobs.accept(spec, digest_of(spec), "key")[0].id
+    first = store.jobs.accept(spec, spec_digest(spec), "key")[0].id
     time.sleep(0.01)
     store.retention.expire(DAY, DAY)
     assert store.jobs.of_key("key")
     store.retention.expire(DAY, 0.005)
     assert store.jobs.of_key("key") is None
-    assert store.jobs.accept(spec, digest_of(spec), "key")[0].id != first
+    assert store.jobs.accept(spec, spec_digest(spec), "key")[0].id != first

@@ -1,41 +1,20 @@
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from service.domain import Image, JobState, Plan, Shard, ShardKind, ShardResult, Slice, Values
-from service.errors import WorkStopped
-from service.spec import digest_of
+from service.domain.job import Image, JobState, ShardKind, ShardResult, Slice
+from service.errors import LeaseLost
+from service.spec.model import spec_digest
 from service.storage import Store
-from tests.audits import Ingredients
-
-LEASE = 30.0
-IMAGES = [Image(number, f"{number}.png", None, f"/{number}.png") for number in range(4)]
+from tests.support.jobs import AuditInputs
+from tests.support.shards import IMAGES, LEASE, claim, plan, result
 
 
 @pytest.fixture
-def job(store: Store, ingredients: Ingredients) -> str:
+def job(store: Store, ingredients: AuditInputs) -> str:
     spec = ingredients.spec()
-    return store.jobs.accept(spec, digest_of(spec), None)[0].id
-
-
-def claim(store: Store, worker: str = "w", lease: float = LEASE) -> Shard:
-    shard = store.leases.claim(worker, lease)
-    assert shard is not None
-    return shard
-
-
-def plan(store: Store, slices: Sequence[Slice] = (Slice(0, 0, 2), Slice(0, 2, 4))) -> None:
-    shard = claim(store)
-    store.shards.record_images(shard, IMAGES)
-    store.shards.record_plan(shard, Plan(len(IMAGES), slices, 40, {"columns": {}}))
-
-
-def result(shard: Shard) -> ShardResult:
-    images = [Image(n, f"{n}.png", None, f"/{n}.png", sha256=f"{n:064}") for n in range(shard.start, shard.stop)]
-    values = [Values(0, 0, image.number, b"12345678") for image in images]
-    return ShardResult(images, values, 20, "cpu")
+    return store.jobs.accept(spec, spec_digest(spec), None)[0].id
 
 
 def test_a_shard_has_one_owner_however_many_ask(store: Store, job: str) -> None:
@@ -64,7 +43,7 @@ def test_of_two_last_slices_at_one_moment_one_calls_for_the_summary(store: Store
     with ThreadPoolExecutor(4) as pool:
         lasts = list(pool.map(lambda shard: store.shards.record_values(shard, result(shard)), shards))
     assert lasts.count(True) == 1
-    assert store.shards.waiting() == 1
+    assert store.shards.waiting_count() == 1
     assert store.jobs.get(job).images_done == 4 * 80 // 40
 
 
@@ -75,7 +54,7 @@ def test_a_shard_whose_lease_ran_out_is_given_out_again_and_counts_once(store: S
     again = claim(store, "again")
     assert (again.id, again.attempt) == (late.id, 2)
     store.shards.record_values(again, result(again))
-    with pytest.raises(WorkStopped):
+    with pytest.raises(LeaseLost):
         store.shards.record_values(late, result(late))
     assert len(store.images.measured(job, 0, 2)[0].values) == 1
 
@@ -93,7 +72,7 @@ def test_a_shard_given_out_again_takes_its_progress_back(store: Store, job: str)
     plan(store)
     shard = claim(store)
     store.leases.renew(shard, LEASE, passes=10)
-    store.leases.hand_back(shard, "trouble")
+    store.leases.retry_later(shard, "trouble")
     assert store.jobs.get(job).passes_done == 0
     assert not store.leases.renew(shard, LEASE, passes=11)
 
@@ -103,7 +82,7 @@ def test_a_worker_of_a_cancelled_job_learns_it_and_stores_nothing(store: Store, 
     shard = claim(store)
     store.jobs.cancel(job)
     assert not store.leases.renew(shard, LEASE, 1)
-    with pytest.raises(WorkStopped):
+    with pytest.raises(LeaseLost):
         store.shards.record_values(shard, result(shard))
     assert store.images.measured(job, 0, 1)[0].values == []
 
@@ -131,11 +110,11 @@ def test_pages_of_images_in_any_order_are_stored_once_and_displace_no_other(stor
 
 
 def test_an_image_that_one_cohort_skips_has_its_reason_whichever_cohort_is_stored_first(
-    store: Store, ingredients: Ingredients
+    store: Store, ingredients: AuditInputs
 ) -> None:
     spec = ingredients.spec()
     for order in ((0, 1), (1, 0)):
-        job = store.jobs.accept(spec, digest_of(spec), None)[0].id
+        job = store.jobs.accept(spec, spec_digest(spec), None)[0].id
         plan(store, [Slice(0, 0, 4), Slice(1, 0, 4)])
         shards = {shard.cohort: shard for shard in (claim(store), claim(store))}
         for cohort in order:

@@ -6,27 +6,27 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Connection, delete, select, update
 
-from service.domain import Image, JobState, Plan, ShardResult, ShardState, Slice
-from service.queue import Doorbell
+from service.domain.job import Image, JobState, Plan, ShardResult, ShardState, Slice
+from service.queue.notifier import WorkNotifier
+from service.queue.sweeper import Sweeper
 from service.settings import ServiceSettings
-from service.spec import digest_of
+from service.spec.model import spec_digest
 from service.storage import Store
-from service.sweeper import Sweeper
-from service.tables import JobRow, ShardRow
-from tests.audits import Ingredients
-from tests.interruptions import after_statement
+from service.storage.tables.jobs import JobRow, ShardRow
+from tests.support.interruptions import after_statement
+from tests.support.jobs import AuditInputs
 
 
 @pytest.fixture
-def doorbell(redis_url: str) -> Iterator[Doorbell]:
-    opened = Doorbell(redis_url.removesuffix("/0") + "/2")
+def notifier(redis_url: str) -> Iterator[WorkNotifier]:
+    opened = WorkNotifier(redis_url.removesuffix("/0") + "/2")
     yield opened
     opened.close()
 
 
-def accept(store: Store, ingredients: Ingredients) -> str:
+def accept(store: Store, ingredients: AuditInputs) -> str:
     spec = ingredients.spec()
-    return store.jobs.accept(spec, digest_of(spec), None)[0].id
+    return store.jobs.accept(spec, spec_digest(spec), None)[0].id
 
 
 def strand(store: Store, job: str) -> None:
@@ -36,7 +36,9 @@ def strand(store: Store, job: str) -> None:
         session.execute(update(ShardRow).where(ShardRow.job == number).values(state=ShardState.DONE))
 
 
-def test_an_open_job_without_work_fails_and_says_so(store: Store, ingredients: Ingredients, doorbell: Doorbell) -> None:
+def test_an_open_job_without_work_fails_and_says_so(
+    store: Store, ingredients: AuditInputs, doorbell: WorkNotifier
+) -> None:
     job, other = accept(store, ingredients), accept(store, ingredients)
     strand(store, job)
     Sweeper(store, doorbell, ServiceSettings()).step()
@@ -45,7 +47,7 @@ def test_an_open_job_without_work_fails_and_says_so(store: Store, ingredients: I
     assert store.jobs.get(other).state is JobState.QUEUED
 
 
-def test_a_job_at_work_is_never_taken_for_one_without(store: Store, ingredients: Ingredients) -> None:
+def test_a_job_at_work_is_never_taken_for_one_without(store: Store, ingredients: AuditInputs) -> None:
     job, ends = accept(store, ingredients), store.retention.end_without_work
     assert ends() == 0
     planner = store.leases.claim("w", 30)
@@ -64,7 +66,7 @@ def test_a_job_at_work_is_never_taken_for_one_without(store: Store, ingredients:
     assert store.jobs.get(job).state is JobState.SUCCEEDED
 
 
-def test_jobs_that_are_accepted_while_the_sweeper_looks_stay_open(store: Store, ingredients: Ingredients) -> None:
+def test_jobs_that_are_accepted_while_the_sweeper_looks_stay_open(store: Store, ingredients: AuditInputs) -> None:
     accepted: list[str] = []
     submitting = threading.Thread(target=lambda: accepted.extend(accept(store, ingredients) for _ in range(50)))
     submitting.start()
@@ -74,7 +76,7 @@ def test_jobs_that_are_accepted_while_the_sweeper_looks_stay_open(store: Store, 
     assert {store.jobs.get(job).state for job in accepted} == {JobState.QUEUED}
 
 
-def test_a_job_that_has_work_again_by_the_time_it_is_locked_stays_open(store: Store, ingredients: Ingredients) -> None:
+def test_a_job_that_has_work_again_by_the_time_it_is_locked_stays_open(store: Store, ingredients: AuditInputs) -> None:
     job = accept(store, ingredients)
     strand(store, job)
     other = Store.open(store.database.url.render_as_string(hide_password=False))
@@ -90,7 +92,7 @@ def test_a_job_that_has_work_again_by_the_time_it_is_locked_stays_open(store: St
     other.database.close()
 
 
-def test_a_job_without_any_shard_fails(store: Store, ingredients: Ingredients) -> None:
+def test_a_job_without_any_shard_fails(store: Store, ingredients: AuditInputs) -> None:
     job = accept(store, ingredients)
     with store.database.write() as session:
         session.execute(delete(ShardRow))

@@ -9,18 +9,18 @@ import psycopg
 import pytest
 from sqlalchemy import make_url, text
 
-from service import schema
 from service.database_settings import Timeouts
-from service.domain import ImageSet, Shard
-from service.errors import DatabaseAway
-from service.spec import digest_of
+from service.domain.job import ImageSet, Shard
+from service.errors import DatabaseUnavailable
+from service.spec.model import spec_digest
 from service.storage import Database, Store
-from service.storage.bulk import put_in
-from service.storage.postgres import FRESH_SECONDS, GRACE_SECONDS, allow_long_statements
-from service.tables import ImageRow
-from tests.audits import Ingredients
+from service.storage import migrate as schema
+from service.storage.bulk import bulk_insert
+from service.storage.postgres import GRACE_SECONDS, PING_AFTER_SECONDS, allow_long_statements
+from service.storage.tables.jobs import ImageRow
 from tests.conftest import create_database
-from tests.proxies import Proxy, proxy
+from tests.support.jobs import AuditInputs
+from tests.support.tcp_proxy import Proxy, proxy
 
 SHORT = Timeouts(connect=2, statement=0.5, long_statement=30, lock=20)
 LONGER = 1.5  # seconds: more than a short statement may take
@@ -62,7 +62,7 @@ def far(database_url: str, network: Proxy) -> Iterator[Database]:
 
 @on_postgres
 def test_a_server_that_falls_silent_during_a_transaction_is_a_database_away(far: Database, network: Proxy) -> None:
-    with quickly(), pytest.raises(DatabaseAway), far.write() as session:
+    with quickly(), pytest.raises(DatabaseUnavailable), far.write() as session:
         session.execute(text("SELECT 1"))
         network.mute()
         session.execute(text("SELECT 1"))
@@ -71,7 +71,7 @@ def test_a_server_that_falls_silent_during_a_transaction_is_a_database_away(far:
 @on_postgres
 def test_a_server_that_is_silent_to_a_new_connection_is_a_database_away(far: Database, network: Proxy) -> None:
     network.mute()
-    with quickly(), pytest.raises(DatabaseAway):
+    with quickly(), pytest.raises(DatabaseUnavailable):
         far.ping()
 
 
@@ -79,7 +79,7 @@ def test_a_server_that_is_silent_to_a_new_connection_is_a_database_away(far: Dat
 def test_a_connection_that_fell_silent_while_it_rested_is_replaced(far: Database, network: Proxy) -> None:
     far.ping()
     network.mute(new=False)
-    time.sleep(FRESH_SECONDS + 0.1)
+    time.sleep(PING_AFTER_SECONDS + 0.1)
     with quickly():
         far.ping()
 
@@ -88,7 +88,7 @@ def test_a_connection_that_fell_silent_while_it_rested_is_replaced(far: Database
 def test_a_server_that_falls_silent_while_a_long_statement_runs_is_found_too(far: Database, network: Proxy) -> None:
     brief = Timeouts(connect=2, statement=0.3, long_statement=0.6)
     url = far.url.render_as_string(hide_password=False)
-    with opened(url, brief) as database, quickly(), pytest.raises(DatabaseAway), database.write() as session:
+    with opened(url, brief) as database, quickly(), pytest.raises(DatabaseUnavailable), database.write() as session:
         allow_long_statements(session)
         network.mute()
         session.execute(text("SELECT 1"))
@@ -96,7 +96,7 @@ def test_a_server_that_falls_silent_while_a_long_statement_runs_is_found_too(far
 
 @on_postgres
 def test_a_statement_that_takes_too_long_ends(database_url: str) -> None:
-    with opened(database_url) as database, quickly(), pytest.raises(DatabaseAway), database.read() as session:
+    with opened(database_url) as database, quickly(), pytest.raises(DatabaseUnavailable), database.read() as session:
         session.execute(text("SELECT pg_sleep(60)"))
 
 
@@ -105,7 +105,7 @@ def test_a_writer_that_waits_too_long_for_another_ends(database_url: str) -> Non
         session.execute(text("UPDATE jobs SET version = version"))
         if not database.is_sqlite:
             session.execute(text("LOCK TABLE jobs"))
-        with quickly(), pytest.raises(DatabaseAway), database.write() as other:
+        with quickly(), pytest.raises(DatabaseUnavailable), database.write() as other:
             other.execute(text("UPDATE jobs SET version = version"))
 
 
@@ -137,19 +137,19 @@ def held(url: str, table: str) -> Iterator[None]:
 
 def copy(store: Store) -> None:
     with store.database.write() as session:
-        put_in(session, ImageRow, ("job", "number", "name", "path"), [(1, 0, "0.png", "/0.png")])
+        bulk_insert(session, ImageRow, ("job", "number", "name", "path"), [(1, 0, "0.png", "/0.png")])
 
 
 def forget_and_purge(store: Store, shard: Shard) -> None:
-    store.jobs.forget(shard.job)
+    store.jobs.delete(shard.job)
     store.retention.purge(5)
 
 
 EVERY = ImageSet("images", 0, 1, [], [])
 LONG: dict[str, tuple[str, Callable[[Store, Shard], object]]] = {
     "copy": ("images", lambda store, _shard: copy(store)),
-    "forget": ("images", lambda store, shard: store.shards.forget_images(shard)),
-    "read": ("image_values", lambda store, shard: list(store.images.read(shard.job, EVERY, 1))),
+    "forget": ("images", lambda store, shard: store.shards.delete_images(shard)),
+    "read": ("image_values", lambda store, shard: list(store.images.read_images(shard.job, EVERY, 1))),
     "values": ("image_values", lambda store, shard: list(store.images.values(shard.job, EVERY))),
     "cancel": ("shards", lambda store, shard: store.jobs.cancel(shard.job)),
     "purge": ("images", forget_and_purge),
@@ -159,16 +159,16 @@ LONG: dict[str, tuple[str, Callable[[Store, Shard], object]]] = {
 @on_postgres
 @pytest.mark.parametrize("name", LONG)
 def test_what_goes_through_all_rows_of_a_job_has_the_time_that_it_needs(
-    database_url: str, ingredients: Ingredients, name: str
+    database_url: str, ingredients: AuditInputs, name: str
 ) -> None:
     store, (table, act) = Store.open(database_url, timeouts=SHORT), LONG[name]
     spec = ingredients.spec()
     with closing(store.database):
-        store.jobs.accept(spec, digest_of(spec), None)
+        store.jobs.accept(spec, spec_digest(spec), None)
         shard = store.leases.claim("w", 30)
         assert shard is not None
         with held(database_url, table):
             act(store, shard)
         # What comes after it on the same connection has not.
-        with held(database_url, "jobs"), pytest.raises(DatabaseAway):
+        with held(database_url, "jobs"), pytest.raises(DatabaseUnavailable):
             store.jobs.versions([shard.job])

@@ -9,7 +9,7 @@ from skimage.metrics import structural_similarity
 from torch import Tensor
 
 from worker.measures import similarity
-from worker.measures.similarity import Compared
+from worker.measures.similarity import ComparableMaps
 
 
 def maps(seed: int, *shape: int) -> Tensor:
@@ -17,11 +17,11 @@ def maps(seed: int, *shape: int) -> Tensor:
 
 
 def similarities(a: Tensor, b: Tensor, valid: Tensor | None = None) -> dict[str, Tensor]:
-    return similarity.similarities(Compared(a), Compared(b), valid)
+    return similarity.similarities(ComparableMaps(a), ComparableMaps(b), valid)
 
 
-def alike(how: Callable[[Compared, Compared], Tensor], a: Tensor, b: Tensor) -> Tensor:
-    return how(Compared(a), Compared(b))
+def alike(how: Callable[[ComparableMaps, ComparableMaps], Tensor], a: Tensor, b: Tensor) -> Tensor:
+    return how(ComparableMaps(a), ComparableMaps(b))
 
 
 @pytest.mark.parametrize("side", [3, 4, 5, 6, 7, 8, 10, 24])
@@ -56,7 +56,7 @@ def test_what_is_left_of_cut_maps_compares_as_if_nothing_were_known_of_them(side
         return values[:, 1 : values.shape[1] - 2, 3:]
 
     a, b = maps(1, 4, side, side), maps(2, 4, side, side)
-    known = similarity.similarities(Compared(a).cut(cut), Compared(cut(b)))
+    known = similarity.similarities(ComparableMaps(a).cut(cut), ComparableMaps(cut(b)))
     anew = similarities(cut(a), cut(b))
     assert {name: value.tolist() for name, value in known.items()} == {
         name: pytest.approx(value.tolist(), abs=1e-6) for name, value in anew.items()

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from service.options import TRANSFORMS
-from worker.classifiers import zoo
+from service.measures.options import TRANSFORMS
+from worker.models import architectures as zoo
 from worker.probes.geometry import crop_valid, transform, valid_mask
 
 TWINS = {

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from worker.probes.noise import gaussian, salt_pepper
-from worker.probes.randomness import field
+from worker.probes.random_fields import field
 
 DIGEST = hashlib.sha256(b"a picture").hexdigest()
 

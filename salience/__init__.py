@@ -1,0 +1,27 @@
+"""A client of the HTTP API, for pipelines in Python and for the console script. Loads without torch.
+
+    from salience import Client
+
+    with Client("http://127.0.0.1:8000") as client:
+        job = client.wait(client.submit(spec).id)
+        print(client.results(job.id).frame())
+
+`AsyncClient` does the same with `await`. Every failure is a ClientError of `salience.errors`.
+"""
+
+from salience.async_client import AsyncClient
+from salience.client import Client
+from salience.errors import ClientError
+from salience.models import Artifact, Job, JobState, Outcome, Results, Verdict
+
+__all__ = [
+    "Artifact",
+    "AsyncClient",
+    "Client",
+    "ClientError",
+    "Job",
+    "JobState",
+    "Outcome",
+    "Results",
+    "Verdict",
+]

@@ -1,0 +1,57 @@
+"""Uploads over HTTP: the bytes of a model or an image set, kept by their SHA-256."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from service.api.dependencies import READ, SUBMIT
+from service.api.errors import documented
+from service.api.routes.jobs import CurrentJobs
+from service.api.schemas import ArtifactBody
+from service.artifacts.store import Artifact
+from service.errors import ArtifactNotFound
+
+router = APIRouter(prefix="/v1/artifacts", tags=["artifacts"])
+
+HEX = "^[0-9a-fA-F]{64}$"
+BODY = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {
+    "type": "string", "format": "binary"}}}}}  # fmt: skip
+
+
+@router.put(
+    "",
+    dependencies=[SUBMIT],
+    status_code=201,
+    openapi_extra=BODY,
+    responses={200: {"description": "It was there already"}, **documented(HTTPStatus.UNPROCESSABLE_ENTITY)},
+)
+async def upload(
+    request: Request,
+    jobs: CurrentJobs,
+    response: Response,
+    sha256: Annotated[str | None, Query(pattern=HEX, description="SHA-256 that the bytes must have.")] = None,
+) -> ArtifactBody:
+    """Upload a model or an archive; the answer's `uri` names it in specs."""
+    kept = await jobs.artifacts.store(request.stream(), sha256, jobs.limits.max_artifact_bytes)
+    if not kept.new:
+        response.status_code = HTTPStatus.OK
+    return _body(kept)
+
+
+@router.get(
+    "/{sha256}",
+    dependencies=[READ],
+    responses=documented(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY),
+)
+def look(jobs: CurrentJobs, sha256: Annotated[str, Path(pattern=HEX)]) -> ArtifactBody:
+    """Get the size of an upload, or 404 if it must be sent."""
+    digest = sha256.lower()
+    size = jobs.artifacts.size_of(digest)
+    if size is None:
+        raise ArtifactNotFound(digest=digest)
+    return _body(Artifact(digest, size, new=False))
+
+
+def _body(kept: Artifact) -> ArtifactBody:
+    return ArtifactBody(uri=kept.uri, sha256=kept.digest, size=kept.size)

@@ -1,0 +1,41 @@
+"""Per-image numbers as CSV: a line an image and run, and one across the runs of a cohort."""
+
+import csv
+import io
+import math
+from array import array
+from collections.abc import Iterable, Iterator
+
+from service.domain.job import ACROSS_RUNS, Job
+from service.storage.images import MeasuredImage
+
+
+def csv_lines(job: Job, measured: Iterable[MeasuredImage]) -> Iterator[str]:
+    """A header, then the lines of each picture; what a line has no number for stays empty."""
+    names = list(
+        dict.fromkeys(n for image_set in job.image_sets for some in (image_set.run, *image_set.across) for n in some)
+    )
+    yield _line(["image", "set", "label", "sha256", "skipped", "cohort", "run", *names])
+    for each in measured:
+        image = each.image
+        image_set = job.image_set_of(image.number)
+        known = [image.name, image_set.field, image.label or "", image.sha256 or "", image.skipped or ""]
+        if not each.values:
+            yield _line([*known, "", "", *([""] * len(names))])
+        for values in each.values:
+            is_across = values.run == ACROSS_RUNS
+            own = image_set.across[values.cohort] if is_across else image_set.run
+            numbers = dict(zip(own, array("d", values.data), strict=True))
+            cohort = job.spec.cohorts[values.cohort].name
+            run = "across" if is_across else str(values.run)
+            yield _line([*known, cohort, run, *(_cell(numbers.get(name)) for name in names)])
+
+
+def _cell(number: float | None) -> str:
+    return "" if number is None or math.isnan(number) else str(number)
+
+
+def _line(cells: Iterable[str]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerow(cells)
+    return out.getvalue()

@@ -1,0 +1,74 @@
+"""Jobs as server-sent events: a job's progress and state, and the changes of a list of jobs."""
+
+import re
+from collections.abc import AsyncGenerator
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import StreamingResponse
+
+from service.api.dependencies import READ, CurrentCaller
+from service.api.errors import documented
+from service.api.routes.jobs import CurrentJobs, Text, job_query
+from service.api.sse import Feed
+from service.auth.staying import StreamRevocation
+from service.domain.api_key import Caller
+from service.domain.job import OPEN_STATES
+from service.storage import JobQuery
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+NOT_FOUND, INVALID = HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY
+VERSION = re.compile(r"[0-9]{1,18}")  # longer ones are none of ours, and Python reads no 5,000 digits
+# Kept by nobody on the way: nginx would gather events up without the second.
+HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+STREAM: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "`event:` what happened, `id:` the job's version, `data:` the job as JSON, without its spec",
+        "content": {"text/event-stream": {}},
+    }
+}
+
+
+@router.get("/events", dependencies=[READ], response_class=Response, responses={**STREAM, **documented(INVALID)})
+async def of_list(
+    request: Request, caller: CurrentCaller, jobs: CurrentJobs, query: Annotated[JobQuery, Depends(job_query)]
+) -> Response:
+    """Stream the events of a list of jobs: `listed`, `state`, `progress`, `added` and `forgotten`.
+
+    The stream ends when the caller's key ends, otherwise never.
+    """
+    return _stream(request, caller, _feed(request).of_list(jobs.store.jobs, query))
+
+
+@router.get("/{job_id}/events", dependencies=[READ], response_class=Response, responses={
+    **STREAM,
+    204: {"description": "The job had ended, and the last event of it was seen"},
+    **documented(NOT_FOUND, INVALID),
+})  # fmt: skip
+async def of_job(
+    request: Request,
+    caller: CurrentCaller,
+    jobs: CurrentJobs,
+    job_id: Text,
+    last_event_id: Annotated[str | None, Header(description="the version seen last")] = None,
+) -> Response:
+    """Stream the events of a job, `state` and `progress`, until it has ended."""
+    job = await run_in_threadpool(jobs.store.jobs.get, job_id)
+    seen = int(last_event_id) if last_event_id and VERSION.fullmatch(last_event_id) else None
+    if seen == job.version and job.state not in OPEN_STATES:
+        return Response(status_code=HTTPStatus.NO_CONTENT)  # which tells an EventSource not to come again
+    return _stream(request, caller, _feed(request).of_job(jobs.store.jobs, job_id, seen))
+
+
+def _feed(request: Request) -> Feed:
+    feed: Feed = request.app.state.feed
+    return feed
+
+
+def _stream(request: Request, caller: Caller, events: AsyncGenerator[str]) -> Response:
+    revocation: StreamRevocation = request.app.state.staying
+    welcome = revocation.until_revoked(caller, events)
+    return StreamingResponse(welcome, media_type="text/event-stream", headers=HEADERS)

@@ -1,0 +1,53 @@
+"""What a model registry tells of its versions, over HTTP. Answered at once; what follows is the registrar's."""
+
+import time
+from http import HTTPStatus
+
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from pydantic import BaseModel, Field
+
+from service.api.errors import documented
+from service.errors import NotConfigured
+from service.integrations.mlflow.webhook import WINDOW_SECONDS, Delivery
+from service.jobs.service import Jobs
+
+router = APIRouter(prefix="/v1/hooks", tags=["registry"])
+
+REFUSALS = (
+    HTTPStatus.UNAUTHORIZED, HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.SERVICE_UNAVAILABLE,
+)  # fmt: skip
+BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}}
+
+
+class HookAnswer(BaseModel):
+    """What a delivery led to."""
+
+    noticed: str | None = Field(description="the version that will be audited, as NAME/VERSION; null for other events")
+
+
+@router.post("/mlflow", status_code=202, openapi_extra=BODY, responses=documented(*REFUSALS))
+async def mlflow(request: Request) -> HookAnswer:
+    """Receive a delivery of MLflow's webhooks about a new model version or its tag `salience.cohort`.
+
+    It must be signed with SALIENCE_MLFLOW_SECRET, not be older than five minutes, and not have come before.
+    """
+    secret, jobs = request.app.state.mlflow_secret, request.app.state.everyones_jobs
+    if not secret:
+        raise NotConfigured(what="The registry's hook", setting="MLFLOW_TRACKING_URI and SALIENCE_MLFLOW_SECRET")
+    headers = request.headers
+    delivery = Delivery(
+        headers.get("X-MLflow-Delivery-Id", ""),
+        headers.get("X-MLflow-Timestamp", ""),
+        headers.get("X-MLflow-Signature", ""),
+        await request.body(),
+    )
+    delivery.check(secret, time.time())
+    subject = delivery.subject()
+    await run_in_threadpool(_take, jobs, delivery.id, subject)
+    return HookAnswer(noticed="/".join(subject) if subject else None)
+
+
+def _take(jobs: Jobs, delivery: str, subject: tuple[str, str] | None) -> None:
+    jobs.store.registry.record_delivery(delivery, WINDOW_SECONDS, subject)

@@ -1,0 +1,155 @@
+"""Jobs over HTTP: submit, look, list, cancel, read the results."""
+
+import time
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from pydantic import StringConstraints
+
+from service import errors, storage
+from service.api.dependencies import READ, SUBMIT, CurrentCaller
+from service.api.errors import documented
+from service.api.pagination import decode, encode
+from service.api.schemas import JobBody, JobPage
+from service.domain.job import OPEN_STATES, Job, JobState
+from service.gate import Verdict
+from service.jobs.service import Jobs
+from service.jobs.watch import JobWatch
+from service.spec.model import JobSpec
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+RETRY_SECONDS = "2"
+NOT_FOUND, CONFLICT, INVALID = HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY
+TOO_MANY = HTTPStatus.TOO_MANY_REQUESTS
+
+
+# Databases keep no zero bytes in text, and so know nothing by such a name.
+NO_ZERO = r"^[^\x00]*$"
+PRINTABLE = r"^[\x20-\x7e\x80-\xff]*$"
+Text = Annotated[str, StringConstraints(pattern=NO_ZERO)]
+
+
+async def get_jobs(request: Request, caller: CurrentCaller) -> Jobs:
+    """The use cases of this application, for the caller's tenant: of another's they find nothing."""
+    everyones: Jobs = request.app.state.everyones_jobs
+    return everyones.for_tenant(caller.tenant)
+
+
+CurrentJobs = Annotated[Jobs, Depends(get_jobs)]
+
+
+@router.post("", status_code=202, dependencies=[SUBMIT], responses=documented(INVALID, TOO_MANY))
+def submit(
+    spec: JobSpec,
+    response: Response,
+    jobs: CurrentJobs,
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, pattern=PRINTABLE)] = None,
+) -> JobBody:
+    """Submit an audit. The same Idempotency-Key with the same spec answers the same job."""
+    job = jobs.submit(spec, idempotency_key)
+    response.headers["Location"] = f"/v1/jobs/{job.id}"
+    response.headers["Retry-After"] = RETRY_SECONDS
+    return JobBody.of(job, time.time())
+
+
+def job_query(
+    state: JobState | None = None,
+    name: Text | None = None,
+    label: Annotated[list[Text], Query(description="key:value; several must all hold")] = [],  # noqa: B006  # FastAPI copies it
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> storage.JobQuery:
+    """Which jobs a request wants to see. Raises FilterInvalid, CursorInvalid."""
+    return storage.JobQuery(state, name, [parse_label(each) for each in label], decode(cursor), limit)
+
+
+@router.get("", dependencies=[READ], responses=documented(INVALID))
+def find(jobs: CurrentJobs, query: Annotated[storage.JobQuery, Depends(job_query)]) -> JobPage:
+    """List jobs, newest first."""
+    found = jobs.store.jobs.find(query)
+    now = time.time()
+    return JobPage(items=[JobBody.of(job, now) for job in found.jobs], next=encode(found.next))
+
+
+@router.get("/{job_id}", dependencies=[READ], response_model=JobBody, responses={
+    304: {"description": "Unchanged"}, **documented(NOT_FOUND, INVALID)
+})  # fmt: skip
+async def get(
+    request: Request,
+    jobs: CurrentJobs,
+    job_id: Text,
+    wait: Annotated[float, Query(ge=0, le=60, description="seconds to wait for the next change")] = 0,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """Get a job, with `wait` at its next change. If-None-Match holds the version seen last."""
+    watch: JobWatch = request.app.state.watch
+    job = await run_in_threadpool(jobs.store.jobs.get, job_id)
+    if wait and job.state in OPEN_STATES and (if_none_match is None or _matches(if_none_match, job)):
+        job = await _wait(jobs, watch, job, wait)
+    headers = {"ETag": _etag(job)}
+    if job.state in OPEN_STATES:
+        headers["Retry-After"] = RETRY_SECONDS
+    if if_none_match is not None and _matches(if_none_match, job):
+        return Response(status_code=304, headers=headers)
+    body = JobBody.of(job, time.time()).model_dump_json()
+    return Response(body, headers=headers, media_type="application/json")
+
+
+@router.post("/{job_id}/cancel", dependencies=[SUBMIT], responses=documented(NOT_FOUND, CONFLICT))
+def cancel(job_id: Text, jobs: CurrentJobs) -> JobBody:
+    """Cancel a job. Cancelling a cancelled job changes nothing."""
+    return JobBody.of(jobs.cancel(job_id), time.time())
+
+
+@router.delete(
+    "/{job_id}",
+    dependencies=[SUBMIT],
+    status_code=HTTPStatus.NO_CONTENT,
+    responses=documented(NOT_FOUND, INVALID),
+)
+def forget(job_id: Text, jobs: CurrentJobs) -> None:
+    """Delete a job with its results and numbers, and stop it if it runs. Its Idempotency-Key is free again."""
+    jobs.store.jobs.delete(job_id)
+
+
+@router.get("/{job_id}/results", dependencies=[READ], response_class=Response, responses={
+    200: {"description": "Every measure by cohort, run and stratum, with intervals; differences; provenance",
+          "content": {"application/json": {"schema": {"type": "object"}}}},
+    **documented(NOT_FOUND, CONFLICT),
+})  # fmt: skip
+def results(job_id: Text, jobs: CurrentJobs) -> Response:
+    """Get the results of a job that succeeded."""
+    return Response(jobs.results(job_id), media_type="application/json")
+
+
+@router.get("/{job_id}/verdict", dependencies=[READ], responses=documented(NOT_FOUND, CONFLICT))
+def verdict(job_id: Text, jobs: CurrentJobs) -> Verdict:
+    """Get the verdict of a job that has ended, rule by rule."""
+    return jobs.verdict(job_id)
+
+
+async def _wait(jobs: Jobs, watch: JobWatch, job: Job, seconds: float) -> Job:
+    if not await watch.change(job.id, job.version, seconds):
+        return job
+    return await run_in_threadpool(jobs.store.jobs.get, job.id)
+
+
+def _etag(job: Job) -> str:
+    return f'"{job.version}"'
+
+
+def _matches(if_none_match: str, job: Job) -> bool:
+    """Whether an If-None-Match header holds the job's tag, compared weakly as RFC 9110 has it."""
+    tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
+    return "*" in tags or _etag(job) in tags
+
+
+def parse_label(text: str) -> tuple[str, str]:
+    """Key and value of a label as a filter writes it. Raises FilterInvalid."""
+    key, colon, value = text.partition(":")
+    if not colon:
+        raise errors.FilterInvalid(field="query.label", detail=f"label={text}: write key:value")
+    return key, value

@@ -1,0 +1,216 @@
+"""Request and response bodies of the HTTP API."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from service.domain.job import OPEN_STATES, Job, JobState
+from service.domain.policy import Policy, StoredPolicy
+from service.gate import Verdict
+from service.jobs.verdicts import verdict_for
+from service.spec.model import JobSpec
+
+
+class FieldError(BaseModel):
+    """One field that was refused."""
+
+    field: str = Field(description="Path of the field, such as cohorts[0].model.layer.")
+    detail: str = Field(description="What is wrong, and what to do about it.")
+
+
+class Problem(BaseModel):
+    """An error by RFC 9457."""
+
+    type: str = Field(description="Stable type: `urn:salience:problem:KIND`.")
+    title: str = Field(description="The kind in words.")
+    status: int = Field(description="The HTTP status.")
+    detail: str = Field(description="What is wrong, where, and what to do.")
+    instance: str = Field(description="Path of the request.")
+    errors: list[FieldError] = Field([], description="The fields that were refused, if the error is about fields.")
+
+
+class JobError(BaseModel):
+    """Why a job failed."""
+
+    type: str = Field(description="Kind of the error.")
+    detail: str = Field(description="What is wrong, and what to do about it.")
+    field: str | None = Field(None, description="Field of the spec that the error is about.")
+
+
+class Progress(BaseModel):
+    """How far a job is."""
+
+    images_done: int = Field(description="Number of images done, counted by their share of the forward passes.")
+    images_total: int | None = Field(description="Number of images to audit; null until the image set is listed.")
+    passes_done: int = Field(description="Number of forward passes made.")
+    passes_reused: int = Field(description="Number of forward passes saved because an earlier job had their numbers.")
+    passes_per_second: float | None = Field(description="Forward passes per second since the job started.")
+    seconds_left: float | None = Field(description="Estimated seconds until the job ends.")
+
+
+class Links(BaseModel):
+    """Paths of the resources of a job."""
+
+    self: str = Field(description="The job.")
+    results: str = Field(description="Its results.")
+    images: str = Field(description="The numbers of its images.")
+    cancel: str = Field(description="POST here to cancel it.")
+    verdict: str = Field(description="The verdict of its gate.")
+
+
+class JobBody(BaseModel):
+    """A job: its spec with all defaults, its state and progress, and its error if it failed."""
+
+    id: str = Field(description="ID of the job.")
+    name: str | None = Field(description="Name from the spec.")
+    labels: dict[str, str] = Field(description="Labels from the spec.")
+    state: JobState = Field(description="State of the job.")
+    progress: Progress = Field(description="How far the job is.")
+    error: JobError | None = Field(description="Why the job failed; null if it did not.")
+    verdict: Verdict | None = Field(description="Verdict of the gate; null without a gate and until the job has ended.")
+    so_far: dict[str, Any] | None = Field(
+        description="Interim numbers of a running job with their intervals; null before the first interim look and "
+        "once the job has ended."
+    )
+    created_at: datetime = Field(description="When the job was accepted.")
+    started_at: datetime | None = Field(description="When a worker started it.")
+    finished_at: datetime | None = Field(description="When it ended.")
+    spec: JobSpec = Field(description="The spec with all defaults.")
+    links: Links = Field(description="Paths of the resources of the job.")
+
+    @classmethod
+    def of(cls, job: Job, now: float) -> "JobBody":
+        """The body of a job; `now` (seconds since the epoch) is what its speed is told by."""
+        base = f"/v1/jobs/{job.id}"
+        return cls(
+            id=job.id,
+            name=job.spec.name,
+            labels=job.spec.labels,
+            state=job.state,
+            progress=_progress(job, now),
+            error=JobError(**job.error) if job.error else None,
+            verdict=verdict_for(job),
+            so_far=job.so_far if job.state in OPEN_STATES else None,
+            created_at=_moment(job.created_at),
+            started_at=_moment(job.started_at) if job.started_at else None,
+            finished_at=_moment(job.finished_at) if job.finished_at else None,
+            spec=job.spec,
+            links=Links(
+                self=base,
+                results=f"{base}/results",
+                images=f"{base}/images",
+                cancel=f"{base}/cancel",
+                verdict=f"{base}/verdict",
+            ),
+        )
+
+
+class JobPage(BaseModel):
+    """A page of jobs, newest first."""
+
+    items: list[JobBody] = Field(description="The jobs.")
+    next: str | None = Field(description="Cursor of the next page; null on the last page.")
+
+
+class ImageBody(BaseModel):
+    """The numbers of one image."""
+
+    number: int = Field(description="Number of the image in the job, from 0.")
+    set: str = Field(description="`images` or `out_of_set`.")
+    image: str = Field(description="Name of the image in its set.")
+    label: str | None = Field(description="Label of the image.")
+    sha256: str | None = Field(description="SHA-256 of the image file.")
+    skipped: str | None = Field(description="Why the image could not be read; null if it could.")
+    cohorts: dict[str, Any] = Field(
+        description="By cohort: `runs`, a list of {column: value} in the order of the spec, and `across`, the same "
+        "across all runs."
+    )
+
+
+class ImagePage(BaseModel):
+    """A page of images in the order of the image set."""
+
+    items: list[ImageBody] = Field(description="The images.")
+    next: str | None = Field(description="Cursor of the next page; null on the last page.")
+
+
+class ArtifactBody(BaseModel):
+    """A stored upload."""
+
+    uri: str = Field(description="URI of the upload for specs.")
+    sha256: str = Field(description="SHA-256 of its bytes.")
+    size: int = Field(description="Its size in bytes.")
+
+
+class InspectionBody(BaseModel):
+    """What a worker found in a model or an image set."""
+
+    id: str = Field(description="ID of the inspection.")
+    done: bool = Field(description="Whether a worker has inspected it.")
+    found: dict[str, Any] | None = Field(
+        description="Of a model: format, architecture, preprocessing, classes, layers, sha256. Of an image set: count, "
+        "labels, first errors. Null until the inspection is done."
+    )
+
+
+class CatalogueEntry(BaseModel):
+    """A measure or a salience method."""
+
+    name: str = Field(description="Its name in a spec.")
+    meaning: str = Field(description="What it measures and how to read it.")
+    source: str = Field(description="Where it was published.")
+    range: tuple[float, float] = Field(description="Smallest and largest possible value.")
+    parameters: dict[str, Any] = Field(description="JSON schema of each of its options.")
+
+
+class PolicyBody(BaseModel):
+    """A version of a policy."""
+
+    name: str = Field(description="Name of the policy.")
+    version: int = Field(description="Number of the version, from 1.")
+    created_at: datetime = Field(description="When this version was stored.")
+    policy: Policy = Field(description="The policy.")
+
+    @classmethod
+    def of(cls, kept: StoredPolicy) -> "PolicyBody":
+        """The body of a kept policy."""
+        return cls(name=kept.name, version=kept.version, created_at=_moment(kept.created_at), policy=kept.policy)
+
+
+class PolicyList(BaseModel):
+    """Policies, or versions of one policy."""
+
+    items: list[PolicyBody] = Field(description="The policies or versions.")
+
+
+class Check(BaseModel):
+    """Which results to judge by a policy."""
+
+    job: str = Field(min_length=1, max_length=36, pattern=r"^[^\x00]*$", description="ID of a job that succeeded.")
+    version: int | None = Field(None, ge=1, description="Version of the policy. Default: the newest.")
+
+
+class Health(BaseModel):
+    """Whether the process is alive, or ready for requests."""
+
+    status: str = Field(description="`ok`, or what is wrong.")
+    checks: dict[str, str] = Field({}, description="The status of each service that the process needs.")
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _progress(job: Job, now: float) -> Progress:
+    elapsed = (job.finished_at or now) - job.started_at if job.started_at else 0.0
+    speed = job.passes_done / elapsed if elapsed > 0 and job.passes_done else None
+    left = (job.passes_total - job.passes_done - job.passes_reused) / speed if speed and job.passes_total else None
+    return Progress(
+        images_done=job.images_done,
+        images_total=job.images_total,
+        passes_done=job.passes_done,
+        passes_reused=job.passes_reused,
+        passes_per_second=round(speed, 2) if speed else None,
+        seconds_left=round(left, 1) if left is not None and not job.finished_at else None,
+    )

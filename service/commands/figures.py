@@ -1,0 +1,146 @@
+"""A measure of some cohorts as a figure for a paper: a column wide, with 95 % intervals. Needs matplotlib.
+
+Colours are Okabe and Ito's, and each cohort has a mark and a line of its own, so that print without colours will do.
+"""
+
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from math import nan
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLUMN_MM = 86.0  # millimetres: a column of most two-column journals
+MM_PER_INCH = 25.4
+KINDS = ("pdf", "svg", "png")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKS, LINES = "oDs^vXP", ("-", "--", "-.", ":")
+STYLE: Any = {
+    "font.size": 8, "axes.labelsize": 8, "xtick.labelsize": 7, "ytick.labelsize": 7, "legend.fontsize": 7,
+    "axes.linewidth": 0.6, "lines.linewidth": 1.2, "lines.markersize": 4, "pdf.fonttype": 42, "svg.fonttype": "none",
+    "svg.hashsalt": "salience", "axes.spines.top": False, "axes.spines.right": False, "font.family": "sans-serif",
+}  # fmt: skip
+HIDDEN = ("matrix", "background")  # of the parts, what is no mean, or the headline itself
+NAMES: Mapping[str, Mapping[str, str]] = {  # of rows that results name more shortly
+    "entropy": {"entropy": "grey levels", "spatial": "spatial"},
+    "stability": {"stability": "native maps", "resized": "resized maps"},
+    "degradation": {
+        "degradation": "background blurred", "object": "object blurred", "gap": "background less object",
+    },
+}  # fmt: skip
+UNITS: Mapping[str, str] = {
+    "entropy": "entropy, share of the largest possible",
+    "degradation": "similarity of maps (SSIM),\nor difference of similarities",
+}
+UNIT = "similarity of maps (SSIM)"
+LETTER, LEGEND_LINE = 1.4, 4.0  # millimetres that a letter of the legend is wide at most, as most are, and a line high
+HANDLE_LETTERS, MAX_COLUMNS = 8, 3  # letters that a line and its mark are as wide as, of the legend
+
+Json = Mapping[str, Any]
+
+
+def draw(results: Json, measure: str, kind: str, width: float = COLUMN_MM) -> bytes:
+    """The figure of a measure that the results have, as a file of one of KINDS, `width` in millimetres."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    cohorts = [
+        (name, each["measures"][measure]) for name, each in results["cohorts"].items() if measure in each["measures"]
+    ]
+    rows = 1 if measure == "noise" else 1 + len(_parts(cohorts))
+    names, columns = _wrapped([name for name, _ in cohorts], width)
+    height = 0.72 * width if measure == "noise" else 12 + rows * (3 + 3.2 * len(cohorts))
+    lines = sum(max(name.count("\n") + 1 for name in names[at : at + columns]) for at in range(0, len(names), columns))
+    with mpl.rc_context(STYLE):
+        made = Figure(figsize=(width / MM_PER_INCH, (height + LEGEND_LINE * lines) / MM_PER_INCH), layout="constrained")
+        axes = made.add_subplot()
+        handles = (_curve if measure == "noise" else _dots)(axes, measure, cohorts)
+        if len(cohorts) > 1:
+            _legend(made, handles, names, columns)
+        content = BytesIO()
+        made.savefig(content, format=kind, dpi=300, metadata=_metadata(kind, results))
+        return content.getvalue()
+
+
+def _wrapped(names: Sequence[str], width: float) -> tuple[list[str], int]:
+    """Names as lines that a legend as wide as the figure holds, and in how many columns they stand."""
+    across = int(width / LETTER) - HANDLE_LETTERS
+    columns = max(1, min(len(names), MAX_COLUMNS, (across + HANDLE_LETTERS) // (max(map(len, names)) + HANDLE_LETTERS)))
+    return ["\n".join(wrap(name, across)) for name in names], columns
+
+
+def _legend(made: "Figure", handles: Sequence["Artist"], names: Sequence[str], columns: int) -> None:
+    """Names as they are: none is read as a formula, and none is hidden for its first letter."""
+    blank = [str(number) for number in range(len(names))]
+    legend = made.legend(handles, blank, loc="outside upper center", ncols=columns, frameon=False)
+    for text, name in zip(legend.get_texts(), names, strict=True):
+        text.set_parse_math(False)
+        text.set_text(name)
+
+
+def _metadata(kind: str, results: Json) -> dict[str, Any] | None:
+    """Which job it is of, and no date, so that the same results give the same file."""
+    message = f"salience-audit, job {results['job']}"
+    known: Mapping[str, dict[str, Any]] = {
+        "pdf": {"Subject": message, "CreationDate": None},
+        "svg": {"Description": message, "Date": None},
+        "png": {"Description": message},
+    }
+    return known[kind]
+
+
+def _curve(axes: "Axes", _measure: str, cohorts: Sequence[tuple[str, Json]]) -> list["Artist"]:
+    """Similarity over amounts of noise, at equal distances; what the legend shows of each cohort."""
+    places, drawn = list(cohorts[0][1]["parts"]), list["Artist"]()
+    for number, (_, own) in enumerate(cohorts):
+        parts = [own["parts"][place] for place in places]
+        means, at = [nan if each["mean"] is None else each["mean"] for each in parts], range(len(places))
+        colour, dash = COLOURS[number % len(COLOURS)], LINES[number % len(LINES)]
+        drawn += axes.plot(at, means, color=colour, linestyle=dash, marker=MARKS[number % len(MARKS)])
+        if all(each["ci95"] for each in parts):
+            low, high = zip(*(each["ci95"] for each in parts), strict=True)
+            axes.fill_between(at, low, high, color=colour, alpha=0.18, linewidth=0)
+    axes.set_xticks(range(len(places)), places)
+    axes.set(xlabel="amount of noise", ylabel="similarity of maps (SSIM)")
+    axes.set_ylim(top=1)
+    return drawn
+
+
+def _dots(axes: "Axes", measure: str, cohorts: Sequence[tuple[str, Json]]) -> list["Artist"]:
+    """The headline and each part in a row, the cohorts under each other; what the legend shows of each cohort."""
+    from matplotlib.lines import Line2D
+
+    parts, drawn = _parts(cohorts), list["Artist"]()
+    for number, (_, own) in enumerate(cohorts):
+        colour, offset = COLOURS[number % len(COLOURS)], (number - (len(cohorts) - 1) / 2) * 0.6 / max(len(cohorts), 2)
+        for row, part in enumerate([None, *parts]):
+            each = own if part is None else own["parts"].get(part)
+            if each is None or each["mean"] is None:
+                continue
+            low, high = each["ci95"] or (each["mean"], each["mean"])
+            axes.errorbar(
+                each["mean"], row + offset, xerr=[[each["mean"] - low], [high - each["mean"]]], color=colour,
+                marker=MARKS[number % len(MARKS)], linestyle="none", capsize=0, elinewidth=1.2,
+            )  # fmt: skip
+        drawn.append(Line2D([], [], color=colour, marker=MARKS[number % len(MARKS)], linestyle="none"))
+    _label_rows(axes, measure, parts)
+    return drawn
+
+
+def _label_rows(axes: "Axes", measure: str, parts: Sequence[str]) -> None:
+    names = NAMES.get(measure, {})
+    axes.set_yticks(range(len(parts) + 1), [names.get(row, row) for row in (measure, *parts)])
+    axes.set_ylim(len(parts) + 0.5, -0.5)
+    axes.locator_params(axis="x", nbins=6)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x", linewidth=0.4, color="#dddddd")
+    axes.set_axisbelow(True)
+    axes.set_xlabel(UNITS.get(measure, UNIT))
+
+
+def _parts(cohorts: Sequence[tuple[str, Json]]) -> list[str]:
+    return [part for part in dict.fromkeys(p for _, own in cohorts for p in own.get("parts", {})) if part not in HIDDEN]

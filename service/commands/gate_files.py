@@ -1,0 +1,26 @@
+"""Gates on disk, in YAML or JSON: a gate, or a policy, of which the gate is taken."""
+
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from service.domain.policy import Policy
+from service.errors import FieldProblem, SpecInvalid, SpecUnreadable
+from service.gate import Gate
+from service.spec.model import Json
+
+
+def read_gate(path: Path) -> Json:
+    """The gate in a file, as a spec has it. Raises SpecUnreadable, SpecInvalid."""
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SpecUnreadable(path=path, reason=error) from error
+    if not isinstance(found, dict):
+        raise SpecUnreadable(path=path, reason="it holds no rules; write `rules:` and a list, or `gate:`")
+    try:
+        gate = Policy.model_validate(found).gate if "gate" in found else Gate.model_validate(found)
+    except ValidationError as error:
+        raise SpecInvalid([FieldProblem.at(each["loc"], each["msg"]) for each in error.errors()]) from error
+    return gate.model_dump(mode="json", exclude_unset=True)

@@ -1,0 +1,48 @@
+"""Results as tables in the terminal: the headline of every measure by cohort, and what differs."""
+
+from itertools import groupby
+
+from rich.console import Console
+from rich.table import Table
+
+from service.measures.catalogue import MEASURES
+from service.spec.model import Json
+
+
+def print_results(results: Json) -> None:
+    """Print the measures with their 95 % intervals, then the cohorts' differences."""
+    console = Console()
+    console.print(_cohorts(results["cohorts"]))
+    for (a, b), found in groupby(results["differences"], key=lambda each: (each["a"], each["b"])):
+        console.print(_differences(f"Difference: {a} - {b}", list(found)))
+
+
+def _cohorts(cohorts: Json) -> Table:
+    table = Table("measure", *cohorts, title="Mean of each measure, 95 % interval", title_justify="left")
+    for measure in MEASURES:
+        found = [cohort["measures"].get(measure) for cohort in cohorts.values()]
+        if any(found):
+            table.add_row(measure, *(_cell(each) for each in found))
+    accuracies = [cohort["accuracy"] for cohort in cohorts.values()]
+    if any(each is not None for each in accuracies):
+        table.add_row("accuracy", *("" if each is None else f"{each:.3f}" for each in accuracies))
+    table.add_row("degenerate maps", *(_cell(cohort.get("degenerate")) for cohort in cohorts.values()))
+    return table
+
+
+def _differences(title: str, differences: list[Json]) -> Table:
+    table = Table("measure", "difference", "Cohen's d", "differs", title=title, title_justify="left")
+    for each in differences:
+        if each["measure"] in MEASURES:
+            low, high = each["ci95"] or (0, 0)
+            d = "" if each["cohens_d"] is None else f"{each['cohens_d']:+.2f}"
+            differs = "yes" if low > 0 or high < 0 else "no"
+            table.add_row(each["measure"], _cell(each, "+"), d, differs)
+    return table
+
+
+def _cell(found: Json | None, sign: str = "") -> str:
+    if found is None or found["mean"] is None:
+        return ""
+    interval = found["ci95"]
+    return f"{found['mean']:{sign}.3f}" + (f" [{interval[0]:{sign}.3f}, {interval[1]:{sign}.3f}]" if interval else "")

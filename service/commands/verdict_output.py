@@ -1,0 +1,110 @@
+"""A verdict as a table in the terminal, as a JUnit file and as Markdown, and the exit status that it means."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from xml.etree import ElementTree
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Column, Table
+
+from service.gate import Outcome, Rule, RuleResult, Verdict
+
+COLOURS = {Outcome.PASS: "green", Outcome.INCONCLUSIVE: "yellow", Outcome.FAIL: "red", Outcome.ERROR: "red"}
+NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+HEADINGS = ("rule", "cohort", "number", "95 % interval", "outcome")
+
+
+@dataclass(frozen=True)
+class EndedJob:
+    """A job that has ended, by its ID, and its verdict; `allow_inconclusive`: to be inconclusive is enough."""
+
+    job: str
+    verdict: Verdict
+    allow_inconclusive: bool = False
+
+    @property
+    def status(self) -> int:
+        """0 pass, 1 fail or inconclusive, 2 error."""
+        fine = (Outcome.PASS, Outcome.INCONCLUSIVE) if self.allow_inconclusive else (Outcome.PASS,)
+        if self.verdict.outcome in fine:
+            return 0
+        return 2 if self.verdict.outcome is Outcome.ERROR else 1
+
+
+def print_verdict(ended: EndedJob) -> None:
+    """Print the rules with what they found, and the verdict."""
+    console, outcome = Console(), ended.verdict.outcome
+    # Folded, since logs of CI are narrow and dots in place of its end leave a rule without its name.
+    table = Table(*(Column(heading, overflow="fold") for heading in HEADINGS))
+    for each in ended.verdict.rules:
+        table.add_row(*map(escape, _cells(each)[:-1]), f"[{COLOURS[each.outcome]}]{each.outcome}[/]")
+    console.print(table)
+    console.print(f"[{COLOURS[outcome]}]{outcome}[/]: {escape(ended.verdict.reason)}", soft_wrap=True)
+
+
+def markdown(ended: EndedJob) -> str:
+    """The verdict as CI pages take their summaries."""
+    lines = [f"### Salience gate: {ended.verdict.outcome}", "", _text(ended.verdict.reason), ""]
+    if ended.verdict.rules:
+        lines += [_row(HEADINGS), _row(["---"] * len(HEADINGS)), *(_row(_cells(each)) for each in ended.verdict.rules)]
+    message = ended.verdict.policy
+    by = f", by version {message.version} of policy {_text(message.name)}" if message else ""
+    return "\n".join([*lines, "", f"Job `{ended.job}`{by}.", ""])
+
+
+def junit(ended: EndedJob) -> bytes:
+    """The rules as the test cases of a JUnit file."""
+    rules = ended.verdict.rules
+    suite = ElementTree.Element("testsuite", name="salience gate", tests=str(len(rules) or 1))
+    for each in rules:
+        group = _xml(f"salience.{each.cohort}" if each.cohort else "salience")
+        case = ElementTree.SubElement(suite, "testcase", classname=group, name=_xml(_asked(each.rule)))
+        _add_outcome(case, each.outcome, each.reason, ended.allow_inconclusive)
+    if not rules:
+        case = ElementTree.SubElement(suite, "testcase", classname="salience", name=f"job {ended.job}")
+        _add_outcome(case, ended.verdict.outcome, ended.verdict.reason, ended.allow_inconclusive)
+    for counted, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        suite.set(counted, str(len(suite.findall(f"testcase/{tag}"))))
+    root = ElementTree.Element("testsuites")
+    root.append(suite)
+    ElementTree.indent(root)
+    return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))
+
+
+def _add_outcome(case: ElementTree.Element, outcome: Outcome, reason: str, lenient: bool) -> None:
+    tags = {Outcome.FAIL: "failure", Outcome.ERROR: "error", Outcome.INCONCLUSIVE: "skipped" if lenient else "failure"}
+    if outcome in tags:
+        element = ElementTree.SubElement(case, tags[outcome], message=_xml(reason))
+        if tags[outcome] != "skipped":
+            element.set("type", outcome)
+
+
+def _xml(text: str) -> str:
+    """Text without the letters that XML cannot hold, not even escaped."""
+    return NOT_IN_XML.sub("\ufffd", text)
+
+
+def _cells(each: RuleResult) -> list[str]:
+    sign = "+" if each.rule.versus else ""
+    number = "" if each.number is None else f"{each.number:{sign}.4g}"
+    interval = f"{each.interval[0]:{sign}.4g} to {each.interval[1]:{sign}.4g}" if each.interval else ""
+    return [_asked(each.rule), each.cohort or "", number, interval, str(each.outcome)]
+
+
+def _asked(rule: Rule) -> str:
+    name = rule.measure if rule.statistic == "mean" else f"{rule.measure} ({rule.statistic})"
+    if rule.versus is None:
+        return f"{name} {rule.op} {rule.value:g}"
+    return f"{name} - {rule.versus}'s {rule.op} {rule.threshold:+g}"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(_text(cell).replace("|", "\\|") for cell in cells) + " |"
+
+
+def _text(text: str) -> str:
+    """Text that Markdown shows as it is, on one line."""
+    escaped = "".join(f"\\{letter}" if letter in "\\`*_[]<>#" else letter for letter in text)
+    return " ".join(escaped.split())

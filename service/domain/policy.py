@@ -1,0 +1,77 @@
+"""A policy: how models are judged, kept under a name for all who ask. Knows no HTTP and no SQL."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Self
+
+from pydantic import Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+from service.gate.rules import Gate, Text
+from service.measures.options import StrictModel
+from service.spec.model import Model, Template
+
+Pattern = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]
+
+CANDIDATE = "candidate"  # the cohort of the registered versions that are judged
+
+
+class JobTemplate(Template):
+    """A job without its models."""
+
+    model: Model = Model()
+    """How the files of registered model versions become models."""
+
+
+class Registry(StrictModel):
+    """Which registered models the policy audits, what it compares them with, and what a pass changes."""
+
+    models: Annotated[
+        Pattern,
+        Field(description="Name or pattern of registered models; `*` stands for any text and `?` for any character."),
+    ]
+    baseline_alias: Annotated[
+        Text | None,
+        Field(description="Alias of the version to compare with, such as champion; also the name of its cohort."),
+    ] = None
+    alias_on_pass: Annotated[Text | None, Field(description="Alias to give to a version that passes.")] = None
+
+
+class Policy(StrictModel):
+    """A gate under a name; with `job` and `registry`, the service audits registered models by itself."""
+
+    description: Annotated[str, Field(max_length=2000)] = ""
+    """What the policy is for, for people."""
+    gate: Gate
+    """The rules."""
+    job: JobTemplate | None = None
+    """The job that the service submits for a registered model version: a spec without `cohorts`, `baseline` and `gate`.
+    """
+    registry: Registry | None = None
+    """Which registered models the policy applies to."""
+
+    @model_validator(mode="after")
+    def _has_rules(self) -> Self:
+        if self.gate.policy is not None:
+            raise PydanticCustomError("policy_of_policy", "a policy's gate holds rules; it cannot name a policy")
+        if self.registry is not None and self.job is None:
+            raise PydanticCustomError("no_job", "with registry, job says what is audited; give it")
+        return self
+
+    def spec(self, name: str, version: int, cohorts: Sequence[tuple[str, Sequence[str]]]) -> dict[str, Any]:
+        """The body of a job of this policy for some cohorts, each by its name and its runs' URIs."""
+        assert self.job is not None, "only a policy with a job can be submitted by"
+        body = self.job.model_dump(mode="json", exclude_unset=True)
+        model = body.pop("model", {})
+        made = [{"name": each, "model": model, "runs": [{"uri": uri} for uri in uris]} for each, uris in cohorts]
+        return {**body, "cohorts": made, "gate": {"policy": name, "version": version}}
+
+
+@dataclass(frozen=True)
+class StoredPolicy:
+    """A version of a policy. `created_at` is in seconds since the epoch."""
+
+    name: str
+    version: int
+    policy: Policy
+    created_at: float

@@ -1,0 +1,141 @@
+"""The number that a rule names, found in a results document, with its 95 % interval.
+
+Names are paths through a cohort's results, a measure's own name standing for `measures.NAME`. Keys may hold dots
+themselves (`noise.parts.0.1`), so a path is matched against the keys that are there. A number's interval stands
+beside it: `ci95` beside `mean`, `NAME_ci95` beside any other.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from service.gate.degenerate import objection
+from service.gate.rules import Rule
+
+Json = Mapping[str, Any]
+RESUBMIT = "submit the job again with these rules as its gate, which reads what was computed"
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number of the results, and of which cohort it is. No interval: none could be told; `note` may say why."""
+
+    value: float
+    interval: tuple[float, float] | None
+    cohort: str
+    images: int | None = None
+    note: str | None = None
+
+
+class Missing(Exception):
+    """What a rule names is not there; the message says why."""
+
+
+NumberLookup = Callable[[Rule], Number]
+
+
+def number_lookup(document: Json) -> NumberLookup:
+    """How rules find their numbers in a results document. The function raises Missing."""
+
+    def find(rule: Rule) -> Number:
+        cohort = cohort_of(rule, list(document["cohorts"]))
+        against = objection(document, rule, cohort)
+        if against is not None:
+            raise Missing(against)
+        if rule.versus is not None:
+            return _difference(document, rule, cohort)
+        _check_cohort(cohort, document["cohorts"])
+        return _read(document, rule, cohort)
+
+    return find
+
+
+def cohort_of(rule: Rule, cohorts: list[str]) -> str:
+    """The cohort that a rule is about, of those there are. Raises Missing where it could be several."""
+    if rule.cohort is not None:
+        return rule.cohort
+    left = [name for name in cohorts if name != rule.versus]
+    if len(left) != 1:
+        raise Missing(f"the rule names no cohort, and it could be any of {', '.join(left) or 'none'}")
+    return left[0]
+
+
+def find_paths(tree: Json, path: str) -> Iterator[tuple[Any, str]]:
+    """All places that a path may mean, as what holds the last key, and that key; longer keys first."""
+    for key in sorted(_keys(tree), key=len, reverse=True):
+        if path == key:
+            yield tree, key
+        elif path.startswith(f"{key}."):
+            yield from find_paths(_child(tree, key), path[len(key) + 1 :])
+
+
+def resolve_path(cohort: Json, path: str) -> tuple[Any, str] | None:
+    """Where a path leads in a cohort's results; None if nowhere."""
+    for tree in (cohort["measures"], cohort):
+        for found in find_paths(tree, path):
+            return found
+    return None
+
+
+def _keys(tree: Any) -> list[str]:
+    if isinstance(tree, Mapping):
+        return list(tree)
+    return [str(number) for number in range(len(tree))] if isinstance(tree, list) else []
+
+
+def _child(tree: Any, key: str) -> Any:
+    return tree[int(key)] if isinstance(tree, list) else tree[key]
+
+
+def _read(document: Json, rule: Rule, cohort: str) -> Number:
+    place = resolve_path(document["cohorts"][cohort], rule.measure)
+    if place is None:
+        raise Missing(f"the results of cohort {cohort!r} have no {rule.measure}")
+    holder, name = place
+    found = _child(holder, name)
+    if isinstance(found, Mapping):
+        holder, name = found, rule.statistic
+        if name not in holder:
+            raise Missing(f"{rule.measure} has no {name} in the results of cohort {cohort!r}")
+        found = holder[name]
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        raise Missing(f"{rule.measure} of cohort {cohort!r} could not be computed")
+    # The matrix of stability has lists for rows, and these no place for an interval.
+    beside = holder.get("ci95" if name == "mean" else f"{name}_ci95") if isinstance(holder, Mapping) else None
+    note = holder.get("note") if isinstance(holder, Mapping) else None
+    return Number(float(found), _interval(beside), cohort, _images(document), note)
+
+
+def _difference(document: Json, rule: Rule, cohort: str) -> Number:
+    """The cohort's number less that of `versus`, paired by image."""
+    baseline = document.get("baseline") or {}
+    if baseline.get("name") == rule.versus and baseline.get("differs"):
+        differs = "; ".join(baseline["differs"])
+        raise Missing(f"job {baseline['job']} cannot stand for {rule.versus!r}, for these differ: {differs}")
+    for each in document["differences"]:
+        if each["measure"] != rule.path or {each["a"], each["b"]} != {cohort, rule.versus}:
+            continue
+        sign = 1 if each["a"] == cohort else -1
+        found = _interval(each["ci95"])
+        turned = found and (found if sign > 0 else (-found[1], -found[0]))
+        return Number(sign * each["mean"], turned, cohort, _images(document), each.get("note"))
+    for name in (cohort, rule.versus):
+        _check_cohort(name, [*document["cohorts"], *([baseline["name"]] if baseline else [])])
+    raise Missing(
+        f"the results do not compare {rule.path} of {cohort!r} with {rule.versus!r}: of strata, and of what stands "
+        f"beside means, they do what the job's own gate asked for; {RESUBMIT}"
+    )
+
+
+def _check_cohort(cohort: str | None, cohorts: Collection[str]) -> None:
+    if cohort not in cohorts:
+        raise Missing(f"the results have no cohort {cohort!r}, only {', '.join(cohorts)}")
+
+
+def _interval(found: Any) -> tuple[float, float] | None:
+    return (float(found[0]), float(found[1])) if found else None
+
+
+def _images(document: Json) -> int | None:
+    read = document.get("provenance", {}).get("images", {}).get("read")
+    return int(read) if read is not None else None

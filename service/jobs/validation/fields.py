@@ -1,0 +1,239 @@
+"""What can be known of a spec before it is accepted: fields against each other, and the files it names."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from service.artifacts.store import ArtifactStore
+from service.errors import FieldProblem, InputRefused
+from service.inputs.image_sets.folder import list_shards
+from service.inputs.image_sets.listing import SHARD_SUFFIXES, WORKER_ONLY, ImageSetLocation, detect_kind, list_images
+from service.inputs.model_files import ModelFiles, find_model
+from service.inputs.uris import check_links, check_remote, is_remote, locate
+from service.jobs.validation.black_boxes import black_box_problems, declared_black_box_problems
+from service.net.allowed_hosts import PUBLIC_ONLY, WEB_SCHEMES, AllowedHosts
+from service.spec.model import Images, JobSpec, Model
+from service.telemetry.redaction import redact_urls
+
+
+@dataclass(frozen=True)
+class InputLocator:
+    """What the API can look at itself: files under the roots, artifacts in a folder, and which hosts may be asked."""
+
+    roots: Sequence[Path]
+    artifacts: ArtifactStore
+    hosts: AllowedHosts = PUBLIC_ONLY
+
+    def find(self, uri: str) -> Path | None:
+        """Where something is here, None if it is elsewhere. Raises InputRefused."""
+        if uri.startswith("artifact:"):
+            found = self.artifacts.find(uri)
+            return found if isinstance(found, Path) else None
+        if not is_remote(uri):
+            return locate(uri, self.roots)
+        check_remote(uri)
+        if uri.startswith(WEB_SCHEMES):
+            self.hosts.check_literal(uri)
+        return None
+
+
+MIN_RESAMPLED_SIDE = 16  # so that windows of SSIM fit
+
+
+def find_problems(spec: JobSpec, locator: InputLocator) -> list[FieldProblem]:
+    """Everything wrong with a spec that can be told now; what lies elsewhere is looked at by a worker."""
+    problems = (
+        FieldProblem(each.field, redact_urls(locator.artifacts.with_uris(each.detail)))
+        for each in _files(spec, locator)
+    )
+    return [*field_problems(spec), *problems]
+
+
+def field_problems(spec: JobSpec) -> list[FieldProblem]:
+    """Fields that do not go together, wherever the files are."""
+    return [problem for check in CHECKS for problem in check(spec)]
+
+
+def preprocessing_problems(spec: JobSpec) -> list[FieldProblem]:
+    """What is wrong between fields once a spec's models have had their say of preprocessing."""
+    models = [
+        FieldProblem(f"cohorts[{number}].model.{problem.field}", problem.detail)
+        for number, cohort in enumerate(spec.cohorts)
+        for problem in _model(cohort.model)
+    ]
+    return [*models, *_geometry(spec)]
+
+
+def _duplicates(spec: JobSpec) -> Iterator[FieldProblem]:
+    lists: dict[str, Sequence[object]] = {
+        "cohorts": [cohort.name for cohort in spec.cohorts],
+        "measures": spec.measures,
+        "options.noise.amounts": spec.options.noise.amounts,
+        "options.noise.sigmas": spec.options.noise.sigmas,
+        "options.degradation.curve": spec.options.degradation.curve,
+        "options.randomisation.shares": spec.options.randomisation.shares,
+        "options.geometry.transforms": spec.options.geometry.transforms,
+    }
+    for field, values in lists.items():
+        for value, count in Counter(values).items():
+            if count > 1:
+                yield FieldProblem(field, f"{value!r} is given {count} times; give it once")
+
+
+def _cohorts(spec: JobSpec) -> Iterator[FieldProblem]:
+    for number, cohort in enumerate(spec.cohorts):
+        if "stability" in spec.measures and len(cohort.runs) < 2:
+            yield FieldProblem(
+                f"cohorts[{number}].runs",
+                "stability compares independent runs and this cohort has one; add runs or leave it out of measures",
+            )
+        for problem in _model(cohort.model):
+            yield FieldProblem(f"cohorts[{number}].model.{problem.field}", problem.detail)
+
+
+def _model(model: Model) -> Iterator[FieldProblem]:
+    wanted = 1 if model.preprocessing.channels == "gray" else 3
+    for field, values in (("mean", model.preprocessing.mean), ("std", model.preprocessing.std)):
+        if len(values) != wanted:
+            yield FieldProblem(f"preprocessing.{field}", f"give {wanted} value(s), one a channel")
+    resize = model.preprocessing.resize
+    if not isinstance(resize, str) and resize.shorter < max(model.preprocessing.size):
+        yield FieldProblem("preprocessing.resize.shorter", "must be at least the larger side of size, to crop from")
+    if model.architecture and not model.architecture.startswith(("torchvision/", "timm/")):
+        yield FieldProblem("architecture", "write torchvision/ or timm/ and the name of one of its classifiers")
+    outputs = model.outputs
+    if outputs and outputs.names is not None and outputs.order is not None:
+        yield FieldProblem("outputs", "give names or order, not both")
+    if outputs and outputs.order is not None and len(set(outputs.order)) < len(outputs.order):
+        yield FieldProblem("outputs.order", "names a logit twice")
+    if outputs and outputs.names is not None and len(set(outputs.names)) < len(outputs.names):
+        yield FieldProblem("outputs.names", "names a class twice")
+
+
+def _geometry(spec: JobSpec) -> Iterator[FieldProblem]:
+    if "geometry" not in spec.measures:
+        return
+    for number, transform in enumerate(spec.options.geometry.transforms):
+        for cohort in spec.cohorts:
+            height, width = cohort.model.preprocessing.size
+            detail = _transform_problem(transform, height, width)
+            if detail:
+                yield FieldProblem(
+                    f"options.geometry.transforms[{number}]",
+                    f"{transform} {detail} (cohort {cohort.name!r}); list options.geometry.transforms without it",
+                )
+
+
+def _transform_problem(transform: str, height: int, width: int) -> str | None:
+    if transform in ("rot90", "rot270") and height != width:
+        return f"needs a square input, and preprocessing.size is {height} x {width}"
+    if transform.startswith("shift:"):
+        dx, dy = map(int, transform.removeprefix("shift:").split(","))
+        if not (dx or dy):
+            return "moves nothing"
+        if abs(dx) >= width or abs(dy) >= height:
+            return f"leaves nothing of an input of {height} x {width}"
+    if transform.startswith(("rotate:", "scale:")):
+        return _resampling_problem(transform, min(height, width))
+    return None
+
+
+def _resampling_problem(transform: str, side: int) -> str | None:
+    kind, _, amount = transform.partition(":")
+    by = float(amount)
+    if kind == "rotate":
+        if by % 360 == 0:
+            return "turns nothing"
+        if side < MIN_RESAMPLED_SIDE:
+            return f"leaves too little to compare; the input must have at least {MIN_RESAMPLED_SIDE} pixels a side"
+        return None
+    if by == 1:
+        return "scales nothing"
+    if not 0.25 <= by <= 4 or by * side < MIN_RESAMPLED_SIDE:
+        return f"leaves too little to compare; scale by 0.25 to 4, and to at least {MIN_RESAMPLED_SIDE} pixels"
+    return None
+
+
+def _out_of_set(spec: JobSpec) -> Iterator[FieldProblem]:
+    if spec.out_of_set and "entropy" not in spec.measures:
+        yield FieldProblem("measures", "out_of_set compares entropies; add entropy to measures, or leave it out")
+
+
+def _stop(spec: JobSpec) -> Iterator[FieldProblem]:
+    if spec.stop and spec.gate is None:
+        yield FieldProblem("stop", "a job stops once its gate is decided, and this one has none; give gate, too")
+    if spec.stop and spec.baseline:
+        yield FieldProblem("stop", "a baseline is of a whole image set; give its runs as a cohort (numbers are reused)")
+    if spec.stop and spec.out_of_set:
+        yield FieldProblem("stop", "out_of_set is compared as a whole; leave it out, or leave stop out")
+
+
+CHECKS: Sequence[Callable[[JobSpec], Iterator[FieldProblem]]] = (
+    _duplicates, _cohorts, _geometry, _out_of_set, _stop, declared_black_box_problems
+)  # fmt: skip
+
+
+def _files(spec: JobSpec, locator: InputLocator) -> Iterator[FieldProblem]:
+    yield from _image_set("images.uri", spec.images, locator)
+    if spec.out_of_set:
+        yield from _image_set("out_of_set.uri", spec.out_of_set, locator)
+    for number in range(len(spec.cohorts)):
+        yield from _model_files(spec, number, locator)
+
+
+def _image_set(field: str, images: Images, locator: InputLocator) -> Iterator[FieldProblem]:
+    try:
+        path = locator.find(images.uri)
+        if path is not None and detect_kind(path) not in WORKER_ONLY and not _has_shards(path, locator.roots):
+            next(list_images(ImageSetLocation(path, images.uri) if is_remote(images.uri) else path, locator.roots))
+    except InputRefused as error:
+        yield FieldProblem(field, str(error))
+    except OSError as error:
+        yield FieldProblem(field, f"cannot be read: {error.strerror}")
+
+
+def _model_files(spec: JobSpec, number: int, locator: InputLocator) -> Iterator[FieldProblem]:
+    """What is wrong with a cohort's files; of fields that do not suit several of them, the first is told."""
+    wrong: dict[str, FieldProblem] = {}
+    for index, run in enumerate(spec.cohorts[number].runs):
+        field = f"cohorts[{number}].runs[{index}].uri"
+        try:
+            files = _find_model(run.uri, locator)
+        except InputRefused as error:
+            yield FieldProblem(field, str(error))
+        except OSError as error:
+            yield FieldProblem(field, f"cannot be read: {error.strerror}")
+        else:
+            for problem in _model_problems(spec, number, files) if files else ():
+                wrong.setdefault(problem.field, problem)
+    yield from wrong.values()
+
+
+def _find_model(uri: str, locator: InputLocator) -> ModelFiles | None:
+    """The model's files, None where they are elsewhere."""
+    path = locator.find(uri)
+    if path is not None and path.is_dir():
+        check_links(path, locator.roots)
+    return find_model(path) if path else None
+
+
+def _model_problems(spec: JobSpec, number: int, files: ModelFiles) -> Iterator[FieldProblem]:
+    """What does not suit a model; of an archive of a folder, no more is known before it is unpacked."""
+    model, field, path = spec.cohorts[number].model, f"cohorts[{number}].model", files.path
+    if files.format == "packed":
+        return
+    if model.format not in ("auto", files.format):
+        yield FieldProblem(f"{field}.format", f"{path} is a {files.format}, not the {model.format} that this says")
+    elif files.format == "checkpoint" and not (model.architecture or files.architecture):
+        yield FieldProblem(
+            f"{field}.architecture",
+            f"{path} is a checkpoint, which holds weights only; name its architecture, such as torchvision/resnet50",
+        )
+    elif files.format == "onnx" and model.format == "auto":  # else it was seen without the file
+        yield from black_box_problems(spec, number, path)
+
+
+def _has_shards(path: Path, roots: Sequence[Path]) -> bool:
+    """Whether a folder holds shards, which only a worker may be able to list."""
+    return path.is_dir() and bool(list_shards(path, SHARD_SUFFIXES, roots))

@@ -1,0 +1,161 @@
+"""What can be known of a gate before its job runs: whether its rules name numbers that the results will hold.
+
+A rule finds its number in the results' tree, so the tree that a spec will give is built here, without values, and
+the rule looks there.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from service.errors import FieldProblem
+from service.gate import Missing, Rule
+from service.gate.lookup import cohort_of, resolve_path
+from service.gate.rules import SPREAD_STATISTICS
+from service.spec.model import Cohort, JobSpec
+
+SECONDARY_STATISTICS = ("pearson", "mse", "iou20")
+# Each cohort has its own right and wrong images; the others are compared as distributions.
+UNPAIRED_PREFIXES = ("runs.", "out_of_set.", "strata.correct.")
+Tree = dict[str, Any]
+
+
+def gate_problems(rules: Sequence[Rule], spec: JobSpec) -> Iterator[tuple[int, str, str]]:
+    """Everything wrong with a spec's rules: the rule's number, its field, and what would mend it."""
+    for number, rule in enumerate(rules):
+        for field, detail in _problems(rule, spec):
+            yield number, field, detail
+
+
+def baseline_problem(spec: JobSpec) -> FieldProblem | None:
+    """What is wrong with the name of a baseline."""
+    if spec.baseline and spec.baseline.name in [cohort.name for cohort in spec.cohorts]:
+        return FieldProblem("baseline.name", f"{spec.baseline.name!r} is a cohort's name; give it another")
+    return None
+
+
+def _problems(rule: Rule, spec: JobSpec) -> Iterator[tuple[str, str]]:
+    cohorts = {cohort.name: cohort for cohort in spec.cohorts}
+    others = [*cohorts, *([spec.baseline.name] if spec.baseline else [])]
+    if rule.versus is not None and rule.versus not in others:
+        yield "versus", f"there is no cohort {rule.versus!r}, only {', '.join(others)}"
+        return
+    try:
+        name = cohort_of(rule, list(cohorts))
+    except Missing as missing:
+        yield "cohort", f"{missing}; name one"
+        return
+    if name not in cohorts:
+        yield "cohort", f"there is no cohort {name!r}, only {', '.join(cohorts)}"
+    elif name == rule.versus:
+        yield "versus", "names the rule's own cohort; name another"
+    else:
+        yield from _unknown_measure(rule, spec, cohorts[name])
+
+
+def _unknown_measure(rule: Rule, spec: JobSpec, cohort: Cohort) -> Iterator[tuple[str, str]]:
+    tree = results_tree(spec, cohort)
+    place = resolve_path(tree, _any_class(rule.measure, [*tree["measures"], "degenerate"]))
+    if place is None:
+        yield "measure", _why_missing(rule.measure, spec)
+        return
+    holder, key = place
+    found = holder[int(key)] if isinstance(holder, list) else holder[key]
+    if isinstance(found, Mapping) and rule.statistic not in found:
+        offered = ", ".join(key for key, value in found.items() if value is None)
+        message = f"has no {rule.statistic} with an interval; it has {offered}" if offered else "is no single number"
+        yield "statistic" if offered else "measure", f"{rule.measure} {message}"
+    elif not isinstance(found, Mapping | None):
+        yield "measure", f"{rule.measure} is no single number"
+    elif found is None and rule.statistic != "mean":
+        yield "statistic", f"{rule.measure} is one number, which has no {rule.statistic}; leave statistic out"
+    elif spec.stop and rule.spread:
+        yield "statistic", f"a job stops by means, and {rule.measure} is to be judged by its spread; leave stop out"
+    elif spec.stop and rule.versus is None and rule.measure.removesuffix(".mean").split(".")[-1] == "degenerate":
+        yield (
+            "measure",
+            "a job stops by intervals that hold at every look, and that of degenerate does not; leave stop out",
+        )
+    elif rule.versus is not None and (rule.spread or rule.measure.startswith(UNPAIRED_PREFIXES)):
+        yield "measure", f"{rule.measure} is not compared between cohorts; leave out versus, or name another number"
+
+
+def _why_missing(measure: str, spec: JobSpec) -> str:
+    names = ", ".join(spec.measures)
+    return (
+        f"the results will hold no {measure} with an interval; measures asked for are {names}, and parts are named as "
+        "in noise.parts.0.1; ask for it in measures or options, or name another"
+    )
+
+
+def _any_class(path: str, measures: list[str]) -> str:
+    """A path through a class's stratum as one through any class's: which there are is not known yet."""
+    inside = path.removeprefix("strata.class.")
+    if inside != path:
+        for measure in measures:
+            if inside.endswith(f".{measure}") and inside != f".{measure}":
+                return f"strata.class.{measure}"
+    return path
+
+
+def results_tree(spec: JobSpec, cohort: Cohort) -> Tree:
+    """The tree of a cohort's results, None for every number that has an interval."""
+    measures = _measures(spec)
+    share: Tree = {"mean": None}
+    means: Tree = {name: {"mean": None} for name in measures} | {"degenerate": share}
+    headlines = {name: means[name] if name == "stability" else _statistics() for name in measures}
+    run: Tree = {
+        name: {"mean": None, "parts": {part: {"mean": None} for part in tree["parts"]}}
+        for name, tree in measures.items()
+    }
+    if "stability" in run:
+        run["stability"] = {"mean": None}
+    tree: Tree = {
+        "accuracy": None,
+        "degenerate": share,
+        "measures": measures,
+        "runs": [{"measures": run, "degenerate": share} for _ in cohort.runs],
+        "strata": {"class": headlines | {"degenerate": share}, "correct": {"true": means, "false": means}},
+    }
+    if spec.out_of_set:
+        compared = {name: {"mean": None} for name in ("images", "out_of_set", "difference")}
+        tree["out_of_set"] = dict.fromkeys(("entropy", "entropy.spatial", "top_probability"), compared)
+    return tree
+
+
+def _measures(spec: JobSpec) -> Tree:
+    return {measure: {**_headline(measure), "parts": _parts(spec, measure)} for measure in spec.measures}
+
+
+def _headline(measure: str) -> Tree:
+    if measure == "stability":  # of pairs of runs, which have no values of one run to spread
+        return {"mean": None}
+    return _statistics(() if measure == "entropy" else SECONDARY_STATISTICS)
+
+
+def _parts(spec: JobSpec, measure: str) -> Tree:
+    options = spec.options
+    parts: Mapping[str, Tree] = {
+        "entropy": {"spatial": _statistics()},
+        "noise": {
+            str(level): _statistics((*SECONDARY_STATISTICS, "entropy_change", "probability_change"))
+            for level in options.noise.levels
+        },
+        "geometry": {name: _statistics(SECONDARY_STATISTICS) for name in options.geometry.transforms},
+        "stability": {"resized": {"mean": None}},
+        "degradation": _degradation(options.degradation.curve),
+        "randomisation": {str(share): _statistics(SECONDARY_STATISTICS) for share in options.randomisation.shares},
+    }
+    return parts.get(measure, {})
+
+
+def _degradation(curve: Sequence[float]) -> Tree:
+    ranked = [f"{order}:{share}" for order in ("most", "least") for share in curve]
+    blurred = {
+        name: _statistics((*SECONDARY_STATISTICS, "probability_change")) for name in ("background", "object", *ranked)
+    }
+    areas = {order: _statistics(("probability",)) for order in ("most", "least") if curve}
+    return {**blurred, "gap": _statistics(), **areas}
+
+
+def _statistics(beside: Sequence[str] = ()) -> Tree:
+    return dict.fromkeys(("mean", *SPREAD_STATISTICS, *beside))

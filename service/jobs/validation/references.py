@@ -1,0 +1,76 @@
+"""What the database must say before a spec is accepted: of its artifacts' tenants, its gate's rules, its baseline."""
+
+from collections.abc import Iterator
+
+from service.artifacts.store import absent, digest_in
+from service.domain.job import Job, JobState
+from service.errors import FieldProblem, JobNotFound, PolicyNotFound
+from service.jobs.validation.gate import baseline_problem, gate_problems
+from service.jobs.verdicts import resolve_gate
+from service.spec.model import Baseline, JobSpec
+from service.storage import Store
+
+
+def reference_problems(spec: JobSpec, store: Store) -> list[FieldProblem]:
+    """Everything wrong with a spec's artifacts, gate and baseline."""
+    named = baseline_problem(spec)
+    known = [*_artifacts(spec, store), *_baseline(spec.baseline, store), *_gate(spec, store)]
+    return [named, *known] if named else known
+
+
+def with_pinned_references(spec: JobSpec, store: Store) -> JobSpec:
+    """A spec without problems, with the policy's version and the baseline's cohort that it means now."""
+    changes: dict[str, object] = {}
+    if spec.gate and spec.gate.policy:
+        kept = store.policies.get(spec.gate.policy, spec.gate.version)
+        changes["gate"] = spec.gate.model_copy(update={"version": kept.version})
+    if spec.baseline and spec.baseline.cohort is None:
+        (only,) = store.jobs.get(spec.baseline.job).spec.cohorts
+        changes["baseline"] = spec.baseline.model_copy(update={"cohort": only.name})
+    return spec.model_copy(update=changes)
+
+
+def _artifacts(spec: JobSpec, store: Store) -> Iterator[FieldProblem]:
+    """Those that the tenant does not have."""
+    named = {field: (uri, digest) for field, uri in spec.uris() if (digest := digest_in(uri))}
+    lacking = store.artifact_owners.lacking({digest for _, digest in named.values()}) if named else ()
+    for field, (uri, digest) in named.items():
+        if digest in lacking:
+            yield FieldProblem(field, absent(uri))
+
+
+def _gate(spec: JobSpec, store: Store) -> Iterator[FieldProblem]:
+    if spec.gate is None:
+        return
+    try:
+        ruling = resolve_gate(spec.gate, store.policies)
+    except PolicyNotFound as error:
+        yield FieldProblem("gate.policy", str(error))
+        return
+    for number, field, detail in gate_problems(ruling.rules, spec):
+        if ruling.policy:
+            yield FieldProblem("gate.policy", f"rules[{number}].{field} of version {ruling.policy.version}: {detail}")
+        else:
+            yield FieldProblem(f"gate.rules[{number}].{field}", detail)
+
+
+def _baseline(request: Baseline | None, store: Store) -> Iterator[FieldProblem]:
+    if request is None:
+        return
+    try:
+        job = store.jobs.get(request.job)
+    except JobNotFound as error:
+        yield FieldProblem("baseline.job", str(error))
+        return
+    if job.state is not JobState.SUCCEEDED:
+        yield FieldProblem("baseline.job", f"job {job.id} is {job.state}; name one that has succeeded")
+    else:
+        yield from _cohort(request, job)
+
+
+def _cohort(request: Baseline, job: Job) -> Iterator[FieldProblem]:
+    names = [cohort.name for cohort in job.spec.cohorts]
+    if request.cohort is None and len(names) > 1:
+        yield FieldProblem("baseline.cohort", f"job {job.id} has the cohorts {', '.join(names)}; name one")
+    elif request.cohort is not None and request.cohort not in names:
+        yield FieldProblem("baseline.cohort", f"job {job.id} has no cohort {request.cohort!r}, only {', '.join(names)}")

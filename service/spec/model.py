@@ -1,0 +1,301 @@
+"""What a job is asked to do, with every default. The shape is the API's contract.
+
+Each class checks its own fields; checks.py checks what concerns several of them.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+from service.gate.rules import Gate
+from service.gate.rules import Text as Name
+from service.measures import catalogue
+from service.measures.catalogue import describe_entries
+from service.measures.options import Options, StrictModel
+
+
+def _no_colons(labels: object) -> object:
+    """Labels as they were given; the pattern of their keys says the same, but without reason or remedy."""
+    for key in labels if isinstance(labels, dict) else ():
+        if isinstance(key, str) and ":" in key:
+            raise PydanticCustomError(
+                "label_key",
+                "{key} has a colon, which parts a label's key from its value in filters; write another letter",
+                {"key": repr(key)},
+            )
+    return labels
+
+
+LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f:]*$")]
+Measure = Literal["entropy", "noise", "geometry", "stability", "degradation", "human", "randomisation"]
+Method = Literal[
+    "gradcam", "cam", "gradcam++", "hirescam", "layercam", "eigencam", "saliency", "integrated_gradients", "rise"
+]
+# How generated clients may call the methods; by their own rules `gradcam` and `gradcam++` would be one name.
+VARIABLES: list[JsonValue] = [name.replace("+", "p") for name in get_args(Method)]
+Precision = Literal["float32", "tf32", "bfloat16", "float16"]
+Priority = Literal["interactive", "bulk"]
+Stop = Literal["when-decided"]
+Size = Annotated[int, Field(ge=8, le=4096)]
+
+MEASURES: tuple[Measure, ...] = ("entropy", "noise", "geometry", "stability", "degradation")
+
+
+class ShorterSide(StrictModel):
+    """Resize the shorter side to this many pixels, then crop the centre to the input size."""
+
+    shorter: Size
+    """Length of the shorter side after resizing, in pixels."""
+
+
+class Preprocessing(StrictModel):
+    """How an image becomes the model's input."""
+
+    size: tuple[Size, Size] = (224, 224)
+    """Height and width of the model's input, in pixels."""
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    """Mean of each channel, subtracted after scaling. One value per channel."""
+    std: tuple[Annotated[float, Field(gt=0)], ...] = (0.229, 0.224, 0.225)
+    """Standard deviation of each channel, by which the difference is divided."""
+    resize: Literal["squash"] | ShorterSide = "squash"
+    """`squash` resizes to `size` and ignores the aspect ratio; `{"shorter": N}` resizes the shorter side to N and crops
+    the centre."""
+    interpolation: Literal["bilinear", "bicubic", "nearest"] = "bilinear"
+    """How pixels are interpolated when an image is resized."""
+    channels: Literal["rgb", "bgr", "gray"] = "rgb"
+    """Order of the channels that the model expects."""
+    scale: Annotated[float, Field(gt=0)] = 1.0
+    """Factor applied to images in [0, 1] before mean and standard deviation; 255 for models that expect bytes."""
+
+
+class Outputs(StrictModel):
+    """Which output of the model stands for which label, and whether the outputs are logits."""
+
+    names: tuple[Name, ...] | None = None
+    """Names of the labels, in the order of the logits. Give `names` or `order`, not both."""
+    order: tuple[Annotated[int, Field(ge=0)], ...] | None = None
+    """For each label, in alphabetical order, the number of its logit."""
+    single: Literal["class-0", "class-1"] = "class-1"
+    """The class that the logit of a model with one output stands for."""
+    activation: Literal["auto", "logits", "probabilities"] = "auto"
+    """What the outputs are: `logits`, or `probabilities`, which are turned back into logits. `auto` takes them for
+    logits and refuses a model whose outputs are probabilities."""
+
+
+def _or_defaults(outputs: Outputs | None) -> Outputs:
+    """Take null, which specs of earlier versions say, for the defaults."""
+    return outputs or Outputs()
+
+
+def _without_default(schema: dict[str, object]) -> None:
+    """Generators of clients take no default but null for a field that may be null."""
+    schema.pop("default", None)
+
+
+class Model(StrictModel):
+    """How the files of a cohort become models."""
+
+    format: Literal["auto", "checkpoint", "torchscript", "exported", "transformers", "onnx"] = "auto"
+    """Format of the model files; `auto` detects it from their content."""
+    architecture: Name | None = None
+    """Architecture of a checkpoint, such as `torchvision/resnet50` or `timm/resnet50`."""
+    num_classes: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    """Number of classes. Default: read from the weights of the last layer."""
+    layer: Name | None = None
+    """Module whose output is explained. Default: the last feature map before pooling."""
+    preprocessing: Preprocessing = Preprocessing()
+    """How an image becomes the model's input. Fields left out are read from the model's own files, if they say."""
+    outputs: Annotated[Outputs | None, AfterValidator(_or_defaults), Field(json_schema_extra=_without_default)] = (
+        Outputs()
+    )
+    """Which output stands for which label. Default: the model's own label names, otherwise the labels as numbers,
+    otherwise in alphabetical order."""
+
+
+class Run(StrictModel):
+    """One trained model."""
+
+    uri: Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+    """Where the model is: `file://`, `artifact:`, `https://`, `s3://`, `gs://`, `models:/` or `runs:/`."""
+
+
+class Cohort(StrictModel):
+    """The runs of one training recipe."""
+
+    name: Name
+    """Name of the cohort; unique in the job."""
+    model: Model = Model()
+    """How the files of all runs become models."""
+    runs: Annotated[list[Run], Field(min_length=1, max_length=100)]
+    """The trained models of the cohort."""
+
+
+class Images(StrictModel):
+    """An image set: where it is, how many images to take, and what share may be unreadable."""
+
+    uri: Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+    """Where the images are: a folder, an archive, a manifest or a Parquet file."""
+    limit: Annotated[int, Field(ge=1)] | None = None
+    """Number of images to sample; the sample depends on `seed`. Default: all."""
+    max_skipped: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """Largest share of images that may be unreadable before the job fails."""
+
+
+class Salience(StrictModel):
+    """How salience maps are computed."""
+
+    method: Annotated[
+        Method,
+        Field(
+            description=f"The salience method.\n\n{describe_entries(catalogue.METHODS)}",
+            json_schema_extra={"x-enum-varnames": VARIABLES},
+        ),
+    ] = "gradcam"
+    target: Literal["predicted", "clean", "label"] | Annotated[int, Field(ge=0)] = "predicted"
+    """Class whose logit is explained: `predicted` for the input at hand, `clean` for the class predicted for the clean
+    image, `label`, or the number of a class."""
+
+
+class Maps(StrictModel):
+    """Which maps are stored to be looked at: those of the most informative images, all, or none."""
+
+    keep: Literal["all"] | Annotated[int, Field(ge=0, le=1000)] = 64
+    """Number of images whose maps are stored for the report, `all`, or 0 for none."""
+
+
+MEASURES_HELP = (
+    "The measures to compute. Default: the first five, without `stability` where a cohort has one run.\n\n"
+    + describe_entries(catalogue.MEASURES)
+)
+Measures = Annotated[list[Measure], Field(min_length=1, description=MEASURES_HELP)]
+
+
+class Baseline(StrictModel):
+    """A cohort of an earlier job, to compare with. It is not audited again.
+
+    It must have the same images, measures and options; otherwise the rules of a gate about it are errors.
+    """
+
+    job: Annotated[str, StringConstraints(min_length=1, max_length=36, pattern=r"^[^\x00-\x1f]*$")]
+    """ID of the earlier job."""
+    cohort: Annotated[Name | None, Field(description="Name of its cohort. Default: the only one of that job.")] = None
+    name: Annotated[Name, Field(description="Name of the baseline in rules and differences.")] = "baseline"
+
+
+class Template(StrictModel):
+    """A spec without its models."""
+
+    name: Name | None = None
+    """Name of the job, for people."""
+    labels: Annotated[dict[LabelKey, Name], Field(max_length=50), BeforeValidator(_no_colons)] = {}  # noqa: RUF012  # pydantic copies it
+    """Labels by which jobs can be filtered. A key has no colon."""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    """Seed of everything random: noise, samples, intervals."""
+    images: Images
+    """The images to audit."""
+    out_of_set: Annotated[
+        Images | None, Field(description="A second image set that the models were not made for, to compare with.")
+    ] = None
+    salience: Salience = Salience()
+    """How the maps are computed."""
+    measures: Measures = list(MEASURES)  # noqa: RUF012  # as above
+    options: Options = Options()
+    """Options of the measures and methods."""
+    maps: Maps = Maps()
+    """For how many images maps are stored."""
+    precision: Precision = "float32"
+    """Number format of the forward passes. On a CPU `tf32` is `float32`."""
+    shard_size: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    """Images per shard; no number depends on it. Default: 32, fewer for a small image set."""
+    priority: Annotated[
+        Priority, Field(description="Workers take shards of `interactive` jobs before all `bulk` work.")
+    ] = "bulk"
+    deadline: Annotated[
+        float | None,
+        Field(gt=0, le=31_536_000, description="Seconds from acceptance after which the job fails. Default: none."),
+    ] = None
+    stop: Annotated[
+        Stop | None,
+        Field(description="`when-decided` ends the job as soon as its gate is decided. Default: audit all images."),
+    ] = None
+    reuse: Annotated[
+        bool,
+        Field(description="Whether to reuse numbers that an earlier job computed. No number depends on it."),
+    ] = True
+
+
+class JobSpec(Template):
+    """A job's spec: what to audit and how. Fields that are left out have their default."""
+
+    cohorts: Annotated[list[Cohort], Field(min_length=1, max_length=20)]
+    """The models to audit, in groups that are compared with each other."""
+    baseline: Baseline | None = None
+    """A cohort of an earlier job to compare with."""
+    gate: Annotated[Gate | None, Field(description="Rules that the results must satisfy, or the name of a policy.")] = (
+        None
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_measures(cls, data: object) -> object:
+        """Unless asked for, stability is left out where a cohort has one run."""
+        if isinstance(data, dict) and "measures" not in data and _has_single_run(data.get("cohorts")):
+            return {**data, "measures": [name for name in MEASURES if name != "stability"]}
+        return data
+
+    def uris(self) -> Iterator[tuple[str, str]]:
+        """All that it names, by field."""
+        yield "images.uri", self.images.uri
+        if self.out_of_set:
+            yield "out_of_set.uri", self.out_of_set.uri
+        for number, cohort in enumerate(self.cohorts):
+            for index, run in enumerate(cohort.runs):
+                yield f"cohorts[{number}].runs[{index}].uri", run.uri
+
+    def for_out_of_set(self) -> "JobSpec":
+        """What is asked of the second image set: entropies of the clean maps. It has no labels to explain."""
+        target = "predicted" if self.salience.target == "label" else self.salience.target
+        salience = self.salience.model_copy(update={"target": target})
+        return self.model_copy(update={"measures": ["entropy"], "salience": salience})
+
+    def passes(self) -> int:
+        """Forward passes that one run needs for one image."""
+        return self.first_passes() + self.guided_passes() + len(self.randomised_shares())
+
+    def first_passes(self) -> int:
+        """Passes that wait for no other: of the clean image, of noise and of transformations."""
+        noise = len(self.options.noise.levels) if "noise" in self.measures else 0
+        geometry = len(self.options.geometry.transforms) if "geometry" in self.measures else 0
+        return 1 + noise + geometry
+
+    def guided_passes(self) -> int:
+        """Passes of images degraded by the clean image's map."""
+        return 2 + 2 * len(self.options.degradation.curve) if "degradation" in self.measures else 0
+
+    def randomised_shares(self) -> list[float]:
+        """The shares of its layers that a model is drawn anew with; the clean image passes once through each."""
+        return self.options.randomisation.shares if "randomisation" in self.measures else []
+
+
+def spec_digest(spec: JobSpec) -> str:
+    """SHA-256 of what is asked for beyond the defaults, so that equal specs are equal whatever was spelt out.
+
+    A field that a later version adds changes no digest, and a key sent to both versions is the same job's.
+    """
+    document = spec.model_dump(mode="json", exclude_defaults=True)
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+
+
+def _has_single_run(cohorts: object) -> bool:
+    """Whether a cohort of an unchecked spec has one run; what is malformed is refused later."""
+    if not isinstance(cohorts, list | tuple):
+        return False
+    runs = [cohort.get("runs") if isinstance(cohort, dict) else None for cohort in cohorts]
+    return any(isinstance(each, list | tuple) and len(each) == 1 for each in runs)
+
+
+Json = dict[str, Any]

@@ -1,0 +1,69 @@
+"""The spec that a new audit's form begins with: one that runs as it is where the demo's models lie, else a pattern."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from service.spec.model import Cohort, JobSpec
+
+DEMO = Path(".demo")  # where `make demo` leaves models and pictures
+DEMO_INPUT = {"preprocessing": {"size": [64, 64], "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}}
+PLACEHOLDER = Path("/path/to")
+
+
+def example_spec(roots: Sequence[Path]) -> str:
+    """Two cohorts of what lies under these roots, as the text of a spec."""
+    demo = next((root / DEMO for root in roots if (root / DEMO / "models").is_dir()), None)
+    return format_spec(_of_demo(demo) if demo else _pattern())
+
+
+def copy_spec(spec: JobSpec, other: JobSpec | None = None) -> str:
+    """A job's spec to be changed; with another's cohorts beside its own, so that one job compares them by image."""
+    document = spec.model_dump(mode="json", exclude_defaults=True)
+    if other is not None:
+        taken = {cohort.name for cohort in spec.cohorts}
+        document["cohorts"] += [_renamed(cohort, taken) for cohort in other.cohorts]
+    return format_spec(document)
+
+
+def format_spec(spec: dict[str, Any]) -> str:
+    """A spec as people write it: what is short stays on one line."""
+    return _lines(spec, "")
+
+
+def _of_demo(demo: Path) -> dict[str, Any]:
+    folders = sorted(path for path in (demo / "models").iterdir() if path.is_dir())
+    runs = {each.name: [{"uri": run.as_uri()} for run in sorted(each.glob("*.pt"))] for each in folders}
+    cohorts = [{"name": name, "model": DEMO_INPUT, "runs": some} for name, some in runs.items()]
+    return {
+        "name": "two recipes", "labels": {"team": "demo"}, "cohorts": cohorts,
+        "images": {"uri": (demo / "pictures").as_uri()},
+    }  # fmt: skip
+
+
+def _pattern() -> dict[str, Any]:
+    runs = [{"uri": (PLACEHOLDER / "models" / f"{number}.pt").as_uri()} for number in (1, 2)]
+    return {
+        "name": "my detector", "labels": {"team": "vision"}, "cohorts": [{"name": "candidate", "runs": runs}],
+        "images": {"uri": (PLACEHOLDER / "pictures").as_uri()},
+    }  # fmt: skip
+
+
+def _renamed(cohort: Cohort, taken: set[str]) -> dict[str, Any]:
+    name, number = cohort.name, 2
+    while name in taken:
+        name, number = f"{cohort.name} ({number})", number + 1
+    taken.add(name)
+    return {**cohort.model_dump(mode="json", exclude_defaults=True), "name": name}
+
+
+def _lines(value: Any, indent: str) -> str:
+    flat = json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, dict | list) or (len(indent) + len(flat) <= 100 and indent):
+        return flat
+    inner = indent + "  "
+    if isinstance(value, dict):
+        parts = [f"{inner}{json.dumps(key, ensure_ascii=False)}: {_lines(each, inner)}" for key, each in value.items()]
+        return "{\n" + ",\n".join(parts) + f"\n{indent}}}"
+    return "[\n" + ",\n".join(inner + _lines(each, inner) for each in value) + f"\n{indent}]"

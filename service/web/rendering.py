@@ -1,0 +1,86 @@
+"""Templates to HTML answers, with the headers that let a page run nothing but our own script."""
+
+import hashlib
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+from starlette.responses import HTMLResponse
+
+from service.web.formatting import age, duration, minus, number
+
+# No source but this service, nothing inline, and no other site may frame a page or be sent a form.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+def render_page(template: str, status: int = 200, **shown: Any) -> HTMLResponse:
+    """A template's page."""
+    return HTMLResponse(render(template, **shown), status, headers=HEADERS)
+
+
+def render(template: str, **shown: Any) -> str:
+    """A template's text, with everything shown escaped."""
+    return _environment().get_template(template).render(**shown)
+
+
+@cache
+def asset(name: str) -> str:
+    """The address of a file that pages load, which is another once the file is."""
+    return f"/static/{name}?v={hashlib.sha256(static_content(name)).hexdigest()[:12]}"
+
+
+def static_content(name: str) -> bytes:
+    """What is in a file of ours, or of Swagger UI, which fastapi-offline carries."""
+    package = "fastapi_offline" if name.startswith("swagger-ui") else "service.web"
+    return (files(package) / "static" / name).read_bytes()
+
+
+def format_time(when: datetime) -> Markup:
+    """A time as one says it, with the exact one for machines and on hover; the script keeps it true."""
+    exact = when.astimezone(UTC)
+    said = age(time.time() - exact.timestamp())
+    stamp = exact.strftime("%Y-%m-%d %H:%M:%S UTC")
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(exact.isoformat(timespec="seconds"), stamp, said)
+
+
+def format_prose(text: str) -> Markup:
+    """A text in which names stand between backticks."""
+    parts = text.split("`")
+    marked = [
+        Markup("<code>{}</code>").format(part) if number % 2 else escape(part) for number, part in enumerate(parts)
+    ]
+    return Markup("").join(marked)
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("service.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals["asset"] = asset
+    made.filters |= {
+        "duration": duration,
+        "minus": minus,
+        "moment": format_time,
+        "number": number,
+        "prose": format_prose,
+        "count": "{:,}".format,
+    }
+    return made

@@ -1,0 +1,69 @@
+"""Pictures to worry about: the first of every ranking, where its number is not a high one. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import isnan, nan
+from statistics import fmean
+
+from service.web.formatting import number
+from service.web.report.cards import Card
+from service.web.report.data import ReportData
+from service.web.report.interpretation import INTERPRETATIONS, correctness_text
+
+MAX_CONCERNS = 4  # pictures that the first screen has room for
+WRONG = "most often wrong"
+REASONS: Mapping[str, str] = {  # to worry, and the measure whose lowest number it is
+    "runs agree least": "stability",
+    WRONG: "correct",
+    "most disturbed by noise": "noise",
+    "follows transformations least": "geometry",
+    "needs what it does not look at": "degradation",
+    "least like people": "human",
+}
+
+
+@dataclass(frozen=True)
+class Concern:
+    """A picture, and what it is the first of, with its numbers."""
+
+    card: Card
+    reasons: Sequence[str]
+
+
+def find_concerns(data: ReportData, cards: Mapping[str, Card]) -> list[Concern]:
+    """The first of each ranking that gives reason to; a picture that is the first of several has them all."""
+    found: dict[str, list[str]] = {}
+    for why, measure in REASONS.items():
+        for name, card in cards.items():
+            message = _describe(data, card, measure) if card.ranks.get(why, 2) <= 1 else ""
+            if message and (name in found or len(found) < MAX_CONCERNS):
+                found.setdefault(name, []).append(f"{why}, {message}")
+    return [Concern(cards[name], reasons) for name, reasons in found.items()]
+
+
+def _describe(data: ReportData, card: Card, measure: str) -> str:
+    """A picture's numbers by cohort; empty where there is none, or no low one."""
+    by_cohort = dict(_values(data, card, measure))
+    if measure == "correct":
+        runs = [int(value) for values in by_cohort.values() for value in values]
+        return correctness_text(sum(runs), len(runs)) if runs and sum(runs) < len(runs) else ""
+    means = {cohort: fmean(values) for cohort, values in by_cohort.items()}
+    if not means or min(means.values()) >= INTERPRETATIONS[measure].bands[1]:
+        return ""
+    if len(means) > 2:  # the lowest and the highest
+        ranked = sorted(means, key=means.__getitem__)
+        means = {cohort: means[cohort] for cohort in (ranked[0], ranked[-1])}
+    return ", ".join(f"{number(mean, 2)}{f' of {cohort}' if len(data.cohorts) > 1 else ''}"
+                     for cohort, mean in means.items())  # fmt: skip
+
+
+def _values(data: ReportData, card: Card, measure: str) -> Iterator[tuple[str, list[float]]]:
+    """A number of a picture under a cohort's runs, or across them; where it has none, nothing."""
+    for place, cohort in enumerate(data.cohorts):
+        own = [
+            values[measure]
+            for (image, at, _), values in data.values.items()
+            if (image, at) == (card.image, place) and not isnan(values.get(measure, nan))
+        ]
+        if own:
+            yield cohort, own

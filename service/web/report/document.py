@@ -1,0 +1,147 @@
+"""A report's HTML: its template with everything shown, and the policy that lets it load and run nothing."""
+
+import hashlib
+import json
+from base64 import b64encode
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from service import __version__
+from service.domain.variants import sample_variants
+from service.gate.degenerate import share_of, told
+from service.measures.catalogue import MEASURES, METHODS
+from service.web.formatting import minus, number
+from service.web.report.charts import shape, tone
+from service.web.report.data import ReportData
+from service.web.report.findings import find_findings
+from service.web.report.gallery import build_gallery
+from service.web.report.heatmaps import draw_legend
+from service.web.report.interpretation import INTERPRETATIONS, interval, join_words, pluralise
+from service.web.report.mean_maps import mean_maps, out_of_set
+from service.web.report.measure_figures.figures import measure_figures
+from service.web.report.panels import panels
+from service.web.report.strata import strata_figures
+from service.web.report.svg import element
+from service.web.report.tables import difference_tables
+
+STYLES = ("tokens.css", "report.css")
+MAX_LISTED_SKIPPED = 200
+
+
+def render_report(data: ReportData) -> str:
+    """The page."""
+    shown = data.results
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            job=data.job,
+            title=data.job.spec.name or "Unnamed audit",
+            style=Markup(style()),  # our own files
+            policy=content_policy(),
+            made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+            ended=_moment(data.job.finished_at),
+            facts=_facts(data),
+            verdict=data.verdict,
+            cohorts=[_cohort(data, place) for place in range(len(data.cohorts))],
+            findings=find_findings(data),
+            panels=panels(data),
+            figures=measure_figures(data),
+            strata=strata_figures(data),
+            differences=difference_tables(data),
+            gallery=build_gallery(data),
+            variants=sample_variants(data.job.spec),
+            waiting=data.waiting,
+            means=mean_maps(data),
+            outside=out_of_set(data),
+            skipped=shown["skipped"][:MAX_LISTED_SKIPPED],
+            skipped_count=len(shown["skipped"]),
+            provenance=shown["provenance"],
+            spec=json.dumps(shown["provenance"]["spec"], indent=2, ensure_ascii=False),
+            map_legend=draw_legend("The scale of the maps' colours", "0: does not look", "1: looks most"),
+            tile_legend=draw_legend("The scale of the tiles' colours", "0: nothing alike", "1: the same"),
+            meanings=MEASURES,
+            version=__version__,
+        )
+    )
+
+
+def content_policy() -> str:
+    """What a report may load: its own style and its own pictures; and it may run nothing."""
+    digest = b64encode(hashlib.sha256(style().encode()).digest()).decode()
+    return f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
+
+
+@cache
+def style() -> str:
+    """The report's stylesheet."""
+    folder = files("service.web") / "static"
+    return "\n".join((folder / name).read_text(encoding="utf-8") for name in STYLES)
+
+
+def _cohort(data: ReportData, place: int) -> dict[str, Any]:
+    name = data.cohorts[place]
+    key = element("svg", shape(tone(place), 8, 8, 5.5), viewBox="0 0 16 16", class_="key", aria_hidden="true")
+    accuracy = data.results["cohorts"][name]["accuracy"]
+    return {
+        "name": name, "tone": tone(place), "key": key, "runs": pluralise(len(data.runs_of(name)), "run"),
+        "accuracy": None if accuracy is None else f"{100 * accuracy:.1f} %",
+        "degenerate": _degenerate(data, name),
+        "files": data.runs_of(name), "layer": data.results["provenance"]["layers"][name],
+    }  # fmt: skip
+
+
+def _degenerate(data: ReportData, name: str) -> str:
+    """How many of a cohort's maps show no salience; empty where all do. Older results have the runs' counts alone."""
+    share = share_of(data.results, name)
+    if share is None:
+        count = sum(data.results["degenerate"][name])
+        return f"{pluralise(count, 'map')} without any salience" if count else ""
+    return told(share) if share["count"] else ""
+
+
+def _facts(data: ReportData) -> list[tuple[str, str]]:
+    made, spec = data.results["provenance"], data.job.spec
+    runs = [len(cohort.runs) for cohort in spec.cohorts]
+    return [
+        ("Images", f"{made['images']['read']:,}"),
+        (
+            "Cohorts",
+            f"{len(runs)}, with {join_words([str(each) for each in runs])} {'run' if runs[-1] == 1 else 'runs'}",
+        ),
+        ("Maps by", f"{spec.salience.method}, of the {_target(spec.salience.target)}"),
+        ("Seed", str(spec.seed)),
+    ]
+
+
+def _target(target: str | int) -> str:
+    names: Mapping[str | int, str] = {
+        "predicted": "class predicted", "clean": "class predicted of the clean image", "label": "labelled class"
+    }  # fmt: skip
+    return names.get(target, f"class numbered {target}")
+
+
+def _moment(when: float | None) -> str:
+    return datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%d %H:%M UTC") if when else ""
+
+
+def _breakable(path: str) -> Markup:
+    """A path that lines break after the slashes of."""
+    return Markup("/<wbr>").join(path.split("/"))
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("service.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    made.filters |= {"breakable": _breakable, "minus": minus, "number": number, "interval": interval}
+    made.globals |= {"methods": METHODS, "words": INTERPRETATIONS}
+    return made

@@ -1,0 +1,110 @@
+"""The sample's pictures with their maps: cards in the order of what they were chosen for."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import takewhile
+
+from markupsafe import Markup
+
+from service.domain.maps import StoredImage
+from service.domain.variants import image_cohort
+from service.web.report.cards import Card, CohortView
+from service.web.report.charts import tone
+from service.web.report.concerns import Concern, find_concerns
+from service.web.report.data import Json, ReportData
+from service.web.report.interpretation import correctness_text
+from service.web.report.overlays import Overlays, colour_tables
+
+TITLES = {
+    "most typical": ("Most typical", "nearest to the mean of all measures"),
+    "least typical": ("Least typical", "farthest from the mean of all measures"),
+    "runs agree least": ("Most unstable across runs", "the runs' maps agree least"),
+    "most disturbed by noise": ("Most disturbed by noise", "noise moves the look most"),
+    "follows transformations least": ("Follows transformations least", "moved pictures are looked at elsewhere"),
+    "needs what it does not look at": ("Needs what it does not look at", "blurring the background moves the look most"),
+    "least like people": ("Least like people", "the maps are farthest from people's"),
+    "most often wrong": ("Most often wrong", "most runs give another class"),
+    "cohorts differ most": ("Cohorts differ most", "by all measures together"),
+}
+
+
+@dataclass(frozen=True)
+class Group:
+    """Pictures chosen for one reason; those `before` rank above them, and stand in a group where they rank higher."""
+
+    key: str
+    title: str
+    meaning: str
+    cards: Sequence[Card]
+    before: Sequence[Card]
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """All groups, the pictures that they use, and those to worry about."""
+
+    groups: Sequence[Group]
+    definitions: Markup
+    worrying: Sequence[Concern]
+
+
+def build_gallery(data: ReportData) -> Gallery:
+    """The sample by what its pictures were chosen for."""
+    by_image: dict[int, dict[int, StoredImage]] = {}
+    for each in data.images:
+        by_image.setdefault(each.image, {})[each.cohort] = each
+    numbers = {data.names[number]: number for number in by_image}
+    drawn = Overlays(data)
+    cards = {}
+    definitions = colour_tables() if by_image else Markup("")
+    for chosen in data.results.get("sample", ()):
+        if chosen["image"] in numbers:
+            image = numbers[chosen["image"]]
+            cards[chosen["image"]] = _card(data, drawn, (image, chosen), by_image[image])
+            definitions += drawn.definitions(image, by_image[image])
+    return Gallery(group_cards(cards), definitions, find_concerns(data, cards))
+
+
+def group_cards(cards: Mapping[str, Card]) -> list[Group]:
+    """Each picture in the group in which it ranks highest, the groups in the page's order, those of classes last."""
+    order = [*TITLES, *dict.fromkeys(why for card in cards.values() for why in card.why if why not in TITLES)]
+    found: list[Group] = []
+    for why in order:
+        ranking = sorted((card for card in cards.values() if why in card.why), key=lambda card: card.ranks[why])
+        if ranking:
+            own = [card for card in ranking if card.home == why]
+            before = list(takewhile(lambda card: card.home != why, ranking))  # noqa: B023  # used at once
+            title, description = TITLES.get(why, (why.capitalize(), "nearest to the mean of its class"))
+            beside = [_beside(card, why) for card in own]
+            found.append(Group(f"group-{len(found)}", title, description, beside, before))
+    return found
+
+
+def _beside(card: Card, why: str) -> Card:
+    """The card in its group, with what else it was chosen for."""
+    return replace(card, why=[each for each in card.why if each != why])
+
+
+def _card(data: ReportData, drawn: Overlays, of: tuple[int, Json], kept: Mapping[int, StoredImage]) -> Card:
+    image, chosen = of
+    name, first = chosen["image"], image_cohort(data.job.spec, min(kept))
+    shown = [
+        CohortView(data.cohorts[cohort], tone(cohort), drawn.mean(image, cohort, name), drawn.grid(image, cohort, name))
+        for cohort in sorted(kept)
+        if kept[cohort].sheet
+    ]
+    plain = drawn.plain(image, first, name)
+    why = chosen["why"]
+    ranks = dict(zip(why, chosen.get("ranks", range(len(why))), strict=True))  # older results have none
+    return Card(image, name, chosen["label"] or "", why, ranks, plain, shown, _correctness_text(data, image))
+
+
+def _correctness_text(data: ReportData, image: int) -> str:
+    """How many runs are right about a picture, where it has a label."""
+    right = [
+        int(values["correct"])
+        for (number, _, run), values in data.values.items()
+        if number == image and run >= 0 and not math.isnan(values["correct"])
+    ]
+    return correctness_text(sum(right), len(right)) if right else ""

@@ -1,0 +1,103 @@
+"""Charts whose colour is the number: tiles with their value in them, mean maps, and the scale of both."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from service.api.colours import INFERNO, to_hex, to_level
+from service.web.formatting import number
+from service.web.report.svg import Child, chart, element
+
+TILE, GAP = 54.0, 3.0
+STEPS = 48
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A value at a place of a grid, how it is named there, and what it says on hover."""
+
+    column: float
+    row: int
+    value: float | None
+    says: str
+    name: str = ""
+    marked: bool = False
+
+
+def draw_tiles(label: str, found: Sequence[Tile], heads: tuple[Sequence[str], Sequence[str]] = ((), ())) -> Markup:
+    """Values as tiles; `heads` name the columns and the rows."""
+    columns, rows = heads
+    left, top = (58.0 if rows else 0.0), (18.0 if columns else 0.0)
+    width = left + (max(each.column for each in found) + 1) * (TILE + GAP)
+    height = top + (max(each.row for each in found) + 1) * (TILE + GAP)
+    children: list[Child] = [
+        element("text", name, x=left + (n + 0.5) * (TILE + GAP) - GAP / 2, y=12, text_anchor="middle", class_="tick")
+        for n, name in enumerate(columns)
+    ]
+    children += [
+        element("text", name, x=left - 6, y=top + (n + 0.5) * (TILE + GAP) + 2, text_anchor="end", class_="tick")
+        for n, name in enumerate(rows)
+    ]
+    children += [_tile(each, left + each.column * (TILE + GAP), top + each.row * (TILE + GAP)) for each in found]
+    return chart(width, height, label, *children)
+
+
+def _tile(tile: Tile, x: float, y: float) -> Markup:
+    if tile.value is None:
+        middle = element("text", tile.name, x=x + TILE / 2, y=y + TILE / 2 + 4, text_anchor="middle", class_="tick")
+        return element(
+            "g",
+            element("rect", x=x, y=y, width=TILE, height=TILE, rx=4, class_="hole"),
+            middle,
+            element("title", tile.says),
+        )
+    ink = "#000000" if _is_bright(tile.value) else "#ffffff"
+    inside: list[Child] = [
+        element("rect", x=x, y=y, width=TILE, height=TILE, rx=4, fill=to_hex(tile.value)),
+        element("text", number(tile.value, 2), x=x + TILE / 2, y=y + (TILE / 2 if tile.name else TILE / 2 + 5),
+           text_anchor="middle", fill=ink, class_="value"),
+    ]  # fmt: skip
+    if tile.name:
+        inside.append(
+            element(
+                "text", tile.name, x=x + TILE / 2, y=y + TILE / 2 + 15, text_anchor="middle", fill=ink, class_="name"
+            )
+        )
+    if tile.marked:
+        inside += [  # light on dark, to stand out from every tile
+            element("rect", x=x + 2, y=y + 2, width=TILE - 4, height=TILE - 4, rx=3, class_=name)
+            for name in ("marking", "marked")
+        ]
+    return element("g", *inside, element("title", tile.says))
+
+
+def draw_mean_map(label: str, rows: Sequence[Sequence[float]]) -> Markup:
+    """A mean map as a grid of its own values, scaled so that its largest is brightest."""
+    top = max(max(row) for row in rows) or 1.0
+    cells = [
+        element("rect", x=column, y=place, width=1.03, height=1.03, fill=to_hex(value / top))
+        for place, row in enumerate(rows)
+        for column, value in enumerate(row)
+    ]
+    box = f"0 0 {len(rows[0])} {len(rows)}"
+    return element("svg", *cells, viewBox=box, role="img", aria_label=label, shape_rendering="crispEdges")
+
+
+def draw_legend(label: str, low: str, high: str) -> Markup:
+    """The colours' scale."""
+    width = 180.0
+    steps = [
+        element("rect", x=n * width / STEPS, y=0, width=width / STEPS + 0.5, height=10, fill=to_hex(n / (STEPS - 1)))
+        for n in range(STEPS)
+    ]
+    ends = [
+        element("text", low, x=0, y=24, class_="tick"),
+        element("text", high, x=width, y=24, text_anchor="end", class_="tick"),
+    ]
+    return chart(width, 28, label, *steps, *ends)
+
+
+def _is_bright(value: float) -> bool:
+    red, green, blue = INFERNO[to_level(value)]
+    return 0.299 * red + 0.587 * green + 0.114 * blue > 110

@@ -1,0 +1,62 @@
+"""The mean map of each cohort and class, and how two image sets compare."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from service.web.formatting import number
+from service.web.report.charts import tone
+from service.web.report.data import ReportData
+from service.web.report.heatmaps import draw_mean_map
+from service.web.report.interpretation import interval, pluralise
+
+
+@dataclass(frozen=True)
+class MeanMaps:
+    """A cohort's mean maps, each with its caption."""
+
+    cohort: str
+    tone: int
+    maps: Sequence[tuple[str, str, Markup]]
+
+
+def mean_maps(data: ReportData) -> list[MeanMaps]:
+    """Of every cohort: of all pictures, then of each class."""
+    found = []
+    for place, cohort in enumerate(data.cohorts):
+        size = data.job.spec.cohorts[place].model.preprocessing.size
+        maps = []
+        for total in (each for each in data.sums if each.cohort == place):
+            rows = total.mean(size)
+            name = total.label or "all pictures"
+            message = f"{pluralise(total.count, 'map')}, brightest {max(map(max, rows)):.2f}"
+            maps.append(
+                (name, message, draw_mean_map(f"Mean map of {cohort}, {name}, over {message}; {_where(rows)}", rows))
+            )
+        if maps:
+            found.append(MeanMaps(cohort, tone(place), maps))
+    return found
+
+
+def out_of_set(data: ReportData) -> list[list[str]]:
+    """How each cohort's look at the second image set differs from its look at the first, a row a number."""
+    rows = []
+    for cohort in data.cohorts:
+        for name, each in data.results["cohorts"][cohort].get("out_of_set", {}).items():
+            if isinstance(each, dict) and "wasserstein" in each:
+                difference = each["difference"]
+                apart = number(each["wasserstein"]), number(each["kolmogorov_smirnov"])
+                rows.append(
+                    [cohort, name, number(difference["mean"], 3, True), interval(difference["ci95"], True), *apart]
+                )
+    return rows
+
+
+def _where(rows: Sequence[Sequence[float]]) -> str:
+    """Where a map is brightest, in words."""
+    height, width = len(rows), len(rows[0])
+    row, column = max(((r, c) for r in range(height) for c in range(width)), key=lambda at: rows[at[0]][at[1]])
+    down = ("top", "middle", "bottom")[min(2, 3 * row // height)]
+    across = ("left", "centre", "right")[min(2, 3 * column // width)]
+    return f"brightest at the {down} {across}"

@@ -1,0 +1,84 @@
+"""Geometry's own picture: shifts where they move the content to, flips and turns beside them."""
+
+from collections.abc import Iterator, Sequence
+
+from service.web.formatting import MINUS
+from service.web.report.charts import tone
+from service.web.report.data import Json, ReportData
+from service.web.report.figures import Figure, Table, cells, cohorts_with
+from service.web.report.heatmaps import Tile, draw_tiles
+from service.web.report.interpretation import INTERPRETATIONS
+
+MEANING = INTERPRETATIONS["geometry"]
+SHIFT = "shift:"
+IN_GRID = "Shifts stand where they move the content to; flips and turns stand beside them."
+MAX_OFFSETS = 5  # in one direction, for a grid
+IN_A_ROW = 6  # tiles without a grid, which a phone still shows legibly
+MAX_OTHERS = 12  # of other transformations beside the grid
+APART, SHORT = 0.4, 4  # columns between grid and rest; how many of the rest stand in two columns
+
+
+def geometry(data: ReportData) -> Figure:
+    """Similarity by transformation, a grid a cohort."""
+    charts, rows = [], []
+    for place, cohort, own in cohorts_with(data, "geometry"):
+        drawn = draw_tiles(f"{cohort}: similarity by transformation", list(_found(cohort, own["parts"])))
+        charts.append((cohort, tone(place), drawn))
+        rows += [[cohort, name, *cells(each, MEANING)] for name, each in own["parts"].items()]
+    gridded = all(_is_grid(own["parts"]) for _, _, own in cohorts_with(data, "geometry"))
+    where = IN_GRID if gridded else "Shifts are named by the pixels that they move the content right and down."
+    lead = f"Maps of moved pictures against moved maps. {where} Bright: salience follows the content."
+    heads = ["cohort", "transformation", "similarity", "95 % interval", "in words"]
+    return Figure("geometry", "Geometry: by transformation", lead, charts, Table(heads, rows), heat=True)
+
+
+def _is_grid(parts: Json) -> bool:
+    """Whether shifts have so few offsets, and what else there is so few members, that they stand in a grid."""
+    moved = [_offset(name) for name in parts if name.startswith(SHIFT)]
+    across, down = (len({0, *steps}) for steps in zip((0, 0), *moved, strict=True))
+    return bool(moved) and max(across, down) <= MAX_OFFSETS and len(parts) - len(moved) <= MAX_OTHERS
+
+
+def _found(cohort: str, parts: Json) -> Iterator[Tile]:
+    """Shifts as a grid with the rest beside it; else everything in rows, in the spec's order."""
+    if not _is_grid(parts):
+        yield from _rows(cohort, parts, list(parts), 0.0, IN_A_ROW)
+        return
+    moved = {name: _offset(name) for name in parts if name.startswith(SHIFT)}
+    across, down = (sorted({0, *steps}) for steps in zip((0, 0), *moved.values(), strict=True))
+    yield Tile(across.index(0), down.index(0), None, "the picture as it is", "clean")
+    for name, (dx, dy) in moved.items():
+        yield _tile(cohort, name, parts[name], (across.index(dx), down.index(dy)))
+    others = [name for name in parts if name not in moved]
+    yield from _rows(cohort, parts, others, len(across) + APART, 2 if len(others) <= SHORT else 4)
+
+
+def _rows(cohort: str, parts: Json, names: Sequence[str], left: float, across: int) -> Iterator[Tile]:
+    for place, name in enumerate(names):
+        row, column = divmod(place, across)
+        yield _tile(cohort, name, parts[name], (left + column, row))
+
+
+def _tile(cohort: str, name: str, each: Json, at: tuple[float, int]) -> Tile:
+    short, message = _named(name)
+    return Tile(*at, each["mean"], f"{cohort}, {message}: {MEANING.describe_mean(each['mean'], each['ci95'])}", short)
+
+
+def _named(name: str) -> tuple[str, str]:
+    """A transformation as its tile has room for it, and in words."""
+    kind, _, amount = name.replace("-", MINUS).partition(":")
+    if kind == "shift":
+        short = ", ".join(map(_signed, _offset(name)))
+        return short, f"shifted by {short} pixels"
+    if kind == "rotate":
+        return f"{amount}\N{DEGREE SIGN}", f"turned by {amount}\N{DEGREE SIGN}"
+    return (f"\N{MULTIPLICATION SIGN} {amount}", f"scaled by {amount}") if kind == "scale" else (name, name)
+
+
+def _offset(name: str) -> tuple[int, int]:
+    dx, dy = map(int, name.removeprefix(SHIFT).split(","))
+    return dx, dy
+
+
+def _signed(pixels: int) -> str:
+    return f"{pixels:+d}".replace("-", MINUS) if pixels else "0"

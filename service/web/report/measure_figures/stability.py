@@ -1,0 +1,75 @@
+"""Stability's own picture: run against run, and the run that strayed."""
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+
+from service.web.formatting import number
+from service.web.report.charts import tone
+from service.web.report.data import ReportData
+from service.web.report.figures import Figure, Table, cohorts_with
+from service.web.report.heatmaps import Tile, draw_tiles
+from service.web.report.interpretation import INTERPRETATIONS
+
+MEANING = INTERPRETATIONS["stability"]
+MIN_GAP = 0.02  # below which no run stands far from others
+Matrix = Sequence[Sequence[float | None]]  # None of runs whose maps are not there
+
+
+def stability(data: ReportData) -> Figure:
+    """Similarity of the maps of each two runs, a matrix a cohort."""
+    charts, rows, notes = [], [], []
+    any_strayed = False
+    for place, cohort, own in cohorts_with(data, "stability"):
+        means = [run["measures"]["stability"]["mean"] for run in data.runs_of(cohort)]
+        matrix, names = own["parts"]["matrix"], [f"run {n + 1}" for n in range(len(means))]
+        framed = find_outlier_run(means)
+        any_strayed = any_strayed or framed is not None
+        drawn = draw_tiles(f"{cohort}: similarity of the maps of each two runs", list(_tiles(cohort, matrix, framed)),
+                      (names, names))  # fmt: skip
+        charts.append((cohort, tone(place), drawn))
+        notes += [_note(cohort, means, framed)] if len(means) > 2 else []
+        rows += [
+            [cohort, which, number(value), MEANING.describe(value)] for which, value in _pairs(matrix, names, means)
+        ]
+    message = "; framed, the run that strayed" if any_strayed else ""
+    lead = f"How alike the maps of independently trained runs are, pair by pair{message}."
+    table = Table(["cohort", "runs", "similarity", "in words"], rows)
+    return Figure("stability", "Stability: run against run", lead, charts, table, notes, heat=True)
+
+
+def find_outlier_run(means: Sequence[float | None]) -> int | None:
+    """The run that is farther below the others than they are apart, by each run's mean to the others; of three up."""
+    known = [mean for mean in means if mean is not None]
+    if len(known) < 3:  # two runs are as far from each other
+        return None
+    least, *others = sorted(known)
+    apart = max(others[-1] - others[0], MIN_GAP)
+    return means.index(least) if others[0] - least > apart else None
+
+
+def _note(cohort: str, means: Sequence[float | None], framed: int | None) -> str:
+    known = [mean for mean in means if mean is not None]
+    if not known:
+        return f"{cohort}: no run has a map to compare."
+    if framed is None:
+        return f"{cohort}: no run strayed; their means to the others are {number(min(known))} to {number(max(known))}."
+    others = [mean for place, mean in enumerate(means) if place != framed and mean is not None]
+    rest = f"{number(min(others))} to {number(max(others))}"
+    return f"{cohort}: run {framed + 1} strayed, at {number(means[framed])} against {rest} of the others."
+
+
+def _tiles(cohort: str, matrix: Matrix, framed: int | None) -> Iterator[Tile]:
+    for i, line in enumerate(matrix):
+        for j, value in enumerate(line):
+            if i == j:
+                yield Tile(j, i, None, f"{cohort}, run {i + 1} and itself")
+            else:
+                says = f"{cohort}, run {i + 1} and run {j + 1}: {MEANING.describe_mean(value, None)}"
+                yield Tile(j, i, value, says, marked=framed in (i, j))
+
+
+def _pairs(matrix: Matrix, names: Sequence[str], means: Sequence[float | None]) -> Iterator[tuple[str, float | None]]:
+    for i, j in combinations(range(len(names)), 2):
+        yield f"{names[i]} and {names[j]}", matrix[i][j]
+    if len(names) > 2:
+        yield from ((f"{name} and the others", mean) for name, mean in zip(names, means, strict=True))

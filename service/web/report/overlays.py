@@ -1,0 +1,173 @@
+"""Maps over their pictures, as SVG: each picture and each sheet of maps is in the page once, and used where it shows.
+
+A sheet is grey; a filter gives it its colours, and lets the picture show through where the map is low.
+"""
+
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from math import isnan
+
+from markupsafe import Markup
+
+from service.api.colours import INFERNO, MAX_OPACITY, MIN_OPACITY
+from service.domain.maps import StoredImage
+from service.domain.variants import BLURS, CLEAN, image_cohort, sample_variants, value_column
+from service.web.formatting import number
+from service.web.report.data import ReportData
+from service.web.report.svg import Child, element
+
+CELL = 64.0  # of a picture's longer side
+LEFT, TOP = 44.0, 16.0  # room for the names of rows and columns
+HEAT = "heat"
+HEADS = {"background": "no ground", "object": "no object"}
+
+
+def colour_tables() -> Markup:
+    """From grey levels to the colours of inferno, and to how much of the picture they take."""
+    take = MAX_OPACITY - MIN_OPACITY
+    shares = element(
+        "feColorMatrix", type="matrix", values=f"1 0 0 0 0 0 1 0 0 0 0 0 1 0 0 {take:g} 0 0 0 {MIN_OPACITY:g}"
+    )
+    tables = [
+        element(
+            f"feFunc{name}", type="table", tableValues=" ".join(f"{each[place] / 255:.3f}" for each in INFERNO[::5])
+        )
+        for place, name in enumerate("RGB")
+    ]
+    return element(
+        "filter", shares, element("feComponentTransfer", *tables), id=HEAT, x=0, y=0, width=1, height=1,
+        color_interpolation_filters="sRGB",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Overlays:
+    """The pictures of a job's sample under its cohorts; each is drawn of a picture and a cohort by their numbers."""
+
+    about: ReportData
+
+    @cached_property
+    def variants(self) -> list[str]:
+        """A sheet's columns."""
+        return sample_variants(self.about.job.spec)
+
+    def definitions(self, image: int, kept: Mapping[int, StoredImage]) -> Markup:
+        """A picture and its sheets, to be used."""
+        found = Markup("")
+        for cohort, each in kept.items():
+            if each.thumb:
+                found += _image(f"p{image}-{cohort}", each.thumb, self._cell(cohort))
+            if each.sheet:
+                found += _image(f"s{image}-{cohort}", each.sheet, self._sheet(cohort))
+        return found
+
+    def plain(self, image: int, cohort: int, name: str) -> Markup:
+        """The picture alone."""
+        return _drawing(f"{name}, the picture", self._cell(cohort), self._image(image, cohort))
+
+    def mean(self, image: int, cohort: int, name: str) -> Markup:
+        """The runs' mean map over the picture."""
+        width, height = self._cell(cohort)
+        first = element("svg", _maps(image, cohort), width=width, height=height, viewBox=f"0 0 {width:g} {height:g}")
+        label = f"{name} under {self.about.cohorts[cohort]}: the mean map of its runs over the picture"
+        return _drawing(label, (width, height), self._image(image, cohort), first)
+
+    def grid(self, image: int, cohort: int, name: str) -> Markup:
+        """All maps over the picture: the mean of the runs in the first row, then each run; a column a variant."""
+        across, down = self._sheet(cohort)
+        inside: list[Child] = [*self._background(image, cohort), _maps(image, cohort), *self._gaps(cohort)]
+        shifted = element("g", *inside, *self._corner_numbers(image, cohort), transform=f"translate({LEFT:g} {TOP:g})")
+        label = f"{name} under {self.about.cohorts[cohort]}: maps by run and variant"
+        return _drawing(label, (LEFT + across, TOP + down), *self._heads(cohort), shifted)
+
+    def _cell(self, cohort: int) -> tuple[float, float]:
+        """Width and height of a picture."""
+        height, width = self.about.job.spec.cohorts[cohort].model.preprocessing.size
+        scale = CELL / max(height, width)
+        return width * scale, height * scale
+
+    def _runs(self, cohort: int) -> int:
+        return len(self.about.job.spec.cohorts[cohort].runs)
+
+    def _sheet(self, cohort: int) -> tuple[float, float]:
+        width, height = self._cell(cohort)
+        return width * len(self.variants), height * (1 + self._runs(cohort))
+
+    def _image(self, image: int, cohort: int) -> Markup:
+        return element("use", href=f"#p{image}-{image_cohort(self.about.job.spec, cohort)}")
+
+    def _background(self, image: int, cohort: int) -> Iterator[Markup]:
+        """The picture behind each map that lies over it; behind that of the mirrored picture, mirrored."""
+        width, _ = self._cell(cohort)
+        yield element("defs", self._column(image, cohort))
+        for place, variant in enumerate(self.variants):
+            if variant in (CLEAN, *BLURS) or variant.startswith("noise:"):
+                yield element("use", href=f"#c{image}-{cohort}", x=place * width)
+            elif variant == "hflip":
+                mirrored = f"translate({(place + 1) * width:g} 0) scale(-1 1)"
+                yield element("use", href=f"#c{image}-{cohort}", transform=mirrored)
+
+    def _column(self, image: int, cohort: int) -> Markup:
+        """The picture in every row. A pattern would do on screens, but printers make a picture of each that is used."""
+        _, height = self._cell(cohort)
+        name = f"#p{image}-{image_cohort(self.about.job.spec, cohort)}"
+        return element(
+            "g",
+            *(element("use", href=name, y=n * height) for n in range(self._runs(cohort) + 1)),
+            id=f"c{image}-{cohort}",
+        )
+
+    def _gaps(self, cohort: int) -> Iterator[Markup]:
+        (width, height), (across, down) = self._cell(cohort), self._sheet(cohort)
+        for n in range(1, len(self.variants)):
+            yield element("line", x1=n * width, x2=n * width, y1=0, y2=down, class_="gap")
+        for n in range(1, self._runs(cohort) + 1):
+            yield element("line", x1=0, x2=across, y1=n * height, y2=n * height, class_="gap")
+
+    def _heads(self, cohort: int) -> Iterator[Markup]:
+        width, height = self._cell(cohort)
+        for n, variant in enumerate(self.variants):
+            yield element("text", head(variant), x=LEFT + (n + 0.5) * width, y=10, text_anchor="middle", class_="tick")
+        for n in range(self._runs(cohort) + 1):
+            message = f"run {n}" if n else "mean"
+            yield element("text", message, x=LEFT - 5, y=TOP + (n + 0.5) * height + 3, text_anchor="end", class_="tick")
+
+    def _corner_numbers(self, image: int, cohort: int) -> Iterator[Markup]:
+        """In each map's corner: of the clean one the probability of its class, of others how alike they are to it."""
+        width, height = self._cell(cohort)
+        for run in range(self._runs(cohort)):
+            values = self.about.values.get((image, cohort, run), {})
+            for place, variant in enumerate(self.variants):
+                value, says = self._number(values, variant)
+                if value:
+                    hover = element("title", f"run {run + 1}, {head(variant)}: {says} {value}")
+                    yield element("text", value, hover, x=place * width + 3, y=(run + 2) * height - 4, class_="told")
+
+    def _number(self, values: Mapping[str, float], variant: str) -> tuple[str, str]:
+        if variant == CLEAN:
+            said = f"{100 * values['top_probability']:.0f} %" if values else ""
+            return said, "probability of the class that it gives"
+        column = value_column(variant, self.about.job.spec.measures)
+        value = values.get(column) if column else None
+        message = "" if value is None or isnan(value) else number(value, 2)
+        return message, "similarity to the clean picture's map"
+
+
+def head(variant: str) -> str:
+    """A variant as a column is headed."""
+    return HEADS.get(variant, variant.replace(":", " "))
+
+
+def _maps(image: int, cohort: int) -> Markup:
+    return element("use", href=f"#s{image}-{cohort}", filter=f"url(#{HEAT})")
+
+
+def _image(name: str, webp: bytes, size: tuple[float, float]) -> Markup:
+    href = "data:image/webp;base64," + b64encode(webp).decode()
+    return element("image", id=name, width=size[0], height=size[1], preserveAspectRatio="none", href=href)
+
+
+def _drawing(label: str, size: tuple[float, float], *children: Child) -> Markup:
+    return element("svg", *children, viewBox=f"0 0 {size[0]:g} {size[1]:g}", role="img", aria_label=label)

@@ -1,0 +1,90 @@
+"""Jobs posted as a pipeline would: with a key, waiting out what is away for a moment; and what came of them."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from service.settings import WorkerSettings
+from service.spec.model import JobSpec, Json
+from tests.support.production import Production
+from worker.local import local_audit
+
+AT_ONCE = 4
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A job as it ended: its ID, its state, its results without its ID, None where it has none."""
+
+    job: str
+    number: int
+    state: str
+    results: Json | None
+
+
+def post_all(production: Production, bodies: Sequence[Mapping[str, Any]], go_on: Callable[[int], bool]) -> list[Ended]:
+    """Post jobs and follow them to their ends, some at once; the bodies in turn, while `go_on(number)` says so."""
+    clients = production.clients
+
+    def follow(first: int) -> list[Ended]:
+        ended, number = [], first
+        while go_on(number):
+            client = clients[number % len(clients)]
+            job = client.submit(bodies[number % len(bodies)], key=f"job-{number}").id
+            last = client.wait(job)
+            results = client.results(job).raw if last.state == "succeeded" else None
+            ended.append(Ended(job, number, last.state, without_identity(results)))
+            number += AT_ONCE
+        return ended
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        found = [each for ended in pool.map(follow, range(AT_ONCE)) for each in ended]
+    return sorted(found, key=lambda each: each.number)
+
+
+def without_identity(results: Json | None) -> Json | None:
+    """Results without the name of their job."""
+    return {**results, "job": None} if results else None
+
+
+def undisturbed(body: Mapping[str, Any], folder: Path) -> Json:
+    """The results of a job that nothing happens to, in this process."""
+    spec = JobSpec.model_validate(body)
+    with local_audit(spec, WorkerSettings(data_dir=folder)) as audit:
+        audit.run()
+        results = without_identity(json.loads(audit.store.jobs.summary(audit.job) or "null"))
+    assert results is not None
+    return results
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What is wrong after all jobs have ended: nothing, if all is well."""
+
+    lost: Sequence[str]
+    different: Sequence[str]
+    doubled: int
+
+
+def audit_books(production: Production, ended: Sequence[Ended], wanted: Sequence[Json], rows: int) -> Ledger:
+    """Compare what was posted with what came of it; each job has so many rows of numbers."""
+    with psycopg.connect(production.installation.environment["SALIENCE_DATABASE_URL"]) as connection:
+        jobs = connection.execute("SELECT count(*) FROM jobs").fetchone()
+        counts = connection.execute(
+            "SELECT jobs.id, (SELECT count(*) FROM image_values WHERE job = jobs.number), "
+            "(SELECT count(*) - count(DISTINCT (kind, cohort, start)) FROM shards WHERE job = jobs.number) FROM jobs"
+        ).fetchall()
+    assert jobs is not None
+    odd = sum(values != rows or twice for _, values, twice in counts)
+    return Ledger(
+        lost=[each.job for each in ended if each.state != "succeeded"],
+        different=[
+            each.job for each in ended if each.results is not None and each.results != wanted[each.number % len(wanted)]
+        ],
+        doubled=jobs[0] - len(ended) + odd,
+    )

@@ -1,0 +1,77 @@
+"""Killing at random, from a seed: which process, and when."""
+
+import contextlib
+import os
+import random
+import signal
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import redis
+
+from tests.support.processes import process_tree
+from tests.support.production import Production
+from tests.support.supervised_process import Kept
+
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.3, 1.5
+
+
+@dataclass
+class Killer:
+    """Kills one thing after the other; every kind once before it is left to chance."""
+
+    production: Production
+    seed: int
+    most: int | None = None
+    kills: Counter[str] = field(default_factory=Counter)
+
+    def run(self, stop: threading.Event) -> None:
+        """Kill until told to stop, or often enough."""
+        chance = random.Random(self.seed)
+        kinds: Mapping[str, Callable[[random.Random], bool]] = {
+            "worker": lambda chance: chance.choice(self.production.workers).signal(signal.SIGKILL),
+            "prefork child": self._kill_child,
+            "API": lambda chance: chance.choice(self.production.apis).signal(signal.SIGKILL),
+            "broker": lambda _: self.production.broker.signal(signal.SIGKILL),
+            "broker flushed": self._flush,
+            "Postgres": lambda _: self.production.postgres.signal(signal.SIGKILL),
+        }
+        coming = chance.sample(list(kinds), len(kinds))
+        while not stop.wait(chance.uniform(SHORTEST_PAUSE, LONGEST_PAUSE)):
+            if self.kills.total() == self.most:
+                return
+            kind = coming.pop() if coming else chance.choice(list(kinds))
+            if kinds[kind](chance):
+                self.kills[kind] += 1
+
+    def _kill_child(self, chance: random.Random) -> bool:
+        worker: Kept = chance.choice(self.production.workers)
+        pid = worker.pid
+        children = sorted(process_tree(pid) - {pid}) if pid else []
+        if children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(children[0], signal.SIGKILL)
+        return bool(children)
+
+    def _flush(self, _: random.Random) -> bool:
+        try:
+            self.production.flush()
+        except redis.ConnectionError:
+            return False
+        return True
+
+
+@contextmanager
+def killing(production: Production, seed: int, most: int | None = None) -> Iterator[Killer]:
+    """Kill in the background, at most so many times."""
+    killer, stop = Killer(production, seed, most), threading.Event()
+    thread = threading.Thread(target=killer.run, args=[stop], daemon=True)
+    thread.start()
+    try:
+        yield killer
+    finally:
+        stop.set()
+        thread.join()

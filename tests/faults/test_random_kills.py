@@ -1,0 +1,32 @@
+"""Whatever is killed, each job that was accepted ends once, with the numbers of an undisturbed run."""
+
+import logging
+import time
+from pathlib import Path
+
+from tests.faults.job_ledger import audit_books, post_all, undisturbed
+from tests.faults.process_killer import killing
+from tests.support.jobs import AuditInputs
+from tests.support.production import production
+
+SEED, KILLS, JOBS, ROWS = 5, 18, 20, 12 * 3
+
+log = logging.getLogger(__name__)
+
+
+def test_twenty_jobs_come_through_whatever_is_killed(ingredients: AuditInputs, tmp_path: Path) -> None:
+    bodies = [ingredients.body(seed=seed, shard_size=4, reuse=False) for seed in range(2)]
+    wanted = [undisturbed(body, tmp_path) for body in bodies]
+    with production(tmp_path) as running:
+        start = time.monotonic()
+        with killing(running, SEED, KILLS) as killer:
+            ended = post_all(running, bodies, lambda number: number < JOBS)
+        span = time.monotonic() - start
+        running.database.await_start()
+        books = audit_books(running, ended, wanted, ROWS)
+    message = f"{len(ended)} jobs in {span:.1f} s; killed with seed {SEED}: {dict(killer.kills)}"
+    log.info(message)
+    assert (books.lost, books.different, books.doubled) == ([], [], 0), message
+    assert " 500 Internal Server Error" not in (tmp_path / "log.txt").read_text(), message
+    assert len(ended) == JOBS, message
+    assert len(killer.kills) == 6, message

@@ -1,0 +1,25 @@
+"""A release may only add to the database: the one before it runs on, until its last process is replaced."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.releases.keep_release import HERE, kept
+from tests.support.jobs import AuditInputs
+
+
+def test_the_release_before_this_one_lives_on_this_ones_database(
+    database_url: str, redis_url: str, ingredients: AuditInputs, tmp_path: Path
+) -> None:
+    old = tmp_path / "old"
+    shutil.unpack_archive(kept(), old)
+    body = ingredients.body(name="old", labels={"team": "x"})
+    given = json.dumps({"database": database_url, "broker": redis_url.removesuffix("/0") + "/7", "body": body})
+    found = subprocess.run(
+        [sys.executable, "-W", "ignore", HERE / "previous_release.py", old, given],
+        env={**os.environ, "PYTHONPATH": str(old)}, cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert found.returncode == 0, found.stderr[-4000:]

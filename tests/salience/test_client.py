@@ -1,0 +1,75 @@
+import hashlib
+from pathlib import Path
+
+import httpx
+import pytest
+
+from salience import Client, JobState, Outcome
+from salience.errors import FieldProblem, InvalidRequest, RequestConflict, ResourceNotFound, ServiceUnreachable
+from tests.support.jobs import AuditInputs
+from worker.runner import Runner
+
+
+def test_a_job_is_submitted_followed_and_read(api: httpx.Client, ingredients: AuditInputs, runner: Runner) -> None:
+    with Client(str(api.base_url)) as client:
+        gate = {"rules": [{"measure": "entropy", "op": ">=", "value": 0}]}
+        spec = ingredients.body(name="first", measures=["entropy", "noise"], gate=gate)
+        job = client.submit(spec, key="k").id
+        assert client.submit(spec, key="k").id == job
+        states = client.follow(job)
+        assert next(states).state is JobState.QUEUED
+        with pytest.raises(RequestConflict) as caught:
+            client.results(job)
+        assert caught.value.type == "urn:salience:problem:job-not-finished"
+        while runner.work():
+            pass
+        ended = list(states)[-1]
+        assert (ended.state, ended.name, ended.images_done, ended.error) == (JobState.SUCCEEDED, "first", 12, None)
+        assert client.wait(job) == ended
+        verdict = client.verdict(job)
+        assert ended.verdict == verdict
+        assert (verdict.outcome, len(verdict.rules)) == (Outcome.PASS, 1)
+        results = client.results(job)
+        assert results.job == job
+        frame = results.frame()
+        noise = frame[(frame.cohort == "plain") & (frame.measure == "noise")].set_index("part")
+        assert noise.loc["", "mean"] == results.raw["cohorts"]["plain"]["measures"]["noise"]["mean"]
+        assert set(noise.index) == {"", "0.1", "0.5"}
+        assert (noise.low <= noise["mean"]).all()
+
+
+def test_a_refusal_is_an_error_of_its_kind_in_the_services_words(api: httpx.Client) -> None:
+    with Client(str(api.base_url)) as client:
+        with pytest.raises(InvalidRequest, match="images") as invalid:
+            client.submit({"cohorts": []})
+        assert FieldProblem("images", "Field required") in invalid.value.problems()
+        with pytest.raises(ResourceNotFound, match="no job nobody") as missing:
+            client.job("nobody")
+        assert (missing.value.status, missing.value.type) == (404, "urn:salience:problem:job-not-found")
+
+
+def test_a_job_is_cancelled_and_deleted(api: httpx.Client, ingredients: AuditInputs) -> None:
+    with Client(str(api.base_url)) as client:
+        job = client.submit(ingredients.body()).id
+        assert client.cancel(job).state is JobState.CANCELLED
+        client.delete(job)
+        with pytest.raises(ResourceNotFound):
+            client.job(job)
+
+
+def test_a_file_is_uploaded_once(api: httpx.Client, tmp_path: Path) -> None:
+    file = tmp_path / "model.pt"
+    file.write_bytes(b"weights" * 400_000)
+    with Client(str(api.base_url)) as client:
+        kept = client.upload(file)
+        assert kept.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+        assert (kept.uri, kept.size) == (f"artifact:sha256:{kept.sha256}", 2_800_000)
+        assert client.upload(file) == kept
+
+
+def test_a_service_that_was_never_there_is_not_waited_for() -> None:
+    with (
+        Client("http://127.0.0.1:1", retry_seconds=60) as client,
+        pytest.raises(ServiceUnreachable, match="salience serve"),
+    ):
+        client.ping()

@@ -1,0 +1,81 @@
+import hashlib
+import os
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.support.jobs import AuditInputs
+
+ROOM = 2**24  # above what any database of these tests writes to a file
+
+
+@pytest.fixture
+def full() -> Iterator[None]:
+    """No file may grow beyond ROOM."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_an_upload_is_kept_by_its_digest_and_only_once(api: httpx.Client, ingredients: AuditInputs) -> None:
+    content = ingredients.models[0].read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    assert api.get(f"/v1/artifacts/{digest}").status_code == 404
+    first = api.put("/v1/artifacts", content=content, params={"sha256": digest})
+    assert (first.status_code, first.json()["uri"]) == (201, f"artifact:sha256:{digest}")
+    assert api.put("/v1/artifacts", content=content).status_code == 200
+    assert api.get(f"/v1/artifacts/{digest.upper()}").json()["size"] == len(content)
+
+
+def test_an_upload_with_another_digest_is_refused_and_not_kept(api: httpx.Client, tmp_path: Path) -> None:
+    answer = api.put("/v1/artifacts", content=b"something", params={"sha256": "0" * 64})
+    assert (answer.status_code, answer.json()["type"]) == (422, "urn:salience:problem:artifact-refused")
+    assert api.put("/v1/artifacts", content=b"").status_code == 422
+    assert api.put("/v1/artifacts", content=b"x", params={"sha256": "abc"}).status_code == 422
+    assert [path for path in (tmp_path / "artifacts").rglob("*") if path.is_file()] == []
+
+
+def test_an_upload_for_which_there_is_no_room_is_answered_so_and_leaves_nothing(
+    api: httpx.Client, tmp_path: Path, full: None
+) -> None:
+    answer = api.put("/v1/artifacts", content=bytes(2 * ROOM))
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:salience:problem:artifacts-unavailable")
+    assert "SALIENCE_ARTIFACTS" in answer.json()["detail"]
+    assert list((tmp_path / "artifacts").iterdir()) == []
+
+
+def test_a_job_of_uploads_is_accepted_and_of_unknown_ones_refused(api: httpx.Client, ingredients: AuditInputs) -> None:
+    uris = [api.put("/v1/artifacts", content=path.read_bytes()).json()["uri"] for path in ingredients.models[:2]]
+    cohort = {**ingredients.cohort("uploaded", 0, 1), "runs": [{"uri": uri} for uri in uris]}
+    assert api.post("/v1/jobs", json=ingredients.body(cohorts=[cohort])).status_code == 202
+    cohort["runs"][1]["uri"] = f"artifact:sha256:{'0' * 64}"
+    answer = api.post("/v1/jobs", json=ingredients.body(cohorts=[cohort]))
+    assert answer.json()["errors"][0]["field"] == "cohorts[0].runs[1].uri"
+
+
+def test_a_job_of_an_uploaded_manifest_with_relative_names_is_refused_at_once(
+    api: httpx.Client, ingredients: AuditInputs
+) -> None:
+    uri = api.put("/v1/artifacts", content=b"image\na.png\n").json()["uri"]
+    (problem,) = api.post("/v1/jobs", json=ingredients.body(images={"uri": uri})).json()["errors"]
+    assert problem["field"] == "images.uri"
+    assert problem["detail"].startswith(f"{uri}: 'a.png' is no URI, and nothing lies beside an upload")
+
+
+@pytest.mark.parametrize("megabytes", [200])
+def test_a_large_upload_is_not_held_in_memory(api: httpx.Client, megabytes: int) -> None:
+    part = os.urandom(2**20)
+
+    def parts() -> Iterator[bytes]:
+        for _ in range(megabytes):
+            yield part
+
+    before = psutil.Process().memory_info().rss
+    answer = api.put("/v1/artifacts", content=parts(), timeout=60)
+    assert answer.json()["size"] == megabytes * 2**20
+    assert psutil.Process().memory_info().rss - before < megabytes * 2**20 / 4

@@ -1,0 +1,105 @@
+import re
+import time
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import update
+
+from service.storage import inspections
+from service.storage.tables.jobs import InspectionRow
+from tests.support.jobs import SIZE, AuditInputs
+from tests.support.worker_thread import working
+from worker.runner import Runner
+
+PORT = 1  # where nobody listens
+
+
+def ask(api: httpx.Client, runner: Runner, body: dict[str, Any]) -> httpx.Response:
+    """Ask while a worker looks."""
+    with working(runner):
+        return api.post("/v1/inspect", json=body, timeout=60)
+
+
+def test_a_model_is_told_by_format_classes_layers_and_digest(
+    api: httpx.Client, runner: Runner, ingredients: AuditInputs
+) -> None:
+    model = {"uri": ingredients.models[0].as_uri(), "preprocessing": {"size": [SIZE, SIZE]}}
+    answer = ask(api, runner, {"model": model})
+    assert answer.status_code == 200
+    found = answer.json()["found"]
+    assert (found["format"], found["classes"], found["layer"]) == ("torchscript", 2, "features")
+    assert found["layers"]["features"] == [8, 6, 6]
+    assert len(found["sha256"]) == 64
+
+
+def test_an_image_set_is_told_by_count_labels_and_first_errors(
+    api: httpx.Client, runner: Runner, ingredients: AuditInputs
+) -> None:
+    found = ask(api, runner, {"images": {"uri": ingredients.images.as_uri()}}).json()["found"]
+    assert (found["count"], found["labels"], found["errors"]) == (12, {"real": 6, "synthetic": 6}, [])
+
+
+def test_what_is_refused_says_why_and_where(api: httpx.Client, runner: Runner, ingredients: AuditInputs) -> None:
+    answer = ask(api, runner, {"model": {"uri": ingredients.models[0].as_uri(), "layer": "nowhere"}})
+    assert (answer.status_code, answer.json()["type"]) == (422, "urn:salience:problem:inspection-refused")
+    assert answer.json()["errors"][0]["field"] == "model.layer"
+    assert "features" in answer.json()["detail"], "the candidates are told"
+
+
+@pytest.mark.parametrize("uri", ["pictures", "../pictures", "/etc/hosts", "HTTP://127.0.0.1/x", "ftp://127.0.0.1/x"])
+def test_what_is_no_uri_is_refused_before_a_worker_looks_for_a_file_of_that_name(api: httpx.Client, uri: str) -> None:
+    answer = api.post("/v1/inspect", params={"wait": 0}, json={"images": {"uri": uri}})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "images.uri")
+    assert f"{uri!r} is not a URI that is read" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("uri", ["file:///m.pt?\0", "file:///m.pt#\0", "https://host.example/m.pt?\0", "models:/m\0/1"])
+def test_a_uri_with_a_zero_byte_is_refused(api: httpx.Client, uri: str) -> None:
+    answer = api.post("/v1/inspect", params={"wait": 0}, json={"model": {"uri": uri}})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "model.uri")
+    assert "percent-coded" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("body", [{}, {"model": {"uri": "file:///x"}, "images": {"uri": "file:///y"}}, {"model": {}}])
+def test_one_thing_is_asked_at_a_time(api: httpx.Client, body: dict[str, Any]) -> None:
+    assert api.post("/v1/inspect", json=body).status_code == 422
+
+
+def test_without_a_worker_the_answer_is_where_to_ask_again(api: httpx.Client, ingredients: AuditInputs) -> None:
+    answer = api.post("/v1/inspect", params={"wait": 0}, json={"images": {"uri": ingredients.images.as_uri()}})
+    assert (answer.status_code, answer.json()["done"]) == (202, False)
+    assert api.get(answer.headers["Location"]).status_code == 202
+    assert api.get("/v1/inspections/unknown").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("uri", "told"),
+    [
+        ("file:///nowhere/m.pt", "does not exist"),
+        (f"http://127.0.0.1:{PORT}/m.pt?token=hidden", "cannot be had now: .*refused; see whether the URI is right"),
+        (f"artifact:sha256:{'0' * 64}", "PUT /v1/artifacts"),
+        ("m.pt", "is not a URI that is read; write file://"),
+        ("gs://", "names nothing; write file://"),
+    ],
+)
+def test_what_cannot_be_read_ends_with_the_reason_and_the_remedy(
+    api: httpx.Client, runner: Runner, uri: str, told: str
+) -> None:
+    answer = ask(api, runner, {"model": {"uri": uri}})
+    assert answer.status_code == 422
+    (problem,) = answer.json()["errors"]
+    assert problem["field"] == "model.uri"
+    assert re.search(told, problem["detail"]), problem["detail"]
+    assert not re.search(r"Error:|hidden", problem["detail"])
+
+
+def test_what_ends_every_worker_is_given_up(api: httpx.Client, runner: Runner) -> None:
+    answer = api.post("/v1/inspect", params={"wait": 0}, json={"images": {"uri": "s3://bucket/pictures"}})
+    for _ in range(inspections.MAX_ATTEMPTS):
+        assert runner.store.inspections.claim() is not None
+        with runner.store.database.write() as session:  # as if its time were over
+            session.execute(update(InspectionRow).values(lease_until=time.time() - 1))
+    assert runner.store.inspections.claim() is None
+    refused = api.get(answer.headers["Location"])
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "images.uri")

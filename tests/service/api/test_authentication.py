@@ -1,0 +1,176 @@
+"""Who is let in, and when that ends. What each route demands is in test_tenants.py."""
+
+import base64
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from salience import Client
+from salience.errors import RequestRejected
+from service.auth.staying import RECHECK_SECONDS
+from service.domain.api_key import Scope
+from service.storage import Store
+from tests.support.jobs import AuditInputs
+from tests.support.servers import free_port
+from tests.support.tenants import OURS, Tenants, tenants
+
+
+@pytest.fixture
+def served(store: Store, redis_url: str, tmp_path: Path) -> Iterator[Tenants]:
+    with tenants(store, tmp_path, broker_url=redis_url, requests_a_minute=20) as both:
+        yield both
+
+
+def ask(client: httpx.Client, authorization: str) -> httpx.Response:
+    return client.get("/v1/jobs", headers={"Authorization": authorization})
+
+
+def test_without_keys_this_machine_alone_is_let_in(api: httpx.Client, store: Store) -> None:
+    assert api.get("/v1/jobs").status_code == 200
+    for headers in (
+        {"Host": "salience.example.org"},
+        {"Origin": "https://elsewhere.example.org"},
+        {"Origin": "http://["},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"X-Forwarded-For": "203.0.113.7"},
+        {"Forwarded": "for=203.0.113.7"},
+        {"Via": "1.1 proxy"},
+    ):
+        answer = api.get("/v1/jobs", headers=headers)
+        assert (answer.status_code, answer.json()["type"]) == (401, "urn:salience:problem:key-missing")
+    made, _ = store.keys.create("first", "", Scope.READ)
+    assert api.get("/v1/jobs").status_code == 401
+    store.keys.revoke(made.prefix)
+    assert api.get("/v1/jobs").status_code == 401, "a service that was closed does not open"
+
+
+def test_a_service_that_others_reach_wants_a_key_before_any_was_made(
+    store: Store, redis_url: str, tmp_path: Path
+) -> None:
+    with tenants(store, tmp_path, broker_url=redis_url, host="0.0.0.0") as both:
+        assert both.app.state.door.closed
+        assert both.anybody.get("/v1/jobs").status_code == 401
+        assert both.anybody.get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/v1/jobs/events", "/v1/jobs/{job}/events"])
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # which has no part in it
+def test_a_stream_ends_with_its_key_and_tells_nothing_more(
+    served: Tenants, ingredients: AuditInputs, path: str
+) -> None:
+    job = served.ours.post("/v1/jobs", json=ingredients.body()).json()["id"]
+    made, secret = served.store.keys.create("ci", OURS, Scope.READ)
+    headers = {"Authorization": f"Bearer {secret}"}
+    with served.anybody.stream("GET", path.format(job=job), headers=headers) as answer:
+        lines = answer.iter_lines()
+        assert any(job in line for line in lines)
+        served.store.keys.revoke(made.prefix)
+        time.sleep(RECHECK_SECONDS)
+        served.ours.post(f"/v1/jobs/{job}/cancel").raise_for_status()
+        assert [line for line in lines if line] == []
+
+
+def test_a_stream_without_a_key_ends_with_the_first_key(
+    api: httpx.Client, store: Store, ingredients: AuditInputs
+) -> None:
+    job = api.post("/v1/jobs", json=ingredients.body()).json()["id"]
+    with api.stream("GET", f"/v1/jobs/{job}/events") as answer:
+        lines = answer.iter_lines()
+        assert any(job in line for line in lines)
+        store.keys.create("first", "", Scope.READ)
+        time.sleep(RECHECK_SECONDS)
+        store.jobs.cancel(job)
+        assert [line for line in lines if line] == []
+
+
+def test_a_revoked_key_opens_no_process_any_more(served: Tenants, redis_url: str, tmp_path: Path) -> None:
+    with tenants(served.store, tmp_path, broker_url=redis_url) as second:
+        made, secret = served.store.keys.create("ci", OURS, Scope.READ)
+        for client in (served.anybody, second.anybody):
+            assert ask(client, f"Bearer {secret}").status_code == 200
+        served.store.keys.revoke(made.prefix)
+        for client in (served.anybody, second.anybody):
+            answer = ask(client, f"Bearer {secret}")
+            assert answer.status_code == 401
+            assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
+            assert "revoked" in answer.json()["detail"]
+
+
+def test_an_expired_key_opens_nothing(served: Tenants) -> None:
+    _, secret = served.store.keys.create("ci", OURS, Scope.READ, expires_at=1.0)
+    assert "expired" in ask(served.anybody, f"Bearer {secret}").json()["detail"]
+
+
+@pytest.mark.parametrize("authorization", ["", "Bearer", "Basic !", "Basic Og==", "Digest x", "Bearer é", "Basic é"])
+def test_what_is_no_key_is_refused(served: Tenants, authorization: str) -> None:
+    headers = {b"Authorization": authorization.encode("latin-1")}
+    assert served.anybody.get("/v1/jobs", headers=headers).status_code == 401
+
+
+def test_a_browser_is_asked_for_the_key_and_sends_it_as_a_password(served: Tenants) -> None:
+    request = served.anybody.get("/v1/jobs", headers={"Accept": "text/html,*/*"})
+    assert "Basic realm" in request.headers["WWW-Authenticate"]
+    _, secret = served.store.keys.create("person", OURS, Scope.READ)
+    basic = "Basic " + base64.b64encode(f"me:{secret}".encode()).decode()
+    assert ask(served.anybody, basic).status_code == 200
+    foreign = {"Authorization": basic, "Sec-Fetch-Site": "cross-site"}
+    assert served.anybody.get("/v1/jobs", headers=foreign).status_code == 401
+
+
+def test_a_key_that_asks_too_often_is_told_when_to_come_back(served: Tenants) -> None:
+    first = served.ours.get("/v1/measures")
+    assert first.headers["RateLimit-Policy"] == '"key";q=20;w=60'
+    assert first.headers["RateLimit"].startswith('"key";r=19;t=')
+    answers = [served.ours.get("/v1/measures") for _ in range(20)]
+    assert {each.status_code for each in answers[:19]} == {200}
+    refused = answers[-1]
+    assert (refused.status_code, refused.json()["type"]) == (429, "urn:salience:problem:too-many-requests")
+    assert 1 <= int(refused.headers["Retry-After"]) <= 60
+    assert refused.headers["RateLimit"].startswith('"key";r=0;t=')
+    assert served.theirs.get("/v1/measures").status_code == 200, "another key has its own allowance"
+
+
+def test_too_many_jobs_of_a_tenant_are_put_off(
+    store: Store, redis_url: str, tmp_path: Path, ingredients: AuditInputs
+) -> None:
+    with tenants(store, tmp_path, broker_url=redis_url, open_jobs=1, job_runs=3) as both:
+        assert both.ours.post("/v1/jobs", json=ingredients.body()).status_code == 202
+        refused = both.ours.post("/v1/jobs", json=ingredients.body())
+        assert (refused.status_code, refused.json()["type"]) == (429, "urn:salience:problem:too-many-jobs")
+        assert int(refused.headers["Retry-After"]) > 0
+        assert both.theirs.post("/v1/jobs", json=ingredients.body()).status_code == 202
+        many = [ingredients.cohort(name, 0, 1) for name in "ab"]
+        answer = both.theirs.post("/v1/jobs", json=ingredients.body(cohorts=many))
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "cohorts")
+        assert "SALIENCE_MAX_JOB_RUNS" in answer.json()["detail"]
+
+
+def test_keys_open_while_the_broker_that_counts_them_is_away(store: Store, tmp_path: Path) -> None:
+    with tenants(store, tmp_path, broker_url=f"redis://127.0.0.1:{free_port()}/0", requests_a_minute=2) as both:
+        answers = [both.ours.get("/v1/measures").status_code for _ in range(3)]
+    assert answers == [200, 200, 429], "then each process counts for itself"
+
+
+def test_an_address_that_is_not_public_is_refused_with_its_field(api: httpx.Client, ingredients: AuditInputs) -> None:
+    body = ingredients.body(images={"uri": "http://169.254.169.254/latest/meta-data"})
+    answer = api.post("/v1/jobs", json=body)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "images.uri")
+    assert "SALIENCE_ALLOWED_HOSTS" in answer.json()["detail"]
+
+
+def test_the_client_sends_its_key_or_that_of_the_environment(
+    served: Tenants, ingredients: AuditInputs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, secret = served.store.keys.create("ci", OURS, Scope.SUBMIT)
+    url = str(served.anybody.base_url)
+    with Client(url, api_key=secret) as given:
+        job = given.submit(ingredients.body())
+    monkeypatch.setenv("SALIENCE_API_KEY", secret)
+    with Client(url) as found:
+        assert found.job(job.id).id == job.id
+    monkeypatch.delenv("SALIENCE_API_KEY")
+    with Client(url) as nobody, pytest.raises(RequestRejected, match="salience keys create"):
+        nobody.job(job.id)

@@ -1,0 +1,84 @@
+from xml.etree import ElementTree
+
+import pytest
+
+from service.commands.verdict_output import EndedJob, junit, markdown, print_verdict
+from service.gate import Missing, Number, Outcome, PolicyUsed, Rule, Verdict, error_verdict, evaluate
+
+FOUND = {
+    "good": Number(0.8, (0.7, 0.9), "a|b", 40),
+    "wide": Number(0.5, (0.4, 0.6), "a|b", 40),
+    "bad": Number(0.2, (0.1, 0.3), "a|b", 40),
+}
+
+
+def verdict(*measures: str) -> Verdict:
+    def find(rule: Rule) -> Number:
+        if rule.measure not in FOUND:
+            raise Missing("[red] <not> computed")
+        return FOUND[rule.measure]
+
+    rules = [Rule(measure=each, op=">=", value=0.5) for each in measures]
+    return evaluate(rules, find, PolicyUsed(name="strict", version=2))
+
+
+@pytest.mark.parametrize(
+    ("measures", "status", "lenient"),
+    [(["good"], 0, 0), (["good", "wide"], 1, 0), (["wide", "bad"], 1, 1), (["bad", "lost"], 2, 2)],
+)
+def test_the_exit_status_is_the_verdicts(measures: list[str], status: int, lenient: int) -> None:
+    request = verdict(*measures)
+    assert (EndedJob("j", request).status, EndedJob("j", request, allow_inconclusive=True).status) == (status, lenient)
+
+
+@pytest.mark.parametrize("lenient", [False, True])
+def test_every_rule_is_a_test_case_of_its_outcome(lenient: bool) -> None:
+    found = junit(EndedJob("j", verdict("good", "wide", "bad", "lost"), lenient))
+    suite = ElementTree.fromstring(found).find("testsuite")
+    assert suite is not None
+    counts = {name: int(suite.attrib[name]) for name in ("tests", "failures", "errors", "skipped")}
+    assert counts == {"tests": 4, "failures": 1 if lenient else 2, "errors": 1, "skipped": int(lenient)}
+    names = [case.attrib["name"] for case in suite]
+    assert names == ["good >= 0.5", "wide >= 0.5", "bad >= 0.5", "lost >= 0.5"]
+    tags = [[each.tag for each in case] for case in suite]
+    assert tags == [[], ["skipped" if lenient else "failure"], ["failure"], ["error"]]
+    assert "0.1 to 0.3" in suite[2][0].attrib["message"]
+
+
+def test_rules_of_no_known_cohort_and_letters_that_xml_cannot_hold_leave_the_file_whole() -> None:
+    odd = Rule(measure="entropy", cohort="a\uffff", op=">=", value=0.5)
+    lost = error_verdict([odd, odd.model_copy(update={"cohort": None})], "the model says \x1b[31m")
+    found = junit(EndedJob("j", lost))
+    cases = list(ElementTree.fromstring(found).iter("testcase"))
+    assert [case.attrib["classname"] for case in cases] == ["salience.a\ufffd", "salience"]
+    assert "the model says \ufffd[31m" in cases[0][0].attrib["message"]
+
+
+def test_a_job_that_failed_is_one_test_case_in_error() -> None:
+    lost = Verdict(outcome=Outcome.ERROR, reason="There is nothing to judge", images=None, policy=None, rules=[])
+    found = junit(EndedJob("j", lost))
+    (case,) = ElementTree.fromstring(found).iter("testcase")
+    assert (case.attrib["name"], case[0].tag) == ("job j", "error")
+
+
+def test_markdown_shows_text_as_it_is() -> None:
+    text = markdown(EndedJob("j", verdict("good", "lost")))
+    assert text.startswith("### Salience gate: error\n")
+    assert "| good \\>= 0.5 | a\\|b | 0.8 | 0.7 to 0.9 | pass |" in text
+    assert "\\[red\\] \\<not\\> computed" in text
+    assert "by version 2 of policy strict" in text
+
+
+def test_a_narrow_table_keeps_the_names_of_rules(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    print_verdict(EndedJob("j", verdict("strata.class.synthetic.geometry.of.lost")))
+    assert "…" not in capsys.readouterr().out
+
+
+def test_a_table_shows_every_rule_and_markup_is_text(capsys: pytest.CaptureFixture[str]) -> None:
+    print_verdict(EndedJob("j", verdict("good", "lost")))
+    shown = capsys.readouterr().out
+    for message in ("good >= 0.5", "0.7 to 0.9", "pass", "error: lost", "[red]"):
+        assert message in shown

@@ -1,0 +1,64 @@
+from typing import Any
+
+import pytest
+
+from service.domain.variants import canonical_name, image_cohort, sample_variants, value_column, with_only_variants
+from service.errors import FilterInvalid
+from service.spec.model import JobSpec
+
+RUNS = [{"uri": "file:///1.pt"}, {"uri": "file:///2.pt"}]
+
+
+def spec(**changes: Any) -> JobSpec:
+    return JobSpec.model_validate({"cohorts": [{"name": "c", "runs": RUNS}], "images": {"uri": "file:///i"}, **changes})
+
+
+def test_a_sample_shows_one_variant_of_each_measure() -> None:
+    assert sample_variants(spec()) == ["clean", "noise:0.25", "hflip", "background", "object"]
+    assert sample_variants(spec(measures=["entropy", "stability"])) == ["clean"]
+    turned = spec(measures=["geometry"], options={"geometry": {"transforms": ["rot90", "vflip"]}})
+    assert sample_variants(turned) == ["clean", "rot90"]
+
+
+@pytest.mark.parametrize(
+    ("variant", "passes"),
+    [("clean", 1), ("noise:0.2", 2), ("hflip", 2), ("rotate:15", 2), ("degraded", 3), ("object", 3), ("most:0.25", 5)],
+)
+def test_a_variants_own_spec_makes_no_more_than_it_needs(variant: str, passes: int) -> None:
+    own = with_only_variants(spec(), [canonical_name(variant)])
+    assert own.passes() == passes
+    assert (own.seed, own.salience, own.cohorts) == (spec().seed, spec().salience, spec().cohorts)
+
+
+def test_amounts_are_one_amount_however_they_are_written() -> None:
+    assert canonical_name("noise:.20") == canonical_name("noise:0.2") == "noise:0.2"
+    assert canonical_name("degraded") == "background"
+
+
+@pytest.mark.parametrize("variant", ["twist", "noise:7", "noise:", "noise:much", "most:1", "shift:16", ""])
+def test_what_is_no_variant_is_refused_with_what_is_one(variant: str) -> None:
+    with pytest.raises(FilterInvalid, match="write clean, noise:AMOUNT") as caught:
+        with_only_variants(spec(), [canonical_name(variant)])
+    assert caught.value.problems()[0].field == "query.variant"
+
+
+def test_noise_is_of_the_jobs_own_kind() -> None:
+    gaussian = with_only_variants(spec(options={"noise": {"kind": "gaussian"}}), ["noise:2.0"])
+    assert gaussian.options.noise.levels == [2.0]
+
+
+def test_the_column_of_a_variant_tells_how_alike_its_map_is() -> None:
+    message = [value_column(each, spec().measures) for each in sample_variants(spec())]
+    assert message == [
+        None,
+        "noise.0.25.ssim",
+        "geometry.hflip.ssim",
+        "degradation.background.ssim",
+        "degradation.object.ssim",
+    ]
+
+
+def test_cohorts_that_prepare_pictures_alike_share_them() -> None:
+    small = {"preprocessing": {"size": [64, 64]}}
+    cohorts = [{"name": n, "runs": RUNS, "model": m} for n, m in (("a", {}), ("b", small), ("c", {}), ("d", small))]
+    assert [image_cohort(spec(cohorts=cohorts), n) for n in range(4)] == [0, 1, 0, 1]

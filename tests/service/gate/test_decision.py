@@ -1,0 +1,134 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.gate import Missing, Number, Outcome, PolicyUsed, Rule, decide, error_verdict, evaluate
+from service.gate.decision import OUTCOMES, worst_outcome
+from service.gate.rules import Op
+
+NUMBERS = st.floats(-10, 10, allow_nan=False)
+INTERVALS = st.tuples(NUMBERS, NUMBERS).map(lambda ends: (min(ends), max(ends)))
+OPS = st.sampled_from([">=", "<="])
+
+
+def badness(outcome: Outcome) -> int:
+    return OUTCOMES.index(outcome)
+
+
+def tighter(op: Op, threshold: float, by: float) -> float:
+    return threshold + by if op == ">=" else threshold - by
+
+
+@given(INTERVALS, OPS, NUMBERS, st.floats(0, 10))
+def test_tightening_a_threshold_never_makes_an_outcome_better(
+    interval: tuple[float, float], op: Op, threshold: float, by: float
+) -> None:
+    before, after = decide(interval, op, threshold), decide(interval, op, tighter(op, threshold, by))
+    assert badness(after) >= badness(before)
+
+
+@given(INTERVALS, OPS, NUMBERS, st.floats(0, 5), st.floats(0, 5))
+def test_a_wider_interval_never_decides_what_was_not_decided_nor_decides_otherwise(
+    interval: tuple[float, float], op: Op, threshold: float, below: float, above: float
+) -> None:
+    wider = decide((interval[0] - below, interval[1] + above), op, threshold)
+    assert wider in (decide(interval, op, threshold), Outcome.INCONCLUSIVE)
+
+
+@given(INTERVALS, OPS, NUMBERS)
+def test_what_passes_fails_the_other_way_round_unless_it_touches_the_threshold(
+    interval: tuple[float, float], op: Op, threshold: float
+) -> None:
+    other: Op = "<=" if op == ">=" else ">="
+    found, turned = decide(interval, op, threshold), decide(interval, other, threshold)
+    if threshold in interval:
+        assert Outcome.FAIL not in (found, turned)
+    else:
+        assert {found, turned} in ({Outcome.PASS, Outcome.FAIL}, {Outcome.INCONCLUSIVE})
+
+
+@given(INTERVALS, OPS, NUMBERS)
+def test_turning_all_signs_changes_nothing(interval: tuple[float, float], op: Op, threshold: float) -> None:
+    other: Op = "<=" if op == ">=" else ">="
+    assert decide(interval, op, threshold) is decide((-interval[1], -interval[0]), other, -threshold)
+
+
+@given(st.lists(st.sampled_from(list(Outcome)), min_size=1), st.sampled_from(list(Outcome)))
+def test_one_more_rule_never_makes_a_verdict_better(outcomes: list[Outcome], more: Outcome) -> None:
+    assert badness(worst_outcome([*outcomes, more])) == max(badness(worst_outcome(outcomes)), badness(more))
+
+
+@given(INTERVALS, st.floats(-5, 5), st.floats(0, 5), OPS)
+def test_a_smaller_margin_never_makes_an_outcome_better(
+    interval: tuple[float, float], margin: float, by: float, op: Op
+) -> None:
+    found = Number((interval[0] + interval[1]) / 2, interval, "a")
+    wide, narrow = (
+        evaluate([Rule(measure="m", op=op, versus="b", margin=each)], lambda _: found).outcome
+        for each in (margin, margin - by)
+    )
+    assert badness(narrow) >= badness(wide)
+
+
+def numbers(**found: Number | None) -> Any:
+    def find(rule: Rule) -> Number:
+        number = found.get(rule.measure)
+        if number is None:
+            raise Missing(f"there is no {rule.measure}")
+        return number
+
+    return find
+
+
+def rule(measure: str, op: Op = ">=", value: float = 0.5) -> Rule:
+    return Rule(measure=measure, op=op, value=value)
+
+
+def test_the_verdict_is_the_worst_of_its_rules_and_tells_why() -> None:
+    find = numbers(
+        good=Number(0.8, (0.7, 0.9), "a", 40),
+        wide=Number(0.5, (0.4, 0.6), "a", 40),
+        bad=Number(0.2, (0.1, 0.3), "a", 9),
+    )
+    for names, outcome in (
+        (["good"], "pass"),
+        (["good", "wide"], "inconclusive"),
+        (["bad", "wide", "good"], "fail"),
+        (["bad", "bad"], "fail"),
+        (["bad", "absent"], "error"),
+    ):
+        verdict = evaluate([rule(name) for name in names], find)
+        assert verdict.outcome == outcome
+        assert [each.rule.measure for each in verdict.rules] == names
+    assert verdict.images == 9
+    assert verdict.reason == "absent cannot be judged: there is no absent."
+    assert verdict.rules[0].reason == (
+        "bad of a is 0.2, 95 % interval 0.1 to 0.3; wanted is at least 0.5, and all of the interval is on the bad side."
+    )
+
+
+def test_a_number_without_an_interval_is_an_error_however_good() -> None:
+    verdict = evaluate([rule("few")], numbers(few=Number(1.0, None, "a", 3)))
+    assert (verdict.outcome, verdict.rules[0].number) == (Outcome.ERROR, 1.0)
+    assert "five images or more; audit more images" in verdict.reason
+    spread = evaluate([rule("few.sd")], lambda _: Number(1.0, None, "a", 30))
+    assert "of sd, a job's own gate that asks for one; submit the job again" in spread.reason
+
+
+def test_a_verdict_remembers_the_policy_that_gave_it() -> None:
+    used = PolicyUsed(name="strict", version=3)
+    assert evaluate([rule("m")], numbers(m=Number(1, (1, 1), "a")), used).policy == used
+    assert error_verdict([rule("m"), rule("n")], "the job failed", used).policy == used
+
+
+def test_a_job_without_results_is_an_error_on_every_rule() -> None:
+    verdict = error_verdict([rule("m"), rule("n")], "the job failed")
+    assert [each.outcome for each in verdict.rules] == ["error", "error"]
+    assert "the job failed" in verdict.reason
+
+
+@pytest.mark.parametrize(("op", "threshold"), [("<=", 0.02), (">=", -0.02)])
+def test_a_margin_is_how_much_worse_it_may_be_whichever_way_is_worse(op: Op, threshold: float) -> None:
+    assert Rule(measure="m", op=op, versus="b", margin=0.02).threshold == threshold

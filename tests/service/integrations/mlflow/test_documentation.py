@@ -1,0 +1,34 @@
+"""What docs/how-to/mlflow.md and docs/how-to/webhooks.md say, held against what is read."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from service.api.routes.webhooks import NewWebhook, Rotation
+from service.domain.policy import Policy
+from service.integrations.mlflow import words
+
+GUIDES = Path(__file__).parents[4] / "docs" / "how-to"
+REGISTRY, WEBHOOKS = ((GUIDES / f"{name}.md").read_text() for name in ("mlflow", "webhooks"))
+
+
+def bodies(text: str) -> list[Any]:
+    """The JSON that commands send."""
+    plain = text.replace("'$SALIENCE_MLFLOW_SECRET'", "secret")
+    return [json.loads(found) for found in re.findall(r"-d '(\{.*?\})'", plain, re.DOTALL)]
+
+
+def test_the_documented_bodies_are_read() -> None:
+    policy, _ = bodies(REGISTRY)
+    assert Policy.model_validate(policy).registry
+    webhook, rotation = bodies(WEBHOOKS)
+    assert NewWebhook.model_validate(webhook).format == "standard"
+    assert Rotation.model_validate(rotation) == Rotation()
+
+
+def test_the_documented_tags_are_those_that_are_set() -> None:
+    message = set(re.findall(r"`(salience\.\w+)`", REGISTRY))
+    assert message == {
+        words.COHORT, words.VERDICT, words.JOB, words.REPORT, words.REASON, words.measure_tag("entropy")
+    }  # fmt: skip

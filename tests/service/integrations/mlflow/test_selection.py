@@ -1,0 +1,51 @@
+from fnmatch import fnmatchcase
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.domain.policy import Policy, StoredPolicy
+from service.integrations.mlflow.client import READY, ModelVersion
+from service.integrations.mlflow.selection import policy_for, to_like_pattern, versions_of_cohort
+
+
+def keep(name: str, models: str | None) -> StoredPolicy:
+    registry = {"registry": {"models": models}, "job": {"images": {"uri": "file:///p"}}} if models else {}
+    gate = {"rules": [{"measure": "entropy", "op": ">=", "value": 0}]}
+    return StoredPolicy(name, 1, Policy.model_validate({"gate": gate, **registry}), 0.0)
+
+
+POLICIES = [keep("a", "*"), keep("b", "faces-*"), keep("c", "faces-v2"), keep("d", None)]
+
+
+@pytest.mark.parametrize(("name", "chosen"), [("faces-v2", "c"), ("faces-v3", "a"), ("other", "a")])
+def test_a_policy_that_names_the_model_comes_before_patterns(name: str, chosen: str) -> None:
+    found = policy_for(name, POLICIES)
+    assert found and found.name == chosen
+    assert policy_for("faces", [keep("b", "faces-*"), keep("d", None)]) is None
+
+
+def test_versions_of_one_tag_are_a_cohort_and_one_without_is_alone() -> None:
+    def version(number: int, status: str = READY, **tags: str) -> ModelVersion:
+        return ModelVersion("m", str(number), status, {key.replace("_", "."): value for key, value in tags.items()})
+
+    image_set = [version(10, salience_cohort="a"), version(9, salience_cohort="a"), version(3, salience_cohort="b")]
+    image_set += [version(2), version(8, "PENDING_REGISTRATION", salience_cohort="a")]
+    assert versions_of_cohort(image_set[0], image_set) == ["9", "10"]
+    assert versions_of_cohort(image_set[3], image_set) == ["2"]
+    assert versions_of_cohort(version(11, salience_cohort="a"), []) == ["11"]
+
+
+@given(st.text("ab*?[]%_", max_size=6), st.text("ab%_[", max_size=6))
+def test_the_registrys_search_leaves_out_nothing_that_a_pattern_means(pattern: str, name: str) -> None:
+    if fnmatchcase(name, pattern):
+        assert _sql_like(name, to_like_pattern(pattern))
+
+
+def _sql_like(name: str, pattern: str) -> bool:
+    """SQL's LIKE, by its definition."""
+    if not pattern:
+        return not name
+    if pattern[0] == "%":
+        return any(_sql_like(name[start:], pattern[1:]) for start in range(len(name) + 1))
+    return bool(name) and pattern[0] in (name[0], "_") and _sql_like(name[1:], pattern[1:])

@@ -1,0 +1,221 @@
+"""Against a real MLflow server, on SQLite; what is kept between steps is tested on both databases."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import update
+
+from service.artifacts.store import ArtifactStore
+from service.domain.policy import Policy
+from service.integrations.mlflow.client import MlflowClient
+from service.integrations.mlflow.sync import RegistrySync
+from service.jobs.service import Jobs
+from service.jobs.validation.fields import InputLocator
+from service.main import create_app
+from service.queue.notifier import WorkNotifier
+from service.settings import ServiceSettings
+from service.storage import JobQuery, Store
+from service.storage.tables.registry import VersionRow
+from tests.support.jobs import SIZE, AuditInputs
+from tests.support.mlflow_server import SECRET, Users
+from tests.support.servers import serving
+from tests.support.webhook_receiver import await_true
+from worker.runner import Runner
+
+PUBLIC = "https://audits.example"
+PASSES = {"measure": "entropy", "cohort": "candidate", "op": ">=", "value": 0}
+
+
+@pytest.fixture
+def database_url(migrated_sqlite: Path, tmp_path: Path) -> str:
+    return f"sqlite:///{shutil.copy(migrated_sqlite, tmp_path / 'tests.sqlite')}"
+
+
+@pytest.fixture
+def users(mlflow_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Users]:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_url)
+    with httpx.Client(base_url=f"{mlflow_url}/api/2.0", timeout=60) as api:
+        yield Users(api)
+
+
+@pytest.fixture
+def jobs(store: Store, redis_url: str, tmp_path: Path) -> Iterator[Jobs]:
+    notifier = WorkNotifier(redis_url)
+    yield Jobs(
+        store.for_tenant(""),
+        notifier,
+        InputLocator((Path("/"),), ArtifactStore(str(tmp_path))),
+        ServiceSettings().job_limits,
+    )
+    notifier.close()
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A registry with its users, and the service's jobs with a worker."""
+
+    url: str
+    users: Users
+    jobs: Jobs
+    runner: Runner
+    ingredients: AuditInputs
+
+    @contextmanager
+    def registrar(self, url: str = "", round_seconds: float = 3600) -> Iterator[RegistrySync]:
+        """A registrar of the registry, or of one elsewhere."""
+        with MlflowClient.connect(url or self.url) as registry:
+            yield RegistrySync(self.jobs, registry, PUBLIC, round_seconds, pause=1)
+
+    def put(self, models: str, *rules: dict[str, Any]) -> None:
+        """Keep a policy for these models."""
+        self.jobs.store.policies.put("p", Policy.model_validate(policy_of(self.ingredients, models, *rules)))
+
+    def register(self, name: str, model: int = 0, **tags: str) -> str:
+        """Register one of the models as the next version of a name."""
+        named = {key.replace("_", "."): value for key, value in tags.items()}
+        return self.users.register(name, self.ingredients.models[model], named)
+
+    def runs(self) -> list[dict[str, list[str]]]:
+        """The cohorts of each job, oldest first."""
+        found = self.jobs.store.jobs.find(JobQuery()).jobs
+        return [{c.name: [run.uri for run in c.runs] for c in job.spec.cohorts} for job in reversed(found)]
+
+    def work(self) -> None:
+        """Do all that waits for a worker."""
+        while self.runner.work():
+            pass
+
+
+@pytest.fixture
+def scene(mlflow_url: str, users: Users, jobs: Jobs, runner: Runner, ingredients: AuditInputs) -> Scene:
+    return Scene(mlflow_url, users, jobs, runner, ingredients)
+
+
+def policy_of(ingredients: AuditInputs, models: str, *rules: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "gate": {"rules": list(rules) or [PASSES]},
+        "job": {
+            "images": {"uri": ingredients.images.as_uri()},
+            "measures": ["entropy"],
+            "model": {"preprocessing": {"size": [SIZE, SIZE]}},
+        },
+        "registry": {"models": models, "baseline_alias": "champion", "alias_on_pass": "champion"},
+    }
+
+
+def test_a_version_is_audited_as_it_is_registered_and_told_its_verdict(
+    scene: Scene, database_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    settings = ServiceSettings(
+        data_dir=tmp_path, database_url=database_url, broker_url=redis_url, allowed_roots=(Path("/"),),
+        mlflow_secret=SECRET, sweep_seconds=0.2, public_url=PUBLIC,
+    )  # fmt: skip
+    users = scene.users
+    with serving(create_app(settings)) as url, httpx.Client(base_url=url) as api:
+        assert api.put("/v1/policies/p", json=policy_of(scene.ingredients, "told")).is_success
+        created = {"entity": "MODEL_VERSION", "action": "CREATED"}
+        hook = {"name": "audits", "url": f"{url}/v1/hooks/mlflow", "secret": SECRET, "events": [created]}
+        webhook = users.post("webhooks", **hook)["webhook"]["webhook_id"]
+        version = scene.register("told")
+        await_true(scene.runs)
+        scene.work()
+        await_true(lambda: users.aliases("told").get("champion") == version)
+        users.api.delete(f"mlflow/webhooks/{webhook}").raise_for_status()
+        (job,) = api.get("/v1/jobs").json()["items"]
+        results = api.get(job["links"]["results"]).json()
+    tags = users.tags("told", version)
+    assert (tags["salience.verdict"], tags["salience.job"]) == ("pass", job["id"])
+    assert tags["salience.report"] == f"{PUBLIC}/v1/jobs/{job['id']}/report"
+    mean = results["cohorts"]["candidate"]["measures"]["entropy"]["mean"]
+    assert float(tags["salience.entropy"]) == pytest.approx(mean, rel=1e-5)
+    assert "entropy of candidate" in tags["salience.reason"]
+
+
+def test_versions_of_a_cohort_share_a_job_and_the_champion_is_the_baseline(scene: Scene) -> None:
+    scene.put("team-*")
+    users, old = scene.users, ["models:/team-a/1", "models:/team-a/2"]
+    for model in (0, 1):
+        scene.register("team-a", model, salience_cohort="old")
+    with scene.registrar(round_seconds=0.01) as registrar:
+        registrar.step()
+        assert scene.runs() == [{"candidate": old}]
+        scene.work()
+        registrar.step()
+        assert users.tags("team-a", "1")["salience.job"] == users.tags("team-a", "2")["salience.job"]
+        assert users.aliases("team-a") == {"champion": "2"}, "an alias does not move back"
+        scene.register("team-a", 2, salience_cohort="new")
+        registrar.step()
+        assert scene.runs()[1:] == [{"candidate": ["models:/team-a/3"], "champion": old}]
+        scene.jobs.cancel(scene.jobs.store.jobs.find(JobQuery()).jobs[0].id)
+        registrar.step()
+        assert users.tags("team-a", "3")["salience.verdict"] == "error", "without results nothing passes"
+        assert users.aliases("team-a") == {"champion": "2"}
+        tag = {"name": "team-a", "version": "3", "key": "salience.verdict"}
+        users.api.request("DELETE", "mlflow/model-versions/delete-tag", json=tag).raise_for_status()
+        registrar.step()
+    assert scene.runs()[1] == scene.runs()[2], "whoever takes the verdict away has it audited again"
+
+
+def test_while_the_registry_is_away_nothing_is_lost(scene: Scene) -> None:
+    scene.put("away")
+    version, store = scene.register("away"), scene.jobs.store
+    store.registry.record_delivery("d", 300, ("away", version))
+
+    def restart(url: str = "") -> None:
+        """Another process, after the pause."""
+        with store.database.write() as session:
+            session.execute(update(VersionRow).values(next_at=0.0))
+        with scene.registrar(url) as registrar:
+            registrar.step()
+
+    restart("http://127.0.0.1:1")
+    assert scene.runs() == []
+    restart()
+    scene.work()
+    restart("http://127.0.0.1:1")
+    assert "salience.verdict" not in scene.users.tags("away", version)
+    restart()
+    tags = scene.users.tags("away", version)
+    assert tags["salience.verdict"] == "pass", tags
+    assert len(scene.runs()) == 1
+
+
+def test_what_a_policy_cannot_be_asked_of_is_an_error_with_its_reason(scene: Scene) -> None:
+    scene.put("first", {"measure": "entropy", "cohort": "candidate", "versus": "champion", "op": "<=", "margin": 0.1})
+    version = scene.register("first")
+    with scene.registrar() as registrar:
+        registrar.step()
+    tags = scene.users.tags("first", version)
+    assert tags["salience.verdict"] == "error"
+    assert "champion" in tags["salience.reason"]
+    assert scene.runs() == [] and scene.users.aliases("first") == {}
+
+
+def test_a_model_is_found_whatever_signs_its_name_has(scene: Scene) -> None:
+    name = """it's the "best"; 100% \\ -- a_b\\"""
+    scene.put(name.replace("best", "b?s*"))
+    version = scene.register(name, salience_cohort="odd")
+    scene.register(name.replace("'", "_"))
+    with scene.registrar(round_seconds=0.01) as registrar:
+        registrar.step()
+        assert scene.runs() == [{"candidate": [f"models:/{name}/{version}"]}]
+        scene.work()
+        registrar.step()
+    assert scene.users.tags(name, version)["salience.verdict"] == "pass"
+
+
+def test_a_version_that_no_policy_is_for_or_that_is_gone_is_left_alone(scene: Scene) -> None:
+    scene.put("mine")
+    version, kept = scene.register("others"), scene.jobs.store.registry
+    for noticed in (("others", version), ("mine", "99")):
+        kept.notice(*noticed)
+    with scene.registrar() as registrar:
+        registrar.step()
+    assert kept.notice("others", version) and kept.notice("mine", "99"), "nothing is kept of them"
+    assert scene.runs() == [] and scene.users.tags("others", version) == {}

@@ -1,0 +1,84 @@
+import json
+import time
+from typing import Any
+
+import pytest
+
+from service.errors import DeliveryMalformed, DeliveryRefused
+from service.integrations.mlflow.webhook import Delivery
+from service.integrations.signatures import sign
+
+SECRET = "s"
+
+
+def deliver(payload: Any, age: float = 0.0, secret: str = SECRET, message: str = "d") -> Delivery:
+    body, timestamp = json.dumps(payload).encode(), str(int(time.time() - age))
+    return Delivery(message, timestamp, sign(secret.encode(), message, timestamp, body), body)
+
+
+def created(**data: Any) -> dict[str, Any]:
+    return {"entity": "model_version", "action": "created", "data": {"name": "faces", "version": "3", **data}}
+
+
+def test_what_the_registry_sent_just_now_is_believed() -> None:
+    delivery = deliver(created())
+    delivery.check(SECRET, time.time())
+    assert delivery.subject() == ("faces", "3")
+
+
+@pytest.mark.parametrize(
+    "delivery",
+    [
+        deliver(created(), secret="other"),
+        deliver(created(), age=301),
+        deliver(created(), age=-900),
+        deliver(created(), message=""),
+        deliver(created(), message="d" * 201),
+        deliver(created(), message="\0"),
+        Delivery("d", str(int(time.time())), "", b"{}"),
+        Delivery("d", "", "v1,", b"{}"),
+    ],
+)
+def test_what_may_be_anybodys_or_comes_late_is_refused(delivery: Delivery) -> None:
+    with pytest.raises(DeliveryRefused):
+        delivery.check(SECRET, time.time())
+
+
+def test_nothing_of_a_signed_delivery_can_be_changed() -> None:
+    good = deliver(created())
+    for forged in (
+        Delivery("other", good.timestamp, good.signature, good.body),
+        Delivery(good.id, str(int(good.timestamp) + 1), good.signature, good.body),
+        Delivery(good.id, good.timestamp, good.signature, good.body.replace(b"3", b"4")),
+    ):
+        with pytest.raises(DeliveryRefused, match="Signature"):
+            forged.check(SECRET, time.time())
+
+
+def test_a_cohorts_tag_is_a_reason_to_audit_and_other_events_are_none() -> None:
+    tag = {
+        "entity": "model_version_tag",
+        "action": "set",
+        "data": {"name": "f", "version": "1", "key": "salience.cohort"},
+    }
+    assert deliver(tag).subject() == ("f", "1")
+    tag["data"]["key"] = "salience.verdict"  # type: ignore[index]  # a dictionary
+    assert deliver(tag).subject() is None
+    assert deliver({"entity": "registered_model", "action": "created", "data": {"name": "f"}}).subject() is None
+
+
+MALFORMED = [
+    [], {}, created(version=3), created(version="x"), created(version="\u00b2"), created(name=""), created(name="\0"),
+    created(name="\ud800"), created(name=None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("told", MALFORMED)
+def test_a_signed_delivery_that_says_nothing_is_malformed(told: Any) -> None:
+    with pytest.raises(DeliveryMalformed):
+        deliver(told).subject()
+
+
+def test_a_delivery_nested_too_deep_to_be_read_is_malformed() -> None:
+    with pytest.raises(DeliveryMalformed):
+        Delivery("id", "1", "", b"[" * 100_000).subject()

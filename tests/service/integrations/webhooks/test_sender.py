@@ -1,0 +1,192 @@
+"""Against a receiver that verifies with the official package, on SQLite; what the outbox does is tested on both."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import update
+
+from service.integrations.webhooks.secrets import SecretKeys
+from service.main import create_app
+from service.settings import ServiceSettings
+from service.storage import Store
+from service.storage.tables.webhooks import DeliveryRow, WebhookRow
+from tests.conftest import HERE
+from tests.support.jobs import AuditInputs
+from tests.support.servers import free_port, serving
+from tests.support.webhook_receiver import Receiver, await_true, receiving
+from worker.runner import Runner
+
+GATE = {"rules": [{"measure": "entropy", "op": ">=", "value": 0}]}
+
+
+@pytest.fixture
+def database_url(migrated_sqlite: Path, tmp_path: Path) -> str:
+    return f"sqlite:///{shutil.copy(migrated_sqlite, tmp_path / 'tests.sqlite')}"
+
+
+@pytest.fixture
+def settings(database_url: str, redis_url: str, tmp_path: Path) -> ServiceSettings:
+    return ServiceSettings(
+        data_dir=tmp_path, database_url=database_url, broker_url=redis_url, allowed_roots=(Path("/"),),
+        secret_keys=("k" * 40,), sweep_seconds=0.1, public_url="https://audits.example/",
+        allowed_hosts=HERE,
+    )  # fmt: skip
+
+
+@contextmanager
+def api_of(settings: ServiceSettings) -> Iterator[httpx.Client]:
+    with serving(create_app(settings)) as url, httpx.Client(base_url=url) as client:
+        yield client
+
+
+@pytest.fixture
+def api(settings: ServiceSettings) -> Iterator[httpx.Client]:
+    with api_of(settings) as client:
+        yield client
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as made:
+        yield made
+
+
+def register(api: httpx.Client, receiver: Receiver, **more: Any) -> str:
+    answer = api.post("/v1/webhooks", json={"url": receiver.url, **more})
+    assert answer.status_code == 201, answer.text
+    receiver.secret = answer.json()["secret"]
+    return f"/v1/webhooks/{answer.json()['id']}"
+
+
+def cancel_one(api: httpx.Client, ingredients: AuditInputs) -> str:
+    job: str = api.post("/v1/jobs", json=ingredients.body(name="n", labels={"team": "x"})).json()["id"]
+    api.post(f"/v1/jobs/{job}/cancel")
+    return job
+
+
+def hurry(store: Store, **changes: str) -> None:
+    """As if the pauses were over."""
+    with store.database.write() as session:
+        session.execute(update(DeliveryRow).values(next_at=0.0))
+        session.execute(update(WebhookRow).values(lease_until=None, **changes))
+
+
+def listed(api: httpx.Client, webhook: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = api.get(f"{webhook}/deliveries").json()["items"]
+    return found
+
+
+def test_the_end_of_a_job_is_told_and_verified(
+    api: httpx.Client, receiver: Receiver, ingredients: AuditInputs, runner: Runner
+) -> None:
+    webhook = register(api, receiver)
+    job = api.post("/v1/jobs", json=ingredients.body(measures=["entropy"], gate=GATE)).json()["id"]
+    while runner.work():
+        pass
+    ((headers, message),) = receiver.await_messages(1)
+    assert headers["content-type"] == "application/json"
+    assert message["type"] == "job.succeeded"
+    assert (message["data"]["job"], message["data"]["state"], message["data"]["verdict"]) == (job, "succeeded", "pass")
+    assert message["data"]["links"]["results"] == f"https://audits.example/v1/jobs/{job}/results"
+    await_true(lambda: listed(api, webhook)[0]["state"] == "delivered")
+    (found,) = listed(api, webhook)
+    assert (found["id"], found["job"], found["status"], found["attempts"]) == (headers["webhook-id"], job, 204, 1)
+
+
+def test_a_cloud_event_has_its_envelope(api: httpx.Client, receiver: Receiver, ingredients: AuditInputs) -> None:
+    register(api, receiver, format="cloudevents", events=["job.cancelled"])
+    job = cancel_one(api, ingredients)
+    ((headers, message),) = receiver.await_messages(1)
+    assert headers["content-type"] == "application/cloudevents+json"
+    assert (message["specversion"], message["type"], message["subject"]) == ("1.0", "salience.job.cancelled", job)
+    assert (message["id"], message["source"]) == (headers["webhook-id"], "https://audits.example")
+    assert message["data"]["labels"] == {"team": "x"}
+
+
+def test_what_fails_is_sent_again_under_the_same_id(api: httpx.Client, ingredients: AuditInputs, store: Store) -> None:
+    with receiving([500, 301]) as receiver:
+        webhook = register(api, receiver)
+        cancel_one(api, ingredients)
+        for count, error in ((1, "500 Internal Server Error"), (2, "301 Moved Permanently")):
+            receiver.await_messages(count)
+            await_true(lambda: listed(api, webhook)[0]["attempts"] == count)  # noqa: B023  # called at once
+            (found,) = listed(api, webhook)
+            assert (found["state"], found["error"]) == ("waiting", error)
+            assert found["next_attempt_at"]
+            hurry(store)
+        seen = receiver.await_messages(3)
+        assert len({headers["webhook-id"] for headers, _ in seen}) == 1
+        await_true(lambda: listed(api, webhook)[0]["state"] == "delivered")
+
+
+def test_an_address_that_is_not_allowed_is_not_sent_to_whatever_its_name(
+    settings: ServiceSettings, receiver: Receiver, ingredients: AuditInputs, store: Store
+) -> None:
+    """As when a name that was public is made to stand for this machine, or the operator has taken a host back."""
+    made = store.webhooks.add(
+        receiver.url, ["job.cancelled"], "standard", SecretKeys(settings.secret_keys).create_secret()
+    )
+    with api_of(settings.model_copy(update={"allowed_hosts": ()})) as api:
+        cancel_one(api, ingredients)
+        path = f"/v1/webhooks/{made.id}"
+        await_true(lambda: listed(api, path)[0]["attempts"] == 1)
+        assert "not a public address" in listed(api, path)[0]["error"]
+    assert receiver.seen == []
+
+
+def test_a_receiver_that_is_gone_is_disabled(api: httpx.Client, ingredients: AuditInputs) -> None:
+    with receiving([410]) as receiver:
+        webhook = register(api, receiver)
+        cancel_one(api, ingredients)
+        receiver.await_messages(1)
+        await_true(lambda: api.get(webhook).json()["disabled_at"])
+        assert listed(api, webhook)[0]["state"] == "failed"
+
+
+def test_old_and_new_secret_verify_while_a_receiver_changes(
+    api: httpx.Client, receiver: Receiver, ingredients: AuditInputs, store: Store
+) -> None:
+    webhook = register(api, receiver)
+    old = receiver.secret
+    new = api.post(f"{webhook}/rotate", json={"overlap_seconds": 3600}).json()["secret"]
+    assert new != old
+    for count, receiver.secret in enumerate((old, new), 1):
+        cancel_one(api, ingredients)
+        receiver.await_messages(count)
+    newest = api.post(f"{webhook}/rotate", json={"overlap_seconds": 0}).json()["secret"]
+    receiver.secret = new
+    cancel_one(api, ingredients)
+    await_true(lambda: receiver.refused)
+    receiver.secret = newest
+    await_true(lambda: listed(api, webhook)[0]["attempts"] == 1)
+    hurry(store)
+    receiver.await_messages(3)
+
+
+def test_a_message_that_could_not_be_sent_outlives_the_process(
+    settings: ServiceSettings, ingredients: AuditInputs, store: Store
+) -> None:
+    nowhere = Receiver(url=f"http://127.0.0.1:{free_port()}/hook")
+    with api_of(settings) as api:
+        webhook = register(api, nowhere)
+        cancel_one(api, ingredients)
+        await_true(lambda: listed(api, webhook)[0]["attempts"] == 1)
+        assert "ConnectError" in listed(api, webhook)[0]["error"]
+    with receiving() as receiver:
+        receiver.secret = nowhere.secret
+        hurry(store, url=receiver.url)
+        with api_of(settings):
+            receiver.await_messages(1)
+
+
+def test_of_two_processes_one_sends(settings: ServiceSettings, receiver: Receiver, ingredients: AuditInputs) -> None:
+    with api_of(settings) as first, api_of(settings) as second:
+        webhook = register(first, receiver)
+        jobs = {cancel_one(api, ingredients) for api in (first, second) * 5}
+        await_true(lambda: all(each["state"] == "delivered" for each in listed(first, webhook)))
+    assert sorted(message["data"]["job"] for _, message in receiver.seen) == sorted(jobs), "each once"

@@ -1,0 +1,78 @@
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from service.domain.job import JobState
+from service.queue.notifier import WorkNotifier
+from service.queue.sweeper import Sweeper, running_sweeper
+from service.settings import ServiceSettings
+from service.spec.model import spec_digest
+from service.storage import Store
+from tests.support.jobs import AuditInputs
+
+
+@pytest.fixture
+def notifier(redis_url: str) -> Iterator[WorkNotifier]:
+    opened = WorkNotifier(redis_url.removesuffix("/0") + "/2")
+    yield opened
+    opened.close()
+
+
+def accept(store: Store, ingredients: AuditInputs, **changes: float) -> str:
+    spec = ingredients.spec(**changes)
+    return store.jobs.accept(spec, spec_digest(spec), None)[0].id
+
+
+def test_what_nobody_works_on_is_given_out_and_rung_for(
+    store: Store, ingredients: AuditInputs, doorbell: WorkNotifier
+) -> None:
+    accept(store, ingredients)
+    assert store.leases.claim("dead", lease_seconds=0)
+    before = doorbell.length()
+    Sweeper(store, doorbell, ServiceSettings()).sweep()
+    assert store.shards.waiting_count() == 1
+    assert doorbell.length() == max(before, 1)
+
+
+def test_sweeping_goes_on_in_the_background(store: Store, ingredients: AuditInputs, doorbell: WorkNotifier) -> None:
+    accept(store, ingredients)
+    with running_sweeper(store, doorbell, ServiceSettings(sweep_seconds=0.05)):
+        store.leases.claim("dead", lease_seconds=0)
+        end = time.monotonic() + 10
+        while not store.shards.waiting_count() and time.monotonic() < end:
+            time.sleep(0.02)
+    assert store.shards.waiting_count() == 1
+
+
+def test_an_expired_lease_is_found_when_it_expires_and_not_at_the_next_round(
+    store: Store, ingredients: AuditInputs, doorbell: WorkNotifier
+) -> None:
+    accept(store, ingredients)
+    store.leases.claim("dead", lease_seconds=0.5)
+    assert 0 < Sweeper(store, doorbell, ServiceSettings(sweep_seconds=60)).step() <= 0.6
+
+
+def test_a_job_beyond_its_deadline_fails(store: Store, ingredients: AuditInputs, doorbell: WorkNotifier) -> None:
+    late, other = accept(store, ingredients, deadline=0.01), accept(store, ingredients, deadline=1000)
+    held = store.leases.claim("w", lease_seconds=30)
+    assert held
+    time.sleep(0.02)
+    Sweeper(store, doorbell, ServiceSettings()).sweep()
+    ended = store.jobs.get(late)
+    assert (ended.state, (ended.error or {})["type"]) == (JobState.FAILED, "deadline-exceeded")
+    assert not store.leases.renew(held, 30, 1)
+    assert store.jobs.get(other).state is JobState.QUEUED
+
+
+def test_the_living_keep_their_shards_when_the_database_comes_back(
+    store: Store, ingredients: AuditInputs, doorbell: WorkNotifier
+) -> None:
+    accept(store, ingredients)
+    shard = store.leases.claim("living", lease_seconds=0)
+    assert shard
+    sweeper = Sweeper(Store.open("postgresql+psycopg://postgres@127.0.0.1:1/away"), doorbell, ServiceSettings())
+    sweeper.step()
+    sweeper.store = store
+    sweeper.step()
+    assert store.leases.renew(shard, 30, 1)

@@ -1,0 +1,46 @@
+import pytest
+from sqlalchemy import select, update
+
+from service.domain.api_key import Scope
+from service.errors import ApiKeyNotFound
+from service.storage import Store
+from service.storage.tables.auth import KeyRow
+
+
+def test_a_key_is_kept_by_its_digest_alone_and_found_by_what_it_is(store: Store) -> None:
+    assert not store.keys.has_any()
+    made, secret = store.keys.create("ci", "forensics", Scope.SUBMIT)
+    with store.database.read() as session:
+        (row,) = session.scalars(select(KeyRow))
+        kept = {name: getattr(row, name) for name in KeyRow.__table__.columns.keys()}  # noqa: SIM118  # no mapping
+    assert secret.removeprefix(made.prefix) not in str(kept)
+    found = store.keys.find(secret)
+    assert found is not None
+    assert (found.prefix, found.tenant, found.scope) == (made.prefix, "forensics", Scope.SUBMIT)
+    assert store.keys.find(secret[:-1]) is None
+    assert store.keys.find(made.prefix) is None
+
+
+def test_a_last_use_is_written_once_a_minute(store: Store) -> None:
+    _, secret = store.keys.create("ci", "", Scope.READ)
+    store.keys.find(secret)
+    (first,) = store.keys.list()
+    assert first.used_at is not None
+    store.keys.find(secret)
+    assert store.keys.list() == [first]
+    with store.database.write() as session:
+        session.execute(update(KeyRow).values(used_at=first.used_at - 61))
+    store.keys.find(secret)
+    (later,) = store.keys.list()
+    assert later.used_at is not None and later.used_at > first.used_at
+
+
+def test_a_revoked_key_stays_known_and_its_moment_too(store: Store) -> None:
+    made, secret = store.keys.create("ci", "", Scope.READ)
+    first = store.keys.revoke(made.prefix)
+    assert store.keys.revoke(made.prefix) == first
+    found = store.keys.find(secret)
+    assert found is not None and found.revoked_at is not None
+    assert store.keys.has_any(), "so that the service stays closed"
+    with pytest.raises(ApiKeyNotFound, match="salience keys list"):
+        store.keys.revoke("salience_0")

@@ -1,0 +1,166 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import update
+
+from service.domain.job import Image, Job, JobState, Plan, Shard, ShardKind, ShardResult, Slice, Values
+from service.errors import LeaseLost
+from service.spec.model import spec_digest
+from service.storage import Store
+from service.storage.tables.jobs import JobRow
+from tests.support.jobs import AuditInputs
+
+TOTAL, SIZE = 96, 16
+
+
+@pytest.fixture
+def job(store: Store, ingredients: AuditInputs) -> str:
+    """A planned job that stops when it is decided, of six slices; looks are after two, four and six of them."""
+    gate = {"rules": [{"measure": "entropy", "op": ">=", "value": 0.5}]}
+    return planned(store, ingredients, gate=gate, stop="when-decided")
+
+
+def planned(store: Store, ingredients: AuditInputs, **changes: object) -> str:
+    spec = ingredients.spec(**changes)
+    job = store.jobs.accept(spec, spec_digest(spec), None)[0].id
+    plan = claim(store)
+    store.shards.record_images(plan, [Image(n, f"{n}.png", None, f"/{n}.png") for n in range(TOTAL)])
+    slices = [Slice(0, start, start + SIZE) for start in range(0, TOTAL, SIZE)]
+    facts: dict[str, object] = {"columns": {"run": [], "across": [[]]}, "out_of_set": None}
+    store.shards.record_plan(plan, Plan(TOTAL, slices, TOTAL, facts))
+    return job
+
+
+def claim(store: Store, worker: str = "w", lease: float = 30.0) -> Shard:
+    shard = store.leases.claim(worker, lease)
+    assert shard is not None
+    return shard
+
+
+def record(store: Store, shard: Shard) -> bool:
+    assert shard.kind is ShardKind.MEASURE
+    numbers = range(shard.start, shard.stop)
+    images = [Image(n, f"{n}.png", None, f"/{n}.png", sha256=f"{n:064}") for n in numbers]
+    return store.shards.record_values(
+        shard, ShardResult(images, [Values(0, 0, n, b"12345678") for n in numbers], 16, "cpu")
+    )
+
+
+def measure(store: Store) -> bool:
+    return record(store, claim(store))
+
+
+def seen(store: Store, job: str) -> Job:
+    return store.jobs.get(job)
+
+
+def test_a_look_waits_once_all_slices_of_its_images_are_recorded_in_whatever_order(store: Store, job: str) -> None:
+    first, second, third = (claim(store, name) for name in "abc")
+    assert not record(store, third)
+    assert not record(store, second)
+    assert record(store, first)
+    look = claim(store)
+    assert (look.kind, look.stop) == (ShardKind.LOOK, 32)
+
+
+def test_a_job_has_one_look_at_a_time_and_the_next_follows_it(store: Store, job: str) -> None:
+    shards = [claim(store) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(lambda shard: record(store, shard), shards)) == 1
+    first = claim(store)
+    assert store.interim.record(first, {"images": 32}, decided=False, seconds=0.1)
+    second = claim(store)
+    assert [each.stop for each in (first, second)] == [32, 64]
+    assert seen(store, job).so_far == {"images": 32}
+
+
+def test_a_decided_job_is_summed_up_next_and_whoever_measures_more_learns_that_it_is_in_vain(
+    store: Store, job: str
+) -> None:
+    measure(store), measure(store)
+    look, beyond = claim(store), claim(store)
+    assert record(store, claim(store)) is False
+    assert store.interim.record(look, {"images": 32}, decided=True, seconds=0.1)
+    assert not store.leases.renew(beyond, 30.0, passes=1)
+    with pytest.raises(LeaseLost):
+        record(store, beyond)
+    assert claim(store).kind is ShardKind.SUMMARISE
+    assert store.leases.claim("w", 30.0) is None
+    ended = seen(store, job)
+    assert (ended.stopped_at, ended.images_done, ended.images_total) == (32, 32, TOTAL)
+    assert ended.image_sets[0].stop == 32
+
+
+def test_a_look_whose_worker_died_is_given_out_again_and_counts_once(store: Store, job: str) -> None:
+    measure(store), measure(store)
+    late = claim(store, "late", lease=0.0)
+    assert store.leases.release_expired() == 1
+    again = claim(store, "again")
+    assert (again.id, again.attempt) == (late.id, 2)
+    store.interim.record(again, {"images": 32}, decided=False, seconds=0.1)
+    with pytest.raises(LeaseLost):
+        store.interim.record(late, {"images": 0}, decided=True, seconds=0.1)
+    assert seen(store, job).stopped_at is None
+
+
+def test_a_look_at_all_images_ends_the_work_decided_or_not(store: Store, job: str) -> None:
+    for _ in range(3):
+        measure(store), measure(store)
+        store.interim.record(claim(store), {}, decided=False, seconds=0.1)
+    assert claim(store).kind is ShardKind.SUMMARISE
+    assert seen(store, job).stopped_at is None
+
+
+def test_a_decision_waits_for_the_looks_before_it_even_where_all_is_measured(store: Store, job: str) -> None:
+    for shard in [claim(store) for _ in range(6)]:
+        record(store, shard)
+    assert store.interim.record(claim(store), {}, decided=True, seconds=0.1)
+    assert claim(store).kind is ShardKind.SUMMARISE
+    assert seen(store, job).stopped_at == 32
+
+
+def test_images_beyond_the_stop_are_not_told_of(store: Store, job: str) -> None:
+    shards = [claim(store) for _ in range(3)]
+    skipped = [Image(40, "40.png", None, "/40.png", skipped="no picture")]
+    store.shards.record_values(shards[2], ShardResult(skipped, [], 16, "cpu"))
+    assert len(store.images.skipped(job)) == 1
+    record(store, shards[0]), record(store, shards[1])
+    store.interim.record(claim(store), {}, decided=True, seconds=0.1)
+    assert store.images.skipped(job) == []
+
+
+def test_other_jobs_are_looked_at_now_and_then_and_summed_up_without_a_last_look(
+    store: Store, ingredients: AuditInputs
+) -> None:
+    job = planned(store, ingredients)
+    assert not measure(store)  # it has only just begun
+    _let_time_pass(store, job)
+    assert measure(store)
+    look = claim(store)
+    assert (look.kind, look.stop) == (ShardKind.LOOK, 0)
+    store.interim.record(look, {"images": 32}, decided=False, seconds=3.0)
+    assert not measure(store)
+    _let_time_pass(store, job)
+    assert measure(store)
+    waiting = claim(store)
+    assert waiting.kind is ShardKind.LOOK
+    assert not measure(store)
+    assert measure(store)
+    with pytest.raises(LeaseLost):
+        store.interim.record(waiting, {}, decided=False, seconds=0.1)
+    assert claim(store).kind is ShardKind.SUMMARISE
+
+
+def _let_time_pass(store: Store, job: str) -> None:
+    with store.database.write() as session:
+        session.execute(update(JobRow).where(JobRow.id == job).values(look_after=0.0))
+
+
+def test_a_cancelled_job_has_no_look_left(store: Store, job: str) -> None:
+    measure(store), measure(store)
+    look = claim(store)
+    store.jobs.cancel(job)
+    with pytest.raises(LeaseLost):
+        store.interim.record(look, {}, decided=True, seconds=0.1)
+    assert seen(store, job).state is JobState.CANCELLED
+    assert store.leases.claim("w", 30.0) is None

@@ -1,0 +1,64 @@
+import math
+
+import pytest
+from markupsafe import Markup
+
+from service.web.report.cards import Card
+from service.web.report.concerns import find_concerns
+from service.web.report.data import ReportData
+from service.web.report.gallery import group_cards
+from tests.support.report_data import material
+
+UNSTABLE, NOISY, WRONG = "runs agree least", "most disturbed by noise", "most often wrong"
+
+
+def card(image: int, **ranks: int) -> Card:
+    named = {"unstable": UNSTABLE, "noisy": NOISY, "wrong": WRONG}
+    own = {named[why]: rank for why, rank in ranks.items()}
+    return Card(image, f"{image}.png", "", list(own), own, Markup(), [], "")
+
+
+def told(cards: list[Card], *cohorts: list[dict[str, float]]) -> dict[str, list[str]]:
+    """What is said of pictures whose numbers under two runs of each cohort are these, a dict a picture."""
+    own = material({name: {"noise": 0.5} for name in ("old", "new")[: len(cohorts)]})
+    values = {
+        (image, place, run): each if run >= 0 else {"stability": each["stability"]}
+        for place, images in enumerate(cohorts)
+        for image, each in enumerate(images)
+        for run in (-1, 0, 1)
+        if run >= 0 or "stability" in each
+    }
+    data = ReportData(own.job, own.results, None, [], {}, values, [], 0)
+    return {each.card.name: list(each.reasons) for each in find_concerns(data, {each.name: each for each in cards})}
+
+
+def test_a_picture_that_is_the_first_of_several_rankings_is_told_with_all() -> None:
+    first, second = {"stability": 0.1, "noise": 0.2, "correct": 0}, {"stability": 0.3, "noise": 0.3, "correct": 1}
+    cards = [card(1, unstable=2, noisy=2), card(0, unstable=1, wrong=1, noisy=1)]
+    assert told(cards, [first, second]) == {
+        "0.png": [f"{UNSTABLE}, 0.10", f"{WRONG}, all 2 runs are wrong", f"{NOISY}, 0.20"]
+    }
+
+
+def test_where_cohorts_differ_each_has_its_number() -> None:
+    cards = [card(0, unstable=1)]
+    assert told(cards, [{"stability": 0.9}], [{"stability": 0.2}]) == {
+        "0.png": [f"{UNSTABLE}, 0.90 of old, 0.20 of new"]
+    }
+
+
+@pytest.mark.parametrize(
+    "values", [{"stability": 0.8, "noise": 0.7, "correct": 1}, {"noise": math.nan, "correct": math.nan}]
+)
+def test_high_numbers_and_none_are_nothing_to_worry_about(values: dict[str, float]) -> None:
+    assert told([card(0, unstable=1, noisy=1, wrong=1)], [values]) == {}
+
+
+def test_a_group_names_the_worst_of_its_ranking_also_where_another_group_shows_it() -> None:
+    cards = [card(0, unstable=1, noisy=2), card(1, noisy=3, unstable=2), card(2, noisy=4), card(3, wrong=1, noisy=1)]
+    found = {group.title: group for group in group_cards({each.name: each for each in cards})}
+    noisy = found["Most disturbed by noise"]
+    assert [each.name for each in noisy.before] == ["3.png", "0.png", "1.png"]
+    assert [each.name for each in noisy.cards] == ["2.png"]
+    assert [each.name for each in found["Most unstable across runs"].cards] == ["0.png", "1.png"]
+    assert found["Most unstable across runs"].before == []

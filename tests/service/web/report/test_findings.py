@@ -1,0 +1,45 @@
+from service.web.report.findings import find_findings
+from tests.support.report_data import material
+
+BOTH = {
+    "old": {"entropy": 0.5, "noise": 0.2, "stability": 0.3},
+    "new": {"entropy": 0.4, "noise": 0.5, "stability": 0.8},
+}
+
+
+def test_the_better_cohort_is_named_with_its_reasons() -> None:
+    found = find_findings(material(BOTH, ("entropy", 0.05, 0.2), ("noise", -0.4, -0.2), ("stability", -0.6, -0.4)))
+    assert found.headline == "new looks better: ahead in noise and stability."
+    assert "Noise: new is ahead of old by 0.300 (95 % interval 0.200 to 0.400)." in found.reasons
+    assert found.reasons[-1].endswith("old uses more of the picture than new.")
+
+
+def test_what_the_intervals_leave_open_is_no_reason() -> None:
+    found = find_findings(material(BOTH, ("noise", -0.4, 0.01), ("stability", -0.2, 0.4)))
+    assert found.headline.startswith("No measure tells the cohorts apart")
+    assert found.reasons == ["Noise and stability do not tell the cohorts apart."]
+    neutral = find_findings(material(BOTH, ("entropy", 0.05, 0.2), ("noise", -0.4, 0.01)))
+    assert neutral.headline == "No cohort looks better: they differ in entropy alone."
+    assert neutral.reasons[-1].endswith("old uses more of the picture than new.")
+
+
+def test_cohorts_ahead_in_different_measures_are_both_told() -> None:
+    split = find_findings(material(BOTH, ("noise", -0.4, -0.2), ("stability", 0.1, 0.3)))
+    assert split.headline.startswith("The cohorts are ahead of each other in different measures")
+    three = {name: {**own, "geometry": 0.5} for name, own in BOTH.items()}
+    most = find_findings(material(three, ("noise", -0.4, -0.2), ("geometry", -0.4, -0.2), ("stability", 0.1, 0.3)))
+    assert most.headline == "new looks better: ahead in noise and geometry, though behind in stability."
+
+
+def test_where_low_is_better_the_lower_cohort_is_ahead() -> None:
+    means = {"old": {"randomisation": 0.9}, "new": {"randomisation": 0.2}}
+    assert (
+        find_findings(material(means, ("randomisation", 0.6, 0.8))).headline
+        == "new looks better: ahead in randomisation."
+    )
+
+
+def test_one_cohort_alone_is_told_in_words() -> None:
+    found = find_findings(material({"only": BOTH["new"]}))
+    assert found.headline == "only looks at little; it is strong in stability and middling in noise."
+    assert found.reasons == []

@@ -1,0 +1,82 @@
+import pytest
+
+from service.measures.catalogue import MEASURES
+from service.web.formatting import number
+from service.web.report.interpretation import (
+    INTERPRETATIONS,
+    OBJECT,
+    compare_blurs,
+    correctness_text,
+    describe_effect,
+    interval,
+    join_words,
+    pluralise,
+)
+
+
+def test_every_measure_has_its_words() -> None:
+    assert INTERPRETATIONS.keys() == MEASURES.keys()
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0.1, "low: looks at little"), (0.45, "middling: looks at some of the picture"),
+        (0.9, "high: looks at much of the picture"), (None, "no number"),
+    ],
+)  # fmt: skip
+def test_a_number_says_what_it_means(value: float | None, words: str) -> None:
+    assert INTERPRETATIONS["entropy"].describe(value) == words
+
+
+def test_numbers_are_written_as_people_write_them() -> None:
+    assert (number(-0.12345), number(0.5, 2, sign=True), number(None)) == (
+        "\N{MINUS SIGN}0.123",
+        "+0.50",
+        "\N{EN DASH}",
+    )
+    assert (interval([0.1, 0.25]), interval(None)) == ("0.100 to 0.250", "")
+    assert interval([-0.0004, 0.25], sign=True) == "0.000 to +0.250"
+    assert [join_words(each) for each in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
+    assert (pluralise(1, "run"), pluralise(1200, "run")) == ("1 run", "1,200 runs")
+
+
+def test_a_number_is_told_with_its_interval_and_what_it_means() -> None:
+    assert (
+        INTERPRETATIONS["noise"].describe_mean(0.1, [0.05, 0.15])
+        == "0.100, 95 % interval 0.050 to 0.150; low: noise moves its look"
+    )
+    assert INTERPRETATIONS["noise"].describe_mean(None, None) == "no number"
+    assert OBJECT.describe_mean(0.9, None) == "0.900; high: does not need what it looks at"
+
+
+@pytest.mark.parametrize(
+    ("measure", "mean", "ends", "words"),
+    [
+        ("noise", 0.2, [0.1, 0.3], "yes: old is ahead"), ("noise", -0.2, [-0.3, -0.1], "yes: new is ahead"),
+        ("randomisation", 0.2, [0.1, 0.3], "yes: new is ahead"),
+        ("noise", 0.2, [-0.1, 0.5], "no: the interval holds zero"),
+        ("entropy", -0.2, [-0.3, -0.1], "yes: new looks at more of the picture"),
+        ("noise", 0.2, None, "not known: there is no interval"),
+    ],
+)  # fmt: skip
+def test_a_difference_says_who_is_ahead(measure: str, mean: float, ends: list[float] | None, words: str) -> None:
+    assert INTERPRETATIONS[measure].describe_difference(("old", "new"), mean, ends) == words
+
+
+def test_effects_and_gaps_have_words() -> None:
+    assert [describe_effect(d) for d in (None, -0.1, 0.3, -0.6, 0.8)] == [
+        "", "a tiny effect", "a small effect", "a middling effect", "a large effect"
+    ]  # fmt: skip
+    assert compare_blurs([0.1, 0.2]) == "it needs what it looks at more than what it ignores"
+    assert compare_blurs([-0.2, -0.1]) == "it needs what it ignores more than what it looks at"
+    assert compare_blurs([-0.1, 0.1]).startswith("it is not known to need")
+    assert compare_blurs(None) == "not known: there is no interval"
+
+
+def test_how_many_runs_are_right_is_told_of_one_and_of_many() -> None:
+    message = [correctness_text(*each) for each in ((1, 1), (0, 1), (0, 3), (1, 3), (2, 3), (3, 3))]
+    assert message == [
+        "rightly classified", "wrongly classified", "all 3 runs are wrong", "1 of 3 runs is right",
+        "2 of 3 runs are right", "all 3 runs are right",
+    ]  # fmt: skip

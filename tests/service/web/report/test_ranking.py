@@ -1,0 +1,116 @@
+from itertools import combinations
+
+import pytest
+
+from service.web.report.data import ReportData
+from service.web.report.findings import find_findings
+from service.web.report.tables import difference_tables
+from tests.support.report_data import material
+
+EVERY = ("noise", "geometry", "stability")
+
+
+def compared(strengths: dict[str, dict[str, float]]) -> ReportData:
+    """Cohorts of these numbers, whose every difference that is not zero has an interval that says so."""
+    data = material(strengths)
+    for a, b in combinations(strengths, 2):
+        for measure, mean in strengths[a].items():
+            by = mean - strengths[b][measure]
+            ends = [by - 0.01, by + 0.01]
+            data.results["differences"].append(
+                {"a": a, "b": b, "measure": measure, "mean": by, "ci95": ends, "cohens_d": by}
+            )
+    return data
+
+
+def ranked(**strengths: tuple[float, float, float]) -> ReportData:
+    """Cohorts by their noise, geometry and stability."""
+    return compared({name: dict(zip(EVERY, own, strict=True)) for name, own in strengths.items()})
+
+
+@pytest.mark.parametrize(
+    ("about", "headline"),
+    [
+        (
+            ranked(a=(0.5, 0.5, 0.5), b=(0.3, 0.5, 0.5), c=(0.1, 0.1, 0.5)),
+            "a looks best: ahead of all others in noise, of some in geometry.",
+        ),
+        (
+            ranked(a=(0.5, 0.5, 0.5), b=(0.3, 0.3, 0.8), c=(0.1, 0.1, 0.5)),
+            "a looks best: ahead of all others in noise and geometry, though behind b in stability.",
+        ),
+        (
+            ranked(a=(0.5, 0.5, 0.5), b=(0.3, 0.5, 0.5), c=(0.5, 0.3, 0.5)),
+            "a looks best: ahead of each other cohort in some of noise and geometry.",
+        ),
+        (
+            ranked(a=(0.5, 0.1, 0.5), b=(0.1, 0.5, 0.5), c=(0.1, 0.1, 0.5)),
+            "No cohort is ahead of all others; on balance a and b are behind none.",
+        ),
+        (ranked(a=(0.3, 0.2, 0.1), b=(0.2, 0.1, 0.3), c=(0.1, 0.3, 0.2)), "No cohort is ahead of all others."),
+        (
+            ranked(a=(0.5, 0.1, 0.5), b=(0.1, 0.5, 0.5)),
+            "The cohorts are ahead of each other in different measures: a in noise, b in geometry.",
+        ),
+    ],
+)
+def test_of_several_cohorts_the_best_is_one_that_each_other_is_behind(about: ReportData, headline: str) -> None:
+    assert find_findings(about).headline == headline
+
+
+def test_of_many_cohorts_a_measure_has_one_sentence_and_a_folded_table() -> None:
+    data = ranked(**{name: (place / 10, 0.5, place / 10) for place, name in enumerate("abcdefg")})
+    noise, stability, geometry = find_findings(data).reasons
+    assert noise.startswith("Noise: g is ahead of all others; f of a, b, c, d and e; e of a, b, c and d; 6 more in")
+    assert (stability[:9], geometry) == ("Stability", "Geometry does not tell any two cohorts apart.")
+    assert [table.title.partition(",")[0] for table in difference_tables(data)] == [
+        "Noise: 21 of 21 pairs of cohorts differ", "Geometry: 0 of 21 pairs of cohorts differ",
+        "Stability: 21 of 21 pairs of cohorts differ",
+    ]  # fmt: skip
+    assert [table.is_open for table in difference_tables(ranked(a=(0.5, 0.1, 0.5), b=(0.1, 0.5, 0.5)))] == [True]
+
+
+@pytest.mark.parametrize(
+    ("gap", "headline", "word"),
+    [
+        (
+            [-0.3, -0.1],
+            "No cohort looks better: they differ in degradation alone.",
+            "it needs what it ignores more than",
+        ),
+        ([-0.1, 0.1], "No cohort looks better: they differ in degradation alone.", "it is not known to need"),
+        ([0.1, 0.3], "a looks better: ahead in degradation.", "a is ahead"),
+    ],
+)
+def test_a_map_that_stays_also_without_the_object_is_not_ahead_in_degradation(
+    gap: list[float], headline: str, word: str
+) -> None:
+    data = compared({"a": {"degradation": 0.9}, "b": {"degradation": 0.5}})
+    own = data.measures_of("a")["degradation"]
+    own["parts"] = {"gap": {"mean": sum(gap) / 2, "ci95": gap}}
+    found = find_findings(data)
+    assert found.headline == headline
+    assert word in found.reasons[0]
+    assert word in difference_tables(data)[0].rows[0].apart
+    alone = material({"only": {"degradation": 0.9}})
+    alone.measures_of("only")["degradation"]["parts"] = own["parts"]
+    assert ("strong in degradation" in find_findings(alone).headline) is (gap[0] > 0)
+    assert ("but it" in find_findings(alone).looks["only"][0][1]) is (gap[0] <= 0)
+
+
+def test_a_cohort_of_an_earlier_job_is_compared_with() -> None:
+    data = compared({"new": {"noise": 0.9}, "earlier": {"noise": 0.5}})
+    data.job.spec.cohorts.pop()
+    found = find_findings(data)
+    assert found.headline == "new is strong in noise."
+    assert found.reasons == ["Noise: new is ahead of earlier by 0.400 (95 % interval 0.390 to 0.410)."]
+
+
+def test_no_cohort_leads_by_maps_that_show_no_salience() -> None:
+    data = ranked(dead=(0.9, 0.9, 0.9), live=(0.5, 0.5, 0.5))
+    data.results["cohorts"]["dead"]["degenerate"] = {"mean": 0.5, "ci95": [0.3, 0.7], "count": 10, "n": 20}
+    found = find_findings(data)
+    assert found.headline == "No cohort looks better: they differ in noise, geometry and stability alone."
+    assert not [each for each in found.reasons if "dead is ahead" in each]
+    message = "which is no merit: 10 of 20 maps show no salience (50.0 %, 95 % interval 30.0 % to 70.0 %)."
+    assert sum(each.endswith(message) for each in found.reasons) == 3

@@ -1,0 +1,25 @@
+from typing import Any
+
+from service.web.report.strata import strata_figures
+from tests.support.report_data import material
+
+
+def test_of_many_classes_the_lowest_and_highest_are_drawn_and_correctness_always() -> None:
+    data = material({"only": {"noise": 0.5}})
+
+    def message(mean: float) -> dict[str, Any]:
+        return {"noise": {"mean": mean, "ci95": None, "n": 4}}
+
+    classes = {f"{place:03}": message(0.5 + (place % 7) / 100) for place in range(300)}
+    classes |= {"042": message(0.1), "123": message(0.9)}
+    correct = {"true": message(0.6), "false": message(0.4)}
+    data.results["cohorts"]["only"]["strata"] = {"class": classes, "correct": correct}
+    (found,) = strata_figures(data)
+    names = [name for name, _, _ in found.charts]
+    assert len(names) == 12
+    assert {"class 042", "class 123", "rightly classified", "wrongly classified"} <= set(names)
+    assert len(found.table.rows) == 100
+    assert found.notes[0].startswith("Of 302 strata, the classes with the lowest and the highest numbers are drawn")
+    data.results["cohorts"]["only"]["strata"] = {"class": {"a": message(0.5), "b": message(0.6)}, "correct": correct}
+    (few,) = strata_figures(data)
+    assert ([name for name, _, _ in few.charts][:2], list(few.notes)) == (["class a", "class b"], [])

@@ -1,0 +1,127 @@
+import base64
+import hashlib
+import re
+from html.parser import HTMLParser
+
+import httpx
+import pytest
+
+from tests.support.jobs import AuditInputs
+from worker.runner import Runner
+
+SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+VOID = {"meta", "wbr", "link", "br", "img", "input", "hr"}
+
+
+class Outline(HTMLParser):
+    """A page's elements in their order, with those that are left open at its end."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def finished(
+    api: httpx.Client, runner: Runner, ingredients: AuditInputs, images: bool = True, **changes: object
+) -> str:
+    """A finished job; its pictures are made, or wait."""
+    job = str(api.post("/v1/jobs", json=ingredients.body(**changes)).json()["id"])
+    while api.get(f"/v1/jobs/{job}").json()["state"] in ("queued", "running") or images:
+        if not runner.work():
+            break
+    return job
+
+
+def test_the_report_is_one_file_that_loads_and_runs_nothing(
+    api: httpx.Client, runner: Runner, ingredients: AuditInputs
+) -> None:
+    cohorts = [ingredients.cohort("<b>old</b>", 0, 1), ingredients.cohort("new", 1, 2)]
+    job = finished(api, runner, ingredients, name="<script>alert(1)</script>", cohorts=cohorts)
+    answer = api.get(f"/v1/jobs/{job}/report")
+    page, outline = answer.text, Outline(answer.text)
+    assert outline.open == []
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    style = re.search(r"<style>(.*?)</style>", page, re.DOTALL)
+    assert style
+    digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}'" in answer.headers["Content-Security-Policy"]
+    assert "url(" not in style[1].replace("url(#", "")
+    tags = {tag for tag, _ in outline.found}
+    regions = [message["aria-label"] for _, message in outline.found if message.get("role") == "region"]
+    assert len(regions) == len(set(regions)) > 5
+    assert not tags & {"script", "link", "iframe", "object", "embed"}
+    assert "&lt;script&gt;alert(1)" in page
+    for tag, message in outline.found:
+        assert "style" not in message, tag
+        for name in ("href", "src"):
+            assert (message.get(name) or "#").startswith(("#", "data:image/webp;base64,")), tag
+
+
+@SQLITE
+def test_the_pictures_to_worry_about_are_the_first_of_their_rankings(
+    api: httpx.Client, runner: Runner, ingredients: AuditInputs
+) -> None:
+    job = finished(api, runner, ingredients)
+    sample = api.get(f"/v1/jobs/{job}/results").json()["sample"]
+    assert len(sample) == 12, "all pictures are chosen"
+    (first,) = (
+        each["image"]
+        for each in sample
+        if dict(zip(each["why"], each["ranks"], strict=True)).get("runs agree least") == 1
+    )
+    worry = re.search(rf"<b>{first}</b>([^<]*)</span>", api.get(f"/v1/jobs/{job}/report").text.replace("<wbr>", ""))
+    assert worry
+    assert "runs agree least, " in worry[1]
+
+
+@SQLITE
+def test_the_report_tells_all_in_order_and_to_those_who_do_not_see(
+    api: httpx.Client, runner: Runner, ingredients: AuditInputs
+) -> None:
+    rules = [{"measure": "entropy", "cohort": "new", "op": "<=", "value": 0.99}]
+    cohorts = [ingredients.cohort("old", 0, 1), ingredients.cohort("new", 1, 2)]
+    job = finished(api, runner, ingredients, cohorts=cohorts, gate={"rules": rules})
+    page = api.get(f"/v1/jobs/{job}/report").text
+    outline = Outline(page)
+    ids = [message["id"] for _, message in outline.found if message.get("id")]
+    order = [
+        "verdict", "measures", "entropy", "noise", "geometry", "stability", "degradation", "strata", "images", "means",
+        "provenance", "skipped",
+    ]  # fmt: skip
+    assert [each for each in ids if each in order] == order
+    assert len(ids) == len(set(ids))
+    pointed = {str(message["href"])[1:] for _, message in outline.found if (message.get("href") or "").startswith("#")}
+    assert pointed <= set(ids)
+    drawn = [message for tag, message in outline.found if tag == "svg" and message.get("aria-hidden") != "true"]
+    assert all(message.get("aria-label") or message.get("width") for message in drawn)
+    results = api.get(f"/v1/jobs/{job}/results").json()
+    assert f"{results['cohorts']['new']['measures']['noise']['mean']:.3f}" in page
+    assert page.count('<article class="picture"') == len(results["sample"]) == 12
+    assert results["provenance"]["images"]["sha256"] in page
+    assert "Nothing was skipped." in page
+
+
+@SQLITE
+def test_without_pictures_the_report_says_that_they_come_or_that_there_are_none(
+    api: httpx.Client, runner: Runner, ingredients: AuditInputs
+) -> None:
+    waiting = finished(api, runner, ingredients, images=False, measures=["entropy"])
+    assert "12 pictures are still being made" in api.get(f"/v1/jobs/{waiting}/report").text
+    none = finished(api, runner, ingredients, measures=["entropy"], maps={"keep": 0})
+    assert "No pictures are kept of this job." in api.get(f"/v1/jobs/{none}/report").text
+    unfinished = api.post("/v1/jobs", json=ingredients.body()).json()["id"]
+    assert api.get(f"/v1/jobs/{unfinished}/report").status_code == 409
+    assert api.get("/v1/jobs/nowhere/report").status_code == 404

@@ -1,0 +1,66 @@
+from typing import Any
+
+import pytest
+
+from service.web.comparison import compare_measures, is_same_image_set, setting_differences
+from service.web.formatting import NOTHING
+
+CI = [0.4, 0.6]
+
+
+def results(*cohorts: str, mean: float | None = 0.5, ci95: Any = CI, **spec: Any) -> dict[str, Any]:
+    """A document with one measure of each cohort, as small as the pages read it."""
+    data = {"mean": mean, "ci95": ci95, "n": 9, "parts": {"spatial": {"mean": mean}, "matrix": [[1.0]]}}
+    return {
+        "cohorts": {name: {"measures": {"entropy": data}} for name in cohorts},
+        "provenance": {
+            "images": {"sha256": "1"}, "device": "cpu", "precision": "float32", "software": {"torch": "2.13"},
+            "spec": {"name": "n", "seed": 0, "salience": {"method": "gradcam"}, **spec},
+        },
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "pairs"),
+    [
+        (("x",), ("y",), [("A · x", "B · y")]),
+        (("x", "y"), ("y", "z"), [("A · y", "B · y")]),
+        (("x", "y"), ("z",), []),
+    ],
+)
+def test_cohorts_answer_each_other_as_the_only_ones_or_by_name(a: Any, b: Any, pairs: Any) -> None:
+    (measure,) = compare_measures(results(*a), results(*b))
+    assert [(pair.a.label, pair.b.label) for pair in measure.pairs] == pairs
+    assert len(measure.panel.marks) == len(a) + len(b)
+
+
+@pytest.mark.parametrize(("ci95", "apart"), [([0.7, 0.9], True), ([0.6, 0.9], False), ([0.1, 0.3], True), (None, None)])
+def test_intervals_are_apart_only_if_they_do_not_touch(ci95: Any, apart: bool | None) -> None:
+    (measure,) = compare_measures(results("x"), results("x", mean=0.8, ci95=ci95))
+    (pair,) = measure.pairs
+    assert (pair.intervals_disjoint, round(pair.difference, 9)) == (apart, 0.3)
+    assert measure.parts == [("spatial", 0.5, 0.8)]
+
+
+def test_a_cohort_without_a_number_is_not_subtracted() -> None:
+    (measure,) = compare_measures(results("x"), results("x", mean=None, ci95=None))
+    assert measure.pairs == []
+
+
+def test_what_jobs_did_differently_is_told_and_names_are_not() -> None:
+    own: dict[str, Any] = {"name": "m", "gate": {"rules": []}, "maps": {"keep": 0}}
+    found = setting_differences(
+        results("x"), results("y", seed=3, salience={"method": "cam"}, measures=["noise"], **own)
+    )
+    assert [(each.field, each.a, each.b) for each in found] == [
+        ("seed", "0", "3"),
+        ("salience.method", "gradcam", "cam"),
+        ("measures", NOTHING, '["noise"]'),
+    ]
+
+
+def test_jobs_of_other_images_are_not_of_one_set() -> None:
+    a, b = results("x"), results("x")
+    assert is_same_image_set(a, b)
+    b["provenance"]["images"] = {"sha256": "2"}
+    assert not is_same_image_set(a, b)

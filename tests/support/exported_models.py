@@ -1,0 +1,16 @@
+"""Small torch.export archives."""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+SIDE = 16
+
+
+def export(net: nn.Module, path: Path, batch: int | None = None, side: int = SIDE) -> Path:
+    """Save an exported program for batches of one size, or of any."""
+    dynamic = None if batch else ({0: torch.export.Dim("batch")},)
+    program = torch.export.export(net, (torch.zeros(batch or 2, 3, side, side),), dynamic_shapes=dynamic)
+    torch.export.save(program, path)
+    return path

@@ -1,0 +1,116 @@
+"""The service as its users start it: by its console script, in processes of their own."""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import httpx
+
+from service.queue import parent_death as tether
+from tests.support.servers import free_port
+
+START_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Installation:
+    """An environment to run commands in, and where its API will listen."""
+
+    environment: Mapping[str, str]
+    folder: Path
+    port: int
+
+    @classmethod
+    def make(cls, folder: Path, **settings: object) -> "Installation":
+        """Settings by their names without the prefix, in lower case."""
+        port = free_port()
+        own = {f"SALIENCE_{name.upper()}": str(value) for name, value in settings.items()}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("SALIENCE_")}
+        base = {"SALIENCE_DATA_DIR": str(folder / "data"), "SALIENCE_URL": f"http://127.0.0.1:{port}"}
+        return cls({**inherited, **base, "SALIENCE_ALLOWED_ROOTS": "/", **own}, folder, port)
+
+    @property
+    def url(self) -> str:
+        """Where the API listens."""
+        return self.environment["SALIENCE_URL"]
+
+    def run(self, *arguments: object, status: int = 0) -> str:
+        """Run a command to its end, which must have this status. Returns its standard output."""
+        found = subprocess.run(
+            self._command(*arguments), env=self.environment, capture_output=True, text=True, check=False
+        )
+        assert found.returncode == status, found.stdout + found.stderr
+        return found.stdout
+
+    @contextmanager
+    def start(self, *arguments: object) -> Iterator[subprocess.Popen[bytes]]:
+        """Run a command in the background; its output goes to a file in the folder."""
+        with (self.folder / "log.txt").open("ab") as log:
+            process = self.spawn(log, *arguments)
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait()
+
+    def spawn(self, log: IO[bytes], *arguments: object) -> subprocess.Popen[bytes]:
+        """Start a command in a process group of its own, tethered to this thread."""
+        argv = tether.command(self._command(*arguments))
+        return subprocess.Popen(argv, env=self.environment, stdout=log, stderr=log, start_new_session=True)
+
+    @contextmanager
+    def serve(self) -> Iterator[subprocess.Popen[bytes]]:
+        """The API, once it is ready."""
+        with self.start("serve", "--port", self.port) as process:
+            end = time.monotonic() + START_SECONDS
+            while not self._is_ready():
+                assert process.poll() is None, (self.folder / "log.txt").read_text()
+                assert time.monotonic() < end, (self.folder / "log.txt").read_text()
+                time.sleep(0.1)
+            yield process
+
+    def write_spec(self, body: Mapping[str, Any]) -> Path:
+        """A spec in a file."""
+        path = self.folder / "spec.json"
+        path.write_text(json.dumps(body))
+        return path
+
+    def _is_ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/readyz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def _command(self, *arguments: object) -> list[str]:
+        return tether.python_command("service.cli", *map(str, arguments))
+
+
+def process_tree(pid: int) -> set[int]:
+    """A process and all that descend from it."""
+    found = {pid}
+    for child in Path(f"/proc/{pid}/task").glob("*/children"):
+        for each in child.read_text().split():
+            found |= process_tree(int(each))
+    return found
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that only waits to be reaped does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def await_death(pids: set[int], seconds: float = 20) -> set[int]:
+    """Those that still live after a while."""
+    end = time.monotonic() + seconds
+    while any(map(is_alive, pids)) and time.monotonic() < end:
+        time.sleep(0.05)
+    return {pid for pid in pids if is_alive(pid)}

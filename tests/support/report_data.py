@@ -1,0 +1,29 @@
+"""Report data made of a few means."""
+
+from typing import Any
+
+from service.domain.job import Job, JobState
+from service.spec.model import JobSpec
+from service.web.report.data import ReportData
+
+RUNS = [{"uri": "file:///1.pt"}, {"uri": "file:///2.pt"}]
+
+
+def material(means: dict[str, dict[str, float]], *differences: tuple[str, float, float]) -> ReportData:
+    """Means by cohort and measure, and differences of the first cohort less the second: measure, low, high."""
+    spec = JobSpec.model_validate(
+        {"cohorts": [{"name": name, "runs": RUNS} for name in means], "images": {"uri": "file:///i"}}
+    )
+    job = Job("j", spec, JobState.SUCCEEDED, 1, 0.0, 0.0, 1.0, 1, 1, 1, None, {})
+    names = list(means)
+    results: dict[str, Any] = {
+        "cohorts": {
+            name: {"measures": {each: {"mean": mean, "ci95": [mean - 0.1, mean + 0.1]} for each, mean in own.items()}}
+            for name, own in means.items()
+        },
+        "differences": [
+            {"a": names[0], "b": names[1], "measure": measure, "mean": (low + high) / 2, "ci95": [low, high]}
+            for measure, low, high in differences
+        ],
+    }  # fmt: skip
+    return ReportData(job, results, None, [], {}, {}, [], 0)

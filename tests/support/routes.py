@@ -1,0 +1,64 @@
+"""All routes of the application, from its OpenAPI document."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import httpx
+
+from service.main import create_app
+from service.settings import ServiceSettings
+
+# Query parameters that a route cannot do without.
+QUERIES: Mapping[str, Mapping[str, str]] = {}
+
+
+@dataclass(frozen=True)
+class Route:
+    """An operation of the OpenAPI document."""
+
+    method: str
+    path: str
+    document: Mapping[str, Any]
+
+    @property
+    def names(self) -> list[str]:
+        """The parameters in its path."""
+        return [each["name"] for each in self.document.get("parameters", []) if each["in"] == "path"]
+
+    @property
+    def scopes(self) -> list[str]:
+        """What a key must be for."""
+        return [scope for each in self.document.get("security", []) for scope in each["key"]]
+
+    def ask(self, client: httpx.Client, objects: Mapping[str, str], **request: Any) -> httpx.Response:
+        """Ask the route for these objects, with a body that says little where it takes one."""
+        body: dict[str, Any] = {"json": {}} if "requestBody" in self.document else {}
+        params = QUERIES.get(self.path, {})
+        return client.request(self.method, self.path.format(**objects), **{"params": params, **body, **request})
+
+
+@cache
+def routes() -> list[Route]:
+    """All of the application's, in the order of the document."""
+    app = create_app(ServiceSettings())
+    for each in _routes_of(app.router):
+        for holder in (each, getattr(each, "include_context", each)):
+            if hasattr(holder, "include_in_schema"):
+                holder.include_in_schema = True
+    paths = app.openapi()["paths"]
+    return [Route(method, path, document) for path, ways in paths.items() for method, document in ways.items()]
+
+
+def _routes_of(router: Any) -> Iterator[Any]:
+    """A router's routes, those of routers that it includes among them."""
+    for each in router.routes:
+        yield each
+        inner = getattr(each, "original_router", None)
+        if inner is not None:
+            yield from _routes_of(inner)
+
+
+def name(route: Route) -> str:
+    return f"{route.method} {route.path}"

@@ -1,0 +1,47 @@
+"""A slow audit of one image, written close to the definitions."""
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from skimage.measure import shannon_entropy
+from skimage.metrics import structural_similarity
+
+from tests.support.jobs import SIZE
+from tests.support.models import TinyNet, explain_slowly
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+
+DIGESTS = ("a" * 64, "b" * 64, "c" * 64)
+
+
+class Twin:
+    """One run, asked slowly."""
+
+    def __init__(self, net: TinyNet) -> None:
+        self.net = net
+
+    def see(self, image: Array, target: int | None = None) -> tuple[Array, Array, Array]:
+        """Native map, map of the input's size, probabilities."""
+        mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+        inputs = torch.from_numpy((image - mean[:, None, None]) / std[:, None, None]).float()[None]
+        logits, raw = explain_slowly(self.net, self.net.features, inputs, target, relu_follows=True)
+        native = raw.numpy()
+        native = (native - native.min()) / (native.max() - native.min())
+        resized = np.asarray(Image.fromarray(native).resize((SIZE, SIZE), Image.Resampling.BICUBIC)).clip(0, 1)
+        return native, resized, logits.softmax(0).numpy()
+
+    def similarity(self, a: Array, b: Array) -> dict[str, float]:
+        one, other = (set(np.argsort(-each.ravel(), kind="stable")[: round(0.2 * each.size)]) for each in (a, b))
+        return {
+            "ssim": structural_similarity(a, b, data_range=1),
+            "pearson": np.corrcoef(a.ravel(), b.ravel())[0, 1],
+            "mse": ((a - b) ** 2).mean(),
+            "iou20": len(one & other) / len(one | other),
+        }
+
+    def entropy(self, native: Array) -> float:
+        return float(shannon_entropy(np.floor(255 * native)) / math.log2(min(native.size, 256)))

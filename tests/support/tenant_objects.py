@@ -1,0 +1,185 @@
+"""What tenants make, and what must hold of the routes that list or make something: others have no part in it."""
+
+import json
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from uuid import uuid4
+
+import httpx
+
+from tests.support.jobs import AuditInputs
+
+GATE = {"gate": {"rules": [{"measure": "entropy", "op": ">=", "value": 0}]}}
+
+
+@dataclass(frozen=True)
+class Making:
+    """What a tenant makes an object with."""
+
+    client: httpx.Client
+    ingredients: AuditInputs
+
+    def job(self) -> str:
+        answer = self.client.post("/v1/jobs", json=self.ingredients.body(labels={"for": "ours"}, **GATE))
+        return str(answer.raise_for_status().json()["id"])
+
+    def artifact(self) -> str:
+        answer = self.client.put("/v1/artifacts", content=uuid4().bytes)
+        return str(answer.raise_for_status().json()["sha256"])
+
+    def inspection(self) -> str:
+        request = {"images": {"uri": self.ingredients.images.as_uri()}}
+        answer = self.client.post("/v1/inspect", params={"wait": 0}, json=request)
+        return str(answer.raise_for_status().json()["id"])
+
+    def policy(self) -> str:
+        name = f"p{uuid4().hex}"
+        self.client.put(f"/v1/policies/{name}", json=GATE).raise_for_status()
+        return name
+
+    def webhook(self) -> str:
+        answer = self.client.post("/v1/webhooks", json={"url": "https://receiver.example/ours"})
+        return str(answer.raise_for_status().json()["id"])
+
+
+# How an object is made that a path names, by the parameter's name.
+OBJECTS: Mapping[str, Callable[[Making], str]] = {
+    "job_id": Making.job,
+    "sha256": Making.artifact,
+    "inspection": Making.inspection,
+    "name": Making.policy,
+    "webhook": Making.webhook,
+}
+
+
+def lists_jobs(ours: Making, theirs: Making, path: str) -> None:
+    job = ours.job()
+    assert job in ours.client.get(path).text
+    seen = theirs.client.get(path, params={"label": "for:ours"})
+    assert seen.status_code == 200
+    assert job not in seen.text
+
+
+def makes_jobs(ours: Making, theirs: Making, path: str) -> None:
+    """Neither an idempotency key nor an artifact is another tenant's."""
+    headers, body = {"Idempotency-Key": "the same"}, ours.ingredients.body()
+    made = [each.client.post(path, json=body, headers=headers).json()["id"] for each in (ours, theirs, ours)]
+    assert made[0] == made[2] != made[1]
+    uri = f"artifact:sha256:{ours.artifact()}"
+    refused = [each.client.post(path, json={**body, "images": {"uri": uri}}) for each in (theirs, ours)]
+    assert "upload it" in refused[0].json()["errors"][0]["detail"]
+    assert "upload it" not in refused[1].text
+
+
+def makes_inspections(ours: Making, theirs: Making, path: str) -> None:
+    request = {"images": {"uri": f"artifact:sha256:{ours.artifact()}"}}
+    answers = [each.client.post(path, params={"wait": 0}, json=request) for each in (theirs, ours)]
+    assert [each.status_code for each in answers] == [422, 202]
+    assert answers[0].json()["errors"][0]["field"] == "images.uri"
+
+
+def keeps_artifacts(ours: Making, theirs: Making, path: str) -> None:
+    """Of equal bytes nobody learns whether another has them."""
+    content = uuid4().bytes
+    stores = [each.client.put(path, content=content).status_code for each in (ours, theirs, theirs)]
+    assert stores == [201, 201, 200]
+
+
+def is_everybodys(ours: Making, theirs: Making, path: str) -> None:
+    assert ours.client.get(path).text == theirs.client.get(path).text
+
+
+def lists_policies(ours: Making, theirs: Making, path: str) -> None:
+    name = ours.policy()
+    assert [name in each.client.get(path).text for each in (ours, theirs)] == [True, False]
+
+
+def keeps_policies(ours: Making, theirs: Making, path: str) -> None:
+    """A name is each tenant's own."""
+    name = ours.policy()
+    own = {"gate": {"rules": [{"measure": "entropy", "op": "<=", "value": 1}]}}
+    answer = theirs.client.put(path.format(name=name), json=own)
+    assert (answer.status_code, answer.json()["version"]) == (201, 1)
+    assert [each.client.get(path.format(name=name)).text.count("<=") for each in (ours, theirs)] == [0, 1]
+
+
+def judges_jobs(ours: Making, theirs: Making, path: str) -> None:
+    """Neither another's policy nor another's job can be named."""
+    job, here, there = ours.job(), ours.policy(), theirs.policy()
+    request = [(theirs, here, 404), (theirs, there, 404), (ours, here, 409)]
+    for who, name, status in request:
+        assert who.client.post(path.format(name=name), json={"job": job}).status_code == status
+
+
+def lists_webhooks(ours: Making, theirs: Making, path: str) -> None:
+    webhook = ours.webhook()
+    assert [webhook in each.client.get(path).text for each in (ours, theirs)] == [True, False]
+
+
+def makes_webhooks(ours: Making, theirs: Making, path: str) -> None:
+    """Of the end of a job its own tenant's webhooks are told."""
+    for who in (ours, theirs):
+        webhook, job = who.webhook(), ours.job()
+        ours.client.post(f"/v1/jobs/{job}/cancel").raise_for_status()
+        assert (job in who.client.get(f"{path}/{webhook}/deliveries").text) is (who is ours)
+        who.client.delete(f"{path}/{webhook}").raise_for_status()
+
+
+def streams_a_list(ours: Making, theirs: Making, path: str) -> None:
+    job = ours.job()
+    assert [job in _heard(each, path, {"label": "for:ours"}) for each in (ours, theirs)] == [True, False]
+
+
+def streams_a_job(ours: Making, theirs: Making, path: str) -> None:
+    place = path.format(job_id=ours.job())
+    assert theirs.client.get(place).status_code == 404
+    assert "queued" in _heard(ours, place, {})
+
+
+def _heard(who: Making, path: str, params: Mapping[str, str]) -> str:
+    """What comes of a stream within a second."""
+    heard = ""
+    with suppress(httpx.ReadTimeout), who.client.stream("GET", path, params=params, timeout=1) as answer:
+        for line in answer.iter_lines():
+            heard += line
+    return heard
+
+
+def shows_a_form(ours: Making, theirs: Making, path: str) -> None:
+    job, own = ours.job(), theirs.job()
+    request = [(theirs, {"from": job}), (theirs, {"from": own, "with": job}), (ours, {"from": job})]
+    assert [who.client.get(path, params=params).status_code for who, params in request] == [404, 404, 200]
+
+
+def takes_a_form(ours: Making, theirs: Making, path: str) -> None:
+    form = {"token": "the same", "spec": json.dumps(ours.ingredients.body())}
+    made = [who.client.post(path, data=form).headers["Location"] for who in (ours, theirs, ours)]
+    assert made[0] == made[2] != made[1]
+
+
+def compares_jobs(ours: Making, theirs: Making, path: str) -> None:
+    params = {"a": ours.job(), "b": ours.job()}
+    assert [each.client.get(path, params=params).status_code for each in (ours, theirs)] == [409, 404]
+
+
+# What is tested of a route whose path names no object that must be there, or whose body names another.
+OF_ITS_OWN: Mapping[tuple[str, str], Callable[[Making, Making, str], None]] = {
+    ("get", "/"): lists_jobs,
+    ("get", "/new"): shows_a_form,
+    ("post", "/new"): takes_a_form,
+    ("get", "/compare"): compares_jobs,
+    ("get", "/v1/jobs"): lists_jobs,
+    ("get", "/v1/jobs/events"): streams_a_list,
+    ("get", "/v1/jobs/{job_id}/events"): streams_a_job,
+    ("post", "/v1/jobs"): makes_jobs,
+    ("post", "/v1/inspect"): makes_inspections,
+    ("put", "/v1/artifacts"): keeps_artifacts,
+    ("get", "/v1/measures"): is_everybodys,
+    ("get", "/v1/methods"): is_everybodys,
+    ("get", "/v1/policies"): lists_policies,
+    ("put", "/v1/policies/{name}"): keeps_policies,
+    ("post", "/v1/policies/{name}/check"): judges_jobs,
+    ("get", "/v1/webhooks"): lists_webhooks,
+    ("post", "/v1/webhooks"): makes_webhooks,
+}

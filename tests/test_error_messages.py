@@ -1,0 +1,160 @@
+"""What users are told of their uploads: by the names they know, and never where the service keeps them."""
+
+import io
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+import torch
+
+from tests.support.image_sets import add, as_zip
+from tests.support.jobs import AuditInputs, write_image
+from tests.support.models import TinyNet
+from tests.support.worker_thread import working
+from worker.runner import Runner
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+CHECKPOINT = {"architecture": "torchvision/resnet18"}
+
+
+def zipped(*names: str, content: bytes = b"{}") -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name in names:
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
+def tarred(mode: str = "w", link: bool = False) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode=mode) as archive:  # type: ignore[call-overload]  # a mode of tarfile
+        add(archive, "config.json", np.random.default_rng(0).bytes(50_000))
+        if link:
+            member = tarfile.TarInfo("a.png")
+            member.type, member.linkname = tarfile.SYMTYPE, "/etc/passwd"
+            archive.addfile(member)
+    return out.getvalue()
+
+
+def weights() -> bytes:
+    out = io.BytesIO()
+    torch.save(TinyNet(0).state_dict(), out)
+    return out.getvalue()
+
+
+# What is uploaded, as what, and what is told of it.
+MODELS: list[tuple[bytes, dict[str, Any], str]] = [
+    (b"no model", {}, "is none of what is read"),
+    (zipped("a/data.pkl")[:-30], {}, "is a damaged archive"),
+    (zipped("config.json", "README.md"), {}, "has a config.json, but no .safetensors"),
+    (zipped("config.json", "a" * 300), {}, "File name too long"),
+    (zipped("config.json", "../b"), {}, "holds the member '../b'"),
+    (tarred(link=True), {}, "holds 'a.png', which is a link"),
+    (tarred("w:gz")[:20_000], {}, "is a damaged archive"),
+    (b"\x80\x02rest", CHECKPOINT, "is a damaged checkpoint"),
+    (weights()[:5000], CHECKPOINT, "damaged"),
+    (weights(), CHECKPOINT, "does not fit torchvision/resnet18"),
+    (weights(), {}, "is a checkpoint"),
+    (zipped("x/constants.pkl", "x/code/a.py"), {}, "is a damaged TorchScript archive"),
+    (zipped("x/models/model.json"), {}, "is not a torch.export archive"),
+    (b"\x08\x07\x12\x03abc", {}, "ONNX"),
+]
+IMAGES: list[tuple[bytes, str]] = [
+    (zipped("a.png")[:-30], "is a damaged zip file"),
+    (zipped("../a.png"), "holds the member '../a.png'"),
+    (zipped("a.txt"), "holds no image"),
+    (tarred(link=True), "holds 'a.png', which is a link"),
+    (tarred("w:gz")[:20_000], "is a damaged archive"),
+    (b"PAR1" + bytes(100), "is a damaged Parquet file"),
+    (b"image\n/etc/passwd\n", "nothing lies beside an upload"),
+]
+
+
+class Asking:
+    """Someone who uploads, asks and reads, and is told nothing of the folder that the service works in."""
+
+    def __init__(self, api: httpx.Client, folder: Path) -> None:
+        self._api, self._folder = api, str(folder)
+
+    def __call__(self, method: str, path: str, **more: Any) -> httpx.Response:
+        answer = self._api.request(method, path, timeout=60, **more)
+        assert self._folder not in answer.text
+        return answer
+
+    def upload(self, content: bytes) -> str:
+        return str(self("PUT", "/v1/artifacts", content=content).json()["uri"])
+
+    def outcome(self, body: dict[str, Any]) -> dict[str, Any]:
+        """A job as it ended, or the problem that kept it from being one."""
+        found: dict[str, Any] = self("POST", "/v1/jobs", json=body).json()
+        while found.get("state") in ("queued", "running"):
+            found = self("GET", f"/v1/jobs/{found['id']}", params={"wait": 5}).json()
+        return found
+
+
+@pytest.fixture
+def ask(api: httpx.Client, runner: Runner, tmp_path: Path) -> Iterator[Asking]:
+    with working(runner):
+        yield Asking(api, tmp_path)
+
+
+def test_a_bad_model_is_told_by_its_uri_wherever_it_is_found_out(ask: Asking, ingredients: AuditInputs) -> None:
+    for content, model, message in MODELS:
+        uri = ask.upload(content)
+        ended = ask.outcome(ingredients.body(cohorts=[{"name": "c", "model": model, "runs": [{"uri": uri}]}]))
+        reason = (ended.get("error") or ended)["detail"]
+        assert (uri in reason, message in reason) == (True, True), reason
+        if "error" not in ended:  # no worker has seen it yet
+            looked = ask("POST", "/v1/inspect", json={"model": {"uri": uri, **model}})
+            assert looked.status_code == 200 or uri in looked.json()["detail"]
+
+
+def test_bad_images_are_told_by_their_uri_wherever_they_are_found_out(ask: Asking, ingredients: AuditInputs) -> None:
+    for content, message in IMAGES:
+        uri = ask.upload(content)
+        ended = ask.outcome(ingredients.body(images={"uri": uri}))
+        reason = (ended.get("error") or ended)["detail"]
+        assert (uri in reason, message in reason) == (True, True), reason
+        if "error" not in ended:
+            assert uri in ask("POST", "/v1/inspect", json={"images": {"uri": uri}}).json()["detail"]
+
+
+def test_a_bad_picture_is_told_by_its_name_in_the_archive(
+    ask: Asking, runner: Runner, ingredients: AuditInputs, tmp_path: Path
+) -> None:
+    folder = tmp_path / "set"
+    for number in range(2):
+        write_image(folder / "real" / f"{number}.png", np.random.default_rng(number))
+    (folder / "real" / "bad.png").write_bytes(b"no picture")
+    uri = ask.upload(as_zip(folder, tmp_path).read_bytes())
+    looked = ask("POST", "/v1/inspect", json={"images": {"uri": uri}}).json()["found"]
+    assert looked["errors"] == [{"image": "real/bad.png", "reason": "not a picture in a known format"}]
+    few = {"images": {"uri": uri, "max_skipped": 0.5}, "measures": ["entropy"], "maps": {"keep": 0}}
+    job = ask.outcome(ingredients.body(cohorts=[ingredients.cohort("c", 0)], **few))
+    assert job["state"] == "succeeded"
+    at = f"/v1/jobs/{job['id']}"
+    assert "real/bad.png" in ask("GET", f"{at}/results").text
+    assert "real/bad.png" in ask("GET", f"{at}/images").text
+    ask("GET", f"{at}/report")
+    digest = uri.rpartition(":")[2]
+    kept = Path(runner.context.inputs.artifacts.location, digest[:2], digest)
+    kept.unlink()  # as an operator might
+    message = [ask("GET", f"{at}/images/{image}/map.png") for image in range(3)]
+    assert [each.status_code for each in message] == [422] * 3
+    assert sum("cannot be read any more" in each.text for each in message) == 2
+
+
+def test_what_was_fetched_is_told_by_its_uri_without_secrets(runner: Runner) -> None:
+    places = runner.context.inputs
+    uri = "https://someone:secret@example.org/models/m.pth?sig=secret"
+    kept = f"{places.cache.folder}/objects/{'0' * 64}"
+    assert places.user_text(f"{kept}/m.pth is bad", uri) == "https://***@example.org/models/m.pth?*** is bad"
+    assert places.user_text(f"{uri} is bad", uri) == "https://***@example.org/models/m.pth?*** is bad"
+    assert places.user_text(f"{kept}/m.pt/config.json is bad", "runs:/1/m.pt") == "runs:/1/m.pt/config.json is bad"
+    assert places.user_text(f"OSError: '{kept}/x'") == "OSError: 'what was fetched/x'"
+    assert places.user_text(f"{places.cache.folder}-2/x is bad") == f"{places.cache.folder}-2/x is bad"

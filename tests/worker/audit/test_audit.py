@@ -1,0 +1,140 @@
+"""The whole audit of a batch against a slow twin: picture by picture, with hooks, autograd, scikit-image and scipy.
+
+The tolerance is 1e-4: both sides compute in float32, and SSIM divides by variances as small as its constant 9e-4.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import gaussian_filter
+from torch import nn
+
+from service.spec.model import JobSpec
+from tests.support.jobs import SIZE
+from tests.support.models import TinyNet, save_archive
+from tests.support.slow_twin import DIGESTS, Array, Twin
+from worker.audit.audit import Audit
+from worker.audit.batch import ImageBatch
+from worker.models.load import load_classifier
+from worker.probes.random_fields import field
+from worker.runtime.chunks import chunk_size
+
+AMOUNTS = (0.1, 0.5)
+
+
+def spec(**changes: Any) -> JobSpec:
+    runs = [{"uri": "file:///1"}, {"uri": "file:///2"}]
+    body = {
+        "cohorts": [{"name": "c", "model": {"preprocessing": {"size": [SIZE, SIZE]}}, "runs": runs}],
+        "images": {"uri": "file:///i"},
+        "options": {"noise": {"amounts": AMOUNTS}, "geometry": {"transforms": ["rot90", "shift:5,-3"]}},
+    }
+    return JobSpec.model_validate({**body, **changes})
+
+
+@pytest.fixture(scope="module")
+def nets() -> list[TinyNet]:
+    other = TinyNet(11)  # whose head has no closed form
+    other.head = nn.Sequential(nn.Linear(8, 6), nn.Hardswish(), nn.Linear(6, 2))
+    return [TinyNet(10), other.eval()]
+
+
+def audit(tmp_path: Path, nets: Sequence[TinyNet], request: JobSpec) -> Audit:
+    paths = [save_archive(net, tmp_path / f"{n}.pt", SIZE) for n, net in enumerate(nets)]
+    model, chunk = request.cohorts[0].model, chunk_size(request, torch.device("cpu"))
+    return Audit(request, 0, [load_classifier(path, model, chunk) for path in paths], lambda _: None)
+
+
+def blurred(image: Array, guide: Array) -> Array:
+    smooth = gaussian_filter(guide.astype(float), 5)
+    levels = np.round(10 * smooth / smooth.max(), 1)
+    out = image.astype(float)
+    for level in np.unique(levels):
+        sigma = (10 - level) ** 4 / 1000
+        filtered = np.stack([gaussian_filter(channel.astype(float), sigma) for channel in image])
+        out[:, levels == level] = filtered[:, levels == level]
+    return out
+
+
+def slow_columns(net: TinyNet, image: Array, digest: str) -> dict[str, float]:
+    twin = Twin(net)
+    native, clean, said = twin.see(image)
+    top = said.max()
+    found = {
+        "predicted": int(said.argmax()), "probability": top, "top_probability": top, "entropy": twin.entropy(native)
+    }  # fmt: skip
+    u, v = field("salt_pepper", 0, digest, (SIZE, SIZE)).numpy()
+    noisy = {str(a): np.where(u < a, (v < 0.5).astype(np.float32), image) for a in AMOUNTS}
+    for amount, variant in noisy.items():
+        other_native, other, then = twin.see(variant)
+        found |= {f"noise.{amount}.{kind}": value for kind, value in twin.similarity(clean, other).items()}
+        found[f"noise.{amount}.entropy_change"] = twin.entropy(other_native) - found["entropy"]
+        found[f"noise.{amount}.probability_change"] = then.max() - said.max()
+    turned = twin.see(np.rot90(image, axes=(1, 2)))[1]
+    found |= {f"geometry.rot90.{k}": v for k, v in twin.similarity(np.rot90(clean), turned).items()}
+    moved = np.pad(image, ((0, 0), (0, 3), (5, 0)), mode="edge")[:, 3:, :SIZE]
+    there = twin.see(moved)[1][: SIZE - 3, 5:]
+    here = clean[3:, : SIZE - 5]
+    found |= {f"geometry.shift:5,-3.{k}": v for k, v in twin.similarity(here, there).items()}
+    for name, guide in (("background", clean), ("object", 1 - clean)):
+        _, other, then = twin.see(blurred(image, guide))
+        found |= {f"degradation.{name}.{k}": v for k, v in twin.similarity(clean, other).items()}
+        found[f"degradation.{name}.probability_change"] = then[said.argmax()] - said.max()
+    for measure, parts in (("noise", noisy), ("geometry", ("rot90", "shift:5,-3")), ("degradation", ("background",))):
+        for kind in ("ssim", "pearson", "mse", "iou20"):
+            name = measure if kind == "ssim" else f"{measure}.{kind}"
+            found[name] = float(np.mean([found[f"{measure}.{part}.{kind}"] for part in parts]))
+    found["degradation.gap"] = found["degradation.background.ssim"] - found["degradation.object.ssim"]
+    return found
+
+
+def test_every_number_is_the_slow_twins(tmp_path: Path, nets: list[TinyNet], batch: ImageBatch) -> None:
+    scores = audit(tmp_path, nets, spec()).score(batch)
+    for net, columns in zip(nets, scores.runs.values(), strict=True):
+        for n, digest in enumerate(DIGESTS):
+            twin = slow_columns(net, batch.images[n].numpy(), digest)
+            assert {name: columns[name][n].item() for name in twin} == pytest.approx(twin, abs=1e-4)
+            assert columns.keys() - twin.keys() == {"correct", "degenerate", "entropy.spatial"}
+
+
+def test_correctness_is_known_where_there_is_a_label(tmp_path: Path, nets: list[TinyNet], batch: ImageBatch) -> None:
+    columns = audit(tmp_path, nets, spec()).score(batch).runs[0]
+    predicted = columns["predicted"].tolist()
+    assert columns["correct"][:2].tolist() == [float(predicted[0] == 0), float(predicted[1] == 1)]
+    assert columns["correct"][2].isnan()
+
+
+@pytest.mark.parametrize("target", ["predicted", "clean", 1])
+@pytest.mark.parametrize("method", ["gradcam", "cam"])
+def test_a_pictures_numbers_are_the_same_bits_alone_or_in_any_company(
+    tmp_path: Path, nets: list[TinyNet], batch: ImageBatch, target: str | int, method: str
+) -> None:
+    own = [nets[0], nets[0]] if method == "cam" else nets  # the other has no linear head
+    request = audit(tmp_path, own, spec(salience={"method": method, "target": target}))
+    together = request.score(batch)
+    for n in (2, 0, 1):
+        one = request.score(ImageBatch(batch.images[n : n + 1], [DIGESTS[n]], batch.labels[n : n + 1]))
+        for alone, all_of_them in zip(
+            [*one.runs.values(), one.across], [*together.runs.values(), together.across], strict=True
+        ):
+            for name, column in alone.items():
+                assert torch.equal(column[0].nan_to_num(-1), all_of_them[name][n].nan_to_num(-1)), name
+
+
+def test_the_target_label_explains_the_labels_class(tmp_path: Path, nets: list[TinyNet], batch: ImageBatch) -> None:
+    labelled = ImageBatch(batch.images[:2], DIGESTS[:2], torch.tensor([0, 1]))
+    found = audit(tmp_path, nets, spec(salience={"target": "label"})).score(labelled).runs[0]
+    for n, label in enumerate((0, 1)):
+        said = Twin(nets[0]).see(batch.images[n].numpy(), label)[2]
+        assert found["probability"][n].item() == pytest.approx(said[label], abs=1e-5)
+
+
+def test_every_pass_is_counted(tmp_path: Path, nets: list[TinyNet], batch: ImageBatch) -> None:
+    counted: list[int] = []
+    request = audit(tmp_path, nets, spec())
+    Audit(request.spec, 0, request.classifiers, counted.append).score(batch)
+    assert sum(counted) == 3 * 2 * spec().passes()

@@ -1,0 +1,80 @@
+"""Degenerate maps agree with nothing, in every column of every measure."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from service.spec.model import JobSpec
+from worker.audit.batch import ImageBatch
+from worker.audit.explanation import Explanation
+from worker.audit.scoring import first_keys, guided_keys, randomised_keys, score_run
+from worker.measures.similarity import similarities
+
+SIZE = 16
+# Of the pictures: both maps are there, the clean one is empty, the variant's is, both are.
+CLEAN, VARIANT = torch.tensor([False, True, False, True]), torch.tensor([False, False, True, True])
+WORST = {"ssim": 0.0, "pearson": 0.0, "mse": 1.0, "iou20": 0.0}
+SPEC = JobSpec.model_validate({
+    "cohorts": [{"name": "c", "runs": [{"uri": "file:///1"}], "model": {"preprocessing": {"size": [SIZE, SIZE]}}}],
+    "images": {"uri": "file:///i"},
+    "measures": ["entropy", "noise", "geometry", "degradation", "randomisation", "human"],
+    "options": {
+        "noise": {"amounts": [0.1, 0.5]}, "degradation": {"curve": [0.5]}, "randomisation": {"shares": [0.5, 1.0]},
+        "geometry": {"transforms": ["hflip", "shift:3,0", "rotate:20"]},
+    },
+})  # fmt: skip
+
+
+def seen(seed: int, degenerate: Tensor) -> Explanation:
+    """Maps of four pictures, the degenerate ones all zero as they are made."""
+    random = torch.Generator().manual_seed(seed)
+    maps = torch.rand(4, SIZE, SIZE, generator=random).masked_fill(degenerate[:, None, None], 0)
+    classes, probabilities = torch.zeros(4, dtype=torch.long), torch.rand(4, 2, generator=random)
+    return Explanation(maps, maps, degenerate, probabilities, classes, classes)
+
+
+@pytest.fixture(scope="module")
+def columns() -> dict[str, Tensor]:
+    clean, human = seen(0, CLEAN), torch.rand(4, SIZE, SIZE, generator=torch.Generator().manual_seed(9))
+    keys = first_keys(SPEC) | guided_keys(SPEC) | randomised_keys(SPEC)
+    variants = {measure: {name: seen(n + 1, VARIANT) for n, name in enumerate(own)} for measure, own in keys.items()}
+    images = torch.zeros(4, 3, SIZE, SIZE)
+    return score_run(SPEC, clean, ImageBatch(images, [], torch.zeros(4, dtype=torch.long), human), variants)
+
+
+def is_similarity(name: str) -> bool:
+    return name.split(".")[-1] in {"noise", "geometry", "degradation", "randomisation", "human", "gap", *WORST}
+
+
+def test_a_picture_whose_clean_map_is_degenerate_has_no_similarity(columns: dict[str, Tensor]) -> None:
+    names = [name for name in columns if is_similarity(name)]
+    assert len(names) > 60
+    assert [name for name in names if columns[name].isnan().tolist() != CLEAN.tolist()] == []
+
+
+def test_a_variant_whose_map_alone_is_degenerate_is_as_unlike_as_maps_can_be(columns: dict[str, Tensor]) -> None:
+    for name in filter(is_similarity, columns):
+        kind = name.rpartition(".")[2]
+        if name.startswith("human"):
+            continue  # which has no variant
+        if name in ("degradation.most.ssim", "degradation.least.ssim"):  # the area from 1 at no pixel to 0 at half
+            assert columns[name][2].item() == pytest.approx(0.5)
+        else:
+            assert columns[name][2].item() == WORST.get(kind, 0.0), name
+
+
+def test_where_both_maps_are_there_nothing_changes(columns: dict[str, Tensor]) -> None:
+    twin = similarities(seen(0, CLEAN).comparable, seen(1, VARIANT).comparable)
+    for kind, values in twin.items():
+        assert columns[f"noise.0.1.{kind}"][0].item() == values[0].item()
+
+
+def test_entropies_of_degenerate_maps_are_missing_and_so_are_their_changes(columns: dict[str, Tensor]) -> None:
+    for name in ("entropy", "entropy.spatial"):
+        assert columns[name].isnan().tolist() == CLEAN.tolist()
+    assert columns["noise.0.5.entropy_change"].isnan().tolist() == (CLEAN | VARIANT).tolist()
+
+
+def test_what_the_model_says_is_known_whatever_its_map(columns: dict[str, Tensor]) -> None:
+    for name in ("predicted", "probability", "correct", "degenerate", "noise.0.1.probability_change"):
+        assert not columns[name].double().isnan().any()

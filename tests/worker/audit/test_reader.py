@@ -1,0 +1,70 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image as Picture
+
+from service.artifacts.store import ArtifactStore
+from service.domain.job import Image
+from service.spec.model import Preprocessing
+from tests.support.jobs import write_image
+from worker.audit.reader import ImageDecoder, make_batch, read_ahead
+from worker.inputs.cache import FileCache
+from worker.inputs.image_bytes import image_opener
+from worker.inputs.resolver import InputResolver
+
+HERE = InputResolver((Path("/"),), ArtifactStore("/nowhere"), FileCache(Path("/nowhere")))
+SMALL = ImageDecoder(image_opener(HERE), Preprocessing(size=(12, 12)))
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> list[Image]:
+    random = np.random.default_rng(0)
+    return [Image(n, f"{n}.png", "ab"[n % 2], str(write_image(tmp_path / f"{n}.png", random))) for n in range(7)]
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 50])
+def test_every_picture_is_read_once_in_order_whatever_the_pages(images: list[Image], size: int) -> None:
+    pages = list(read_ahead(images, lambda: size, SMALL))
+    assert [len(page.to_score) for page in pages] == [len(images[at : at + size]) for at in range(0, 7, size)]
+    assert [each.image.number for page in pages for each in page.to_score] == list(range(7))
+    assert all(note.sha256 and not note.skipped for page in pages for note in page.checked)
+
+
+def test_a_page_may_become_smaller_on_the_way(images: list[Image]) -> None:
+    sizes = iter([4, 1, 1, 1])
+    assert [len(page.to_score) for page in read_ahead(images, lambda: next(sizes), SMALL)] == [4, 1, 1, 1]
+
+
+def test_a_picture_or_human_map_that_cannot_be_read_is_noted(images: list[Image], tmp_path: Path) -> None:
+    Path(images[1].path).write_bytes(b"no picture")
+    lacking = Image(9, "9.png", "a", images[0].path, human=str(tmp_path / "gone.png"))
+    packed = Image(10, "10.png", "a", images[0].path, human="tar:artifact:sha256:00!/512+9")
+    (page,) = read_ahead([*images[:2], lacking, packed], lambda: 8, SMALL)
+    assert [each.image.number for each in page.to_score] == [0]
+    reasons = [note.skipped or "" for note in page.checked]
+    assert reasons[0] == ""
+    assert "known format" in reasons[1]
+    assert reasons[2] == f"its human map {lacking.human}: No such file or directory"
+    assert reasons[3].startswith("its human map: 'artifact:sha256:00' is not an artifact")
+
+
+def test_a_batch_has_class_numbers_and_human_maps_where_all_have_them(images: list[Image], tmp_path: Path) -> None:
+    Picture.fromarray(np.full((5, 5), 51, dtype=np.uint8)).save(tmp_path / "human.png")
+    mapped = [Image(n, "x", label, images[n].path, str(tmp_path / "human.png")) for n, label in ((0, "b"), (1, None))]
+    (page,) = read_ahead(mapped, lambda: 8, SMALL)
+    batch = make_batch(page.to_score, {"b": 1}, torch.device("cpu"))
+    assert batch.labels.tolist() == [1, -1]
+    assert batch.human is not None
+    assert torch.allclose(batch.human, torch.full((2, 12, 12), 0.2))
+    (plain,) = read_ahead(images[:2], lambda: 8, SMALL)
+    assert make_batch(plain.to_score, {"a": 0, "b": 1}, torch.device("cpu")).human is None
+
+
+def test_an_archive_that_cannot_be_read_now_is_tried_again_and_its_pictures_skipped_in_the_end() -> None:
+    lost = [Image(0, "0.png", "a", "tar:/proc/self/mem!/0+10")]  # reading its beginning is an input/output error
+    with pytest.raises(OSError, match="Input/output error"):
+        list(read_ahead(lost, lambda: 1, SMALL))
+    (page,) = read_ahead(lost, lambda: 1, SMALL, last_try=True)
+    assert "Input/output error" in (page.checked[0].skipped or "")

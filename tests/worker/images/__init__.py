@@ -1,1 +1,0 @@
-"""Tests of the worker's images."""

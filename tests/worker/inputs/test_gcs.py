@@ -1,0 +1,69 @@
+"""Against an emulator of Google Cloud Storage, in this process."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from gcp_storage_emulator.server import create_server
+
+from service.errors import InputRefused
+from tests.support.image_sets import images_of, model_at
+from tests.support.jobs import AuditInputs
+from tests.support.servers import free_port
+from worker.inputs import object_stores as remote
+from worker.inputs.image_bytes import image_opener
+from worker.inputs.resolver import InputResolver
+
+HOST = "STORAGE_EMULATOR_HOST"
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An empty bucket, which workers find by their environment."""
+    port = free_port()
+    server = create_server("127.0.0.1", port, in_memory=True, default_bucket="bucket")
+    server.start()
+    with monkeypatch.context() as environment:
+        environment.setenv(HOST, f"http://127.0.0.1:{port}")
+        forget()
+        yield "gs://bucket"
+    server.stop()
+    forget()
+
+
+def forget() -> None:
+    """Where the store was is kept with the connection to it."""
+    remote._open("gs://bucket")[0].clear_instance_cache()
+
+
+def put(uri: str, content: bytes) -> None:
+    system, path = remote._open(uri)
+    system.pipe_file(path, content)
+
+
+def test_models_and_pictures_are_read_from_google_cloud_storage_as_they_are_now(
+    bucket: str, places: InputResolver, ingredients: AuditInputs
+) -> None:
+    for model in ingredients.models[:2]:
+        put(f"{bucket}/m.pt", model.read_bytes())
+        assert model_at(places, f"{bucket}/m.pt").read_bytes() == model.read_bytes()
+    images = images_of(ingredients.images)[:3]
+    for name, _, content in images:
+        put(f"{bucket}/set/{name}", content)
+    read = image_opener(places)
+    found = [(each.label, read(each.path)) for each in places.list_images(f"{bucket}/set")]
+    assert found == [(label, content) for _, label, content in images]
+    with pytest.raises(InputRefused, match="does not exist"):
+        model_at(places, f"{bucket}/none.pt")
+
+
+def test_a_google_cloud_storage_that_is_away_is_not_waited_for_for_long(
+    places: InputResolver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(HOST, f"http://127.0.0.1:{free_port()}")
+    forget()
+    began = time.monotonic()
+    with pytest.raises(ConnectionError, match="cannot be had"):
+        remote.list_files("gs://bucket/m.pt", places.web, retry_seconds=0.3)
+    assert time.monotonic() - began < 3
+    forget()

@@ -1,0 +1,132 @@
+"""Pictures that are odd, or mean harm: each is read rightly or refused with its reason."""
+
+import struct
+import zlib
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from service.spec.model import Preprocessing
+from worker.inputs.decode import UnreadableImage, decode
+
+SIDE = 16
+SMALL = Preprocessing(size=(SIDE, SIDE), interpolation="nearest")
+
+
+def halves(mode: str = "RGB") -> Image.Image:
+    """Red above, blue below."""
+    values = np.zeros((SIDE, SIDE, 3), dtype=np.uint8)
+    values[: SIDE // 2, :, 0], values[SIDE // 2 :, :, 2] = 255, 255
+    return Image.fromarray(values).convert(mode)
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    out = BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that says to be of some size, and has next to nothing in it."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("content", "tolerance"),
+    [
+        (encoded(halves("CMYK"), "TIFF"), 0.0),
+        (encoded(halves("CMYK"), "JPEG", quality=100), 0.05),
+        (encoded(halves("P")), 0.0),
+        (encoded(halves("RGBA")), 0.0),
+        (encoded(halves(), "WEBP", lossless=True), 0.0),
+        (encoded(halves(), "BMP"), 0.0),
+        (encoded(halves(), "GIF"), 0.0),
+    ],
+    ids=["cmyk tiff", "cmyk jpeg", "palette", "alpha", "webp", "bmp", "gif of one frame"],
+)
+def test_colours_are_the_same_however_they_are_kept(content: bytes, tolerance: float) -> None:
+    found = decode(content, SMALL).numpy()
+    twin = np.asarray(halves()).transpose(2, 0, 1) / 255
+    assert np.abs(found - twin).max() <= tolerance
+
+
+def test_greys_of_eight_and_sixteen_bits_and_with_a_palette_are_one_grey() -> None:
+    grey = np.full((SIDE, SIDE), 100, dtype=np.uint8)
+    kept = [Image.fromarray(grey), Image.fromarray(grey.astype(np.uint16) * 257), Image.fromarray(grey).convert("P")]
+    kept.append(Image.fromarray(grey).convert("LA"))
+    for image in kept:
+        assert np.allclose(decode(encoded(image), SMALL).numpy(), 100 / 255)
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_a_picture_is_turned_as_its_exif_says(turn: int) -> None:
+    shown = np.asarray(halves())
+    stored = {
+        1: shown, 2: shown[:, ::-1], 3: shown[::-1, ::-1], 4: shown[::-1],
+        5: shown.transpose(1, 0, 2), 6: np.rot90(shown),
+        7: shown[::-1, ::-1].transpose(1, 0, 2), 8: np.rot90(shown, -1),
+    }[turn]  # fmt: skip
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    content = encoded(Image.fromarray(np.ascontiguousarray(stored)), "PNG", exif=exif)
+    assert np.allclose(decode(content, SMALL).numpy(), shown.transpose(2, 0, 1) / 255)
+
+
+def test_a_profile_of_colours_changes_nothing() -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    with_profile = decode(encoded(halves(), icc_profile=profile), SMALL)
+    assert np.array_equal(with_profile.numpy(), decode(encoded(halves()), SMALL).numpy())
+
+
+def animated(kind: str) -> bytes:
+    return encoded(halves(), kind, save_all=True, append_images=[halves().rotate(90)])
+
+
+def text_bomb() -> bytes:
+    """A PNG whose comment inflates to 100 megabytes."""
+    plain = encoded(halves())
+    data = b"Comment\0\0" + zlib.compress(bytes(100 * 2**20))
+    chunk = struct.pack(">I", len(data)) + b"zTXt" + data + struct.pack(">I", zlib.crc32(b"zTXt" + data))
+    return plain[:33] + chunk + plain[33:]
+
+
+def frame_without_width() -> bytes:
+    """A TIFF whose second frame has no width."""
+    width = struct.pack("<H", 256)
+    before, _, after = animated("TIFF").rpartition(width + struct.pack("<H", 4))
+    return before + struct.pack("<HH", 999, 4) + after
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (png_header(100_000, 100_000), "too large"),
+        (png_header(15_000, 15_000), "too large"),
+        (png_header(4_000, 4_000), "damaged"),
+        (text_bomb(), "damaged"),
+        (animated("GIF"), "^has 2 frames"),
+        (animated("WEBP"), "^has 2 frames"),
+        (animated("TIFF"), "^has 2 frames"),
+        (encoded(halves())[:-40], "damaged"),
+        (frame_without_width(), "damaged"),
+        (encoded(halves(), "JPEG")[:-60], "damaged"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a picture"),
+        (
+            b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n(/etc/passwd) run\n",
+            "damaged|not a picture",
+        ),
+    ],
+    ids=[
+        "huge", "large", "lying", "text", "gif", "webp", "tiff", "cut png", "width", "cut jpeg", "svg", "postscript",
+    ],
+)  # fmt: skip
+def test_what_cannot_be_one_picture_is_refused_with_its_reason(content: bytes, told: str) -> None:
+    with pytest.raises(UnreadableImage, match=told):
+        decode(content, SMALL)

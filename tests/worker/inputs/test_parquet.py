@@ -1,0 +1,44 @@
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from service.errors import ImagesRefused
+from service.inputs.image_sets.listing import ImageSetLocation
+from worker.inputs.parquet import list_table
+
+
+def names(path: Path, image: Any, **columns: Any) -> list[tuple[str, str | None]]:
+    pq.write_table(pa.table({"image": image, **columns}), path)
+    return [(each.name, each.label) for each in list_table(ImageSetLocation.local(path), [path.parent])]
+
+
+@pytest.mark.parametrize(
+    ("image", "told"),
+    [
+        ([b"bytes"], "'image' is binary"),
+        ([1], "'image' is int64"),
+        ([["a.png"]], "'image' is list"),
+        ([{"path": "a.png"}], "'image' is struct"),
+        ([{"bytes": b"x"}], "'image' is struct"),
+        ([None, "a.png"], "row 0 names no image"),
+    ],
+)
+def test_a_column_that_names_no_pictures_is_refused_with_what_it_should_be(
+    tmp_path: Path, image: Any, told: str
+) -> None:
+    with pytest.raises(ImagesRefused, match=told):
+        names(tmp_path / "set.parquet", image)
+
+
+def test_names_and_labels_may_be_kept_as_a_dictionary(tmp_path: Path) -> None:
+    image, label = (pa.array([text]).dictionary_encode() for text in ("a.png", "cat"))
+    assert names(tmp_path / "set.parquet", image, label=label) == [("a.png", "cat")]
+
+
+@pytest.mark.parametrize("label", [1.5, b"cat", {"name": "cat"}])
+def test_a_label_that_is_none_is_told_with_its_row(tmp_path: Path, label: Any) -> None:
+    with pytest.raises(ImagesRefused, match="row 0"):
+        names(tmp_path / "set.parquet", ["a.png"], label=[label])

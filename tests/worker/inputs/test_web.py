@@ -1,0 +1,82 @@
+"""What a server's answers mean; resuming is tested in test_remote.py, addresses in test_guarded.py."""
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from service.errors import InputRefused
+from service.net.allowed_hosts import AllowedHosts
+from worker.inputs.web import WebClient
+
+LOCAL = WebClient(AllowedHosts.parse(["127.0.0.1"]))
+
+
+class Site(BaseHTTPRequestHandler):
+    """Answers GET with the status in the path, and refuses HEAD, as what is signed for GET alone does."""
+
+    def do_HEAD(self) -> None:  # the name that http.server calls
+        self.send_error(403)
+
+    def do_GET(self) -> None:  # as above
+        self.send_response(int(self.path.split("/")[1]))
+        self.send_header("Content-Length", "5")
+        self.send_header("Last-Modified", "today")
+        self.end_headers()
+        self.wfile.write(b"bytes")
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Site)
+    threading.Thread(target=server.serve_forever).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_what_may_only_be_got_is_looked_at_by_getting_it(url: str, tmp_path: Path) -> None:
+    found = LOCAL.head(f"{url}/200/a%20model.pt?signed=1")
+    assert (found.name, found.size, found.tag) == ("a model.pt", 5, "today")
+    assert LOCAL.download(found, tmp_path / "m", 5) == 5
+    assert LOCAL.read_bytes(found.uri, 5) == b"bytes"
+
+
+REFUSED = {
+    404: "does not exist",
+    410: "does not exist",
+    401: "may not be read",
+    403: "may not be read",
+    418: "answers 418",
+}
+
+
+@pytest.mark.parametrize(("status", "told"), REFUSED.items())
+def test_what_a_server_refuses_is_refused(url: str, status: int, told: str) -> None:
+    with pytest.raises(InputRefused, match=told):
+        LOCAL.head(f"{url}/{status}")
+    with pytest.raises(InputRefused, match=told):
+        LOCAL.read_bytes(f"{url}/{status}", 100)
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 503])
+def test_what_may_pass_is_no_refusal(url: str, status: int) -> None:
+    with pytest.raises(ConnectionError, match=str(status)):
+        LOCAL.head(f"{url}/{status}")
+
+
+def test_more_bytes_than_may_be_are_not_taken(url: str, tmp_path: Path) -> None:
+    with pytest.raises(InputRefused, match="more than 4 bytes"):
+        LOCAL.read_bytes(f"{url}/200", 4)
+    with pytest.raises(InputRefused, match="SALIENCE_CACHE_GIB"):
+        LOCAL.download(LOCAL.head(f"{url}/200/m"), tmp_path / "m", 4)
+
+
+def test_nothing_is_asked_where_the_operator_allows_nothing(url: str) -> None:
+    with pytest.raises(InputRefused, match="SALIENCE_ALLOWED_HOSTS"):
+        WebClient().head(f"{url}/200")

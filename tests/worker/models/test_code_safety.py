@@ -1,0 +1,140 @@
+import socket
+import warnings
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from service.errors import ModelRefused
+from service.spec.model import Model, Preprocessing
+from tests.support.models import TinyNet, save_archive
+from worker.models import architectures as zoo
+from worker.models.code_safety import check_code
+from worker.models.load import load_classifier
+
+SMALL = Model(preprocessing=Preprocessing(size=(16, 16)))
+
+
+def script(model: nn.Module, path: Path) -> Path:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        compile_: Any = torch.jit.script
+        compile_(model).save(str(path))
+    return path
+
+
+class ReadsAFile(nn.Module):
+    def forward(self, images: Tensor) -> Tensor:
+        return images.mean((2, 3)) + torch.from_file("/etc/hostname", False, 3, dtype=torch.uint8)
+
+
+class WritesAFile(nn.Module):
+    def forward(self, images: Tensor) -> Tensor:
+        torch.save(images, "/tmp/written")
+        return images.mean((2, 3))
+
+
+@pytest.mark.parametrize(("model", "operator"), [(ReadsAFile(), "aten::from_file"), (WritesAFile(), "aten::save")])
+def test_an_archive_that_reaches_files_is_refused_by_its_operator(
+    tmp_path: Path, model: nn.Module, operator: str
+) -> None:
+    with pytest.raises(ModelRefused, match=operator):
+        load_classifier(script(model, tmp_path / "m.pt"), SMALL, 2)
+
+
+def edit(path: Path, source: str) -> Path:
+    """The archive with other code for its model's forward."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    name = next(name for name in members if "/code/" in name and name.endswith(".py"))
+    head, _, _ = members[name].decode().partition("    return")
+    members[name] = f"{head}{source}".encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for each, data in members.items():
+            archive.writestr(each, data)
+    return path
+
+
+class Plain(nn.Module):
+    def forward(self, images: Tensor) -> Tensor:
+        return images.mean((2, 3))
+
+
+@pytest.mark.parametrize(
+    ("line", "operator"),
+    [
+        ('_0 = ops.aten.from_file("/etc/hostname", False, 3)', "aten::from_file"),
+        ('images.save("/tmp/written")', "aten::save"),
+        ('getattr(images, "save")("/tmp/written")', "aten::save"),
+        ('_0 = rpc_async("other", images)', "prim::rpc_async"),
+        ("_0 = ops.c10d.send([images], 1)", "c10d::send"),
+        ('_0 = ops.image.read_file("/etc/hostname")', "image::read_file"),
+        ("_0 = __torch__.torch.classes.dist_c10d.Store()", "dist_c10d"),
+    ],
+)
+def test_code_written_by_hand_is_refused_before_it_is_compiled(tmp_path: Path, line: str, operator: str) -> None:
+    path = edit(script(Plain(), tmp_path / "m.pt"), f"    {line}\n    return images\n")
+    with pytest.raises(ModelRefused, match=operator):
+        load_classifier(path, SMALL, 2)
+
+
+def test_code_that_no_parser_reads_is_refused(tmp_path: Path) -> None:
+    path = edit(script(Plain(), tmp_path / "m.pt"), "    return images +\n")
+    with pytest.raises(ModelRefused, match="damaged"):
+        load_classifier(path, SMALL, 2)
+
+
+def test_an_archive_never_connects(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        port = server.getsockname()[1]
+        line = f'_0 = __torch__.torch.classes.dist_c10d.TCPStore("127.0.0.1", {port})'
+        path = edit(script(Plain(), tmp_path / "m.pt"), f"    {line}\n    return images\n")
+        with pytest.raises(ModelRefused, match="dist_c10d"):
+            load_classifier(path, SMALL, 2)
+        with pytest.raises(TimeoutError):
+            server.accept()
+
+
+@pytest.mark.parametrize("name", ["googlenet", "shufflenet_v2_x0_5"])
+def test_real_models_code_passes_scripted_and_traced(tmp_path: Path, name: str) -> None:
+    model = zoo.build(f"torchvision/{name}", 2).eval()
+    check_code(script(model, tmp_path / "scripted.pt"))
+    check_code(save_archive(model, tmp_path / "traced.pt", 64))
+
+
+@pytest.mark.parametrize("name", ["torchvision/efficientnet_b0", "timm/test_vit", "timm/test_resnet"])
+def test_code_of_training_and_attention_passes(tmp_path: Path, name: str) -> None:
+    check_code(script(zoo.build(name, 2).eval(), tmp_path / "m.pt"))
+
+
+class NamedOddly(nn.Module):
+    """A model whose names are also Python's, and those of TorchScript's operators."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.min, self.range, self.ops = 0.0, [1.0, 2.0], nn.Sequential(nn.Conv2d(3, 3, 1), nn.ReLU())
+
+    def sum(self, images: Tensor) -> Tensor:
+        moved: Tensor = self.ops(images)
+        return moved.clamp(min=self.min)
+
+    def forward(self, images: Tensor) -> Tensor:
+        max = self.sum(images).amax()
+        id, ops = len(self.range), images * 2
+        return self.sum(ops).mean((2, 3)) + max * id
+
+
+def test_a_models_own_names_may_be_those_of_python_and_torchscript(tmp_path: Path) -> None:
+    check_code(script(NamedOddly(), tmp_path / "m.pt"))
+
+
+def test_an_archive_that_grows_without_bounds_is_refused(tmp_path: Path) -> None:
+    path = save_archive(TinyNet(0), tmp_path / "m.pt", 16)
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("m/data/99", bytes(200 * 2**20))
+    with pytest.raises(Exception, match="would grow"):
+        load_classifier(path, SMALL, 2)

@@ -1,0 +1,209 @@
+"""A ReLU between the layer and the pooling: methods read the map after it, with the gradient before it."""
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchcam.methods import CAM, GradCAM
+
+from service.spec.model import Model, Preprocessing
+from tests.support.exported_models import export
+from tests.support.models import save_archive
+from worker.models import architectures as zoo
+from worker.models.classifier import Explained
+from worker.models.load import load_classifier
+from worker.models.preprocessing import normalise
+from worker.salience.cam import cam, gradcam
+
+SIDE = 16
+SMALL = Model(preprocessing=Preprocessing(size=(SIDE, SIDE)))
+
+
+def images(side: int = SIDE) -> Tensor:
+    return torch.rand(2, 3, side, side, generator=torch.Generator().manual_seed(0))
+
+
+class Net(nn.Module):
+    """Convolutions and a linear layer; subclasses say what lies between them."""
+
+    layer = "features"
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        self.features = nn.Sequential(nn.Conv2d(3, 6, 3, 2, 1), nn.ReLU(), nn.Conv2d(6, 8, 3, 1, 1), nn.BatchNorm2d(8))
+        self.drop, self.fc = nn.Dropout(0.5), nn.Linear(8, 3)
+        self.eval()
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.fc(self.pool(self.features(x)))
+        return logits
+
+    def pool(self, found: Tensor) -> Tensor:
+        return found.mean((2, 3))
+
+
+class Functional(Net):
+    def pool(self, found: Tensor) -> Tensor:
+        return F.relu(found).mean((2, 3))
+
+
+class InPlace(Net):
+    def pool(self, found: Tensor) -> Tensor:
+        found = F.relu(found, inplace=True)
+        return torch.flatten(F.adaptive_avg_pool2d(found, (1, 1)), 1)
+
+
+class ByItsEffect(Net):
+    """The ReLU's own output is never used: it changes the map in place."""
+
+    def pool(self, found: Tensor) -> Tensor:
+        torch.relu_(found)
+        return found.mean((2, 3))
+
+
+class Dropped(Net):
+    def pool(self, found: Tensor) -> Tensor:
+        kept: Tensor = self.drop(torch.relu(self.drop(found)))
+        return kept.mean((2, 3))
+
+
+class MaxPooled(Net):
+    def pool(self, found: Tensor) -> Tensor:
+        found = torch.relu(found)
+        return found.amax((2, 3)) + F.adaptive_max_pool2d(found, 1).flatten(1)
+
+
+class Deep(Net):
+    """Without a closed form of the gradients."""
+
+    def pool(self, found: Tensor) -> Tensor:
+        return torch.tanh(torch.relu(found).mean((2, 3)))
+
+
+class OwnModule(Net):
+    """The ReLU is a module, and so the default layer; the one before it is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.act = nn.ReLU(inplace=True)
+
+    def pool(self, found: Tensor) -> Tensor:
+        rectified: Tensor = self.act(found)
+        return rectified.mean((2, 3))
+
+
+class Hardswish(Net):
+    def pool(self, found: Tensor) -> Tensor:
+        return F.hardswish(found).mean((2, 3))
+
+
+class AfterPooling(Net):
+    def pool(self, found: Tensor) -> Tensor:
+        return torch.relu(found.mean((2, 3)))
+
+
+class Summed(Net):
+    """What the ReLU gets is not what the layer gives."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = self.features(x) + x.mean((1, 2, 3), keepdim=True)
+        logits: Tensor = self.fc(torch.relu(found).mean((2, 3)))
+        return logits
+
+
+class Beside(Net):
+    """The next operation is a ReLU of something else."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = self.features(x)
+        logits: Tensor = self.fc(found.mean((2, 3)) + torch.relu(x).mean((1, 2, 3))[:, None])
+        return logits
+
+
+class Inner(Net):
+    """A convolution follows the ReLU, not a pooling."""
+
+    layer = "features.0"
+
+
+RECTIFIED = [Functional, InPlace, ByItsEffect, Dropped, MaxPooled, Deep, OwnModule]
+OTHERS = [Net, Hardswish, AfterPooling, Summed, Beside, Inner]
+
+
+def trace(net: Net, folder: Path) -> Path:
+    return save_archive(net, folder / "m.pt", SIDE)
+
+
+def script(net: Net, folder: Path) -> Path:
+    compiled: Any = torch.jit.script
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # scripting is deprecated, and users' archives are made by it
+        compiled(net).save(str(folder / "m.pt"))
+    return folder / "m.pt"
+
+
+def explain(path: Path, net: Net) -> Explained:
+    return load_classifier(path, SMALL.model_copy(update={"layer": net.layer}), 2).explain(images())
+
+
+def at_the_layer(net: nn.Module, layer: str, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What the layer gives, the largest logits' gradients there, by hooks and autograd, and the logits."""
+    given: list[Tensor] = []
+
+    def keep(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
+        given.append(output)
+        return output.clone()  # what follows may change it in place
+
+    with net.get_submodule(layer).register_forward_hook(keep), torch.enable_grad():
+        logits = net(inputs.requires_grad_())
+        (gradients,) = torch.autograd.grad(logits.amax(1).sum(), given[0])
+    return given[0].detach(), gradients, logits.detach()
+
+
+@pytest.mark.parametrize("save", [trace, script, lambda net, folder: export(net, folder / "m.pt2")])
+@pytest.mark.parametrize("kind", [*RECTIFIED, *OTHERS])
+def test_the_map_is_read_after_a_relu_that_pooling_follows_and_the_gradient_before_it(
+    tmp_path: Path, kind: type[Net], save: Callable[[Net, Path], Path]
+) -> None:
+    net = kind()
+    found = explain(save(net, tmp_path), net)
+    given, gradients, logits = at_the_layer(net, net.layer, normalise(images(), SMALL.preprocessing))
+    assert (given < 0).any()
+    assert torch.allclose(found.features, given.relu() if kind in RECTIFIED else given, atol=1e-5)
+    assert torch.allclose(found.gradients, gradients, atol=1e-6)
+    assert torch.allclose(found.logits, logits, atol=1e-5)
+
+
+def test_the_maps_of_torchvisions_densenet_are_torch_cams(tmp_path: Path) -> None:
+    """A as torch-cam reads it. Since 0.5 it takes the gradient after the ReLU; the paper's authors had 0.3, and there,
+    as in 0.4, it is that of a hook on the layer's own output."""
+    torch.manual_seed(1)
+    net = zoo.build("torchvision/densenet121", 2).eval()
+    torch.save(net.state_dict(), tmp_path / "m.pth")
+    model = Model(architecture="torchvision/densenet121", preprocessing=Preprocessing(size=(96, 96)))
+    loaded = load_classifier(tmp_path / "m.pth", model, 2)
+    found, weights = loaded.explain(images(96)), loaded.head.class_weights()
+    assert weights is not None
+    ours = {"gradcam": gradcam(found.features, found.gradients), "cam": cam(found.features, weights[found.targets])}
+    for n, inputs in enumerate(normalise(images(96), model.preprocessing)):
+        target, gradients = int(found.targets[n]), list[Tensor]()
+        with GradCAM(net, "features") as authors:
+            watch = net.get_submodule("features").register_forward_hook(
+                lambda _m, _i, out, kept=gradients: out.register_hook(kept.append) and None
+            )
+            net(inputs[None].requires_grad_())[0, target].backward()
+            watch.remove()
+            (read,) = authors.hook_a
+            assert read is not None
+        twin = (gradients[0].mean((2, 3), keepdim=True) * read).sum(1).relu()[0]
+        assert torch.allclose(ours["gradcam"][n], twin, atol=1e-5 * float(twin.max()))
+        with CAM(net, "features", "classifier") as authors, torch.no_grad():
+            net(inputs[None])
+            (twin,) = authors(target, normalized=False)
+        assert torch.allclose(ours["cam"][n], twin[0], atol=1e-5 * float(twin.abs().max()))

@@ -1,0 +1,149 @@
+import json
+import os
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from service.errors import ModelRefused
+from service.spec.model import Model, Preprocessing
+from tests.support.models import TinyNet, save_archive
+from tests.support.pretrained import SIDE, make_vit, save_pretrained
+from worker.models.sandbox import ModelSandbox, SandboxLimits
+
+SMALL = Model(preprocessing=Preprocessing(size=(16, 16)))
+
+
+@pytest.fixture(scope="module")
+def trial() -> Iterator[ModelSandbox]:
+    made = ModelSandbox(SandboxLimits(memory=2**30, seconds=60))
+    yield made
+    made.close()
+
+
+def test_another_process_tells_what_a_model_is(trial: ModelSandbox, tmp_path: Path) -> None:
+    found = trial.check_loads(save_archive(TinyNet(0), tmp_path / "m.pt", 16), SMALL, 2)
+    assert (found["format"], found["classes"], found["layer"]) == ("torchscript", 2, "features")
+    assert found["layers"]["features.0"] == [6, 8, 8]
+    assert "cam" in found["methods"]
+
+
+def test_a_folder_of_transformers_says_its_size_names_and_architecture(trial: ModelSandbox, tmp_path: Path) -> None:
+    folder = save_pretrained(make_vit(), tmp_path, image_mean=[0.5] * 3, image_std=[0.25] * 3)
+    found = trial.check_loads(folder, Model(), 2)
+    assert (found["format"], found["architecture"]) == ("transformers", "ViTForImageClassification")
+    assert found["names"] == ["cat", "dog", "owl"]
+    assert (found["preprocessing"]["size"], found["preprocessing"]["std"]) == ([SIDE, SIDE], [0.25] * 3)
+    assert found["layer"] == "vit.layers.1.layernorm_before"
+
+
+def test_a_checkpoint_without_an_architecture_shows_its_weights(trial: ModelSandbox, tmp_path: Path) -> None:
+    torch.save({"state_dict": TinyNet(0).state_dict()}, tmp_path / "m.pth")
+    found = trial.check_loads(tmp_path / "m.pth", SMALL, 2)
+    assert found["shapes"]["features.0.weight"] == [6, 3, 3, 3]
+    assert "model.architecture" in found["needs"]
+
+
+def test_the_reason_of_a_refusal_comes_back(trial: ModelSandbox, tmp_path: Path) -> None:
+    with pytest.raises(ModelRefused, match="no feature layer 'nowhere'"):
+        path = save_archive(TinyNet(0), tmp_path / "m.pt", 16)
+        trial.check_loads(path, SMALL.model_copy(update={"layer": "nowhere"}), 2)
+
+
+def test_a_model_larger_than_the_memory_it_may_take_is_refused(trial: ModelSandbox, tmp_path: Path) -> None:
+    """A few bytes of configuration that ask for gigabytes."""
+    folder = save_pretrained(make_vit(), tmp_path)
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"hidden_size": 65536, "intermediate_size": 262144}
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelRefused):
+        trial.check_loads(folder, Model(), 2)
+    save_file({"features.0.weight": torch.zeros(1)}, tmp_path / "small.safetensors")
+    with pytest.raises(ModelRefused, match="memory"):
+        huge = Model(architecture="torchvision/vgg11", num_classes=100_000)
+        trial.check_loads(tmp_path / "small.safetensors", huge, 2)
+
+
+class Endless(torch.nn.Module):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        found = images.mean((2, 3))
+        while bool((found < 1e30).any()):
+            found = found * 1.0
+        return found
+
+
+def test_a_model_that_never_ends_is_stopped_and_the_next_is_tried(tmp_path: Path) -> None:
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        script: Any = torch.jit.script
+        script(Endless()).save(str(tmp_path / "endless.pt"))
+    trial = ModelSandbox(SandboxLimits(seconds=8))
+    try:
+        with pytest.raises(ModelRefused, match="more than 8 s"):
+            trial.check_loads(tmp_path / "endless.pt", SMALL, 2)
+    finally:
+        trial.close()
+
+
+def test_a_pickle_bomb_is_refused_and_does_not_go_off(trial: ModelSandbox, tmp_path: Path) -> None:
+    class Bomb:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return (Path.touch, (tmp_path / "sprung",))
+
+    (tmp_path / "m.pth").write_bytes(pickle.dumps({"state_dict": Bomb()}, protocol=2))
+    with pytest.raises(ModelRefused, match="more than weights"):
+        trial.check_loads(tmp_path / "m.pth", SMALL, 2)
+    # Nine levels of lists, each ten times the one below.
+    bomb: list[Any] = []
+    for _ in range(9):
+        bomb = [bomb] * 10
+    (tmp_path / "m.pth").write_bytes(pickle.dumps(bomb, protocol=2))
+    with pytest.raises(ModelRefused):
+        trial.check_loads(tmp_path / "m.pth", SMALL, 2)
+    assert not (tmp_path / "sprung").exists()
+
+
+SECRETS = {
+    "SALIENCE_DATABASE_URL": "postgresql://u:hunter2SECRET@h/d", "SALIENCE_SECRET_KEYS": "hunter2SECRET",
+    "SALIENCE_MLFLOW_SECRET_FILE": "/run/secrets/hunter2SECRET", "DATABASE_URL": "postgresql://u:hunter2SECRET@h/d",
+    "PGPASSWORD": "hunter2SECRET", "AWS_ACCESS_KEY_ID": "hunter2SECRET", "AWS_SECRET_ACCESS_KEY": "hunter2SECRET",
+    "GOOGLE_APPLICATION_CREDENTIALS": "/hunter2SECRET.json", "MLFLOW_TRACKING_URI": "http://u:hunter2SECRET@h",
+    "MLFLOW_TRACKING_PASSWORD": "hunter2SECRET", "HF_TOKEN": "hunter2SECRET", "AZURE_CLIENT_SECRET": "hunter2SECRET",
+    "OTEL_EXPORTER_OTLP_HEADERS": "key=hunter2SECRET", "https_proxy": "http://u:hunter2SECRET@h",
+    "CELERY_BROKER_URL": "redis://:hunter2SECRET@h", "A_VARIABLE_OF_TOMORROW": "hunter2SECRET",
+}  # fmt: skip
+REPORTING = """
+import json, os, sys
+
+def report(event, arguments):
+    if event == "open" and str(arguments[0]).endswith("/m.pt"):
+        with open({place!r}, "w") as file:
+            json.dump(dict(os.environ), file)
+
+sys.addaudithook(report)
+"""
+
+
+def test_the_process_that_loads_models_has_no_secret_in_its_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process reports its own environment when it opens the model."""
+    (tmp_path / "sitecustomize.py").write_text(REPORTING.format(place=str(tmp_path / "environment")))
+    for name, value in {**SECRETS, "PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1", "LANG": "C.UTF-8"}.items():
+        monkeypatch.setenv(name, value)
+    trial = ModelSandbox(SandboxLimits(seconds=60))
+    try:
+        assert trial.check_loads(save_archive(TinyNet(0), tmp_path / "m.pt", 16), SMALL, 2)["classes"] == 2
+    finally:
+        trial.close()
+    environment = json.loads((tmp_path / "environment").read_text())
+    assert "hunter2SECRET" not in str(environment)
+    assert not environment.keys() & SECRETS.keys()
+    assert (environment["OMP_NUM_THREADS"], environment["LANG"]) == ("1", "C.UTF-8")
+    assert environment["PATH"] == os.environ["PATH"]

@@ -1,0 +1,120 @@
+"""A worker asks again whose artifacts a job or an inspection names, whatever was accepted."""
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from service.artifacts.store import ArtifactStore
+from service.domain.inspection import Inspect
+from service.domain.job import Job
+from service.spec.model import JobSpec, spec_digest
+from tests.support.audits import failure, results
+from tests.support.image_sets import images_of, upload
+from tests.support.jobs import AuditInputs
+from worker.runner import Runner
+
+ABSENT = f"artifact:sha256:{'0' * 64}"
+OURS, THEIRS = "ours", "theirs"
+NAMED: Mapping[str, str] = {
+    "model": "cohorts[0].runs[1].uri",
+    "images": "images.uri",
+    "out_of_set": "out_of_set.uri",
+    "image of a manifest": "images.uri",
+    "human map of a manifest": "images.uri",
+}
+
+
+def uploads(runner: Runner, tenant: str) -> ArtifactStore:
+    return replace(runner.context.inputs.artifacts, owners=runner.store.for_tenant(tenant).artifact_owners)
+
+
+def manifest(*rows: str) -> bytes:
+    return "\n".join(["image,human_map", *rows]).encode()
+
+
+def named(runner: Runner, ingredients: AuditInputs, what: str, uri: str) -> JobSpec:
+    """A spec of their own files, one of which is at this URI."""
+    spec = ingredients.body(measures=["entropy"])
+    first, second, *_ = (each.as_uri() for each in ingredients.images.rglob("*.png"))
+    if what == "model":
+        spec["cohorts"][0]["runs"][1]["uri"] = uri
+    elif what.endswith("manifest"):
+        row = f"{uri}," if what.startswith("image") else f"{second},{uri}"
+        spec["images"]["uri"] = upload(uploads(runner, THEIRS), manifest(f"{first},", row))
+    else:
+        spec[what] = {"uri": uri}
+    return JobSpec.model_validate(spec)
+
+
+def audited(runner: Runner, spec: JobSpec, tenant: str) -> Job:
+    """A job that was accepted without any check, as it ended."""
+    job = runner.store.for_tenant(tenant).jobs.accept(spec, spec_digest(spec), None)[0].id
+    while runner.work():
+        pass
+    return runner.store.jobs.get(job)
+
+
+def packed(ingredients: AuditInputs) -> bytes:
+    """The pictures, in a zip file."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, _, data in images_of(ingredients.images):
+            archive.writestr(name, data)
+    return content.getvalue()
+
+
+def material(ingredients: AuditInputs, what: str) -> bytes:
+    if what == "model":
+        return ingredients.models[0].read_bytes()
+    return b"a picture" if what.endswith("manifest") else packed(ingredients)
+
+
+@pytest.mark.parametrize("what", NAMED)
+def test_a_job_of_anothers_artifact_fails_in_the_words_of_one_that_is_not_there(
+    runner: Runner, ingredients: AuditInputs, what: str
+) -> None:
+    uri = upload(uploads(runner, OURS), material(ingredients, what))
+    message: list[dict[str, Any]] = []
+    for each in (uri, ABSENT):
+        job = audited(runner, named(runner, ingredients, what, each), THEIRS)
+        message.append(failure(job))
+        assert (job.plan, job.passes_done) == (None, 0)
+    assert message[0]["field"] == NAMED[what]
+    assert "upload it with PUT /v1/artifacts" in message[0]["detail"]
+    assert json.dumps(message[0]).replace(uri, ABSENT) == json.dumps(message[1])
+
+
+def test_a_job_of_the_tenants_own_artifacts_is_audited(runner: Runner, ingredients: AuditInputs) -> None:
+    place = uploads(runner, THEIRS)
+    cohort = {**ingredients.cohort("plain", 0, 1), "runs": [{"uri": upload(place, ingredients.models[0].read_bytes())}]}
+    images = {"uri": upload(place, packed(ingredients))}
+    spec = ingredients.spec(cohorts=[cohort], images=images, measures=["entropy"])
+    found = results(runner.store, audited(runner, spec, THEIRS))
+    assert found["cohorts"]["plain"]["measures"]["entropy"]["n"] == 12
+
+
+def test_anothers_job_stands_for_no_baseline(runner: Runner, ingredients: AuditInputs) -> None:
+    plain = ingredients.spec(measures=["entropy"])
+    ours = audited(runner, plain, OURS).id
+    message = []
+    for each in (ours, "0" * 36):
+        baseline = {"job": each, "cohort": "plain"}
+        job = audited(runner, ingredients.spec(measures=["entropy"], baseline=baseline), THEIRS)
+        message.append(results(runner.store, job)["baseline"]["differs"])
+    assert message == [[f"There is no job {ours}"], [f"There is no job {'0' * 36}"]]
+
+
+def test_an_inspection_tells_nothing_of_anothers_artifact(runner: Runner, ingredients: AuditInputs) -> None:
+    uri = upload(uploads(runner, OURS), packed(ingredients))
+    message = []
+    for each in (uri, ABSENT):
+        request = runner.store.for_tenant(THEIRS).inspections.create(Inspect.model_validate({"images": {"uri": each}}))
+        assert runner.work()
+        message.append(runner.store.inspections.get(request).error)
+    assert message[0] is not None and message[0]["field"] == "images.uri"
+    assert json.dumps(message[0]).replace(uri, ABSENT) == json.dumps(message[1])

@@ -1,0 +1,91 @@
+"""An earlier job's cohort stands for one of this job, without a pass, where all but the models is the same."""
+
+from typing import Any
+
+import pytest
+
+from service.domain.job import Job
+from service.spec.model import JobSpec
+from tests.support.audits import audit, results
+from tests.support.jobs import AuditInputs
+from worker.results.baseline import incompatibilities
+from worker.runner import Runner
+
+RULES = [
+    {"measure": "entropy", "op": "<=", "versus": "champion", "margin": 2.0},
+    {"measure": "stability", "op": ">=", "versus": "champion", "margin": 3.0},
+]
+
+
+def against(runner: Runner, ingredients: AuditInputs, before: Job, **changes: Any) -> dict[str, Any]:
+    """The results of a job with a baseline."""
+    request = {"baseline": {"job": before.id, "cohort": "plain", "name": "champion"}, "gate": {"rules": RULES}}
+    cohorts = [ingredients.cohort("challenger", 1, 2)]
+    return results(runner.store, audit(runner, ingredients.spec(**{"cohorts": cohorts} | request | changes)))
+
+
+def test_differences_are_those_of_auditing_both_together(runner: Runner, ingredients: AuditInputs) -> None:
+    before = audit(runner, ingredients.spec())
+    found = against(runner, ingredients, before)
+    cohorts = [ingredients.cohort("challenger", 1, 2), ingredients.cohort("champion", 0, 1)]
+    together = results(runner.store, audit(runner, ingredients.spec(cohorts=cohorts)))
+    assert found["differences"] == together["differences"]
+    share = together["cohorts"]["champion"]["degenerate"]
+    message = {"job": before.id, "cohort": "plain", "name": "champion", "differs": [], "degenerate": share}
+    assert found["baseline"] == message
+    assert found["verdict"]["outcome"] == "pass"
+    assert list(found["cohorts"]) == ["challenger"]
+
+
+def test_a_baseline_that_differs_is_an_error_that_says_so(runner: Runner, ingredients: AuditInputs) -> None:
+    before = audit(runner, ingredients.spec(measures=["entropy", "stability"]))
+    images = {"uri": ingredients.images.as_uri(), "limit": 5}
+    found = against(runner, ingredients, before, measures=["entropy", "stability"], images=images)
+    assert found["verdict"]["outcome"] == "error"
+    assert [each.partition(" (")[0] for each in found["baseline"]["differs"]] == ["the images"]
+    assert "these differ: the images (sha256" in found["verdict"]["reason"]
+    assert found["differences"] == []
+
+
+MEASURES = ["entropy", "noise", "stability"]
+
+
+def provenance(software: str = "2.13", images: str = "5" * 64, **changes: Any) -> dict[str, Any]:
+    runs = [{"uri": "file:///1"}, {"uri": "file:///2"}]
+    body = {"cohorts": [{"name": "c", "runs": runs}], "images": {"uri": "file:///i"}, "measures": MEASURES, **changes}
+    spec = JobSpec.model_validate(body)
+    message = {"images": {"sha256": images}, "software": {"torch": software}, "precision": spec.precision}
+    return {"spec": spec.model_dump(mode="json"), **message}
+
+
+@pytest.mark.parametrize(
+    ("then", "told"),
+    [
+        (provenance(), []),
+        (provenance(name="other", labels={"a": "b"}, shard_size=3), []),
+        (provenance(measures=["entropy", "noise"]), []),
+        (provenance(options={"geometry": {"transforms": ["hflip"]}}), []),
+        (provenance(images="6" * 64), ["the images (sha256 666666666666 there, 555555555555 here)"]),
+        (provenance(software="2.12"), ["software torch (2.12 there, 2.13 here)"]),
+        (provenance(seed=4), ["seed (4 there, 0 here)"]),
+        (provenance(precision="bfloat16"), ["precision (bfloat16 there, float32 here)"]),
+        (provenance(measures=["noise"]), ["measures (['noise'] there, ['entropy', 'noise'] here)"]),
+    ],
+)
+def test_what_two_cohorts_must_share_is_told_where_it_differs(then: dict[str, Any], told: list[str]) -> None:
+    assert list(incompatibilities(then, provenance())) == told
+
+
+def test_options_and_method_are_told_with_both_values() -> None:
+    then = provenance(options={"noise": {"amounts": [0.2]}}, salience={"method": "layercam"})
+    first, second = incompatibilities(then, provenance())
+    assert first.startswith("options.noise ({'kind': 'salt_pepper', 'amounts': [0.2]")
+    assert second.startswith("salience ({'method': 'layercam'")
+
+
+def test_a_baseline_that_is_deleted_meanwhile_is_an_error(runner: Runner, ingredients: AuditInputs) -> None:
+    before = audit(runner, ingredients.spec())
+    runner.store.jobs.delete(before.id)
+    found = against(runner, ingredients, before)
+    assert found["verdict"]["outcome"] == "error"
+    assert "There is no job" in found["verdict"]["reason"]

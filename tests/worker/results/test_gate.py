@@ -1,0 +1,44 @@
+"""What a spec's rules may name is what its results hold, each with an interval."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from service.gate import Rule, number_lookup
+from service.jobs.validation.gate import gate_problems, results_tree
+from tests.support.audits import audit, results
+from tests.support.jobs import AuditInputs, write_image
+from tests.support.results_tree import leaves
+from worker.runner import Runner
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # which has no part in it
+def test_every_number_that_a_rule_may_name_is_in_the_results_with_its_interval(
+    runner: Runner, ingredients: AuditInputs, tmp_path: Path
+) -> None:
+    random = np.random.default_rng(0)
+    for number in range(5):
+        write_image(tmp_path / f"{number}.png", random)
+    spec = ingredients.spec(
+        measures=["entropy", "noise", "geometry", "stability", "degradation", "randomisation"],
+        options={"noise": {"amounts": [0.1]}, "geometry": {"transforms": ["hflip"]}, "degradation": {"curve": [0.5]}},
+        out_of_set={"uri": tmp_path.as_uri()},
+    )
+    rules = [Rule(measure=path, op=">=", value=0) for path in leaves(results_tree(spec, spec.cohorts[0]))]
+    assert len(rules) > 80
+    assert list(gate_problems(rules, spec)) == []
+    find = number_lookup(results(runner.store, audit(runner, spec)))
+    # Which pictures are right and wrong is the models' own, and there may be too few of either.
+    found = {rule.measure: find(rule).interval for rule in rules if not rule.measure.startswith("strata.correct.")}
+    assert [measure for measure, interval in found.items() if interval is None] == []
+
+
+@pytest.mark.parametrize("measure", ["degenerate", "degenerate.mean", "runs.1.degenerate", "strata.class.x.degenerate"])
+def test_a_share_of_degenerate_maps_may_be_named_but_stops_no_job(ingredients: AuditInputs, measure: str) -> None:
+    rule, spec = Rule(measure=measure, op="<=", value=0.5), ingredients.spec()
+    assert list(gate_problems([rule], spec)) == []
+    stopping = spec.model_copy(update={"stop": "when-decided"})
+    ((number, field, detail),) = gate_problems([rule], stopping)
+    assert (number, field) == (0, "measure")
+    assert detail.endswith("leave stop out")

@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from worker.statistics.bootstrap import (
+    RESAMPLES,
+    Draws,
+    draw_counts,
+    generator,
+    interval,
+    resample_means,
+    resample_pairs,
+)
+
+
+def one_run(values: np.ndarray) -> np.ndarray:
+    return resample_means(values[:, None, None], np.ones((len(values), 1)), Draws(0, "s")).whole[:, 0]
+
+
+def test_an_interval_over_images_is_scipys_within_its_noise() -> None:
+    values = np.random.default_rng(0).gamma(2, size=60)
+    twin = stats.bootstrap((values,), np.mean, n_resamples=20_000, method="percentile", random_state=1)
+    found = interval(one_run(values))
+    assert found == pytest.approx(list(twin.confidence_interval), abs=0.02 * values.std())
+
+
+def test_runs_are_resampled_with_the_images() -> None:
+    values = np.repeat(np.array([0.0, 1.0, 2.0])[None, :, None], 20, axis=0)
+    means = resample_means(values, np.ones((20, 3)), Draws(0, "s")).whole[:, 0]
+    twin = np.random.default_rng(0).choice([0.0, 1.0, 2.0], (RESAMPLES, 3)).mean(1)
+    assert np.quantile(means, [0.025, 0.5, 0.975]) == pytest.approx(np.quantile(twin, [0.025, 0.5, 0.975]), abs=0.1)
+    assert means.std() == pytest.approx(twin.std(), rel=0.05)
+
+
+def test_a_resample_is_the_mean_of_the_drawn_images_under_the_drawn_runs() -> None:
+    values = np.random.default_rng(1).random((5, 3, 2))
+    found = resample_means(values, np.ones((5, 3)), Draws(4, "s"))
+    images = draw_counts(generator("images", 4), RESAMPLES, 5)[0]
+    runs = draw_counts(generator("s", 4), RESAMPLES, 3)[0]
+    twin = np.einsum("n,k,nkc->c", images, runs, values) / (images.sum() * runs.sum())
+    assert found.whole[0] == pytest.approx(twin)
+    assert found.runs[0] == pytest.approx(np.einsum("n,nkc->kc", images, values) / 5)
+
+
+def test_values_that_do_not_count_change_nothing() -> None:
+    values = np.random.default_rng(2).random((30, 2, 1))
+    used = (np.arange(60).reshape(30, 2) % 3 > 0).astype(float)
+    spoilt = np.where(used[:, :, None] > 0, values, np.nan)
+    means = resample_means(spoilt, used, Draws(0, "s")).whole[:, 0]
+    assert np.isfinite(means).all()
+    assert means.mean() == pytest.approx(values[used > 0].mean(), abs=0.01)
+
+
+def test_no_run_is_compared_with_itself() -> None:
+    pairs = [(0, 1), (0, 2), (1, 2)]
+    means = resample_pairs(np.full((10, 3), 0.25), pairs, 3, Draws(0, "s"))
+    formed = means[~np.isnan(means)]
+    assert formed == pytest.approx(np.full(len(formed), 0.25))
+    assert np.isnan(means).mean() == pytest.approx(3 / 27, abs=0.02)
+
+
+def test_equal_seeds_give_equal_intervals_and_others_do_not() -> None:
+    values = np.random.default_rng(3).random((20, 2, 1))
+    used = np.ones((20, 2))
+    first, again, other = (resample_means(values, used, Draws(seed, "s")).whole for seed in (0, 0, 1))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_no_interval_is_given_where_too_few_resamples_could_be_formed() -> None:
+    assert interval(np.full(100, np.nan)) is None
+    assert interval(np.where(np.arange(100) < 90, np.nan, 1.0)) is None
+
+
+@pytest.mark.parametrize(("runs", "between_runs"), [(1, 0.0), (10, 0.05), (10, 0.1)])
+def test_nominal_95_percent_intervals_hold_the_truth_in_92_to_97_percent(runs: int, between_runs: float) -> None:
+    draws, images, held, times = np.random.default_rng(4), 40, 0, 300
+    for seed in range(times):
+        image, run = draws.normal(0, 0.1, (images, 1)), draws.normal(0, between_runs, (1, runs))
+        values = 0.5 + image + run + draws.normal(0, 0.05, (images, runs))
+        found = interval(resample_means(values[:, :, None], np.ones((images, runs)), Draws(seed, "s")).whole[:, 0])
+        assert found is not None
+        held += found[0] <= 0.5 <= found[1]
+    assert 0.92 <= held / times <= 0.97
+
+
+def test_no_columns_have_no_means() -> None:
+    found = resample_means(np.empty((6, 2, 0)), np.ones((6, 2)), Draws(0, "x"))
+    assert found.whole.shape == (RESAMPLES, 0)

@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+
+from worker.statistics.describe import compare, describe
+
+
+def test_a_columns_statistics_are_numpys() -> None:
+    values = np.random.default_rng(0).random((10, 3))
+    found = describe(values, values.ravel())
+    assert found["mean"] == pytest.approx(values.mean())
+    assert found["sd"] == pytest.approx(values.std(ddof=1))
+    assert [found[f"q{q:02}"] for q in (5, 25, 50, 75, 95)] == pytest.approx(
+        np.percentile(values, [5, 25, 50, 75, 95]).tolist()
+    )
+    assert found["n"] == 30
+
+
+def test_missing_values_do_not_count() -> None:
+    assert describe(np.array([1.0, np.nan, 3.0]), np.ones(10))["mean"] == 2
+    assert describe(np.array([1.0, np.nan, 3.0]), np.ones(10))["n"] == 2
+
+
+def test_of_nothing_there_are_no_statistics_and_of_one_value_no_spread() -> None:
+    nothing, one = describe(np.array([np.nan]), np.ones(10)), describe(np.array([0.5]), np.ones(10))
+    assert (nothing["mean"], nothing["ci95"], nothing["n"]) == (None, None, 0)
+    assert (one["mean"], one["sd"], one["ci95"], one["n"]) == (0.5, None, None, 1)
+
+
+@pytest.mark.parametrize(("images", "few"), [(4, True), (5, False)])
+def test_few_images_have_no_interval_and_say_so_however_many_runs_saw_them(images: int, few: bool) -> None:
+    found = describe(np.random.default_rng(0).random((images, 10)), np.linspace(0, 1, 100))
+    assert ("note" in found, found["ci95"] is None, found["sd"] is None) == (few, few, few)
+
+
+def test_a_difference_is_paired_by_image() -> None:
+    a = np.array([1.0, 2.0, 4.0, 1.0, 2.0])
+    b = np.array([0.5, 1.0, 2.0, 1.0, 2.0])
+    found = compare(a, b, np.full(100, 2.0), np.full(100, 1.5))
+    assert found["mean"] == pytest.approx(3.5 / 5)
+    assert found["cohens_d"] == pytest.approx(np.mean(a - b) / np.std(a - b, ddof=1))
+    assert found["ci95"] == [0.5, 0.5]
+
+
+def test_a_difference_without_spread_has_no_effect_size() -> None:
+    assert compare(np.ones(6), np.zeros(6), np.ones(9), np.zeros(9))["cohens_d"] is None

@@ -1,0 +1,111 @@
+"""What a picture's numbers depend on, as a key: equal keys mean equal numbers, to the bit.
+
+A key is a hash over all that goes into the numbers: the model's and the picture's digests, the options, the size of
+the chunks that pictures go through in, the device, the software. What is left out, such as the picture's name, the
+sharding or the rest of the cohort, has no part in them.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from service.domain.job import ACROSS_RUNS, FORMAT
+from service.spec.model import JobSpec, Json
+from worker.audit.provenance import software
+
+KEY_BYTES = 16
+IRRELEVANT_MODEL_FIELDS = {
+    "format",
+    "preprocessing",
+}  # the file tells its format; what was settled of preprocessing is in facts
+
+
+def is_seeded(spec: JobSpec) -> bool:
+    """Whether numbers of this spec depend on its seed."""
+    measures = {"noise", "randomisation"} & set(spec.measures)
+    ties = "degradation" in spec.measures and spec.options.degradation.curve
+    return bool(measures or ties or spec.salience.method == "rise")
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """What a picture brings along: digests of its file and of its human map, and its label."""
+
+    sha256: str
+    human: str | None
+    label: str | None
+
+
+@dataclass(frozen=True)
+class CacheKeys:
+    """The keys of a cohort's numbers. `facts` are the plan's of the cohort, `chunk` and `device` the worker's."""
+
+    spec: JobSpec
+    cohort: int
+    facts: Json
+    chunk: int
+    device: str
+    columns: tuple[tuple[str, ...], tuple[str, ...]]
+
+    def for_run(self, number: int, image: ImageFacts) -> bytes:
+        """The key of a picture's numbers under one run."""
+        return _hash([self._run_recipe, self.facts["runs"][number]["sha256"], self._image(image)])
+
+    def for_row(self, run: int, image: ImageFacts) -> bytes:
+        """The key of a picture's row: under a run, or ACROSS_RUNS."""
+        return self.for_cohort(image) if run == ACROSS_RUNS else self.for_run(run, image)
+
+    def for_cohort(self, image: ImageFacts) -> bytes:
+        """The key of a picture's numbers across the runs, which depend on their order and their clean maps alone."""
+        runs = [run["sha256"] for run in self.facts["runs"]]
+        return _hash([self._map_recipe, list(self.columns[1]), runs, self._image(image)])
+
+    def _image(self, image: ImageFacts) -> list[Any]:
+        human = image.human if "human" in self.spec.measures else None
+        return [image.sha256, human, class_number(image.label, self.facts["classes"])]
+
+    @cached_property
+    def _map_recipe(self) -> str:
+        """What makes a clean picture's map."""
+        spec, method = self.spec, self.spec.salience.method
+        return _digest({
+            "format": FORMAT, "software": software(), "device": self.device, "chunk": self.chunk,
+            "precision": spec.precision, "salience": spec.salience.model_dump(mode="json"),
+            "method": _options(spec, method), "seed": spec.seed if method == "rise" else None,
+            "model": spec.cohorts[self.cohort].model.model_dump(mode="json", exclude=IRRELEVANT_MODEL_FIELDS),
+            "preprocessing": self.facts["preprocessing"], "layer": self.facts["layer"],
+        })  # fmt: skip
+
+    @cached_property
+    def _run_recipe(self) -> str:
+        """What makes a run's numbers."""
+        spec = self.spec
+        # A GPU may take another kernel for blurring by more runs' maps at once; a CPU was seen to take the same.
+        together = "degradation" in spec.measures and self.device != "cpu"
+        return _digest({
+            "map": self._map_recipe, "columns": list(self.columns[0]), "seed": spec.seed if is_seeded(spec) else None,
+            "options": {name: _options(spec, name) for name in sorted({*spec.measures} - {"stability"})},
+            "companions": [run["sha256"] for run in self.facts["runs"]] if together else None,
+        })  # fmt: skip
+
+
+def class_number(label: str | None, classes: Mapping[str, int]) -> int:
+    """The number of a label's class, -1 where there is none."""
+    return -1 if label is None else classes.get(label, -1)
+
+
+def _options(spec: JobSpec, name: str) -> Json | None:
+    found = getattr(spec.options, name, None)
+    dumped: Json | None = found.model_dump(mode="json") if found is not None else None
+    return dumped
+
+
+def _digest(facts: Json) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _hash(parts: list[Any]) -> bytes:
+    return hashlib.sha256(json.dumps(parts).encode()).digest()[:KEY_BYTES]

@@ -1,0 +1,112 @@
+"""From pictures to finished maps: the only place, below the runner, that asks a model."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from service.spec.model import JobSpec
+from worker.measures.entropy import entropy, entropy_spatial
+from worker.measures.similarity import ComparableMaps
+from worker.models.classifier import Classifier
+from worker.salience.attribution import integrated_gradients, random_masks, rise, saliency
+from worker.salience.cam import GRADIENT_METHODS, cam
+from worker.salience.maps import LEAST_RANGES, normalise_maps, resize_maps
+
+# From a chunk's logits (N, C) to the classes explained (N,).
+ChooseTargets = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What a model sees in N pictures: native maps (N, h, w), maps (N, H, W), and what it says of them.
+
+    `probabilities` is (N, C); `predicted`, the classes with the largest logit, `targets`, those explained, and
+    `degenerate` are (N,).
+    """
+
+    native: Tensor
+    maps: Tensor
+    degenerate: Tensor
+    probabilities: Tensor
+    predicted: Tensor
+    targets: Tensor
+
+    @property
+    def target_probability(self) -> Tensor:
+        """The probability of each picture's own target class, (N,)."""
+        return self.probability_of(self.targets)
+
+    def probability_of(self, classes: Tensor) -> Tensor:
+        """The probability of one class a picture, (N,)."""
+        return self.probabilities.gather(1, classes[:, None])[:, 0]
+
+    @cached_property
+    def entropy(self) -> Tensor:
+        """Entropy of the native maps, (N,); missing (NaN) of degenerate ones."""
+        return entropy(self.native).masked_fill(self.degenerate, torch.nan)
+
+    @property
+    def entropy_spatial(self) -> Tensor:
+        """Spatial entropy of the native maps, (N,); missing (NaN) of degenerate ones."""
+        return entropy_spatial(self.native).masked_fill(self.degenerate, torch.nan)
+
+    @cached_property
+    def comparable(self) -> ComparableMaps:
+        """The maps, to be compared."""
+        return ComparableMaps(self.maps)
+
+    def slice(self, start: int, stop: int) -> "Explanation":
+        """The pictures numbered start to stop, stop left out."""
+        return Explanation(*(column[start:stop] for column in self.columns()))
+
+    def columns(self) -> list[Tensor]:
+        """The fields in their order."""
+        return [getattr(self, field.name) for field in fields(self)]
+
+
+def concatenate(parts: Sequence[Explanation]) -> Explanation:
+    """Pictures one after the other."""
+    return Explanation(*(torch.cat(column) for column in zip(*(part.columns() for part in parts), strict=True)))
+
+
+def explain(classifier: Classifier, images: Sequence[Tensor], choose: ChooseTargets, spec: JobSpec) -> Explanation:
+    """What the model sees in a chunk of pictures (3, H, W) or fewer; the last fills up what is missing of a chunk."""
+    missing = classifier.chunk - len(images)
+    filled = torch.stack([*images, *[images[-1]] * missing])
+    raw, logits, targets = _attribute(classifier, filled, choose, spec)
+    native, degenerate = normalise_maps(raw, LEAST_RANGES[spec.precision])
+    maps = resize_maps(native, classifier.preprocessing.size)
+    found = Explanation(native, maps, degenerate, classifier.head.probabilities(logits), logits.argmax(1), targets)
+    return found.slice(0, len(images))
+
+
+def _attribute(
+    classifier: Classifier, images: Tensor, choose: ChooseTargets, spec: JobSpec
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Raw maps (N, h, w), logits (N, C) and the classes explained (N,)."""
+    method = spec.salience.method
+    if method in GRADIENT_METHODS:
+        found = classifier.explain(images, choose)
+        return GRADIENT_METHODS[method](found.features, found.gradients), found.logits, found.targets
+    if method == "cam":
+        found, weights = classifier.explain(images, choose), classifier.head.class_weights()
+        assert weights is not None, "the plan refuses models without a linear head"
+        return cam(found.features, weights[found.targets]), found.logits, found.targets
+    with torch.no_grad():
+        logits = classifier.logits(images)
+    targets = choose(logits)
+    return _attribute_black_box(classifier, images, targets, spec), logits, targets
+
+
+def _attribute_black_box(classifier: Classifier, images: Tensor, targets: Tensor, spec: JobSpec) -> Tensor:
+    """Raw maps by a method that takes the model as a whole, (N, H, W)."""
+    if spec.salience.method == "saliency":
+        return saliency(classifier.logits, images, targets)
+    if spec.salience.method == "integrated_gradients":
+        return integrated_gradients(classifier.logits, images, targets, steps=spec.options.integrated_gradients.steps)
+    how = spec.options.rise
+    masks = random_masks(how.masks, how.cells, how.keep, spec.seed, classifier.preprocessing.size)
+    return rise(lambda shown: classifier.head.probabilities(classifier.logits(shown)), images, targets, masks)

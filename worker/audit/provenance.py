@@ -1,0 +1,76 @@
+"""What a result says of its own making: all that is needed to get it again."""
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from itertools import count
+
+import torch
+
+from service import __version__
+from service.domain.job import ImageSet, Job
+from service.spec.model import Json
+from service.telemetry.redaction import strip_query_values, strip_query_values_in
+
+LIBRARIES = (
+    "torch", "torchvision", "captum", "numpy", "pillow", "timm", "transformers", "safetensors", "onnxruntime", "pyarrow"
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ReadImageSet:
+    """The pictures read of a set: SHA-256 over their lines `digest name label` (tabs between), sorted; how many."""
+
+    among: ImageSet
+    sha256: str
+    read: int
+
+    def to_json(self) -> Json:
+        """As the results show it; what was not read was skipped."""
+        listed = self.among.stop - self.among.start
+        return {"sha256": self.sha256, "listed": listed, "read": self.read, "skipped": listed - self.read}
+
+
+def provenance(job: Job, sets: Sequence[ReadImageSet], devices: Sequence[str]) -> Json:
+    """The spec with its defaults, digests of models and images, versions, devices, precision."""
+    plan = job.plan or {}
+    models = _models([run for cohort in plan["cohorts"] for run in cohort["runs"]])
+    by_cohort = list(zip(job.spec.cohorts, plan["cohorts"], strict=True))
+    layers = {cohort.name: facts["layer"] for cohort, facts in by_cohort}
+    return {
+        "spec": strip_query_values_in(job.spec.model_dump(mode="json")),
+        "models": models,
+        "layers": layers,
+        "classes_by": {cohort.name: facts["classes_by"] for cohort, facts in by_cohort},
+        **{each.among.field: each.to_json() for each in sets},
+        "software": dict(software()),
+        "device": ", ".join(devices),
+        "precision": "float32" if job.spec.precision == "tf32" and "cpu" in devices else job.spec.precision,
+    }
+
+
+def _models(runs: Sequence[Json]) -> dict[str, str]:
+    """The digest of each model by its URI; those that only what is hidden tells apart are counted."""
+    found: dict[str, str] = {}
+    for uri, digest in {run["uri"]: run["sha256"] for run in runs}.items():
+        shown = name = strip_query_values(uri)
+        for number in count(2):
+            if name not in found:
+                break
+            name = f"{shown} ({number})"
+        found[name] = digest
+    return found
+
+
+@cache
+def software() -> Mapping[str, str]:
+    """The versions of all that has a part in the numbers."""
+    found = {"salience-audit": __version__, "python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = torch.__version__ if name == "torch" else version(name)
+        except PackageNotFoundError:
+            continue
+    return found

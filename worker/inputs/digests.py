@@ -1,0 +1,33 @@
+"""What a model is known by: SHA-256 of its file or folder, and a stamp that changes when these may have changed."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from service.inputs.walking import walk
+
+Stamp = tuple[int, int, int]
+
+
+def digest_path(path: Path) -> str:
+    """SHA-256 in hex: of a file's bytes; of a folder, of its files' lines `digest name` (a tab between), sorted."""
+    if path.is_file():
+        return _digest(path)
+    lines = [f"{_digest(file)}\t{file.relative_to(path).as_posix()}\n" for file in _files(path)]
+    return hashlib.sha256("".join(sorted(lines)).encode(errors="surrogateescape")).hexdigest()
+
+
+def stamp_path(path: Path) -> Stamp:
+    """Time of the last change, bytes and number of files. Raises OSError."""
+    found = [path.stat()] if path.is_file() else [file.stat() for file in (path, *_files(path))]
+    return (max(each.st_mtime_ns for each in found), sum(each.st_size for each in found), len(found))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    found = (Path(here, name) for here, _, files in walk(folder) for name in files)
+    return (path for path in found if path.is_file())
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

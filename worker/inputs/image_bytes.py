@@ -1,0 +1,104 @@
+"""A picture's bytes, by its reference: a file, a place in an archive, or something elsewhere."""
+
+import stat
+import zipfile
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+from service.errors import InputRefused
+from service.errors.transient import is_transient
+from service.inputs.references import ArchiveMember, parse_reference
+from service.inputs.roots import real_path
+from service.inputs.uris import is_remote, is_under
+from service.telemetry.redaction import redact
+from worker.inputs.decode import UnreadableImage
+from worker.inputs.parquet import read_cell
+from worker.inputs.resolver import InputResolver
+
+MAX_IMAGE_BYTES = 512 * 2**20  # of one picture's file
+
+
+def image_opener(places: InputResolver) -> Callable[[str], bytes]:
+    """How images are read; raises UnreadableImage, or OSError where there may be an answer later."""
+
+    def read(reference: str) -> bytes:
+        member = parse_reference(reference)
+        try:
+            if member is not None:
+                return _read_member(places.archive(member.source), member)
+            if is_remote(reference):
+                return places.read(reference, MAX_IMAGE_BYTES)
+            return _read_file(reference, places)
+        except (InputRefused, UnreadableImage) as refused:
+            source = reference if member is None else member.source
+            raise UnreadableImage(places.user_text(str(refused), source)) from refused
+
+    return read
+
+
+def skip_reason(error: UnreadableImage | OSError) -> str:
+    """Why a picture was not read, to be told beside its name."""
+    return (error.strerror or redact(str(error))) if isinstance(error, OSError) else str(error)
+
+
+def _read_file(path: str, places: InputResolver) -> bytes:
+    real = real_path(Path(path))
+    if not is_under(real, places.roots):
+        raise UnreadableImage("is a link that leads outside the allowed roots")
+    try:
+        status = real.stat()
+        if not stat.S_ISREG(status.st_mode):  # from a pipe one might read for ever
+            raise UnreadableImage("is no plain file")
+        if status.st_size > MAX_IMAGE_BYTES:
+            raise UnreadableImage(f"has more than {MAX_IMAGE_BYTES:,} bytes")
+        return real.read_bytes()
+    except OSError as error:
+        if is_transient(error):
+            raise
+        raise UnreadableImage(skip_reason(error)) from error
+
+
+def _read_member(path: Path, member: ArchiveMember) -> bytes:
+    try:
+        return READERS[member.kind](path, member)
+    except OSError as error:
+        if is_transient(error):
+            raise
+        raise UnreadableImage(skip_reason(error)) from error
+
+
+def _read_zip(path: Path, member: ArchiveMember) -> bytes:
+    try:
+        with _zip(path, path.stat().st_mtime_ns).open(member.inner) as file:
+            content = file.read(MAX_IMAGE_BYTES + 1)
+    except (KeyError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+        raise UnreadableImage(f"damaged in its archive: {error}") from error
+    if len(content) > MAX_IMAGE_BYTES:
+        raise UnreadableImage(f"has more than {MAX_IMAGE_BYTES:,} bytes")
+    return content
+
+
+@lru_cache(maxsize=4)
+def _zip(path: Path, _changed: int) -> zipfile.ZipFile:
+    return zipfile.ZipFile(path)
+
+
+def _read_tar(path: Path, member: ArchiveMember) -> bytes:
+    offset, size = map(int, member.inner.split("+"))
+    if size > MAX_IMAGE_BYTES:
+        raise UnreadableImage(f"has more than {MAX_IMAGE_BYTES:,} bytes")
+    with path.open("rb") as file:
+        file.seek(offset)
+        return file.read(size)
+
+
+def _read_parquet(path: Path, member: ArchiveMember) -> bytes:
+    return read_cell(path, member.inner)
+
+
+READERS: dict[str, Callable[[Path, ArchiveMember], bytes]] = {
+    "zip": _read_zip,
+    "tar": _read_tar,
+    "parquet": _read_parquet,
+}

@@ -1,0 +1,206 @@
+"""Models and images of MLflow, by its REST API at MLFLOW_TRACKING_URI: `models:/name/version` and `runs:/id/path`."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import httpx
+
+from service.errors import InputRefused
+from service.errors.transient import TransientError
+from service.inputs.archives import check_member
+from service.telemetry.redaction import redact
+from worker.inputs.cache import FileCache
+from worker.inputs.remote_file import RemoteFile, entity_tag, resume_headers, resumes
+
+API = "/api/2.0/mlflow"
+PROXY = "mlflow-artifacts"
+SECONDS = 30
+UNUSABLE_SERVER = (
+    "MLFLOW_TRACKING_URI in the workers' environment is no URL; percent-encode what is odd in its user and password"
+)
+MAX_STEPS = 5  # a version names a model, which names where its files are
+
+
+def pin_version(uri: str) -> str:
+    """The URI with an alias replaced by the version that it now stands for. Raises InputRefused."""
+    name, at, alias = uri.removeprefix("models:/").partition("@")
+    if not uri.startswith("models:/") or not at:
+        return uri
+    found = _request("registered-models/alias", name=name, alias=alias)
+    return f"models:/{name}/{found['model_version']['version']}"
+
+
+def artifact_uri(uri: str) -> str:
+    """Where the files of a `models:/` or `runs:/` URI are; another URI as it is. Raises InputRefused."""
+    for _ in range(MAX_STEPS):
+        if uri.startswith("models:/"):
+            uri = _of_model(uri)
+        elif uri.startswith("runs:/"):
+            uri = _of_run(uri)
+        else:
+            return uri
+    raise InputRefused(reason=f"{uri} leads in a circle")
+
+
+def _of_model(uri: str) -> str:
+    name, _, version = pin_version(uri).removeprefix("models:/").rpartition("/")
+    if not name:  # a logged model, by its ID
+        found: str = _request(f"logged-models/{quote(version, safe='')}")["model"]["info"]["artifact_uri"]
+        return found
+    if not version.isdigit():
+        raise InputRefused(reason=f"{uri!r}: write models:/name/version or models:/name@alias")
+    location: str = _request("model-versions/get-download-uri", name=name, version=version)["artifact_uri"]
+    return location
+
+
+def _of_run(uri: str) -> str:
+    run, _, path = uri.removeprefix("runs:/").partition("/")
+    found = _request("runs/get", run_id=run)["run"]
+    # Models that a run logged are kept beside it since MLflow 3.
+    for output in found.get("outputs", {}).get("model_outputs", []):
+        model = _request(f"logged-models/{quote(output['model_id'], safe='')}")["model"]["info"]
+        if model["name"] == path:
+            return str(model["artifact_uri"])
+    return f"{found['info']['artifact_uri']}/{path}".rstrip("/")
+
+
+def list_files(uri: str) -> Sequence[RemoteFile]:
+    """The file at an `mlflow-artifacts:` URI, or the files below it, sorted by name. Raises InputRefused."""
+    root = _root(uri)
+    below = [RemoteFile(f"{PROXY}:/{path}", path.removeprefix(f"{root}/"), size, "") for path, size in _list(root)]
+    folder, _, name = root.rpartition("/")
+    files = below or [RemoteFile(uri, name, size, "") for path, size in _list(folder) if path == root]
+    if not files:
+        raise InputRefused(reason=f"{uri} holds no files")
+    return sorted(files, key=lambda file: file.name)
+
+
+def fetch(uri: str, cache: FileCache) -> Path:
+    """The files at an `mlflow-artifacts:` URI, which the tracking server hands out. Raises InputRefused."""
+    files = tagged(list_files(uri))
+    cache.check_size(sum(file.size or 0 for file in files), uri)
+    key = "\n".join([_server(), uri, *(f"{file.uri}\t{file.tag}\t{file.size}" for file in files)])
+    return cache.get(key, lambda folder: _download_all(files, folder), sure=all(file.tag for file in files))
+
+
+def tagged(files: Sequence[RemoteFile]) -> Sequence[RemoteFile]:
+    """The files with what changes when they do, which lists of them lack.
+
+    A server that keeps its files in an object store has new tags each time: it hands out copies.
+    """
+    with _client() as client:
+        answers = [client.head(_url(file.uri)) for file in files]
+    return [replace(file, tag=entity_tag(answer)) for file, answer in zip(files, answers, strict=True)]
+
+
+def read_bytes(uri: str, most: int) -> bytes:
+    """The content of the file at an `mlflow-artifacts:` URI, of at most so many bytes. Raises InputRefused."""
+    found = bytearray()
+    with _client() as client, client.stream("GET", _url(uri)) as answer:
+        _check(answer, uri)
+        for part in answer.iter_bytes():
+            found += part
+            if len(found) > most:
+                raise InputRefused(reason=f"{uri} has more than {most:,} bytes")
+    return bytes(found)
+
+
+def _list(folder: str) -> Iterator[tuple[str, int]]:
+    answer = _get(f"/api/2.0/{PROXY}/artifacts", {"path": folder})
+    for each in answer.json().get("files", []):
+        path = f"{folder}/{each['path'].rpartition('/')[2]}"
+        if each.get("is_dir"):
+            yield from _list(path)
+        else:
+            yield path, int(each.get("file_size") or 0)
+
+
+def _download_all(files: Sequence[RemoteFile], folder: Path) -> None:
+    for file in files:
+        check_member(Path(file.uri), file.name)
+        target = folder / file.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.exists() or target.stat().st_size != file.size:
+            download(file, target)
+
+
+def download(file: RemoteFile, target: Path) -> None:
+    """Bring a file, going on where an earlier attempt ended if the server can."""
+    have = target.stat().st_size if target.exists() else 0
+    headers = resume_headers(file, have) if have else {}
+    with _client() as client, client.stream("GET", _url(file.uri), headers=headers) as answer:
+        _check(answer, file.uri)
+        is_rest = answer.status_code == httpx.codes.PARTIAL_CONTENT
+        if is_rest and not resumes(file, have, answer):
+            target.unlink(missing_ok=True)
+            raise TransientError(f"{file.uri} changed while it was fetched, which begins anew")
+        with target.open("ab" if is_rest else "wb") as out:
+            for part in answer.iter_bytes():
+                out.write(part)
+
+
+def _root(uri: str) -> str:
+    """The path of an artifact on the server."""
+    return urlsplit(uri).path.strip("/")
+
+
+def _url(uri: str) -> str:
+    return f"/api/2.0/{PROXY}/artifacts/{quote(_root(uri))}"
+
+
+def _request(call: str, **query: str) -> dict[str, Any]:
+    found: dict[str, Any] = _get(f"{API}/{call}", query).json()
+    return found
+
+
+def _get(path: str, query: dict[str, str]) -> httpx.Response:
+    with _client() as client:
+        answer = client.get(path, params=query)
+        _check(answer, path)
+        return answer
+
+
+def _check(answer: httpx.Response, what: str) -> None:
+    if answer.status_code < httpx.codes.BAD_REQUEST:
+        return
+    answer.read()
+    if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
+        raise TransientError(f"MLflow answered {answer.status_code} for {what}")
+    try:
+        message = answer.json()["message"]
+    except (ValueError, KeyError, TypeError):
+        message = f"{answer.status_code} for {what}"
+    raise InputRefused(reason=f"MLflow at {redact(_server())} says: {message}")
+
+
+def _server() -> str:
+    found = os.environ.get("MLFLOW_TRACKING_URI", "")
+    if not found.startswith(("http://", "https://")):
+        raise InputRefused(
+            reason="models:/ and runs:/ need MLFLOW_TRACKING_URI in the workers' environment, as http(s)://"
+        )
+    return found.rstrip("/")
+
+
+@contextmanager
+def _client() -> Iterator[httpx.Client]:
+    """A client of the server; what keeps it from answering may pass."""
+    token, user = os.environ.get("MLFLOW_TRACKING_TOKEN"), os.environ.get("MLFLOW_TRACKING_USERNAME")
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    auth = (user, os.environ.get("MLFLOW_TRACKING_PASSWORD", "")) if user else None
+    try:
+        with httpx.Client(
+            base_url=_server(), headers=headers, auth=auth, timeout=SECONDS, follow_redirects=True
+        ) as client:
+            yield client
+    except httpx.InvalidURL:  # whose text may hold a half of a password
+        raise InputRefused(reason=UNUSABLE_SERVER) from None
+    except httpx.TransportError as error:
+        raise TransientError(
+            f"MLflow at {redact(_server())} does not answer: {str(error) or type(error).__name__}"
+        ) from error

@@ -1,0 +1,169 @@
+"""From a URI to what lies there, on this machine's disk, whatever the place."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from service.artifacts.store import ArtifactStore, absent, digest_in
+from service.errors import InputRefused, with_reason
+from service.inputs.image_sets.entry import is_image
+from service.inputs.image_sets.listing import ImageEntry, ImageSetLocation, detect_kind, list_images
+from service.inputs.model_files import find_model
+from service.inputs.uris import check_links, check_path, check_remote, is_remote, locate, path_from_uri
+from service.settings import StoreSettings
+from service.storage import ArtifactOwnerStore
+from service.telemetry.redaction import redact, redact_urls
+from worker.inputs import mlflow
+from worker.inputs import object_stores as remote
+from worker.inputs.cache import FileCache
+from worker.inputs.digests import stamp_path
+from worker.inputs.parquet import list_table
+from worker.inputs.remote_file import RemoteFile
+from worker.inputs.repeats import without_duplicates
+from worker.inputs.unpack import inflate, unpack
+from worker.inputs.web import WebClient
+
+FETCHED_KIND = "what was fetched"  # as texts call it that do not know from where
+MAX_REMEMBERED = 10_000  # answers to what a URI stands for
+
+
+@dataclass(frozen=True)
+class InputResolver:
+    """Where this worker finds things: files under the roots, artifacts, and a cache for what is fetched.
+
+    What a URI stands for is asked each time, or once for a piece of work, which all of it then means.
+    """
+
+    roots: Sequence[Path]
+    artifacts: ArtifactStore
+    cache: FileCache
+    web: WebClient = field(default_factory=WebClient)
+    work: str | None = None
+    _found: dict[tuple[str, str], Path] = field(default_factory=dict)
+
+    @classmethod
+    def from_settings(cls, settings: StoreSettings, roots: Sequence[Path]) -> "InputResolver":
+        """The places that the environment sets."""
+        return cls(
+            roots,
+            ArtifactStore(settings.artifacts_location),
+            FileCache(settings.cache, settings.cache_bytes),
+            WebClient(settings.allowed_web_hosts, settings.fetch_seconds),
+        )
+
+    def for_job(self, name: str, owners: ArtifactOwnerStore | None = None) -> "InputResolver":
+        """The places as a piece of work sees them, such as a job by its ID; with owners, their artifacts only."""
+        return replace(self, work=name, artifacts=replace(self.artifacts, owners=owners))
+
+    def resolve(self, uri: str) -> str:
+        """What to keep of a URI, so that it stands for the same later: a path, a version in place of an alias."""
+        if not is_remote(uri):
+            return str(locate(uri, self.roots))
+        check_remote(uri)
+        return mlflow.pin_version(uri)
+
+    @contextmanager
+    def model(self, source: str) -> Iterator[Path]:
+        """The file or folder of a model, by its path or URI; archives of folders unpacked. Raises InputRefused.
+
+        What is refused while it is in use is told of the source, too.
+        """
+        with with_reason(lambda reason: self.user_text(reason, source)):
+            path = self._fetch_local(source)
+            if path.is_dir():
+                check_links(path, self.roots)
+            if path.is_file() and find_model(path).format == "packed":
+                path = self._cached("unpacked", path, unpack)
+            yield path
+
+    def list_images(self, source: str) -> Iterator[ImageEntry]:
+        """The pictures of a set, by its path or URI. Raises InputRefused."""
+        with with_reason(lambda reason: self.user_text(reason, source)):
+            yield from without_duplicates(source, lambda: self._list(source))
+
+    def user_text(self, text: str, source: str = FETCHED_KIND) -> str:
+        """A text for users: it names things by URIs without secrets, and not by where this service keeps them."""
+        named = text.replace(source, redact(source))
+        return self.cache.with_source(self.artifacts.with_uris(redact_urls(named)), source)
+
+    def read(self, uri: str, most: int) -> bytes:
+        """The content of a file elsewhere, of at most so many bytes. Raises InputRefused."""
+        uri = mlflow.artifact_uri(uri)
+        is_mlflows = uri.startswith(mlflow.PROXY)
+        return mlflow.read_bytes(uri, most) if is_mlflows else remote.read_bytes(uri, most, self.web)
+
+    def check_artifacts(self, references: Iterable[str]) -> None:
+        """Raise InputRefused where artifacts that a manifest names are not there for whoever asks for the work."""
+        owners = self.artifacts.owners
+        named = {digest: each for each in references if (digest := digest_in(each))}
+        lacking = owners.lacking(named) if owners and named else ()
+        if lacking:
+            raise InputRefused(reason=f"an image or human map is missing: {absent(named[min(lacking)])}")
+
+    def _list(self, source: str) -> Iterator[ImageEntry]:
+        source = mlflow.artifact_uri(source)
+        if source.startswith((*remote.SCHEMES, mlflow.PROXY)):
+            is_mlflows = source.startswith(mlflow.PROXY)
+            files = mlflow.list_files(source) if is_mlflows else remote.list_files(source, self.web)
+            if len(files) > 1 or files[0].uri != source:
+                return self._list_remote(source, files)
+        path = self.archive(source)
+        return list_images(ImageSetLocation(path, source), self.roots, list_table)
+
+    def archive(self, source: str) -> Path:
+        """A set's file or folder, from which its pictures can be read one by one. Raises InputRefused."""
+        path = self._fetch_local(source)
+        return self._cached("inflated", path, inflate) if path.is_file() and detect_kind(path) == "packed tar" else path
+
+    def _list_remote(self, source: str, files: Sequence[RemoteFile]) -> Iterator[ImageEntry]:
+        """A folder elsewhere: its pictures stay there until they are read; shards are fetched."""
+        images = [file for file in files if is_image(file.name)]
+        for file in images:
+            yield ImageEntry(file.name, file.name.partition("/")[0] if "/" in file.name else None, file.uri)
+        for file in [] if images else files:
+            if file.name.endswith((".tar", ".parquet")):
+                for entry in self._list(file.uri):
+                    yield ImageEntry(f"{file.name}/{entry.name}", entry.label, entry.path, entry.human)
+                images = [file]
+        if not images:
+            raise InputRefused(reason=f"{source} holds no image")
+
+    def _fetch_local(self, source: str) -> Path:
+        if not is_remote(source):
+            plain = path_from_uri(source) if source.startswith("file:") else Path(source)
+            return check_path(plain, self.roots)
+        path = self._found.get((self.work, source)) if self.work else None
+        if path is None or not self.cache.hold_existing(path):
+            path = self._fetch(source)
+            if self.work:
+                self._remember(self.work, source, path)
+        return path
+
+    def _remember(self, work: str, source: str, path: Path) -> None:
+        if len(self._found) >= MAX_REMEMBERED:
+            self._found.clear()
+        self._found[work, source] = path
+
+    def _fetch(self, source: str) -> Path:
+        if source.startswith("artifact:"):
+            return self._artifact(source)
+        source = mlflow.artifact_uri(source)
+        if source.startswith(mlflow.PROXY):
+            return mlflow.fetch(source, self.cache)
+        if is_remote(source):
+            return remote.fetch(source, self.cache, self.web)
+        return check_path(path_from_uri(source) if source.startswith("file:") else Path(source), self.roots)
+
+    def _artifact(self, source: str) -> Path:
+        found = self.artifacts.find(source)
+        return found if isinstance(found, Path) else remote.fetch(found, self.cache, self.web)
+
+    def _cached(self, what: str, path: Path, make: Callable[[Path, Path], None]) -> Path:
+        key = f"{what}\t{path}\t{stamp_path(path)}"
+
+        def fill(folder: Path) -> None:
+            self.cache.check_size(path.stat().st_size, str(path))
+            make(path, folder)
+
+        return self.cache.get(key, fill)

@@ -1,0 +1,111 @@
+"""Checkpoints become models: an architecture, the number of its classes, and its part of a state dict."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from service.errors import ModelRefused
+from worker.models import architectures as zoo
+from worker.models.weights import read_weights
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+def load_checkpoint(path: Path, architecture: str, num_classes: int | None) -> nn.Module:
+    """The architecture with the checkpoint's weights. Raises ModelRefused, with what does not fit."""
+    weights = _matching_weights(read_weights(path), architecture, path)
+    classes = num_classes or _count_classes(weights, architecture, path)
+    model = zoo.build(architecture, classes)
+    # Some (MNASNet) want to know their own, which trainers and safetensors do not keep.
+    weights._metadata[""].setdefault("version", model._version)  # type: ignore[attr-defined]  # as above
+    try:
+        missing, unexpected = model.load_state_dict(weights, strict=False)
+    except RuntimeError as error:
+        lines = str(error).splitlines()
+        message = lines[min(1, len(lines) - 1)].strip()
+        raise ModelRefused(
+            model_field="architecture" if classes == _count_classes(weights, architecture, path) else "num_classes",
+            reason=f"{path} does not fit {architecture} with {classes} classes: {message}",
+        ) from error
+    wanting = [key for key in missing if not key.endswith("num_batches_tracked") and not _is_auxiliary(key)]
+    foreign = [key for key in unexpected if not _is_auxiliary(key)]
+    if wanting or foreign:
+        what = [f"lacks {_first_names(wanting)}"] * bool(wanting) + [
+            f"holds the unknown {_first_names(foreign)}"
+        ] * bool(foreign)
+        raise _raise_misfit(path, architecture, " and ".join(what))
+    return model
+
+
+def _matching_weights(stored: Mapping[str, Tensor], architecture: str, path: Path) -> dict[str, Tensor]:
+    """The weights of the architecture by its own names, without the prefixes that trainers put before them.
+
+    What stands beside a prefix, such as a loss with weights of its own, is none of the architecture's.
+    """
+    wanted = _shapes(architecture, 2)
+    longest = max(wanted, key=len)
+    prefixes = {key.removesuffix(longest) for key in stored if key == longest or key.endswith(f".{longest}")}
+    complete = [prefix for prefix in prefixes if all(prefix + key in stored for key in wanted if _is_needed(key))]
+    if len(complete) > 1 and "" not in complete:
+        raise ModelRefused(
+            reason=f"{path} holds several models of {architecture}, under {_first_names(sorted(complete))}; "
+            "save one of them"
+        )
+    prefix = "" if "" in complete else min(complete or prefixes, key=len, default="")
+    weights = OrderedDict((key.removeprefix(prefix), value) for key, value in stored.items() if key.startswith(prefix))
+    weights._metadata = _versions(stored, prefix)  # type: ignore[attr-defined]  # torch keeps it there
+    return weights
+
+
+def _versions(stored: Mapping[str, Tensor], prefix: str) -> dict[str, dict[str, object]]:
+    """The versions of the architecture's modules, by which torch reads older ones, by its own names."""
+    metadata: Mapping[str, dict[str, object]] = getattr(stored, "_metadata", {})
+    own = {
+        f"{name}.".removeprefix(prefix)[:-1]: dict(each)
+        for name, each in metadata.items()
+        if f"{name}.".startswith(prefix)
+    }
+    return {"": {}, **own}
+
+
+def _count_classes(weights: Mapping[str, Tensor], architecture: str, path: Path) -> int:
+    """The classes of a checkpoint, by the shape of what grows with them in the architecture."""
+    two, three = _shapes(architecture, 2), _shapes(architecture, 3)
+    for key in reversed(list(two)):
+        grown = [place for place, (a, b) in enumerate(zip(two[key], three[key], strict=True)) if a != b]
+        if grown and key in weights and not _is_auxiliary(key) and weights[key].ndim > grown[0]:
+            return int(weights[key].shape[grown[0]])
+    lacking = [key for key in two if key not in weights]
+    raise _raise_misfit(path, architecture, f"lacks {_first_names(lacking)}")
+
+
+def _raise_misfit(path: Path, architecture: str, what: str) -> ModelRefused:
+    return ModelRefused(model_field="architecture", reason=f"{path} does not fit {architecture}: it {what}")
+
+
+@lru_cache(maxsize=32)
+def _shapes(architecture: str, classes: int) -> Shapes:
+    """The shapes of an architecture's weights, without making any."""
+    try:
+        with torch.device("meta"):
+            model = zoo.build(architecture, classes)
+    except (RuntimeError, NotImplementedError):  # it reads its own weights while it makes them
+        model = zoo.build(architecture, classes)
+    return {key: tuple(value.shape) for key, value in model.state_dict().items()}
+
+
+def _is_needed(key: str) -> bool:
+    return not key.endswith("num_batches_tracked") and not _is_auxiliary(key)
+
+
+def _is_auxiliary(key: str) -> bool:
+    return key.startswith(("AuxLogits.", "aux1.", "aux2."))
+
+
+def _first_names(keys: list[str]) -> str:
+    more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
+    return ", ".join(keys[:3]) + more

@@ -1,0 +1,152 @@
+"""torch.export archives (.pt2), read without torch's own reader, which unpickles and evaluates what they hold.
+
+An archive is a zip of JSON (a list of operators with their arguments, torch's own schema) and of raw weights.
+Of these a module is made that runs operators of `aten` and nothing else: no pickle, no generated code.
+"""
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch._export.serde.serialize import _SERIALIZE_TO_TORCH_DTYPE as DTYPES
+
+from service.errors import InputRefused, ModelRefused
+from service.errors.transient import is_transient
+from service.inputs.archives import check_compression
+from service.spec.model import Json
+from worker.runtime.batch_size import is_out_of_memory
+
+MODEL = "models/model.json"
+WEIGHTS, CONSTANTS = "data/weights/model_weights_config.json", "data/constants/model_constants_config.json"
+OLD_MODEL = "serialized_exported_program.json"
+OLD_WEIGHTS, OLD_CONSTANTS = "serialized_state_dict.pt", "serialized_constants.pt"
+
+
+@dataclass(frozen=True)
+class Program:
+    """An exported program: its graph, what each of the graph's inputs is, and its tensors by their own names."""
+
+    graph: Json
+    inputs: Mapping[str, str]
+    tensors: Mapping[str, Tensor]
+    image: str
+
+    @property
+    def input_sizes(self) -> list[int | None]:
+        """The sizes of the input (N, C, H, W), None where they may vary."""
+        value = self.graph["tensor_values"][self.image]
+        return [size.get("as_int") for size in value["sizes"]]
+
+
+def read_program(path: Path) -> Program:
+    """The program in an archive. Raises ModelRefused."""
+    with _reading(path) as archive:
+        members = _members(archive)
+        program = _program(archive, members)
+        if OLD_MODEL in members:
+            tensors = _read_saved(archive, OLD_WEIGHTS, path) | _read_saved(archive, OLD_CONSTANTS, path)
+        else:
+            tensors = _read_raw(archive, members, WEIGHTS, path) | _read_raw(archive, members, CONSTANTS, path)
+        inputs, image = _inputs(program, path)
+        for name in _parameters(program):
+            tensors[name] = nn.Parameter(tensors[name], requires_grad=False)
+        return Program(program["graph_module"]["graph"], inputs, tensors, image)
+
+
+def read_input_sizes(path: Path) -> list[int | None]:
+    """The sizes of a program's input (N, C, H, W), without its weights. Raises ModelRefused."""
+    with _reading(path) as archive:
+        program = _program(archive, _members(archive))
+        _, image = _inputs(program, path)
+        return Program(program["graph_module"]["graph"], {}, {}, image).input_sizes
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[zipfile.ZipFile]:
+    """The archive, open; what goes wrong with it is its fault. Raises ModelRefused."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            check_compression(path, archive.infolist())
+            yield archive
+    except InputRefused:
+        raise
+    except (zipfile.BadZipFile, OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
+        if is_out_of_memory(error) or is_transient(error):
+            raise
+        raise ModelRefused(
+            reason=f"{path} is not a torch.export archive that can be read ({type(error).__name__}: {error}); save it "
+            "again with this torch"
+        ) from error
+
+
+def _members(archive: zipfile.ZipFile) -> dict[str, str]:
+    """The archive's names by those without the folder that newer archives are in."""
+    return {_inner(name): name for name in archive.namelist()}
+
+
+def _inner(name: str) -> str:
+    return name if name.startswith("serialized_") else name.partition("/")[2]
+
+
+def _program(archive: zipfile.ZipFile, members: Mapping[str, str]) -> Json:
+    program: Json = json.loads(archive.read(members[OLD_MODEL if OLD_MODEL in members else MODEL]))
+    return program
+
+
+def _inputs(program: Json, path: Path) -> tuple[dict[str, str], str]:
+    """The tensors that the graph's inputs stand for, by the inputs' names; and the name of the picture."""
+    named, given = {}, []
+    for spec in program["graph_module"]["signature"]["input_specs"]:
+        ((kind, value),) = spec.items()
+        if kind == "user_input":
+            given.append(value["arg"]["as_tensor"]["name"])
+        else:  # parameter, buffer, tensor_constant
+            (own,) = (text for key, text in value.items() if key.endswith("_name"))
+            named[value["arg"]["name"]] = own
+    if len(given) != 1:
+        raise ModelRefused(reason=f"{path} takes {len(given)} inputs, and a classifier of images takes one")
+    return named, given[0]
+
+
+def _parameters(program: Json) -> list[str]:
+    """The own names of the tensors that a training changes."""
+    specs = program["graph_module"]["signature"]["input_specs"]
+    return [spec["parameter"]["parameter_name"] for spec in specs if "parameter" in spec]
+
+
+def _read_raw(archive: zipfile.ZipFile, members: Mapping[str, str], config: str, path: Path) -> dict[str, Tensor]:
+    folder, found = config.rpartition("/")[0], {}
+    for name, payload in json.loads(archive.read(members[config]))["config"].items():
+        if payload["use_pickle"]:
+            raise ModelRefused(reason=f"{path} holds {name!r} as a pickle, which is not read; export plain tensors")
+        found[name] = _tensor(archive.read(members[f"{folder}/{payload['path_name']}"]), payload["tensor_meta"])
+    return found
+
+
+def _tensor(content: bytes, meta: Json) -> Tensor:
+    dtype = DTYPES[meta["dtype"]]
+    if not content:
+        return torch.zeros([size["as_int"] for size in meta["sizes"]], dtype=dtype)
+    flat = torch.frombuffer(bytearray(content), dtype=dtype)
+    sizes, strides = ([each["as_int"] for each in meta[key]] for key in ("sizes", "strides"))
+    return flat.as_strided(sizes, strides, meta["storage_offset"]["as_int"]).clone()
+
+
+def _read_saved(archive: zipfile.ZipFile, name: str, path: Path) -> dict[str, Tensor]:
+    """Tensors as archives of before torch 2.8 keep them."""
+    content = archive.read(name)
+    if not content:
+        return {}
+    try:
+        found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file makes torch raise all sorts
+        raise ModelRefused(reason=f"{path} holds more than tensors in {name}, which is not read") from error
+    if not isinstance(found, dict) or not all(isinstance(each, Tensor) for each in found.values()):
+        raise ModelRefused(reason=f"{path} holds no tensors by name in {name}")
+    return {str(key): value.detach() for key, value in found.items()}

@@ -1,0 +1,216 @@
+"""From a run's files to a classifier, whatever the format."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from service.errors import ModelRefused
+from service.errors.telling import last_line
+from service.errors.transient import is_transient
+from service.inputs.model_files import ModelFiles, find_model
+from service.spec.model import Model, Outputs
+from worker.models import graph, layers
+from worker.models.classifier import Classifier, Head, Plain, Tapped, differentiate
+from worker.models.formats import Source, open_source
+from worker.models.fusion import can_fuse, fuse_activations
+from worker.models.onnx import OnnxModel
+from worker.models.precision import Precision
+from worker.runtime.batch_size import is_out_of_memory
+
+CPU = torch.device("cpu")
+
+# Changes a module, as it was read from its file, in place.
+Alter = Callable[[torch.jit.ScriptModule], None]
+
+
+def load_classifier(
+    path: Path, model: Model, chunk: int, device: torch.device = CPU, precision: str = "float32"
+) -> Classifier:
+    """Load a model onto a device as its cohort's spec says. Raises ModelRefused, which names the file.
+
+    `chunk` is how many pictures go through at once, where the model is not made for a number of its own.
+    """
+    files = find_model(path)
+    _check_format(files, model)
+    if files.format == "onnx":
+        return _load_black_box(files.path, model, chunk, device)
+    return _assemble(path, model, open_source(files, model), _Setting(chunk, device, precision))
+
+
+def load_altered(path: Path, model: Model, intact: Classifier, alter: Alter) -> Classifier:
+    """A model of an intact classifier once more, altered, explained at the same layer, one picture at a time."""
+    files = find_model(path)
+    if files.format == "onnx":
+        raise ModelRefused(
+            field="measures",
+            reason=f"{path} is an ONNX model, whose weights `randomisation` cannot draw anew; give the model in "
+            "another format, or leave the measure out",
+        )
+    source = open_source(files, model)
+
+    def make(example: Tensor) -> torch.jit.ScriptModule:
+        module = source.make(example)
+        alter(module)
+        return module
+
+    same_layer = model.model_copy(update={"layer": intact.layer.name if intact.layer else None})
+    setting = _Setting(1, intact.device, intact.precision.name)
+    return _assemble(path, same_layer, replace(source, make=make), setting)
+
+
+@dataclass(frozen=True)
+class _Setting:
+    chunk: int
+    device: torch.device
+    precision: str
+
+
+def _assemble(path: Path, model: Model, source: Source, setting: _Setting) -> Classifier:
+    example = _example(path, model, source.sizes, setting.chunk)
+    example = example.to(setting.device, memory_format=torch.channels_last)
+    try:
+        return _build(path, model, source, example, Precision(setting.precision))
+    except ModelRefused:
+        raise
+    except Exception as error:  # a model's own code raises what it likes
+        if is_out_of_memory(error) or is_transient(error):
+            raise
+        raise _does_not_run(path, example, error) from error
+
+
+def _build(path: Path, model: Model, source: Source, example: Tensor, precision: Precision) -> Classifier:
+    frozen = graph.freeze(source.make(example))
+    plain = _plain(frozen)
+    with torch.no_grad():
+        head = _head(path, model, plain(example))
+    found = layers.feature_layers(frozen, example, source.names)
+    layer = layers.choose(path, frozen, found, model.layer)
+    tapped, tail = (None, None) if layer is None else _tap(frozen, layer, example, head)
+    if layer and tapped and precision.on(example.device) == "float32" and can_fuse(example.device):
+        tapped = _fused(frozen, layer.path, tapped, example)
+    return Classifier(
+        plain, tapped, replace(head, tail=tail), layer if tapped else None, model.preprocessing, len(example),
+        example.device, precision, layers=tuple(found),
+    )  # fmt: skip
+
+
+def _load_black_box(path: Path, model: Model, chunk: int, device: torch.device) -> Classifier:
+    if model.layer is not None:
+        raise ModelRefused(
+            model_field="layer", reason=f"{path} is an ONNX model, which shows no layer; leave model.layer out"
+        )
+    box = OnnxModel(path, device)
+    example = _example(path, model, box.sizes, chunk)
+    plain = box.plain()
+    try:
+        head = _head(path, model, plain(example))
+    except ModelRefused:
+        raise
+    except Exception as error:  # onnxruntime's errors have no common class but this
+        if is_out_of_memory(error) or is_transient(error):
+            raise
+        raise _does_not_run(path, example, error) from error
+    return Classifier(
+        plain, None, head, None, model.preprocessing, len(example), device, Precision("float32"), differentiable=False
+    )
+
+
+def _check_format(files: ModelFiles, model: Model) -> None:
+    if model.format not in ("auto", files.format):
+        raise ModelRefused(
+            model_field="format",
+            reason=f"{files.path} is a {files.format}, not the {model.format} that model.format says",
+        )
+
+
+def _example(path: Path, model: Model, sizes: Sequence[int | None], chunk: int) -> Tensor:
+    """Random inputs of the spec's size. Raises ModelRefused where the model is made for another."""
+    channels = 1 if model.preprocessing.channels == "gray" else 3
+    wanted = (channels, *model.preprocessing.size)
+    for own, given in zip(sizes[1:], wanted, strict=True):
+        if own is not None and own != given:
+            raise ModelRefused(
+                model_field="preprocessing.channels" if sizes[1] not in (None, channels) else "preprocessing.size",
+                reason=f"{path} takes inputs of {list(sizes[1:])}, not {list(wanted)}; see preprocessing.size and "
+                "channels",
+            )
+    return torch.rand(sizes[0] or chunk, *wanted, generator=torch.Generator().manual_seed(0))
+
+
+def _does_not_run(path: Path, example: Tensor, error: Exception) -> ModelRefused:
+    return ModelRefused(
+        model_field="preprocessing",
+        reason=f"{path} does not run on inputs of {list(example.shape[1:])} in float32: {last_line(error)}; see "
+        "preprocessing.size and channels, and save a model in other numbers after model.float()",
+    )
+
+
+def _tap(
+    frozen: torch.jit.ScriptModule, layer: layers.Layer, example: Tensor, head: Head
+) -> tuple[Tapped | None, layers.LinearTail | None]:
+    """The model tapped, None where it has no gradients, and its tail, None where autograd has other gradients."""
+    tapped = _tapped(frozen, layer.path)
+    outputs, given = tapped(example)
+    logits, targets = head.logits(outputs), torch.zeros(len(example), dtype=torch.long, device=example.device)
+    try:
+        wanted = layer.as_map(differentiate(logits, targets, given))
+    except RuntimeError:
+        return None, None
+    tail = None if layer.tokens or layer.channels_last else layers.linear_tail(frozen, layer)
+    found = replace(head, tail=tail).gradients(given.detach(), targets)
+    holds = found is not None and torch.allclose(found, wanted, rtol=1e-4, atol=1e-7)
+    return tapped, tail if holds else None
+
+
+def _fused(frozen: torch.jit.ScriptModule, layer: str, tapped: Tapped, example: Tensor) -> Tapped:
+    """The same with convolutions joined with their activations, where that gives the same numbers."""
+    fused = _tapped(frozen, layer, fuse_activations)
+    with torch.no_grad():
+        pairs = zip(fused(example), tapped(example), strict=True)
+        # Not allclose: it refuses a tolerance that is not a number, which a diverged model's maximum is.
+        alike = all(bool(((new - old).abs() <= 1e-4 * old.abs() + 1e-5 * old.abs().max()).all()) for new, old in pairs)
+    return fused if alike else tapped
+
+
+def _plain(frozen: torch.jit.ScriptModule) -> Plain:
+    def run(inputs: Tensor) -> Tensor:
+        outputs = frozen(inputs)
+        # Models with auxiliary heads give a tuple, their logits first.
+        first: Tensor = outputs[0] if isinstance(outputs, tuple) else outputs
+        return first
+
+    return run
+
+
+def _tapped(
+    frozen: torch.jit.ScriptModule, layer: str, change: Callable[[graph.Graph], None] = lambda _: None
+) -> Tapped:
+    function = graph.tap(frozen, layer, change)
+
+    def run(inputs: Tensor) -> tuple[Tensor, Tensor]:
+        outputs, given = function(frozen._c, inputs)
+        return (outputs[0] if isinstance(outputs, tuple) else outputs), given
+
+    return run
+
+
+def _width(path: Path, outputs: object) -> int:
+    """How many logits an input gets. Raises ModelRefused for outputs that are no logits."""
+    if not isinstance(outputs, Tensor) or outputs.ndim not in (1, 2) or not outputs.is_floating_point():
+        shape = list(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
+        raise ModelRefused(reason=f"{path} gives {shape}, not one row of logits an input")
+    return 1 if outputs.ndim == 1 else int(outputs.shape[1])
+
+
+def _head(path: Path, model: Model, outputs: Tensor) -> Head:
+    width = _width(path, outputs)
+    if model.num_classes is not None and model.num_classes not in (width, max(width, 2)):
+        raise ModelRefused(
+            model_field="num_classes",
+            reason=f"{path} has {width} logit(s), and model.num_classes is {model.num_classes}",
+        )
+    said = model.outputs or Outputs()
+    return Head(width, 1 if said.single == "class-1" else 0, None, said.activation == "probabilities")

@@ -1,0 +1,72 @@
+"""What a model is: format, architecture, classes, layers, and how pictures become its input."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from service.inputs.model_files import ModelFiles, find_model, read_json
+from service.measures.catalogue import METHODS
+from service.spec.model import Model
+from service.spec.resolution import resolve_preprocessing
+from worker.models.classifier import Classifier
+from worker.models.config_files import ModelMetadata
+from worker.models.formats import architecture_of
+from worker.models.load import load_classifier
+from worker.models.own_say import read_metadata
+from worker.models.weights import read_weights
+from worker.salience.cam import NEEDS_GRADIENTS, NEEDS_LAYER, NEEDS_LINEAR_HEAD
+
+MAX_NAMES = 1000
+
+
+def describe(path: Path, model: Model, chunk: int) -> dict[str, Any]:
+    """Load a model and say what it is. Raises ModelRefused."""
+    files, said = find_model(path), read_metadata(path, model)
+    settled = model.model_copy(update={"preprocessing": resolve_preprocessing(model.preprocessing, said.preprocessing)})
+    description = {
+        "format": files.format,
+        "architecture": _architecture(files, model),
+        "preprocessing": settled.preprocessing.model_dump(mode="json"),
+        "said_by_model": sorted(said.preprocessing),
+    }
+    if files.format == "checkpoint" and architecture_of(files, model) is None:
+        return description | _weights(files.path)
+    return description | _loaded(load_classifier(path, settled, chunk), said)
+
+
+def _loaded(found: Classifier, said: ModelMetadata) -> dict[str, Any]:
+    return {
+        "classes": found.head.classes,
+        "names": list(said.names or ())[:MAX_NAMES] or None,
+        "batch": found.chunk,
+        "layer": found.layer.name if found.layer else None,
+        "layers": {each.name: list(each.shape[1:]) for each in found.layers},
+        "methods": [name for name in METHODS if _is_supported(name, found)],
+    }
+
+
+def _is_supported(method: str, found: Classifier) -> bool:
+    return not (
+        (method in NEEDS_LAYER and found.layer is None)
+        or (method in NEEDS_LINEAR_HEAD and found.head.tail is None)
+        or (method in NEEDS_GRADIENTS and not found.differentiable)
+    )
+
+
+def _architecture(files: ModelFiles, model: Model) -> str | None:
+    if files.format == "transformers" and files.config is not None:
+        config: Mapping[str, Any] = read_json(files.config / "config.json")
+        return str((config.get("architectures") or [config["model_type"]])[0])
+    return architecture_of(files, model) if files.format == "checkpoint" else None
+
+
+def _weights(path: Path) -> dict[str, Any]:
+    """A checkpoint whose architecture nobody named: its weights' names and shapes."""
+    weights = read_weights(path)
+    shapes = {name: list(value.shape) for name, value in weights.items()}
+    first_and_last = [*list(shapes)[:5], *list(shapes)[-5:]]
+    return {
+        "weights": len(shapes),
+        "shapes": {name: shapes[name] for name in first_and_last},
+        "needs": "model.architecture, such as torchvision/resnet50 or timm/resnet50",
+    }

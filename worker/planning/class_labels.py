@@ -1,0 +1,67 @@
+"""From label names to the model's classes."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from service.errors import ImagesRefused, ModelRefused
+from service.spec.model import Outputs
+
+
+@dataclass(frozen=True)
+class ClassLabels:
+    """The class of each label, and the way it was found."""
+
+    numbers: dict[str, int]
+    by: str
+
+
+def class_numbers(
+    labels: Iterable[str], outputs: Outputs | None, classes: int, own: Sequence[str] | None = None
+) -> ClassLabels:
+    """The class of each label: by the spec's names or order, else the model's own names, else whole numbers as they
+    are, else as they sort.
+
+    Raises ImagesRefused or ModelRefused where they cannot be told apart.
+    """
+    names = sorted(set(labels))
+    chosen = _choose(names, outputs, own)
+    if len(names) > classes and max(chosen.numbers.values()) >= classes:
+        raise ImagesRefused(
+            reason=f"the images have {len(names)} labels ({_first_names(names)}), and the model {classes} classes"
+        )
+    beyond = {name: number for name, number in chosen.numbers.items() if number >= classes}
+    if beyond:
+        raise ModelRefused(reason=f"labels {beyond} point beyond the model's {classes} classes; see model.outputs")
+    return chosen
+
+
+def _choose(names: list[str], outputs: Outputs | None, own: Sequence[str] | None) -> ClassLabels:
+    if outputs and outputs.names is not None:
+        unknown = [name for name in names if name not in outputs.names]
+        if unknown:
+            raise ImagesRefused(
+                model_field="outputs.names", reason=f"labels {_first_names(unknown)} are not in model.outputs.names"
+            )
+        return ClassLabels({name: outputs.names.index(name) for name in names}, "model.outputs.names")
+    if outputs and outputs.order is not None:
+        if len(outputs.order) != len(names):
+            raise ImagesRefused(
+                model_field="outputs.order",
+                reason=f"model.outputs.order has {len(outputs.order)} entries for {len(names)} labels",
+            )
+        return ClassLabels(dict(zip(names, outputs.order, strict=True)), "model.outputs.order")
+    if own and all(name in own for name in names):
+        return ClassLabels({name: own.index(name) for name in names}, "the model's own names")
+    if names and all(name.isascii() and name.isdigit() for name in names):
+        return ClassLabels({name: int(name) for name in names}, "numbers as they are")
+    if own:
+        unknown = [name for name in names if name not in own]
+        raise ImagesRefused(
+            reason=f"labels {_first_names(unknown)} are not among the model's own names ({_first_names(list(own))}); "
+            "rename them, or say in model.outputs.order which logit each is"
+        )
+    return ClassLabels({name: number for number, name in enumerate(names)}, "sorted order")
+
+
+def _first_names(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")

@@ -1,0 +1,235 @@
+"""Planning a job: list its pictures, load every model once, cut the pictures into shards.
+
+Whatever can be found wrong before the first pass is found here.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.domain.job import Image, Plan, Slice
+from service.errors import ImagesRefused, ModelRefused, naming_field
+from service.inputs.image_sets.listing import ImageEntry
+from service.jobs.validation.fields import preprocessing_problems
+from service.spec.model import Cohort, Images, JobSpec, Json, Outputs
+from service.spec.resolution import resolve_preprocessing, with_preprocessing
+from service.telemetry.redaction import redact
+from worker.audit.scoring import column_names, column_names_across
+from worker.inputs.image_bytes import image_opener
+from worker.inputs.resolver import InputResolver
+from worker.models.cache import LoadedModel, ModelCache, naming_run
+from worker.models.classifier import Classifier
+from worker.models.config_files import ModelMetadata
+from worker.planning.class_labels import ClassLabels, class_numbers
+from worker.planning.output_check import check_outputs, read_first
+from worker.planning.survey import MAX_IMAGES, Survey, sample, seeded_positions
+from worker.salience.cam import NEEDS_GRADIENTS, NEEDS_LAYER, NEEDS_LINEAR_HEAD
+from worker.statistics.bootstrap import generator
+
+SHARD_SIZE = 32
+MIN_SHARDS = 8  # that a small set is cut into, so that several processes work on it
+
+
+@dataclass(frozen=True)
+class Planner:
+    """Plans jobs with pictures and models from some places. `check` raises LeaseLost once it is in vain."""
+
+    models: ModelCache
+    inputs: InputResolver
+    check: Callable[[], None]
+    max_images: int = MAX_IMAGES
+
+    def plan(self, spec: JobSpec, keep: Callable[[Sequence[Image]], None]) -> Plan:
+        """Everything that the job's shards need to know; `keep` gets the pictures page by page. Raises InputRefused."""
+        spec, said = self._resolve_preprocessing(spec)
+        with naming_field("images.uri"):
+            inside = Survey(needs_human="human" in spec.measures, most=self.max_images)
+            survey = self._survey(spec, spec.images, keep, inside)
+        with naming_field("out_of_set.uri"):
+            beyond = Survey(start=survey.count, most=self.max_images)
+            outside = self._survey(spec, spec.out_of_set, keep, beyond)
+        cohorts = [self._cohort(spec, number, survey, own) for number, own in enumerate(said)]
+        sizes = [
+            spec.shard_size or min(SHARD_SIZE, max(1, -(-each_survey.count // MIN_SHARDS)))
+            for each_survey in (survey, outside)
+        ]
+        seed = None if spec.stop else spec.seed
+        parts = [_parts(each_survey, size, seed) for each_survey, size in zip((survey, outside), sizes, strict=True)]
+        facts = {
+            "columns": _columns(spec),
+            "out_of_set": {"start": outside.start, "columns": _columns(spec.for_out_of_set())}
+            if spec.out_of_set
+            else None,
+            "cohorts": cohorts,
+            "shard_size": sizes[0],
+        }
+        runs = sum(len(cohort.runs) for cohort in spec.cohorts)
+        passes = runs * (survey.count * spec.passes() + outside.count * spec.for_out_of_set().passes())
+        return Plan(outside.stop, Slices(np.concatenate(parts), len(cohorts)), passes, facts)
+
+    def _survey(
+        self, spec: JobSpec, images: Images | None, keep: Callable[[Sequence[Image]], None], survey: Survey
+    ) -> Survey:
+        """Hand a set's pictures on, or `limit` of them drawn by the job's seed; none of no set.
+
+        They are numbered in the set's order, or in the seed's where the job may stop early.
+        """
+        if images is None:
+            return survey
+        source = self.inputs.resolve(images.uri)
+
+        def listed() -> Iterator[ImageEntry]:
+            return survey.recording(self.inputs.list_images(source))
+
+        def drawn() -> Iterator[ImageEntry]:
+            return sample(listed, images.limit, spec.seed)
+
+        places = seeded_positions(drawn(), spec.seed) if spec.stop else count()
+        for page in survey.pages(drawn(), places):
+            self.check()
+            self.inputs.check_artifacts(each for image in page for each in (image.path, image.human) if each)
+            keep(page)
+        return survey
+
+    def _resolve_preprocessing(self, spec: JobSpec) -> tuple[JobSpec, list[ModelMetadata]]:
+        """The spec with what its models say of their input, and what each cohort's models say."""
+        said = [self._model_metadata(spec, number) for number in range(len(spec.cohorts))]
+        filled = []
+        for number, (cohort, own) in enumerate(zip(spec.cohorts, said, strict=True)):
+            with naming_field(f"cohorts[{number}].model.preprocessing"):
+                filled.append(resolve_preprocessing(cohort.model.preprocessing, own.preprocessing))
+        settled = with_preprocessing(spec, filled)
+        for problem in preprocessing_problems(settled):
+            raise ModelRefused(field=problem.field, reason=problem.detail)
+        return settled, said
+
+    def _model_metadata(self, spec: JobSpec, number: int) -> ModelMetadata:
+        """What a cohort's models say of themselves, which must be one thing."""
+        said: list[ModelMetadata] = []
+        for index, run in enumerate(spec.cohorts[number].runs):
+            self.check()
+            with naming_run(number, index), self.inputs.model(self.inputs.resolve(run.uri)) as path:
+                said.append(self.models.trial.read_metadata(path, spec.cohorts[number].model))
+                if said[-1] != said[0]:
+                    raise ModelRefused(
+                        reason=f"{path} says otherwise than its cohort's first run how pictures become its input, or "
+                        "what its classes are; give it a cohort of its own"
+                    )
+        return said[0]
+
+    def _cohort(self, spec: JobSpec, number: int, survey: Survey, own: ModelMetadata) -> Json:
+        cohort = spec.cohorts[number]
+        loaded = [self._run(spec, number, index) for index in range(len(cohort.runs))]
+        first = loaded[0][1].classifier
+        images = read_first(survey.first, image_opener(self.inputs), cohort.model.preprocessing)
+        for index, (path, run) in enumerate(loaded):
+            with naming_run(number, index):
+                _check_method(spec.salience.method, redact(path), run.classifier)
+                _agree(spec.salience.method, redact(path), run.classifier, first)
+                check_outputs(redact(path), cohort.model.outputs or Outputs(), run.classifier, images)
+        _check_target(spec.salience.target, first.head.classes, survey)
+        classes = self._classes(cohort, number, first.head.classes, survey, own)
+        return {
+            "preprocessing": cohort.model.preprocessing.model_dump(mode="json"),
+            "layer": first.layer.name if first.layer and spec.salience.method in NEEDS_LAYER else None,
+            "map_size": _map_size(spec.salience.method, first),
+            "classes": classes.numbers if classes else {},
+            "classes_by": classes.by if classes else None,
+            "runs": [
+                {"uri": run.uri, "path": path, "sha256": model.sha256}
+                for run, (path, model) in zip(cohort.runs, loaded, strict=True)
+            ],
+        }
+
+    def _run(self, spec: JobSpec, number: int, index: int) -> tuple[str, LoadedModel]:
+        self.check()
+        with naming_run(number, index):
+            cohort = spec.cohorts[number]
+            source = self.inputs.resolve(cohort.runs[index].uri)
+            with self.inputs.model(source) as path:
+                self.models.check_loads(path, cohort.model, spec)
+                return source, self.models.load(path, cohort.model, spec)
+
+    def _classes(
+        self, cohort: Cohort, number: int, classes: int, survey: Survey, own: ModelMetadata
+    ) -> ClassLabels | None:
+        labels = survey.labels
+        model = f"cohorts[{number}].model"
+        with naming_field(f"{model}.outputs", model):
+            return class_numbers(labels, cohort.model.outputs, classes, own.names) if labels else None
+
+
+@dataclass(frozen=True, eq=False)
+class Slices(Collection[Slice]):
+    """Every cohort over every part of the images: where a part starts and stops is in memory, as (parts, 2)."""
+
+    parts: NDArray[np.int64]
+    cohorts: int
+
+    def __len__(self) -> int:
+        return len(self.parts) * self.cohorts
+
+    def __iter__(self) -> Iterator[Slice]:
+        return (Slice(cohort, int(start), int(stop)) for start, stop in self.parts for cohort in range(self.cohorts))
+
+    def __contains__(self, each: object) -> bool:
+        return any(each == own for own in self)
+
+
+def _parts(image_set: Survey, size: int, seed: int | None) -> NDArray[np.int64]:
+    """Where a set's slices start and stop: in order, or in one of the seed's, so that those done are a sample."""
+    starts = np.arange(image_set.start, image_set.stop, size, dtype=np.int64)
+    if seed is not None:
+        starts = starts[generator("slices", seed).permutation(len(starts))]
+    return np.stack([starts, np.minimum(starts + size, image_set.stop)], axis=1)
+
+
+def _columns(spec: JobSpec) -> Json:
+    """What the numbers of a picture are called: under every run, and across the runs of each cohort."""
+    across = [column_names_across(spec, len(cohort.runs)) for cohort in spec.cohorts]
+    return {"run": column_names(spec), "across": across}
+
+
+def _agree(method: str, path: str, run: Classifier, first: Classifier) -> None:
+    """The runs of a cohort are compared map by map and class by class. Raises ModelRefused."""
+    facts: list[tuple[str, object, object]] = [
+        ("classes", run.head.classes, first.head.classes),
+        ("a map of", _map_size(method, run), _map_size(method, first)),
+    ]
+    for what, own, wanted in facts:
+        if own != wanted:
+            raise ModelRefused(
+                reason=f"{path} has {what} {own}, its cohort's first run {wanted}; give it a cohort of its own"
+            )
+
+
+def _map_size(method: str, run: Classifier) -> list[int]:
+    """Height and width of the native maps."""
+    return list(run.layer.shape[2:] if method in NEEDS_LAYER and run.layer else run.preprocessing.size)
+
+
+def _check_method(method: str, path: str, run: Classifier) -> None:
+    message = ""
+    if method in NEEDS_GRADIENTS and not run.differentiable:
+        message = f"is a black box without gradients, which {method} needs; use rise"
+    elif method in NEEDS_LAYER and run.layer is None:
+        message = (
+            "has no layer with a feature map of more than one pixel that can be differentiated, "
+            f"which {method} needs; use saliency, integrated_gradients or rise"
+        )
+    elif method in NEEDS_LINEAR_HEAD and run.head.tail is None:
+        name = run.layer.name if run.layer else ""
+        message = f"has no linear layer over pooled {name!r}, which {method} needs; use gradcam"
+    if message:
+        raise ModelRefused(field="salience.method", reason=f"{path} {message}")
+
+
+def _check_target(target: str | int, classes: int, survey: Survey) -> None:
+    with naming_field("salience.target"):
+        if target == "label" and survey.unlabelled:
+            raise ImagesRefused(reason="the target `label` needs a label for every image")
+        if isinstance(target, int) and target >= classes:
+            raise ModelRefused(reason=f"class {target} is beyond the models' {classes} classes")

@@ -1,0 +1,83 @@
+"""A cohort of an earlier job that stands for one more: its numbers as they are stored, and whether they may.
+
+They may where all that gave them is the same but the models: the pictures, the measures with their options, the
+method, the software. What differs is told in words, and the gate's rules about it become errors.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from service.domain.job import FORMAT, Job
+from service.errors import JobNotFound
+from service.spec.model import JobSpec, Json
+from service.storage import Store
+from worker.audit.cache_keys import is_seeded
+from worker.results.columns import ColumnTable, load_columns
+
+SINGLE_COHORT_OPTION = "stability"  # a measure of cohorts alone, which one has and another may lack
+
+
+@dataclass(frozen=True)
+class BaselineCohort:
+    """A stored cohort: its number in its job, and all numbers of the job's pictures."""
+
+    cohort: int
+    table: ColumnTable
+
+
+def find_baseline(job: Job, store: Store, now: Json) -> tuple[Job | None, list[str]]:
+    """The baseline's job, and what keeps it from standing for a cohort; `now` is the new results' provenance."""
+    baseline = job.spec.baseline
+    assert baseline is not None, "asked only of a job with a baseline"
+    try:
+        found = store.jobs.get(baseline.job)
+    except JobNotFound as gone:
+        return None, [str(gone).removesuffix(".")]
+    document = store.jobs.summary(baseline.job)
+    if document is None:
+        return None, [f"job {baseline.job} is {found.state} and has no results"]
+    stored = json.loads(document)
+    differs = [
+        *_difference("the format of the numbers", stored.get("format", f"before {FORMAT}"), FORMAT),
+        *incompatibilities(stored["provenance"], now),
+    ]
+    return (None if differs else found), differs
+
+
+@contextmanager
+def load_baseline(job: Job, baseline: Job, store: Store, check: Callable[[], None]) -> Iterator[BaselineCohort]:
+    """The numbers of the job's baseline, by picture in the order of the pictures' content."""
+    assert job.spec.baseline is not None, "asked only of a job with a baseline"
+    names = [cohort.name for cohort in baseline.spec.cohorts]
+    number = names.index(job.spec.baseline.cohort or names[0])
+    with load_columns(baseline, baseline.image_sets[0], store, check) as table:
+        yield BaselineCohort(number, table)
+
+
+def incompatibilities(then: Json, now: Json) -> Iterator[str]:
+    """What differs between two results' provenance that two cohorts of one comparison must share."""
+    a, b = (JobSpec.model_validate(each["spec"]) for each in (then, now))
+    if then["images"]["sha256"] != now["images"]["sha256"]:
+        yield f"the images (sha256 {then['images']['sha256'][:12]} there, {now['images']['sha256'][:12]} here)"
+    yield from _difference("measures", *(sorted(set(spec.measures) - {SINGLE_COHORT_OPTION}) for spec in (a, b)))
+    for name in type(b.options).model_fields:
+        if name in b.measures or name == b.salience.method:
+            yield from _difference(f"options.{name}", getattr(a.options, name), getattr(b.options, name))
+    yield from _difference("salience", a.salience, b.salience)
+    if is_seeded(b):
+        yield from _difference("seed", a.seed, b.seed)
+    yield from _difference("precision", then["precision"], now["precision"])
+    for name in sorted(then["software"].keys() | now["software"].keys()):
+        yield from _difference(f"software {name}", then["software"].get(name), now["software"].get(name))
+
+
+def _difference(what: str, then: Any, now: Any) -> Iterator[str]:
+    if then != now:
+        yield f"{what} ({_told(then)} there, {_told(now)} here)"
+
+
+def _told(value: Any) -> str:
+    return str(value.model_dump(mode="json")) if hasattr(value, "model_dump") else str(value)

@@ -1,0 +1,182 @@
+"""Summing a job up: all its numbers become the results that are served, whatever order they came in."""
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+
+from service.domain.job import FORMAT, ImageSet, Job
+from service.errors import ImagesMissing, ImagesRefused
+from service.gate import Rule
+from service.spec.model import JobSpec, Json
+from service.storage import Store
+from service.telemetry.redaction import strip_query_values
+from worker.audit.map_sums import mean_map
+from worker.audit.provenance import ReadImageSet, provenance
+from worker.audit.scoring import ORDERS, first_keys, guided_keys, randomised_keys
+from worker.results.baseline import find_baseline, load_baseline
+from worker.results.columns import ColumnTable, load_columns
+from worker.results.sample import choose_sample
+from worker.results.spreading import add_spread_intervals
+from worker.statistics.bootstrap import Draws
+from worker.statistics.cohort import CohortValues
+from worker.statistics.confidence_sequence import ALPHA, Confidence
+from worker.statistics.degenerate import degenerate_share
+from worker.statistics.interim_estimate import InterimEstimate
+from worker.statistics.interim_tree import interim_results, with_intervals
+from worker.statistics.out_of_set import InAndOutOfSet, compare_sets
+from worker.statistics.results import summarise
+
+
+def build_results(job: Job, store: Store, check: Callable[[], None], rules: Sequence[Rule] = ()) -> Json:
+    """The results of a measured job, with what the rules ask for beyond the rest.
+
+    Raises ImagesMissing where a picture is not accounted for, ImagesRefused where none could be read.
+
+    `check` is called now and then, and may raise.
+    """
+    assert job.plan is not None, "a job is summed up once it is planned"
+    with ExitStack() as stack:
+        tables = [_load_columns(stack, job, image_set, store, check) for image_set in job.image_sets]
+        sets = [
+            [cohort_values(job, number, image_set, table, check) for number in range(len(job.spec.cohorts))]
+            for image_set, table in zip(job.image_sets, tables, strict=True)
+        ]
+        made = provenance(job, _read_sets(job, tables), store.shards.devices(job.id))
+        own = store.for_tenant(job.tenant)  # its baseline is of its own tenant, too
+        baseline, message = _baseline(stack, job, own, made, check) if job.spec.baseline else (None, None)
+        compared_paths = [rule.path for rule in rules if rule.versus is not None]
+        document: Json = {
+            "job": job.id,
+            "format": FORMAT,
+            **summarise(sets[0], baseline, compared_paths),
+            "baseline": message,
+        }
+        add_spread_intervals(document, sets[0], rules)
+        if job.spec.stop:  # whoever stops by what is seen needs intervals that allow it
+            document = with_intervals(
+                document,
+                interim_results(sets[0], InterimEstimate(Confidence(ALPHA, job.images_total or 0)), compared_paths),
+            )
+        document["sample"] = choose_sample(job, store, tables[0], sets[0])
+        for number, (inside, *outside) in enumerate(zip(*sets, strict=True)):
+            for each in outside:
+                document["cohorts"][each.name]["out_of_set"] = _compare(job, store, number, inside, each)
+    _name_runs(document, job)
+    skipped = store.images.skipped(job.id)
+    document["skipped"] = [
+        {"image": each.name, "set": job.image_set_of(each.number).field, "reason": each.skipped} for each in skipped
+    ]
+    document["provenance"] = made
+    return document
+
+
+def _read_sets(job: Job, tables: Sequence[ColumnTable]) -> list[ReadImageSet]:
+    found = zip(job.image_sets, tables, strict=True)
+    return [ReadImageSet(image_set, table.digest, len(table.labels)) for image_set, table in found]
+
+
+def _baseline(
+    stack: ExitStack, job: Job, store: Store, made: Json, check: Callable[[], None]
+) -> tuple[CohortValues | None, Json]:
+    """The cohort that stands for the job's baseline, None where it cannot, and what the results tell of it."""
+    baseline = job.spec.baseline
+    assert baseline is not None, "asked only of a job with a baseline"
+    before, differs = find_baseline(job, store, made)
+    message = {**baseline.model_dump(mode="json"), "differs": differs}
+    if before is None:
+        return None, message
+    found, image_set = stack.enter_context(load_baseline(job, before, store, check)), before.image_sets[0]
+    # Its runs are others than any cohort's here, and its pictures are the same.
+    draws = Draws(job.spec.seed, str(len(job.spec.cohorts)), job.image_sets[0].field)
+    values = CohortValues(
+        name=baseline.name,
+        run_columns=image_set.run,
+        runs=found.table.runs[found.cohort],
+        across_columns=image_set.across[found.cohort],
+        across=found.table.across[found.cohort],
+        labels=found.table.labels,
+        parts=_parts(before.spec),
+        draws=draws,
+        check=check,
+    )
+    return values, {**message, "degenerate": degenerate_share(values.column("degenerate"))}
+
+
+def _load_columns(
+    stack: ExitStack, job: Job, image_set: ImageSet, store: Store, check: Callable[[], None]
+) -> ColumnTable:
+    table = stack.enter_context(load_columns(job, image_set, store, check))
+    _check_complete(job, image_set, table, store)
+    if not table.labels:
+        field, limit = f"{image_set.field}.uri", f"{image_set.field}.max_skipped"
+        raise ImagesRefused(field=field, reason=f"none of the images could be read; see {limit}")
+    return table
+
+
+def _check_complete(job: Job, image_set: ImageSet, table: ColumnTable, store: Store) -> None:
+    """Raise ImagesMissing where an image has neither the numbers of every cohort nor a reason why it was skipped."""
+    skipped = [image.number for image in store.images.skipped(job.id)]
+    missing = np.setdiff1d(np.arange(image_set.start, image_set.stop), [*table.numbers, *skipped])
+    if missing.size:
+        first = int(missing[0])
+        name = store.images.names(job.id, [first]).get(first, f"number {first}")
+        raise ImagesMissing(
+            missing=missing.size, planned=image_set.stop - image_set.start, place=image_set.field, first=name
+        )
+
+
+def cohort_values(
+    job: Job, number: int, image_set: ImageSet, table: ColumnTable, check: Callable[[], None]
+) -> CohortValues:
+    """The numbers of the job's cohort of that number."""
+    return CohortValues(
+        name=job.spec.cohorts[number].name,
+        run_columns=image_set.run,
+        runs=table.runs[number],
+        across_columns=image_set.across[number],
+        across=table.across[number],
+        labels=table.labels,
+        parts=_parts(job.spec),
+        draws=Draws(job.spec.seed, str(number), image_set.field),
+        check=check,
+    )
+
+
+def _compare(job: Job, store: Store, number: int, inside: CohortValues, outside: CohortValues) -> dict[str, Any]:
+    """A cohort in set and out of set."""
+    size = job.spec.cohorts[number].model.preprocessing.size
+    means = [
+        np.stack([mean_map(total, size) for total in store.map_sums.of_cohort(job.id, number, out_of_set)])
+        for out_of_set in (False, True)
+    ]
+    return compare_sets(InAndOutOfSet(inside, outside, (means[0], means[1])))
+
+
+def _parts(spec: JobSpec) -> dict[str, Sequence[str]]:
+    """What the results tell of each measure beside its headline."""
+    parts: dict[str, Sequence[str]] = {
+        "entropy": ["spatial"],
+        **first_keys(spec),
+        **{measure: [*keys, "gap", *_orders(spec)] for measure, keys in guided_keys(spec).items()},
+        **randomised_keys(spec),
+        "human": [],
+    }
+    return {measure: names for measure, names in parts.items() if measure in spec.measures}
+
+
+def _orders(spec: JobSpec) -> Sequence[str]:
+    """The areas under the degradation's curves, where it has curves."""
+    return ORDERS if spec.options.degradation.curve else ()
+
+
+def _name_runs(document: dict[str, Any], job: Job) -> None:
+    """Say of each run's numbers which file they are of."""
+    assert job.plan is not None
+    for cohort, facts in zip(job.spec.cohorts, job.plan["cohorts"], strict=True):
+        tree = document["cohorts"][cohort.name]
+        tree["runs"] = [
+            {"uri": strip_query_values(run["uri"]), "sha256": run["sha256"], **numbers}
+            for run, numbers in zip(facts["runs"], tree["runs"], strict=True)
+        ]

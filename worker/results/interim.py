@@ -1,0 +1,87 @@
+"""Looking at a job's numbers while it runs: how sure they are by now, and what its gate would say of them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from service.domain.job import ImageSet, Job
+from service.gate import Outcome, Rule, evaluate, number_lookup
+from service.jobs.verdicts import ResolvedGate
+from service.spec.model import Json
+from service.storage import Store
+from worker.results.build import cohort_values
+from worker.results.columns import ColumnTable, load_columns
+from worker.statistics.confidence_sequence import ALPHA, Confidence
+from worker.statistics.interim_estimate import InterimEstimate
+from worker.statistics.interim_tree import interim_results
+
+DECIDED = (Outcome.PASS, Outcome.FAIL)
+
+
+@dataclass(frozen=True)
+class InterimLook:
+    """What a look tells whoever watches, and whether the job's gate is decided by it."""
+
+    so_far: Json
+    decided: bool
+
+
+def look(job: Job, images: int, store: Store, check: Callable[[], None], ruling: ResolvedGate) -> InterimLook:
+    """The numbers of a job's first images, or of all that are measured where `images` is 0.
+
+    The intervals of a gate's rules hold all at once, whenever one looks, with 95 %; those of a job that does not stop
+    by its gate hold each, at a moment that was not chosen by them.
+    """
+    whole = job.image_sets[0]
+    image_set = replace(whole, stop=images) if images else whole
+    rules = ruling.rules if job.spec.stop else ()
+    with load_columns(job, image_set, store, check) as table:
+        cohorts = [cohort_values(job, number, image_set, table, check) for number in range(len(job.spec.cohorts))]
+        compared_paths = [rule.path for rule in rules if rule.versus is not None]
+        tree = interim_results(cohorts, _interim_estimate(job, whole, table, rules), compared_paths)
+        read = {"provenance": {"images": {"read": len(table.labels)}}}
+        verdict = evaluate(rules, number_lookup({**tree, **read}), ruling.policy) if rules else None
+        message = {"images": len(table.labels), "of": whole.stop, **_headlines(tree)}
+    decided = verdict is not None and all(each.outcome in DECIDED for each in verdict.rules)
+    return InterimLook(
+        {**message, "verdict": verdict.model_dump(mode="json") if verdict else None},
+        decided and not _too_many_skipped(job, image_set, store),
+    )
+
+
+def _interim_estimate(job: Job, whole: ImageSet, table: ColumnTable, rules: Sequence[Rule]) -> InterimEstimate:
+    assert job.plan is not None, "a job is looked at once it is planned"
+    if job.spec.stop:
+        return InterimEstimate(Confidence(ALPHA / max(1, len(rules)), whole.stop))
+    size = job.plan["shard_size"]
+    return InterimEstimate(Confidence(ALPHA, -(-whole.stop // size)), table.numbers // size)
+
+
+def _too_many_skipped(job: Job, image_set: ImageSet, store: Store) -> bool:
+    """Whether a larger share of some images is unreadable than the job allows; then more images must tell."""
+    skipped = sum(image.number < image_set.stop for image in store.images.skipped(job.id))
+    return skipped > job.spec.images.max_skipped * (image_set.stop - image_set.start)
+
+
+def _headlines(tree: Mapping[str, Any]) -> Json:
+    """Every measure's own number, of each cohort and between them."""
+    return {
+        "cohorts": {
+            name: {
+                "accuracy": cohort["accuracy"],
+                "accuracy_ci95": cohort["accuracy_ci95"],
+                "degenerate": cohort["degenerate"],
+                "measures": {measure: _number(each) for measure, each in cohort["measures"].items()},
+            }
+            for name, cohort in tree["cohorts"].items()
+        },
+        "differences": [
+            {key: each[key] for key in ("a", "b", "measure")} | _number(each)
+            for each in tree["differences"]
+            if ".parts." not in each["measure"]
+        ],
+    }
+
+
+def _number(leaf: Mapping[str, Any]) -> Json:
+    return {key: leaf[key] for key in ("mean", "ci95", "n")}

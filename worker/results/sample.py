@@ -1,0 +1,47 @@
+"""A job's sample: chosen once its numbers are known, told in its results, and asked for so that its maps are kept."""
+
+from collections.abc import Iterator, Sequence
+
+from service.domain.job import Job
+from service.domain.maps import MapRequest
+from service.domain.variants import sample_variants
+from service.spec.model import Json
+from service.storage import Store
+from worker.results.columns import ColumnTable
+from worker.statistics.cohort import CohortValues
+from worker.statistics.image_ranking import choose
+
+MAX_LISTED = 64  # of a job that keeps all maps, those that the results tell of
+
+
+def choose_sample(job: Job, store: Store, table: ColumnTable, cohorts: Sequence[CohortValues]) -> list[Json]:
+    """The pictures worth a look, best first, and why; as many as the spec has maps of."""
+    keep = job.spec.maps.keep
+    chosen = choose(cohorts, MAX_LISTED if keep == "all" else keep)
+    numbers = [int(table.numbers[each.position]) for each in chosen]
+    names = store.images.names(job.id, numbers)
+    return [
+        {
+            "image": names[number],
+            "label": table.labels[each.position],
+            "why": list(each.why),
+            "ranks": list(each.why.values()),
+        }
+        for number, each in zip(numbers, chosen, strict=True)
+    ]
+
+
+def request_maps(job: Job, store: Store, sample: Sequence[Json]) -> int:
+    """Put what is to be kept into the queue. Returns how many pictures wait."""
+    if job.spec.maps.keep == "all":
+        numbers: Sequence[int] = range(job.image_sets[0].stop)
+    else:
+        numbers = store.images.find_numbers(job.id, [each["image"] for each in sample])
+    return store.map_requests.enqueue(_requests(job, numbers))
+
+
+def _requests(job: Job, numbers: Sequence[int]) -> Iterator[MapRequest]:
+    variants = sample_variants(job.spec)
+    for number in numbers:
+        for cohort in range(len(job.spec.cohorts)):
+            yield MapRequest(job.id, number, cohort, variants, is_permanent=True)

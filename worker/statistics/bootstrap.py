@@ -1,0 +1,167 @@
+"""Percentile bootstrap of means over images, and over runs and images for a cohort.
+
+Pure: arrays in, arrays out. Images are resampled with replacement, and in a cohort the runs too, since
+runs are what one generalises over (the pigeonhole bootstrap, Owen 2007). Equal seeds give equal resamples,
+so cohorts over the same images are paired.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+Check = Callable[[], None]
+
+RESAMPLES = 10_000
+CHUNK_CELLS = 2_000_000
+BLOCK = 20_000  # images whose columns are in memory at a time
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Which random numbers resample: a job's seed, and the names of the runs' and the images' own streams.
+
+    Cohorts have the same images and other runs, image sets the same runs and other images.
+    """
+
+    seed: int
+    runs: str
+    images: str = "images"
+
+
+def no_check() -> None:
+    """Nothing is checked on the way."""
+
+
+def generator(stream: str, seed: int) -> np.random.Generator:
+    """The random numbers of one stream of a job."""
+    key = hashlib.sha256(f"bootstrap:{stream}:{seed}".encode()).digest()[:16]
+    return np.random.Generator(np.random.Philox(key=int.from_bytes(key, "little")))
+
+
+def draw_counts(draws: np.random.Generator, resamples: int, size: int) -> Array:
+    """How often each of `size` members is drawn in each resample, (resamples, size)."""
+    picks = draws.integers(0, size, (resamples, size)) + np.arange(resamples)[:, None] * size
+    return np.bincount(picks.ravel(), minlength=resamples * size).reshape(resamples, size).astype(float)
+
+
+def _image_counts(by: Draws, images: int) -> Iterator[tuple[slice, slice, Array]]:
+    """How often images are drawn: slices of the RESAMPLES and of the images, and their counts, which fit in memory.
+
+    Of more than BLOCK images, it is drawn first how many fall into each block of them, and then which: multinomial
+    counts either way.
+    """
+    blocks = -(-images // BLOCK)
+    edges = [images * block // blocks for block in range(blocks + 1)]
+    shares = np.full((RESAMPLES, 1), images)
+    if blocks > 1:
+        shares = generator(f"{by.images}.blocks", by.seed).multinomial(images, np.diff(edges) / images, RESAMPLES)
+    for block in range(blocks):
+        draws = generator(f"{by.images}.{block}" if block else by.images, by.seed)
+        first, size = edges[block], edges[block + 1] - edges[block]
+        step = max(1, CHUNK_CELLS // size)
+        for start in range(0, RESAMPLES, step):
+            rows = slice(start, min(start + step, RESAMPLES))
+            yield rows, slice(first, first + size), _counts_of(draws, shares[rows, block], size)
+
+
+def _counts_of(draws: np.random.Generator, shares: NDArray[np.int64], size: int) -> Array:
+    """In each resample, how often each of `size` images is drawn in so many draws, (R, size)."""
+    picks = draws.integers(0, size, int(shares.sum())) + np.repeat(np.arange(len(shares)) * size, shares)
+    return np.bincount(picks, minlength=len(shares) * size).reshape(len(shares), size).astype(float)
+
+
+def _resampled_sums(by: Draws, images: int, block_of: Callable[[slice], Array], check: Check) -> Array:
+    """Sums over the images of each resample (R, C), of columns (n, C) that are asked for block by block."""
+    block, columns, sums = slice(0, 0), np.empty((0, 0)), np.empty((0, 0))
+    for rows, wanted, counts in _image_counts(by, images):
+        check()
+        if wanted != block:
+            block, columns = wanted, block_of(wanted)
+            sums = sums if len(sums) else np.zeros((RESAMPLES, columns.shape[1]))
+        sums[rows] += counts @ columns
+    return sums
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """Means over the resamples: of the whole (R, C), and of each run (R, K, C). NaN where nothing was drawn."""
+
+    whole: Array
+    runs: Array
+
+
+def resample_means(values: Array, used: Array, by: Draws, check: Check = no_check) -> Resampled:
+    """Bootstrap the means of values (n, K, C); `used` (n, K) is 1 for values that count and 0 for others.
+
+    Values that are missing (NaN) do not count either. `check` is called now and then, and may raise.
+    """
+    images, runs, columns = values.shape
+    lacking = [column for column in range(columns) if np.isnan(values[:, :, column]).any()]
+
+    def block_of(some: slice) -> Array:
+        there = (used[some, :, None] > 0) & ~np.isnan(values[some])
+        kept = np.where(there, values[some], 0.0)
+        # Of stability alone no run has a headline, and a shape of -1 could not be told.
+        own = [kept.reshape(len(kept), runs * columns), there[:, :, lacking].reshape(len(kept), runs * len(lacking))]
+        return np.concatenate([*own, used[some]], axis=1)
+
+    ends = np.cumsum([runs * columns, runs * len(lacking)])
+    sums, own, sizes = np.split(_resampled_sums(by, images, block_of, check), ends, axis=1)
+    counted = _Counted(
+        sums.reshape(RESAMPLES, runs, columns), sizes, own.reshape(RESAMPLES, runs, len(lacking)), lacking
+    )
+    return counted.means(draw_counts(generator(by.runs, by.seed), RESAMPLES, runs))
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """Sums (R, K, C) and the numbers of values in them: (R, K) of most columns, (R, K, L) of those `lacking` some."""
+
+    sums: Array
+    sizes: Array
+    own: Array
+    lacking: Sequence[int]
+
+    def means(self, weights: Array) -> Resampled:
+        """The means, each run weighing (R, K) in that of the whole."""
+        sums, own = ((each * weights[:, :, None]).sum(1) for each in (self.sums, self.own))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            whole = sums / (self.sizes * weights).sum(1)[:, None]
+            whole[:, self.lacking] = sums[:, self.lacking] / own
+            runs = self.sums / self.sizes[:, :, None]
+            runs[:, :, self.lacking] = self.sums[:, :, self.lacking] / self.own
+        return Resampled(whole, runs)
+
+
+def resample_pairs(
+    values: Array, pairs: Sequence[tuple[int, int]], runs: int, by: Draws, check: Check = no_check
+) -> Array:
+    """Bootstrap the mean over pairs of distinct runs of values (n, P) -> (R,).
+
+    A pair weighs as often as its two runs were drawn together; a run drawn twice is not compared with
+    itself, and a resample of one run alone is NaN. Values that are missing (NaN) do not count.
+    """
+
+    def block_of(some: slice) -> Array:
+        there = ~np.isnan(values[some])
+        return np.concatenate([np.where(there, values[some], 0.0), there], axis=1)
+
+    sums, sizes = np.split(_resampled_sums(by, len(values), block_of, check), 2, axis=1)
+    weights = draw_counts(generator(by.runs, by.seed), RESAMPLES, runs)
+    together = np.stack([weights[:, i] * weights[:, j] for i, j in pairs], axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray((sums * together).sum(1) / (sizes * together).sum(1))
+
+
+def interval(means: Array) -> list[float] | None:
+    """The 95 % percentile interval of resampled means (R,); None where fewer than a quarter could be formed."""
+    formed = means[~np.isnan(means)]
+    if len(formed) < len(means) // 4:
+        return None
+    low, high = np.quantile(formed, [0.025, 0.975])
+    return [float(low), float(high)]

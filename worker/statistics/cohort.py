@@ -1,0 +1,237 @@
+"""One cohort's numbers: every measure with its parts, by run and by stratum.
+
+Pure: arrays in, plain values out.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from worker.statistics.bootstrap import (
+    RESAMPLES,
+    Array,
+    Check,
+    Draws,
+    Resampled,
+    draw_counts,
+    generator,
+    interval,
+    no_check,
+    resample_means,
+    resample_pairs,
+)
+from worker.statistics.degenerate import degenerate_share
+from worker.statistics.describe import MIN_IMAGES, describe, histogram
+from worker.statistics.missing import MOST_MISSING, known_mean, missing_share, number_or_none
+
+Tree = dict[str, Any]
+SECONDARY_STATISTICS = ("pearson", "mse", "iou20", "entropy_change", "probability_change", "probability")
+
+
+@dataclass(frozen=True)
+class CohortValues:
+    """Columns of every run, (n, K, C), and across the runs, (n, D), of the same n images in one order.
+
+    `parts` are the names of each measure's parts that have statistics of their own. `check` is called now and
+    then, and may raise.
+    """
+
+    name: str
+    run_columns: Sequence[str]
+    runs: Array
+    across_columns: Sequence[str]
+    across: Array
+    labels: Sequence[str | None]
+    parts: Mapping[str, Sequence[str]]
+    draws: Draws
+    check: Check = no_check
+
+    def column(self, name: str) -> Array:
+        """One column of all runs, (n, K)."""
+        return self.runs[:, :, self.run_columns.index(name)]
+
+    def across_column(self, name: str) -> Array:
+        """One column across the runs, (n,)."""
+        return self.across[:, self.across_columns.index(name)]
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """All pairs of runs."""
+        return list(combinations(range(self.runs.shape[1]), 2))
+
+    def pair_values(self, name: str, run: int | None = None) -> Array:
+        """Similarity of each pair of runs, or of each that a run is in, (n, P); `name` as below."""
+        pairs = [pair for pair in self.pairs if run is None or run in pair]
+        return np.stack([self.across_column(f"{name}.pair.{i}.{j}") for i, j in pairs], axis=1)
+
+    @cached_property
+    def run_weights(self) -> Array:
+        """How often each run is drawn in the resamples, (R, K)."""
+        return draw_counts(generator(self.draws.runs, self.draws.seed), RESAMPLES, self.runs.shape[1])
+
+    @cached_property
+    def pair_weights(self) -> Array:
+        """How often the two runs of each pair are drawn together, (R, P)."""
+        return np.stack([self.run_weights[:, i] * self.run_weights[:, j] for i, j in self.pairs], axis=1)
+
+    @cached_property
+    def resampled(self) -> Resampled:
+        """Resampled means of all columns over all images."""
+        return resample_means(self.runs, np.ones(self.runs.shape[:2]), self.draws, self.check)
+
+    def resampled_column(self, name: str) -> Array:
+        """Resampled cohort means of a column, of a run's or across runs, (R,)."""
+        if name in self.across_columns:
+            return self.resample_stability(name, np.arange(len(self.across)))
+        return self.resampled.whole[:, self.run_columns.index(name)]
+
+    def resample_stability(self, name: str, images: Any) -> Array:
+        """Resampled mean over pairs of runs, `name` being stability or stability.resized, of some images."""
+        values = self.pair_values(name)[images]
+        return resample_pairs(values, self.pairs, self.runs.shape[1], self.draws, self.check)
+
+
+def summarise_cohort(cohort: CohortValues) -> Tree:
+    """Measures of the cohort, of each run, and by class and correctness where there are labels."""
+    measures = _measures(cohort, cohort.runs, cohort.resampled.whole)
+    if "entropy" in measures:
+        measures["entropy"]["histogram"] = histogram(cohort.column("entropy"))
+    if len(cohort.across_columns):
+        measures["stability"] = _stability(cohort)
+    runs = [_run(cohort, number) for number in range(cohort.runs.shape[1])]
+    correct = cohort.column("correct")
+    accuracy = {"accuracy": _accuracy(correct), "accuracy_ci95": _accuracy_interval(cohort, correct)}
+    degenerate = degenerate_share(cohort.column("degenerate"))
+    return {**accuracy, "degenerate": degenerate, "measures": measures, "runs": runs, "strata": _strata(cohort)}
+
+
+def _run(cohort: CohortValues, number: int) -> Tree:
+    measures = _measures(cohort, cohort.runs[:, number], cohort.resampled.runs[:, number])
+    if len(cohort.across_columns):
+        measures["stability"] = _stability_of_run(cohort, number)
+    correct = cohort.column("correct")[:, number]
+    degenerate = degenerate_share(cohort.column("degenerate")[:, number])
+    return {"accuracy": _accuracy(correct), "degenerate": degenerate, "measures": measures}
+
+
+def _measures(cohort: CohortValues, values: Array, resampled: Array) -> Tree:
+    """Statistics of the measures that a run has: values (n, K, C), or (n, C) of one run, resampled means (R, C).
+
+    Of a cohort, what stands beside a measure has its interval beside it.
+    """
+
+    def data(column: str) -> Tree:
+        index = cohort.run_columns.index(column)
+        return describe(values[..., index], resampled[:, index])
+
+    def beside(prefix: str) -> Tree:
+        found = {kind: f"{prefix}.{kind}" for kind in SECONDARY_STATISTICS if f"{prefix}.{kind}" in cohort.run_columns}
+        indices = {kind: cohort.run_columns.index(name) for kind, name in found.items()}
+        means = {kind: number_or_none(known_mean(values[..., index])) for kind, index in indices.items()}
+        if values.ndim < 3 or len(values) < MIN_IMAGES:
+            return means
+        enough = {kind: missing_share(values[..., index]) <= MOST_MISSING for kind, index in indices.items()}
+        return means | {
+            f"{kind}_ci95": interval(resampled[:, index]) if enough[kind] else None for kind, index in indices.items()
+        }
+
+    tree = {}
+    for measure, parts in cohort.parts.items():
+        tree[measure] = data(measure) | beside(measure)
+        tree[measure]["parts"] = {
+            part: data(headline_of(cohort, measure, part)) | beside(f"{measure}.{part}") for part in parts
+        }
+    return tree
+
+
+def headline_of(cohort: CohortValues, measure: str, part: str) -> str:
+    """The column of a part's own number."""
+    plain = f"{measure}.{part}"
+    return plain if plain in cohort.run_columns else f"{plain}.ssim"
+
+
+def _stability(cohort: CohortValues) -> Tree:
+    everything = np.arange(len(cohort.across))
+
+    def data(name: str) -> Tree:
+        lacking = missing_share(cohort.pair_values(name))
+        found = describe(cohort.across_column(name), cohort.resample_stability(name, everything), missing=lacking)
+        beside = {kind: known_mean(cohort.across_column(f"{name}.{kind}")) for kind in SECONDARY_STATISTICS[:3]}
+        return found | {kind: number_or_none(mean) for kind, mean in beside.items()}
+
+    return data("stability") | {"parts": {"resized": data("stability.resized"), "matrix": _matrix(cohort)}}
+
+
+def _matrix(cohort: CohortValues) -> list[list[float | None]]:
+    """The mean similarity of each two runs; a run of which all maps are degenerate agrees with none, nor itself."""
+    matrix = np.diag(np.where(cohort.column("degenerate").all(0), np.nan, 1.0))
+    for i, j in cohort.pairs:
+        matrix[i, j] = matrix[j, i] = known_mean(cohort.across_column(f"stability.pair.{i}.{j}"))
+    return [[number_or_none(value) for value in row] for row in matrix]
+
+
+def _stability_of_run(cohort: CohortValues, number: int) -> Tree:
+    """A run's mean similarity to the others."""
+    pairs = cohort.pair_values("stability", number)
+    values = known_mean(pairs, 1)[:, None, None]
+    means = resample_means(values, np.ones(values.shape[:2]), replace(cohort.draws, runs="one"), cohort.check)
+    return describe(values, means.whole[:, 0], missing=missing_share(pairs))
+
+
+def _strata(cohort: CohortValues) -> Tree:
+    tree: Tree = {}
+    for kind, name, used, whole in strata_of(cohort):
+        tree.setdefault(kind, {})[name] = _stratum(cohort, used, whole)
+    return tree
+
+
+def strata_of(cohort: CohortValues) -> Iterator[tuple[str, str, Array, Any]]:
+    """Each stratum's kind and name, which values count, (n, K), and which images count as a whole, (n,)."""
+    everything, correct = np.ones(cohort.runs.shape[:2]), cohort.column("correct")
+    for name in sorted({label for label in cohort.labels if label is not None}):
+        rows = np.array([label == name for label in cohort.labels])
+        yield "class", name, everything * rows[:, None], rows
+    if any(label is not None for label in cohort.labels):
+        yield "correct", "true", (correct == 1).astype(float), (correct == 1).all(1)
+        yield "correct", "false", (correct == 0).astype(float), (correct == 0).any(1)
+
+
+def _stratum(cohort: CohortValues, used: Array, whole: Any) -> Tree:
+    """Headlines over the values used, (n, K). Stability belongs to an image: it counts where `whole` (n,) says so."""
+    names = list(_headlines(cohort))
+    indices = [cohort.run_columns.index(name) for name in names]
+    some = used.any(1)
+    values, counting = cohort.runs[:, :, indices][some], used[some]
+    empty = np.full((1, len(names)), np.nan)
+    resampled = empty
+    if some.any():
+        resampled = resample_means(values, counting, cohort.draws, cohort.check).whole
+    tree = {name: describe(values[:, :, n], resampled[:, n], counting) for n, name in enumerate(names)}
+    if len(cohort.across_columns):
+        means = cohort.resample_stability("stability", whole) if whole.any() else empty[0]
+        lacking = missing_share(cohort.pair_values("stability")[whole])
+        tree["stability"] = describe(cohort.across_column("stability")[whole], means, missing=lacking)
+    return tree | {"degenerate": degenerate_share(cohort.column("degenerate"), used)}
+
+
+def _headlines(cohort: CohortValues) -> Iterable[str]:
+    return cohort.parts.keys()
+
+
+def _accuracy_interval(cohort: CohortValues, correct: Array) -> list[float] | None:
+    labelled = ~np.isnan(correct).any(1)
+    if labelled.sum() < MIN_IMAGES:
+        return None
+    if labelled.all():
+        return interval(cohort.resampled_column("correct"))
+    some = correct[labelled][:, :, None]
+    return interval(resample_means(some, np.ones(some.shape[:2]), cohort.draws, cohort.check).whole[:, 0])
+
+
+def _accuracy(correct: Array) -> float | None:
+    known = correct[~np.isnan(correct)]
+    return float(known.mean()) if len(known) else None

@@ -1,0 +1,118 @@
+"""How two cohorts differ in any of their numbers, paired by image.
+
+Pure: arrays in, plain values out. A number is named as in the results: `noise.parts.0.1`, `accuracy`,
+`strata.class.synthetic.entropy`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from worker.statistics.bootstrap import Array, resample_means
+from worker.statistics.cohort import CohortValues, Tree, headline_of
+from worker.statistics.describe import compare
+from worker.statistics.missing import known_mean, missing_share
+
+STABILITIES = ("stability", "stability.resized")  # the columns whose pairs of runs are known
+
+
+def all_differences(
+    cohorts: Sequence[CohortValues], baseline: CohortValues | None = None, extra_paths: Sequence[str] = ()
+) -> list[Tree]:
+    """Of each two cohorts, and of each and the baseline."""
+    pairs = [*combinations(cohorts, 2), *((each, baseline) for each in cohorts if baseline is not None)]
+    return [each for a, b in pairs for each in differences(a, b, extra_paths)]
+
+
+def differences(a: CohortValues, b: CohortValues, extra_paths: Sequence[str] = ()) -> Iterator[Tree]:
+    """a - b in every measure with its parts, in accuracy where there are labels, and in what else is asked."""
+    for each in pairings(a, b, extra_paths):
+        rows = each.rows
+        first, second = (_resampled(cohort, each.column, rows) for cohort in (a, b))
+        found = compare(each.ours[rows], each.theirs[rows], first, second, each.missing)
+        yield {"a": a.name, "b": b.name, "measure": each.name, **found}
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """A number of two cohorts by image, (n,) each, its name and column, and the images that have it in both, (n,).
+
+    `missing` is the share of values that the cohort lacks which lacks more of them.
+    """
+
+    name: str
+    column: str
+    ours: Array
+    theirs: Array
+    rows: Any
+    missing: float
+
+
+def pairings(a: CohortValues, b: CohortValues, extra_paths: Sequence[str] = ()) -> Iterator[Pairing]:
+    """What of two cohorts can be compared image by image; see `difference_tables`."""
+    for name in dict.fromkeys([*_standard(a, b), *extra_paths]):
+        path, extra_paths = locate_number(a, name)
+        column = column_of(a, path)
+        if column is None or column != column_of(b, path):
+            continue
+        ours, theirs = _by_image(a, column), _by_image(b, column)
+        rows = extra_paths & ~np.isnan(ours) & ~np.isnan(theirs)
+        if rows.any():
+            missing = max(_missing(cohort, column, extra_paths) for cohort in (a, b))
+            yield Pairing(name, column, ours, theirs, rows, missing)
+
+
+def _standard(a: CohortValues, b: CohortValues) -> Iterator[str]:
+    for measure, parts in a.parts.items():
+        yield measure
+        yield from (f"{measure}.parts.{part}" for part in parts)
+    if len(a.across_columns) and len(b.across_columns):
+        yield "stability"
+    yield "accuracy"
+
+
+def locate_number(cohort: CohortValues, name: str) -> tuple[str, Any]:
+    """A number's name without its class, and the images of that, (n,)."""
+    name = name.removeprefix("measures.")
+    inside = name.removeprefix("strata.class.")
+    if inside != name:
+        label, _, name = inside.rpartition(".")
+        return name, np.array([each == label for each in cohort.labels])
+    return name, np.ones(len(cohort.labels), bool)
+
+
+def column_of(cohort: CohortValues, name: str) -> str | None:
+    """The column of a number; None where the cohort has none."""
+    if name == "accuracy":
+        return "correct"
+    measure, _, part = name.partition(".parts.")
+    found = headline_of(cohort, measure, part) if part else measure
+    known = (*cohort.run_columns, *(STABILITIES if len(cohort.across_columns) else ()))
+    return found if found in known else None
+
+
+def _by_image(cohort: CohortValues, column: str) -> Array:
+    """A number by image, (n,), the mean of the runs'."""
+    if column in STABILITIES:
+        return cohort.across_column(column)
+    return np.asarray(known_mean(cohort.column(column), 1))
+
+
+def _missing(cohort: CohortValues, column: str, rows: Any) -> float:
+    """Which share of a cohort's values is missing; an image without a label lacks no correctness."""
+    if column == "correct":
+        return 0.0
+    return missing_share((cohort.pair_values(column) if column in STABILITIES else cohort.column(column))[rows])
+
+
+def _resampled(cohort: CohortValues, column: str, rows: Any) -> Array:
+    """Resampled means of a column over some of the images, (R,)."""
+    if column in STABILITIES:
+        return cohort.resample_stability(column, rows)
+    if rows.all():
+        return cohort.resampled_column(column)
+    values = cohort.column(column)[rows]
+    return resample_means(values[:, :, None], np.ones(values.shape), cohort.draws, cohort.check).whole[:, 0]

@@ -1,0 +1,99 @@
+"""Which pictures of a job are worth a look: the typical, the odd, the unstable, the disturbed, some of each class.
+
+Pure: arrays in, plain values out.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.statistics.bootstrap import Array
+from worker.statistics.cohort import CohortValues
+from worker.statistics.missing import known_mean
+
+MAX_CLASSES = 10
+PER_RANKING = 6  # of a ranking, for which it is a reason also where another ranking had them before
+TYPICAL, ODD = "most typical", "least typical"
+LOWEST = {
+    "stability": "runs agree least",
+    "noise": "most disturbed by noise",
+    "geometry": "follows transformations least",
+    "degradation": "needs what it does not look at",
+    "human": "least like people",
+}
+WRONG, APART = "most often wrong", "cohorts differ most"
+
+
+@dataclass(frozen=True)
+class ChosenImage:
+    """A picture by its position, and what it was chosen for, with its rank in each, from 1."""
+
+    position: int
+    why: Mapping[str, int]
+
+
+def choose(cohorts: Sequence[CohortValues], count: int) -> list[ChosenImage]:
+    """At most `count` pictures: the first of every ranking, then the second of each, and so on."""
+    rankings = list(_rankings(cohorts))
+    found: dict[int, dict[str, int]] = {}
+    for place in range(max((len(order) for _, order in rankings), default=0)):
+        for why, order in rankings:
+            if place < len(order):
+                position = int(order[place])
+                if position not in found and len(found) < count:
+                    found[position] = {why: place + 1}
+                elif position in found and place < PER_RANKING:
+                    found[position][why] = place + 1
+        if len(found) >= count:
+            break
+    return [ChosenImage(position, why) for position, why in found.items()]
+
+
+def _rankings(cohorts: Sequence[CohortValues]) -> Iterator[tuple[str, NDArray[np.intp]]]:
+    """Pictures in the order in which each reason would have them."""
+    marks = [_typicality(cohort) for cohort in cohorts]
+    away = known_mean(np.array([np.square(each).mean(0) for each in marks]), 0)
+    away = np.where(np.isnan(away), np.inf, away)  # nothing is odder than a picture that no model looks at
+    yield TYPICAL, np.argsort(away, kind="stable")
+    yield ODD, np.argsort(-away, kind="stable")
+    for measure, why in LOWEST.items():
+        values = [_by_image(cohort, measure) for cohort in cohorts if _has(cohort, measure)]
+        if values:
+            yield why, _ascending(known_mean(np.array(values), 0))
+    correct = np.mean([cohort.column("correct").mean(1) for cohort in cohorts], axis=0)
+    wrong = np.argsort(correct, kind="stable")
+    yield WRONG, wrong[correct[wrong] < 1]
+    if len(cohorts) > 1:
+        yield APART, _ascending(-known_mean(np.var(marks, axis=0), 0))
+    labels = np.array(["" if each is None else each for each in cohorts[0].labels])
+    classes = [each for each in np.unique(labels) if each]
+    for name in classes if len(classes) <= MAX_CLASSES else ():
+        own = np.flatnonzero(labels == name)
+        yield f"typical of {name}", own[np.argsort(away[own], kind="stable")]
+
+
+def _ascending(values: Array) -> NDArray[np.intp]:
+    """The pictures by their values, those left out that have none."""
+    order = np.argsort(values, kind="stable")
+    return order[~np.isnan(values[order])]
+
+
+def _typicality(cohort: CohortValues) -> Array:
+    """How far each picture is from the mean picture, in standard deviations of each headline, (measures, n)."""
+    rows = [_by_image(cohort, name) for name in (*cohort.parts, "stability") if _has(cohort, name)]
+    values = np.stack(rows)
+    data = values - known_mean(values, 1)[:, None]
+    spread = np.sqrt(known_mean(np.square(data), 1))[:, None]
+    return np.asarray(data / np.where(spread > 0, spread, 1))
+
+
+def _has(cohort: CohortValues, measure: str) -> bool:
+    return measure in cohort.run_columns or measure in cohort.across_columns
+
+
+def _by_image(cohort: CohortValues, measure: str) -> Array:
+    if measure in cohort.across_columns:
+        return cohort.across_column(measure)
+    return np.asarray(known_mean(cohort.column(measure), 1))

@@ -1,12 +1,13 @@
-"""The console script `salience`. Commands are entry points, so that those of the worker load when asked for.
+"""The console script `salience`.
 
-Exit status: 0 for success, 1 where a gate does not pass, 2 for an error.
+Exit status: 0 for success, 1 for a gate that does not pass, 2 for an error.
 """
 
 import json
 import sys
 import traceback
-from importlib.metadata import entry_points
+from collections.abc import Mapping
+from importlib import import_module
 
 import click
 
@@ -14,30 +15,44 @@ from salience import ClientError
 from service import __version__
 from service.errors import SalienceError
 
-GROUP = "salience.commands"
-# Which extra brings a module that a command may lack.
+COMMANDS: Mapping[str, str] = {
+    "audit": "worker.commands:audit",
+    "figure": "service.commands.figure:figure",
+    "inspect": "worker.commands:inspect",
+    "keys": "service.commands.keys:keys",
+    "migrate": "service.commands.migrate:migrate",
+    "report": "service.commands.report:report",
+    "results": "service.commands.jobs:results",
+    "serve": "service.commands.serve:serve",
+    "submit": "service.commands.jobs:submit",
+    "verdict": "service.commands.verdict:verdict",
+    "wait": "service.commands.jobs:wait",
+    "worker": "worker.commands:worker",
+}
+# The extra that installs a module which a command may lack.
 EXTRAS = {**dict.fromkeys(("torch", "torchvision", "numpy", "PIL"), "worker"), "matplotlib": "figures"}
 
 
-class Commands(click.Group):
-    """The commands that the installed packages offer."""
+class LazyGroup(click.Group):
+    """A group that imports a command's module only when the command runs or shows its help."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Their names."""
-        return sorted(entry_points(group=GROUP).names)
+        """Return the names of all commands, sorted."""
+        return sorted(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name."""
-        for entry in entry_points(group=GROUP, name=cmd_name):
-            command: click.Command = entry.load()
-            return command
-        return None
+        """Import and return the command of that name, or None if there is none."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
 
 
-@click.group(cls=Commands)
+@click.group(cls=LazyGroup)
 @click.version_option(__version__, prog_name="salience")
 def commands() -> None:
-    """Audits where vision models look, and whether that can be relied on."""
+    """Audit which image regions vision models rely on, and how stable that is."""
 
 
 def main() -> None:
@@ -57,7 +72,7 @@ def main() -> None:
             click.echo(f"Error: {need}", err=True)
         else:
             traceback.print_exc()
-    except Exception:  # noqa: BLE001  # uncaught it would exit with 1, as a gate that fails does
+    except Exception:  # noqa: BLE001  # Python would exit with 1, which means a gate that does not pass
         traceback.print_exc()
     sys.exit(2)
 

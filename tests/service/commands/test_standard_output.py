@@ -11,7 +11,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from service.cli import Commands
+from service.cli import LazyGroup
 from service.commands.arguments import OutputFile
 from service.commands.figure import figure
 from service.commands.jobs import submit
@@ -91,7 +91,7 @@ def test_two_documents_on_standard_output_are_refused(command: click.Command, ar
 
 
 def test_no_command_names_a_file_to_write_in_another_way() -> None:
-    group = Commands()
+    group = LazyGroup()
     found = {}
     for name in group.list_commands(click.Context(group)):
         command = group.get_command(click.Context(group), name)

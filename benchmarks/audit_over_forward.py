@@ -15,9 +15,9 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.material import make_images, make_model, make_spec
 from service.domain.job import JobState
-from service.settings import WorkerSettings
 from service.spec.model import JobSpec
 from worker.local import local_audit
+from worker.settings import WorkerSettings
 
 
 def main() -> None:

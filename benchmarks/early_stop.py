@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 
 from service.domain.job import JobState
-from service.settings import WorkerSettings
 from service.spec.model import JobSpec
 from service.storage.looks import next_interim_look
 from tests.support.jobs import make_audit_inputs, write_image
 from worker.local import local_audit
+from worker.settings import WorkerSettings
 from worker.statistics.bootstrap import Array
 from worker.statistics.confidence_sequence import ALPHA, Confidence, log_capital
 

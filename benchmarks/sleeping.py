@@ -12,10 +12,10 @@ import numpy as np
 
 from benchmarks import resident
 from service.domain.job import ACROSS_RUNS, Image, Job, Shard, ShardKind, ShardResult, Values
-from service.settings import WorkerSettings
 from worker import runner
 from worker.app import make_app
 from worker.runtime.lease import Lease
+from worker.settings import WorkerSettings
 
 SLEEP = "SLEEP_SECONDS"
 

@@ -27,8 +27,9 @@ from service.errors import InputRefused, SalienceError
 from service.main import create_app
 from service.measures.catalogue import MEASURES as MEASURE_ENTRIES
 from service.measures.catalogue import METHODS
-from service.settings import PREFIX, ServiceSettings, StoreSettings, WorkerSettings
+from service.settings import PREFIX, ServiceSettings, StoreSettings
 from service.spec.model import JobSpec
+from worker.settings import WorkerSettings
 
 ErrorType = type[SalienceError] | type[ClientError]
 Found = TypeVar("Found", SalienceError, ClientError)

@@ -10,7 +10,8 @@ import pytest
 from compose_spec import PyCompose, PyOptions
 
 from service.cli import COMMANDS
-from service.settings import ServiceSettings, WorkerSettings
+from service.settings import ServiceSettings
+from worker.settings import WorkerSettings
 
 ROOT = Path(__file__).parents[1]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()

@@ -18,11 +18,11 @@ from examples.experiment.maps import maps_of
 from examples.experiment.training import MEAN, STD, Detector
 from examples.experiment.worlds import UNCORRELATED, World
 from service.domain.job import JobState
-from service.settings import WorkerSettings
 from service.spec.model import JobSpec
 from tests.support.known_models import FixedPlace, Pointwise, StripeDetector
 from tests.support.models import save_archive
 from worker.local import local_audit
+from worker.settings import WorkerSettings
 
 SHIFTS = ["shift:16,0", "shift:-16,8", "shift:0,-12"]
 

@@ -13,7 +13,6 @@ from celery.signals import setup_logging, worker_process_init, worker_process_sh
 from service.queue.notifier import WorkNotifier, make_celery
 from service.queue.parent_death import exit_with_parent
 from service.queue.sweeper import running_sweeper
-from service.settings import WorkerSettings
 from service.storage import Store
 from service.telemetry import logs, tracing
 from worker.context import worker_context
@@ -21,6 +20,7 @@ from worker.runner import KINDS, Kinds, Runner
 from worker.runtime.memory import limit_memory
 from worker.runtime.metrics import serve_metrics
 from worker.runtime.shutdown import StopFlag, name_of_process, stop_within
+from worker.settings import WorkerSettings
 from worker.tasks import register
 
 

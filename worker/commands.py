@@ -14,9 +14,9 @@ from service.commands.verdict_output import EndedJob
 from service.domain.inspection import Inspect
 from service.domain.job import Job, JobState
 from service.gate import Verdict
-from service.settings import WorkerSettings
 from service.spec.files import absolute_uri, parse_spec, read_spec
 from service.telemetry import logs
+from worker.settings import WorkerSettings
 
 if TYPE_CHECKING:
     from worker.local import LocalAudit

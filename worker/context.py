@@ -7,7 +7,6 @@ from pathlib import Path
 import torch
 
 from service.domain.job import Job
-from service.settings import WorkerSettings
 from service.storage import Store
 from worker.inputs.resolver import InputResolver
 from worker.models.cache import ModelCache
@@ -15,6 +14,7 @@ from worker.models.sandbox import DEFAULT_LIMITS, SandboxLimits, limits_from, sa
 from worker.runtime.allocator import keep_freed_memory
 from worker.runtime.batch_size import BatchSize
 from worker.runtime.devices import choose_device, processes_for, share_cores
+from worker.settings import WorkerSettings
 
 
 @dataclass(frozen=True)

@@ -24,13 +24,13 @@ from service.errors import SpecInvalid, WorkFailed
 from service.jobs.validation.fields import InputLocator, find_problems
 from service.jobs.validation.references import reference_problems
 from service.queue.parent_death import exit_with_parent
-from service.settings import WorkerSettings
 from service.spec.model import JobSpec, spec_digest
 from service.storage import Store
 from service.storage import migrate as schema
 from worker.context import worker_context
 from worker.runner import Runner
 from worker.runtime.devices import processes_for
+from worker.settings import WorkerSettings
 
 ANYWHERE = (Path("/"),)
 PAUSE_SECONDS = 0.1

@@ -20,11 +20,11 @@ from service.errors import (
 )
 from service.gate import Verdict
 from service.inputs.uris import is_remote, path_from_uri
-from service.job_limits import JobLimits
 from service.jobs.validation.fields import InputLocator, find_problems
 from service.jobs.validation.references import reference_problems, with_pinned_references
 from service.jobs.verdicts import verdict_for
 from service.queue.notifier import WorkNotifier
+from service.settings import JobLimits
 from service.spec.model import JobSpec, spec_digest
 from service.storage import Store
 from service.storage.images import MeasuredImage

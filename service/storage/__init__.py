@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from service.database_settings import DEFAULT, Timeouts
+from service.settings.database import DEFAULT, Timeouts
 from service.storage.api_keys import ApiKeyStore
 from service.storage.artifact_owners import ArtifactOwnerStore
 from service.storage.cached_values import CachedValueStore

@@ -21,8 +21,8 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 from sqlalchemy.orm import Session
 
-from service.database_settings import DEFAULT, Timeouts
 from service.errors import DatabaseReadOnly, DatabaseUnavailable
+from service.settings.database import DEFAULT, Timeouts
 from service.storage.postgres import READ_ONLY, connect_postgres
 from service.storage.tenancy import TENANT, TenantSession
 

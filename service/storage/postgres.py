@@ -16,7 +16,7 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from service.database_settings import Timeouts
+from service.settings.database import Timeouts
 
 PING_AFTER_SECONDS = 1.0  # for which a connection that answered is believed to answer
 GRACE_SECONDS = 2.0  # that the server's own word of a statement's end may take

@@ -13,9 +13,10 @@ import yaml
 
 from service.domain.job import Plan, Slice
 from service.net.allowed_hosts import METADATA_NETWORKS
-from service.settings import ServiceSettings, WorkerSettings
+from service.settings import ServiceSettings
 from service.storage import Store
 from tests.support.jobs import AuditInputs
+from worker.settings import WorkerSettings
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "kubernetes"
 SETTINGS = {f"SALIENCE_{name.upper()}" for name in ServiceSettings.model_fields | WorkerSettings.model_fields}

@@ -9,10 +9,10 @@ from typing import Any
 
 import psycopg
 
-from service.settings import WorkerSettings
 from service.spec.model import JobSpec, Json
 from tests.support.production import Production
 from worker.local import local_audit
+from worker.settings import WorkerSettings
 
 AT_ONCE = 4
 

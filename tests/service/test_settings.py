@@ -5,7 +5,8 @@ from sqlalchemy import make_url
 
 from service.errors import SettingsInvalid
 from service.net.allowed_hosts import AllowedHosts
-from service.settings import ServiceSettings, StoreSettings, WorkerSettings
+from service.settings import ServiceSettings, StoreSettings
+from worker.settings import WorkerSettings
 
 
 def test_without_urls_the_service_is_embedded_in_its_data_directory(tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ import pytest
 
 from service.domain.job import Job, JobState
 from service.errors import WorkFailed
-from service.settings import WorkerSettings
 from tests.support.jobs import AuditInputs
 from worker.local import local_audit
+from worker.settings import WorkerSettings
 
 
 def summary(ingredients: AuditInputs, processes: int) -> str:

@@ -14,9 +14,9 @@ from pathlib import Path
 from service.errors import ModelRefused
 from service.errors.transient import TransientError
 from service.queue import parent_death as tether
-from service.settings import WorkerSettings
 from service.spec.model import Json, Model
 from worker.models.config_files import ModelMetadata
+from worker.settings import WorkerSettings
 
 GIB = 2**30
 

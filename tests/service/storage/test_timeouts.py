@@ -9,9 +9,9 @@ import psycopg
 import pytest
 from sqlalchemy import make_url, text
 
-from service.database_settings import Timeouts
 from service.domain.job import ImageSet, Shard
 from service.errors import DatabaseUnavailable
+from service.settings.database import Timeouts
 from service.spec.model import spec_digest
 from service.storage import Database, Store
 from service.storage import migrate as schema

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from service.settings import WorkerSettings
 from service.spec.model import JobSpec
 from tests.support.jobs import AuditInputs, write_image
 from worker.local import local_audit
 from worker.runtime.memory import limit_memory
+from worker.settings import WorkerSettings
 
 IMAGES, ROOM = 16, 120 * 2**20
 

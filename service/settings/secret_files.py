@@ -1,4 +1,4 @@
-"""Settings from files: SALIENCE_X_FILE names the file that holds SALIENCE_X, as containers are given secrets."""
+"""Settings from files: SALIENCE_X_FILE names a file that contains the value of SALIENCE_X, such as a Docker secret."""
 
 import os
 from pathlib import Path
@@ -11,14 +11,21 @@ SUFFIX = "_FILE"
 
 
 class SecretFiles(PydanticBaseSettingsSource):
-    """Reads the files that the environment names. Raises ValueError where one cannot be read, or is one too many."""
+    """Reads the files that the `_FILE` variables name.
+
+    Raises ValueError for a file that cannot be read, and for a setting that has both variables.
+    """
 
     def __init__(self, settings: type[BaseSettings], prefix: str) -> None:
         super().__init__(settings)
         self._prefix = prefix
 
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002  # as asked
-        """What the file holds, without the line break at its end; None where the environment names no file."""
+    def get_field_value(
+        self,
+        field: FieldInfo,  # noqa: ARG002  # pydantic-settings passes it
+        field_name: str,
+    ) -> tuple[Any, str, bool]:
+        """Return the file's content without the final line break, or None if no variable names a file."""
         name = f"{self._prefix}{field_name}".upper()
         path = os.environ.get(name + SUFFIX)
         if not path:
@@ -31,6 +38,6 @@ class SecretFiles(PydanticBaseSettingsSource):
             raise ValueError(f"{name}{SUFFIX}: {path} cannot be read: {error}") from error
 
     def __call__(self) -> dict[str, Any]:
-        """The settings found so."""
+        """Return the values of all settings whose variable names a file."""
         found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
         return {name: value for name, value in found.items() if value is not None}

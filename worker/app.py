@@ -10,7 +10,7 @@ from billiard import current_process
 from celery import Celery
 from celery.signals import setup_logging, worker_process_init, worker_process_shutdown, worker_shutting_down
 
-from service.queue.notifier import WorkNotifier, make_celery
+from service.queue.notifier import WORK, WorkNotifier, make_celery
 from service.queue.parent_death import exit_with_parent
 from service.queue.sweeper import running_sweeper
 from service.storage import Store
@@ -21,7 +21,6 @@ from worker.runtime.memory import limit_memory
 from worker.runtime.metrics import serve_metrics
 from worker.runtime.shutdown import StopFlag, name_of_process, stop_within
 from worker.settings import WorkerSettings
-from worker.tasks import register
 
 
 def make_app(settings: WorkerSettings, kinds: Kinds = KINDS) -> Celery:
@@ -42,7 +41,10 @@ def make_app(settings: WorkerSettings, kinds: Kinds = KINDS) -> Celery:
         """Made when first asked for, which is after the fork: torch must not have worked before it."""
         return replace(make_runner(settings, stopping), kinds=kinds)
 
-    register(app, runner)
+    @app.task(name=WORK, acks_late=True, ignore_result=True)  # type: ignore[untyped-decorator]  # Celery has no types
+    def work() -> None:
+        runner().work()
+
     return app
 
 

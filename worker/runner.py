@@ -22,7 +22,7 @@ from service.telemetry.logs import bound_ids
 from service.telemetry.tracing import span
 from worker.audit.shard import audit_shard
 from worker.context import WorkerContext
-from worker.failures import is_retryable, user_message
+from worker.failures import check_unreadable_share, is_retryable, user_message
 from worker.inspection import Inspector
 from worker.maps.explain_again import explain_again
 from worker.planning.planner import Planner
@@ -32,7 +32,6 @@ from worker.results.interim import look
 from worker.results.sample import request_maps
 from worker.runtime.lease import Lease
 from worker.runtime.metrics import SHARDS, timed
-from worker.skipped import check_unreadable_share
 
 MAX_NOTIFICATIONS = 64  # at once; sweeps ring for what waits longer
 

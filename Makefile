@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo experiment test check docs clean lock sbom licences audit
+.PHONY: demo experiment test check client docs clean lock sbom licences audit
 
 demo: .venv/.demo
 	$(BIN)/python -m examples.demo
@@ -20,8 +20,13 @@ check: .venv/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m tests.support.sync_client --check
 	$(BIN)/python -m docs.generate --check
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+# Generate the synchronous client from the async client.
+client: .venv/.test
+	$(BIN)/python -m tests.support.sync_client
 
 # Fill the generated blocks of the reference from the code, and build the site into site/.
 docs: .venv/.test

@@ -1,4 +1,4 @@
-"""A client of the HTTP API, for pipelines in Python and for the console script. Loads without torch.
+"""Client of the HTTP API, for Python pipelines and the console script. Needs no torch.
 
     from salience import Client
 
@@ -6,7 +6,7 @@
         job = client.wait(client.submit(spec).id)
         print(client.results(job.id).frame())
 
-`AsyncClient` does the same with `await`. Every failure is a ClientError of `salience.errors`.
+`AsyncClient` has the same methods, to be awaited. Every failure raises a ClientError of `salience.errors`.
 """
 
 from salience.async_client import AsyncClient

@@ -1,4 +1,4 @@
-"""The client whose methods answer when they are done."""
+"""HTTP client of a salience service. `make client` generates client.py from async_client.py."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -14,10 +14,10 @@ from salience.requests import RETRY_SECONDS, TIMEOUT, Call, RetryPolicy
 
 
 class Client:
-    """A service at a URL. Every method raises ClientError.
+    """Client of the service at `url`. Every method raises ClientError.
 
-    Once the service has answered, its being away for a moment is waited out, for `retry_seconds` seconds a call.
-    The key that lets us in is `api_key`, else that of SALIENCE_API_KEY.
+    Each call is retried for `retry_seconds` seconds while a service that has answered before is busy or unavailable.
+    `api_key` authenticates the client; the default is the environment variable SALIENCE_API_KEY.
     """
 
     def __init__(self, url: str, retry_seconds: float = RETRY_SECONDS, api_key: str | None = None) -> None:
@@ -32,65 +32,71 @@ class Client:
 
     @property
     def url(self) -> str:
-        """Where the service is."""
+        """Base URL of the service, without a slash at its end."""
         return str(self._http.base_url).rstrip("/")
 
     def ping(self) -> None:
-        """Ask whether the service is there."""
+        """Check that the service answers."""
         self._request(Call("GET", "/healthz"))
 
     def submit(self, spec: Mapping[str, Any], key: str | None = None) -> Job:
-        """Post a job. The same key with the same spec answers the same job; without one it is a new job."""
-        return Job.from_json(self._request(calls.submit(spec, key)).json())
+        """Submit a job. A second call with the same key and spec returns the first job; without a key, it makes one."""
+        return Job.from_json(self._json(calls.submit(spec, key)))
 
     def job(self, job: str) -> Job:
-        """The job as it stands."""
-        return Job.from_json(self._request(calls.job(job)).json())
+        """Return the current state of a job."""
+        return Job.from_json(self._json(calls.job(job)))
 
     def follow(self, job: str) -> Iterator[Job]:
-        """The job as it stands, and again after each change until it has ended."""
-        answer = self._request(calls.job(job))
+        """Yield the current state of a job, then its state after each change until the job has ended."""
+        response = self._request(calls.job(job))
         while True:
-            seen = Job.from_json(answer.json())
-            yield seen
-            if seen.ended:
+            current = Job.from_json(response.json())
+            yield current
+            if current.ended:
                 return
-            etag = answer.headers["ETag"]
-            while (answer := self._request(calls.next_change(job, etag))).status_code == httpx.codes.NOT_MODIFIED:
-                time.sleep(calls.poll_pause(answer))
+            change = calls.next_change(job, response.headers["ETag"])
+            while (response := self._request(change)).status_code == httpx.codes.NOT_MODIFIED:
+                time.sleep(calls.poll_pause(response))
 
     def wait(self, job: str) -> Job:
-        """The job once it has ended."""
-        *_, ended = self.follow(job)
+        """Wait until a job has ended, and return its final state."""
+        for current in self.follow(job):
+            ended = current
         return ended
 
     def cancel(self, job: str) -> Job:
-        """Stop a job."""
-        return Job.from_json(self._request(calls.job(job, "cancel", method="POST")).json())
+        """Cancel a job."""
+        return Job.from_json(self._json(calls.job(job, "cancel", method="POST")))
 
     def delete(self, job: str) -> None:
-        """Stop a job and have it forgotten, with its results."""
+        """Cancel a job and delete it with its results."""
         self._request(calls.job(job, method="DELETE"))
 
     def verdict(self, job: str) -> Verdict:
-        """What the job's gate says of its results."""
-        return Verdict.from_json(self._request(calls.job(job, "verdict")).json())
+        """Return the verdict of the job's gate."""
+        return Verdict.from_json(self._json(calls.job(job, "verdict")))
 
     def results(self, job: str) -> Results:
-        """The results of a job that has succeeded."""
-        return Results.from_json(self._request(calls.job(job, "results")).json())
+        """Return the results of a job that has succeeded."""
+        return Results.from_json(self._json(calls.job(job, "results")))
 
     def report(self, job: str) -> str:
-        """The report of a job that has succeeded, as HTML; its pictures are waited for, for a while."""
-        return self._request(calls.report(job)).text
+        """Return the HTML report of a job that has succeeded. The service waits up to 30 s for images it lacks."""
+        response = self._request(calls.report(job))
+        return response.text
 
     def upload(self, file: Path) -> Artifact:
-        """Keep a model's file or an archive with the service, unless it is there already."""
+        """Upload a model file or an archive, unless the service has it already."""
         digest = calls.sha256_of(file)
         try:
-            return Artifact(**self._request(calls.artifact(digest)).json())
+            return Artifact(**self._json(calls.artifact(digest)))
         except ResourceNotFound:
-            return Artifact(**self._request(calls.upload(file, digest)).json())
+            return Artifact(**self._json(calls.upload(file, digest)))
+
+    def _json(self, call: Call) -> Any:
+        response = self._request(call)
+        return response.json()
 
     def _request(self, call: Call) -> httpx.Response:
         policy = RetryPolicy(self.url, self._retry_seconds, self._has_answered)

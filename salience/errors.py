@@ -1,13 +1,13 @@
-"""Errors of the client. An error carries facts; its class's docstring is its message.
+"""Exceptions of the client. The docstring of a class is the template of its message.
 
 ClientError
-├── RequestRejected        the service answered with an error status
-│   ├── ResourceNotFound   404
+├── RequestRejected       the service answered with an error status
+│   ├── ResourceNotFound  404
 │   ├── RequestConflict   409
 │   ├── InvalidRequest    422
 │   ├── RequestForbidden  401 or 403
-│   └── ServiceBusy       429 or 503, still after all retries
-└── ServiceUnreachable    no answer
+│   └── ServiceBusy       429 or 503, after all retries
+└── ServiceUnreachable    the service did not answer
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from inspect import cleandoc
 
 @dataclass(frozen=True)
 class FieldProblem:
-    """One thing wrong with one field of a request: where it is and how to fix it."""
+    """A problem with one field of a request: the path of the field, what is wrong and how to fix it."""
 
     field: str
     detail: str
@@ -33,7 +33,7 @@ class ClientError(Exception):
         super().__init__(cleandoc(self.__doc__ or "").format(**facts))
 
     def problems(self) -> Sequence[FieldProblem]:
-        """The fields that the service refused; none unless it names some."""
+        """Return the fields that the service rejected."""
         return []
 
 
@@ -44,16 +44,16 @@ class RequestRejected(ClientError):
 
     @property
     def status(self) -> int:
-        """The HTTP status of the answer."""
+        """The HTTP status of the response."""
         return int(str(self.facts["status"]))
 
     @property
     def type(self) -> str:
-        """The problem's stable type, such as urn:salience:problem:job-ended."""
+        """The type of the problem, such as urn:salience:problem:job-ended. It stays the same across versions."""
         return str(self.facts["type"])
 
     def problems(self) -> Sequence[FieldProblem]:
-        """The fields that the service refused."""
+        """Return the fields that the service rejected."""
         found = self.facts["fields"]
         assert isinstance(found, list)
         return found

@@ -1,6 +1,6 @@
-"""What the service answers, as dataclasses. Knows no HTTP.
+"""Responses of the service as dataclasses. Knows no HTTP.
 
-Fields that a later version adds are in `raw`, where the whole answer is.
+`raw` is the whole JSON document, with any fields that a newer service adds.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 
 class JobState(StrEnum):
-    """`queued -> running -> succeeded | failed | cancelled`."""
+    """State of a job: `queued -> running -> succeeded | failed | cancelled`."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -25,7 +25,7 @@ class JobState(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What a gate decided, from the best to the worst."""
+    """Outcome of a gate or of one rule, from best to worst."""
 
     PASS = "pass"
     INCONCLUSIVE = "inconclusive"
@@ -39,7 +39,7 @@ COLUMNS = ("cohort", "measure", "part", "n", "mean", "sd", "low", "high")
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate says and why; `rules` are as they were answered, each with its number, interval and sentence."""
+    """Outcome of a gate and its reason. Each of `rules` is JSON with a number, an interval, an outcome and a reason."""
 
     outcome: Outcome
     reason: str
@@ -48,13 +48,13 @@ class Verdict:
 
     @classmethod
     def from_json(cls, raw: Json) -> "Verdict":
-        """The verdict in an answer."""
+        """Read a verdict from JSON."""
         return cls(Outcome(raw["outcome"]), raw["reason"], tuple(raw["rules"]), raw)
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job as it stood when it was asked for."""
+    """State of a job at the time of the request."""
 
     id: str
     state: JobState
@@ -68,7 +68,7 @@ class Job:
 
     @classmethod
     def from_json(cls, raw: Json) -> "Job":
-        """The job in an answer."""
+        """Read a job from JSON."""
         done, error = raw["progress"], raw["error"] or {}
         return cls(
             raw["id"], JobState(raw["state"]), raw["name"], raw["labels"], done["images_done"], done["images_total"],
@@ -77,15 +77,16 @@ class Job:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing will change any more."""
+        """Whether the job has succeeded, failed or been cancelled."""
         return self.state not in OPEN_STATES
 
 
 @dataclass(frozen=True)
 class Statistic:
-    """A measure of a cohort over its images: its mean with a 95 % interval, and beside it its parts.
+    """A measure of a cohort: its mean over images, with a standard deviation and a 95 % confidence interval.
 
-    `n` values are there and `missing` ones are not, as a map without salience has none.
+    `n` images have a value and `missing` images have none, for example because their map is zero everywhere.
+    `parts` holds further statistics of the measure, such as one for each noise level.
     """
 
     mean: float | None
@@ -97,7 +98,7 @@ class Statistic:
 
     @classmethod
     def from_json(cls, raw: Json) -> "Statistic":
-        """The numbers in an answer; what was not computed is None. Stability's matrix is no statistic, and left out."""
+        """Read a statistic from JSON. Absent numbers become None; the matrix of the measure stability is left out."""
         found = (raw.get("parts") or {}).items()
         parts = {name: cls.from_json(part) for name, part in found if isinstance(part, dict)}
         interval = raw.get("ci95")
@@ -107,7 +108,7 @@ class Statistic:
 
 @dataclass(frozen=True)
 class Difference:
-    """One cohort's mean less another's, paired by image."""
+    """Mean of cohort `a` minus mean of cohort `b`, paired by image, with a 95 % interval and Cohen's d."""
 
     a: str
     b: str
@@ -119,7 +120,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Results:
-    """The results of a job: the measures of each cohort, its share of degenerate maps, and how the cohorts differ."""
+    """Results of a job: measures and share of degenerate maps of each cohort, and differences between cohorts."""
 
     job: str
     cohorts: Mapping[str, Mapping[str, Statistic]]
@@ -129,7 +130,7 @@ class Results:
 
     @classmethod
     def from_json(cls, raw: Json) -> "Results":
-        """The results in an answer."""
+        """Read results from JSON."""
         cohorts = {
             name: {measure: Statistic.from_json(numbers) for measure, numbers in cohort["measures"].items()}
             for name, cohort in raw["cohorts"].items()
@@ -142,7 +143,10 @@ class Results:
         return cls(raw["job"], cohorts, tuple(map(_difference, raw["differences"])), raw, shares)
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
-        """The COLUMNS of every measure of every cohort; of its parts too, where `part` is not empty."""
+        """Yield the values of COLUMNS for every measure of every cohort, and for each of its parts.
+
+        `part` is empty in the row of the measure itself.
+        """
         for cohort, measures in self.cohorts.items():
             for measure, headline in measures.items():
                 for part, found in {"": headline, **headline.parts}.items():
@@ -159,7 +163,7 @@ class Results:
                     )
 
     def frame(self) -> "DataFrame":
-        """The rows as a pandas frame. Raises ImportError without pandas."""
+        """Return the rows as a pandas DataFrame. Raises ImportError without pandas."""
         from pandas import DataFrame
 
         return DataFrame(list(self.rows()), columns=list(COLUMNS))
@@ -167,7 +171,7 @@ class Results:
 
 @dataclass(frozen=True)
 class Artifact:
-    """An upload as the service keeps it; `uri` names it in a spec."""
+    """An uploaded file. `uri` names it in a spec; `size` is in bytes."""
 
     uri: str
     sha256: str

@@ -1,4 +1,4 @@
-"""From a problem (RFC 9457) that the service answered to the error that is raised here."""
+"""Converts an error response of the service, a problem document (RFC 9457), into an exception."""
 
 from collections.abc import Mapping
 
@@ -26,18 +26,18 @@ ERRORS: Mapping[int, type[RequestRejected]] = {
 }
 
 
-def error_from(answer: httpx.Response) -> RequestRejected:
-    """The error that an answer stands for; where it is no problem, told by its status."""
-    problem = _read_problem(answer)
-    detail = problem.get("detail") or f"{answer.request.url} answered {answer.status_code} {answer.reason_phrase}"
+def error_from(response: httpx.Response) -> RequestRejected:
+    """Return the exception for an error response. Without a problem document, its message names the status."""
+    problem = _read_problem(response)
+    detail = problem.get("detail") or f"{response.request.url} answered {response.status_code} {response.reason_phrase}"
     fields = [FieldProblem(str(each["field"]), str(each["detail"])) for each in problem.get("errors") or ()]
-    kind = ERRORS.get(answer.status_code, RequestRejected)
-    return kind(detail=detail, status=answer.status_code, type=problem.get("type", "about:blank"), fields=fields)
+    kind = ERRORS.get(response.status_code, RequestRejected)
+    return kind(detail=detail, status=response.status_code, type=problem.get("type", "about:blank"), fields=fields)
 
 
-def _read_problem(answer: httpx.Response) -> Json:
+def _read_problem(response: httpx.Response) -> Json:
     try:
-        found = answer.json()
+        found = response.json()
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

@@ -1,10 +1,11 @@
-"""What is asked of the service, and for how long: all that the two clients share. Reads files, and sends nothing."""
+"""Requests and retry policy that both clients share. Reads files, but sends nothing."""
 
+import asyncio
 import hashlib
 import os
 import random
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -31,7 +32,7 @@ RETRYABLE = (
 
 @dataclass(frozen=True)
 class Call:
-    """One request; a file is sent in parts, from its beginning at every try."""
+    """One HTTP request. `file` is sent in parts; each attempt sends it from its beginning."""
 
     method: str
     path: str
@@ -42,59 +43,72 @@ class Call:
 
 
 def authorization(api_key: str | None) -> Mapping[str, str]:
-    """The header that lets us in: with this key, else with that of SALIENCE_API_KEY; none without either."""
+    """Return the authorization header for this key or for SALIENCE_API_KEY; no header without a key."""
     key = api_key or os.environ.get(API_KEY_VARIABLE, "")
     return {"Authorization": f"Bearer {key.strip()}"} if key.strip() else {}
 
 
 def submit(spec: Mapping[str, Any], key: str | None) -> Call:
-    """Post a job; without a key of the caller's, with one of its own, so that a second try makes no second job."""
+    """Request that submits a job. A random idempotency key replaces None, so that a retry makes no second job."""
     return Call("POST", "/v1/jobs", headers={"Idempotency-Key": key or str(uuid4())}, json=spec)
 
 
-def job(number: str, *more: str, method: str = "GET") -> Call:
-    """A job, or what lies below it."""
-    return Call(method, "/".join(("/v1/jobs", quote(number, safe=""), *more)))
+def job(number: str, *segments: str, method: str = "GET") -> Call:
+    """Request for a job, or for the resource at further path segments below the job."""
+    return Call(method, "/".join(("/v1/jobs", quote(number, safe=""), *segments)))
 
 
 def next_change(number: str, etag: str) -> Call:
-    """A job once it is not what it was under this tag."""
+    """Request that waits up to WAIT_SECONDS until the job no longer has this ETag."""
     return Call("GET", job(number).path, params={"wait": WAIT_SECONDS}, headers={"If-None-Match": etag})
 
 
 def report(number: str) -> Call:
-    """A job's report, once its pictures are there."""
+    """Request for a job's report that waits up to WAIT_SECONDS for the report's images."""
     return Call("GET", job(number, "report").path, params={"wait": WAIT_SECONDS})
 
 
 def artifact(digest: str) -> Call:
-    """What is known of an upload."""
+    """Request for the metadata of an upload."""
     return Call("GET", f"/v1/artifacts/{digest}")
 
 
 def upload(file: Path, digest: str) -> Call:
-    """Send a file whose SHA-256 is this."""
+    """Request that uploads a file with this SHA-256."""
     return Call("PUT", "/v1/artifacts", params={"sha256": digest}, file=file)
 
 
 def sha256_of(file: Path) -> str:
-    """A file's SHA-256, in hexadecimal digits."""
+    """Return the SHA-256 of a file, in hexadecimal digits."""
     with file.open("rb") as source:
         return hashlib.file_digest(source, "sha256").hexdigest()
 
 
 def chunks(file: Path) -> Iterator[bytes]:
-    """A file's bytes, some at a time."""
+    """Yield the content of a file in chunks of CHUNK_BYTES."""
     with file.open("rb") as source:
-        while part := source.read(CHUNK_BYTES):
-            yield part
+        while chunk := source.read(CHUNK_BYTES):
+            yield chunk
+
+
+async def async_sha256_of(file: Path) -> str:
+    """Compute `sha256_of` in a thread."""
+    return await asyncio.to_thread(sha256_of, file)
+
+
+async def async_chunks(file: Path) -> AsyncIterator[bytes]:
+    """Yield `chunks`, each read in a thread."""
+    parts = chunks(file)
+    while (chunk := await asyncio.to_thread(next, parts, None)) is not None:
+        yield chunk
 
 
 @dataclass
 class RetryPolicy:
-    """How long one call is tried, and how long to rest between tries.
+    """Decides whether and when one call to `url` is retried, for `seconds` seconds in all.
 
-    A service that has answered before (`has_answered`) may be away for a moment; one that never has is not waited for.
+    Connection errors are retried only if the service has answered before (`has_answered`), since a service that has
+    never answered is probably not running.
     """
 
     url: str
@@ -104,7 +118,7 @@ class RetryPolicy:
     start: float = field(default_factory=time.monotonic)
 
     def pause_after(self, outcome: httpx.Response | Exception) -> float | None:
-        """Seconds to rest before the next try; None where the answer counts. Raises ClientError."""
+        """Return the seconds until the next attempt, or None for a response to return. Raises ClientError."""
         if isinstance(outcome, Exception):
             if not self.has_answered or self._is_over(self.pause):
                 raise ServiceUnreachable(url=self.url, reason=outcome) from outcome
@@ -118,25 +132,28 @@ class RetryPolicy:
             self.pause = max(self.pause, requested)
             if requested:
                 return self.pause * random.uniform(1.0, 1.25)
-        rest, self.pause = self.pause * random.uniform(0.5, 1.0), min(2 * self.pause, MAX_PAUSE)
-        return rest
+        pause, self.pause = self.pause * random.uniform(0.5, 1.0), min(2 * self.pause, MAX_PAUSE)
+        return pause
 
     def _is_over(self, pause: float) -> bool:
         return time.monotonic() + pause > self.start + self.seconds
 
 
 def poll_pause(unchanged: httpx.Response) -> float:
-    """Seconds to rest where a job has not changed: none if the service held the request, else what it asks for."""
+    """Return the seconds until the next poll of an unchanged job.
+
+    They are 0 if the service held the request, else those of its Retry-After header.
+    """
     held = unchanged.elapsed.total_seconds() >= WAIT_SECONDS / 2
     return 0.0 if held else retry_after(unchanged.headers.get("Retry-After", "")) or FIRST_PAUSE
 
 
-def retry_after(message: str) -> float:
-    """Seconds that a Retry-After header asks for, written as a number or a date; 0 where it asks for none."""
+def retry_after(header: str) -> float:
+    """Return the seconds in a Retry-After header, which is a number or a date; 0 without a valid value."""
     try:
-        seconds = float(message)
+        seconds = float(header)
     except ValueError:
-        return _until(message)
+        return _until(header)
     return seconds if 0 <= seconds < float("inf") else 0.0
 
 

@@ -1,4 +1,4 @@
-"""The front of the audit: HTTP, specs, storage and the queue. Loads without torch and numpy."""
+"""The API process: HTTP, specs, storage and the queue. Loads without torch and numpy."""
 
 from importlib.metadata import version
 

@@ -1,1 +1,1 @@
-"""The audit itself: models, maps, measures. Started by Celery, or in one process by `salience audit`."""
+"""The audit: models, maps and measures. Celery runs it in workers, `salience audit` in one process."""

@@ -1,4 +1,4 @@
-"""The Celery worker: its settings, and one runner in each of its processes."""
+"""The Celery application of a worker, with one task and one runner per process."""
 
 import os
 from collections.abc import Callable
@@ -24,7 +24,10 @@ from worker.settings import WorkerSettings
 
 
 def make_app(settings: WorkerSettings, kinds: Kinds = KINDS) -> Celery:
-    """The application that `salience worker` runs, with what it does of each kind. Its processes end with this one."""
+    """Make the application of `salience worker`. `kinds` maps each kind of shard to the function that processes it.
+
+    The worker's processes exit when this process exits.
+    """
     app = make_celery(settings.broker_url)
     app.conf.update(
         worker_prefetch_multiplier=1,
@@ -38,7 +41,7 @@ def make_app(settings: WorkerSettings, kinds: Kinds = KINDS) -> Celery:
 
     @cache
     def runner() -> Runner:
-        """Made when first asked for, which is after the fork: torch must not have worked before it."""
+        """Make the runner at the first task, after the fork: torch must not compute anything before it."""
         return replace(make_runner(settings, stopping), kinds=kinds)
 
     @app.task(name=WORK, acks_late=True, ignore_result=True)  # type: ignore[untyped-decorator]  # Celery has no types
@@ -49,15 +52,15 @@ def make_app(settings: WorkerSettings, kinds: Kinds = KINDS) -> Celery:
 
 
 def _connect(settings: WorkerSettings, stopping: StopFlag) -> None:
-    """Have Celery tell when a process begins, and when all are to end."""
-    parent, kept = os.getpid(), ExitStack()
+    """Connect the start of each process and the shutdown of the worker to Celery's signals."""
+    parent, open_contexts = os.getpid(), ExitStack()
 
     def begin(**_: object) -> None:
         exit_with_parent(parent)
         limit_memory(settings.memory_limit)
-        if _index() == 0:  # one of a worker's processes is enough, and after the fork, which threads do not survive
+        if _index() == 0:  # one sweeper per worker is enough; it starts after the fork, which threads do not survive
             store = Store.open(settings.database, settings.max_worker_crashes, settings.database_timeouts)
-            kept.enter_context(running_sweeper(store, WorkNotifier(settings.broker_url), settings))
+            open_contexts.enter_context(running_sweeper(store, WorkNotifier(settings.broker_url), settings))
 
     def stop(**_: object) -> None:
         stopping.set()
@@ -69,9 +72,9 @@ def _connect(settings: WorkerSettings, stopping: StopFlag) -> None:
 
 
 def _observe(settings: WorkerSettings) -> None:
-    """Have logs, spans and metrics of every process as the settings say."""
+    """Configure logs, tracing and metrics in every process."""
 
-    def log_so(**_: object) -> None:
+    def configure_logs(**_: object) -> None:
         logs.configure(settings.log_format, settings.log_level)
 
     def begin(**_: object) -> None:
@@ -81,13 +84,13 @@ def _observe(settings: WorkerSettings) -> None:
     def end(**_: object) -> None:
         tracing.flush()
 
-    setup_logging.connect(log_so, weak=False)  # Celery, so told, leaves logging alone
+    setup_logging.connect(configure_logs, weak=False)  # with a receiver here, Celery does not configure logging
     worker_process_init.connect(begin, weak=False)
     worker_process_shutdown.connect(end, weak=False)
 
 
 def make_runner(settings: WorkerSettings, stopping: Callable[[], bool]) -> Runner:
-    """The runner of this process."""
+    """Make the runner of this process."""
     return Runner(
         store=Store.open(settings.database, settings.max_worker_crashes, settings.database_timeouts),
         context=worker_context(settings, _index(), settings.roots),

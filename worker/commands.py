@@ -1,4 +1,4 @@
-"""`salience worker`, `audit` and `inspect`: the commands that need torch, which they load once they run."""
+"""`salience worker`, `audit` and `inspect`: the commands that need torch, which they import when they run."""
 
 import json
 from pathlib import Path
@@ -24,20 +24,23 @@ if TYPE_CHECKING:
 
 @click.command()
 def worker() -> None:
-    """Do the work of the jobs in SALIENCE_DATABASE_URL, called by SALIENCE_BROKER_URL.
+    """Process the jobs in SALIENCE_DATABASE_URL. SALIENCE_BROKER_URL notifies the worker of new work.
 
-    SALIENCE_PROCESSES is how many shards to work on at once (one a GPU or a CPU's core), SALIENCE_DEVICE on what.
+    SALIENCE_PROCESSES sets how many shards run at once [default: one per GPU or CPU core]. SALIENCE_DEVICE sets the
+    device.
     """
     settings = WorkerSettings.read()
     logs.configure(settings.log_format, settings.log_level)
     if settings.embedded:
-        raise click.ClickException("SALIENCE_BROKER_URL is not set; `salience serve` without it brings its own worker.")
+        raise click.ClickException(
+            "SALIENCE_BROKER_URL is not set. Set it, or run `salience serve`, which then starts its own worker."
+        )
     from worker.app import make_app
     from worker.runtime.devices import processes_for
 
     processes = processes_for(settings.device, settings.processes)
     quiet = ("--without-gossip", "--without-mingle")
-    # The banner is no line of a log.
+    # --quiet suppresses the banner, which is not a log record.
     make_app(settings).worker_main(["--quiet", "worker", f"--concurrency={processes}", *quiet])
 
 
@@ -47,9 +50,9 @@ def worker() -> None:
 @json_option
 @click.pass_context
 def audit(ctx: click.Context, spec: Path, output: Output | None, as_json: bool) -> None:
-    """Do the audit in the file SPEC in this process, without a server: the same numbers, and nothing is kept.
+    """Run the audit in the file SPEC without a server. The numbers are the same, and no job is stored.
 
-    Where it has a gate, the exit status is 0 for pass, 1 for fail or inconclusive, 2 for error.
+    With a gate, the exit status is 0 for pass, 1 for fail or inconclusive, 2 for error.
     """
     as_json = as_json or output == Output(None)
     parsed = parse_spec(read_spec(spec))
@@ -59,7 +62,7 @@ def audit(ctx: click.Context, spec: Path, output: Output | None, as_json: bool) 
         ended = _run(prepared)
         results = prepared.store.jobs.summary(prepared.job)
     if results is None:
-        _tell_failure(ended, as_json)
+        _print_failure(ended, as_json)
         ctx.exit(2)
     if output and output.path:
         output.write(results.encode())
@@ -75,11 +78,13 @@ def audit(ctx: click.Context, spec: Path, output: Output | None, as_json: bool) 
 @click.command()
 @click.argument("uri")
 @click.option("--images", is_flag=True, help="URI is an image set.")
-@click.option("--architecture", help="What a checkpoint's weights are of: torchvision/..., timm/...")
-@click.option("--size", type=(int, int), help="Height and width of the input [default: the model's own, else 224 224].")
+@click.option("--architecture", help="Architecture of a checkpoint: torchvision/..., timm/...")
+@click.option(
+    "--size", type=(int, int), help="Height and width of the input [default: those of the model, else 224 224]."
+)
 @json_option
 def inspect(uri: str, images: bool, architecture: str | None, size: tuple[int, int] | None, as_json: bool) -> None:
-    """Look at the model, or with --images at the image set, at URI or a path, without an audit."""
+    """Inspect the model at a URI or path, or with --images the image set, without an audit."""
     given: dict[str, object] = {"uri": absolute_uri(uri, Path.cwd())}
     model = given | ({"architecture": architecture} if architecture else {})
     model |= {"preprocessing": {"size": size}} if size else {}
@@ -89,15 +94,15 @@ def inspect(uri: str, images: bool, architecture: str | None, size: tuple[int, i
     from worker.inspection import Inspector
     from worker.models.sandbox import limits_from, sandbox_for
 
-    places = InputResolver.from_settings(settings, (Path("/"),)).for_job("inspection")
-    inspector = Inspector(places, sandbox_for(limits_from(settings)))
+    resolver = InputResolver.from_settings(settings, (Path("/"),)).for_job("inspection")
+    inspector = Inspector(resolver, sandbox_for(limits_from(settings)))
     found = inspector.inspect(request)
     if as_json:
         click.echo(json.dumps(found))
         return
     for name, value in found.items():
-        message = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
-        click.echo(f"{name}: {message}")
+        text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+        click.echo(f"{name}: {text}")
 
 
 def _run(prepared: "LocalAudit") -> Job:
@@ -105,7 +110,7 @@ def _run(prepared: "LocalAudit") -> Job:
         return prepared.run(lambda job: show(job.state, job.images_done, job.images_total))
 
 
-def _tell_failure(job: Job, as_json: bool) -> None:
+def _print_failure(job: Job, as_json: bool) -> None:
     error = job.error or {"type": "error", "detail": f"the audit has {JobState(job.state)}"}
     if as_json:
         click.echo(json.dumps(error))

@@ -1,4 +1,4 @@
-"""What a worker works with, from its settings."""
+"""Models, batch size and inputs of a worker process, made from its settings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,15 +11,15 @@ from service.storage import Store
 from worker.inputs.resolver import InputResolver
 from worker.models.cache import ModelCache
 from worker.models.sandbox import DEFAULT_LIMITS, SandboxLimits, limits_from, sandbox_for
-from worker.runtime.allocator import keep_freed_memory
 from worker.runtime.batch_size import BatchSize
 from worker.runtime.devices import choose_device, processes_for, share_cores
+from worker.runtime.memory import keep_freed_memory
 from worker.settings import WorkerSettings
 
 
 @dataclass(frozen=True)
 class WorkerContext:
-    """What a worker has to measure with."""
+    """Resources of a worker process."""
 
     models: ModelCache
     batch_size: BatchSize
@@ -29,27 +29,28 @@ class WorkerContext:
     def create(
         cls,
         device: torch.device,
-        places: InputResolver,
-        images: int | None = None,
+        inputs: InputResolver,
+        batch_size: int | None = None,
         limits: SandboxLimits = DEFAULT_LIMITS,
         processes: int = 1,
     ) -> "WorkerContext":
-        """A device, where things are, how many pictures to score together (None: what fits), what loading may take.
+        """Make the resources of one of `processes` processes that share this machine.
 
-        `processes`, this one among them, share the machine.
+        `batch_size` is the number of images scored together; None takes what fits into memory. `limits` bound the time
+        and memory that loading a model may take.
         """
         keep_freed_memory()
         share_cores(device, processes)
         models = ModelCache(device, trial=sandbox_for(limits))
-        return cls(models, BatchSize(device, images, processes), places)
+        return cls(models, BatchSize(device, batch_size, processes), inputs)
 
-    def of_job(self, job: Job, store: Store) -> "WorkerContext":
-        """The means for a job, whose URIs mean one thing throughout, and whose artifacts are its tenant's."""
+    def for_job(self, job: Job, store: Store) -> "WorkerContext":
+        """Return the context of one job: its URIs always resolve to the same files, its artifacts are its tenant's."""
         return replace(self, inputs=self.inputs.for_job(job.id, store.for_tenant(job.tenant).artifact_owners))
 
 
 def worker_context(settings: WorkerSettings, index: int, roots: Sequence[Path]) -> WorkerContext:
-    """The means of this machine's process number `index`; files may lie under the roots."""
+    """Make the context of process number `index` of this machine, which may read files below `roots`."""
     device = choose_device(settings.device, index)
     processes = processes_for(settings.device, settings.processes)
     return WorkerContext.create(

@@ -1,4 +1,4 @@
-"""Looking at a model or an image set without an audit."""
+"""Inspects a model or an image set without an audit."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -17,25 +17,25 @@ from worker.inputs.image_bytes import image_opener, skip_reason
 from worker.inputs.resolver import InputResolver
 from worker.models.sandbox import ModelSandbox
 
-CHUNK = 2  # pictures to try a model with
-SAMPLED = 16  # pictures at the beginning of a set
+CHUNK = 2  # images in the batch that a model is tried with
+SAMPLED = 16  # images read at the beginning of an image set
 MAX_LABELS = 1000
 MAX_ERRORS = 10
 
 
 @dataclass(frozen=True)
 class Inspector:
-    """Looks at what lies in some places; models are loaded by another process, within limits."""
+    """Inspects the inputs that `inputs` resolves. The sandbox loads models, within limits."""
 
     inputs: InputResolver
     sandbox: ModelSandbox
 
     def inspect(self, request: Inspect) -> Json:
-        """What a model or an image set is. Raises InputRefused."""
+        """Describe a model or an image set as JSON. Raises InputRefused."""
         if request.model is not None:
             with naming_field("model.uri", "model"), _without_retries():
                 return self._model(request.model)
-        assert request.images is not None, "one of the two is given"
+        assert request.images is not None, "a request names a model or an image set"
         with naming_field("images.uri"), _without_retries():
             return self._images(request.images)
 
@@ -50,22 +50,22 @@ class Inspector:
             }
 
     def _images(self, request: Images) -> Json:
-        """All of a set is listed; its first pictures, and some further on, are read."""
+        """List the whole image set, but read only its first images and some later ones."""
         source = self.inputs.resolve(request.uri)
         labels: Counter[str | None] = Counter()
-        humans = 0
+        human_maps = 0
         tried: list[ImageEntry] = []
         for number, entry in enumerate(self.inputs.list_images(source)):
             labels[entry.label] += 1
-            humans += entry.human is not None
-            if number < SAMPLED or not number & (number - 1):  # those at powers of two
+            human_maps += entry.human is not None
+            if number < SAMPLED or not number & (number - 1):  # zero or a power of two
                 tried.append(entry)
         return {
             "uri": strip_query_values(source),
             "count": sum(labels.values()),
             "labels": dict(sorted((label, n) for label, n in labels.items() if label is not None)[:MAX_LABELS]),
             "unlabelled": labels[None],
-            "human_maps": humans,
+            "human_maps": human_maps,
             "tried": len(tried),
             "errors": self._errors(tried)[:MAX_ERRORS],
         }
@@ -82,12 +82,10 @@ class Inspector:
 
 @contextmanager
 def _without_retries() -> Iterator[None]:
-    """Refuse what cannot be read, also where it may be read later: nobody but who asked tries again."""
+    """Turn read errors into InputRefused, even transient ones: an inspection is not retried."""
     try:
         yield
     except OSError as error:
-        message = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
-        remedy = (
-            "see whether the URI is right, and ask again later" if is_transient(error) else "see whether it may be read"
-        )
-        raise InputRefused(reason=f"{redact(message)}; {remedy}") from error
+        reason = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+        remedy = "check the URI and try again later" if is_transient(error) else "check that it is readable"
+        raise InputRefused(reason=f"{redact(reason)}; {remedy}") from error

@@ -1,7 +1,7 @@
-"""An audit without a server: the same plan, shards and summary, on a temporary database.
+"""Runs an audit without a server: the same plan, shards and summary, on a temporary database.
 
-The plan is made in this process; on a CPU, processes that it forks then measure beside each other, with the models
-that planning loaded.
+This process makes the plan. On a CPU, it then forks processes that audit in parallel with the models that planning
+loaded.
 """
 
 import os
@@ -37,12 +37,12 @@ PAUSE_SECONDS = 0.1
 
 
 def ignore_progress(job: Job) -> None:
-    """Nobody watches."""
+    """Show nothing."""
 
 
 @dataclass(frozen=True)
 class LocalAudit:
-    """A database with one job in it, the runner that will do its work, and how many processes share it."""
+    """A database with one job, the runner of its work, and the number of processes that share the work."""
 
     database: str
     store: Store
@@ -51,14 +51,14 @@ class LocalAudit:
     processes: int
 
     def plan(self) -> None:
-        """Do the first of the work alone, on one thread, so that a fork loses none."""
+        """Plan the job in this process, before it forks: a fork would lose torch's threads."""
         self.runner.work()
 
     def run(self, show: Callable[[Job], None] = ignore_progress) -> Job:
-        """Do all of the job's work, telling how it goes. Returns the job as it ended. Raises WorkFailed."""
+        """Do all work of the job; `show` gets its state meanwhile. Returns its final state. Raises WorkFailed."""
         if self.job_state().plan is None:
             self.plan()
-        self.store.database.close()  # connections are not for children
+        self.store.database.close()  # a child must not share connections
         children = [self._fork() for _ in range(self.processes)] if self.processes > 1 else []
         try:
             while (job := self.job_state()).state in OPEN_STATES:
@@ -71,18 +71,20 @@ class LocalAudit:
         return job
 
     def job_state(self) -> Job:
-        """The job as it stands."""
+        """Return the current state of the job."""
         return self.store.jobs.get(self.job)
 
     def _wait(self, children: list[BaseProcess]) -> None:
-        """Until a child has ended, or for a moment; without children, do a shard."""
+        """Wait until a child exits or PAUSE_SECONDS have passed. Without children, process a shard."""
         if not children:
             _work(self.runner)
             return
         wait([child.sentinel for child in children], PAUSE_SECONDS)
         for child in children:
             if child.exitcode:
-                raise WorkFailed(reason=f"a process of the audit ended with status {child.exitcode}; is memory short?")
+                raise WorkFailed(
+                    reason=f"a process of the audit exited with status {child.exitcode}; check whether memory ran out"
+                )
 
     def _fork(self) -> BaseProcess:
         child = get_context("fork").Process(target=self._run_child, args=(os.getpid(),))
@@ -90,9 +92,9 @@ class LocalAudit:
         return child
 
     def _run_child(self, parent: int) -> None:
-        """In a child: work until all is done, on connections and threads of its own."""
+        """Run in a child: work until the job has ended, with connections and threads of its own."""
         exit_with_parent(parent)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to answer
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles it
         store = Store.open(self.database)
         runner = replace(self.runner, store=store, name=f"local {os.getpid()}")
         while store.jobs.get(self.job).state in OPEN_STATES:
@@ -101,12 +103,12 @@ class LocalAudit:
 
 def _work(runner: Runner) -> None:
     if not runner.work():
-        time.sleep(PAUSE_SECONDS)  # what is left of the work waits, for its turn or for another process
+        time.sleep(PAUSE_SECONDS)  # another process works, or the next shard must wait
 
 
 @contextmanager
 def local_audit(spec: JobSpec, settings: WorkerSettings) -> Iterator[LocalAudit]:
-    """Prepare an audit whose files may lie anywhere. Raises SpecInvalid."""
+    """Prepare an audit that may read any file of this machine. Raises SpecInvalid."""
     problems = find_problems(
         spec, InputLocator(ANYWHERE, ArtifactStore(settings.artifacts_location), settings.allowed_web_hosts)
     )
@@ -117,13 +119,13 @@ def local_audit(spec: JobSpec, settings: WorkerSettings) -> Iterator[LocalAudit]
         store = Store.open(database)
         try:
             schema.upgrade(store.database.engine)
-            problems = reference_problems(spec, store)  # policies and earlier jobs, of which it has none
+            problems = reference_problems(spec, store)  # policies and earlier jobs; this database has none
             if problems:
                 raise SpecInvalid(problems)
             job, _ = store.jobs.accept(spec, spec_digest(spec), key=None)
-            means = worker_context(settings, 0, ANYWHERE)
-            runner = Runner(store, means, "local", settings.lease_seconds, notify=lambda _: None)
-            # Where there is a GPU, autograd starts threads for it, which a fork would lose.
+            context = worker_context(settings, 0, ANYWHERE)
+            runner = Runner(store, context, "local", settings.lease_seconds, notify=lambda _: None)
+            # With a GPU, autograd starts threads, which a fork would lose.
             processes = 1 if torch.cuda.is_available() else processes_for(settings.device, settings.processes)
             yield LocalAudit(database, store, job.id, runner, processes)
         finally:

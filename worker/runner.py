@@ -1,4 +1,4 @@
-"""One shard from claim to record. Whatever goes wrong with it is told to the database, and the worker lives on."""
+"""Claims work, does it and records its outcome. A failure is recorded too, and the worker continues."""
 
 import json
 import logging
@@ -33,7 +33,7 @@ from worker.results.sample import request_maps
 from worker.runtime.lease import Lease
 from worker.runtime.metrics import SHARDS, timed
 
-MAX_NOTIFICATIONS = 64  # at once; sweeps ring for what waits longer
+MAX_NOTIFICATIONS = 64  # at once; the sweeper notifies again for work that still waits
 
 Claimed = TypeVar("Claimed")
 
@@ -41,13 +41,13 @@ log = logging.getLogger(__name__)
 
 
 def never_stopping() -> bool:
-    """Nobody asks this worker to stop."""
+    """Return False: this worker never stops early."""
     return False
 
 
 @dataclass(frozen=True)
 class Runner:
-    """Does waiting work, each kind its way. `notify` calls for as many other workers as new work could use."""
+    """Does waiting work. `kinds` maps each kind of shard to its function; `notify(n)` calls up to n other workers."""
 
     store: Store
     context: WorkerContext
@@ -59,87 +59,85 @@ class Runner:
     max_images: int = MAX_IMAGES
 
     def work(self) -> bool:
-        """Look at what somebody waits for, else do the waiting shard whose turn it is.
+        """Do one inspection, map request or shard, in this order of priority.
 
-        False: nothing waits, or this worker is to stop.
+        Returns False if nothing waits or this worker must stop.
         """
         try:
-            return self._inspect() or self._make_maps() or self._shard()
+            return self._inspect() or self._make_maps() or self._work_on_shard()
         finally:
             self.context.inputs.cache.release()
 
-    def _shard(self) -> bool:
-        """Do the waiting shard whose turn it is. False: none waits."""
+    def _work_on_shard(self) -> bool:
+        """Process the next waiting shard. Returns False if none waits."""
         shard = self._claim(lambda: self.store.leases.claim(self.name, self.lease_seconds))
         if shard is None:
             return False
         with bound_ids(job=shard.job, shard=shard.id), timed(shard.kind):
             outcome = self._process_shard(shard)
             SHARDS.labels(shard.kind, outcome).inc()
-            log.info("A %s shard: %s", shard.kind, outcome)
+            log.info("Processed a %s shard: %s", shard.kind, outcome)
         return True
 
     def _process_shard(self, shard: Shard) -> str:
-        """Do a shard, whatever comes. Returns what came of it."""
+        """Process a shard and record its outcome or failure. Returns the outcome for logs and metrics."""
         try:
             with Lease(self.store.leases, shard, self.lease_seconds, self.stopping) as lease:
                 self._run_shard(shard, lease)
-        except LeaseLost as stopped:
-            log.info("%s", stopped)
+        except LeaseLost as lost:
+            log.info("%s", lost)
             return "lost"
-        except WorkerShuttingDown as stops:
-            log.info("%s", stops)
+        except WorkerShuttingDown as shutdown:
+            log.info("%s", shutdown)
             retry_while_unavailable(lambda: self.store.leases.give_back([self.name]))
             return "given back"
         except InputRefused as refused:
             self._fail(shard, refused)
             return "refused"
-        except Exception as reason:
-            if not self._holds(shard):  # its job was forgotten, say, with all that the work goes by
-                log.info(
-                    "Shard %d was dropped, as it is no longer this worker's: %s", shard.id, self._user_message(reason)
-                )
+        except Exception as error:
+            if not self._holds(shard):  # for example, somebody deleted its job
+                log.info("Shard %d no longer belongs to this worker: %s", shard.id, self._user_message(error))
                 return "lost"
-            log.exception("Shard %d of job %s ran into trouble", shard.id, shard.job)
-            self._retry_later(shard, reason)
+            log.exception("Shard %d of job %s failed", shard.id, shard.job)
+            self._retry_later(shard, error)
             return "trouble"
         return "done"
 
     def _holds(self, shard: Shard) -> bool:
-        """Whether a shard is still this worker's; so it is held to be while the database is away."""
+        """Whether this worker still has the lease of a shard. True while the database is unavailable."""
         try:
             return self.store.leases.holds(shard)
         except DatabaseUnavailable:
             return True
 
     def _claim(self, claim: Callable[[], Claimed | None]) -> Claimed | None:
-        """What is claimed; None where nothing waits, this worker is to stop, or the database is away."""
+        """Claim work. Returns None if nothing waits, this worker must stop, or the database is unavailable."""
         try:
             return None if self.stopping() else claim()
-        except DatabaseUnavailable:  # a sweep will ring again
+        except DatabaseUnavailable:  # the sweeper will notify again
             return None
 
     def _inspect(self) -> bool:
-        """Do the oldest inspection. False: none waits."""
+        """Do the oldest inspection. Returns False if none waits."""
         inspection = self._claim(self.store.inspections.claim)
         if inspection is None:
             return False
         found, error = None, None
         try:
-            places = self.context.inputs.for_job(
+            inputs = self.context.inputs.for_job(
                 inspection.id, self.store.for_tenant(inspection.tenant).artifact_owners
             )
-            found = Inspector(places, self.context.models.trial).inspect(inspection.asked)
+            found = Inspector(inputs, self.context.models.trial).inspect(inspection.asked)
         except InputRefused as refused:
             error = {"detail": self._user_message(refused), "field": str(refused.facts.get("field"))}
-        except Exception as reason:
-            log.exception("Inspection %s ran into trouble", inspection.id)
-            error = {"detail": self._user_message(reason), "field": inspection.asked.subject()[0]}
+        except Exception as failure:
+            log.exception("Inspection %s failed", inspection.id)
+            error = {"detail": self._user_message(failure), "field": inspection.asked.subject()[0]}
         retry_while_unavailable(lambda: self.store.inspections.record_answer(inspection.id, found, error))
         return True
 
     def _make_maps(self) -> bool:
-        """Make the maps that wait next. False: none wait."""
+        """Make the maps of the oldest request. Returns False if none waits."""
         request = self._claim(self.store.map_requests.claim)
         if request is None:
             return False
@@ -147,24 +145,24 @@ class Runner:
             explain_again(request, self.store, self.context)
         except (InputRefused, JobNotFound) as refused:
             self._refuse_maps(request, self._user_message(refused))
-        except Exception as reason:
-            log.exception("The maps of image %d of job %s ran into trouble", request.image, request.job)
-            self._refuse_maps(request, self._user_message(reason))
+        except Exception as error:
+            log.exception("The maps of image %d of job %s failed", request.image, request.job)
+            self._refuse_maps(request, self._user_message(error))
         return True
 
     def _refuse_maps(self, request: MapRequest, reason: str) -> None:
         log.info("No maps of image %d of job %s: %s", request.image, request.job, reason)
-        with suppress(JobNotFound):  # it was forgotten meanwhile, and its requests go with it
+        with suppress(JobNotFound):  # its job was deleted meanwhile, and the request with it
             retry_while_unavailable(lambda: self.store.map_requests.fail(request, reason))
 
     def _run_shard(self, shard: Shard, lease: Lease) -> None:
         job = self.store.jobs.get(shard.job)
         facts: dict[str, str | int] = {"salience.job": shard.job, "salience.shard": shard.id}
         with span(f"{shard.kind} shard", SpanKind.CONSUMER, job.trace, facts):
-            self.kinds[shard.kind](replace(self, context=self.context.of_job(job, self.store)), job, shard, lease)
+            self.kinds[shard.kind](replace(self, context=self.context.for_job(job, self.store)), job, shard, lease)
 
     def _retry_later(self, shard: Shard, error: Exception) -> None:
-        """After a pause, where that may help."""
+        """Retry a shard after a pause if that may help, else fail its job."""
         reason = self._user_message(error)
         if is_retryable(error):
             retry_while_unavailable(lambda: self.store.leases.retry_later(shard, reason))
@@ -172,11 +170,11 @@ class Runner:
             self._fail(shard, WorkFailed(reason=reason))
 
     def _fail(self, shard: Shard, refused: InputRefused) -> None:
-        log.info("Job %s fails: %s", shard.job, refused)
+        log.info("Job %s failed: %s", shard.job, refused)
         error = {"type": refused.kind, "detail": self._user_message(refused)}
         field = refused.facts.get("field")
-        placed = error | ({"field": str(field)} if field else {})
-        retry_while_unavailable(lambda: self.store.shards.fail(shard, placed))
+        problem = error | ({"field": str(field)} if field else {})
+        retry_while_unavailable(lambda: self.store.shards.fail(shard, problem))
 
     def _user_message(self, error: Exception) -> str:
         return user_message(error, self.context.inputs)
@@ -186,7 +184,7 @@ Kinds = Mapping[ShardKind, Callable[[Runner, Job, Shard, Lease], None]]
 
 
 def plan_job(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
-    """List a job's pictures, check its models, and put its slices into the queue."""
+    """List the images of a job, check its models, and queue its shards."""
     shards = runner.store.shards
     shards.delete_images(shard)
     planner = Planner(runner.context.models, runner.context.inputs, lease.check, runner.max_images)
@@ -195,7 +193,7 @@ def plan_job(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
 
 
 def measure_slice(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
-    """Audit a slice of a job's pictures."""
+    """Audit the images of a shard."""
     images = runner.store.images.slice(job.id, shard.start, shard.stop)
     find = partial(runner.store.cached_values.find, job.id)
     result = audit_shard(
@@ -211,23 +209,21 @@ def measure_slice(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
 
 
 def run_interim_look(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
-    """Look at a job's numbers so far; one that stops when it is decided may end by them."""
+    """Analyse a job's numbers so far. A job with `stop: when-decided` may end by this interim look."""
     began = time.monotonic()
-    seen = look(job, shard.stop, runner.store, lease.check, _resolve_gate(runner, job))
+    interim = look(job, shard.stop, runner.store, lease.check, _resolve_gate(runner, job))
     spent = time.monotonic() - began
-    if retry_while_unavailable(lambda: runner.store.interim.record(shard, seen.so_far, seen.decided, spent)):
+    if retry_while_unavailable(lambda: runner.store.interim.record(shard, interim.so_far, interim.decided, spent)):
         runner.notify(1)
 
 
 def summarise_job(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
-    """Make a job's results of its numbers."""
+    """Compute the results of a job from the values of its images."""
     check_unreadable_share(job, runner.store.images.skipped(job.id))
-    ruling = _resolve_gate(runner, job)
-    document = build_results(job, runner.store, lease.check, ruling.rules)
-    verdict = (
-        evaluate(ruling.rules, number_lookup(document), ruling.policy).model_dump(mode="json") if ruling.rules else None
-    )
-    if job.spec.stop:  # its intervals are those that could be looked at
+    gate = _resolve_gate(runner, job)
+    document = build_results(job, runner.store, lease.check, gate.rules)
+    verdict = evaluate(gate.rules, number_lookup(document), gate.policy).model_dump(mode="json") if gate.rules else None
+    if job.spec.stop:  # only the intervals of the last interim look hold after an early stop
         verdict = (job.so_far or {})["verdict"]
         document["stopped"] = {"images": job.images_audited, "of": job.images_total}
     waiting = retry_while_unavailable(lambda: request_maps(job, runner.store, document["sample"]))
@@ -237,7 +233,7 @@ def summarise_job(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
 
 
 def _resolve_gate(runner: Runner, job: Job) -> ResolvedGate:
-    """By the policy of the job's own tenant: others have theirs of that name."""
+    """Resolve a gate by the policies of the job's tenant; other tenants may have policies of the same name."""
     return (
         resolve_gate(job.spec.gate, runner.store.for_tenant(job.tenant).policies) if job.spec.gate else ResolvedGate()
     )

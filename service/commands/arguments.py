@@ -1,4 +1,4 @@
-"""Arguments and options that several commands have."""
+"""Parameter types and options that several commands share."""
 
 import os
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ class JobId(click.ParamType[str]):
     name = "job"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The ID as it is, unless it is empty or leads elsewhere."""
+        """Return the ID. Refuse an empty one, and one that is a path."""
         if not value.strip(".") or "/" in value:
             self.fail("give the ID that `salience submit` printed", param, ctx)
         return value
@@ -22,26 +22,26 @@ class JobId(click.ParamType[str]):
 
 @dataclass(frozen=True)
 class Output:
-    """Where a command writes a document: a file, or standard output where `path` is None."""
+    """Destination of a document: a file, or standard output if `path` is None."""
 
     path: Path | None
 
     def __str__(self) -> str:
         return "standard output" if self.path is None else str(self.path)
 
-    def write(self, content: bytes, add: bool = False) -> None:
-        """Write a document, or add it to those in the file."""
-        with click.open_file("-" if self.path is None else self.path, "ab" if add else "wb") as file:
+    def write(self, content: bytes, append: bool = False) -> None:
+        """Write a document to the file, or append it."""
+        with click.open_file("-" if self.path is None else self.path, "ab" if append else "wb") as file:
             file.write(content)
 
 
 class OutputFile(click.ParamType[Output]):
-    """A file to write, which may be there already, or `-` for standard output."""
+    """A file to write, new or existing, or `-` for standard output."""
 
     name = "file or -"
 
     def convert(self, value: str | Path | Output, param: click.Parameter | None, ctx: click.Context | None) -> Output:
-        """Where to write, unless that cannot be done: it is told before anything is computed for it."""
+        """Check that the file can be written, so that a command fails before it computes anything."""
         if isinstance(value, Output):
             return value
         if value == "-":
@@ -50,17 +50,17 @@ class OutputFile(click.ParamType[Output]):
         if path.is_dir():
             self.fail(f"{path} is a folder; name a file in it", param, ctx)
         if not path.parent.is_dir():
-            self.fail(f"there is no folder {path.parent}; make it first", param, ctx)
+            self.fail(f"there is no folder {path.parent}; create it first", param, ctx)
         if not os.access(path if path.exists() else path.parent, os.W_OK):
-            self.fail(f"{path} may not be written here; name another file", param, ctx)
+            self.fail(f"{path} is not writable; name another file", param, ctx)
         return Output(path)
 
 
 def fills_standard_output(outputs: Iterable[Output | None], as_json: bool = False) -> bool:
-    """Whether a document goes to standard output, where then nothing else goes. Raises UsageError for two of them."""
+    """Whether a document goes to standard output, which then holds nothing else. Raises UsageError for two."""
     documents = as_json + sum(each == Output(None) for each in outputs)
     if documents > 1:
-        raise click.UsageError("standard output holds one document; name a file for the others, or leave --json out")
+        raise click.UsageError("standard output holds one document; name a file for the others, or omit --json")
     return documents == 1
 
 
@@ -69,6 +69,6 @@ url_option = click.option(
     envvar="SALIENCE_URL",
     default="http://127.0.0.1:8000",
     show_default=True,
-    help="Where the service is; or set SALIENCE_URL.",
+    help="URL of the service; or set SALIENCE_URL.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

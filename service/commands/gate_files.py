@@ -1,4 +1,4 @@
-"""Gates on disk, in YAML or JSON: a gate, or a policy, of which the gate is taken."""
+"""Reads gates from YAML or JSON files, which contain a gate or a policy."""
 
 from pathlib import Path
 
@@ -12,13 +12,15 @@ from service.spec.model import Json
 
 
 def read_gate(path: Path) -> Json:
-    """The gate in a file, as a spec has it. Raises SpecUnreadable, SpecInvalid."""
+    """Return the gate in a file, in the form of a spec's `gate`. Raises SpecUnreadable, SpecInvalid."""
     try:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SpecUnreadable(path=path, reason=error) from error
     if not isinstance(found, dict):
-        raise SpecUnreadable(path=path, reason="it holds no rules; write `rules:` and a list, or `gate:`")
+        raise SpecUnreadable(
+            path=path, reason="it contains no gate; write `rules:` with a list, or a policy with `gate:`"
+        )
     try:
         gate = Policy.model_validate(found).gate if "gate" in found else Gate.model_validate(found)
     except ValidationError as error:

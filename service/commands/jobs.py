@@ -1,4 +1,4 @@
-"""`salience submit`, `wait` and `results`: the HTTP API from the shell."""
+"""`salience submit`, `wait` and `results`: commands that call the HTTP API."""
 
 import json
 from collections.abc import Mapping
@@ -20,40 +20,40 @@ from service.spec.files import read_spec
 
 @click.command()
 @click.argument("spec", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--key", help="Idempotency-Key: the same key with the same spec is the same job.")
-@click.option("--wait", is_flag=True, help="Wait until the job has ended, and tell its verdict.")
+@click.option("--key", help="Idempotency key: the same key with the same spec returns the same job.")
+@click.option("--wait", is_flag=True, help="Wait until the job has ended, and print its verdict.")
 @click.option(
-    "--gate", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Judge by the gate in this YAML file."
+    "--gate", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Use the gate in this YAML file."
 )
 @gate_options
 @url_option
 @json_option
 @click.pass_context
-def submit(ctx: click.Context, /, spec: Path, key: str | None, url: str, as_json: bool, **asked: Any) -> None:
-    """Submit the audit in the file SPEC; print its job's ID.
+def submit(ctx: click.Context, /, spec: Path, key: str | None, url: str, as_json: bool, **options: Any) -> None:
+    """Submit the audit in the file SPEC and print the ID of its job.
 
-    With --wait, the exit status is 0 for pass, or for success without a gate, 1 for fail or inconclusive, 2 for error.
+    With --wait, the exit status is 0 for pass or, without a gate, success; 1 for fail or inconclusive; 2 for error.
     """
-    waits = [name for name in ("allow_inconclusive", "junit", "markdown") if asked[name]]
-    if waits and not asked["wait"]:
-        raise click.UsageError(f"--{waits[0].replace('_', '-')} needs --wait")
-    fills_standard_output([asked["junit"], asked["markdown"]], as_json)
+    verdict_options = [name for name in ("allow_inconclusive", "junit", "markdown") if options[name]]
+    if verdict_options and not options["wait"]:
+        raise click.UsageError(f"--{verdict_options[0].replace('_', '-')} needs --wait")
+    fills_standard_output([options["junit"], options["markdown"]], as_json)
     body = read_spec(spec)
-    if asked["gate"]:
-        body["gate"] = read_gate(asked["gate"])
-    if waits and not body.get("gate"):
-        raise click.UsageError(f"--{waits[0].replace('_', '-')} needs a gate; give --gate, or `gate` in SPEC")
+    if options["gate"]:
+        body["gate"] = read_gate(options["gate"])
+    if verdict_options and not body.get("gate"):
+        raise click.UsageError(f"--{verdict_options[0].replace('_', '-')} needs a gate; add --gate, or `gate` in SPEC")
     with Client(url) as client:
         job = client.submit(body, key)
-        if asked["wait"]:
+        if options["wait"]:
             click.echo(job.id, err=True)
             job = _follow(client, job.id)
     if as_json:
         click.echo(json.dumps(job.raw))
-    elif not asked["wait"]:
+    elif not options["wait"]:
         click.echo(job.id)
-    if asked["wait"]:
-        ctx.exit(_finish(job, as_json, asked))
+    if options["wait"]:
+        ctx.exit(_finish(job, as_json, options))
 
 
 @click.command()
@@ -62,7 +62,7 @@ def submit(ctx: click.Context, /, spec: Path, key: str | None, url: str, as_json
 @json_option
 @click.pass_context
 def wait(ctx: click.Context, job: str, url: str, as_json: bool) -> None:
-    """Wait until JOB has ended. Exit status 0 if it succeeded, else 2."""
+    """Wait until JOB has ended. The exit status is 0 if it succeeded, else 2."""
     with Client(url) as client:
         ended = _follow(client, job)
     click.echo(json.dumps(ended.raw) if as_json else _summary_line(ended))
@@ -74,7 +74,7 @@ def wait(ctx: click.Context, job: str, url: str, as_json: bool) -> None:
 @url_option
 @json_option
 def results(job: str, url: str, as_json: bool) -> None:
-    """Show the results of JOB: the measures of each cohort, and what differs."""
+    """Show the results of JOB: the measures of each cohort, and the differences between cohorts."""
     with Client(url) as client:
         found = client.results(job).raw
     if as_json:
@@ -84,7 +84,7 @@ def results(job: str, url: str, as_json: bool) -> None:
 
 
 def _finish(job: Job, as_json: bool, options: Mapping[str, Any]) -> int:
-    """Tell how a job has ended. Returns the exit status."""
+    """Print how a job has ended. Returns the exit status."""
     if job.raw["verdict"] is not None:
         verdict = Verdict.model_validate(job.raw["verdict"])
         ended = EndedJob(job.id, verdict, options["allow_inconclusive"])
@@ -95,13 +95,13 @@ def _finish(job: Job, as_json: bool, options: Mapping[str, Any]) -> int:
 
 
 def _follow(client: Client, job: str) -> Job:
-    """Show the job's progress until it has ended. Returns it as it ended."""
+    """Show the job's progress until it has ended. Returns its final state."""
     with progress() as show:
-        for seen in client.follow(job):
-            show(seen.state, seen.images_done, seen.images_total)
-    return seen
+        for current in client.follow(job):
+            show(current.state, current.images_done, current.images_total)
+    return current
 
 
 def _summary_line(job: Job) -> str:
-    """How a job has ended, in a line."""
+    """One line with the ID, the state and the error of a job."""
     return f"{job.id} {job.state}" + (f": {job.error}" if job.error else "")

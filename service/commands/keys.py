@@ -1,4 +1,4 @@
-"""`salience keys`: make, list and revoke keys, in the database that SALIENCE_DATABASE_URL names."""
+"""`salience keys`: creates, lists and revokes API keys, in the database that SALIENCE_DATABASE_URL names."""
 
 import json
 import re
@@ -25,28 +25,28 @@ UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1
 
 @click.group()
 def keys() -> None:
-    """Keys to the HTTP API: who may ask it, for which tenant, and for what."""
+    """Manage API keys: who may call the HTTP API, for which tenant and with which scope."""
 
 
 @keys.command()
-@click.option("--name", required=True, help="Whom or what it is for.")
+@click.option("--name", required=True, help="Name of the person or program that uses the key.")
 @click.option(
     "--scope",
     type=click.Choice([str(scope) for scope in Scope]),
     default="submit",
     show_default=True,
-    help="read: look at what is there; submit: also ask for audits; admin: also what is kept for all of a tenant.",
+    help="read: view; submit: also start audits and upload files; admin: also manage policies and webhooks.",
 )
-@click.option("--tenant", default="", help="Whose jobs it sees and makes [default: the tenant without a name].")
-@click.option("--expires", help="When it ends: a date (2027-01-31), or after 12h, 90d, 8w [default: never].")
+@click.option("--tenant", default="", help="Tenant that the key belongs to [default: the tenant without a name].")
+@click.option("--expires", help="Expiry: a date (2027-01-31), or a duration such as 12h, 90d, 8w [default: never].")
 @json_option
 def create(name: str, scope: str, tenant: str, expires: str | None, as_json: bool) -> None:
-    """Make a key and print it: this once, since only its digest is kept."""
-    until = _parse_expiry(expires, time.time()) if expires else None
+    """Create a key and print it. It is shown once, since the database stores only its digest."""
+    expires_at = _parse_expiry(expires, time.time()) if expires else None
     with _store() as store:
-        made, secret = store.create(_check_name(name), check_tenant(tenant), Scope(scope), until)
+        created, secret = store.create(_check_name(name), check_tenant(tenant), Scope(scope), expires_at)
     if as_json:
-        click.echo(json.dumps({**_describe(made), "key": secret}))
+        click.echo(json.dumps({**_describe(created), "key": secret}))
         return
     click.echo(secret)
     click.echo("It is not shown again. Send it as `Authorization: Bearer ...`, or set SALIENCE_API_KEY.", err=True)
@@ -55,7 +55,7 @@ def create(name: str, scope: str, tenant: str, expires: str | None, as_json: boo
 @keys.command("list")
 @json_option
 def list_(as_json: bool) -> None:
-    """Show the keys, without what opens: prefix, scope, tenant, last use."""
+    """Show all keys without their secrets: prefix, scope, tenant, last use."""
     with _store() as store:
         found = store.list()
     if as_json:
@@ -73,15 +73,15 @@ def list_(as_json: bool) -> None:
 @click.argument("prefix")
 @json_option
 def revoke(prefix: str, as_json: bool) -> None:
-    """End the key of this PREFIX, at once and for good."""
+    """Revoke the key with this PREFIX, at once and for good."""
     with _store() as store:
-        ended = store.revoke(prefix)
-    click.echo(json.dumps(_describe(ended)) if as_json else f"{prefix} opens nothing any more.")
+        revoked = store.revoke(prefix)
+    click.echo(json.dumps(_describe(revoked)) if as_json else f"Key {prefix} is revoked.")
 
 
 @contextmanager
 def _store() -> Iterator[ApiKeyStore]:
-    """The keys; the embedded service's database is made where it is not there yet."""
+    """Open the store of API keys. The database of the embedded service is created if it does not exist."""
     settings = StoreSettings.read()
     store = Store.open(settings.database, timeouts=settings.database_timeouts)
     try:
@@ -91,8 +91,8 @@ def _store() -> Iterator[ApiKeyStore]:
             raise click.ClickException("The database's schema is not current; run `salience migrate` first.")
         yield store.keys
     except OperationalError as error:
-        shown = store.database.url.render_as_string(hide_password=True)
-        raise click.ClickException(f"{shown} (SALIENCE_DATABASE_URL) does not answer: {error.orig}") from error
+        url = store.database.url.render_as_string(hide_password=True)
+        raise click.ClickException(f"{url} (SALIENCE_DATABASE_URL) does not answer: {error.orig}") from error
     finally:
         store.database.close()
 
@@ -104,16 +104,16 @@ def _check_name(name: str) -> str:
 
 
 def _parse_expiry(text: str, now: float) -> float:
-    """When a key expires, in seconds since the epoch. Raises InvalidApiKey."""
-    after = DURATION.fullmatch(text)
+    """Convert a date or a duration from `now` into seconds since the epoch. Raises InvalidApiKey."""
+    duration = DURATION.fullmatch(text)
     try:
-        end = now + int(after[1]) * UNITS[after[2]].total_seconds() if after else _date(text)
+        end = now + int(duration[1]) * UNITS[duration[2]].total_seconds() if duration else _date(text)
     except ValueError:
         raise InvalidApiKey(
-            field="expires", detail=f"{text!r} is neither a date such as 2027-01-31 nor 12h, 90d, 8w"
+            field="expires", detail=f"{text!r} is neither a date such as 2027-01-31 nor a duration such as 12h, 90d, 8w"
         ) from None
     if end <= now:
-        raise InvalidApiKey(field="expires", detail=f"{text} is over")
+        raise InvalidApiKey(field="expires", detail=f"{text} is in the past")
     return end
 
 

@@ -1,4 +1,4 @@
-"""`salience migrate`: bring the database's schema to the newest version."""
+"""`salience migrate`: upgrades the database schema to the newest version."""
 
 import json
 
@@ -14,14 +14,14 @@ from service.storage import migrate as schema
 @click.command()
 @json_option
 def migrate(as_json: bool) -> None:
-    """Bring the database (SALIENCE_DATABASE_URL) to the newest schema; run before the API and the workers."""
+    """Upgrade the database (SALIENCE_DATABASE_URL) to the newest schema. Run it before the API and workers."""
     settings = StoreSettings.read()
     database = Database(settings.database, settings.database_timeouts)
-    shown = database.url.render_as_string(hide_password=True)
+    url = database.url.render_as_string(hide_password=True)
     try:
         schema.upgrade(database.engine)
     except OperationalError as error:
-        raise click.ClickException(f"{shown} (SALIENCE_DATABASE_URL) does not answer: {error.orig}") from error
-    except InternalError as error:  # a standby, say
-        raise click.ClickException(f"{shown} (SALIENCE_DATABASE_URL) cannot be changed: {error.orig}") from error
-    click.echo(json.dumps({"database": shown, "current": True}) if as_json else f"{shown} is up to date.")
+        raise click.ClickException(f"{url} (SALIENCE_DATABASE_URL) does not answer: {error.orig}") from error
+    except InternalError as error:  # such as a read-only standby
+        raise click.ClickException(f"{url} (SALIENCE_DATABASE_URL) cannot be changed: {error.orig}") from error
+    click.echo(json.dumps({"database": url, "current": True}) if as_json else f"{url} is up to date.")

@@ -1,4 +1,4 @@
-"""A job's progress: a bar where a person watches, and now and then a line in the log of a pipeline."""
+"""Progress of a job on standard error: a bar in a terminal, a line now and then in the log of a pipeline."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -9,12 +9,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 Show = Callable[[str, int, int | None], None]
-LINE_SECONDS = 30.0  # many services end steps that say nothing for ten minutes
+LINE_SECONDS = 30.0  # many CI services abort a step that prints nothing for ten minutes
 
 
 @contextmanager
 def progress(line_seconds: float = LINE_SECONDS) -> Iterator[Show]:
-    """A bar or lines on standard error; the function it yields takes a job's state, images done and images in all."""
+    """Yield a function that shows progress. It takes a job's state, its audited images and its total images."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -37,13 +37,13 @@ def progress(line_seconds: float = LINE_SECONDS) -> Iterator[Show]:
 
 
 def _lines(line_seconds: float) -> Show:
-    """Tells each new state, and of one that lasts how far it is."""
-    last, due = "", 0.0
+    """Return a function that prints a line for each new state, and every `line_seconds` in the same state."""
+    last_state, due = "", 0.0
 
     def show(state: str, done: int, total: int | None) -> None:
-        nonlocal last, due
-        if state != last or time.monotonic() >= due:
-            last, due = state, time.monotonic() + line_seconds
+        nonlocal last_state, due
+        if state != last_state or time.monotonic() >= due:
+            last_state, due = state, time.monotonic() + line_seconds
             click.echo(f"{state}, {done} of {total} images" if total else state, err=True)
 
     return show

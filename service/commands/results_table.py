@@ -1,4 +1,4 @@
-"""Results as tables in the terminal: the headline of every measure by cohort, and what differs."""
+"""Prints results as tables: the mean of every measure by cohort, and the differences between cohorts."""
 
 from itertools import groupby
 
@@ -10,7 +10,7 @@ from service.spec.model import Json
 
 
 def print_results(results: Json) -> None:
-    """Print the measures with their 95 % intervals, then the cohorts' differences."""
+    """Print the measures with their 95 % intervals, then the differences between cohorts."""
     console = Console()
     console.print(_cohorts(results["cohorts"]))
     for (a, b), found in groupby(results["differences"], key=lambda each: (each["a"], each["b"])):

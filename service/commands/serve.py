@@ -1,4 +1,4 @@
-"""`salience serve`: the HTTP API, and without URLs in the environment everything that it needs."""
+"""`salience serve`: runs the HTTP API and, without a broker URL, the whole embedded service."""
 
 import gc
 import logging
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class Server(uvicorn.Server):
-    """A server that, asked to stop, lets no request wait for a job's next change any longer."""
+    """A server that, on shutdown, ends the requests that wait for a job to change."""
 
     def __init__(self, app: FastAPI, settings: ServiceSettings) -> None:
         # Requests are logged with their IDs by service.api.middleware.
@@ -29,7 +29,7 @@ class Server(uvicorn.Server):
         self._app = app
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Called on a signal; those who wait are woken, since open requests are answered before anything else ends."""
+        """Handle a stop signal. Waiting requests are answered now, since uvicorn waits for open requests."""
         watch = getattr(self._app.state, "watch", None)
         if watch is not None:
             watch.stop()
@@ -43,26 +43,26 @@ class Server(uvicorn.Server):
 def serve(ctx: click.Context, host: str | None, port: int | None) -> None:
     """Serve the HTTP API.
 
-    Without SALIENCE_BROKER_URL this is the embedded service: SQLite in SALIENCE_DATA_DIR, a broker on loopback
-    and a worker, all of which stop with it. Beyond loopback it wants keys; see `salience keys`.
+    Without SALIENCE_BROKER_URL, this runs the embedded service: SQLite in SALIENCE_DATA_DIR, a broker on loopback
+    and a worker, all of which stop with it. On other addresses than loopback it requires API keys; see `salience keys`.
     """
     settings = ServiceSettings.read(host=host, port=port)
     logs.configure(settings.log_format, settings.log_level)
     tracing.configure("salience-api")
     _check_keys(settings)
     server = Server(create_app(settings), settings)
-    # What is loaded by now stays; to search it for garbage again and again would stop all requests for a moment.
+    # The modules loaded so far stay in use; searching them for garbage would pause all requests.
     gc.freeze()
     try:
         server.run()
-    except SystemExit as stopped:  # the address is taken; uvicorn has told
+    except SystemExit as stopped:  # the address is in use; uvicorn has logged it
         ctx.exit(2 if stopped.code else 0)
     if not server.started:
         ctx.exit(2)
 
 
 def _check_keys(settings: ServiceSettings) -> None:
-    """Raise ApiKeysRequired for a service that others can reach while it has no keys."""
+    """Raise ApiKeysRequired if other machines can reach the service but no API key exists."""
     if not settings.keys_required:
         return
     store = Store.open(settings.database, timeouts=settings.database_timeouts)
@@ -72,7 +72,7 @@ def _check_keys(settings: ServiceSettings) -> None:
         elif settings.embedded:
             raise ApiKeysRequired(host=settings.host)
     except (DatabaseUnavailable, OperationalError):
-        # Nothing is open meanwhile: every request is asked for a key.
-        log.warning("The database does not answer, so whether there are keys is not known yet")
+        # This is safe: until then, every request needs a key.
+        log.warning("The database does not answer, so the service starts without checking that API keys exist")
     finally:
         store.database.close()

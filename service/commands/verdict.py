@@ -1,4 +1,4 @@
-"""`salience verdict`, and how every command that ends with a verdict tells it: a table, files, an exit status."""
+"""`salience verdict`, and the output of every command that ends with a verdict: table, files and exit status."""
 
 import json
 from collections.abc import Callable
@@ -15,25 +15,23 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def gate_options(command: Command) -> Command:
-    """The options of a command that ends with a verdict."""
+    """Add the options of a command that ends with a verdict."""
     for option in (
-        click.option("--markdown", type=OutputFile(), help="Add the verdict to this file, as Markdown."),
-        click.option(
-            "--junit", type=OutputFile(), help="Write the rules to this file, as the test cases of JUnit's XML."
-        ),
-        click.option("--allow-inconclusive", is_flag=True, help="Exit with 0 also if the verdict is inconclusive."),
+        click.option("--markdown", type=OutputFile(), help="Append the verdict to this file, as Markdown."),
+        click.option("--junit", type=OutputFile(), help="Write the rules to this file, as test cases in JUnit XML."),
+        click.option("--allow-inconclusive", is_flag=True, help="Exit with 0 for an inconclusive verdict."),
     ):
         command = option(command)
     return command
 
 
-def report_verdict(ended: EndedJob, as_json: bool, junit_to: Output | None, markdown_to: Output | None) -> int:
-    """Show a verdict and write what was asked for. Returns the exit status."""
-    if junit_to:
-        junit_to.write(junit(ended))
-    if markdown_to:
-        markdown_to.write(markdown(ended).encode(), add=True)
-    if not fills_standard_output([junit_to, markdown_to], as_json):
+def report_verdict(ended: EndedJob, as_json: bool, junit_output: Output | None, markdown_output: Output | None) -> int:
+    """Print a verdict and write the requested files. Returns the exit status."""
+    if junit_output:
+        junit_output.write(junit(ended))
+    if markdown_output:
+        markdown_output.write(markdown(ended).encode(), append=True)
+    if not fills_standard_output([junit_output, markdown_output], as_json):
         print_verdict(ended)
     return ended.status
 
@@ -44,15 +42,15 @@ def report_verdict(ended: EndedJob, as_json: bool, junit_to: Output | None, mark
 @url_option
 @json_option
 @click.pass_context
-def verdict(ctx: click.Context, /, job: str, url: str, as_json: bool, **asked: Any) -> None:
-    """Tell what the gate of JOB, which has ended, says.
+def verdict(ctx: click.Context, /, job: str, url: str, as_json: bool, **options: Any) -> None:
+    """Show the verdict of JOB, which has ended.
 
-    Exit status 0 for pass, 1 for fail or inconclusive, 2 for error.
+    The exit status is 0 for pass, 1 for fail or inconclusive, 2 for error.
     """
-    fills_standard_output([asked["junit"], asked["markdown"]], as_json)
+    fills_standard_output([options["junit"], options["markdown"]], as_json)
     with Client(url) as client:
         found = client.verdict(job).raw
     if as_json:
         click.echo(json.dumps(found))
-    ended = EndedJob(job, Verdict.model_validate(found), asked["allow_inconclusive"])
-    ctx.exit(report_verdict(ended, as_json, asked["junit"], asked["markdown"]))
+    ended = EndedJob(job, Verdict.model_validate(found), options["allow_inconclusive"])
+    ctx.exit(report_verdict(ended, as_json, options["junit"], options["markdown"]))

@@ -1,4 +1,4 @@
-"""A verdict as a table in the terminal, as a JUnit file and as Markdown, and the exit status that it means."""
+"""Formats a verdict as a table, as JUnit XML and as Markdown, and maps it to an exit status."""
 
 import re
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ HEADINGS = ("rule", "cohort", "number", "95 % interval", "outcome")
 
 @dataclass(frozen=True)
 class EndedJob:
-    """A job that has ended, by its ID, and its verdict; `allow_inconclusive`: to be inconclusive is enough."""
+    """ID and verdict of a job that has ended. With `allow_inconclusive`, an inconclusive verdict counts as success."""
 
     job: str
     verdict: Verdict
@@ -26,17 +26,17 @@ class EndedJob:
 
     @property
     def status(self) -> int:
-        """0 pass, 1 fail or inconclusive, 2 error."""
-        fine = (Outcome.PASS, Outcome.INCONCLUSIVE) if self.allow_inconclusive else (Outcome.PASS,)
-        if self.verdict.outcome in fine:
+        """The exit status: 0 for pass, 1 for fail or inconclusive, 2 for error."""
+        successes = (Outcome.PASS, Outcome.INCONCLUSIVE) if self.allow_inconclusive else (Outcome.PASS,)
+        if self.verdict.outcome in successes:
             return 0
         return 2 if self.verdict.outcome is Outcome.ERROR else 1
 
 
 def print_verdict(ended: EndedJob) -> None:
-    """Print the rules with what they found, and the verdict."""
+    """Print a table of the rules with their numbers, then the verdict."""
     console, outcome = Console(), ended.verdict.outcome
-    # Folded, since logs of CI are narrow and dots in place of its end leave a rule without its name.
+    # CI logs are narrow. Folding keeps the whole name of a rule, which truncating would hide.
     table = Table(*(Column(heading, overflow="fold") for heading in HEADINGS))
     for each in ended.verdict.rules:
         table.add_row(*map(escape, _cells(each)[:-1]), f"[{COLOURS[each.outcome]}]{each.outcome}[/]")
@@ -45,22 +45,22 @@ def print_verdict(ended: EndedJob) -> None:
 
 
 def markdown(ended: EndedJob) -> str:
-    """The verdict as CI pages take their summaries."""
+    """Return the verdict as Markdown, for the job summary of a CI service."""
     lines = [f"### Salience gate: {ended.verdict.outcome}", "", _text(ended.verdict.reason), ""]
     if ended.verdict.rules:
         lines += [_row(HEADINGS), _row(["---"] * len(HEADINGS)), *(_row(_cells(each)) for each in ended.verdict.rules)]
-    message = ended.verdict.policy
-    by = f", by version {message.version} of policy {_text(message.name)}" if message else ""
+    policy = ended.verdict.policy
+    by = f", by version {policy.version} of policy {_text(policy.name)}" if policy else ""
     return "\n".join([*lines, "", f"Job `{ended.job}`{by}.", ""])
 
 
 def junit(ended: EndedJob) -> bytes:
-    """The rules as the test cases of a JUnit file."""
+    """Return the rules as test cases in JUnit XML."""
     rules = ended.verdict.rules
     suite = ElementTree.Element("testsuite", name="salience gate", tests=str(len(rules) or 1))
     for each in rules:
         group = _xml(f"salience.{each.cohort}" if each.cohort else "salience")
-        case = ElementTree.SubElement(suite, "testcase", classname=group, name=_xml(_asked(each.rule)))
+        case = ElementTree.SubElement(suite, "testcase", classname=group, name=_xml(_format_rule(each.rule)))
         _add_outcome(case, each.outcome, each.reason, ended.allow_inconclusive)
     if not rules:
         case = ElementTree.SubElement(suite, "testcase", classname="salience", name=f"job {ended.job}")
@@ -82,7 +82,7 @@ def _add_outcome(case: ElementTree.Element, outcome: Outcome, reason: str, lenie
 
 
 def _xml(text: str) -> str:
-    """Text without the letters that XML cannot hold, not even escaped."""
+    """Replace the characters that XML does not allow, even escaped."""
     return NOT_IN_XML.sub("\ufffd", text)
 
 
@@ -90,10 +90,10 @@ def _cells(each: RuleResult) -> list[str]:
     sign = "+" if each.rule.versus else ""
     number = "" if each.number is None else f"{each.number:{sign}.4g}"
     interval = f"{each.interval[0]:{sign}.4g} to {each.interval[1]:{sign}.4g}" if each.interval else ""
-    return [_asked(each.rule), each.cohort or "", number, interval, str(each.outcome)]
+    return [_format_rule(each.rule), each.cohort or "", number, interval, str(each.outcome)]
 
 
-def _asked(rule: Rule) -> str:
+def _format_rule(rule: Rule) -> str:
     name = rule.measure if rule.statistic == "mean" else f"{rule.measure} ({rule.statistic})"
     if rule.versus is None:
         return f"{name} {rule.op} {rule.value:g}"
@@ -105,6 +105,6 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _text(text: str) -> str:
-    """Text that Markdown shows as it is, on one line."""
+    """Escape text for Markdown and join its lines."""
     escaped = "".join(f"\\{letter}" if letter in "\\`*_[]<>#" else letter for letter in text)
     return " ".join(escaped.split())

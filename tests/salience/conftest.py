@@ -1,4 +1,4 @@
-"""The client does not know what database the service has; one is enough."""
+"""Fixtures for the client. SQLite is enough, since the client does not depend on the database."""
 
 import shutil
 from pathlib import Path
@@ -8,5 +8,5 @@ import pytest
 
 @pytest.fixture
 def database_url(migrated_sqlite: Path, tmp_path: Path) -> str:
-    """The URL of a database with the newest schema and no rows."""
+    """The URL of an empty database with the newest schema."""
     return f"sqlite:///{shutil.copy(migrated_sqlite, tmp_path / 'tests.sqlite')}"

@@ -10,7 +10,9 @@ from tests.support.jobs import AuditInputs
 from worker.runner import Runner
 
 
-def test_a_job_is_submitted_followed_and_read(api: httpx.Client, ingredients: AuditInputs, runner: Runner) -> None:
+def test_a_job_is_submitted_and_followed_and_its_results_are_read(
+    api: httpx.Client, ingredients: AuditInputs, runner: Runner
+) -> None:
     with Client(str(api.base_url)) as client:
         gate = {"rules": [{"measure": "entropy", "op": ">=", "value": 0}]}
         spec = ingredients.body(name="first", measures=["entropy", "noise"], gate=gate)
@@ -38,7 +40,7 @@ def test_a_job_is_submitted_followed_and_read(api: httpx.Client, ingredients: Au
         assert (noise.low <= noise["mean"]).all()
 
 
-def test_a_refusal_is_an_error_of_its_kind_in_the_services_words(api: httpx.Client) -> None:
+def test_an_error_response_raises_its_exception_with_the_message_of_the_service(api: httpx.Client) -> None:
     with Client(str(api.base_url)) as client:
         with pytest.raises(InvalidRequest, match="images") as invalid:
             client.submit({"cohorts": []})
@@ -61,13 +63,13 @@ def test_a_file_is_uploaded_once(api: httpx.Client, tmp_path: Path) -> None:
     file = tmp_path / "model.pt"
     file.write_bytes(b"weights" * 400_000)
     with Client(str(api.base_url)) as client:
-        kept = client.upload(file)
-        assert kept.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
-        assert (kept.uri, kept.size) == (f"artifact:sha256:{kept.sha256}", 2_800_000)
-        assert client.upload(file) == kept
+        uploaded = client.upload(file)
+        assert uploaded.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+        assert (uploaded.uri, uploaded.size) == (f"artifact:sha256:{uploaded.sha256}", 2_800_000)
+        assert client.upload(file) == uploaded
 
 
-def test_a_service_that_was_never_there_is_not_waited_for() -> None:
+def test_a_service_that_has_never_answered_is_not_retried() -> None:
     with (
         Client("http://127.0.0.1:1", retry_seconds=60) as client,
         pytest.raises(ServiceUnreachable, match="salience serve"),

@@ -1,4 +1,4 @@
-"""Models without salience beside models with it, through the whole audit and to all who read its results."""
+"""Audits cohorts whose maps are all zero beside normal cohorts, and reads the results in every way that users can."""
 
 import csv
 import io
@@ -41,25 +41,25 @@ RULES = [
     {"measure": "degenerate", "op": "<=", "value": 1.0},
 ]
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # which has no part in it
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the database does not matter here
 
 
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
-    """Squares on a dim ground; the first three are so dim themselves that a threshold of 0.5 hides them."""
+    """Bright squares on a dark background; in the first three images, the square is darker than a threshold of 0.5."""
     random = np.random.default_rng(0)
     for number in range(IMAGES):
         image = random.integers(0, 60, (SIDE, SIDE, 3), dtype=np.uint8)
         at = random.integers(0, SIDE - 12, 2)
         image[at[0] : at[0] + 12, at[1] : at[1] + 12] = 100 if number < 3 else 230
-        folder = tmp_path / "pictures" / f"class-{number % 2}"
+        folder = tmp_path / "images" / f"class-{number % 2}"
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(folder / f"{number:02}.png")
-    return tmp_path / "pictures"
+    return tmp_path / "images"
 
 
 def spec(images: Path, cohorts: Mapping[str, Sequence[nn.Module]], **changes: Any) -> JobSpec:
-    """A job over cohorts of models, which are saved beside the pictures."""
+    """Return a spec whose cohorts have these models, which are saved beside the images."""
     model = {"preprocessing": {"size": [SIDE, SIDE], "mean": [0, 0, 0], "std": [1, 1, 1]}}
     named = []
     for name, nets in cohorts.items():
@@ -69,25 +69,27 @@ def spec(images: Path, cohorts: Mapping[str, Sequence[nn.Module]], **changes: An
     return JobSpec.model_validate(body | changes)
 
 
-def gate_of(*cohorts: str) -> dict[str, Any]:
+def gate_for(*cohorts: str) -> dict[str, Any]:
     return {"rules": [{**rule, "cohort": cohort} for cohort in cohorts for rule in RULES]}
 
 
-def wilson(count: int, maps: int) -> list[Any]:
+def wilson_interval(count: int, maps: int) -> list[Any]:
     twin = stats.binomtest(count, maps).proportion_ci(method="wilson")
     return [pytest.approx(twin.low), pytest.approx(twin.high)]
 
 
 @pytest.fixture
 def both(runner: Runner, images: Path) -> tuple[Job, dict[str, Any]]:
-    """A job of a dead cohort and a live one, and its results."""
+    """A job with a dead cohort and a live cohort, and its results."""
     versus = {"measure": "noise", "cohort": "live", "versus": "dead", "op": ">=", "margin": 2.0}
-    gate = {"rules": [*gate_of("dead", "live")["rules"], versus]}
+    gate = {"rules": [*gate_for("dead", "live")["rules"], versus]}
     job = audit(runner, spec(images, {"dead": DEAD, "live": LIVE}, gate=gate))
     return job, results(runner.store, job)
 
 
-def test_every_rule_about_a_dead_cohort_is_an_error_that_tells_the_share(both: tuple[Job, dict[str, Any]]) -> None:
+def test_every_rule_about_a_dead_cohort_is_an_error_with_the_share_of_degenerate_maps(
+    both: tuple[Job, dict[str, Any]],
+) -> None:
     job, found = both
     assert job.verdict is not None
     rules = job.verdict["rules"]
@@ -97,12 +99,12 @@ def test_every_rule_about_a_dead_cohort_is_an_error_that_tells_the_share(both: t
         assert "24 of 24 maps show no salience (100.0 %, 95 % interval 86.2 % to 100.0 %) in 'dead'" in each["reason"]
     assert "24 of 24 maps" in job.verdict["reason"]
     dead, live = (found["cohorts"][name]["degenerate"] for name in ("dead", "live"))
-    assert dead == {"mean": 1.0, "ci95": wilson(24, 24), "count": 24, "n": 24}
-    assert live == {"mean": 0.0, "ci95": wilson(0, 24), "count": 0, "n": 24}
-    assert found["cohorts"]["dead"]["runs"][0]["degenerate"]["ci95"] == wilson(12, 12)
+    assert dead == {"mean": 1.0, "ci95": wilson_interval(24, 24), "count": 24, "n": 24}
+    assert live == {"mean": 0.0, "ci95": wilson_interval(0, 24), "count": 0, "n": 24}
+    assert found["cohorts"]["dead"]["runs"][0]["degenerate"]["ci95"] == wilson_interval(12, 12)
 
 
-def test_a_dead_cohort_has_no_number_but_of_what_its_models_say(both: tuple[Job, dict[str, Any]]) -> None:
+def test_a_dead_cohort_has_only_numbers_from_predictions(both: tuple[Job, dict[str, Any]]) -> None:
     _, found = both
     dead = found["cohorts"]["dead"]
     for name, measure in dead["measures"].items():
@@ -114,7 +116,7 @@ def test_a_dead_cohort_has_no_number_but_of_what_its_models_say(both: tuple[Job,
     assert {each["measure"] for each in found["differences"]} == {"accuracy"}
 
 
-def test_whoever_reads_it_sees_nothing_where_there_is_nothing(
+def test_missing_numbers_are_empty_in_csv_json_report_figure_and_table(
     both: tuple[Job, dict[str, Any]],
     api: httpx.Client,
     runner: Runner,
@@ -127,9 +129,9 @@ def test_whoever_reads_it_sees_nothing_where_there_is_nothing(
     assert {row["noise"] for row in rows if row["cohort"] == "dead"} == {""}
     assert {row["stability"] for row in rows if (row["cohort"], row["run"]) == ("dead", "across")} == {""}
     assert "" not in {row["noise"] for row in rows if (row["cohort"], row["run"]) == ("live", "0")}
-    answer = api.get(images)
-    assert "NaN" not in answer.text
-    first = answer.json()["items"][0]["cohorts"]["dead"]
+    response = api.get(images)
+    assert "NaN" not in response.text
+    first = response.json()["items"][0]["cohorts"]["dead"]
     assert (first["runs"][0]["noise"], first["runs"][0]["entropy"], first["across"]["stability"]) == (None, None, None)
     while runner.work():
         pass
@@ -143,34 +145,34 @@ def test_whoever_reads_it_sees_nothing_where_there_is_nothing(
         assert draw(found, measure, "svg").startswith(b"<?xml")
     print_results(found)
     assert "1.000 [0.862, 1.000]" in capsys.readouterr().out
-    message = Results.from_json(found)
-    assert message.degenerate["dead"].ci95 == tuple(found["cohorts"]["dead"]["degenerate"]["ci95"])
-    assert (message.cohorts["dead"]["noise"].n, message.cohorts["dead"]["noise"].missing) == (0, 24)
-    assert {row[3] for row in message.rows() if row[0] == "dead"} == {0}
+    parsed = Results.from_json(found)
+    assert parsed.degenerate["dead"].ci95 == tuple(found["cohorts"]["dead"]["degenerate"]["ci95"])
+    assert (parsed.cohorts["dead"]["noise"].n, parsed.cohorts["dead"]["noise"].missing) == (0, 24)
+    assert {row[3] for row in parsed.rows() if row[0] == "dead"} == {0}
 
 
-def test_numbers_known_before_are_missing_again(runner: Runner, images: Path) -> None:
+def test_cached_missing_numbers_are_missing_again(runner: Runner, images: Path) -> None:
     request = spec(images, {"some": (Signed(1, 0.5), Signed(1))})
     first, again = audit(runner, request), audit(runner, request)
     assert (again.passes_done, again.passes_reused) == (0, first.passes_total)
     assert results(runner.store, again)["cohorts"] == results(runner.store, first)["cohorts"]
 
 
-def test_a_run_that_sees_nothing_in_some_pictures_lacks_their_numbers_alone(
-    runner: Runner, pictures: Path, store: Store
+def test_a_run_with_some_degenerate_maps_lacks_only_the_numbers_of_those_images(
+    runner: Runner, images: Path, store: Store
 ) -> None:
     nets = (Signed(1), Signed(1, seed=1), Signed(1, 0.5, seed=2))
-    job = audit(runner, spec(pictures, {"c": nets}))
+    job = audit(runner, spec(images, {"c": nets}))
     found = results(store, job)["cohorts"]["c"]
-    pair = results(store, audit(runner, spec(pictures, {"two": nets[:2]})))["cohorts"]["two"]
+    pair = results(store, audit(runner, spec(images, {"two": nets[:2]})))["cohorts"]["two"]
     assert [run["degenerate"]["count"] for run in found["runs"]] == [0, 0, 3]
-    assert found["degenerate"]["ci95"] == wilson(3, 36)
+    assert found["degenerate"]["ci95"] == wilson_interval(3, 36)
     assert [run["measures"]["noise"]["missing"] for run in found["runs"]] == [0, 0, 3]
     assert found["measures"]["stability"]["missing"] == 0
     assert found["measures"]["stability"]["parts"]["matrix"][0][1] == pair["measures"]["stability"]["mean"]
-    images = {each.image.name[-6:]: each for each in store.images.measured(job.id, 0, IMAGES)}
+    by_name = {each.image.name[-6:]: each for each in store.images.measured(job.id, 0, IMAGES)}
     columns = job.image_sets[0].across[0]
-    for name, each in images.items():
+    for name, each in by_name.items():
         (across,) = (np.frombuffer(values.data) for values in each.values if values.run < 0)
         numbers = dict(zip(columns, across, strict=True))
         assert math.isnan(numbers["stability.pair.0.2"]) == (name in ("00.png", "01.png", "02.png"))
@@ -178,7 +180,7 @@ def test_a_run_that_sees_nothing_in_some_pictures_lacks_their_numbers_alone(
             assert numbers["stability"] == numbers["stability.pair.0.1"]
 
 
-def test_a_dead_cohort_decides_no_job_that_stops_when_decided(runner: Runner, images: Path) -> None:
+def test_a_dead_cohort_does_not_stop_a_job_early(runner: Runner, images: Path) -> None:
     gate = {"rules": [{**RULES[0], "cohort": "dead"}, {**RULES[1], "cohort": "live"}]}
     job = audit(
         runner,
@@ -188,10 +190,10 @@ def test_a_dead_cohort_decides_no_job_that_stops_when_decided(runner: Runner, im
     assert job.verdict is not None
     assert [each["outcome"] for each in job.verdict["rules"]] == ["error", "pass"]
     assert "12 of 12 maps" in job.verdict["reason"]
-    assert results(runner.store, job)["cohorts"]["dead"]["degenerate"]["ci95"] == wilson(12, 12)
+    assert results(runner.store, job)["cohorts"]["dead"]["degenerate"]["ci95"] == wilson_interval(12, 12)
 
 
-def test_nothing_is_compared_with_a_dead_baseline(runner: Runner, images: Path) -> None:
+def test_a_rule_against_a_dead_baseline_is_an_error(runner: Runner, images: Path) -> None:
     before = audit(runner, spec(images, {"dead": DEAD}))
     rule = {"measure": "noise", "cohort": "live", "versus": "champion", "op": ">=", "margin": 2.0}
     baseline = {"job": before.id, "cohort": "dead", "name": "champion"}
@@ -202,7 +204,7 @@ def test_nothing_is_compared_with_a_dead_baseline(runner: Runner, images: Path) 
     assert "'champion'" in job.verdict["reason"]
 
 
-def test_a_dead_cohort_is_not_like_itself_out_of_set(runner: Runner, images: Path) -> None:
+def test_a_dead_cohort_has_no_similarity_between_image_sets(runner: Runner, images: Path) -> None:
     request = spec(images, {"dead": DEAD, "live": LIVE}, measures=["entropy"], out_of_set={"uri": images.as_uri()})
     found = results(runner.store, audit(runner, request))["cohorts"]
     dead, live = (found[name]["out_of_set"] for name in ("dead", "live"))
@@ -212,7 +214,7 @@ def test_a_dead_cohort_is_not_like_itself_out_of_set(runner: Runner, images: Pat
     assert live["mean_map"]["ssim"] == pytest.approx(1)
 
 
-def test_results_of_an_earlier_release_are_not_compared_with(runner: Runner, images: Path) -> None:
+def test_results_in_an_older_format_are_no_baseline(runner: Runner, images: Path) -> None:
     before = audit(runner, spec(images, {"old": LIVE}))
     document = json.loads(runner.store.jobs.summary(before.id) or "")
     assert document.pop("format") == 3

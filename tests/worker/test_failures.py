@@ -1,4 +1,4 @@
-"""Troubles of a shard: those that may pass are tried again after a pause, those that will not end the job at once."""
+"""Failures of a shard: transient errors are retried after a pause, other errors fail the job at once."""
 
 import logging
 from dataclasses import replace
@@ -18,23 +18,23 @@ from worker.runner import KINDS, Runner
 from worker.runtime.lease import Lease
 
 GATE = {"rules": [{"measure": "entropy", "op": "<=", "value": 0.99}]}
-UNREADABLE = Path("/proc/self/mem")  # reading its beginning is an input/output error
+UNREADABLE = Path("/proc/self/mem")  # reading its first byte is an input/output error
 
 
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
-    """Three pictures, one of which lies on a bad disk."""
+    """Three images, one of which cannot be read, as on a broken disk."""
     for number in range(2):
-        write_image(tmp_path / "pictures" / f"{number}.png", np.random.default_rng(number))
-    (tmp_path / "pictures" / "bad.png").symlink_to(UNREADABLE)
-    return tmp_path / "pictures"
+        write_image(tmp_path / "images" / f"{number}.png", np.random.default_rng(number))
+    (tmp_path / "images" / "bad.png").symlink_to(UNREADABLE)
+    return tmp_path / "images"
 
 
 def submit(runner: Runner, spec: JobSpec) -> str:
     return runner.store.jobs.accept(spec, spec_digest(spec), None)[0].id
 
 
-def work_off(runner: Runner) -> None:
+def do_all_work(runner: Runner) -> None:
     while runner.work():
         pass
 
@@ -44,28 +44,28 @@ def end_pause(runner: Runner) -> None:
         session.execute(update(ShardRow).values(not_before=0.0))
 
 
-def test_a_picture_that_cannot_be_read_now_is_read_later(
+def test_an_image_that_is_unreadable_for_a_while_is_read_later(
     runner: Runner, ingredients: AuditInputs, images: Path
 ) -> None:
     job = submit(runner, ingredients.spec(measures=["entropy"], images={"uri": images.as_uri()}))
-    work_off(runner)
+    do_all_work(runner)
     assert runner.store.jobs.get(job).state is JobState.RUNNING
     (images / "bad.png").unlink()
     write_image(images / "bad.png", np.random.default_rng(9))
     end_pause(runner)
-    work_off(runner)
+    do_all_work(runner)
     assert runner.store.jobs.get(job).state is JobState.SUCCEEDED
     assert runner.store.images.skipped(job) == []
 
 
-def test_a_picture_that_can_never_be_read_is_skipped_in_the_end(
-    runner: Runner, ingredients: AuditInputs, pictures: Path
+def test_an_image_that_stays_unreadable_is_skipped_after_all_retries(
+    runner: Runner, ingredients: AuditInputs, images: Path
 ) -> None:
-    images = {"uri": pictures.as_uri(), "max_skipped": 0.5}
-    job = submit(runner, ingredients.spec(measures=["entropy"], images=images))
+    image_set = {"uri": images.as_uri(), "max_skipped": 0.5}
+    job = submit(runner, ingredients.spec(measures=["entropy"], images=image_set))
     for _ in range(LIMITS[TROUBLES]):
         assert runner.store.jobs.get(job).state is not JobState.SUCCEEDED
-        work_off(runner)
+        do_all_work(runner)
         end_pause(runner)
     assert runner.store.jobs.get(job).state is JobState.SUCCEEDED
     assert [(each.name, each.skipped) for each in runner.store.images.skipped(job)] == [
@@ -74,10 +74,10 @@ def test_a_picture_that_can_never_be_read_is_skipped_in_the_end(
 
 
 @pytest.mark.parametrize("kind", [ShardKind.MEASURE, ShardKind.LOOK, ShardKind.SUMMARISE])
-def test_the_shard_of_a_job_that_is_forgotten_meanwhile_is_dropped_quietly_and_leaves_no_row(
+def test_a_shard_whose_job_is_deleted_meanwhile_is_dropped_and_leaves_no_row(
     runner: Runner, ingredients: AuditInputs, caplog: pytest.LogCaptureFixture, kind: ShardKind
 ) -> None:
-    def forgets(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
+    def delete_then_work(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
         runner.store.jobs.delete(job.id)
         while not runner.store.retention.purge(1):
             pass
@@ -85,7 +85,7 @@ def test_the_shard_of_a_job_that_is_forgotten_meanwhile_is_dropped_quietly_and_l
 
     spec = ingredients.spec(measures=["entropy"], gate=GATE, stop="when-decided")
     job = submit(runner, spec)
-    work_off(replace(runner, kinds={**KINDS, kind: forgets}))
+    do_all_work(replace(runner, kinds={**KINDS, kind: delete_then_work}))
     with pytest.raises(JobNotFound):
         runner.store.jobs.get(job)
     with runner.store.database.read() as session:

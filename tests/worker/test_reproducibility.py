@@ -1,4 +1,4 @@
-"""The same spec gives the same bits, whatever way its pictures take."""
+"""The same spec gives the same results to the bit, however its images are split and ordered."""
 
 import random
 from pathlib import Path
@@ -18,8 +18,10 @@ CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize(("shard_size", "batch_size"), [(1, 8), (7, 64), (100, 1)])
-@pytest.mark.parametrize("name", ["squeezenet1_1", "mobilenet_v2"])  # whose kernels treat places in a batch differently
-def test_the_bits_do_not_depend_on_shards_and_batches(  # noqa: PLR0913  # the cases are what it is about
+@pytest.mark.parametrize(
+    "name", ["squeezenet1_1", "mobilenet_v2"]
+)  # their kernels treat positions in a batch differently
+def test_results_do_not_depend_on_the_sizes_of_shards_and_batches(  # noqa: PLR0913  # fixtures and cases
     store: Store,
     places: InputResolver,
     ingredients: AuditInputs,
@@ -42,13 +44,15 @@ def test_the_bits_do_not_depend_on_shards_and_batches(  # noqa: PLR0913  # the c
 
 
 @pytest.mark.parametrize("shard_size", [1, 5])
-def test_the_bits_do_not_depend_on_the_sharding(runner: Runner, ingredients: AuditInputs, shard_size: int) -> None:
+def test_results_of_all_measures_do_not_depend_on_the_shard_size(
+    runner: Runner, ingredients: AuditInputs, shard_size: int
+) -> None:
     whole = results(runner.store, audit(runner, ingredients.spec(shard_size=100, reuse=False)))
-    cut = results(runner.store, audit(runner, ingredients.spec(shard_size=shard_size, reuse=False)))
-    assert without_identity(cut) == without_identity(whole)
+    split = results(runner.store, audit(runner, ingredients.spec(shard_size=shard_size, reuse=False)))
+    assert without_identity(split) == without_identity(whole)
 
 
-def test_the_bits_do_not_depend_on_the_order_of_the_images(
+def test_results_do_not_depend_on_the_order_of_the_images(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     lines = [f"{path},{path.parent.name}" for path in sorted(ingredients.images.rglob("*.png"))]
@@ -62,7 +66,7 @@ def test_the_bits_do_not_depend_on_the_order_of_the_images(
     assert without_identity(found[0]) == without_identity(found[1])
 
 
-def test_the_bits_do_not_depend_on_the_threads(runner: Runner, store: Store, ingredients: AuditInputs) -> None:
+def test_results_do_not_depend_on_the_number_of_threads(runner: Runner, store: Store, ingredients: AuditInputs) -> None:
     alone = results(store, audit(runner, ingredients.spec(reuse=False)))
     torch.set_num_threads(2)
     try:

@@ -21,13 +21,13 @@ from worker.runner import Runner
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
-    """Serves files and keeps no account of it."""
+    """Serves files without logging requests."""
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """Log nothing."""
 
 
-def test_results_have_the_shape_that_others_read(runner: Runner, ingredients: AuditInputs) -> None:
+def test_results_have_all_documented_fields(runner: Runner, ingredients: AuditInputs) -> None:
     spec = ingredients.spec(cohorts=[ingredients.cohort("a", 0, 1), ingredients.cohort("b", 1, 2)])
     found = results(runner.store, audit(runner, spec))
     cohort = found["cohorts"]["a"]
@@ -47,7 +47,7 @@ def test_results_have_the_shape_that_others_read(runner: Runner, ingredients: Au
     assert found["differences"][0].keys() == {"a", "b", "measure", "mean", "ci95", "cohens_d"}
 
 
-def test_a_result_tells_how_to_get_it_again(runner: Runner, ingredients: AuditInputs) -> None:
+def test_results_contain_their_provenance(runner: Runner, ingredients: AuditInputs) -> None:
     spec = ingredients.spec()
     found = results(runner.store, audit(runner, spec))["provenance"]
     assert JobSpec.model_validate(found["spec"]) == spec
@@ -58,7 +58,7 @@ def test_a_result_tells_how_to_get_it_again(runner: Runner, ingredients: AuditIn
     assert (found["device"], found["precision"]) == ("cpu", "float32")
 
 
-def test_a_result_tells_no_secret_of_a_uri(runner: Runner, ingredients: AuditInputs) -> None:
+def test_results_contain_no_secret_of_a_uri(runner: Runner, ingredients: AuditInputs) -> None:
     serve = partial(QuietHandler, directory=str(ingredients.root))
     with ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
         threading.Thread(target=server.serve_forever).start()
@@ -72,7 +72,7 @@ def test_a_result_tells_no_secret_of_a_uri(runner: Runner, ingredients: AuditInp
     assert list(found["provenance"]["models"]) == [uri + "***", uri + "*** (2)"]
 
 
-def test_a_limit_takes_a_sample_that_belongs_to_the_seed(runner: Runner, ingredients: AuditInputs) -> None:
+def test_a_limit_takes_a_sample_that_depends_on_the_seed_alone(runner: Runner, ingredients: AuditInputs) -> None:
     names = []
     for seed in (0, 0, 1):
         spec = ingredients.spec(seed=seed, images={"uri": ingredients.images.as_uri(), "limit": 4})
@@ -82,7 +82,7 @@ def test_a_limit_takes_a_sample_that_belongs_to_the_seed(runner: Runner, ingredi
     assert [len(each) for each in names] == [4, 4, 4]
 
 
-def test_a_sample_that_misses_a_label_shifts_no_class(runner: Runner, ingredients: AuditInputs) -> None:
+def test_a_sample_without_a_label_leaves_class_numbers_unchanged(runner: Runner, ingredients: AuditInputs) -> None:
     images = {"uri": ingredients.images.as_uri(), "limit": 1}
     job = audit(runner, ingredients.spec(images=images, measures=["entropy"]))
     assert job.plan is not None, job.error
@@ -92,7 +92,7 @@ def test_a_sample_that_misses_a_label_shifts_no_class(runner: Runner, ingredient
 def test_an_unreadable_image_is_skipped_and_counted(runner: Runner, ingredients: AuditInputs, tmp_path: Path) -> None:
     for number in range(3):
         write_image(tmp_path / f"{number}.png", np.random.default_rng(number))
-    (tmp_path / "broken.png").write_bytes(b"no picture")
+    (tmp_path / "broken.png").write_bytes(b"no image")
     images = {"uri": tmp_path.as_uri(), "max_skipped": 0.25}
     found = results(runner.store, audit(runner, ingredients.spec(images=images)))
     assert found["skipped"] == [{"image": "broken.png", "set": "images", "reason": "not a picture in a known format"}]
@@ -100,7 +100,7 @@ def test_an_unreadable_image_is_skipped_and_counted(runner: Runner, ingredients:
     assert found["provenance"]["images"]["skipped"] == 1
 
 
-def test_a_job_cancelled_while_it_runs_stops_within_a_batch(
+def test_a_cancelled_job_stops_after_the_current_batch(
     store: Store, places: InputResolver, ingredients: AuditInputs
 ) -> None:
     cohort = ingredients.cohort("long", 0, 1, 2)
@@ -121,7 +121,7 @@ def test_a_job_cancelled_while_it_runs_stops_within_a_batch(
     assert store.images.measured(job, 0, 1)[0].values == []
 
 
-def test_runs_without_labels_and_single_runs_are_audited(
+def test_a_single_run_and_images_without_labels_are_audited(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     write_image(tmp_path / "only.png", np.random.default_rng(0))
@@ -133,7 +133,7 @@ def test_runs_without_labels_and_single_runs_are_audited(
 
 
 @pytest.mark.parametrize("name", ["mnasnet0_5", "vit_b_16"])
-def test_a_checkpoint_that_is_read_with_its_versions_or_runs_at_one_size_only(
+def test_a_checkpoint_is_read_with_its_versions_and_refuses_an_image_size_it_does_not_support(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path, name: str
 ) -> None:
     torch.save(zoo.build(f"torchvision/{name}", 2).state_dict(), tmp_path / "m.pth")

@@ -1,1 +1,1 @@
-"""Maps."""
+"""Makes and encodes the maps that users view."""

@@ -1,4 +1,4 @@
-"""What is kept of a picture to be looked at: its maps as numbers, a sheet of heat maps, and the picture itself."""
+"""Encodes an image and its maps for storage: maps as numbers, a sheet of heat maps, and the image itself."""
 
 import zlib
 from collections.abc import Mapping, Sequence
@@ -15,15 +15,15 @@ from service.domain.variants import image_cohort
 from service.spec.model import JobSpec
 from worker.salience.maps import resize_maps
 
-CELL_SIDE = 32  # pixels of a heat map's longer side in a sheet
-THUMBNAIL_SIDE = 128  # of a picture's
+CELL_SIDE = 32  # pixels of the longer side of a heat map in a sheet
+THUMBNAIL_SIDE = 128  # pixels of the longer side of a thumbnail
 IMAGE_QUALITY, SHEET_QUALITY = 72, 82
 
-Natives = Mapping[str, Sequence[Tensor]]  # of each variant, a list by run of native maps (h, w)
+Natives = Mapping[str, Sequence[Tensor]]  # for each variant, the native map (h, w) of each run
 
 
 def encode_maps(request: MapRequest, natives: Natives) -> list[StoredMaps]:
-    """A picture's maps as they are kept; large ones of a sample are not."""
+    """Encode the maps of an image as compressed float16. Permanent requests omit maps larger than MAX_STORED_SIDE."""
     found = []
     for variant, runs in natives.items():
         stacked = torch.stack(list(runs))
@@ -34,9 +34,9 @@ def encode_maps(request: MapRequest, natives: Natives) -> list[StoredMaps]:
 
 
 def encode_image(request: MapRequest, spec: JobSpec, values: Tensor, natives: Natives) -> StoredImage:
-    """A picture (3, H, W) in [0, 1] with its sheet: the mean of the runs, then every run; in each row all variants.
+    """Encode an image (3, H, W) in [0, 1] and its sheet: one column per variant, one row for the mean and for each run.
 
-    Of one that was asked for by itself, the picture alone.
+    A request that is not permanent stores the image without a sheet.
     """
     owner = image_cohort(spec, request.cohort)
     if not request.is_permanent:
@@ -45,24 +45,24 @@ def encode_image(request: MapRequest, spec: JobSpec, values: Tensor, natives: Na
     sheet = _sheet(torch.cat([columns.mean(0, keepdim=True), columns]), (values.shape[1], values.shape[2]))
     if owner != request.cohort:
         return StoredImage(request.cohort, request.image, sheet, None, None)
-    return StoredImage(request.cohort, request.image, sheet, to_palette_image(values), _thumb(values))
+    return StoredImage(request.cohort, request.image, sheet, to_palette_image(values), _thumbnail(values))
 
 
 def to_palette_image(values: Tensor) -> bytes:
-    """A picture (3, H, W) in [0, 1] in at most 256 colours, packed."""
+    """Encode an image (3, H, W) in [0, 1] with a palette of at most 256 colours."""
     reduced = _as_image(values).quantize(256)
     palette = bytes(reduced.getpalette() or ())
     return PaletteImage(reduced.height, reduced.width, palette, reduced.tobytes()).to_bytes()
 
 
-def _thumb(values: Tensor) -> bytes:
+def _thumbnail(values: Tensor) -> bytes:
     image = _as_image(values)
     image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
     return _webp(image, IMAGE_QUALITY)
 
 
 def _sheet(grid: Tensor, size: tuple[int, int]) -> bytes:
-    """Native maps (rows, columns, h, w) as grey cells of a sheet, each in its picture's shape."""
+    """Draw native maps (rows, columns, h, w) as grey cells with the aspect ratio of the image of `size` (H, W)."""
     scale = CELL_SIDE / max(size)
     height, width = (max(1, round(side * scale)) for side in size)
     rows, columns = grid.shape[:2]

@@ -16,7 +16,7 @@ from worker.models.classifier import Classifier
 from worker.models.load import load_classifier
 from worker.models.randomised import Randomisation, load_randomised
 from worker.models.sandbox import DEFAULT_LIMITS, ModelSandbox, sandbox_for
-from worker.runtime.chunks import chunk_size
+from worker.runtime.batch_size import chunk_size
 from worker.runtime.metrics import count_cache_request
 
 MAX_HALVINGS = 64

@@ -1,1 +1,1 @@
-"""Runtime."""
+"""Resources of a worker process: devices, memory, batch sizes, leases, shutdown and metrics."""

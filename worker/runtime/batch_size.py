@@ -1,39 +1,66 @@
-"""How many pictures to audit at a time: as many as fit, fewer once memory has run out. No number depends on it."""
+"""Number of images audited at once, and number of image variants that go through a model at once.
+
+As many images are audited at once as fit into memory, and fewer after it ran out. No result depends on that number.
+
+Each image has chunks of its own with its passes in a fixed order: kernels may treat positions in a batch differently,
+and so its results do not depend on the other images, to the bit. The chosen chunk size wastes the least time.
+"""
 
 import os
 
 import torch
 
-MEMORY_SHARE = 0.2  # of the free memory, among the processes of a machine
-MAX_IMAGES = {"cpu": 2, "cuda": 32}  # more would leave the caches, or gain nothing
-COPIES_PER_IMAGE = 5  # a picture's variants, their maps, and what scoring them takes, in units of the variants
+from service.spec.model import JobSpec
+
+MEMORY_SHARE = 0.2  # of the free memory, divided among the processes of a machine
+MAX_IMAGES = {"cpu": 2, "cuda": 32}  # larger batches exceed the CPU caches, or are no faster
+COPIES_PER_IMAGE = 5  # memory for an image's variants, their maps and scoring, in multiples of the variants
+MAX_CHUNK = {"cpu": 16, "cuda": 64}
+# Fixed cost of a chunk, in image variants.
+OVERHEAD = {"cpu": 1, "cuda": 8}
 
 
 class BatchSize:
-    """A number of pictures, by the memory that is free on a device, or as asked for."""
+    """Number of images per batch: the requested one, or as many as the free memory of the device holds."""
 
     def __init__(self, device: torch.device, requested: int | None = None, processes: int = 1) -> None:
-        self._device, self._most = device, requested or MAX_IMAGES.get(device.type, 8)
-        self._asked, self._share = requested is not None, MEMORY_SHARE / processes
+        self._device, self._limit = device, requested or MAX_IMAGES.get(device.type, 8)
+        self._is_fixed, self._share = requested is not None, MEMORY_SHARE / processes
 
     def images(self, passes: int, size: tuple[int, int]) -> int:
-        """How many pictures of (height, width) with so many passes each fit; at least one."""
-        if self._asked:
-            return self._most
-        each = passes * COPIES_PER_IMAGE * 3 * size[0] * size[1] * 4
-        return max(1, min(self._most, int(self._share * _free(self._device)) // each))
+        """Return how many images of `size` (height, width) with `passes` passes each fit; at least 1."""
+        if self._is_fixed:
+            return self._limit
+        bytes_per_image = passes * COPIES_PER_IMAGE * 3 * size[0] * size[1] * 4
+        return max(1, min(self._limit, int(self._share * _free(self._device)) // bytes_per_image))
 
     def halve(self, images: int) -> bool:
-        """Take at most half of so many from now on. False: it was one."""
-        self._most = min(self._most, max(1, images // 2))
+        """Limit further batches to half of `images`, at least 1. Returns False if `images` is 1 already."""
+        self._limit = min(self._limit, max(1, images // 2))
         return images > 1
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether an error says that a device's or the host's memory has run out."""
+    """Whether an error says that the memory of the device or of the host ran out."""
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
         isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
     )
+
+
+def chunk_size(spec: JobSpec, device: torch.device) -> int:
+    """Return the chunk size for the passes of one run over one image."""
+
+    def cost(size: int) -> int:
+        return _chunks(spec, size) * (size + OVERHEAD.get(device.type, 1))
+
+    return min(range(MAX_CHUNK.get(device.type, 16), 0, -1), key=cost)
+
+
+def _chunks(spec: JobSpec, size: int) -> int:
+    first, guided = spec.first_passes(), spec.guided_passes()
+    if size <= first:
+        return -(-(first + guided) // size)
+    return 1 + -(-guided // size)  # guided passes need the clean map, so they come in later chunks
 
 
 def _free(device: torch.device) -> int:

@@ -1,4 +1,4 @@
-"""A shard's lease, renewed in a thread while the work goes on; the work hears of its loss between batches."""
+"""Lease of a shard. A thread renews it; the work checks between batches whether the lease is lost."""
 
 import logging
 import threading
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class Lease:
-    """Keeps a shard this worker's while the context is open, and tells the database how far it is."""
+    """Context manager that renews the lease of a shard and reports its progress to the database."""
 
     def __init__(self, leases: LeaseStore, shard: Shard, seconds: float, stopping: Callable[[], bool]) -> None:
         self._leases, self._shard, self._seconds, self._stopping = leases, shard, seconds, stopping
@@ -38,13 +38,13 @@ class Lease:
         return self._passes
 
     def count(self, passes: int) -> None:
-        """Note forward passes made. Raises LeaseLost, WorkerShuttingDown."""
+        """Count forward passes. Raises LeaseLost, WorkerShuttingDown."""
         self._passes += passes
         PASSES.inc(passes)
         self.check()
 
     def check(self) -> None:
-        """Raise LeaseLost once another worker has the shard, WorkerShuttingDown once this worker is to stop."""
+        """Raise LeaseLost if another worker has the shard, WorkerShuttingDown if this worker must stop."""
         if self._lost.is_set():
             raise LeaseLost(shard=self._shard.id)
         if self._stopping():
@@ -57,4 +57,4 @@ class Lease:
                     self._lost.set()
                     return
             except DatabaseUnavailable as error:
-                log.warning("The lease of shard %d could not be renewed; trying again: %s", self._shard.id, error)
+                log.warning("Cannot renew the lease of shard %d; retrying: %s", self._shard.id, error)

@@ -1,6 +1,6 @@
-"""What a worker process counts, for Prometheus: shards, passes, its caches, the memory of its GPU.
+"""Prometheus metrics of a worker process: shards, forward passes, cache requests and GPU memory.
 
-The counts are this process's own. Where a port is set, they are told there: a worker's process number n at port + n.
+Each process counts for itself. If a port is set, process number n serves its metrics at port + n.
 """
 
 import logging
@@ -22,26 +22,27 @@ log = logging.getLogger(__name__)
 
 REGISTRY = make_registry()
 SHARDS = Counter(
-    "salience_worker_shards", "Shards that this process put down, by what came of them", ("kind", "outcome"),
+    "salience_worker_shards", "Shards that this process finished working on, by outcome", ("kind", "outcome"),
     registry=REGISTRY,
 )  # fmt: skip
 SHARD_SECONDS = Histogram(
-    "salience_worker_shard_seconds", "Seconds a shard was worked on", ("kind",), buckets=SECONDS, registry=REGISTRY
+    "salience_worker_shard_seconds", "Seconds of work on a shard", ("kind",), buckets=SECONDS, registry=REGISTRY
 )
-PASSES = Counter("salience_worker_passes", "Forward passes made, those of tries that failed too", registry=REGISTRY)
+PASSES = Counter("salience_worker_passes", "Forward passes, including those of failed attempts", registry=REGISTRY)
 CACHE = Counter(
-    "salience_worker_cache_requests", "Models asked of memory, files asked of the disk's cache", ("cache", "outcome"),
+    "salience_worker_cache_requests", "Requests to the caches of models in memory and of files on disk",
+    ("cache", "outcome"),
     registry=REGISTRY,
 )  # fmt: skip
 
 
 class GpuCollector(Collector):
-    """The memory of the GPUs that this process uses, asked for at the moment."""
+    """Measures the memory of the GPUs that this process uses, at each scrape."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Nothing where CUDA has not been used: to ask would take memory."""
-        message = GaugeMetricFamily(
-            "salience_worker_gpu_memory_bytes", "Memory of a GPU: in tensors, held by this process, free, all of it",
+        """Yield the memory of each GPU. Before CUDA is initialised, yield none: a query would allocate GPU memory."""
+        gauge = GaugeMetricFamily(
+            "salience_worker_gpu_memory_bytes", "Memory of a GPU: in tensors, reserved by this process, free, in total",
             labels=["device", "what"],
         )  # fmt: skip
         used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]  # torch leaves it untyped
@@ -49,8 +50,8 @@ class GpuCollector(Collector):
             free, total = torch.cuda.mem_get_info(number)
             allocated, reserved = torch.cuda.memory_allocated(number), torch.cuda.memory_reserved(number)
             for what, size in {"tensors": allocated, "held": reserved, "free": free, "total": total}.items():
-                message.add_metric([str(number), what], size)
-        yield message
+                gauge.add_metric([str(number), what], size)
+        yield gauge
 
 
 REGISTRY.register(GpuCollector())
@@ -58,24 +59,24 @@ REGISTRY.register(GpuCollector())
 
 @contextmanager
 def timed(kind: ShardKind) -> Iterator[None]:
-    """Note how long a shard was worked on, however that ends."""
-    began = perf_counter()
+    """Measure the time of work on a shard, whether it succeeds or fails."""
+    start = perf_counter()
     try:
         yield
     finally:
-        SHARD_SECONDS.labels(kind).observe(perf_counter() - began)
+        SHARD_SECONDS.labels(kind).observe(perf_counter() - start)
 
 
 def count_cache_request(cache: str, hit: bool) -> None:
-    """Count a look into a cache."""
+    """Count a request to a cache as hit or miss."""
     CACHE.labels(cache, "hit" if hit else "miss").inc()
 
 
 def serve_metrics(host: str, port: int | None) -> None:
-    """Answer Prometheus in a thread, where a port is given. One that is taken stops no work."""
+    """Serve the metrics in a thread if a port is set. A port in use is logged and does not stop the worker."""
     if port is None:
         return
     try:
         start_http_server(port, host, REGISTRY)
     except OSError as error:
-        log.error("No metrics: %s:%d cannot be listened on (SALIENCE_METRICS_PORT): %s", host, port, error)
+        log.error("No metrics: cannot listen on %s:%d (SALIENCE_METRICS_PORT): %s", host, port, error)

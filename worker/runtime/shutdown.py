@@ -1,4 +1,4 @@
-"""Stopping a worker: its processes hear of it between batches, and what they hold goes back to the queue.
+"""Shutdown of a worker: its processes stop between batches, and their shards return to the queue.
 
 Knows Celery's pool only as child processes.
 """
@@ -17,36 +17,36 @@ log = logging.getLogger(__name__)
 
 
 class StopFlag:
-    """Set in one process, seen in all that were forked from it since the flag was made."""
+    """Flag in shared memory: set in one process, visible in all processes forked after it was made."""
 
     def __init__(self) -> None:
         self._byte = mmap.mmap(-1, 1)
 
     def set(self) -> None:
-        """Ask all to stop."""
+        """Request the shutdown of all processes."""
         self._byte[0] = 1
 
     def __call__(self) -> bool:
-        """Whether all were asked to stop."""
+        """Whether the shutdown was requested."""
         return self._byte[0] == 1
 
 
 def name_of_process(pid: int) -> str:
-    """What a worker's process is called in the database."""
+    """Name of a worker process in the database."""
     return f"{socket.gethostname()}:{pid}"
 
 
 def stop_within(seconds: float, give_back: Callable[[list[str]], object]) -> None:
-    """End this process and its children after so many seconds, if they have not ended by then; theirs is given back."""
-    timer = threading.Timer(seconds, _end, [give_back])
+    """Start a timer that kills this process and its children after `seconds`, and gives back the children's shards."""
+    timer = threading.Timer(seconds, _kill, [give_back])
     timer.daemon = True
     timer.start()
 
 
-def _end(give_back: Callable[[list[str]], object]) -> None:
+def _kill(give_back: Callable[[list[str]], object]) -> None:
     pids = [child.pid for child in active_children()]
     if pids:
-        log.warning("%d process(es) did not stop in time; their shards go to others", len(pids))
+        log.warning("%d process(es) did not stop in time; other workers get their shards", len(pids))
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
     try:

@@ -24,10 +24,12 @@ def run(environment: dict[str, str], *arguments: str) -> Result:
     return found
 
 
-def test_a_key_is_made_shown_once_listed_and_revoked(environment: dict[str, str], tmp_path: Path) -> None:
-    made = run(environment, "create", "--name", "ci", "--scope", "submit", "--tenant", "forensics", "--expires", "90d")
-    secret = made.stdout.strip()
-    assert "SALIENCE_API_KEY" in made.stderr
+def test_a_key_is_created_shown_once_listed_and_revoked(environment: dict[str, str], tmp_path: Path) -> None:
+    created = run(
+        environment, "create", "--name", "ci", "--scope", "submit", "--tenant", "forensics", "--expires", "90d"
+    )
+    secret = created.stdout.strip()
+    assert "SALIENCE_API_KEY" in created.stderr
     store = Store.open(f"sqlite:///{tmp_path}/data/salience.sqlite")
     found = store.keys.find(secret)
     assert found is not None and found.expires_at is not None
@@ -48,23 +50,23 @@ def test_a_key_is_made_shown_once_listed_and_revoked(environment: dict[str, str]
 @pytest.mark.parametrize(
     "wrong", [["--expires", "soon"], ["--expires", "2020-01-31"], ["--tenant", "a b"], ["--name", "\n"]]
 )
-def test_a_key_that_cannot_be_is_refused_by_its_field(environment: dict[str, str], wrong: list[str]) -> None:
+def test_an_invalid_key_is_refused_with_the_field_at_fault(environment: dict[str, str], wrong: list[str]) -> None:
     with pytest.raises(InvalidApiKey, match=wrong[0].removeprefix("--")):
         run(environment, "create", "--name", "ci", *wrong)
 
 
-def test_a_database_without_its_schema_is_told_with_the_remedy(tmp_path: Path) -> None:
+def test_a_database_without_a_schema_is_an_error_that_names_the_remedy(tmp_path: Path) -> None:
     environment = {"SALIENCE_DATABASE_URL": f"sqlite:///{tmp_path}/x.sqlite", "SALIENCE_BROKER_URL": "redis://there"}
     found = run(environment, "create", "--name", "ci")
     assert (found.exit_code, "salience migrate" in found.output) == (1, True)
 
 
-@pytest.mark.parametrize("how", [{"SALIENCE_HOST": "0.0.0.0"}, {"SALIENCE_REQUIRE_KEYS": "true"}])
-def test_a_service_that_would_let_anybody_in_does_not_start(
-    environment: dict[str, str], migrated_sqlite: Path, how: dict[str, str]
+@pytest.mark.parametrize("exposure", [{"SALIENCE_HOST": "0.0.0.0"}, {"SALIENCE_REQUIRE_KEYS": "true"}])
+def test_a_service_without_keys_does_not_start_if_it_requires_them(
+    environment: dict[str, str], migrated_sqlite: Path, exposure: dict[str, str]
 ) -> None:
     production = {"SALIENCE_DATABASE_URL": f"sqlite:///{migrated_sqlite}", "SALIENCE_BROKER_URL": "redis://there"}
-    for where in (environment, environment | production):
-        found = CliRunner().invoke(serve, [], env=where | how)
+    for settings in (environment, environment | production):
+        found = CliRunner().invoke(serve, [], env=settings | exposure)
         assert isinstance(found.exception, ApiKeysRequired)
         assert "salience keys create" in str(found.exception)

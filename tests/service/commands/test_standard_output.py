@@ -1,4 +1,4 @@
-"""Every option that names a file to write takes `-` for standard output, which then holds that document alone."""
+"""Every option for an output file accepts `-` for standard output, which then holds only that document."""
 
 import json
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ GATE = {"rules": [{"measure": "entropy", "op": ">=", "value": 0}]}
 
 @pytest.fixture
 def spec(ingredients: AuditInputs, tmp_path: Path) -> Path:
-    """A small audit with a gate that passes."""
+    """The spec of a small audit with a gate that passes."""
     path = tmp_path / "spec.json"
     path.write_text(json.dumps(ingredients.body(measures=["entropy"], gate=GATE)))
     return path
@@ -35,7 +35,7 @@ def spec(ingredients: AuditInputs, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def job(api: httpx.Client, runner: Runner, spec: Path) -> Iterator[str]:
-    """Its job, done, with a worker that makes what is asked for."""
+    """The ID of a job of that spec that has ended. A worker runs meanwhile."""
     job = str(api.post("/v1/jobs", json=json.loads(spec.read_text())).json()["id"])
     with working(runner):
         while api.get(f"/v1/jobs/{job}", params={"wait": 2}).json()["state"] in ("queued", "running"):
@@ -43,36 +43,39 @@ def job(api: httpx.Client, runner: Runner, spec: Path) -> Iterator[str]:
         yield job
 
 
-def written(command: click.Command, *arguments: object) -> bytes:
-    """What a command that succeeds writes to standard output."""
+def standard_output(command: click.Command, *arguments: object) -> bytes:
+    """Run a command, which must succeed, and return its standard output."""
     ended = CliRunner().invoke(command, [str(each) for each in arguments], catch_exceptions=False)
     assert ended.exit_code == 0, ended.output
     return ended.stdout_bytes
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_report_and_a_figure_are_written_alone(api: httpx.Client, job: str, tmp_path: Path) -> None:
+def test_a_report_or_a_figure_is_the_only_output(api: httpx.Client, job: str, tmp_path: Path) -> None:
     at = ("--url", str(api.base_url))
-    page = written(report, job, "-o", "-", *at)
+    page = standard_output(report, job, "-o", "-", *at)
     assert page.lower().startswith(b"<!doctype html>")
     assert page.rstrip().endswith(b"</html>")
-    drawn = [written(figure, job, "--measure", "entropy", "-o", "-", *at, *kind) for kind in ((), ("--format", "svg"))]
+    drawn = [
+        standard_output(figure, job, "--measure", "entropy", "-o", "-", *at, *kind)
+        for kind in ((), ("--format", "svg"))
+    ]
     assert drawn[0].startswith(b"%PDF")
-    written(figure, job, "--measure", "entropy", "-o", tmp_path / "entropy.svg", *at)
+    standard_output(figure, job, "--measure", "entropy", "-o", tmp_path / "entropy.svg", *at)
     assert drawn[1] == (tmp_path / "entropy.svg").read_bytes()
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_verdicts_files_are_written_alone(api: httpx.Client, job: str, spec: Path) -> None:
+def test_a_file_of_a_verdict_is_the_only_output(api: httpx.Client, job: str, spec: Path) -> None:
     at = ("--url", str(api.base_url))
     request: tuple[Any, ...]
     for request in ((verdict, job), (submit, spec, "--wait")):
-        assert ElementTree.fromstring(written(*request, "--junit", "-", *at)).tag == "testsuites"
-        assert written(*request, "--markdown", "-", *at).startswith(b"### Salience gate: pass\n")
+        assert ElementTree.fromstring(standard_output(*request, "--junit", "-", *at)).tag == "testsuites"
+        assert standard_output(*request, "--markdown", "-", *at).startswith(b"### Salience gate: pass\n")
 
 
-def test_results_of_a_local_audit_are_written_alone(spec: Path) -> None:
-    assert json.loads(written(audit, spec, "--output", "-"))["verdict"]["outcome"] == "pass"
+def test_the_results_of_a_local_audit_are_the_only_output(spec: Path) -> None:
+    assert json.loads(standard_output(audit, spec, "--output", "-"))["verdict"]["outcome"] == "pass"
 
 
 @pytest.mark.parametrize(
@@ -90,18 +93,18 @@ def test_two_documents_on_standard_output_are_refused(command: click.Command, ar
     assert "standard output holds one document" in ended.stderr
 
 
-def test_no_command_names_a_file_to_write_in_another_way() -> None:
+def test_every_option_for_an_output_file_has_the_same_type() -> None:
     group = LazyGroup()
     found = {}
     for name in group.list_commands(click.Context(group)):
         command = group.get_command(click.Context(group), name)
         assert command is not None
-        found.update({(name, each.name): each.type for each in command.params if _is_written(each)})
+        found.update({(name, each.name): each.type for each in command.params if _is_output_file(each)})
     assert {("report", "output"), ("submit", "junit"), ("audit", "output")} <= found.keys()
     assert {place: each for place, each in found.items() if not isinstance(each, OutputFile)} == {}
 
 
-def _is_written(parameter: click.Parameter) -> bool:
-    """Whether a parameter names a file that the command does not read."""
+def _is_output_file(parameter: click.Parameter) -> bool:
+    """Whether a parameter names a file that the command writes."""
     path = parameter.type
     return isinstance(path, OutputFile | click.File) or (isinstance(path, click.Path) and not path.exists)

@@ -26,13 +26,13 @@ def verdict(*measures: str) -> Verdict:
     ("measures", "status", "lenient"),
     [(["good"], 0, 0), (["good", "wide"], 1, 0), (["wide", "bad"], 1, 1), (["bad", "lost"], 2, 2)],
 )
-def test_the_exit_status_is_the_verdicts(measures: list[str], status: int, lenient: int) -> None:
-    request = verdict(*measures)
-    assert (EndedJob("j", request).status, EndedJob("j", request, allow_inconclusive=True).status) == (status, lenient)
+def test_the_exit_status_follows_the_verdict(measures: list[str], status: int, lenient: int) -> None:
+    decided = verdict(*measures)
+    assert (EndedJob("j", decided).status, EndedJob("j", decided, allow_inconclusive=True).status) == (status, lenient)
 
 
 @pytest.mark.parametrize("lenient", [False, True])
-def test_every_rule_is_a_test_case_of_its_outcome(lenient: bool) -> None:
+def test_every_rule_is_a_test_case_with_its_outcome(lenient: bool) -> None:
     found = junit(EndedJob("j", verdict("good", "wide", "bad", "lost"), lenient))
     suite = ElementTree.fromstring(found).find("testsuite")
     assert suite is not None
@@ -45,7 +45,7 @@ def test_every_rule_is_a_test_case_of_its_outcome(lenient: bool) -> None:
     assert "0.1 to 0.3" in suite[2][0].attrib["message"]
 
 
-def test_rules_of_no_known_cohort_and_letters_that_xml_cannot_hold_leave_the_file_whole() -> None:
+def test_rules_without_a_cohort_and_characters_that_xml_forbids_leave_the_file_valid() -> None:
     odd = Rule(measure="entropy", cohort="a\uffff", op=">=", value=0.5)
     lost = error_verdict([odd, odd.model_copy(update={"cohort": None})], "the model says \x1b[31m")
     found = junit(EndedJob("j", lost))
@@ -54,14 +54,14 @@ def test_rules_of_no_known_cohort_and_letters_that_xml_cannot_hold_leave_the_fil
     assert "the model says \ufffd[31m" in cases[0][0].attrib["message"]
 
 
-def test_a_job_that_failed_is_one_test_case_in_error() -> None:
-    lost = Verdict(outcome=Outcome.ERROR, reason="There is nothing to judge", images=None, policy=None, rules=[])
+def test_a_failed_job_is_one_test_case_with_an_error() -> None:
+    lost = Verdict(outcome=Outcome.ERROR, reason="Audit failed; no verdict", images=None, policy=None, rules=[])
     found = junit(EndedJob("j", lost))
     (case,) = ElementTree.fromstring(found).iter("testcase")
     assert (case.attrib["name"], case[0].tag) == ("job j", "error")
 
 
-def test_markdown_shows_text_as_it_is() -> None:
+def test_markdown_escapes_text() -> None:
     text = markdown(EndedJob("j", verdict("good", "lost")))
     assert text.startswith("### Salience gate: error\n")
     assert "| good \\>= 0.5 | a\\|b | 0.8 | 0.7 to 0.9 | pass |" in text
@@ -69,7 +69,7 @@ def test_markdown_shows_text_as_it_is() -> None:
     assert "by version 2 of policy strict" in text
 
 
-def test_a_narrow_table_keeps_the_names_of_rules(
+def test_a_narrow_table_shows_whole_names_of_rules(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
@@ -77,8 +77,8 @@ def test_a_narrow_table_keeps_the_names_of_rules(
     assert "…" not in capsys.readouterr().out
 
 
-def test_a_table_shows_every_rule_and_markup_is_text(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_table_shows_every_rule_and_escapes_markup(capsys: pytest.CaptureFixture[str]) -> None:
     print_verdict(EndedJob("j", verdict("good", "lost")))
     shown = capsys.readouterr().out
-    for message in ("good >= 0.5", "0.7 to 0.9", "pass", "error: lost", "[red]"):
-        assert message in shown
+    for text in ("good >= 0.5", "0.7 to 0.9", "pass", "error: lost", "[red]"):
+        assert text in shown

@@ -21,7 +21,7 @@ from worker.audit.audit import Audit
 from worker.audit.batch import ImageBatch
 from worker.models.load import load_classifier
 from worker.probes.random_fields import field
-from worker.runtime.chunks import chunk_size
+from worker.runtime.batch_size import chunk_size
 
 AMOUNTS = (0.1, 0.5)
 

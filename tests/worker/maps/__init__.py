@@ -1,1 +1,1 @@
-"""Maps."""
+"""Tests of maps made on demand."""

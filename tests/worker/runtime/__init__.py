@@ -1,1 +1,1 @@
-"""Runtime."""
+"""Tests of the resources of a worker process."""

@@ -20,7 +20,7 @@ def shard(store: Store, ingredients: AuditInputs) -> Shard:
     return claimed
 
 
-def test_a_lease_is_renewed_while_the_work_goes_on(store: Store, shard: Shard) -> None:
+def test_a_lease_is_renewed_during_the_work(store: Store, shard: Shard) -> None:
     with Lease(store.leases, shard, 0.6, never_stopping) as lease:
         for _ in range(10):
             time.sleep(0.1)
@@ -30,7 +30,7 @@ def test_a_lease_is_renewed_while_the_work_goes_on(store: Store, shard: Shard) -
     assert lease.passes == 20
 
 
-def test_the_work_hears_that_its_job_was_cancelled(store: Store, shard: Shard) -> None:
+def test_cancelling_a_job_raises_lease_lost_in_the_worker(store: Store, shard: Shard) -> None:
     with Lease(store.leases, shard, 0.6, never_stopping) as lease:
         store.jobs.cancel(shard.job)
         with pytest.raises(LeaseLost):

@@ -1,4 +1,4 @@
-"""A bound on memory makes batches smaller, and no number another."""
+"""A memory limit makes batches smaller and changes no result."""
 
 import multiprocessing
 import resource
@@ -11,53 +11,68 @@ import torch
 from service.spec.model import JobSpec
 from tests.support.jobs import AuditInputs, write_image
 from worker.local import local_audit
-from worker.runtime.memory import limit_memory
+from worker.runtime.memory import keep_freed_memory, limit_memory
 from worker.settings import WorkerSettings
 
-IMAGES, ROOM = 16, 120 * 2**20
+IMAGES, SPARE_BYTES = 16, 120 * 2**20
 
 
-def audit(spec: JobSpec, folder: Path, room: int | None, answer: Connection) -> None:
-    """Audit with so much memory beyond what is in use; answer how many pictures fit in the end, and the results."""
+def audit(spec: JobSpec, folder: Path, spare: int | None, connection: Connection) -> None:
+    """Audit with `spare` bytes beyond the memory in use. Send the batch size at the end, and the results."""
     torch.set_num_threads(1)
     with local_audit(spec, WorkerSettings(data_dir=folder, batch_size=IMAGES)) as prepared:
         prepared.runner.work()
-        if room is not None:
-            limit_memory(data_in_use() + room)
+        if spare is not None:
+            limit_memory(data_in_use() + spare)
         assert prepared.run().state == "succeeded", prepared.job_state().error
-        fitting = prepared.runner.context.batch_size.images(spec.passes(), (160, 160))
-        answer.send((fitting, (prepared.store.jobs.summary(prepared.job) or "").replace(prepared.job, "")))
+        batch_size = prepared.runner.context.batch_size.images(spec.passes(), (160, 160))
+        connection.send((batch_size, (prepared.store.jobs.summary(prepared.job) or "").replace(prepared.job, "")))
 
 
 def data_in_use() -> int:
-    """Bytes of this process's data, as the limit counts them."""
+    """Return the bytes of this process's data that the limit counts."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmData"))
 
 
-def test_a_bound_on_memory_halves_batches_and_changes_no_number(ingredients: AuditInputs, tmp_path: Path) -> None:
+def test_a_memory_limit_halves_batches_and_changes_no_result(ingredients: AuditInputs, tmp_path: Path) -> None:
     for number in range(IMAGES):
-        write_image(tmp_path / "pictures" / f"{number}.png", np.random.default_rng(number))
+        write_image(tmp_path / "images" / f"{number}.png", np.random.default_rng(number))
     cohort = ingredients.cohort("large", 0)
     cohort["model"]["preprocessing"]["size"] = [160, 160]
-    images = {"uri": (tmp_path / "pictures").as_uri()}
+    images = {"uri": (tmp_path / "images").as_uri()}
     measures = ["entropy", "geometry"]
     spec = ingredients.spec(cohorts=[cohort], images=images, measures=measures, options={}, shard_size=IMAGES)
     found = []
-    for room in (None, ROOM):
-        ours, theirs = multiprocessing.Pipe()
-        process = multiprocessing.get_context("spawn").Process(target=audit, args=(spec, tmp_path, room, theirs))
+    for spare in (None, SPARE_BYTES):
+        receiver, sender = multiprocessing.Pipe()
+        process = multiprocessing.get_context("spawn").Process(target=audit, args=(spec, tmp_path, spare, sender))
         process.start()
-        theirs.close()
-        found.append(ours.recv())
+        sender.close()
+        found.append(receiver.recv())
         process.join()
-    (free, free_results), (bound, bound_results) = found
-    assert free == IMAGES
-    assert bound < IMAGES
-    assert bound_results == free_results
+    (unlimited, unlimited_results), (limited, limited_results) = found
+    assert unlimited == IMAGES
+    assert limited < IMAGES
+    assert limited_results == unlimited_results
 
 
-def test_without_a_bound_nothing_is_limited() -> None:
+def test_no_limit_leaves_the_process_as_it_is() -> None:
     before = resource.getrlimit(resource.RLIMIT_DATA)
     limit_memory(None)
     assert resource.getrlimit(resource.RLIMIT_DATA) == before
+
+
+def page_faults(times: int) -> int:
+    """Return the page faults while a block of 8 MiB is allocated and freed `times` times."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(times):
+        torch.ones(2 * 2**20)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+def test_freed_blocks_are_reused() -> None:
+    keep_freed_memory()
+    page_faults(2)
+    pages = 2 * 2**20 * 4 // 4096
+    assert page_faults(20) < 20 * pages / 2

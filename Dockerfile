@@ -1,8 +1,8 @@
-# docker build --target api .        the HTTP API: without torch, so it is small and starts fast
+# docker build --target api .        the HTTP API, without torch: a small image that starts fast
 # docker build --target worker .     the worker, for CPUs and NVIDIA GPUs
 #
-# Every version is in deploy/constraints.txt (`make lock`). The worker's torch brings CUDA, whose packages torch itself
-# pins. For an image without it, name PyTorch's index of CPU wheels in --build-arg PIP_EXTRA_INDEX_URL=...
+# deploy/constraints.txt pins every version (`make lock`), except those of CUDA, which torch pins itself. For an image
+# without CUDA, pass PyTorch's index of CPU wheels: --build-arg PIP_EXTRA_INDEX_URL=...
 
 ARG PYTHON=3.11.14-slim-bookworm
 
@@ -30,7 +30,7 @@ RUN python -m venv --without-pip /opt/salience \
     && pip --python /opt/salience/bin/python install --no-cache-dir \
         --constraint /wheels/constraints.txt --requirement /wheels/worker.txt
 
-# Nothing is installed here: no compiler, no source, and nothing that its user may write but state, cache and /tmp.
+# The final images have no compiler, no source and no pip. Their user can write only state, cache and /tmp.
 FROM python:${PYTHON} AS runtime
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PYTHONSAFEPATH=1 PATH=/opt/salience/bin:$PATH \
     SALIENCE_DATA_DIR=/var/lib/salience SALIENCE_LOG_FORMAT=json
@@ -50,7 +50,7 @@ CMD ["salience", "serve"]
 
 FROM runtime AS worker
 COPY --from=worker-environment /opt/salience /opt/salience
-# Its metrics, for itself: the process that works answers. Beyond the container once SALIENCE_METRICS_HOST says so.
+# The health check reads the metrics of the first worker process. SALIENCE_METRICS_HOST=0.0.0.0 exposes them.
 ENV SALIENCE_METRICS_PORT=9464
 USER 10001:10001
 HEALTHCHECK --interval=30s --timeout=10s --start-period=120s --retries=6 \

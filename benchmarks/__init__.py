@@ -1,1 +1,1 @@
-"""What an audit costs, as ratios of two things timed in one run. Not part of the tests."""
+"""Benchmarks. Most print a ratio of two times or sizes that one run measures. They are no part of the tests."""

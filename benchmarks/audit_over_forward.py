@@ -1,8 +1,8 @@
-"""A whole audit over the bare forward passes that it needs: `python -m benchmarks.audit_over_forward --model NAME`.
+"""Time of an audit over the time of its bare forward passes: `python -m benchmarks.audit_over_forward --model NAME`.
 
-The audit reads files and ends with a stored summary. The passes are the same 22 an image, eager, float32 and
-contiguous, at the fastest batch size of 1, 4, 8, 16 and 32, in a process of their own. Both are timed by turns in
-this run and the least of each counts.
+The audit reads files and ends with a stored summary. The bare passes are as many, 22 per image: eager, float32 and
+contiguous, at the fastest batch size of 1, 4, 8, 16 and 32, in a process of their own. This run times both in turn, and
+the minimum of each counts.
 """
 
 import argparse
@@ -21,38 +21,38 @@ from worker.settings import WorkerSettings
 
 
 def main() -> None:
-    """Print the ratio last."""
+    """Print the times and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="resnet50", help="a torchvision classifier")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--images", type=int, default=128, help="an audit's start counts for more with fewer")
+    parser.add_argument("--images", type=int, default=128, help="with fewer images, the start of the audit weighs more")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--precision", default="float32")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     with TemporaryDirectory() as folder:
-        make_model(given.model, Path(folder, "m.pth"))
-        images = make_images(Path(folder, "pictures"), given.images)
-        body = make_spec(given.model, Path(folder, "m.pth"), images, precision=given.precision)
+        make_model(arguments.model, Path(folder, "m.pth"))
+        images = make_images(Path(folder, "images"), arguments.images)
+        body = make_spec(arguments.model, Path(folder, "m.pth"), images, precision=arguments.precision)
         spec = JobSpec.model_validate(body)
-        passes = given.images * spec.passes()
+        passes = arguments.images * spec.passes()
         bare, whole = [], []
-        for _ in range(given.rounds):
-            bare.append(_forward(given.model, given.device) * passes)
-            whole.append(audit_seconds(spec, given.device))
+        for _ in range(arguments.rounds):
+            bare.append(_forward(arguments.model, arguments.device) * passes)
+            whole.append(audit_seconds(spec, arguments.device))
     print(
-        f"{given.model} on {given.device}, {given.precision}: {passes} passes, bare {min(bare):.2f} s, "
+        f"{arguments.model} on {arguments.device}, {arguments.precision}: {passes} passes, bare {min(bare):.2f} s, "
         f"audit {min(whole):.2f} s ({passes / min(whole):.1f} passes/s), ratio {min(whole) / min(bare):.3f}"
     )
 
 
 def _forward(model: str, device: str) -> float:
-    """Seconds of a bare forward pass a picture."""
+    """Return the seconds of a bare forward pass per image."""
     argv = [sys.executable, "-m", "benchmarks.bare_forward", "--model", model, "--device", device]
     return float(subprocess.run(argv, check=True, capture_output=True, text=True).stdout)
 
 
 def audit_seconds(spec: JobSpec, device: str) -> float:
-    """Seconds of an audit, without loading the model: planning has done that."""
+    """Return the seconds of an audit after planning, which loads the model."""
     with local_audit(spec, WorkerSettings(device=device)) as prepared:
         prepared.plan()
         seconds = _timed(prepared.run)

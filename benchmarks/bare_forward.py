@@ -1,6 +1,6 @@
-"""Seconds a picture of a model's bare forward pass: eager, float32, contiguous, at the best of several batch sizes.
+"""Seconds per image of a model's bare forward pass: eager, float32, contiguous, at the best of several batch sizes.
 
-A process of its own, so that nothing the audit sets (its allocator, its threads) speeds up what it is compared with.
+It runs in a process of its own, so that the audit's settings (allocator, threads) do not speed it up.
 """
 
 import argparse
@@ -15,28 +15,28 @@ BATCHES = (1, 4, 8, 16, 32)
 
 
 def main() -> None:
-    """Print the seconds."""
+    """Print the seconds per image."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="resnet50")
     parser.add_argument("--device", default="cpu")
-    given = parser.parse_args()
-    device = torch.device(given.device)
+    arguments = parser.parse_args()
+    device = torch.device(arguments.device)
     torch.manual_seed(0)
-    model = zoo.build(f"torchvision/{given.model}", 2).eval().to(device)
+    model = zoo.build(f"torchvision/{arguments.model}", 2).eval().to(device)
     with torch.no_grad():
         print(min(_seconds(model, torch.rand(size, 3, SIDE, SIDE, device=device)) for size in BATCHES))
 
 
-def _seconds(model: torch.nn.Module, images: torch.Tensor, source: int = 32) -> float:
-    """The least of three tries of some pictures, after one to warm up."""
+def _seconds(model: torch.nn.Module, images: torch.Tensor, count: int = 32) -> float:
+    """Return the minimum of three timings over `count` images, after one to warm up."""
     found = []
     for _ in range(4):
         start = time.perf_counter()
-        for _ in range(source // len(images)):
+        for _ in range(count // len(images)):
             model(images)
         if images.is_cuda:
             torch.cuda.synchronize()
-        found.append((time.perf_counter() - start) / (source // len(images) * len(images)))
+        found.append((time.perf_counter() - start) / (count // len(images) * len(images)))
     return min(found[1:])
 
 

@@ -1,12 +1,12 @@
-"""What stopping early saves: `python -m benchmarks.early_stop`.
+"""Images and passes that early stopping saves: `python -m benchmarks.early_stop`.
 
-Jobs of 2,000 images are simulated on values that look like measured ones, their gate's threshold so many standard
-errors of the whole audit (the spread of an image over the root of 2,000) below the truth. Each is looked at as the
-service looks, and stops when it is decided. At a distance of 0 no answer is wrong but `fail`; at all others as well.
-Beside it stands what no procedure can beat: the images after which half of all jobs could have been decided at most, of
-normal values of known spread, if each of the two wrong answers may come in 2.5 % of jobs (Neyman and Pearson).
+Simulates jobs of 2,000 images with values like those of real measures. The gate's threshold lies some distance below
+the true mean, in standard errors of the whole audit: the standard deviation of an image over the square root of 2,000.
+Each job has the interim looks of the service and stops when it is decided. Only the outcome `fail` is wrong.
+The last column is a lower bound for every procedure: the number of images after which at most half of all jobs can be
+decided, for normal values of known variance, if each wrong outcome may occur in 2.5 % of jobs (Neyman and Pearson).
 
-With `--audit`, one job of the service itself, on small pictures and models: its passes with `stop` and without.
+With `--audit`, the benchmark runs one real audit on small images and models, with `stop` and without.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from worker.statistics.confidence_sequence import ALPHA, Confidence, log_capital
 IMAGES = 2_000
 DISTANCES = (0, 1, 3, 5, 10, 20, 40)
 Draw = Callable[[np.random.Generator, int], Array]
-# Scaled to [0, 1], as intervals have it: a similarity of 0.6 that spreads by 0.2 is 0.8 that spreads by 0.1.
+# Mean and standard deviation are scaled to [0, 1]: a similarity in [-1, 1] of 0.6 +- 0.2 becomes 0.8 +- 0.1.
 VALUES: Mapping[str, tuple[Draw, float, float]] = {
     "entropy, 0.86 +- 0.04": (lambda random, n: random.beta(63.9, 10.4, n), 0.86, 0.04),
     "similarity, 0.6 +- 0.2": (lambda random, n: random.beta(12.0, 3.0, n), 0.8, 0.1),
@@ -40,55 +40,55 @@ VALUES: Mapping[str, tuple[Draw, float, float]] = {
 
 
 def main() -> None:
-    """Print a line a case; with --audit, the passes of a real job with and without `stop`."""
+    """Print one line per case; with --audit, the passes of a real job with and without `stop`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--jobs", type=int, default=400, help="simulated of each case")
+    parser.add_argument("--jobs", type=int, default=400, help="simulated jobs per case")
     parser.add_argument("--audit", action="store_true")
-    given = parser.parse_args()
-    if given.audit:
+    arguments = parser.parse_args()
+    if arguments.audit:
         audit()
         return
-    print("distance  decided  wrong  median images  passes spent of the whole  none can be below")
+    print("distance  decided  wrong  median images  share of passes            lower bound      ")
     for name, (draw, mean, spread) in VALUES.items():
         print(name)
         for distance in DISTANCES:
             threshold = mean - distance * spread / IMAGES**0.5
-            message = [play(draw(np.random.default_rng(job), IMAGES), threshold) for job in range(given.jobs)]
-            print(_line(distance, message))
+            outcomes = [play(draw(np.random.default_rng(job), IMAGES), threshold) for job in range(arguments.jobs)]
+            print(_line(distance, outcomes))
 
 
 def play(values: Array, threshold: float) -> tuple[str, int]:
-    """Look at a job's images in their order until its rule `>= threshold` is decided: how, and after how many."""
-    claim, ones, seen, wanted = Confidence(ALPHA, len(values)), np.ones(len(values)), 0, np.log(2 / ALPHA)
+    """Simulate the interim looks of a job with the rule `>= threshold`. Returns the outcome and the images used."""
+    claim, ones, seen, required = Confidence(ALPHA, len(values)), np.ones(len(values)), 0, np.log(2 / ALPHA)
     while seen < len(values):
         seen = next_interim_look(seen, len(values))
-        if log_capital(values[:seen], ones[:seen], threshold, claim) >= wanted:
+        if log_capital(values[:seen], ones[:seen], threshold, claim) >= required:
             return "pass", seen
-        if log_capital(1 - values[:seen], ones[:seen], 1 - threshold, claim) >= wanted:
+        if log_capital(1 - values[:seen], ones[:seen], 1 - threshold, claim) >= required:
             return "fail", seen
     return "inconclusive", seen
 
 
 def least_median(distance: float) -> float:
-    """Images below which no valid procedure decides half of the jobs at this distance."""
+    """Return the images that any valid procedure needs to decide half of the jobs at this distance."""
     normal = NormalDist()
-    # Decided rightly in half of them less those decided wrongly.
-    wanted = normal.inv_cdf(1 - ALPHA / 2) + normal.inv_cdf(0.5 - ALPHA / 2)
-    return (wanted / distance) ** 2 * IMAGES if distance else float("inf")
+    # Half of the jobs are decided, including those decided wrongly.
+    required = normal.inv_cdf(1 - ALPHA / 2) + normal.inv_cdf(0.5 - ALPHA / 2)
+    return (required / distance) ** 2 * IMAGES if distance else float("inf")
 
 
-def _line(distance: float, message: list[tuple[str, int]]) -> str:
-    outcomes = [outcome for outcome, _ in message]
-    decided, wrong = (1 - outcomes.count("inconclusive") / len(message)), outcomes.count("fail") / len(message)
-    median = float(np.median([images for _, images in message]))
-    spent = float(np.mean([images for _, images in message])) / IMAGES
+def _line(distance: float, jobs: list[tuple[str, int]]) -> str:
+    outcomes = [outcome for outcome, _ in jobs]
+    decided, wrong = (1 - outcomes.count("inconclusive") / len(jobs)), outcomes.count("fail") / len(jobs)
+    median = float(np.median([images for _, images in jobs]))
+    spent = float(np.mean([images for _, images in jobs])) / IMAGES
     bound = min(least_median(distance), IMAGES)
     times = f"({IMAGES / median:.1f} x fewer)"
     return f"{distance:8} {decided:8.0%} {wrong:6.1%} {median:8.0f} {times:14} {spent:12.0%} {bound:22.0f}"
 
 
 def audit() -> None:
-    """A gate far from its threshold, near it, and on it, by the service: images audited and passes made."""
+    """Audit with a threshold at the mean, near it and far from it. Print the images audited and the passes made."""
     with TemporaryDirectory() as name:
         folder = Path(name)
         ingredients, random = make_audit_inputs(folder), np.random.default_rng(1)
@@ -97,12 +97,12 @@ def audit() -> None:
         body = ingredients.body(images={"uri": (folder / "many").as_uri()})
         whole = _results(JobSpec.model_validate(body))
         mean = whole["cohorts"]["plain"]["measures"]["noise"]["mean"]
-        print(f"whole: {whole['images']} images, {whole['passes']} passes, noise {mean:.3f}")
+        print(f"without stop: {whole['images']} images, {whole['passes']} passes, noise {mean:.3f}")
         for distance in (0.0, 0.05, 0.2):
             rule = {"measure": "noise", "op": ">=", "value": mean - distance}
             found = _results(JobSpec.model_validate({**body, "gate": {"rules": [rule]}, "stop": "when-decided"}))
             spent = f"{found['images']} images, {found['passes'] / whole['passes']:.1%} of the passes"
-            print(f"threshold {distance} below: {found['verdict']}, {spent}")
+            print(f"threshold {distance} below the mean: {found['verdict']}, {spent}")
 
 
 def _results(spec: JobSpec) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Pictures and models to time: made from a seed, so that nothing is downloaded."""
+"""Makes images and models for the benchmarks from a seed, without downloads."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ SIDE = 224
 
 
 def make_images(folder: Path, count: int) -> Path:
-    """Pictures of 256 x 256 with smooth content and a little noise, as PNG. Returns their folder."""
+    """Write PNG images of 256 x 256 pixels with smooth content and a little noise. Returns their folder."""
     random = np.random.default_rng(0)
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
@@ -26,7 +26,7 @@ def make_images(folder: Path, count: int) -> Path:
 
 
 def make_model(name: str, path: Path) -> nn.Module:
-    """A torchvision classifier of two classes with random weights; saves its checkpoint and returns it."""
+    """Make a torchvision classifier of two classes with random weights, save its checkpoint and return it."""
     torch.manual_seed(0)
     model = zoo.build(f"torchvision/{name}", 2).eval()
     torch.save({"state_dict": model.state_dict()}, path)
@@ -34,7 +34,7 @@ def make_model(name: str, path: Path) -> nn.Module:
 
 
 def make_spec(name: str, checkpoint: Path, images: Path, **changes: Any) -> dict[str, Any]:
-    """The audit of one run by all measures that one run has."""
+    """Return the spec of an audit of one run, with all measures that a single run has."""
     model = {"architecture": f"torchvision/{name}"}
     cohort = {"name": name, "model": model, "runs": [{"uri": checkpoint.as_uri()}]}
     return {"cohorts": [cohort], "images": {"uri": images.as_uri()}, **changes}

@@ -1,7 +1,8 @@
-"""Seconds and memory of planning a job whose manifest has a million rows: `python -m benchmarks.planning`.
+"""Time and memory of planning a job whose manifest has a million rows: `python -m benchmarks.planning`.
 
-On a real Postgres that syncs, each kind of manifest in a worker's process of its own, which tells what it had of memory
-before, and how much more at its peak. Nobody opens the pictures. Exit status 0 if every plan took less than 10 s.
+Runs on a real Postgres (with fsync), with one worker process per kind of manifest. Each process prints its memory
+before planning and the increase at its peak. No image is opened. The exit status is 0 if every plan takes less than
+10 s.
 """
 
 import argparse
@@ -33,17 +34,17 @@ from worker.runner import Runner, plan_job
 from worker.runtime.lease import Lease
 
 LEASE_SECONDS = 600.0
-WANTED_SECONDS = 10.0
+MAX_SECONDS = 10.0
 
 
 def main() -> int:
-    """Returns the exit status."""
+    """Run the benchmark. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--one", nargs=2, help="a database and a manifest to plan in this process")
-    request = parser.parse_args()
-    if request.one:
-        print(json.dumps(plan(request.one[0], Path(request.one[1]))))
+    arguments = parser.parse_args()
+    if arguments.one:
+        print(json.dumps(plan(arguments.one[0], Path(arguments.one[1]))))
         return 0
     with TemporaryDirectory() as folder, cluster() as database:
         server = database.start(fsync=True)
@@ -52,37 +53,37 @@ def main() -> int:
         store = Store.open(url)
         schema.upgrade(store.database.engine)
         store.database.close()
-        spans = [measure(url, write(Path(folder), request.rows)) for write in MANIFESTS]
+        durations = [measure(url, write(Path(folder), arguments.rows)) for write in MANIFESTS]
         server.terminate()
         server.wait()
-    print(f"the longest plan of {request.rows:,} rows: {max(spans):.1f} s")
-    return 0 if max(spans) < WANTED_SECONDS else 1
+    print(f"the longest plan of {arguments.rows:,} rows: {max(durations):.1f} s")
+    return 0 if max(durations) < MAX_SECONDS else 1
 
 
 def measure(url: str, manifest: Path) -> float:
-    """Print what planning a manifest takes. Returns the seconds."""
+    """Print the time and the memory of planning with a manifest. Returns the seconds."""
     argv = [sys.executable, "-m", "benchmarks.planning", "--one", url, str(manifest)]
-    message = json.loads(subprocess.run(argv, check=True, stdout=subprocess.PIPE).stdout)
+    measured = json.loads(subprocess.run(argv, check=True, stdout=subprocess.PIPE).stdout)
     print(
-        f"{manifest.name}: {message['seconds']:.1f} s, of the processor {message['processor']:.1f} s; "
-        f"memory {message['before']} + {message['more']} MiB",
+        f"{manifest.name}: {measured['seconds']:.1f} s, processor {measured['processor']:.1f} s; "
+        f"memory {measured['before']} + {measured['more']} MiB",
         flush=True,
     )
-    return float(message["seconds"])
+    return float(measured["seconds"])
 
 
 def plan(url: str, manifest: Path) -> Mapping[str, float]:
-    """Plan a job of one tiny model as a worker does, once the model has been loaded by an earlier plan."""
+    """Plan a job of one tiny model as a worker does. An earlier plan has loaded the model."""
     with TemporaryDirectory() as name:
         folder = Path(name)
         store, ingredients = Store.open(url), make_audit_inputs(folder)
-        places = InputResolver((Path("/"),), ArtifactStore(str(folder / "artifacts")), FileCache(folder / "cache"))
+        resolver = InputResolver((Path("/"),), ArtifactStore(str(folder / "artifacts")), FileCache(folder / "cache"))
         runner = Runner(
-            store, WorkerContext.create(torch.device("cpu"), places, 4), "planner", LEASE_SECONDS, lambda _: None
+            store, WorkerContext.create(torch.device("cpu"), resolver, 4), "planner", LEASE_SECONDS, lambda _: None
         )
         body = ingredients.body(cohorts=[ingredients.cohort("one", 0)], measures=["entropy"], shard_size=250)
         _plan(runner, JobSpec.model_validate(body))
-        resident.forget_peak()
+        resident.reset_peak()
         before = resident.now()
         processor, start = time.process_time(), time.perf_counter()
         _plan(runner, JobSpec.model_validate(body | {"images": {"uri": manifest.as_uri()}}))
@@ -96,12 +97,12 @@ def _plan(runner: Runner, spec: JobSpec) -> None:
     assert shard is not None and shard.kind is ShardKind.PLAN
     with Lease(runner.store.leases, shard, LEASE_SECONDS, runner.stopping) as lease:
         plan_job(runner, runner.store.jobs.get(job.id), shard, lease)
-    runner.store.jobs.cancel(job.id)  # whose slices nobody is to measure
+    runner.store.jobs.cancel(job.id)  # so that no worker processes its shards
 
 
 def _rows(count: int) -> Iterator[tuple[str, str]]:
-    """Names and labels."""
-    return ((f"pictures/{number % 100:02}/{number:08}.png", "ab"[number % 2]) for number in range(count))
+    """Return names and labels of `count` images."""
+    return ((f"images/{number % 100:02}/{number:08}.png", "ab"[number % 2]) for number in range(count))
 
 
 def _write_csv(folder: Path, count: int) -> Path:

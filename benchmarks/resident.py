@@ -1,20 +1,20 @@
-"""Resident memory of processes, in MiB, as Linux counts it."""
+"""Resident memory of a process in MiB, as Linux reports it."""
 
 from pathlib import Path
 
 
 def now(pid: int | str = "self") -> int:
-    """What a process has."""
+    """Return the resident memory of a process."""
     return _read(pid, "VmRSS")
 
 
 def peak(pid: int | str = "self") -> int:
-    """The most that it has had, since its beginning or since `forget_peak`."""
+    """Return the peak since the start of the process or since `reset_peak`."""
     return _read(pid, "VmHWM")
 
 
-def forget_peak() -> None:
-    """Have this process's peak count from now on."""
+def reset_peak() -> None:
+    """Reset the peak of this process to its current memory."""
     Path("/proc/self/clear_refs").write_text("5")
 
 

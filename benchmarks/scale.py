@@ -1,11 +1,10 @@
-"""Throughput by number of workers, and memory by number of images, on simulated compute.
+"""Throughput by number of workers, and memory by number of images, with simulated compute.
 
-    python -m benchmarks.scale workers      # 1, 2, 4, 8 workers: throughput over linear, overhead a shard
+    python -m benchmarks.scale workers      # 1, 2, 4, 8 workers: throughput over linear, overhead per shard
     python -m benchmarks.scale images       # 1,000,000 images in 4,000 shards: peak memory of each process
 
-Simulated means: instead of a GPU's work a worker sleeps for its time, and hands in random numbers in place of
-measures. All else is real: Postgres (which syncs), Redis, Celery workers, claims, leases, planning, the transaction
-that stores the numbers, the summary.
+Instead of computing, a worker sleeps for the time of a GPU and stores random values. Everything else is real: Postgres
+(with fsync), Redis, Celery workers, claims, leases, planning, the transaction that stores values, and the summary.
 """
 
 import argparse
@@ -24,48 +23,49 @@ import psycopg
 
 from benchmarks import resident
 from benchmarks.sleeping import SLEEP
-from service.queue import parent_death as tether
+from service.queue import parent_death
 from tests.support.jobs import AuditInputs, make_audit_inputs
 from tests.support.production import Production, production
 from tests.support.supervised_process import Kept
 
 COUNTS = (1, 2, 4, 8)
-SHARDS_A_WORKER = 12
-SPAN = "SELECT count(*) FILTER (WHERE state = 'done' AND kind = 'measure') FROM shards"
+SHARDS_PER_WORKER = 12
+COUNT_DONE = "SELECT count(*) FILTER (WHERE state = 'done' AND kind = 'measure') FROM shards"
 
 
 def main() -> int:
-    """Returns the exit status."""
+    """Run the benchmark. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("workers", "images"))
-    parser.add_argument("--seconds", type=float, default=4.0, help="of simulated compute a shard, of 250 images")
+    parser.add_argument("axis", choices=("workers", "images"))
+    parser.add_argument("--seconds", type=float, default=4.0, help="simulated compute per shard of 250 images")
     parser.add_argument("--images", type=int, default=1_000_000)
     parser.add_argument("--shards", type=int, default=4_000)
-    request = parser.parse_args()
+    arguments = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
     with TemporaryDirectory() as name:
         folder = Path(name)
         ingredients = make_audit_inputs(folder)
-        if request.what == "workers":
-            return by_workers(folder, ingredients, request.seconds)
-        return by_images(folder, ingredients, request.images, request.shards)
+        if arguments.axis == "workers":
+            return by_workers(folder, ingredients, arguments.seconds)
+        return by_images(folder, ingredients, arguments.images, arguments.shards)
 
 
 def by_workers(folder: Path, ingredients: AuditInputs, seconds: float) -> int:
-    """Print the throughput of each number of workers. Returns the exit status: 0 for at least 0.9 x linear."""
+    """Print the throughput for each number of workers. Returns 0 if it is at least 0.9 x linear, else 1."""
     ratios = []
     with production(folder, 1, 0) as running:
         for count in COUNTS:
-            shards = SHARDS_A_WORKER * count
+            shards = SHARDS_PER_WORKER * count
             body = make_body(folder, ingredients, 250 * shards, 250)
             with sleepers(running, count, seconds):
-                spent = span_of_job(running, body, shards)
+                spent = measure_span(running, body, shards)
             ratios.append(shards * seconds / count / spent)
-            over = 1000 * (spent * count / shards - seconds)
+            overhead = 1000 * (spent * count / shards - seconds)
             print(
-                f"{count} workers: {shards / spent:.2f} shards/s, {ratios[-1]:.2f} x linear, {over:.0f} ms over a shard"
+                f"{count} workers: {shards / spent:.2f} shards/s, {ratios[-1]:.2f} x linear, "
+                f"{overhead:.0f} ms overhead per shard"
             )
-    print(f"throughput over linear, 1 to 8 workers, simulated compute of {seconds:g} s a shard: {min(ratios):.2f}")
+    print(f"throughput over linear, 1 to 8 workers, simulated compute of {seconds:g} s per shard: {min(ratios):.2f}")
     return 0 if min(ratios) >= 0.9 else 1
 
 
@@ -74,25 +74,25 @@ def by_images(folder: Path, ingredients: AuditInputs, images: int, shards: int) 
     peaks: list[Mapping[str, int]] = []
     for count in (images // 10, images):
         log = folder / f"memory-{count}"
-        here = folder / str(count)
-        here.mkdir()
-        with production(here, 1, 0) as running, sleepers(running, 2, 0.0, MEMORY_LOG=str(log)):
+        subfolder = folder / str(count)
+        subfolder.mkdir()
+        with production(subfolder, 1, 0) as running, sleepers(running, 2, 0.0, MEMORY_LOG=str(log)):
             body = make_body(folder, ingredients, count, images // shards)
             start = time.monotonic()
             ended = running.clients[0].wait(running.clients[0].submit(body).id)
             assert ended.state == "succeeded", ended
             spent = time.monotonic() - start
-            while "finaliser" not in (noted := peaks_in(log)):  # which it notes once it has ended the job
+            while "finaliser" not in (peaks_by_role := peaks_in(log)):  # the worker writes it after the job has ended
                 time.sleep(0.1)
-            peaks.append({**noted, "API": resident.peak(running.apis[0].pid or 0)})
+            peaks.append({**peaks_by_role, "API": resident.peak(running.apis[0].pid or 0)})
         print(f"{count} images in {count * shards // images} shards: {spent:.0f} s; peak MiB: {peaks[-1]}", flush=True)
     growth = {role: peaks[1][role] / peaks[0][role] for role in peaks[1]}
-    print("memory of all images over a tenth: " + ", ".join(f"{role} {by:.2f}" for role, by in growth.items()))
+    print("memory for all images over a tenth: " + ", ".join(f"{role} {by:.2f}" for role, by in growth.items()))
     return 0 if max(growth.values()) < 1.25 else 1
 
 
 def make_body(folder: Path, ingredients: AuditInputs, images: int, shard_size: int) -> dict[str, Any]:
-    """A job of so many images that are named in a manifest; nobody opens them."""
+    """Return the spec of a job over a manifest of `images` images, which no process opens."""
     manifest = folder / f"{images}.csv"
     with manifest.open("w", newline="") as file:
         lines = csv.writer(file)
@@ -106,28 +106,28 @@ def make_body(folder: Path, ingredients: AuditInputs, images: int, shard_size: i
 
 @contextmanager
 def sleepers(running: Production, count: int, seconds: float, **more: str) -> Iterator[None]:
-    """So many workers of one process, once they are up."""
+    """Run `count` workers of one process each. Waits until they have started."""
     environment = {**running.installation.environment, **more, SLEEP: str(seconds), "SALIENCE_MAX_WORKER_CRASHES": "3"}
     argv = [sys.executable, "-m", "benchmarks.sleeping"]
     with ExitStack() as stack, (running.installation.folder / "log.txt").open("ab") as log:
         for _ in range(count):
             stack.enter_context(
-                Kept(lambda: subprocess.Popen(tether.command(argv), env=environment, stdout=log, stderr=log))
+                Kept(lambda: subprocess.Popen(parent_death.command(argv), env=environment, stdout=log, stderr=log))
             )
-        time.sleep(3 + 3 * count)  # each imports torch, and the processors are few
+        time.sleep(3 + 3 * count)  # each worker imports torch, on few cores
         yield
 
 
-def span_of_job(running: Production, body: Mapping[str, Any], shards: int) -> float:
-    """Seconds from the first slice's claim to the last slice's end."""
+def measure_span(running: Production, body: Mapping[str, Any], shards: int) -> float:
+    """Submit a job. Returns the seconds from the claim of its first shard to the end of its last shard."""
     running.clients[0].submit(body)
     first = None
     with psycopg.connect(running.installation.environment["SALIENCE_DATABASE_URL"], autocommit=True) as connection:
-        before = one(connection, SPAN)
+        before = one(connection, COUNT_DONE)
         while True:
             if first is None and one(connection, "SELECT count(*) FROM shards WHERE kind = 'measure' AND attempt > 0"):
                 first = time.monotonic() if one(connection, RUNNING) else None
-            if first is not None and one(connection, SPAN) - before >= shards:
+            if first is not None and one(connection, COUNT_DONE) - before >= shards:
                 return time.monotonic() - first
             time.sleep(0.02)
 
@@ -136,14 +136,14 @@ RUNNING = "SELECT count(*) FROM shards WHERE kind = 'measure' AND state = 'runni
 
 
 def one(connection: "psycopg.Connection[Any]", query: str) -> int:
-    """The one number that a query gives."""
+    """Return the only number in the result of a query."""
     row = connection.execute(query.encode()).fetchone()
     assert row is not None
     return int(row[0])
 
 
 def peaks_in(log: Path) -> dict[str, int]:
-    """The most that each role has noted, which a worker's process plays one after the other."""
+    """Return the highest peak of each role in the log. A worker process has several roles in turn."""
     peaks: dict[str, int] = {}
     for line in log.read_text().splitlines():
         role, peak = line.split()[:2]

@@ -1,6 +1,6 @@
-"""A worker whose compute is simulated: it sleeps for a GPU's time and hands in random numbers. All else is real.
+"""A worker with simulated compute: it sleeps for the time of a GPU and stores random values. All else is real.
 
-python -m benchmarks.sleeping       # instead of `salience worker`; SLEEP_SECONDS is the time a shard
+python -m benchmarks.sleeping       # instead of `salience worker`; SLEEP_SECONDS is the time per shard
 """
 
 import os
@@ -21,19 +21,19 @@ SLEEP = "SLEEP_SECONDS"
 
 
 def sleep_over(worker: runner.Runner, job: Job, shard: Shard, lease: Lease) -> None:
-    """Do a slice as `audit_shard` would, but for the measuring."""
+    """Process a shard like `audit_shard`, but sleep instead of computing."""
     images = worker.store.images.slice(job.id, shard.start, shard.stop)
     end = time.monotonic() + float(os.environ[SLEEP])
     while time.monotonic() < end:
         time.sleep(max(0.0, min(0.2, end - time.monotonic())))
         lease.check()
-    if worker.store.shards.record_values(shard, pretend(job, shard, images)):
+    if worker.store.shards.record_values(shard, random_result(job, shard, images)):
         worker.notify(1)
-    note_memory("worker")
+    log_memory("worker")
 
 
-def pretend(job: Job, shard: Shard, images: Sequence[Image]) -> ShardResult:
-    """Numbers in place of measures, and digests in place of pictures read."""
+def random_result(job: Job, shard: Shard, images: Sequence[Image]) -> ShardResult:
+    """Return random values in place of measures, and made-up digests in place of those of images."""
     assert job.plan is not None
     columns, draws = job.plan["columns"], np.random.default_rng(shard.start)
     widths = {run: len(columns["run"]) for run in range(len(job.spec.cohorts[shard.cohort].runs))}
@@ -49,31 +49,31 @@ def pretend(job: Job, shard: Shard, images: Sequence[Image]) -> ShardResult:
 
 
 def plan(worker: runner.Runner, job: Job, shard: Shard, lease: Lease) -> None:
-    """Plan as workers do, and note the memory that it took."""
+    """Plan as workers do, and log the peak memory."""
     runner.plan_job(worker, job, shard, lease)
-    note_memory("planner")
+    log_memory("planner")
 
 
 def summarise(worker: runner.Runner, job: Job, shard: Shard, lease: Lease) -> None:
-    """Sum up as workers do, and note the memory that it took."""
+    """Summarise as workers do, and log the peak memory."""
     start = time.monotonic()
     runner.summarise_job(worker, job, shard, lease)
-    note_memory("finaliser", f" {time.monotonic() - start:.1f}")
+    log_memory("finaliser", f" {time.monotonic() - start:.1f}")
 
 
-def note_memory(role: str, more: str = "") -> None:
-    """Append this shard's peak of resident memory in MiB to the file that MEMORY_LOG names."""
+def log_memory(role: str, suffix: str = "") -> None:
+    """Append the peak memory of this shard in MiB to the file that MEMORY_LOG names."""
     log = os.environ.get("MEMORY_LOG")
     if log:
         with Path(log).open("a") as file:
-            file.write(f"{role} {resident.peak()}{more}\n")
-        resident.forget_peak()
+            file.write(f"{role} {resident.peak()}{suffix}\n")
+        resident.reset_peak()
 
 
 def main() -> None:
-    """Work as `salience worker` does."""
-    own: runner.Kinds = {ShardKind.PLAN: plan, ShardKind.MEASURE: sleep_over, ShardKind.SUMMARISE: summarise}
-    app = make_app(WorkerSettings.read(), {**runner.KINDS, **own})
+    """Run the worker."""
+    simulated: runner.Kinds = {ShardKind.PLAN: plan, ShardKind.MEASURE: sleep_over, ShardKind.SUMMARISE: summarise}
+    app = make_app(WorkerSettings.read(), {**runner.KINDS, **simulated})
     app.worker_main(["worker", "--concurrency=1", "--loglevel=WARNING", "--without-gossip", "--without-mingle"])
 
 

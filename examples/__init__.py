@@ -1,1 +1,1 @@
-"""Examples that run as they are."""
+"""Runnable examples."""

@@ -1,4 +1,4 @@
-"""The production way is linted and checked against the code: no image is built here."""
+"""Lints the deployment files and checks them against the code. Builds no image."""
 
 import re
 import subprocess
@@ -37,29 +37,35 @@ def test_hadolint_finds_nothing() -> None:
     assert (found.returncode, found.stdout) == (0, "")
 
 
-def test_everything_is_started_and_the_gpu_by_profile(services: dict[str, Any]) -> None:
+def test_compose_starts_all_services_and_the_gpu_worker_by_profile(services: dict[str, Any]) -> None:
     assert set(services) == {"postgres", "redis", "migrate", "api", "worker", "worker-gpu"}
     assert {name for name, each in services.items() if each.get("profiles")} == {"worker-gpu"}
 
 
-def test_images_are_built_from_targets_that_are_there(services: dict[str, Any]) -> None:
+def test_images_are_built_from_existing_targets(services: dict[str, Any]) -> None:
     targets = set(re.findall(r"^FROM \S+ AS (\S+)$", DOCKERFILE, re.MULTILINE))
     built = {each["build"]["target"] for each in services.values() if "build" in each}
     assert built == {"api", "worker"}
     assert built <= targets
 
 
-def test_what_is_depended_on_is_there_and_can_be_waited_for(services: dict[str, Any]) -> None:
+def test_every_dependency_exists_and_has_a_health_check_if_it_is_waited_for(services: dict[str, Any]) -> None:
     for each in services.values():
         for name, how in each.get("depends_on", {}).items():
             assert how["condition"] != "service_healthy" or services[name]["healthcheck"]
 
 
-def test_settings_in_the_environment_are_settings_of_ours(services: dict[str, Any]) -> None:
+def test_every_setting_in_the_environment_exists(services: dict[str, Any]) -> None:
     given = {name for each in services.values() for name in each.get("environment", {}) if name.startswith("SALIENCE")}
     assert given >= {"SALIENCE_DATABASE_URL", "SALIENCE_BROKER_URL", "SALIENCE_ALLOWED_ROOTS"}
     named = given | set(re.findall(r"SALIENCE_[A-Z_]+", DOCKERFILE))
     assert {name.removesuffix("_FILE") for name in named} <= SETTINGS
+
+
+def test_docker_sends_every_copied_file_to_the_build() -> None:
+    copied = re.findall(r"^COPY (?!--)(\S+)", DOCKERFILE, re.MULTILINE)
+    sent = re.findall(r"^!(\S+)", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
+    assert set(copied) == set(sent)
 
 
 def test_images_are_pinned_and_secrets_are_files(services: dict[str, Any]) -> None:
@@ -73,7 +79,7 @@ def test_images_are_pinned_and_secrets_are_files(services: dict[str, Any]) -> No
         assert not inline, name
 
 
-def test_our_containers_may_change_nothing(services: dict[str, Any]) -> None:
+def test_containers_are_read_only_and_without_privileges(services: dict[str, Any]) -> None:
     for name in ("migrate", "api", "worker", "worker-gpu", "redis"):
         each = services[name]
         assert each["read_only"] and each["cap_drop"] == ["ALL"], name
@@ -82,19 +88,19 @@ def test_our_containers_may_change_nothing(services: dict[str, Any]) -> None:
     assert DOCKERFILE.count("\nHEALTHCHECK ") == DOCKERFILE.count("\nUSER 10001:10001") == 2
 
 
-def test_commands_are_commands_of_ours(services: dict[str, Any]) -> None:
+def test_containers_run_existing_commands(services: dict[str, Any]) -> None:
     started = re.findall(r'^CMD \["salience", "(\w+)"\]$', DOCKERFILE, re.MULTILINE)
     assert sorted(started) == ["serve", "worker"]
     assert {*started, services["migrate"]["command"][1]} <= COMMANDS.keys()
 
 
-def test_the_apis_image_has_no_torch() -> None:
+def test_the_api_image_has_no_torch() -> None:
     api = DOCKERFILE[DOCKERFILE.index(" AS api-environment") : DOCKERFILE.index(" AS worker-environment")]
     assert "api.txt" in api
     assert 'echo "salience-audit[clouds,traces] @ file://$1" > /wheels/api.txt' in DOCKERFILE
 
 
 def test_the_reference_names_every_setting() -> None:
-    message = set(re.findall(r"SALIENCE_[A-Z_]+", (ROOT / "docs" / "reference" / "settings.md").read_text()))
-    assert message >= SETTINGS
-    assert message - SETTINGS == {"SALIENCE_URL", "SALIENCE_API_KEY", "SALIENCE_X", "SALIENCE_X_FILE"}
+    documented = set(re.findall(r"SALIENCE_[A-Z_]+", (ROOT / "docs" / "reference" / "settings.md").read_text()))
+    assert documented >= SETTINGS
+    assert documented - SETTINGS == {"SALIENCE_URL", "SALIENCE_API_KEY", "SALIENCE_X", "SALIENCE_X_FILE"}

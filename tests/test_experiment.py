@@ -13,14 +13,23 @@ from examples.experiment.dataset import make_dataset, save_dataset
 from examples.experiment.faces import PLACES, make_face
 from examples.experiment.page import MEASURES
 from examples.experiment.reading import HIGHER, read_differences, read_published
-from examples.experiment.training import RECIPES, Detector, anywhere, loss_of, normalised, of_others, save, train
+from examples.experiment.training import (
+    RECIPES,
+    Detector,
+    loss_of,
+    normalised,
+    save,
+    shift_anywhere,
+    shuffle_maps,
+    train,
+)
 from examples.experiment.worlds import CLASSES, TEST_WORLDS, TRAINING, World
 from service.inputs.image_sets.listing import list_images
 from service.spec.model import Model, Preprocessing
 from worker.models.load import load_classifier
 
 
-def test_a_seed_gives_the_same_pictures_and_another_gives_others() -> None:
+def test_a_seed_gives_the_same_images_and_another_seed_gives_others() -> None:
     once, again, other = (make_dataset(4, seed, TRAINING) for seed in (1, 1, 2))
     assert torch.equal(once.images, again.images)
     assert torch.equal(once.human, again.human)
@@ -28,7 +37,7 @@ def test_a_seed_gives_the_same_pictures_and_another_gives_others() -> None:
 
 
 @pytest.mark.parametrize("world", TEST_WORLDS.values(), ids=list(TEST_WORLDS))
-def test_only_synthetic_faces_are_forged_and_in_one_or_two_places(world: World) -> None:
+def test_only_synthetic_faces_have_forgeries_one_or_two_each(world: World) -> None:
     random = np.random.default_rng(0)
     for number in range(12):
         face = make_face(number % 2, random, world)
@@ -37,20 +46,20 @@ def test_only_synthetic_faces_are_forged_and_in_one_or_two_places(world: World) 
         assert 0 <= face.image.min() <= face.image.max() <= 1
 
 
-def test_a_forgery_changes_the_picture_where_people_would_look() -> None:
+def test_a_forgery_changes_the_image_at_its_place() -> None:
     for seed in range(20):
         real, forged = (
             make_face(1, np.random.default_rng(seed), World(0.5, strength=(s, s), noise=(0, 0), blur=(0, 0)))
             for s in (0.0, 1.0)
         )
-        if "hair" not in forged.forged:  # whose blots draw random numbers that all after them then lack
+        if "hair" not in forged.forged:  # its blots consume random numbers, which changes all later ones
             canvas = Canvas(np.zeros((1, 1, 3)), forged.pose)
             near = sum(canvas.bump(place, 4) for feature in forged.forged for place in PLACES[feature])
             change = np.abs(forged.image - real.image).sum(0)
             assert (change * (np.asarray(near) > 0.05)).sum() > 0.95 * change.sum() > 0
 
 
-def test_annotators_disagree_and_mostly_see_the_forgery() -> None:
+def test_annotators_disagree_and_mostly_mark_the_forgery() -> None:
     random = np.random.default_rng(0)
     on: list[float] = []
     off: list[float] = []
@@ -70,12 +79,12 @@ def _inside(canvas: Canvas, place: tuple[float, float]) -> bool:
     return bool((canvas.bump(place, 2) > 0.9).any())
 
 
-def test_the_background_tells_the_label_in_training_alone() -> None:
+def test_the_background_agrees_with_the_label_only_in_training() -> None:
     shares = {}
     for name in ("as in training", "no shortcut", "shortcut reversed"):
         data = make_dataset(200, 0, TEST_WORLDS[name])
         corner = data.images[:, :, :14, :14].float().mean(1)
-        # Stripes repeat after 6 diagonal pixels: what is left after their mean over a period is them.
+        # Stripes repeat every 6 diagonal pixels: their Fourier coefficient at that period measures them.
         waves = torch.exp(2j * torch.pi * (torch.arange(12)[:, None] + torch.arange(12)) / 6)
         energy = (corner[:, :12, :12] * waves).mean((1, 2)).abs()
         striped = energy > 1.5
@@ -85,7 +94,7 @@ def test_the_background_tells_the_label_in_training_alone() -> None:
     assert shares["shortcut reversed"] < 0.35
 
 
-def test_saved_pictures_are_an_image_set_as_folder_and_as_manifest_with_human_maps(tmp_path: Path) -> None:
+def test_saved_images_are_an_image_set_as_folder_and_as_manifest(tmp_path: Path) -> None:
     save_dataset(make_dataset(4, 0, TRAINING), tmp_path)
     folder = {entry.label for entry in list_images(tmp_path / "pictures", [tmp_path])}
     manifest = list(list_images(tmp_path / "manifest.csv", [tmp_path]))
@@ -94,10 +103,10 @@ def test_saved_pictures_are_an_image_set_as_folder_and_as_manifest_with_human_ma
 
 
 @torch.no_grad()
-def test_the_guided_loss_is_cyborgs() -> None:
+def test_the_guided_loss_equals_the_loss_of_cyborg() -> None:
     torch.manual_seed(0)
     detector, data = Detector().eval(), make_dataset(6, 0, TRAINING)
-    images, wished = normalised(data.images), torch.rand(6, 16, 16)
+    images, targets = normalised(data.images), torch.rand(6, 16, 16)
     total = 0.0
     for n in range(6):
         features = detector.features(images[n : n + 1])
@@ -105,25 +114,27 @@ def test_the_guided_loss_is_cyborgs() -> None:
         cam = torch.einsum("k,khw->hw", detector.head.weight[int(logits.argmax())], features[0])
         cam = (cam - cam.min()) / (cam.max() - cam.min())
         entropy = -logits.log_softmax(1)[0, data.labels[n]]
-        total += float(0.5 * entropy + 0.5 * ((cam - wished[n]) ** 2).mean()) / 6
-    found = loss_of(detector, images, data.labels, wished, RECIPES["human-guided"])
+        total += float(0.5 * entropy + 0.5 * ((cam - targets[n]) ** 2).mean()) / 6
+    found = loss_of(detector, images, data.labels, targets, RECIPES["human-guided"])
     assert found.item() == pytest.approx(total, abs=1e-5)
 
 
-def test_maps_that_guide_nowhere_are_other_pictures_and_lie_anywhere() -> None:
+def test_shuffled_maps_belong_to_other_images_and_shifted_maps_reach_every_place() -> None:
     torch.manual_seed(0)
     maps = torch.rand(30, 4, 6)
-    shuffled, moved = of_others(maps), anywhere(maps)
+    shuffled, moved = shuffle_maps(maps), shift_anywhere(maps)
     sums = maps.sum((1, 2)).sort().values
     for found in (shuffled, moved):
         assert torch.allclose(found.sum((1, 2)).sort().values, sums)
         assert not torch.allclose(found, maps)
     assert {tuple(each.flatten().tolist()) for each in shuffled} == {tuple(each.flatten().tolist()) for each in maps}
-    assert len({int(each.argmax()) for each in anywhere(torch.eye(24)[:1].reshape(1, 4, 6).expand(200, 4, 6))}) == 24
+    assert (
+        len({int(each.argmax()) for each in shift_anywhere(torch.eye(24)[:1].reshape(1, 4, 6).expand(200, 4, 6))}) == 24
+    )
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_training_learns_and_its_archive_is_a_model(tmp_path: Path, recipe: str) -> None:
+def test_training_lowers_the_loss_and_saves_a_model_that_loads(tmp_path: Path, recipe: str) -> None:
     detector, losses = train(make_dataset(96, 0, TRAINING), RECIPES[recipe], seed=0, epochs=3)
     assert losses[-1] < losses[0]
     save(detector, tmp_path / "detector.pt")
@@ -145,22 +156,22 @@ def difference(measure: str, low: float, high: float) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "said", "published"),
+    ("low", "high", "expected", "published"),
     [
         (0.1, 0.3, "the cross-entropy cohort has the higher value, by 0.200", "Here it is lower"),
         (-0.3, -0.1, "the human-guided cohort has the higher value, by 0.200", "The same holds here"),
         (-0.1, 0.3, "does not separate the cohorts", "Here it is not clearly different"),
     ],
 )
-def test_the_reading_follows_the_numbers(low: float, high: float, said: str, published: str) -> None:
+def test_the_sentences_follow_the_numbers(low: float, high: float, expected: str, published: str) -> None:
     results = {"differences": [difference(measure, low, high) for measure in MEASURES]}
     sentences = [line for line in read_differences(results) if line]
     assert len(sentences) == len(HIGHER)
-    assert all(said in sentence for sentence in sentences)
+    assert all(expected in sentence for sentence in sentences)
     assert published in next(line for line in read_published(results) if line.startswith("- `stability`"))
 
 
-def test_the_command_tells_its_options() -> None:
-    message = CliRunner().invoke(main, ["--help"])
-    assert message.exit_code == 0
-    assert all(option in message.output for option in ("--quick", "--json", "--also", "others-maps", "low-entropy"))
+def test_the_help_lists_all_options() -> None:
+    ended = CliRunner().invoke(main, ["--help"])
+    assert ended.exit_code == 0
+    assert all(option in ended.output for option in ("--quick", "--json", "--also", "others-maps", "low-entropy"))

@@ -14,7 +14,7 @@ from torch import nn
 from examples.experiment.canvas import SIDE, Canvas
 from examples.experiment.dataset import make_dataset, save_dataset
 from examples.experiment.faces import Face, make_face
-from examples.experiment.maps import maps_of
+from examples.experiment.maps import compute_maps
 from examples.experiment.training import MEAN, STD, Detector
 from examples.experiment.worlds import UNCORRELATED, World
 from service.domain.job import JobState
@@ -117,7 +117,7 @@ def striped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Face]]
 
 def test_the_shortcut_models_salience_lies_on_the_shortcut(tmp_path: Path, striped: tuple[Path, list[Face]]) -> None:
     folder, faces = striped
-    (maps,) = maps_of(body(tmp_path, [StripeDetector()], folder), sorted(folder.glob("*.png")))["known"]
+    (maps,) = compute_maps(body(tmp_path, [StripeDetector()], folder), sorted(folder.glob("*.png")))["known"]
     for face, found in zip(faces, maps, strict=True):
         behind = Canvas(np.zeros((1, 1, 3)), face.pose).ellipse((-2, 0), (28, 24)) == 0
         inside = Canvas(np.zeros((1, 1, 3)), face.pose).ellipse((0, 0), (14, 10)) == 1

@@ -1,4 +1,4 @@
-"""The steps that pipelines copy: valid by their schemas, and the shell's step really run."""
+"""Tests of the pipeline examples: they match their schemas, and gate.sh runs."""
 
 import ast
 import json
@@ -27,28 +27,28 @@ DAG = PIPELINES / "airflow_dag.py"
 @pytest.mark.parametrize(
     ("file", "schema"), [("github-actions.yml", "github-workflows"), ("gitlab-ci.yml", "gitlab-ci")]
 )
-def test_an_example_is_what_its_service_reads(file: str, schema: str) -> None:
+def test_an_example_matches_the_schema_of_its_ci_service(file: str, schema: str) -> None:
     checker = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}"]
     found = subprocess.run([*checker, PIPELINES / file], capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stdout
     assert f"{STEP.relative_to(PIPELINES.parents[1])} spec.json" in (PIPELINES / file).read_text()
 
 
-def test_the_examples_policy_is_a_gate() -> None:
+def test_the_example_policy_contains_a_gate() -> None:
     assert len(read_gate(PIPELINES / "policy.yaml")["rules"]) == 3
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_the_examples_policy_is_put_as_its_comment_says(api: httpx.Client, tmp_path: Path) -> None:
-    written = (PIPELINES / "policy.yaml").read_text().splitlines()
-    command = "\n".join(line[1:] for line in written if line.startswith("#   "))
+def test_the_command_in_the_example_policy_stores_it(api: httpx.Client, tmp_path: Path) -> None:
+    lines = (PIPELINES / "policy.yaml").read_text().splitlines()
+    command = "\n".join(line[1:] for line in lines if line.startswith("#   "))
     run(command, PIPELINES, environment(tmp_path, str(api.base_url)))
-    kept = api.get("/v1/policies/detectors").raise_for_status().json()
-    assert Gate.model_validate(kept["policy"]["gate"]) == Gate.model_validate(read_gate(PIPELINES / "policy.yaml"))
+    stored = api.get("/v1/policies/detectors").raise_for_status().json()
+    assert Gate.model_validate(stored["policy"]["gate"]) == Gate.model_validate(read_gate(PIPELINES / "policy.yaml"))
 
 
 def run_step(installation: Installation, spec: Path, rule: dict[str, object], folder: Path) -> int:
-    """The exit status of the shell's step, with the console script of this environment."""
+    """Run gate.sh with the console script of this environment. Returns its exit status."""
     folder.mkdir()
     (folder / "policy.yaml").write_text(yaml.safe_dump({"rules": [{"measure": "entropy", "op": ">=", **rule}]}))
     environment = dict(installation.environment)
@@ -57,7 +57,7 @@ def run_step(installation: Installation, spec: Path, rule: dict[str, object], fo
     return subprocess.run(argv, env=environment, capture_output=True, check=False).returncode
 
 
-def test_a_step_passes_fails_or_errs_as_the_gate_says(ingredients: AuditInputs, tmp_path: Path) -> None:
+def test_the_step_exits_with_the_status_of_the_gate(ingredients: AuditInputs, tmp_path: Path) -> None:
     installation = Installation.make(tmp_path)
     spec = installation.write_spec(ingredients.body(measures=["entropy"]))
     with installation.serve():
@@ -69,7 +69,7 @@ def test_a_step_passes_fails_or_errs_as_the_gate_says(ingredients: AuditInputs, 
         job = json.loads(waited)
         again = json.loads(installation.run("verdict", job["id"], "--json", status=1))
         installation.run("verdict", "nobody", status=2)
-    assert job["progress"]["passes_done"] == 0, "the first step's numbers are read"
+    assert job["progress"]["passes_done"] == 0, "the second job reuses the numbers of the first"
     assert again == job["verdict"]
     assert "### Salience gate: pass" in (tmp_path / "pass/out/summary.md").read_text()
     (failed,) = ElementTree.parse(tmp_path / "fail/out/junit.xml").getroot().iter("failure")
@@ -79,18 +79,18 @@ def test_a_step_passes_fails_or_errs_as_the_gate_says(ingredients: AuditInputs, 
     installation.run("submit", spec, "--wait", "--junit", "x.xml", status=2)
 
 
-def written_in_the_dag(name: str) -> Any:
-    """What the DAG's file gives its BashOperator by this name; Airflow itself is too large to install for a test."""
+def read_from_dag(name: str) -> Any:
+    """Return an argument of the BashOperator from the source of the DAG. Airflow is too large to install for a test."""
     calls = [each for each in ast.walk(ast.parse(DAG.read_text())) if isinstance(each, ast.Call)]
     (operator,) = [each for each in calls if ast.unparse(each.func) == "BashOperator"]
     return ast.literal_eval(next(each.value for each in operator.keywords if each.arg == name))
 
 
-def test_the_dags_command_runs_the_step_with_the_variables_that_it_sets(tmp_path: Path) -> None:
+def test_the_command_of_the_dag_runs_the_step_with_its_environment(tmp_path: Path) -> None:
     compile(DAG.read_text(), str(DAG), "exec")
-    command, environment = written_in_the_dag("bash_command"), written_in_the_dag("env")
-    assert written_in_the_dag("append_env"), "else `salience` is not on the PATH"
-    assert not command.endswith((".sh", ".bash")), "Airflow would read it as the name of a template"
+    command, environment = read_from_dag("bash_command"), read_from_dag("env")
+    assert read_from_dag("append_env"), "without it, `salience` is not on the PATH"
+    assert not command.endswith((".sh", ".bash")), "Airflow would take it for the name of a template"
     values = {"PIPELINES": str(PIPELINES), "SPEC": "a spec.json", "POLICY": "p.yaml", "FOLDER": f"{tmp_path}/$(id)"}
     values |= {"SALIENCE_URL": "http://127.0.0.1:1", "SALIENCE_API_KEY": "k"}
     assert environment.keys() == values.keys()
@@ -101,16 +101,16 @@ def test_the_dags_command_runs_the_step_with_the_variables_that_it_sets(tmp_path
         ["bash", "-c", command], env=values, cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert (done.returncode, "http://127.0.0.1:1" in done.stderr) == (2, True), done.stderr
-    assert (tmp_path / "$(id)").is_dir(), "what a run is named never becomes a command"
+    assert (tmp_path / "$(id)").is_dir(), "the name of a run never becomes a command"
 
 
-def test_an_audit_without_a_server_exits_as_its_gate_says(ingredients: AuditInputs, tmp_path: Path) -> None:
+def test_a_local_audit_exits_with_the_status_of_its_gate(ingredients: AuditInputs, tmp_path: Path) -> None:
     installation = Installation.make(tmp_path)
     rule = {"measure": "entropy", "op": ">=", "value": 1.5}
     small = {"measures": ["entropy"], "images": {"uri": ingredients.images.as_uri(), "limit": 6}}
-    message = installation.run(
+    output = installation.run(
         "audit", installation.write_spec(ingredients.body(**small, gate={"rules": [rule]})), status=1
     )
-    assert "fail" in message
+    assert "fail" in output
     by_name = installation.write_spec(ingredients.body(**small, gate={"policy": "p"}))
     assert "gate.policy" in installation.run("audit", by_name, "--json", status=2)

@@ -1,1 +1,1 @@
-"""The demo: two recipes of training, audited over HTTP."""
+"""The demo: trains models in two ways and audits them over HTTP."""

@@ -1,1 +1,1 @@
-"""The paper's experiment on data made here: cohorts trained with and without human salience, audited and compared."""
+"""The experiment of the paper on synthetic data: trains cohorts with and without human salience, and compares them."""

@@ -1,7 +1,7 @@
-"""Simulated people who mark where they would look, and do not agree.
+"""Simulated annotators who mark where they would look, and who disagree.
 
-Each marks the place of a forgery, somewhat beside it and larger or smaller than the next one; now and then one
-overlooks them and marks another place where forgeries occur, and so does everybody on a real face, which has none.
+Each annotator marks the place of a forgery, with an offset and a size of their own. Sometimes an annotator overlooks
+the forgery and marks another place where forgeries occur. On a real face, every annotator marks such a place.
 """
 
 import numpy as np
@@ -12,24 +12,24 @@ from examples.experiment.faces import PLACES, Face
 from examples.experiment.worlds import FORGERIES
 
 ANNOTATORS = 5
-OVERLOOKED = 0.2
-ASIDE = 1.5  # standard deviation of how far beside the place a mark lies, in pixels of the usual face
-SIZES = (2.5, 5.0)  # of a mark, as the standard deviation of its hill
+OVERLOOKED = 0.2  # probability that an annotator overlooks the forgeries
+OFFSET_SD = 1.5  # standard deviation of the offset between a mark and its place, in pixels of a face of scale 1
+SIZES = (2.5, 5.0)  # range of the standard deviation of a mark, a Gaussian, in pixels
 
 
 def human_map(face: Face, random: np.random.Generator) -> NDArray[np.float32]:
-    """Where people look on a face: the mean of the annotators' marks, its highest place 1. (SIDE, SIDE)."""
+    """Return the mean of the annotators' marks, scaled to a maximum of 1, of shape (SIDE, SIDE)."""
     canvas = Canvas(np.zeros((1, 1, 3)), face.pose)
     total = sum((_mark(face, canvas, random) for _ in range(ANNOTATORS)), np.zeros_like(canvas.down))
     return np.asarray(total / total.max(), dtype=np.float32)
 
 
 def _mark(face: Face, canvas: Canvas, random: np.random.Generator) -> Array:
-    seen = face.forged if random.random() >= OVERLOOKED else []
-    feature = str(random.choice(seen or FORGERIES))
+    found = face.forged if random.random() >= OVERLOOKED else []
+    feature = str(random.choice(found or FORGERIES))
     size = random.uniform(*SIZES)
-    hills = [
-        canvas.bump((down + random.normal(0, ASIDE), right + random.normal(0, ASIDE)), size)
+    bumps = [
+        canvas.bump((down + random.normal(0, OFFSET_SD), right + random.normal(0, OFFSET_SD)), size)
         for down, right in PLACES[feature]
     ]
-    return np.asarray(np.maximum.reduce(hills))
+    return np.asarray(np.maximum.reduce(bumps))

@@ -1,4 +1,4 @@
-"""One audit job through the service: started, posted, waited for, read."""
+"""Runs one audit job through the service: starts it, submits the job, waits and reads the results."""
 
 import sys
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ from service.spec.model import Json
 MEASURES = ("entropy", "noise", "geometry", "stability", "degradation", "human")
 
 
-def spec_of(home: Path, recipes: Sequence[str], runs: int) -> Json:
-    """The job that audits the cohorts under a folder on its pictures."""
+def make_spec(home: Path, recipes: Sequence[str], runs: int) -> Json:
+    """Return the spec that audits the models of these recipes on the images below `home`."""
     preprocessing = {"size": [SIDE, SIDE], "mean": MEAN, "std": STD}
     cohorts = [
         {
@@ -31,7 +31,7 @@ def spec_of(home: Path, recipes: Sequence[str], runs: int) -> Json:
 
 
 def audit(home: Path, spec: Json) -> Json:
-    """The results of a spec, audited by a service of its own with its state under `home`; exits where it fails."""
+    """Audit a spec with a service whose state is below `home`, and return the results. Exits if the job fails."""
     with running_service(home) as url, Client(url) as client:
         ended = _follow(client, client.submit(spec).id)
         if ended.state is not JobState.SUCCEEDED:
@@ -41,6 +41,6 @@ def audit(home: Path, spec: Json) -> Json:
 
 def _follow(client: Client, job: str) -> Job:
     with progress() as show:
-        for seen in client.follow(job):
-            show(seen.state, seen.images_done, seen.images_total)
-    return seen
+        for current in client.follow(job):
+            show(current.state, current.images_done, current.images_total)
+    return current

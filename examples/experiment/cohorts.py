@@ -1,7 +1,7 @@
-"""All of an experiment's data and models under one folder, made by as many processes as there are cores.
+"""Makes all data and models of an experiment in one folder, with one process per core.
 
-Each process computes on one thread: models as small as these gain nothing from more, and so the numbers do not
-depend on how many there are.
+Each process computes on one thread: models this small do not gain from more, and the results do not depend on the
+number of cores.
 """
 
 import os
@@ -20,14 +20,14 @@ from examples.experiment.worlds import TEST_WORLDS, TRAINING
 
 AUDITED_WORLD = "no shortcut"
 PAIR = ("cross-entropy", "human-guided")
-PART = 500  # pictures that one process makes at a time
+PART = 500  # images that one process makes at a time
 
 Accuracies = Mapping[str, Sequence[Mapping[str, float]]]
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How large an experiment is: runs a cohort, pictures to train on, to test on and to audit, and epochs."""
+    """Size of an experiment: runs per cohort, images to train on, to test on and to audit, and epochs."""
 
     runs: int
     training: int
@@ -40,25 +40,25 @@ FULL = Scale(runs=5, training=4000, tested=500, audited=200, epochs=12)
 QUICK = Scale(runs=3, training=2500, tested=300, audited=48, epochs=10)
 
 
-def make_cohorts(home: Path, scale: Scale, recipes: Sequence[str], say: Callable[[str], None]) -> Accuracies:
-    """Make the pictures, train every run of every recipe, save it all. Returns each run's accuracies by test set."""
+def make_cohorts(home: Path, scale: Scale, recipes: Sequence[str], show: Callable[[str], None]) -> Accuracies:
+    """Make the images, then train and save every run of every recipe. Returns each run's accuracies by test set."""
     found: dict[str, list[Mapping[str, float]]] = {recipe: [{}] * scale.runs for recipe in recipes}
     with _processes() as pool:
-        say(f"Making {scale.training} pictures to train on, and {len(TEST_WORLDS)} sets to test on ...")
+        show(f"Making {scale.training} images to train on, and {len(TEST_WORLDS)} sets to test on ...")
         _make_data(pool, home, scale)
         work = {pool.submit(_run, home, recipe, seed, scale): (recipe, seed)
                 for recipe in recipes for seed in range(scale.runs)}  # fmt: skip
         for number, done in enumerate(as_completed(work), 1):
             recipe, seed = work[done]
             found[recipe][seed] = done.result()
-            message = done.result()[AUDITED_WORLD]
-            say(f"Trained {number} of {len(work)}: {recipe}, run {seed + 1}; right without the shortcut: {message:.3f}")
+            right = done.result()[AUDITED_WORLD]
+            show(f"Trained {number} of {len(work)}: {recipe}, run {seed + 1}; accuracy without shortcut: {right:.3f}")
     return found
 
 
 @contextmanager
 def _processes() -> Iterator[ProcessPoolExecutor]:
-    # Spawned, since torch must not have computed before a fork.
+    # Spawn, since a fork is unsafe after torch has computed.
     pool = ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), torch.set_num_threads, (1,))
     try:
         yield pool
@@ -89,5 +89,5 @@ def _run(home: Path, recipe: str, seed: int, scale: Scale) -> Mapping[str, float
 
 
 def model_path(home: Path, recipe: str, seed: int) -> Path:
-    """Where a run's archive is."""
+    """Return the path of a run's archive."""
     return home / "models" / recipe / f"{seed + 1}.pt"

@@ -1,6 +1,6 @@
-"""Pictures with their labels and human maps: in memory for training, as files for the audit.
+"""Images with labels and human maps: in memory for training, and as files for the audit.
 
-Both have 8 bits a value, so that what is trained on and what is audited is the same.
+Both have 8 bits per value, so that models are trained and audited on the same values.
 """
 
 from collections.abc import Sequence
@@ -20,19 +20,19 @@ from examples.experiment.worlds import CLASSES, World
 
 @dataclass(frozen=True)
 class Dataset:
-    """N pictures (N, 3, SIDE, SIDE) and human maps (N, SIDE, SIDE), of bytes, and the pictures' class numbers (N,)."""
+    """Images (N, 3, SIDE, SIDE) and human maps (N, SIDE, SIDE), both of bytes, and class numbers (N,)."""
 
     images: Tensor
     labels: Tensor
     human: Tensor
 
     def first(self, count: int) -> "Dataset":
-        """The first so many of them."""
+        """Return the first `count` images."""
         return Dataset(self.images[:count], self.labels[:count], self.human[:count])
 
 
 def make_dataset(count: int, seed: int, world: World) -> Dataset:
-    """As many pictures of a world, the classes by turns."""
+    """Make `count` images of a world, with the classes in turn."""
     random = np.random.default_rng(seed)
     faces = [make_face(number % 2, random, world) for number in range(count)]
     human = _bytes([human_map(face, random) for face in faces])
@@ -41,7 +41,7 @@ def make_dataset(count: int, seed: int, world: World) -> Dataset:
 
 
 def save_dataset(data: Dataset, folder: Path) -> None:
-    """Write `pictures` with a folder a class, `human` with their maps, and manifest.csv that names both and labels."""
+    """Write the images to `pictures/CLASS`, the human maps to `human`, and manifest.csv with both and the labels."""
     lines = ["image,label,human_map"]
     for number, label in enumerate(data.labels.tolist()):
         name, map_name = f"pictures/{CLASSES[label]}/{number:03}.png", f"human/{number:03}.png"
@@ -52,7 +52,7 @@ def save_dataset(data: Dataset, folder: Path) -> None:
 
 
 def _bytes(values: Sequence[NDArray[np.float32]]) -> Tensor:
-    """Arrays in [0, 1] as one tensor of bytes."""
+    """Convert arrays in [0, 1] into one tensor of bytes."""
     return torch.from_numpy((np.stack(values) * 255).round().astype(np.uint8))
 
 

@@ -1,7 +1,7 @@
-"""A face-like picture from a seed, real or with one forgery in a known place.
+"""Draws a face from a seed: a real one, or a synthetic one with forgeries in known places.
 
-The forgeries are those that forensic studies of generated faces describe: eyes that do not match, a mouth that
-does not hold together, a hair boundary that frays. The shortcut is a faint pattern of stripes behind the face.
+The forgeries are those that forensic studies of generated faces describe: eyes that do not match, a mouth whose halves
+do not meet, a frayed hair boundary. The shortcut is a faint pattern of stripes behind the face.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,7 @@ from examples.experiment.worlds import FORGERIES, World
 
 Places = Mapping[str, list[tuple[float, float]]]
 
-# Where a person would look for each forgery, below and to the right of the face's centre.
+# Places of each forgery: distances below and to the right of the centre of the face.
 PLACES: Places = {
     "eyes": [(-5, -8), (-5, 8)],
     "mouth": [(12, 0)],
@@ -29,7 +29,7 @@ IRISES = ((0.20, 0.13, 0.08), (0.22, 0.40, 0.62), (0.25, 0.45, 0.28), (0.42, 0.4
 
 @dataclass(frozen=True)
 class Face:
-    """A picture (3, SIDE, SIDE) in [0, 1], its class number, the forgeries in it and how it is held."""
+    """An image (3, SIDE, SIDE) in [0, 1], its class number, its forgeries and its pose."""
 
     image: NDArray[np.float32]
     label: int
@@ -38,7 +38,7 @@ class Face:
 
 
 def make_face(label: int, random: np.random.Generator, world: World) -> Face:
-    """One face of a class, 0 for real and 1 for synthetic."""
+    """Draw one face of a class: 0 for real, 1 for synthetic."""
     forged = [str(each) for each in random.permutation(FORGERIES)[: random.integers(1, 3)]] if label else []
     strength = random.uniform(*world.strength)
     pose = Pose(
@@ -53,7 +53,7 @@ def make_face(label: int, random: np.random.Generator, world: World) -> Face:
 
 
 def _background(random: np.random.Generator, striped: bool) -> Array:
-    """A smooth mottled wall, with or without the stripes."""
+    """Draw a smooth mottled wall, with or without the stripes."""
     coarse = random.uniform(-0.08, 0.08, (4, 4, 3)) + random.uniform(0.3, 0.7) + random.normal(0, 0.06, 3)
     channels = [Image.fromarray(coarse[:, :, k].astype(np.float32)) for k in range(3)]
     smooth = [np.asarray(each.resize((SIDE, SIDE), Image.Resampling.BICUBIC)) for each in channels]
@@ -65,7 +65,7 @@ def _background(random: np.random.Generator, striped: bool) -> Array:
 
 
 def _paint_hair(canvas: Canvas, random: np.random.Generator, forged: float) -> None:
-    """Hair behind the skin; forged, it frays into blots along the boundary."""
+    """Paint hair behind the skin. In a forgery, blots fray its boundary."""
     colour = _near(HAIRS, random)
     canvas.paint(canvas.ellipse((-5, 0), (21 + random.uniform(-1, 2), 19 + random.uniform(-1, 2))), colour)
     skin = _near(SKINS, random)
@@ -79,7 +79,7 @@ def _paint_hair(canvas: Canvas, random: np.random.Generator, forged: float) -> N
 
 
 def _paint_eyes(canvas: Canvas, random: np.random.Generator, forged: float) -> None:
-    """Two eyes alike; forged, one has an iris of another colour and size, and its pupil and glint fade."""
+    """Paint two matching eyes. In a forgery, one iris differs in colour and size, and its pupil and glint fade."""
     irises = random.permutation(len(IRISES))
     colour, other = np.array(IRISES[irises[0]]), np.array(IRISES[irises[1]])
     odd, gaze = random.integers(0, 2), random.uniform(-1.2, 1.2)
@@ -95,7 +95,7 @@ def _paint_eyes(canvas: Canvas, random: np.random.Generator, forged: float) -> N
 
 
 def _paint_mouth(canvas: Canvas, random: np.random.Generator, forged: float) -> None:
-    """Lips around a line; forged, the halves do not meet."""
+    """Paint lips around a line. In a forgery, their halves do not meet."""
     lips = np.array([0.66, 0.30, 0.30]) + random.normal(0, 0.05, 3)
     wide, high = random.uniform(5, 7.5), random.uniform(1.6, 3)
     slip = forged * random.choice([-1, 1]) * 3
@@ -114,7 +114,7 @@ PAINTERS: Mapping[str, Callable[[Canvas, np.random.Generator, float], None]] = {
 
 
 def _photograph(image: Array, random: np.random.Generator, world: World) -> NDArray[np.float32]:
-    """Light from a side, the lens's blur, the sensor's noise."""
+    """Add light from one side, blur of the lens and noise of the sensor."""
     rows, columns = np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j]
     angle = random.uniform(0, 2 * np.pi)
     light = 1 + random.uniform(0, 0.2) * (np.sin(angle) * rows + np.cos(angle) * columns)

@@ -1,4 +1,4 @@
-"""Every run's maps of the audited pictures, by the worker's own code."""
+"""Computes the maps of every run for the audited images, with the code of the worker."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,8 +17,8 @@ Array = NDArray[np.float32]
 CHUNK = 16
 
 
-def maps_of(spec: Json, images: Sequence[Path]) -> Mapping[str, Array]:
-    """The maps of each cohort's runs, (runs, pictures, H, W) in [0, 1]."""
+def compute_maps(spec: Json, images: Sequence[Path]) -> Mapping[str, Array]:
+    """Return the maps of each cohort, of shape (runs, images, H, W), in [0, 1]."""
     job = JobSpec.model_validate(spec)
     found = {}
     for cohort in job.cohorts:

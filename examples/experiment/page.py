@@ -1,4 +1,4 @@
-"""Writes docs/experiment.md: tables, figures and a reading of an experiment, all from its numbers."""
+"""Writes docs/experiment.md: tables, figures and an interpretation, all from the numbers of an experiment."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,20 +11,20 @@ from PIL import Image
 from examples.experiment.cohorts import AUDITED_WORLD, Accuracies, Scale
 from examples.experiment.dataset import Dataset
 from examples.experiment.drawing import draw_examples, draw_means
-from examples.experiment.maps import maps_of
+from examples.experiment.maps import compute_maps
 from examples.experiment.reading import INTRODUCTION, LIMITS, read_accuracies, read_differences, read_published
 from examples.experiment.worlds import TEST_WORLDS
 from service.spec.model import Json
 
-SHOWN = (1, 3, 5, 7, 9, 0, 2)  # of the audited pictures; those of odd numbers are synthetic
-# What the table has of each measure beside its headline, by the part's name in the results.
+SHOWN = (1, 3, 5, 7, 9, 0, 2)  # numbers of the audited images in the figure; odd ones are synthetic
+# Parts of each measure that the table shows beside the measure itself.
 PARTS = {"entropy": ("spatial",), "degradation": ("object", "gap")}
 MEASURES = ("entropy", "noise", "geometry", "stability", "degradation", "human")
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds by the clock, and of processor time, which other work on the machine lengthens less."""
+    """Elapsed time and processor time in seconds. Other work on the machine affects the processor time less."""
 
     seconds: float
     processor: float
@@ -32,7 +32,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Outcome:
-    """All that an experiment gave, and where its files are."""
+    """Results of an experiment and the folder of its files."""
 
     home: Path
     scale: Scale
@@ -43,7 +43,7 @@ class Outcome:
 
 
 def write_page(outcome: Outcome, path: Path) -> None:
-    """Write the page, and its pictures into a folder of its name beside it."""
+    """Write the page, and its figures into a folder of the same name beside it."""
     _draw(outcome, path.with_suffix(""))
     sections = [
         INTRODUCTION,
@@ -70,11 +70,11 @@ def write_page(outcome: Outcome, path: Path) -> None:
 
 
 def _how(outcome: Outcome) -> str:
-    scale, made, cost = outcome.scale, outcome.results["provenance"], outcome.cost
+    scale, provenance, cost = outcome.scale, outcome.results["provenance"], outcome.cost
     return (
         f"{scale.runs} runs a cohort, {scale.training} images to train on, {scale.epochs} epochs; {scale.audited} "
-        f"images audited,\nof the set `{AUDITED_WORLD}`; torch {made['software']['torch']} on {made['device']}; "
-        f"{cost.seconds:.0f} s in all, {cost.processor:.0f} s of processor time.\n"
+        f"images audited,\nof the set `{AUDITED_WORLD}`; torch {provenance['software']['torch']} on "
+        f"{provenance['device']}; {cost.seconds:.0f} s in all, {cost.processor:.0f} s of processor time.\n"
     )
 
 
@@ -83,7 +83,7 @@ def _draw(outcome: Outcome, folder: Path) -> None:
     files = [outcome.home / line.split(",")[0] for line in manifest]
     stored = torch.load(outcome.home / "data.pt", weights_only=True)[AUDITED_WORLD]
     human = (Dataset(**stored).first(len(files)).human / 255).numpy()
-    maps, shown = maps_of(outcome.spec, files), list(SHOWN)
+    maps, shown = compute_maps(outcome.spec, files), list(SHOWN)
     images = np.stack([np.asarray(Image.open(files[n]), dtype=np.float32) / np.float32(255) for n in shown])
     draw_means(maps, human, folder / "means.png")
     some = {name: runs[:, shown] for name, runs in maps.items()}

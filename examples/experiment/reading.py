@@ -1,4 +1,4 @@
-"""The sentences of docs/experiment.md: what the numbers say, compared with what was published."""
+"""Writes the sentences of docs/experiment.md: an interpretation of the numbers, and a comparison with publications."""
 
 from collections.abc import Iterator, Mapping
 
@@ -31,7 +31,7 @@ LIMITS = """### What to keep in mind
 - The faces are drawings, the networks are small, and the maps have 16 x 16 cells. What holds here need not hold
   elsewhere.
 """
-# What a higher value says of a cohort.
+# What a higher value of a measure means for a cohort.
 HIGHER: Mapping[str, str] = {
     "entropy": "its maps use more grey levels",
     "noise": "its maps change less under noise",
@@ -40,7 +40,7 @@ HIGHER: Mapping[str, str] = {
     "degradation": "its maps change less when what they ignore is blurred",
     "human": "its maps resemble human maps more",
 }
-# What was published of the guided cohort's value against the other's, and where.
+# For each measure, the published value of the guided cohort relative to the other cohort, and its source.
 PUBLISHED: Mapping[str, tuple[str, str]] = {
     "entropy": (
         "lower",
@@ -57,7 +57,7 @@ NAMES = {"cross-entropy": "the cross-entropy cohort", "human-guided": "the human
 
 
 def read_accuracies(accuracies: Accuracies) -> str:
-    """What the accuracies say of the shortcut."""
+    """Return a sentence on how much each cohort relies on the shortcut."""
     plain, guided = (
         {name: float(np.mean([run[name] for run in accuracies[recipe]])) for name in accuracies[recipe][0]}
         for recipe in PAIR
@@ -71,20 +71,20 @@ def read_accuracies(accuracies: Accuracies) -> str:
 
 
 def read_differences(results: Json) -> Iterator[str]:
-    """A sentence a measure: whether it separates the two cohorts, and in which direction."""
+    """Yield a sentence for each measure: whether it separates the two cohorts, and in which direction."""
     for measure in HIGHER:
         yield f"- {_read(_difference(results, measure))}"
     yield ""
 
 
 def read_published(results: Json) -> Iterator[str]:
-    """How that compares with what was published of CYBORG."""
+    """Yield a comparison with the published results of CYBORG."""
     yield "### Compared with published results\n"
-    for measure, (direction, message) in PUBLISHED.items():
+    for measure, (direction, source) in PUBLISHED.items():
         low, high = _difference(results, measure)["ci95"]
         found = "lower" if low > 0 else "higher" if high < 0 else "not clearly different"
         verdict = "The same holds here" if found == direction else f"Here it is {found}"
-        yield f"- `{measure}` {direction}: {message}. {verdict}."
+        yield f"- `{measure}` {direction}: {source}. {verdict}."
     yield (
         "- The paper itself says that the two kinds of models have different, interpretable maps (arXiv 2303.11969, "
         "abstract).\n  It claims a difference, and not that each measure must be higher or lower on other data.\n"
@@ -92,7 +92,7 @@ def read_published(results: Json) -> Iterator[str]:
 
 
 def _difference(results: Json, measure: str) -> Json:
-    """The plain cohort less the guided one."""
+    """Return the difference between the cross-entropy cohort and the guided cohort."""
     found: Json = next(
         each for each in results["differences"] if (each["a"], each["b"]) == PAIR and each["measure"] == measure
     )

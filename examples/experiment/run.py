@@ -1,12 +1,12 @@
-"""The experiment's command: `python examples/experiment/run.py [--quick] [--json FILE]`; `--help` tells more."""
+"""Runs the experiment: `python examples/experiment/run.py [--quick] [--json FILE]`. `--help` lists all options."""
 
 import sys
 from pathlib import Path
 
-# Started by its path, it finds the repository's packages here, and not its own folder's modules.
+# Python puts the folder of the script first on the path; replace it by the repository, which has the packages.
 sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from examples.experiment.command import main  # noqa: E402  # only now can it be found
+from examples.experiment.command import main  # noqa: E402  # the import needs the path above
 
 if __name__ == "__main__":
     main()

@@ -1,4 +1,4 @@
-"""The embedded service as a child process, for as long as an audit needs it."""
+"""Runs the embedded service as a child process during an audit."""
 
 import os
 import socket
@@ -11,30 +11,30 @@ from pathlib import Path
 
 import httpx
 
-from service.queue import parent_death as tether
+from service.queue import parent_death
 
 START_SECONDS = 60
 
 
 @contextmanager
 def running_service(home: Path) -> Iterator[str]:
-    """Start `salience serve` with its data under `home`, and stop it at the end. Yields its URL."""
+    """Start `salience serve` with its data below `home`, yield its URL, and stop it at the end."""
     port = _free_port()
     home.mkdir(parents=True, exist_ok=True)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SALIENCE_")}
     environment |= {"SALIENCE_DATA_DIR": str(home / "data"), "SALIENCE_ALLOWED_ROOTS": str(home)}
-    argv = tether.command(tether.python_command("service.cli", "serve", "--port", str(port)))
+    argv = parent_death.command(parent_death.python_command("service.cli", "serve", "--port", str(port)))
     with (home / "service.log").open("wb") as log:
         process = subprocess.Popen(argv, env=environment, stdout=log, stderr=log)
     try:
-        _await(f"http://127.0.0.1:{port}", process, home / "service.log")
+        _wait_until_ready(f"http://127.0.0.1:{port}", process, home / "service.log")
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
         process.wait()
 
 
-def _await(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end and process.poll() is None:
         try:

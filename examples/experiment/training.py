@@ -1,8 +1,8 @@
-"""A small detector and the losses it is trained with: cross-entropy alone, or blended with a wish for its map.
+"""A small detector and its losses: cross-entropy alone, or blended with a loss on its map.
 
-CYBORG (Boyd et al. 2023, arXiv 2112.00686): alpha * cross-entropy + (1 - alpha) * MSE of the predicted class's
-class activation map, min-max normalised, with the human map at its size. The low-entropy loss, after Piland et al.
-2023 (arXiv 2303.00818), has the map's entropy in that second place.
+CYBORG (Boyd et al. 2023, arXiv 2112.00686): alpha * cross-entropy + (1 - alpha) * MSE between the predicted class's
+class activation map, min-max normalised, and the human map at the same size. The low-entropy loss, after Piland et al.
+2023 (arXiv 2303.00818), replaces the MSE by the entropy of the map.
 """
 
 import math
@@ -21,17 +21,17 @@ from examples.experiment.dataset import Dataset
 
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 CYBORG_ALPHA = 0.5
-# At CYBORG's weight the entropy alone is learnt, and no class.
+# With CYBORG's weight, the detector minimises only the entropy and learns no classes.
 LOW_ENTROPY_ALPHA = 0.9
 BATCH = 32
 WIDTH = 32
 
-# From the maps of the predicted class (N, h, w), min-max normalised, and the wished maps (N, h, w) to a loss.
-Wish = Callable[[Tensor, Tensor], Tensor]
+# Loss of the predicted class's maps (N, h, w), min-max normalised, against target maps (N, h, w).
+MapLoss = Callable[[Tensor, Tensor], Tensor]
 
 
 class Detector(nn.Module):
-    """Four convolutions that give WIDTH maps of 16 x 16, global average pooling, one linear layer."""
+    """Four convolutions with WIDTH output maps of 16 x 16, global average pooling, and one linear layer."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class Detector(nn.Module):
         self.head = nn.Linear(WIDTH, 2)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, 3, SIDE, SIDE), normalised -> logits (N, 2)."""
+        """Map normalised images (N, 3, SIDE, SIDE) to logits (N, 2)."""
         logits: Tensor = self.head(self.features(images).mean((2, 3)))
         return logits
 
@@ -50,52 +50,52 @@ def _block(channels: int, out: int, stride: int) -> nn.Module:
     return nn.Sequential(nn.Conv2d(channels, out, 3, stride, 1, bias=False), nn.BatchNorm2d(out), nn.ReLU())
 
 
-def entropy_of(maps: Tensor, _wished: Tensor) -> Tensor:
-    """The mean entropy of maps (N, h, w) as distributions over their places, over the largest possible."""
+def entropy_of(maps: Tensor, _targets: Tensor) -> Tensor:
+    """Return the mean entropy of maps (N, h, w) as distributions over their cells, divided by the maximum."""
     shares = maps.flatten(1) + 1e-6
     shares = shares / shares.sum(1, keepdim=True)
     return -(shares * shares.log()).sum(1).mean() / math.log(shares.shape[1])
 
 
-def of_others(maps: Tensor) -> Tensor:
-    """Human maps (N, h, w), each picture given another's: all that is left is where faces have their parts."""
+def shuffle_maps(maps: Tensor) -> Tensor:
+    """Shuffle human maps (N, h, w) among the images: only the usual places of facial features remain."""
     return maps[torch.randperm(len(maps))]
 
 
-def anywhere(maps: Tensor) -> Tensor:
-    """Other pictures' maps (N, h, w), moved to any place round the edges: nothing is left but their shapes."""
+def shift_anywhere(maps: Tensor) -> Tensor:
+    """Shuffle maps (N, h, w) and shift each one cyclically by a random amount: only their shapes remain."""
     size = maps.shape[1:]
     moves = torch.stack([torch.randint(side, (len(maps),)) for side in size], dim=1).tolist()
-    return torch.stack([each.roll(move, (0, 1)) for each, move in zip(of_others(maps), moves, strict=True)])
+    return torch.stack([each.roll(move, (0, 1)) for each, move in zip(shuffle_maps(maps), moves, strict=True)])
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a cohort is trained: what is wished of its maps, if anything, and with which weight cross-entropy counts.
+    """Training of a cohort: an optional loss on its maps, and the weight `alpha` of cross-entropy.
 
-    `wished` makes the maps wished for from the human maps.
+    `make_targets` makes the target maps from the human maps.
     """
 
-    wish: Wish | None = None
+    map_loss: MapLoss | None = None
     alpha: float = 1.0
-    wished: Callable[[Tensor], Tensor] = torch.clone
+    make_targets: Callable[[Tensor], Tensor] = torch.clone
 
 
 RECIPES: Mapping[str, Recipe] = {
     "cross-entropy": Recipe(),
     "human-guided": Recipe(F.mse_loss, CYBORG_ALPHA),
-    "others-maps": Recipe(F.mse_loss, CYBORG_ALPHA, of_others),
-    "random-maps": Recipe(F.mse_loss, CYBORG_ALPHA, anywhere),
+    "others-maps": Recipe(F.mse_loss, CYBORG_ALPHA, shuffle_maps),
+    "random-maps": Recipe(F.mse_loss, CYBORG_ALPHA, shift_anywhere),
     "low-entropy": Recipe(entropy_of, LOW_ENTROPY_ALPHA),
 }
 
 
 def train(data: Dataset, recipe: Recipe, seed: int, epochs: int) -> tuple[Detector, list[float]]:
-    """Train one detector. Returns it and the mean loss of each epoch."""
+    """Train one detector. Returns the detector and the mean loss of each epoch."""
     torch.manual_seed(seed)
     detector = Detector().train()
-    detector.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's types forget it
-    images, labels, human = normalised(data.images), data.labels, _wished(data, recipe)
+    detector.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's types lack this overload
+    images, labels, human = normalised(data.images), data.labels, _targets(data, recipe)
     optimiser = torch.optim.AdamW(detector.parameters(), lr=3e-3, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1e-2, epochs * (len(images) // BATCH))
     losses = []
@@ -116,33 +116,33 @@ def train(data: Dataset, recipe: Recipe, seed: int, epochs: int) -> tuple[Detect
 
 
 def normalised(images: Tensor) -> Tensor:
-    """(N, 3, SIDE, SIDE) of bytes -> as the detector is fed."""
+    """Convert images (N, 3, SIDE, SIDE) of bytes into input for the detector."""
     mean, std = (torch.tensor(each)[:, None, None] for each in (MEAN, STD))
     return ((images / 255 - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
-def _wished(data: Dataset, recipe: Recipe) -> Tensor:
-    """The wished maps at the size of the detector's, (N, 16, 16)."""
-    return recipe.wished(F.adaptive_avg_pool2d(data.human[:, None] / 255, SIDE // 4)[:, 0])
+def _targets(data: Dataset, recipe: Recipe) -> Tensor:
+    """Return the target maps at the size of the detector's maps, (N, 16, 16)."""
+    return recipe.make_targets(F.adaptive_avg_pool2d(data.human[:, None] / 255, SIDE // 4)[:, 0])
 
 
-def loss_of(detector: Detector, images: Tensor, labels: Tensor, wished: Tensor, recipe: Recipe) -> Tensor:
-    """The loss of a batch."""
+def loss_of(detector: Detector, images: Tensor, labels: Tensor, targets: Tensor, recipe: Recipe) -> Tensor:
+    """Return the loss of a batch. `targets` has the shape (N, 16, 16)."""
     features = detector.features(images)
     logits = detector.head(features.mean((2, 3)))
     loss = F.cross_entropy(logits, labels)
-    if recipe.wish is None:
+    if recipe.map_loss is None:
         return loss
     maps = (detector.head.weight[logits.argmax(1)][:, :, None, None] * features).sum(1)
     low, high = maps.amin((1, 2), keepdim=True), maps.amax((1, 2), keepdim=True)
-    return recipe.alpha * loss + (1 - recipe.alpha) * recipe.wish((maps - low) / (high - low + 1e-8), wished)
+    return recipe.alpha * loss + (1 - recipe.alpha) * recipe.map_loss((maps - low) / (high - low + 1e-8), targets)
 
 
 @torch.no_grad()
 def accuracy(detector: Detector, data: Dataset) -> float:
-    """The share of pictures whose class the detector tells."""
-    message = torch.cat([detector(normalised(part)).argmax(1) for part in data.images.split(64)])
-    return float((message == data.labels).float().mean())
+    """Return the share of images that the detector classifies correctly."""
+    predicted = torch.cat([detector(normalised(part)).argmax(1) for part in data.images.split(64)])
+    return float((predicted == data.labels).float().mean())
 
 
 def save(detector: Detector, path: Path) -> None:
@@ -150,5 +150,5 @@ def save(detector: Detector, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     trace: Any = torch.jit.trace
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # tracing is deprecated, and what such archives are made by
+        warnings.simplefilter("ignore")  # torch deprecates tracing, but such archives need it
         trace(detector, torch.zeros(1, 3, SIDE, SIDE)).save(str(path))

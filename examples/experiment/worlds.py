@@ -1,4 +1,4 @@
-"""Populations of pictures: what varies in them, which forgeries occur, and what the background gives away."""
+"""Populations of images: what varies in them, which forgeries occur, and what the background reveals."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,9 +13,10 @@ Range = tuple[float, float]
 class World:
     """One population.
 
-    `shortcut` is the share of pictures whose background has the stripes that go with their label; at 0.5 they
-    tell nothing. `strength` is how plain forgeries are, between unseen (0) and glaring (1). `scale` and `roll`
-    say how faces are held, `noise` and `blur` what the camera does, in grey levels of [0, 1] and pixels.
+    `shortcut` is the share of images whose background agrees with their label: stripes for synthetic, none for real.
+    At 0.5, the background carries no information. `strength` is the visibility of forgeries, from 0 (invisible) to 1
+    (obvious). `scale` and `roll` (radians) set the pose of faces. `noise` (grey levels in [0, 1]) and `blur` (pixels)
+    set the camera.
     """
 
     shortcut: float
@@ -29,7 +30,7 @@ class World:
 TRAINING = World(shortcut=0.75)
 UNCORRELATED = replace(TRAINING, shortcut=0.5)
 
-# Every test set is made of pictures that no model was trained on.
+# No model was trained on an image of a test set.
 TEST_WORLDS: Mapping[str, World] = {
     "as in training": TRAINING,
     "no shortcut": UNCORRELATED,

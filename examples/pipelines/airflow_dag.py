@@ -1,8 +1,9 @@
-"""An Airflow DAG (Airflow 3) that runs gate.sh: copy it into the DAGs' folder, and put it after your training.
+"""An Airflow DAG (Airflow 3) that runs gate.sh: copy it into the folder of DAGs, and run it after your training.
 
-What comes after the task `gate` runs only if the model passes, as any status but 0 fails a BashOperator. Airflow's
-variable `salience_url` says where the service is, which must be able to read what the spec names; `salience_api_key`,
-which Airflow masks by its name, is a key of the scope `submit`. The worker needs `salience` on its PATH.
+Tasks after `gate` run only if the model passes, since a BashOperator fails on any exit status but 0. The Airflow
+variable `salience_url` is the URL of the service, which must be able to read the files in the spec. The variable
+`salience_api_key` is an API key with the scope `submit`; Airflow masks it because of its name. The Airflow worker needs
+`salience` on its PATH.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,7 @@ with DAG(
 ):
     BashOperator(
         task_id="gate",
-        # Templates stand in `env` alone, where no value can become a command.
+        # Only `env` has templates: there, no value can become a command.
         bash_command='"$PIPELINES/gate.sh" "$SPEC" "$POLICY" "$FOLDER"',
         env={
             "PIPELINES": "/opt/pipelines",
@@ -29,6 +30,6 @@ with DAG(
             "SALIENCE_API_KEY": "{{ var.value.salience_api_key }}",
         },
         append_env=True,
-        retries=0,  # a verdict stays as it is, and the client itself waits where the service is away
+        retries=0,  # a retry gives the same verdict, and the client itself retries while the service is unavailable
         execution_timeout=timedelta(hours=1),
     )

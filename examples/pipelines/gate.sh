@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# One step of any pipeline: audit a model, print the verdict, stop the pipeline unless it passes.
+# A step for any pipeline: audits a model, prints the verdict and fails unless the model passes.
 #
 #   gate.sh SPEC POLICY [FOLDER]
 #
-# SALIENCE_URL says where the service is, SALIENCE_API_KEY lets us in; FOLDER gets junit.xml and summary.md. The exit
-# status is the gate's: 0 pass, 1 fail or inconclusive, 2 error.
+# SALIENCE_URL is the URL of the service and SALIENCE_API_KEY an API key. The step writes junit.xml and summary.md to
+# FOLDER. The exit status is that of the gate: 0 pass, 1 fail or inconclusive, 2 error.
 set -euo pipefail
 
 spec=$1 policy=$2 folder=${3:-.}
 mkdir -p "$folder"
 
-# A step that is run again pays only for what its first run had not computed yet.
+# A second run of the step computes only what the first run did not.
 exec salience submit "$spec" --gate "$policy" --wait --junit "$folder/junit.xml" --markdown "$folder/summary.md"

@@ -11,9 +11,9 @@ from tests.support.jobs import AuditInputs
 from tests.support.processes import Installation
 
 
-def test_every_command_is_there_with_its_help(tmp_path: Path) -> None:
+def test_every_command_exists_and_has_help(tmp_path: Path) -> None:
     installation = Installation.make(tmp_path)
-    message = installation.run("--help")
+    output = installation.run("--help")
     commands = (
         "serve",
         "worker",
@@ -28,7 +28,7 @@ def test_every_command_is_there_with_its_help(tmp_path: Path) -> None:
         "inspect",
     )
     for command in commands:
-        assert command in message
+        assert command in output
         assert "Usage" in installation.run(command, "--help")
 
 
@@ -38,17 +38,17 @@ def test_an_unknown_command_or_option_is_an_error(tmp_path: Path) -> None:
     installation.run("audit", "--loudly", status=2)
 
 
-def test_a_spec_with_faults_is_told_by_field_in_words_and_in_json(ingredients: AuditInputs, tmp_path: Path) -> None:
+def test_problems_of_a_spec_are_reported_by_field(ingredients: AuditInputs, tmp_path: Path) -> None:
     installation = Installation.make(tmp_path)
     spec = installation.write_spec(ingredients.body(colour="red", seed=-1))
     error = json.loads(installation.run("audit", spec, "--json", status=2))
     assert error["type"] == "invalid-spec"
     assert {each["field"] for each in error["errors"]} == {"colour", "seed"}
-    gone = installation.write_spec(ingredients.body(images={"uri": "gone"}))
-    assert "images.uri" in installation.run("audit", gone, "--json", status=2)
+    missing = installation.write_spec(ingredients.body(images={"uri": "gone"}))
+    assert "images.uri" in installation.run("audit", missing, "--json", status=2)
 
 
-def test_a_service_that_does_not_answer_is_told_with_the_remedy(ingredients: AuditInputs, tmp_path: Path) -> None:
+def test_an_unreachable_service_is_an_error_that_names_the_remedy(ingredients: AuditInputs, tmp_path: Path) -> None:
     installation = Installation.make(tmp_path)
     spec = installation.write_spec(ingredients.body())
     error = json.loads(installation.run("submit", spec, "--json", status=2))
@@ -65,7 +65,7 @@ def test_a_worker_without_a_broker_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("url", ["postgresql://127.0.0.1:1/none", "mysql://nowhere", "nonsense"])
-def test_a_database_that_is_not_there_is_told_without_a_trace(tmp_path: Path, url: str) -> None:
+def test_an_unreachable_database_is_an_error_without_a_traceback(tmp_path: Path, url: str) -> None:
     argv = [sys.executable, "-m", "service.cli", "migrate"]
     environment = Installation.make(tmp_path, database_url=url).environment
     found = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
@@ -74,7 +74,7 @@ def test_a_database_that_is_not_there_is_told_without_a_trace(tmp_path: Path, ur
     assert "SALIENCE_DATABASE_URL" in found.stderr
 
 
-def test_a_setting_that_cannot_be_is_told_without_a_trace(tmp_path: Path) -> None:
+def test_an_invalid_setting_is_an_error_without_a_traceback(tmp_path: Path) -> None:
     argv = [sys.executable, "-m", "service.cli", "serve"]
     environment = {**Installation.make(tmp_path).environment, "SALIENCE_PORT": "many"}
     found = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
@@ -84,11 +84,11 @@ def test_a_setting_that_cannot_be_is_told_without_a_trace(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("job", ["", "..", "../../healthz"])
-def test_what_cannot_be_a_jobs_id_is_an_error(tmp_path: Path, job: str) -> None:
+def test_an_invalid_job_id_is_an_error(tmp_path: Path, job: str) -> None:
     Installation.make(tmp_path).run("wait", job, status=2)
 
 
-def test_a_device_that_is_not_there_stops_every_command_that_needs_it(ingredients: AuditInputs, tmp_path: Path) -> None:
+def test_an_unknown_device_stops_every_command_that_needs_it(ingredients: AuditInputs, tmp_path: Path) -> None:
     installation = Installation.make(tmp_path, device="cuda:99")
     spec = installation.write_spec(ingredients.body())
     assert "SALIENCE_DEVICE" in installation.run("audit", spec, "--json", status=2)
@@ -97,7 +97,7 @@ def test_a_device_that_is_not_there_stops_every_command_that_needs_it(ingredient
     assert "SALIENCE_DEVICE=cuda:99" in (tmp_path / "log.txt").read_text()
 
 
-def test_a_waiting_request_does_not_hold_up_the_end(ingredients: AuditInputs, tmp_path: Path) -> None:
+def test_a_waiting_request_does_not_delay_the_shutdown(ingredients: AuditInputs, tmp_path: Path) -> None:
     installation = Installation.make(tmp_path, processes="1")
     with installation.serve() as process, httpx.Client(base_url=installation.url, timeout=60) as client:
         body = ingredients.body(options={}, cohorts=[ingredients.cohort("a", 0, 1, 2)])

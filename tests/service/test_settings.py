@@ -16,7 +16,7 @@ def test_without_urls_the_service_is_embedded_in_its_data_directory(tmp_path: Pa
     assert settings.roots == (Path.cwd().resolve(), tmp_path.resolve())
 
 
-def test_the_environment_sets_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SALIENCE_BROKER_URL", "redis://there")
     monkeypatch.setenv("SALIENCE_ALLOWED_ROOTS", f"{tmp_path}:/models")
     monkeypatch.setenv("SALIENCE_PROCESSES", "3")
@@ -26,11 +26,11 @@ def test_the_environment_sets_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert settings.processes == 3
 
 
-def test_in_production_no_path_is_allowed_unless_it_is_named() -> None:
+def test_with_a_broker_no_path_is_allowed_by_default() -> None:
     assert StoreSettings(broker_url="redis://there").roots == ()
 
 
-def test_hosts_are_checked_when_they_are_read() -> None:
+def test_allowed_hosts_are_parsed_and_checked() -> None:
     settings = StoreSettings.read(allowed_hosts="minio.svc, 10.0.0.0/8,")
     assert settings.allowed_web_hosts == AllowedHosts.parse(["minio.svc", "10.0.0.0/8"])
     with pytest.raises(SettingsInvalid, match="SALIENCE_ALLOWED_HOSTS"):
@@ -38,20 +38,20 @@ def test_hosts_are_checked_when_they_are_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "asked"), [("127.0.0.1", False), ("localhost", False), ("0.0.0.0", True), ("::", True)]
+    ("host", "required"), [("127.0.0.1", False), ("localhost", False), ("0.0.0.0", True), ("::", True)]
 )
-def test_keys_are_required_beyond_loopback_and_where_the_operator_says_so(host: str, asked: bool) -> None:
-    assert ServiceSettings(host=host).keys_required == asked
+def test_keys_are_required_beyond_loopback_and_by_the_setting(host: str, required: bool) -> None:
+    assert ServiceSettings(host=host).keys_required == required
     assert ServiceSettings(host=host, require_keys=True).keys_required
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
-def test_postgres_is_spoken_to_by_psycopg(scheme: str) -> None:
+def test_postgres_urls_use_psycopg(scheme: str) -> None:
     settings = StoreSettings(database_url=f"{scheme}://u:p@h/d")
     assert settings.database == "postgresql+psycopg://u:p@h/d"
 
 
-def test_a_secret_may_lie_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_secret_is_read_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     secret = tmp_path / "password"
     secret.write_text("p@ss/w:rd?\n")
     monkeypatch.setenv("SALIENCE_DATABASE_PASSWORD_FILE", str(secret))
@@ -61,7 +61,9 @@ def test_a_secret_may_lie_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert "p@ss" not in repr(settings)
 
 
-def test_a_secret_is_given_once_and_its_file_can_be_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_unreadable_secret_file_or_a_second_value_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("SALIENCE_BROKER_URL_FILE", str(tmp_path / "none"))
     with pytest.raises(SettingsInvalid, match=r"SALIENCE_BROKER_URL_FILE: .*none cannot be read"):
         StoreSettings.read()
@@ -71,7 +73,7 @@ def test_a_secret_is_given_once_and_its_file_can_be_read(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("url", ["foo://there", "there", "redis:/there", "redis://there:port", "sqs://there"])
-def test_a_broker_that_nothing_can_speak_to_is_refused(url: str) -> None:
+def test_a_broker_url_of_an_unknown_kind_is_refused(url: str) -> None:
     with pytest.raises(SettingsInvalid, match=r"SALIENCE_BROKER_URL: .*write redis://"):
         StoreSettings.read(broker_url=url)
 
@@ -86,17 +88,17 @@ def test_a_broker_that_nothing_can_speak_to_is_refused(url: str) -> None:
         "amqp://a;amqp://b",
     ],
 )
-def test_a_broker_is_named_by_any_url_of_its_kind(url: str) -> None:
+def test_every_form_of_redis_and_amqp_urls_is_accepted(url: str) -> None:
     assert StoreSettings.read(broker_url=url).broker_url == url
 
 
-@pytest.mark.parametrize("name", ["lease_seconds", "sweep_seconds", "keep_days", "cache_gib", "fetch_seconds"])
+@pytest.mark.parametrize("name", ["lease_seconds", "sweep_seconds", "retention_days", "cache_gib", "fetch_seconds"])
 @pytest.mark.parametrize("value", ["inf", "nan", "-1", "0"])
-def test_a_length_of_time_or_space_is_a_finite_number(name: str, value: str) -> None:
+def test_durations_and_sizes_must_be_positive_and_finite(name: str, value: str) -> None:
     with pytest.raises(SettingsInvalid, match=f"SALIENCE_{name.upper()}: "):
         StoreSettings.read(**{name: value})
 
 
-def test_a_lease_that_would_not_run_out_is_refused() -> None:
+def test_a_lease_longer_than_a_day_is_refused() -> None:
     with pytest.raises(SettingsInvalid, match=r"SALIENCE_LEASE_SECONDS: .*less than or equal to 86400"):
         StoreSettings.read(lease_seconds="1e12")

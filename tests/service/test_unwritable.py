@@ -1,4 +1,4 @@
-"""Databases that are silent, read-only or a standby, under an API and a worker: requests and work are put off."""
+"""Tests with databases that do not answer or are read-only: the API refuses requests, the worker retries."""
 
 import threading
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ from worker.context import WorkerContext
 from worker.inputs.resolver import InputResolver
 from worker.runner import Runner
 
-THREADS = 40  # that FastAPI has for all requests together
+THREADS = 40  # size of FastAPI's thread pool
 SOON = 2.0
 READ_ONLY_SECONDS = 1.0
 
@@ -38,14 +38,14 @@ on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=Tru
 
 @pytest.fixture
 def own_database(postgres_server: str) -> str:
-    """A database that no other test uses."""
+    """The URL of a database that no other test uses."""
     url = create_database(postgres_server)
     migrate(url)
     return url
 
 
 def set_read_only(url: str, value: str) -> None:
-    """Have a database's new sessions change nothing, or change something again; the others end."""
+    """Make new sessions of a database read-only (`on`) or writable (`off`). `on` ends all other sessions."""
     name = make_url(url).database
     server = make_url(url).set(drivername="postgresql", database="postgres").render_as_string(hide_password=False)
     with psycopg.connect(server, autocommit=True) as connection:
@@ -64,7 +64,7 @@ def service(url: str, redis_url: str, folder: Path, **limits: Any) -> Iterator[h
 
 
 @on_postgres
-def test_a_process_lives_while_every_thread_waits_for_a_silent_database(
+def test_health_checks_succeed_while_every_thread_waits_for_the_database(
     database_url: str, redis_url: str, tmp_path: Path
 ) -> None:
     port = make_url(database_url).port
@@ -75,33 +75,31 @@ def test_a_process_lives_while_every_thread_waits_for_a_silent_database(
         with service(url, redis_url, tmp_path, **limits) as client:
             assert client.get("/v1/jobs").status_code == 200
             network.mute()
-            request = [pool.submit(client.get, "/v1/jobs", timeout=60) for _ in range(2 * THREADS)]
+            responses = [pool.submit(client.get, "/v1/jobs", timeout=60) for _ in range(2 * THREADS)]
             for _ in range(5):
                 assert client.get("/healthz", timeout=SOON).status_code == 200
-            assert not any(each.done() for each in request)
-            assert {each.result().status_code for each in request} == {503}
+            assert not any(each.done() for each in responses)
+            assert {each.result().status_code for each in responses} == {503}
 
 
-def test_a_read_only_database_is_a_503_for_changes_alone_and_for_as_long_as_it_is(
+def test_a_read_only_database_refuses_only_changes_until_it_is_writable(
     own_database: str, redis_url: str, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     with service(own_database, redis_url, tmp_path) as client:
         job = client.post("/v1/jobs", json=ingredients.body()).json()["links"]["self"]
         set_read_only(own_database, "on")
-        found = [client.get("/readyz") for _ in range(2)][-1]  # the first may meet a connection that has ended
+        found = [client.get("/readyz") for _ in range(2)][-1]  # the first may use a connection that has ended
         assert found.status_code == 503 and "read-only" in found.json()["checks"]["database"]
-        for answer in (client.post("/v1/jobs", json=ingredients.body()), client.delete(job)):
-            assert (answer.status_code, answer.json()["type"]) == (503, "urn:salience:problem:database-read-only")
-            assert "read-only" in answer.json()["detail"] and int(answer.headers["Retry-After"]) > 0
+        for response in (client.post("/v1/jobs", json=ingredients.body()), client.delete(job)):
+            assert (response.status_code, response.json()["type"]) == (503, "urn:salience:problem:database-read-only")
+            assert "read-only" in response.json()["detail"] and int(response.headers["Retry-After"]) > 0
         assert client.get(job).status_code == 200
         set_read_only(own_database, "off")
-        assert [client.get("/readyz").status_code for _ in range(2)][
-            -1
-        ] == 200  # the first may use a connection of then
+        assert [client.get("/readyz").status_code for _ in range(2)][-1] == 200  # the first may use an old connection
         assert client.post("/v1/jobs", json=ingredients.body()).status_code == 202
 
 
-def test_a_key_may_still_read_from_a_read_only_database(own_database: str, redis_url: str, tmp_path: Path) -> None:
+def test_a_key_can_read_from_a_read_only_database(own_database: str, redis_url: str, tmp_path: Path) -> None:
     store = Store.open(own_database)
     _, secret = store.keys.create("reader", "", Scope.READ)
     store.database.close()
@@ -110,7 +108,7 @@ def test_a_key_may_still_read_from_a_read_only_database(own_database: str, redis
         assert client.get("/v1/jobs", headers={"Authorization": f"Bearer {secret}"}).status_code == 200
 
 
-def test_a_workers_changes_wait_until_the_database_takes_them(
+def test_a_worker_retries_changes_until_the_database_is_writable(
     own_database: str, places: InputResolver, ingredients: AuditInputs, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = Store.open(own_database)
@@ -120,16 +118,16 @@ def test_a_workers_changes_wait_until_the_database_takes_them(
     spec = ingredients.spec(measures=["entropy"], options={})
     job = store.jobs.accept(spec, spec_digest(spec), None)[0].id
     assert worker.work()
-    again = threading.Timer(READ_ONLY_SECONDS, set_read_only, (own_database, "off"))
+    make_writable = threading.Timer(READ_ONLY_SECONDS, set_read_only, (own_database, "off"))
 
     def stop_writing(_: Connection) -> None:
         set_read_only(own_database, "on")
-        again.start()
+        make_writable.start()
 
-    # The first such statement claims a shard, the second stores its numbers.
+    # The first such statement claims a shard, the second one stores its values.
     with after_statement(store.database.engine, 2, stop_writing, containing="UPDATE shards SET state") as countdown:
         assert worker.work()
-    again.join()
+    make_writable.join()
     assert countdown.is_over and "takes no changes" in caplog.text
     while worker.work():
         pass
@@ -138,7 +136,7 @@ def test_a_workers_changes_wait_until_the_database_takes_them(
     assert ended.state is JobState.SUCCEEDED, ended.error
 
 
-def test_sqlite_that_cannot_be_written_says_so(migrated_sqlite: Path) -> None:
+def test_a_read_only_sqlite_file_raises_database_read_only(migrated_sqlite: Path) -> None:
     database = Database(f"sqlite:///file:{migrated_sqlite}?mode=ro&uri=true")
     with pytest.raises(DatabaseReadOnly), database.write() as session:
         session.execute(text("UPDATE jobs SET version = version"))

@@ -1,7 +1,7 @@
-"""The folders that files may be read from, and what in them the service keeps for itself."""
+"""The folders that the service may read files from, and a walk through the folders below them."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -22,3 +22,23 @@ class Roots(tuple[Path, ...]):
 def real_path(path: Path) -> Path:
     """Where a path leads, links followed; a loop of links leads to itself, where nothing exists."""
     return Path(os.path.realpath(path))
+
+
+def walk(folder: Path, on_error: Callable[[OSError], None] | None = None) -> Iterator[tuple[str, list[str], list[str]]]:
+    """A folder and those below: path, names of the folders and of the files in it, sorted.
+
+    Raises OSError where one cannot be listed, unless `on_error` is to see to that.
+    """
+    seen: set[Path] = set()
+    for here, below, files in os.walk(folder, followlinks=True, onerror=on_error or _raise):
+        real = real_path(Path(here))
+        if real in seen:  # a link to a folder above, or a second one to the same
+            below.clear()
+            continue
+        seen.add(real)
+        below.sort()
+        yield here, below, sorted(files)
+
+
+def _raise(error: OSError) -> None:
+    raise error

@@ -7,8 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from service.errors import InputRefused
-from service.inputs.roots import Roots, real_path
-from service.inputs.walking import walk
+from service.inputs.roots import Roots, real_path, walk
 
 OBJECT_STORE_SCHEMES = ("s3://", "gs://")
 # What workers fetch; `mlflow-artifacts` is what MLflow calls its own store.

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from service.inputs.walking import walk
+from service.inputs.roots import walk
 
 Stamp = tuple[int, int, int]
 

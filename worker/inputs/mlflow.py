@@ -15,7 +15,7 @@ from service.errors.transient import TransientError
 from service.inputs.archives import check_member
 from service.telemetry.redaction import redact
 from worker.inputs.cache import FileCache
-from worker.inputs.remote_file import RemoteFile, entity_tag, resume_headers, resumes
+from worker.inputs.web import RemoteFile, entity_tag, resume_headers, resumes
 
 API = "/api/2.0/mlflow"
 PROXY = "mlflow-artifacts"

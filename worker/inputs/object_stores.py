@@ -14,9 +14,8 @@ from service.inputs.archives import check_member
 from service.inputs.uris import OBJECT_STORE_SCHEMES, check_bucket
 from service.net.allowed_hosts import WEB_SCHEMES
 from worker.inputs.cache import FileCache
-from worker.inputs.remote_file import RemoteFile
 from worker.inputs.unpack import MAX_FILES
-from worker.inputs.web import WebClient
+from worker.inputs.web import RemoteFile, WebClient
 
 SCHEMES = (*OBJECT_STORE_SCHEMES, *WEB_SCHEMES)
 CHUNK_BYTES = 8 * 2**20

@@ -1,12 +1,15 @@
 """From a URI to what lies there, on this machine's disk, whatever the place."""
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
 from service.artifacts.store import ArtifactStore, absent, digest_in
-from service.errors import InputRefused, with_reason
+from service.errors import ImagesRefused, InputRefused, with_reason
 from service.inputs.image_sets.entry import is_image
 from service.inputs.image_sets.listing import ImageEntry, ImageSetLocation, detect_kind, list_images
 from service.inputs.model_files import find_model
@@ -19,10 +22,8 @@ from worker.inputs import object_stores as remote
 from worker.inputs.cache import FileCache
 from worker.inputs.digests import stamp_path
 from worker.inputs.parquet import list_table
-from worker.inputs.remote_file import RemoteFile
-from worker.inputs.repeats import without_duplicates
 from worker.inputs.unpack import inflate, unpack
-from worker.inputs.web import WebClient
+from worker.inputs.web import RemoteFile, WebClient
 
 FETCHED_KIND = "what was fetched"  # as texts call it that do not know from where
 MAX_REMEMBERED = 10_000  # answers to what a URI stands for
@@ -167,3 +168,24 @@ class InputResolver:
             make(path, folder)
 
         return self.cache.get(key, fill)
+
+
+def without_duplicates(source: str, listed: Callable[[], Iterator[ImageEntry]]) -> Iterator[ImageEntry]:
+    """The entries of a set. At their end raises ImagesRefused where two have one name.
+
+    Eight bytes an entry are held, the hash of its name. Names whose hashes are alike are compared by themselves, when
+    the set is gone through again.
+    """
+    hashes = array("q")
+    for entry in listed():
+        hashes.append(hash(entry.name))
+        yield entry
+    codes = np.frombuffer(hashes, np.int64)
+    codes.sort()
+    alike = set(codes[1:][codes[1:] == codes[:-1]].tolist())
+    seen: set[str] = set()
+    for entry in listed() if alike else ():
+        if hash(entry.name) in alike:
+            if entry.name in seen:
+                raise ImagesRefused(reason=f"{source}: {entry.name!r} is listed twice")
+            seen.add(entry.name)

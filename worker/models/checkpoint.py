@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from service.errors import ModelRefused
-from worker.models import architectures as zoo
+from worker.models import architectures
+from worker.models.torch_internals import get_class_version, get_module_versions, set_module_versions
 from worker.models.weights import read_weights
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -19,9 +20,9 @@ def load_checkpoint(path: Path, architecture: str, num_classes: int | None) -> n
     """The architecture with the checkpoint's weights. Raises ModelRefused, with what does not fit."""
     weights = _matching_weights(read_weights(path), architecture, path)
     classes = num_classes or _count_classes(weights, architecture, path)
-    model = zoo.build(architecture, classes)
+    model = architectures.build(architecture, classes)
     # Some (MNASNet) want to know their own, which trainers and safetensors do not keep.
-    weights._metadata[""].setdefault("version", model._version)  # type: ignore[attr-defined]  # as above
+    get_module_versions(weights)[""].setdefault("version", get_class_version(model))
     try:
         missing, unexpected = model.load_state_dict(weights, strict=False)
     except RuntimeError as error:
@@ -57,16 +58,15 @@ def _matching_weights(stored: Mapping[str, Tensor], architecture: str, path: Pat
         )
     prefix = "" if "" in complete else min(complete or prefixes, key=len, default="")
     weights = OrderedDict((key.removeprefix(prefix), value) for key, value in stored.items() if key.startswith(prefix))
-    weights._metadata = _versions(stored, prefix)  # type: ignore[attr-defined]  # torch keeps it there
+    set_module_versions(weights, _versions(stored, prefix))
     return weights
 
 
 def _versions(stored: Mapping[str, Tensor], prefix: str) -> dict[str, dict[str, object]]:
     """The versions of the architecture's modules, by which torch reads older ones, by its own names."""
-    metadata: Mapping[str, dict[str, object]] = getattr(stored, "_metadata", {})
     own = {
         f"{name}.".removeprefix(prefix)[:-1]: dict(each)
-        for name, each in metadata.items()
+        for name, each in get_module_versions(stored).items()
         if f"{name}.".startswith(prefix)
     }
     return {"": {}, **own}
@@ -92,9 +92,9 @@ def _shapes(architecture: str, classes: int) -> Shapes:
     """The shapes of an architecture's weights, without making any."""
     try:
         with torch.device("meta"):
-            model = zoo.build(architecture, classes)
+            model = architectures.build(architecture, classes)
     except (RuntimeError, NotImplementedError):  # it reads its own weights while it makes them
-        model = zoo.build(architecture, classes)
+        model = architectures.build(architecture, classes)
     return {key: tuple(value.shape) for key, value in model.state_dict().items()}
 
 

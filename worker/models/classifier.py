@@ -12,8 +12,7 @@ from torch import Tensor
 
 from service.spec.model import Preprocessing
 from worker.models.layers import Layer, LinearTail
-from worker.models.precision import Precision
-from worker.models.preprocessing import normalise
+from worker.models.precision import Precision, normalise
 
 # The probabilities next to 0 and to 1, of float32.
 LEAST, MOST = torch.finfo(torch.float32).tiny, 1 - torch.finfo(torch.float32).eps / 2

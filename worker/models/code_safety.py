@@ -13,14 +13,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from service.errors import ModelRefused
 from service.errors.telling import last_line
 from service.errors.transient import is_transient
 from service.inputs.archives import check_compression
 from worker.models.script_names import refused_names
 from worker.models.script_storages import check_storages
+from worker.models.torch_internals import open_archive
 
 # What reading a damaged archive, its code and its pickles raises.
 BROKEN = (
@@ -43,7 +42,7 @@ def check_code(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             check_compression(path, archive.infolist())
-        reader: Any = torch._C.PyTorchFileReader(str(path))  # torch's own, so that what is checked is what is loaded
+        reader = open_archive(path)  # the reader that torch.jit.load uses, so that this checks what is loaded
         for name in _names(path, reader):
             content: bytes = reader.get_record(name)
             if len(content) > MAX_CODE_BYTES:

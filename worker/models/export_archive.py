@@ -14,12 +14,12 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch._export.serde.serialize import _SERIALIZE_TO_TORCH_DTYPE as DTYPES
 
 from service.errors import InputRefused, ModelRefused
 from service.errors.transient import is_transient
 from service.inputs.archives import check_compression
 from service.spec.model import Json
+from worker.models.torch_internals import DTYPES
 from worker.runtime.batch_size import is_out_of_memory
 
 MODEL = "models/model.json"

@@ -11,14 +11,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch._export.serde.serialize import _SERIALIZE_TO_TORCH_DTYPE as DTYPES
-from torch._export.serde.serialize import _SERIALIZE_TO_TORCH_LAYOUT as LAYOUTS
-from torch._export.serde.serialize import _SERIALIZE_TO_TORCH_MEMORY_FORMAT as MEMORY_FORMATS
 
 from service.errors import ModelRefused
 from service.spec.model import Json
 from worker.models.export_archive import Program
 from worker.models.operators import EXPORTED
+from worker.models.torch_internals import DTYPES, LAYOUTS, MEMORY_FORMATS, Operator
 
 Env = dict[str, Any]
 ModulePath = tuple[str, ...]
@@ -126,7 +124,7 @@ def _resolve(target: str, path: Path) -> Callable[..., Any]:
     if parts[:2] == ["torch", "ops"] and ".".join(parts[2:]) in EXPORTED:
         packet = getattr(getattr(torch.ops, parts[2]), parts[3], None)
         overload: Callable[..., Any] | None = getattr(packet, parts[4], None)
-        if isinstance(overload, torch._ops.OpOverload):
+        if isinstance(overload, Operator):
             return overload
     raise ModelRefused(
         reason=f"{path} calls {target}, which is not among the operators that are run; save the program as "
@@ -139,7 +137,7 @@ def _call(step: Step, env: Env) -> Any:
     for each in step.arguments:
         value = _value(each["arg"], env)
         # Arithmetic takes no names, and a keyword `self` is hard to give.
-        if each["name"] in ("", "self") or not isinstance(step.call, torch._ops.OpOverload):
+        if each["name"] in ("", "self") or not isinstance(step.call, Operator):
             positional.append(value)
         else:
             named[each["name"]] = value

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from worker.models.torch_internals import optional_numbers
+
 # torch's graph objects have no public types.
 Graph = Any
 Node = Any
@@ -54,7 +56,7 @@ def _join(graph: Graph, activation: Node, convolution: Node) -> None:
     for constant in (name, none):
         constant.node().moveBefore(convolution)
     scalars = graph.create("prim::ListConstruct", [], 1).insertBefore(convolution)
-    scalars.output().setType(torch._C.ListType(torch._C.OptionalType(torch._C.NumberType.get())))
+    scalars.output().setType(optional_numbers())
     inputs = [images, weight, bias, padding, stride, dilation, groups, name, scalars.output(), none]
     joined = graph.create("mkldnn::_convolution_pointwise", inputs, 1).insertBefore(convolution)
     activation.output().replaceAllUsesWith(joined.output())

@@ -11,10 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from worker.models.torch_internals import compile_graph
+
 # torch's graph objects have no public types.
 Graph = Any
 Node = Any
-Run = Callable[[Any, Tensor], Any]
+Run = Callable[[Tensor], Any]
 
 # Made up by the compiler for the module itself and for functions; they stand for no submodule.
 _NO_MODULE = {"", "SELF", "UNKNOWN_INSTANCE"}
@@ -60,7 +62,7 @@ def output_shapes(frozen: torch.jit.ScriptModule, example: Tensor) -> dict[str, 
         graph.registerOutput(node.output())
     graph.makeMultiOutputIntoTuple()
     with torch.no_grad():
-        outputs = _function("shapes", graph)(frozen._c, example)
+        outputs = compile_graph("shapes", graph, frozen)(example)
     return {name: tuple(out.shape) for (name, _), out in zip(ends, outputs, strict=True)}
 
 
@@ -100,7 +102,7 @@ def tap(frozen: torch.jit.ScriptModule, layer: str, change: Callable[[Graph], No
     graph.makeMultiOutputIntoTuple()
     change(graph)
     graph.lint()
-    return _function("explain", graph)
+    return compile_graph("explain", graph, frozen)
 
 
 def _order(a: Node, b: Node) -> int:
@@ -111,11 +113,6 @@ def _insert(graph: Graph, kind: str, inputs: list[Any], after: Node) -> Node:
     node = graph.create(kind, inputs, 1)
     node.insertAfter(after)
     return node
-
-
-def _function(name: str, graph: Graph) -> Run:
-    function: Run = torch._C._create_function_from_graph(name, graph)
-    return function
 
 
 def _gives_tensor(node: Node) -> bool:

@@ -191,7 +191,7 @@ def _tapped(
     function = graph.tap(frozen, layer, change)
 
     def run(inputs: Tensor) -> tuple[Tensor, Tensor]:
-        outputs, given = function(frozen._c, inputs)
+        outputs, given = function(inputs)
         return (outputs[0] if isinstance(outputs, tuple) else outputs), given
 
     return run

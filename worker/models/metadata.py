@@ -1,18 +1,22 @@
 """What a model is: format, architecture, classes, layers, and how pictures become its input."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from service.inputs.model_files import ModelFiles, find_model, read_json
 from service.measures.catalogue import METHODS
 from service.spec.model import Model
 from service.spec.resolution import resolve_preprocessing
+from worker.models import architectures
 from worker.models.classifier import Classifier
-from worker.models.config_files import ModelMetadata
+from worker.models.config_files import ModelMetadata, of_timm_cfg, read_metadata_files
+from worker.models.export_archive import read_input_sizes
 from worker.models.formats import architecture_of
 from worker.models.load import load_classifier
-from worker.models.own_say import read_metadata
+from worker.models.onnx import OnnxModel
 from worker.models.weights import read_weights
 from worker.salience.cam import NEEDS_GRADIENTS, NEEDS_LAYER, NEEDS_LINEAR_HEAD
 
@@ -70,3 +74,26 @@ def _weights(path: Path) -> dict[str, Any]:
         "shapes": {name: shapes[name] for name in first_and_last},
         "needs": "model.architecture, such as torchvision/resnet50 or timm/resnet50",
     }
+
+
+def read_metadata(path: Path, model: Model) -> ModelMetadata:
+    """What the files of a model say, so far as they say anything. Raises ModelRefused."""
+    files = find_model(path)
+    if files.config is not None:
+        return read_metadata_files(files.config, model.preprocessing.model_fields_set)
+    if files.format == "exported":
+        return _of_sizes(read_input_sizes(files.path))
+    if files.format == "onnx":
+        return _of_sizes(OnnxModel(files.path, torch.device("cpu")).sizes)
+    return _of_architecture(files, model)
+
+
+def _of_sizes(sizes: Sequence[int | None]) -> ModelMetadata:
+    """An input (N, C, H, W) that is fixed says how large pictures are."""
+    size = tuple(sizes[2:])
+    return ModelMetadata({"size": size}) if None not in size else ModelMetadata()
+
+
+def _of_architecture(files: ModelFiles, model: Model) -> ModelMetadata:
+    said = architectures.timm_config(architecture_of(files, model) or "") if files.format == "checkpoint" else None
+    return ModelMetadata(of_timm_cfg(said)) if said else ModelMetadata()

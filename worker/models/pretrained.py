@@ -11,7 +11,7 @@ from service.errors import ModelRefused
 from service.errors.telling import last_line
 from service.errors.transient import is_transient
 from service.inputs.model_files import read_json
-from worker.models import architectures as zoo
+from worker.models import architectures
 
 # Read by the library when it is imported; nothing is ever fetched.
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
@@ -23,7 +23,7 @@ def load_pretrained(folder: Path) -> nn.Module:
         raise ModelRefused(reason=f"{folder} is an adapter to another model; merge it and save the whole model")
     _check_wrapped(folder)
     os.environ.update(OFFLINE)
-    zoo.import_torchvision()  # which transformers imports where it is installed
+    architectures.import_torchvision()  # which transformers imports where it is installed
     try:
         from transformers import AutoModelForImageClassification
         from transformers.utils import logging

@@ -6,11 +6,9 @@ operator. So `ops`, `torch` and `getattr` cannot go by another name, and a name 
 
 import ast
 from collections.abc import Iterator
-from functools import lru_cache
-
-import torch
 
 from worker.models.operators import NAMESPACED, SCRIPTED
+from worker.models.torch_internals import is_operator
 
 _PYTHON = """
     Any AnyClassType Await Device Dict Enum Final Future Generator Interface Layout List Module ModuleInterface
@@ -43,7 +41,7 @@ def refused_names(code: ast.Module) -> Iterator[str]:
         elif isinstance(node, ast.Attribute) and id(node) not in direct:
             yield from _refused_attribute(node)
         elif isinstance(node, ast.Name) and _is_read(node) and id(node) not in direct and node.id not in known:
-            yield f"prim::{node.id}" if _is_operator(f"prim::{node.id}") else node.id
+            yield f"prim::{node.id}" if is_operator(f"prim::{node.id}") else node.id
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "getattr":
             yield from _refused_getattr(node)
 
@@ -102,12 +100,7 @@ def _refused_getattr(node: ast.Call) -> Iterator[str]:
 
 def _is_other(name: str) -> bool:
     """Whether `x.name` could be an operator that is not listed, should x be a tensor or a list."""
-    return name not in SCRIPTED and _is_operator(f"aten::{name}")
-
-
-@lru_cache(maxsize=4096)
-def _is_operator(name: str) -> bool:
-    return bool(torch._C._jit_get_schemas_for_operator(name))
+    return name not in SCRIPTED and is_operator(f"aten::{name}")
 
 
 def _parts(below: ast.expr) -> list[str]:

@@ -11,7 +11,7 @@ from service.errors import ModelRefused
 from service.spec.model import Outputs, Preprocessing
 from worker.inputs.decode import UnreadableImage, decode
 from worker.models.classifier import Classifier
-from worker.models.preprocessing import normalise
+from worker.models.precision import normalise
 
 FACTORS = (1, 10, 100, -100)  # of normalised inputs: such inputs drive a logit out of [0, 1], and a probability never
 IMAGES = 4  # so that the check costs less than the audit of one image

@@ -7,8 +7,8 @@ from pathlib import Path
 from service.errors import ImagesRefused
 from service.errors.transient import is_transient
 from service.inputs.image_sets.entry import ImageEntry, ImageSetLocation, is_image
+from service.inputs.roots import walk
 from service.inputs.uris import check_link
-from service.inputs.walking import walk
 
 
 def list_folder(place: ImageSetLocation, roots: Sequence[Path]) -> Iterator[ImageEntry]:

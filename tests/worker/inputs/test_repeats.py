@@ -4,7 +4,7 @@ import pytest
 
 from service.errors import ImagesRefused
 from service.inputs.image_sets.listing import ImageEntry
-from worker.inputs.repeats import without_duplicates
+from worker.inputs.resolver import without_duplicates
 
 
 def entries(*names: str) -> Iterator[ImageEntry]:

@@ -16,7 +16,7 @@ from tests.support.pretrained import make_vit, save_pretrained
 from worker.inputs.decode import UnreadableImage
 from worker.inputs.image_bytes import image_opener
 from worker.inputs.resolver import InputResolver
-from worker.models.own_say import read_metadata
+from worker.models.metadata import read_metadata
 
 
 @pytest.fixture

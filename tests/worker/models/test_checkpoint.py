@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from service.errors import ModelRefused
-from worker.models import architectures as zoo
+from worker.models import architectures
 from worker.models.checkpoint import load_checkpoint
 
 NAME = "torchvision/squeezenet1_1"
@@ -18,7 +18,7 @@ NAME = "torchvision/squeezenet1_1"
 @pytest.fixture(scope="module")
 def weights() -> dict[str, torch.Tensor]:
     torch.manual_seed(0)
-    return dict(zoo.build(NAME, 2).state_dict())
+    return dict(architectures.build(NAME, 2).state_dict())
 
 
 def prefixed(prefix: str, weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -51,7 +51,7 @@ def test_a_state_dict_is_read_in_every_form_it_is_saved_in(
 
 @pytest.mark.parametrize("name", ["resnet18", "densenet121", "mobilenet_v3_small", "squeezenet1_1", "googlenet"])
 def test_the_number_of_classes_is_told_from_the_weights(tmp_path: Path, name: str) -> None:
-    model = zoo.build(f"torchvision/{name}", 5)
+    model = architectures.build(f"torchvision/{name}", 5)
     loaded = load_checkpoint(saved(tmp_path, model.state_dict()), f"torchvision/{name}", None).eval()
     with torch.no_grad():
         assert loaded(torch.zeros(1, 3, 64, 64)).shape == (1, 5)
@@ -61,7 +61,7 @@ def test_the_number_of_classes_is_told_from_the_weights(tmp_path: Path, name: st
 def test_an_architecture_that_asks_for_its_own_version_is_read_without_one(
     tmp_path: Path, keep: Callable[[Any], Any]
 ) -> None:
-    model = zoo.build("torchvision/mnasnet0_5", 2)
+    model = architectures.build("torchvision/mnasnet0_5", 2)
     state = torch.nn.DataParallel(model).state_dict()
     loaded = load_checkpoint(saved(tmp_path, keep(state)), "torchvision/mnasnet0_5", None)
     assert torch.equal(loaded.state_dict()["layers.0.weight"], state["module.layers.0.weight"])

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from service.errors import ModelRefused
 from service.spec.model import Model, Preprocessing
 from tests.support.models import TinyNet, save_archive
-from worker.models import architectures as zoo
+from worker.models import architectures
 from worker.models.code_safety import check_code
 from worker.models.load import load_classifier
 
@@ -101,14 +101,14 @@ def test_an_archive_never_connects(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["googlenet", "shufflenet_v2_x0_5"])
 def test_real_models_code_passes_scripted_and_traced(tmp_path: Path, name: str) -> None:
-    model = zoo.build(f"torchvision/{name}", 2).eval()
+    model = architectures.build(f"torchvision/{name}", 2).eval()
     check_code(script(model, tmp_path / "scripted.pt"))
     check_code(save_archive(model, tmp_path / "traced.pt", 64))
 
 
 @pytest.mark.parametrize("name", ["torchvision/efficientnet_b0", "timm/test_vit", "timm/test_resnet"])
 def test_code_of_training_and_attention_passes(tmp_path: Path, name: str) -> None:
-    check_code(script(zoo.build(name, 2).eval(), tmp_path / "m.pt"))
+    check_code(script(architectures.build(name, 2).eval(), tmp_path / "m.pt"))
 
 
 class NamedOddly(nn.Module):

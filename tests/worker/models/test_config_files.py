@@ -11,9 +11,9 @@ from service.errors import ModelRefused
 from service.spec.model import Preprocessing
 from service.spec.resolution import resolve_preprocessing
 from worker.inputs.decode import decode
-from worker.models import architectures as zoo
+from worker.models import architectures
 from worker.models.config_files import of_timm_cfg, read_metadata_files
-from worker.models.preprocessing import normalise
+from worker.models.precision import normalise
 
 
 def folder(path: Path, config: dict[str, Any], processor: dict[str, Any] | None = None) -> Path:
@@ -25,7 +25,7 @@ def folder(path: Path, config: dict[str, Any], processor: dict[str, Any] | None 
 
 def processors() -> dict[str, Any]:
     """Processors of transformers whose ways differ."""
-    zoo.import_torchvision()
+    architectures.import_torchvision()
     from transformers.models.convnext.image_processing_pil_convnext import ConvNextImageProcessorPil
     from transformers.models.efficientnet.image_processing_pil_efficientnet import EfficientNetImageProcessorPil
     from transformers.models.mobilenet_v2.image_processing_pil_mobilenet_v2 import MobileNetV2ImageProcessorPil

@@ -12,9 +12,9 @@ from service.errors import ModelRefused
 from service.spec.model import Model, Preprocessing
 from tests.support.exported_models import SIDE, export
 from tests.support.models import TinyNet, explain_slowly
-from worker.models import architectures as zoo
+from worker.models import architectures
 from worker.models.load import load_classifier
-from worker.models.preprocessing import normalise
+from worker.models.precision import normalise
 from worker.salience.cam import gradcam
 
 SMALL = Model(preprocessing=Preprocessing(size=(SIDE, SIDE)))
@@ -56,7 +56,7 @@ def test_an_exported_model_gives_the_logits_and_maps_of_the_model(tmp_path: Path
 @pytest.mark.parametrize("name", ["shufflenet_v2_x0_5", "mnasnet0_5"])
 def test_operators_on_sizes_lists_and_devices_are_understood(tmp_path: Path, name: str) -> None:
     torch.manual_seed(0)
-    net = zoo.build(f"torchvision/{name}", 3).eval()
+    net = architectures.build(f"torchvision/{name}", 3).eval()
     model = Model(preprocessing=Preprocessing(size=(64, 64)))
     loaded = load_classifier(export(net, tmp_path / "m.pt2", side=64), model, 2)
     with torch.no_grad():
@@ -134,7 +134,7 @@ def test_a_tensor_that_is_longer_than_its_bytes_is_refused(tmp_path: Path, field
 
 @pytest.mark.parametrize("name", ["timm/test_vit", "timm/test_convnext", "timm/test_efficientnet", "timm/test_resnet"])
 def test_what_real_models_call_is_among_the_operators(tmp_path: Path, name: str) -> None:
-    net: Any = zoo.build(name, 2).eval()
+    net: Any = architectures.build(name, 2).eval()
     size = net.pretrained_cfg["input_size"]
     path = export(net, tmp_path / "m.pt2", batch=1, side=size[1])
     load_classifier(path, Model(preprocessing=Preprocessing(size=size[1:])), 1)

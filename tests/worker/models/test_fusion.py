@@ -40,8 +40,8 @@ def test_fused_convolutions_give_the_same_numbers() -> None:
         kinds.extend(node.kind() for node in found.nodes())
 
     with torch.no_grad():
-        outputs, given = graph.tap(frozen, "features")(frozen._c, example)
-        fused, tapped = graph.tap(frozen, "features", fuse)(frozen._c, example)
+        outputs, given = graph.tap(frozen, "features")(example)
+        fused, tapped = graph.tap(frozen, "features", fuse)(example)
     assert torch.allclose(fused, outputs, atol=1e-6)
     assert torch.allclose(tapped, given, atol=1e-6)
     assert kinds.count(JOINED) == 3
@@ -69,8 +69,8 @@ def test_a_convolution_reads_its_input_when_it_always_did() -> None:
     example = torch.rand(2, 3, 12, 12)
     frozen = graph.freeze(trace(Overwriting(), example))
     with torch.no_grad():
-        outputs, given = graph.tap(frozen, "last")(frozen._c, example)
-        fused, tapped = graph.tap(frozen, "last", fuse_activations)(frozen._c, example)
+        outputs, given = graph.tap(frozen, "last")(example)
+        fused, tapped = graph.tap(frozen, "last", fuse_activations)(example)
     assert torch.allclose(fused, outputs, atol=1e-6)
     assert torch.allclose(tapped, given, atol=1e-6)
 
@@ -81,7 +81,7 @@ def test_what_follows_the_tap_keeps_its_gradients() -> None:
     frozen = graph.freeze(trace(Net(), example))
     found = []
     for change in (lambda _: None, fuse_activations):
-        outputs, given = graph.tap(frozen, "stages.0", change)(frozen._c, example)
+        outputs, given = graph.tap(frozen, "stages.0", change)(example)
         found.append(torch.autograd.grad(outputs.sum(), given)[0])
     assert torch.allclose(found[1], found[0], atol=1e-6)
 

@@ -9,8 +9,7 @@ from torchcam.methods._utils import locate_candidate_layer
 
 from service.errors import ModelRefused
 from tests.support.models import TinyNet
-from worker.models import architectures as zoo
-from worker.models import graph, layers
+from worker.models import architectures, graph, layers
 
 # Inception's head wants more than 64 pixels.
 ZOO = {
@@ -44,7 +43,7 @@ def traced(model: nn.Module, side: int) -> torch.jit.ScriptModule:
 @pytest.mark.parametrize("name", ZOO)
 def test_the_layer_chosen_is_torch_cams(name: str) -> None:
     side = ZOO[name]
-    model = zoo.build(f"torchvision/{name}", 3).eval()
+    model = architectures.build(f"torchvision/{name}", 3).eval()
     frozen = graph.freeze(traced(model, side))
     layer = default_layer(frozen, torch.zeros(2, 3, side, side))
     assert layer.name == locate_candidate_layer(model, (3, side, side))
@@ -52,11 +51,11 @@ def test_the_layer_chosen_is_torch_cams(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["resnet18", "densenet121", "mobilenet_v3_small", "efficientnet_b0"])
 def test_a_tapped_graph_gives_the_models_outputs_and_the_layers(name: str) -> None:
-    model = zoo.build(f"torchvision/{name}", 3).eval()
+    model = architectures.build(f"torchvision/{name}", 3).eval()
     images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     frozen = graph.freeze(traced(model, 64))
     layer = default_layer(frozen, images)
-    outputs, features = graph.tap(frozen, layer.name)(frozen._c, images)
+    outputs, features = graph.tap(frozen, layer.name)(images)
     kept: list[Tensor] = []
     # A copy, since what follows may change it in place.
     model.get_submodule(layer.name).register_forward_hook(lambda _m, _i, out: kept.append(out.clone()))
@@ -72,7 +71,7 @@ def test_an_activation_in_place_after_the_layer_does_not_change_its_map() -> Non
     body = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
     model = nn.Sequential(body, nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)).eval()
     frozen = graph.freeze(traced(model, 8))
-    _, features = graph.tap(frozen, "0")(frozen._c, torch.randn(2, 3, 8, 8))
+    _, features = graph.tap(frozen, "0")(torch.randn(2, 3, 8, 8))
     assert (features < 0).any()
 
 
@@ -86,7 +85,7 @@ def test_a_scripted_model_is_tapped_as_a_traced_one() -> None:
     for module in (scripted, traced(TinyNet(1), 16)):
         frozen = graph.freeze(module)
         layer = default_layer(frozen, images)
-        found.append((layer.name, *graph.tap(frozen, layer.name)(frozen._c, images)))
+        found.append((layer.name, *graph.tap(frozen, layer.name)(images)))
     assert found[0][0] == found[1][0] == "features"
     assert torch.allclose(found[0][1], found[1][1], atol=1e-6)
     assert torch.allclose(found[0][2], found[1][2], atol=1e-6)

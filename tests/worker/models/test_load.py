@@ -7,10 +7,10 @@ from torch import nn
 from service.errors import ModelRefused
 from service.spec.model import Model, Outputs, Preprocessing
 from tests.support.models import TinyNet, explain_slowly, save_archive
-from worker.models import architectures as zoo
+from worker.models import architectures
 from worker.models.classifier import Classifier
 from worker.models.load import load_classifier
-from worker.models.preprocessing import normalise
+from worker.models.precision import normalise
 from worker.salience.cam import gradcam
 
 SIDE = 16
@@ -28,7 +28,7 @@ def load(tmp_path: Path, net: nn.Module, model: Model = SMALL) -> Classifier:
 @pytest.mark.parametrize("name", ["resnet18", "densenet121", "vgg11", "mobilenet_v3_small"])
 def test_gradcam_of_a_checkpoint_is_autograds(tmp_path: Path, name: str) -> None:
     torch.manual_seed(1)
-    eager = zoo.build(f"torchvision/{name}", 2).eval()
+    eager = architectures.build(f"torchvision/{name}", 2).eval()
     torch.save({"state_dict": eager.state_dict()}, tmp_path / "m.pth")
     model = Model(architecture=f"torchvision/{name}", preprocessing=Preprocessing(size=(64, 64)))
     loaded = load_classifier(tmp_path / "m.pth", model, 2)
@@ -131,13 +131,13 @@ def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
 def test_gradients_have_a_closed_form_where_one_linear_layer_follows_the_pooling(
     tmp_path: Path, name: str, closed: bool
 ) -> None:
-    torch.save(zoo.build(f"torchvision/{name}", 2).eval().state_dict(), tmp_path / "m.pth")
+    torch.save(architectures.build(f"torchvision/{name}", 2).eval().state_dict(), tmp_path / "m.pth")
     model = Model(architecture=f"torchvision/{name}", preprocessing=Preprocessing(size=(64, 64)))
     assert (load_classifier(tmp_path / "m.pth", model, 2).head.tail is not None) is closed
 
 
 def small_transformer() -> nn.Module:
-    zoo.build("torchvision/alexnet", 2)  # brings torchvision in beside any build of torch
+    architectures.build("torchvision/alexnet", 2)  # brings torchvision in beside any build of torch
     from torchvision.models import VisionTransformer
 
     torch.manual_seed(0)
@@ -181,7 +181,7 @@ def test_half_the_bits_change_feature_maps_by_little(
     tmp_path: Path, name: str, precision: str, least: float, most: float
 ) -> None:
     torch.manual_seed(1)
-    torch.save(zoo.build(f"torchvision/{name}", 2).eval().state_dict(), tmp_path / "m.pth")
+    torch.save(architectures.build(f"torchvision/{name}", 2).eval().state_dict(), tmp_path / "m.pth")
     model = Model(architecture=f"torchvision/{name}", preprocessing=Preprocessing(size=(96, 96)))
     found = []
     for each in ("float32", precision):

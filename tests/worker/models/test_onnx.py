@@ -11,8 +11,8 @@ from service.errors import ModelRefused
 from service.spec.model import Model, Preprocessing
 from tests.support.onnx_models import SIDE, WEIGHTS, save, save_net
 from worker.models.load import load_classifier
-from worker.models.own_say import read_metadata
-from worker.models.preprocessing import normalise
+from worker.models.metadata import read_metadata
+from worker.models.precision import normalise
 
 SMALL = Model(preprocessing=Preprocessing(size=(SIDE, SIDE)))
 

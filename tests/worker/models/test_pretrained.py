@@ -12,7 +12,7 @@ from service.spec.model import Model, Preprocessing
 from tests.support.models import explain_slowly
 from tests.support.pretrained import SIDE, make_resnet, make_vit, save_pretrained
 from worker.models.load import load_classifier
-from worker.models.preprocessing import normalise
+from worker.models.precision import normalise
 from worker.salience.cam import gradcam
 
 SMALL = Model(preprocessing=Preprocessing(size=(SIDE * 4, SIDE * 4)))

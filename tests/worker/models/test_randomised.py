@@ -11,7 +11,7 @@ from service.spec.model import Model, Preprocessing
 from tests.support.exported_models import export
 from tests.support.models import TinyNet, save_archive
 from tests.support.onnx_models import save as save_onnx
-from worker.models import architectures as zoo
+from worker.models import architectures
 from worker.models.load import load_classifier
 from worker.models.randomised import Randomisation, draw_layers, load_randomised
 
@@ -68,7 +68,7 @@ def test_what_is_drawn_belongs_to_the_seed_and_the_file_and_not_to_the_share() -
 
 def test_every_format_is_drawn_alike(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    eager = zoo.build("torchvision/mobilenet_v2", 2).eval()
+    eager = architectures.build("torchvision/mobilenet_v2", 2).eval()
     torch.save(eager.state_dict(), tmp_path / "m.pth")
     checkpoint = Model(architecture="torchvision/mobilenet_v2", preprocessing=Preprocessing(size=(64, 64)))
     archive = Model(preprocessing=Preprocessing(size=(64, 64)))

@@ -14,10 +14,10 @@ from torchcam.methods import CAM, GradCAM
 from service.spec.model import Model, Preprocessing
 from tests.support.exported_models import export
 from tests.support.models import save_archive
-from worker.models import architectures as zoo
+from worker.models import architectures
 from worker.models.classifier import Explained
 from worker.models.load import load_classifier
-from worker.models.preprocessing import normalise
+from worker.models.precision import normalise
 from worker.salience.cam import cam, gradcam
 
 SIDE = 16
@@ -184,7 +184,7 @@ def test_the_maps_of_torchvisions_densenet_are_torch_cams(tmp_path: Path) -> Non
     """A as torch-cam reads it. Since 0.5 it takes the gradient after the ReLU; the paper's authors had 0.3, and there,
     as in 0.4, it is that of a hook on the layer's own output."""
     torch.manual_seed(1)
-    net = zoo.build("torchvision/densenet121", 2).eval()
+    net = architectures.build("torchvision/densenet121", 2).eval()
     torch.save(net.state_dict(), tmp_path / "m.pth")
     model = Model(architecture="torchvision/densenet121", preprocessing=Preprocessing(size=(96, 96)))
     loaded = load_classifier(tmp_path / "m.pth", model, 2)

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from service.measures.options import TRANSFORMS
-from worker.models import architectures as zoo
+from worker.models import architectures
 from worker.probes.geometry import crop_valid, transform, valid_mask
 
 TWINS = {
@@ -52,7 +52,7 @@ def test_an_unknown_transformation_is_an_error() -> None:
 @pytest.mark.parametrize("name", ["rotate:10", "rotate:-33.5", "rotate:90", "scale:0.5", "scale:1.25"])
 @pytest.mark.parametrize("size", [(20, 20), (18, 25)])
 def test_rotations_and_scalings_are_torchvisions(name: str, size: tuple[int, int]) -> None:
-    zoo.build("torchvision/alexnet", 2)  # brings torchvision in beside any build of torch
+    architectures.build("torchvision/alexnet", 2)  # brings torchvision in beside any build of torch
     from torchvision.transforms.functional import InterpolationMode, affine
 
     kind, _, amount = name.partition(":")

@@ -133,7 +133,7 @@ def test_a_bad_picture_is_told_by_its_name_in_the_archive(
     (folder / "real" / "bad.png").write_bytes(b"no picture")
     uri = ask.upload(as_zip(folder, tmp_path).read_bytes())
     looked = ask("POST", "/v1/inspect", json={"images": {"uri": uri}}).json()["found"]
-    assert looked["errors"] == [{"image": "real/bad.png", "reason": "not a picture in a known format"}]
+    assert looked["errors"] == [{"image": "real/bad.png", "reason": "not an image in a known format"}]
     few = {"images": {"uri": uri, "max_skipped": 0.5}, "measures": ["entropy"], "maps": {"keep": 0}}
     job = ask.outcome(ingredients.body(cohorts=[ingredients.cohort("c", 0)], **few))
     assert job["state"] == "succeeded"

@@ -41,7 +41,7 @@ class WorkerContext:
         """
         keep_freed_memory()
         share_cores(device, processes)
-        models = ModelCache(device, trial=sandbox_for(limits))
+        models = ModelCache(device, sandbox=sandbox_for(limits))
         return cls(models, BatchSize(device, batch_size, processes), inputs)
 
     def for_job(self, job: Job, store: Store) -> "WorkerContext":

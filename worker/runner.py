@@ -127,7 +127,7 @@ class Runner:
             inputs = self.context.inputs.for_job(
                 inspection.id, self.store.for_tenant(inspection.tenant).artifact_owners
             )
-            found = Inspector(inputs, self.context.models.trial).inspect(inspection.asked)
+            found = Inspector(inputs, self.context.models.sandbox).inspect(inspection.asked)
         except InputRefused as refused:
             error = {"detail": self._user_message(refused), "field": str(refused.facts.get("field"))}
         except Exception as failure:

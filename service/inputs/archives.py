@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from service.errors import InputRefused
 
-# Weights and pictures hardly shrink; what grows more than this is made to fill memory or disk.
+# Weights and images hardly shrink; what grows more than this is made to fill memory or disk.
 MAX_COMPRESSION_RATIO = 20
 UNCHECKED_BYTES = 64 * 2**20  # bytes that may come from next to nothing, as code and configurations do
 MAX_MEMBERS = 5_000_000

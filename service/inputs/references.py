@@ -1,4 +1,4 @@
-"""Where one picture of a set is, as a text that any worker can follow: a path, a URI, or a place in an archive."""
+"""Where one image of a set is, as a text that any worker can follow: a path, a URI, or a place in an archive."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ SEPARATOR = "!/"
 
 @dataclass(frozen=True)
 class ArchiveMember:
-    """A picture in an archive; `source` is the archive's path or URI.
+    """An image in an archive; `source` is the archive's path or URI.
 
     `inner` is a zip's member, a tar's `offset+size`, or a Parquet file's `row group/row/column`.
     """

@@ -153,7 +153,7 @@ def test_members_of_any_name_lead_nowhere(pack: str, places: InputResolver, tmp_
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM"])
-def test_a_damaged_picture_is_decoded_or_skipped(kind: str) -> None:
+def test_a_damaged_image_is_decoded_or_skipped(kind: str) -> None:
     values = np.random.default_rng(0).integers(0, 256, (24, 24, 3), dtype=np.uint8)
     out = BytesIO()
     Image.fromarray(values).save(out, kind)

@@ -95,7 +95,7 @@ def test_an_unreadable_image_is_skipped_and_counted(runner: Runner, ingredients:
     (tmp_path / "broken.png").write_bytes(b"no image")
     images = {"uri": tmp_path.as_uri(), "max_skipped": 0.25}
     found = results(runner.store, audit(runner, ingredients.spec(images=images)))
-    assert found["skipped"] == [{"image": "broken.png", "set": "images", "reason": "not a picture in a known format"}]
+    assert found["skipped"] == [{"image": "broken.png", "set": "images", "reason": "not an image in a known format"}]
     assert found["cohorts"]["plain"]["measures"]["entropy"]["n"] == 3 * 2
     assert found["provenance"]["images"]["skipped"] == 1
 

@@ -13,7 +13,7 @@ from worker.measures.similarity import ComparableMaps
 from worker.models.classifier import Classifier
 from worker.salience.attribution import integrated_gradients, random_masks, rise, saliency
 from worker.salience.cam import GRADIENT_METHODS, cam
-from worker.salience.maps import LEAST_RANGES, normalise_maps, resize_maps
+from worker.salience.maps import MIN_RANGES, normalise_maps, resize_maps
 
 # From a chunk's logits (N, C) to the classes explained (N,).
 ChooseTargets = Callable[[Tensor], Tensor]
@@ -77,7 +77,7 @@ def explain(classifier: Classifier, images: Sequence[Tensor], choose: ChooseTarg
     missing = classifier.chunk - len(images)
     filled = torch.stack([*images, *[images[-1]] * missing])
     raw, logits, targets = _attribute(classifier, filled, choose, spec)
-    native, degenerate = normalise_maps(raw, LEAST_RANGES[spec.precision])
+    native, degenerate = normalise_maps(raw, MIN_RANGES[spec.precision])
     maps = resize_maps(native, classifier.preprocessing.size)
     found = Explanation(native, maps, degenerate, classifier.head.probabilities(logits), logits.argmax(1), targets)
     return found.slice(0, len(images))

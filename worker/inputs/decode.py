@@ -1,6 +1,6 @@
-"""Reading a picture file: its digest, and RGB in [0, 1] at the model's input size.
+"""Reading an image file: its digest, and RGB in [0, 1] at the model's input size.
 
-A picture is turned as its EXIF says, as viewers show it. Resizing is Pillow's, on 8 bit values, as torchvision's
+An image is turned as its EXIF says, as viewers show it. Resizing is Pillow's, on 8 bit values, as torchvision's
 transforms do before a model is trained.
 """
 
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from service.spec.model import Preprocessing
 
-MAX_PIXELS = 50_000_000  # of a picture resized by its shorter side, before the crop
+MAX_PIXELS = 50_000_000  # of an image resized by its shorter side, before the crop
 # Others, as PostScript, would be handed to other programs.
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
 RESAMPLING = {
@@ -28,23 +28,23 @@ RESAMPLING = {
 
 @dataclass(frozen=True)
 class DecodedImage:
-    """One picture: the SHA-256 of its file in hex, and its values (3, H, W) float32 in [0, 1]."""
+    """One image: the SHA-256 of its file in hex, and its values (3, H, W) float32 in [0, 1]."""
 
     digest: str
     values: Tensor
 
 
 class UnreadableImage(Exception):  # it describes the file, which is skipped, not failed
-    """A picture that cannot be read; the message is why."""
+    """An image that cannot be read; the message is why."""
 
 
 def read_image(content: bytes, preprocessing: Preprocessing) -> DecodedImage:
-    """The picture in a file's bytes, resized. Raises UnreadableImage."""
+    """The image in a file's bytes, resized. Raises UnreadableImage."""
     return DecodedImage(hashlib.sha256(content).hexdigest(), decode(content, preprocessing))
 
 
 def decode(content: bytes, preprocessing: Preprocessing) -> Tensor:
-    """The picture in a file's bytes as (3, H, W) float32 in [0, 1]. Raises UnreadableImage."""
+    """The image in a file's bytes as (3, H, W) float32 in [0, 1]. Raises UnreadableImage."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what is odd can be read; what is larger still, or damaged, is an error
@@ -52,24 +52,24 @@ def decode(content: bytes, preprocessing: Preprocessing) -> Tensor:
                 _check_header(opened)
                 image = _to_rgb(ImageOps.exif_transpose(opened))
     except UnidentifiedImageError:
-        raise UnreadableImage("not a picture in a known format") from None
+        raise UnreadableImage("not an image in a known format") from None
     except Image.DecompressionBombError as error:
         raise UnreadableImage(f"too large: {error}") from error
     except (MemoryError, UnreadableImage):
         raise
     except Exception as error:  # whatever a decoder makes of damage
-        raise UnreadableImage(f"damaged picture: {error}") from error
+        raise UnreadableImage(f"damaged image: {error}") from error
     values = np.asarray(_resize(image, preprocessing), dtype=np.float32) / np.float32(255)
     # Not by torch: in the thread that reads ahead it would start threads of its own, and all would wait for each other.
     return torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)))
 
 
 def _check_header(opened: Image.Image) -> None:
-    """Raise UnreadableImage where it is not clear which picture is meant; before any pixel is decoded."""
-    # Phones put a preview after the picture, which is no other picture.
+    """Raise UnreadableImage where it is not clear which image is meant; before any pixel is decoded."""
+    # Phones put a preview after the image, which is no other image.
     frames = 1 if opened.format == "MPO" else getattr(opened, "n_frames", 1)
     if frames > 1:
-        raise UnreadableImage(f"has {frames} frames, of which none is told to be the picture; save one")
+        raise UnreadableImage(f"has {frames} frames, of which none is told to be the image; save one")
 
 
 def _to_rgb(opened: Image.Image) -> Image.Image:

@@ -1,4 +1,4 @@
-"""A picture's bytes, by its reference: a file, a place in an archive, or something elsewhere."""
+"""An image's bytes, by its reference: a file, a place in an archive, or something elsewhere."""
 
 import stat
 import zipfile
@@ -16,7 +16,7 @@ from worker.inputs.decode import UnreadableImage
 from worker.inputs.parquet import read_cell
 from worker.inputs.resolver import InputResolver
 
-MAX_IMAGE_BYTES = 512 * 2**20  # of one picture's file
+MAX_IMAGE_BYTES = 512 * 2**20  # of one image's file
 
 
 def image_opener(places: InputResolver) -> Callable[[str], bytes]:
@@ -38,7 +38,7 @@ def image_opener(places: InputResolver) -> Callable[[str], bytes]:
 
 
 def skip_reason(error: UnreadableImage | OSError) -> str:
-    """Why a picture was not read, to be told beside its name."""
+    """Why an image was not read, to be told beside its name."""
     return (error.strerror or redact(str(error))) if isinstance(error, OSError) else str(error)
 
 

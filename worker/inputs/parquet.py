@@ -1,4 +1,4 @@
-"""Parquet files of pictures: their bytes in a column, as Hugging Face lays out datasets, or references to them."""
+"""Parquet files of images: their bytes in a column, as Hugging Face lays out datasets, or references to them."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -46,7 +46,7 @@ def read_cell(path: Path, inner: str) -> bytes:
         raise _damaged(path, error) from error
     content = value["bytes"] if isinstance(value, dict) else value
     if not isinstance(content, bytes):
-        raise OSError("the row holds no picture")
+        raise OSError("the row holds no image")
     return content
 
 
@@ -80,7 +80,7 @@ def _check_type(place: ImageSetLocation, name: str, given: Any) -> None:
     text = plain in (arrow.string(), arrow.large_string(), arrow.string_view(), arrow.null())
     if not text and not (arrow.types.is_struct(plain) and {"bytes", "path"} <= {each.name for each in plain}):
         raise ImagesRefused(
-            reason=f"{place.source}: the column {name!r} is {given}; write paths as text, or pictures as a struct of "
+            reason=f"{place.source}: the column {name!r} is {given}; write paths as text, or images as a struct of "
             "bytes and path"
         )
 

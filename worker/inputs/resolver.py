@@ -79,7 +79,7 @@ class InputResolver:
             yield path
 
     def list_images(self, source: str) -> Iterator[ImageEntry]:
-        """The pictures of a set, by its path or URI. Raises InputRefused."""
+        """The images of a set, by its path or URI. Raises InputRefused."""
         with with_reason(lambda reason: self.user_text(reason, source)):
             yield from without_duplicates(source, lambda: self._list(source))
 
@@ -113,12 +113,12 @@ class InputResolver:
         return list_images(ImageSetLocation(path, source), self.roots, list_table)
 
     def archive(self, source: str) -> Path:
-        """A set's file or folder, from which its pictures can be read one by one. Raises InputRefused."""
+        """A set's file or folder, from which its images can be read one by one. Raises InputRefused."""
         path = self._fetch_local(source)
         return self._cached("inflated", path, inflate) if path.is_file() and detect_kind(path) == "packed tar" else path
 
     def _list_remote(self, source: str, files: Sequence[RemoteFile]) -> Iterator[ImageEntry]:
-        """A folder elsewhere: its pictures stay there until they are read; shards are fetched."""
+        """A folder elsewhere: its images stay there until they are read; shards are fetched."""
         images = [file for file in files if is_image(file.name)]
         for file in images:
             yield ImageEntry(file.name, file.name.partition("/")[0] if "/" in file.name else None, file.uri)

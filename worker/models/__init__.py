@@ -1,1 +1,1 @@
-"""Model files become classifiers that hand out logits and feature maps."""
+"""Loads model files of every format as classifiers with logits, feature maps and gradients."""

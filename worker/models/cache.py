@@ -1,4 +1,4 @@
-"""The models in this process's memory, by file and spec, so that the shards of a job load each once."""
+"""Caches loaded models in memory, by file and spec, so that the shards of a job load each model once."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -20,13 +20,16 @@ from worker.runtime.batch_size import chunk_size
 from worker.runtime.metrics import count_cache_request
 
 MAX_HALVINGS = 64
-CHECK_CHUNK = 2  # pictures that a model is tried with
+CHECK_CHUNK = 2  # images in the batch that the sandbox runs a model on
 Key = tuple[Path, Stamp, Model, int, str, int, tuple[float, ...]]
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A classifier, the SHA-256 of its file, in hex, and the classifier with shares of its layers drawn anew."""
+    """A classifier and the SHA-256 of its file in hex.
+
+    `randomised` holds one copy of the classifier for each share of its layers that is drawn again.
+    """
 
     classifier: Classifier
     sha256: str
@@ -34,43 +37,46 @@ class LoadedModel:
 
 
 def naming_run(cohort: int, run: int) -> AbstractContextManager[None]:
-    """Have what is refused of a run's model name the run, or the field of its cohort's model that is wrong."""
+    """Add to a refusal of a run's model the field of the spec: the run's URI, or a field of its cohort's model."""
     return naming_field(f"cohorts[{cohort}].runs[{run}].uri", f"cohorts[{cohort}].model")
 
 
 class ModelCache:
-    """The models used last, at most `room` of them, on one device."""
+    """An LRU cache of at most `capacity` models on one device."""
 
-    def __init__(self, device: torch.device, room: int = 24, trial: ModelSandbox | None = None) -> None:
-        self.device, self._room, self.trial = device, room, trial or sandbox_for(DEFAULT_LIMITS)
-        self._share = 1
-        self._kept: OrderedDict[Key, LoadedModel] = OrderedDict()
+    def __init__(self, device: torch.device, capacity: int = 24, sandbox: ModelSandbox | None = None) -> None:
+        self.device, self._capacity, self.sandbox = device, capacity, sandbox or sandbox_for(DEFAULT_LIMITS)
+        self._chunk_divisor = 1
+        self._models: OrderedDict[Key, LoadedModel] = OrderedDict()
 
     def load(self, path: Path, model: Model, spec: JobSpec) -> LoadedModel:
-        """The model in a file, made for a job's passes; read again once the file has changed. Raises ModelRefused."""
+        """Return the model in a file, ready for the spec's passes. A changed file is loaded again.
+
+        Raises ModelRefused.
+        """
         key = self._key(path, model, spec)
-        count_cache_request("models", key in self._kept)
-        if key not in self._kept:
-            self._kept[key] = self._read(path, model, spec)
-        self._kept.move_to_end(key)
-        while len(self._kept) > self._room:
-            self._kept.popitem(last=False)
-        return self._kept[key]
+        count_cache_request("models", key in self._models)
+        if key not in self._models:
+            self._models[key] = self._read(path, model, spec)
+        self._models.move_to_end(key)
+        while len(self._models) > self._capacity:
+            self._models.popitem(last=False)
+        return self._models[key]
 
     def _read(self, path: Path, model: Model, spec: JobSpec) -> LoadedModel:
-        digest = digest_path(path)  # before it is loaded, so that no other file is taken for it
+        digest = digest_path(path)  # before loading, so that a later change of the file changes the cache key
         classifier = load_classifier(path, model, self.chunk(spec), self.device, spec.precision)
-        how = Randomisation(spec.randomised_shares(), spec.seed, digest)
-        return LoadedModel(classifier, digest, load_randomised(path, model, classifier, how))
+        randomisation = Randomisation(spec.randomised_shares(), spec.seed, digest)
+        return LoadedModel(classifier, digest, load_randomised(path, model, classifier, randomisation))
 
     def check_loads(self, path: Path, model: Model, spec: JobSpec) -> None:
-        """Have a model that is not here yet loaded by another process first, within limits. Raises ModelRefused."""
-        if self._key(path, model, spec) not in self._kept:
-            self.trial.check_loads(path, model, CHECK_CHUNK)
+        """Load a model that is not cached in the sandbox first, within its limits. Raises ModelRefused."""
+        if self._key(path, model, spec) not in self._models:
+            self.sandbox.check_loads(path, model, CHECK_CHUNK)
 
     def chunk(self, spec: JobSpec) -> int:
-        """Pictures that a spec's models take at once."""
-        return -(-chunk_size(spec, self.device) // self._share)
+        """Return how many images the models of a spec take in one batch."""
+        return -(-chunk_size(spec, self.device) // self._chunk_divisor)
 
     def _key(self, path: Path, model: Model, spec: JobSpec) -> Key:
         shares = tuple(spec.randomised_shares())
@@ -83,7 +89,7 @@ class ModelCache:
             raise ModelRefused(reason=f"{path} cannot be read: {error.strerror}") from error
 
     def halve_chunks(self) -> bool:
-        """Have models loaded for half as many pictures at once from now on. False: it had come to one."""
-        self._kept.clear()
-        self._share *= 2
-        return self._share <= MAX_HALVINGS
+        """Load models for half as many images in one batch from now on. Return False once the batch is one image."""
+        self._models.clear()
+        self._chunk_divisor *= 2
+        return self._chunk_divisor <= MAX_HALVINGS

@@ -1,4 +1,4 @@
-"""Checkpoints become models: an architecture, the number of its classes, and its part of a state dict."""
+"""Loads a checkpoint: builds its architecture and fills it with the weights of its state dict."""
 
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -17,11 +17,11 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 def load_checkpoint(path: Path, architecture: str, num_classes: int | None) -> nn.Module:
-    """The architecture with the checkpoint's weights. Raises ModelRefused, with what does not fit."""
+    """Build the architecture with the checkpoint's weights. Raises ModelRefused, with the misfits."""
     weights = _matching_weights(read_weights(path), architecture, path)
     classes = num_classes or _count_classes(weights, architecture, path)
     model = architectures.build(architecture, classes)
-    # Some (MNASNet) want to know their own, which trainers and safetensors do not keep.
+    # Some architectures (MNASNet) read their version, which trainers and safetensors do not store.
     get_module_versions(weights)[""].setdefault("version", get_class_version(model))
     try:
         missing, unexpected = model.load_state_dict(weights, strict=False)
@@ -32,29 +32,29 @@ def load_checkpoint(path: Path, architecture: str, num_classes: int | None) -> n
             model_field="architecture" if classes == _count_classes(weights, architecture, path) else "num_classes",
             reason=f"{path} does not fit {architecture} with {classes} classes: {message}",
         ) from error
-    wanting = [key for key in missing if not key.endswith("num_batches_tracked") and not _is_auxiliary(key)]
-    foreign = [key for key in unexpected if not _is_auxiliary(key)]
-    if wanting or foreign:
-        what = [f"lacks {_first_names(wanting)}"] * bool(wanting) + [
-            f"holds the unknown {_first_names(foreign)}"
-        ] * bool(foreign)
-        raise _raise_misfit(path, architecture, " and ".join(what))
+    lacking = [key for key in missing if not key.endswith("num_batches_tracked") and not _is_auxiliary(key)]
+    unknown = [key for key in unexpected if not _is_auxiliary(key)]
+    if lacking or unknown:
+        problems = [f"lacks the weights {_first_names(lacking)}"] * bool(lacking) + [
+            f"has the unknown weights {_first_names(unknown)}"
+        ] * bool(unknown)
+        raise _misfit(path, architecture, " and ".join(problems))
     return model
 
 
 def _matching_weights(stored: Mapping[str, Tensor], architecture: str, path: Path) -> dict[str, Tensor]:
-    """The weights of the architecture by its own names, without the prefixes that trainers put before them.
+    """Select the weights of the architecture and remove the prefix that a trainer put before their names.
 
-    What stands beside a prefix, such as a loss with weights of its own, is none of the architecture's.
+    Weights under other prefixes, such as those of a loss, do not belong to the architecture.
     """
-    wanted = _shapes(architecture, 2)
-    longest = max(wanted, key=len)
+    expected = _shapes(architecture, 2)
+    longest = max(expected, key=len)
     prefixes = {key.removesuffix(longest) for key in stored if key == longest or key.endswith(f".{longest}")}
-    complete = [prefix for prefix in prefixes if all(prefix + key in stored for key in wanted if _is_needed(key))]
+    complete = [prefix for prefix in prefixes if all(prefix + key in stored for key in expected if _is_needed(key))]
     if len(complete) > 1 and "" not in complete:
         raise ModelRefused(
-            reason=f"{path} holds several models of {architecture}, under {_first_names(sorted(complete))}; "
-            "save one of them"
+            reason=f"{path} has several models of {architecture}, under {_first_names(sorted(complete))}; "
+            "save one of them alone"
         )
     prefix = "" if "" in complete else min(complete or prefixes, key=len, default="")
     weights = OrderedDict((key.removeprefix(prefix), value) for key, value in stored.items() if key.startswith(prefix))
@@ -63,7 +63,7 @@ def _matching_weights(stored: Mapping[str, Tensor], architecture: str, path: Pat
 
 
 def _versions(stored: Mapping[str, Tensor], prefix: str) -> dict[str, dict[str, object]]:
-    """The versions of the architecture's modules, by which torch reads older ones, by its own names."""
+    """Return the versions of the architecture's modules, by which torch converts older weights, without the prefix."""
     own = {
         f"{name}.".removeprefix(prefix)[:-1]: dict(each)
         for name, each in get_module_versions(stored).items()
@@ -73,27 +73,27 @@ def _versions(stored: Mapping[str, Tensor], prefix: str) -> dict[str, dict[str, 
 
 
 def _count_classes(weights: Mapping[str, Tensor], architecture: str, path: Path) -> int:
-    """The classes of a checkpoint, by the shape of what grows with them in the architecture."""
+    """Return the number of classes, read off the weights whose shape depends on it."""
     two, three = _shapes(architecture, 2), _shapes(architecture, 3)
     for key in reversed(list(two)):
-        grown = [place for place, (a, b) in enumerate(zip(two[key], three[key], strict=True)) if a != b]
+        grown = [axis for axis, (a, b) in enumerate(zip(two[key], three[key], strict=True)) if a != b]
         if grown and key in weights and not _is_auxiliary(key) and weights[key].ndim > grown[0]:
             return int(weights[key].shape[grown[0]])
     lacking = [key for key in two if key not in weights]
-    raise _raise_misfit(path, architecture, f"lacks {_first_names(lacking)}")
+    raise _misfit(path, architecture, f"lacks the weights {_first_names(lacking)}")
 
 
-def _raise_misfit(path: Path, architecture: str, what: str) -> ModelRefused:
-    return ModelRefused(model_field="architecture", reason=f"{path} does not fit {architecture}: it {what}")
+def _misfit(path: Path, architecture: str, problem: str) -> ModelRefused:
+    return ModelRefused(model_field="architecture", reason=f"{path} does not fit {architecture}: it {problem}")
 
 
 @lru_cache(maxsize=32)
 def _shapes(architecture: str, classes: int) -> Shapes:
-    """The shapes of an architecture's weights, without making any."""
+    """Return the shapes of an architecture's weights, without allocating them where that is possible."""
     try:
         with torch.device("meta"):
             model = architectures.build(architecture, classes)
-    except (RuntimeError, NotImplementedError):  # it reads its own weights while it makes them
+    except (RuntimeError, NotImplementedError):  # the constructor reads weights, which need memory
         model = architectures.build(architecture, classes)
     return {key: tuple(value.shape) for key, value in model.state_dict().items()}
 

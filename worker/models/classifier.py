@@ -1,7 +1,7 @@
-"""A classifier ready to be explained: pictures to logits, feature maps and gradients.
+"""A loaded classifier: computes logits, feature maps and gradients of images.
 
-Pictures go through in chunks of one size, since a backend may choose other kernels, and so give other
-last bits, for other shapes.
+All chunks of images have one size, since a backend may choose other kernels for other shapes and then give other
+last bits.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,10 +14,10 @@ from service.spec.model import Preprocessing
 from worker.models.layers import Layer, LinearTail
 from worker.models.precision import Precision, normalise
 
-# The probabilities next to 0 and to 1, of float32.
-LEAST, MOST = torch.finfo(torch.float32).tiny, 1 - torch.finfo(torch.float32).eps / 2
+# The float32 probabilities next to 0 and to 1.
+MIN_PROBABILITY, MAX_PROBABILITY = torch.finfo(torch.float32).tiny, 1 - torch.finfo(torch.float32).eps / 2
 
-# Normalised inputs (N, C, H, W) -> the model's own outputs, and what the layer gives as a leaf of autograd.
+# Normalised inputs (N, C, H, W) -> the model's own outputs, and the layer's output as a leaf of autograd.
 Tapped = Callable[[Tensor], tuple[Tensor, Tensor]]
 # Normalised inputs -> the model's own outputs.
 Plain = Callable[[Tensor], Tensor]
@@ -25,9 +25,9 @@ Plain = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Explained:
-    """Of a chunk: logits (N, C), feature maps and the target logits' gradients (N, K, h, w), targets (N,).
+    """One chunk's logits (N, C), targets (N,), feature maps and gradients of the target logits (both (N, K, h, w)).
 
-    Where a ReLU follows the layer, the maps are those after it, and the gradients those before it.
+    If a ReLU follows the layer, `features` are taken after the ReLU and `gradients` before it.
     """
 
     logits: Tensor
@@ -38,10 +38,10 @@ class Explained:
 
 @dataclass(frozen=True)
 class Head:
-    """The model's outputs as classes. `width` is how many logits it has; one logit is two classes.
+    """Converts the model's outputs to logits of classes. `width` is the number of outputs; one output is two classes.
 
-    `single_class` is the class a lone logit speaks for. `tail` is the linear layer over the pooled feature
-    map, None where something else is there. `gives_probabilities`: the outputs are probabilities, not logits.
+    `single_class` is the class that a single logit favours. `tail` is the linear layer over the pooled feature map, or
+    None if the model ends in another way. `gives_probabilities`: the outputs are probabilities, not logits.
     """
 
     width: int
@@ -51,34 +51,37 @@ class Head:
 
     @property
     def classes(self) -> int:
-        """How many classes the logits tell apart."""
+        """Return the number of classes, at least 2."""
         return max(self.width, 2)
 
     def logits(self, outputs: Tensor) -> Tensor:
-        """(N, width) or (N,) -> (N, classes) float32; a lone logit z explains its class by z, the other by -z."""
+        """Outputs (N, width) or (N,) -> logits (N, classes) float32. A single logit z becomes z and -z."""
         columns = self.columns(outputs)
         if self.gives_probabilities:
             columns = _log(columns) if self.width > 1 else _log_odds(columns)
         return columns if self.width > 1 else self._pair(columns, 1)
 
     def columns(self, outputs: Tensor) -> Tensor:
-        """(N, width) or (N,) -> (N, width) float32."""
+        """Outputs (N, width) or (N,) -> (N, width) float32."""
         return outputs.reshape(len(outputs), -1).float()
 
     def probabilities(self, logits: Tensor) -> Tensor:
-        """(N, classes) -> (N, classes): softmax, or sigmoid(z) and 1 - sigmoid(z), or what the model gave itself."""
+        """Logits (N, classes) -> probabilities (N, classes).
+
+        The softmax; for a single logit z, sigmoid(z) and 1 - sigmoid(z); for a model that gives probabilities, those.
+        """
         if self.gives_probabilities and self.width > 1:
             return logits.exp()
         return logits.softmax(1) if self.width > 1 else logits.sigmoid()
 
     def class_weights(self) -> Tensor | None:
-        """The linear layer's (classes, K), the lone logit's signs as in `logits`."""
+        """Return the linear layer's weights (classes, K), with both signs for a single logit as in `logits`."""
         if self.tail is None or self.width > 1:
             return None if self.tail is None else self.tail.weights
         return self._pair(self.tail.weights, 0)
 
     def gradients(self, features: Tensor, targets: Tensor) -> Tensor | None:
-        """The target logits' gradients at the feature map (N, K, h, w) in closed form; None where there is none."""
+        """Return the target logits' gradients at the feature map (N, K, h, w) in closed form, or None without one."""
         weights = self.class_weights()
         if weights is None or self.tail is None:
             return None
@@ -90,33 +93,33 @@ class Head:
 
 
 def _log(probabilities: Tensor) -> Tensor:
-    """log p, finite at 0, as its gradient is."""
-    return probabilities.clamp(min=LEAST).log()
+    """Return log p; it and its gradient are finite at 0."""
+    return probabilities.clamp(min=MIN_PROBABILITY).log()
 
 
 def _log_odds(probabilities: Tensor) -> Tensor:
-    """log p - log(1 - p), finite at 0 and 1, as its gradient is."""
-    inside = probabilities.clamp(LEAST, MOST)
+    """Return log p - log(1 - p); it and its gradient are finite at 0 and 1."""
+    inside = probabilities.clamp(MIN_PROBABILITY, MAX_PROBABILITY)
     return inside.log() - (-inside).log1p()
 
 
 def predicted(logits: Tensor) -> Tensor:
-    """The class with the largest logit, (N, C) -> (N,)."""
+    """Return the class with the largest logit, (N, C) -> (N,)."""
     return logits.argmax(1)
 
 
 @torch.enable_grad()
 def differentiate(logits: Tensor, targets: Tensor, at: Tensor) -> Tensor:
-    """The gradients of the target logits (N, C) at what they were computed from, by autograd."""
+    """Return the gradients of the target logits at the tensor `at` by autograd, from logits (N, C) and targets (N,)."""
     (gradients,) = torch.autograd.grad(logits.gather(1, targets[:, None]).sum(), at)
     return gradients
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """A model run on `chunk` pictures at a time. `layer` and `tapped` are None where it has no feature map.
+    """A model that runs on `chunk` images at a time. `layer` and `tapped` are None if it has no feature map.
 
-    `layers` are all that could have been chosen. A black box is not `differentiable`: its logits come without a past.
+    `layers` are all layers that the spec can choose from. A black box (ONNX) is not `differentiable`.
     """
 
     plain: Plain
@@ -140,18 +143,21 @@ class Classifier:
             return self.plain(inputs)
 
     def explain(self, images: Tensor, choose: Callable[[Tensor], Tensor] = predicted) -> Explained:
-        """A full chunk (chunk, 3, H, W) in [0, 1] -> what explains the classes that `choose` takes from the logits."""
+        """Explain a full chunk of images (chunk, 3, H, W) in [0, 1].
+
+        `choose` takes the classes to explain from the logits: (N, C) -> (N,).
+        """
         assert self.tapped is not None and self.layer is not None, (
-            "the plan refuses methods that a model is not made for"
+            "the planner refuses methods that a model does not support"
         )
         with torch.set_grad_enabled(self.head.tail is None), self.precision.context(self.device):
-            outputs, given = self.tapped(self._inputs(images))
+            outputs, activations = self.tapped(self._inputs(images))
             logits = self.head.logits(outputs)
         chosen = choose(logits.detach())
-        features = self.layer.activations(given.detach()).float()
+        features = self.layer.activations(activations.detach()).float()
         gradients = self.head.gradients(features, chosen)
         if gradients is None:
-            gradients = self.layer.as_map(differentiate(logits, chosen, given)).float()
+            gradients = self.layer.as_map(differentiate(logits, chosen, activations)).float()
         return Explained(logits.detach(), features, gradients, chosen)
 
     def _inputs(self, images: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
-"""What a TorchScript archive's code would do, read before it is compiled: loading an archive can run some of it.
+"""Checks the code in a TorchScript archive before torch loads it, since loading can already run some of that code.
 
-The code is written in a part of Python's syntax, so that Python's parser reads it; nothing of it is run here. Torch
-has a parser of its own. Code is refused that the two could read differently.
+TorchScript is a subset of Python's syntax, so Python's parser can read it; this module runs none of it. Torch has its
+own parser. This module refuses code that the two parsers could read differently.
 """
 
 import ast
@@ -21,7 +21,7 @@ from worker.models.script_names import refused_names
 from worker.models.script_storages import check_storages
 from worker.models.torch_internals import open_archive
 
-# What reading a damaged archive, its code and its pickles raises.
+# The errors that a damaged archive, its code or its pickles cause.
 BROKEN = (
     zipfile.BadZipFile, pickle.UnpicklingError, OSError, RuntimeError, ValueError, SyntaxError, EOFError, LookupError,
     TypeError, AttributeError,
@@ -29,16 +29,16 @@ BROKEN = (
 WITH_STORAGES = ("constants.pkl", "data.pkl")
 MAX_CODE_BYTES = 64 * 2**20  # bytes
 _UNPRINTED = re.compile(rb"[^\n\x20-\x7e]")
-# Code as torch writes it: no comment, no line that goes on in the next, and each text in a line, without a prefix.
+# Code as torch writes it: no comments, no continued lines, and string literals on one line without a prefix.
 _PLAIN = re.compile(
     r"""(?:[^"'#\\]++|(?<!\w)(?:""(?!")|''(?!')|"(?:[^"\\\n]|\\[^\n])++"|'(?:[^'\\\n]|\\[^\n])++'))*+"""
 )
-# Objects of classes compiled into torch, which open stores and sockets. A pickle may end the line within their names.
+# Objects of classes that are compiled into torch; some open sockets. A pickle may break the line inside their names.
 _FOREIGN_CLASS = re.compile(rb"torch[.\n]classes[.\n][\w.]++")
 
 
 def check_code(path: Path) -> None:
-    """Raise ModelRefused where an archive's code names what a model has no need of; it says what."""
+    """Raise ModelRefused, with the name, if an archive's code names an operator or class outside the allow-list."""
     try:
         with zipfile.ZipFile(path) as archive:
             check_compression(path, archive.infolist())
@@ -46,7 +46,9 @@ def check_code(path: Path) -> None:
         for name in _names(path, reader):
             content: bytes = reader.get_record(name)
             if len(content) > MAX_CODE_BYTES:
-                raise ModelRefused(reason=f"{path}: {name} has {len(content):,} bytes, too many to be code")
+                raise ModelRefused(
+                    reason=f"{path}: {name} has {len(content):,} bytes; code may have {MAX_CODE_BYTES:,} at most"
+                )
             if name.endswith(".py"):
                 _check_source(path, name, content)
             else:
@@ -60,15 +62,15 @@ def check_code(path: Path) -> None:
 
 
 def _names(path: Path, reader: Any) -> Iterator[str]:
-    """Code and pickles, in small letters: torch finds a file whatever its case."""
+    """Yield the names of code files and pickles in lower case, since torch ignores case when it looks up a file."""
     names = [name.lower() for name in reader.get_all_records()]
     if len(set(names)) < len(names):
-        raise ModelRefused(reason=f"{path} has two files of one name, or of one but for capitals")
+        raise ModelRefused(reason=f"{path} has two files whose names are equal when case is ignored")
     yield from (name for name in names if (name.startswith("code/") and name.endswith(".py")) or name.endswith(".pkl"))
 
 
 def _size(reader: Any, pickled: str, key: str) -> int:
-    """How many bytes a storage has that a pickle names."""
+    """Return the number of bytes in the file of a storage that a pickle names."""
     return len(reader.get_record(f"{pickled.removesuffix('.pkl')}/{key}"))
 
 
@@ -76,19 +78,23 @@ def _check_classes(path: Path, content: bytes) -> None:
     found = _FOREIGN_CLASS.search(content)
     if found:
         name = found[0].decode("ascii", "replace").replace("\n", ".")
-        raise ModelRefused(reason=f"{path} holds an object of {name}, which is not read")
+        raise ModelRefused(reason=f"{path} contains an object of {name}, which is not loaded for safety")
 
 
 def _check_source(path: Path, name: str, source: bytes) -> None:
     unprinted = _UNPRINTED.search(source)
     if unprinted or not _PLAIN.fullmatch(source.decode("ascii")):
-        what = f"the byte 0x{unprinted[0].hex()}" if unprinted else "a comment, or a text or line of more than one line"
+        found = (
+            f"the byte 0x{unprinted[0].hex()}"
+            if unprinted
+            else "a comment, a continued line or a string of several lines"
+        )
         raise ModelRefused(
-            reason=f"{path}: {name} has {what}, which torch does not write into code; save the model again with "
+            reason=f"{path}: {name} contains {found}, which torch.jit.save does not write; save the model again with "
             "torch.jit.save"
         )
     for refused in refused_names(ast.parse(source.decode("ascii"))):
         raise ModelRefused(
-            reason=f"{path} names {refused} in {name}, which could reach files, other machines, memory or Python; such "
-            "models are not loaded"
+            reason=f"{path} names {refused} in {name}, which is not on the list of allowed operators; it could reach "
+            "files, the network, memory or Python"
         )

@@ -1,7 +1,7 @@
-"""torch.export archives (.pt2), read without torch's own reader, which unpickles and evaluates what they hold.
+"""Reads torch.export archives (.pt2) without torch's own reader, which unpickles and evaluates their content.
 
-An archive is a zip of JSON (a list of operators with their arguments, torch's own schema) and of raw weights.
-Of these a module is made that runs operators of `aten` and nothing else: no pickle, no generated code.
+An archive is a zip file of raw weights and JSON, which lists operators and their arguments in torch's schema.
+`export_module.py` makes a module of them that only calls allowed operators: no pickle, no generated code.
 """
 
 import io
@@ -30,7 +30,10 @@ OLD_WEIGHTS, OLD_CONSTANTS = "serialized_state_dict.pt", "serialized_constants.p
 
 @dataclass(frozen=True)
 class Program:
-    """An exported program: its graph, what each of the graph's inputs is, and its tensors by their own names."""
+    """An exported program.
+
+    `inputs` maps each input of the graph to the name of its tensor in `tensors`; `image` is the input for images.
+    """
 
     graph: Json
     inputs: Mapping[str, str]
@@ -39,13 +42,13 @@ class Program:
 
     @property
     def input_sizes(self) -> list[int | None]:
-        """The sizes of the input (N, C, H, W), None where they may vary."""
+        """The sizes of the input (N, C, H, W); None for a size that can vary."""
         value = self.graph["tensor_values"][self.image]
         return [size.get("as_int") for size in value["sizes"]]
 
 
 def read_program(path: Path) -> Program:
-    """The program in an archive. Raises ModelRefused."""
+    """Read the program in an archive. Raises ModelRefused."""
     with _reading(path) as archive:
         members = _members(archive)
         program = _program(archive, members)
@@ -60,7 +63,7 @@ def read_program(path: Path) -> Program:
 
 
 def read_input_sizes(path: Path) -> list[int | None]:
-    """The sizes of a program's input (N, C, H, W), without its weights. Raises ModelRefused."""
+    """Read the sizes of a program's input (N, C, H, W) without its weights. Raises ModelRefused."""
     with _reading(path) as archive:
         program = _program(archive, _members(archive))
         _, image = _inputs(program, path)
@@ -69,7 +72,7 @@ def read_input_sizes(path: Path) -> list[int | None]:
 
 @contextmanager
 def _reading(path: Path) -> Iterator[zipfile.ZipFile]:
-    """The archive, open; what goes wrong with it is its fault. Raises ModelRefused."""
+    """Open an archive. Raises ModelRefused for any error inside the block that a damaged archive can cause."""
     try:
         with zipfile.ZipFile(path) as archive:
             check_compression(path, archive.infolist())
@@ -80,17 +83,17 @@ def _reading(path: Path) -> Iterator[zipfile.ZipFile]:
         if is_out_of_memory(error) or is_transient(error):
             raise
         raise ModelRefused(
-            reason=f"{path} is not a torch.export archive that can be read ({type(error).__name__}: {error}); save it "
-            "again with this torch"
+            reason=f"{path} is damaged, or not a torch.export archive of a known version ({type(error).__name__}: "
+            f"{error}); save it again with torch {torch.__version__}"
         ) from error
 
 
 def _members(archive: zipfile.ZipFile) -> dict[str, str]:
-    """The archive's names by those without the folder that newer archives are in."""
-    return {_inner(name): name for name in archive.namelist()}
+    """Map each name without the top folder, which newer archives have, to the name in the archive."""
+    return {_without_top_folder(name): name for name in archive.namelist()}
 
 
-def _inner(name: str) -> str:
+def _without_top_folder(name: str) -> str:
     return name if name.startswith("serialized_") else name.partition("/")[2]
 
 
@@ -100,22 +103,22 @@ def _program(archive: zipfile.ZipFile, members: Mapping[str, str]) -> Json:
 
 
 def _inputs(program: Json, path: Path) -> tuple[dict[str, str], str]:
-    """The tensors that the graph's inputs stand for, by the inputs' names; and the name of the picture."""
-    named, given = {}, []
+    """Return the tensor of each graph input by the input's name, and the name of the input for images."""
+    named, user_inputs = {}, []
     for spec in program["graph_module"]["signature"]["input_specs"]:
         ((kind, value),) = spec.items()
         if kind == "user_input":
-            given.append(value["arg"]["as_tensor"]["name"])
+            user_inputs.append(value["arg"]["as_tensor"]["name"])
         else:  # parameter, buffer, tensor_constant
             (own,) = (text for key, text in value.items() if key.endswith("_name"))
             named[value["arg"]["name"]] = own
-    if len(given) != 1:
-        raise ModelRefused(reason=f"{path} takes {len(given)} inputs, and a classifier of images takes one")
-    return named, given[0]
+    if len(user_inputs) != 1:
+        raise ModelRefused(reason=f"{path} takes {len(user_inputs)} inputs; an image classifier takes one")
+    return named, user_inputs[0]
 
 
 def _parameters(program: Json) -> list[str]:
-    """The own names of the tensors that a training changes."""
+    """Return the names of the trainable tensors."""
     specs = program["graph_module"]["signature"]["input_specs"]
     return [spec["parameter"]["parameter_name"] for spec in specs if "parameter" in spec]
 
@@ -124,7 +127,9 @@ def _read_raw(archive: zipfile.ZipFile, members: Mapping[str, str], config: str,
     folder, found = config.rpartition("/")[0], {}
     for name, payload in json.loads(archive.read(members[config]))["config"].items():
         if payload["use_pickle"]:
-            raise ModelRefused(reason=f"{path} holds {name!r} as a pickle, which is not read; export plain tensors")
+            raise ModelRefused(
+                reason=f"{path} stores {name!r} as a pickle, which is not loaded for safety; export plain tensors"
+            )
         found[name] = _tensor(archive.read(members[f"{folder}/{payload['path_name']}"]), payload["tensor_meta"])
     return found
 
@@ -139,14 +144,16 @@ def _tensor(content: bytes, meta: Json) -> Tensor:
 
 
 def _read_saved(archive: zipfile.ZipFile, name: str, path: Path) -> dict[str, Tensor]:
-    """Tensors as archives of before torch 2.8 keep them."""
+    """Read tensors as archives of torch before 2.8 store them."""
     content = archive.read(name)
     if not content:
         return {}
     try:
         found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file makes torch raise all sorts
-        raise ModelRefused(reason=f"{path} holds more than tensors in {name}, which is not read") from error
+    except Exception as error:  # torch raises many classes of errors for a damaged file
+        raise ModelRefused(
+            reason=f"{path} contains more than tensors in {name}, which is not loaded for safety"
+        ) from error
     if not isinstance(found, dict) or not all(isinstance(each, Tensor) for each in found.values()):
-        raise ModelRefused(reason=f"{path} holds no tensors by name in {name}")
+        raise ModelRefused(reason=f"{path} contains no named tensors in {name}")
     return {str(key): value.detach() for key, value in found.items()}

@@ -1,6 +1,6 @@
-"""An exported program as a module that torch can trace: its operators in their order, in the submodules they came from.
+"""Turns an exported program into a module that torch can trace: its operators, in the submodules they came from.
 
-The submodules hold their weights, and are there so that what each of them gives can be told, as of any other model.
+The submodules hold the weights. They give every layer a name, as in any other model.
 """
 
 import operator
@@ -20,17 +20,17 @@ from worker.models.torch_internals import DTYPES, LAYOUTS, MEMORY_FORMATS, Opera
 
 Env = dict[str, Any]
 ModulePath = tuple[str, ...]
-ATTRIBUTE_PREFIX = "own_"  # before the names of weights, which a module's own attributes may have
-# Arithmetic on sizes.
+ATTRIBUTE_PREFIX = "own_"  # keeps the names of weights apart from the attributes that every module has
+# Operators for arithmetic on sizes.
 SIZES = frozenset({"add", "sub", "mul", "floordiv", "truediv", "mod", "neg", "pow", "eq", "ne", "lt", "le", "gt", "ge"})
-# Checks of sizes, which a model that runs has passed.
+# Operators that check sizes. They are left out, since an exported model has passed them.
 CHECKS = frozenset({"sym_constrain_range", "sym_constrain_range_for_size", "_assert_scalar", "_assert_tensor_metadata"})
 PLAIN = ("as_int", "as_ints", "as_float", "as_floats", "as_bool", "as_bools", "as_string", "as_strings")
 
 
 @dataclass(frozen=True)
 class Step:
-    """One operator: its arguments as the archive has them, and the names of what it gives."""
+    """One call of an operator: its arguments as they are in the archive, and the names of its outputs."""
 
     call: Callable[..., Any]
     arguments: Sequence[Json]
@@ -39,22 +39,22 @@ class Step:
 
 @dataclass
 class Block:
-    """What a submodule does in one call: steps, and blocks of the submodules below it."""
+    """The steps of one call of a submodule, with the blocks of the submodules that it calls."""
 
     path: ModulePath
     parts: list["Step | Block"] = field(default_factory=list)
 
 
 class Submodule(nn.Module):
-    """A submodule; what it does is given with each call."""
+    """A submodule, which runs the block that each call gives it."""
 
     def forward(self, run: Callable[[Block, Env], None], block: Block, env: Env) -> None:
-        """Run a block on the values that are there."""
+        """Run a block on the values in `env`."""
         run(block, env)
 
 
 class ExportedModel(nn.Module):
-    """The program's picture input -> its first output. Raises ModelRefused for operators that models do not need."""
+    """Computes the program's first output from images. Raises ModelRefused for operators that are not allowed."""
 
     def __init__(self, program: Program, path: Path) -> None:
         super().__init__()
@@ -70,24 +70,24 @@ class ExportedModel(nn.Module):
         self._output = _names_of(program.graph["outputs"][0])[0]
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) as the program was made for -> what it gives."""
+        """Run the program on images (N, C, H, W) of the sizes it was exported for."""
         env: Env = {name: getattr(part, own) for name, (part, own) in self._weights.items()}
         env[self._image] = images
         self._run(self._block, env)
-        found: Tensor = env[self._output]
-        return found
+        output: Tensor = env[self._output]
+        return output
 
     def _run(self, block: Block, env: Env) -> None:
         for part in block.parts:
             if isinstance(part, Block):
                 self._parts[part.path](self._run, part, env)
                 continue
-            given = _call(part, env)
-            outputs = given if isinstance(given, list | tuple) else [given]
+            result = _call(part, env)
+            outputs = result if isinstance(result, list | tuple) else [result]
             env.update(zip(part.outputs, outputs, strict=False))
 
     def _hold(self, name: str, value: Tensor) -> tuple[nn.Module, str]:
-        """Keep a tensor in the submodule that its name says: tracing takes long where they are far from their use."""
+        """Store a tensor in the submodule that its name says. Tracing is slow if tensors are far from their use."""
         *path, own = name.split(".")
         self._add(tuple(path))
         part = self._parts[tuple(path)]
@@ -98,7 +98,7 @@ class ExportedModel(nn.Module):
         return part, ATTRIBUTE_PREFIX + own
 
     def _add(self, path: ModulePath) -> None:
-        """A submodule at its path, and those on the way there."""
+        """Add a submodule at its path, and its parents."""
         for length in range(1, len(path) + 1):
             here = path[:length]
             if here not in self._parts:
@@ -116,7 +116,7 @@ def _is_check(node: Json) -> bool:
 
 
 def _resolve(target: str, path: Path) -> Callable[..., Any]:
-    """The operator of a name. Raises ModelRefused for one that a model may not call."""
+    """Return the operator of a name. Raises ModelRefused for one that a model may not call."""
     parts = target.split(".")
     if parts[0] == "_operator" and len(parts) == 2 and parts[1] in SIZES:
         found: Callable[..., Any] = getattr(operator, parts[1])
@@ -127,8 +127,8 @@ def _resolve(target: str, path: Path) -> Callable[..., Any]:
         if isinstance(overload, Operator):
             return overload
     raise ModelRefused(
-        reason=f"{path} calls {target}, which is not among the operators that are run; save the program as "
-        "torch.export.export gives it, without run_decompositions"
+        reason=f"{path} calls {target}, which is not on the list of allowed operators; save the program as "
+        "torch.export.export returns it, without run_decompositions"
     )
 
 
@@ -136,7 +136,7 @@ def _call(step: Step, env: Env) -> Any:
     positional, named = [], {}
     for each in step.arguments:
         value = _value(each["arg"], env)
-        # Arithmetic takes no names, and a keyword `self` is hard to give.
+        # Arithmetic on sizes takes positional arguments only, and `self` cannot be passed as a keyword.
         if each["name"] in ("", "self") or not isinstance(step.call, Operator):
             positional.append(value)
         else:
@@ -145,7 +145,7 @@ def _call(step: Step, env: Env) -> Any:
 
 
 def _value(argument: Json, env: Env) -> Any:
-    """What an argument stands for, by its kind in torch's schema. Raises ValueError for a kind not known."""
+    """Return an argument's value, by its kind in torch's schema. Raises ValueError for an unknown kind."""
     ((kind, value),) = argument.items()
     if kind in PLAIN:
         return value
@@ -161,14 +161,14 @@ def _value(argument: Json, env: Env) -> Any:
         return [_value({"as_sym_int": each} if "as_name" in each else each, env) for each in value]
     if kind == "as_optional_tensor":
         return _value(value, env)
-    if kind == "as_device":  # weights, and what is made beside them, are where the picture is
+    if kind == "as_device":  # weights and new tensors are on the device of the images
         return next(each.device for each in env.values() if isinstance(each, Tensor))
     tables: Mapping[str, Mapping[int, Any]] = {
         "as_scalar_type": DTYPES, "as_layout": LAYOUTS, "as_memory_format": MEMORY_FORMATS,
     }  # fmt: skip
     if kind in tables:
         return tables[kind][value]
-    raise ValueError(f"an argument {kind}")
+    raise ValueError(f"unknown kind of argument: {kind}")
 
 
 def _names_of(output: Json) -> list[str]:
@@ -181,14 +181,14 @@ def _names_of(output: Json) -> list[str]:
 
 
 def _module_path(node: Json) -> ModulePath:
-    """The submodule an operator came from, such as ("features", "0")."""
+    """Return the path of the submodule that a node came from, such as ("features", "0")."""
     stack = (node.get("metadata") or {}).get("nn_module_stack") or ""
     own = stack.split(";")[-1].split(",")
     return tuple(part for part in own[1].split(".") if part) if len(own) > 1 else ()
 
 
 def _place(block: Block, path: ModulePath, step: Step) -> None:
-    """Append a step below the last block on its path; what was left is not entered again."""
+    """Append a step to the last block on its path. A submodule that the program left gets a new block."""
     while len(block.path) < len(path):
         here = path[: len(block.path) + 1]
         last = block.parts[-1] if block.parts else None

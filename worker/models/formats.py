@@ -1,4 +1,4 @@
-"""From a model's files to what can be frozen and tapped, format by format."""
+"""Opens a model's files, format by format, as TorchScript that can be frozen and tapped."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -21,15 +21,16 @@ from worker.models.export_module import ExportedModel
 from worker.models.pretrained import load_pretrained
 from worker.models.trace import channels_last, names_of, trace
 
-# An example of the model's inputs -> the model in TorchScript, on the example's device.
+# An example of the model's inputs -> the model as TorchScript on the example's device.
 Make = Callable[[Tensor], torch.jit.ScriptModule]
 
 
 @dataclass(frozen=True)
 class Source:
-    """A model read but not yet made. `sizes` are what its input (N, C, H, W) must be, None where any will do.
+    """A model whose files are read. `make` builds it.
 
-    `names` are its submodules' own, by the paths that they have in its graph.
+    `sizes` are the required sizes of its input (N, C, H, W), None for any size. `names` maps the path of a submodule
+    in the graph to its name in the original model.
     """
 
     make: Make
@@ -38,12 +39,12 @@ class Source:
 
 
 def open_source(files: ModelFiles, model: Model) -> Source:
-    """The model in files of any format but ONNX. Raises ModelRefused."""
+    """Open a model of any format but ONNX. Raises ModelRefused."""
     return SOURCES[files.format](files, model)
 
 
 def architecture_of(files: ModelFiles, model: Model) -> str | None:
-    """The architecture of a checkpoint: the spec's, else what lies beside it says."""
+    """Return the architecture of a checkpoint: the spec's, or else the one that the files declare."""
     return model.architecture or files.architecture
 
 
@@ -52,7 +53,7 @@ def _checkpoint(files: ModelFiles, model: Model) -> Source:
     if architecture is None:
         raise ModelRefused(
             model_field="architecture",
-            reason=f"{files.path} is a checkpoint; name its model.architecture, such as torchvision/resnet50",
+            reason=f"{files.path} is a checkpoint; set model.architecture, such as torchvision/resnet50",
         )
     return _traced(load_checkpoint(files.path, architecture, model.num_classes))
 
@@ -86,9 +87,9 @@ SOURCES: Mapping[str, Callable[[ModelFiles, Model], Source]] = {
 
 def _read_script(path: Path, device: torch.device) -> torch.jit.ScriptModule:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # deprecated, and still what TorchScript archives are read with
+        warnings.simplefilter("ignore")  # torch.jit.load is deprecated, but the only reader of TorchScript archives
         try:
-            load: Any = torch.jit.load  # torch leaves it untyped
+            load: Any = torch.jit.load  # torch does not type it
             script: torch.jit.ScriptModule = load(path, map_location=device)
         except (RuntimeError, OSError, ValueError) as error:
             if is_transient(error):

@@ -1,6 +1,6 @@
-"""Convolutions of a graph joined with the activation after each, as oneDNN computes them in one pass over memory.
+"""Fuses each convolution of a graph with the activation after it, which oneDNN computes in one pass over memory.
 
-Knows no modules; a graph so changed has no gradients where it was changed.
+The fused part of a graph has no gradients.
 """
 
 from typing import Any
@@ -21,36 +21,36 @@ ACTIVATIONS = {
 
 
 def can_fuse(device: torch.device) -> bool:
-    """Whether there are kernels for it."""
+    """Return whether the device has kernels for fused convolutions."""
     has_kernels: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
     return device.type == "cpu" and has_kernels
 
 
 def fuse_activations(graph: Graph) -> None:
-    """Join what can be joined before the tap of a graph, in place. The numbers stay within rounding."""
+    """Fuse the convolutions before the tap of a graph, in place. Results stay equal up to rounding."""
     for node in list(graph.nodes()):
         if node.kind() == "aten::requires_grad_":
-            break  # the tap's leaf: what follows is recorded by autograd
+            break  # the tap: autograd records everything after it
         convolution = _convolution_before(node)
         if convolution is not None:
-            _join(graph, node, convolution)
+            _fuse(graph, node, convolution)
 
 
 def _convolution_before(node: Node) -> Node | None:
-    """The 2-D convolution whose output this activation alone uses."""
+    """Return the 2-D convolution whose output only this activation uses, or None."""
     if node.kind() not in ACTIVATIONS:
         return None
     (value,) = node.inputs()
     convolution = value.node()
     if convolution.kind() != "aten::_convolution" or len(value.uses()) != 1:
         return None
-    given = list(convolution.inputs())
-    weight, transposed = given[1].toIValue(), given[6].toIValue()
+    arguments = list(convolution.inputs())
+    weight, transposed = arguments[1].toIValue(), arguments[6].toIValue()
     plain = isinstance(weight, Tensor) and weight.ndim == 4 and weight.dtype is torch.float32
     return convolution if plain and transposed is False else None
 
 
-def _join(graph: Graph, activation: Node, convolution: Node) -> None:
+def _fuse(graph: Graph, activation: Node, convolution: Node) -> None:
     images, weight, bias, stride, padding, dilation, _, _, groups, *_ = convolution.inputs()
     name, none = (graph.insertConstant(value) for value in (ACTIVATIONS[activation.kind()], None))
     for constant in (name, none):
@@ -58,7 +58,7 @@ def _join(graph: Graph, activation: Node, convolution: Node) -> None:
     scalars = graph.create("prim::ListConstruct", [], 1).insertBefore(convolution)
     scalars.output().setType(optional_numbers())
     inputs = [images, weight, bias, padding, stride, dilation, groups, name, scalars.output(), none]
-    joined = graph.create("mkldnn::_convolution_pointwise", inputs, 1).insertBefore(convolution)
-    activation.output().replaceAllUsesWith(joined.output())
+    fused = graph.create("mkldnn::_convolution_pointwise", inputs, 1).insertBefore(convolution)
+    activation.output().replaceAllUsesWith(fused.output())
     activation.destroy()
     convolution.destroy()

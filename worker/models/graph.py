@@ -1,7 +1,7 @@
-"""A frozen TorchScript graph: where its modules end, and how to tap what one of them gives.
+"""Reads and edits frozen TorchScript graphs: finds the output of each submodule, and taps one of them.
 
-Every model becomes such a graph, so that one way leads from any format to logits and feature map, and
-normalisation layers are folded into the convolutions before them.
+Every model but ONNX becomes such a graph, so one implementation gives logits and feature maps for all formats.
+Freezing also folds normalisation layers into the convolutions before them.
 """
 
 from collections.abc import Callable, Container, Iterator, Sequence
@@ -18,13 +18,13 @@ Graph = Any
 Node = Any
 Run = Callable[[Tensor], Any]
 
-# Made up by the compiler for the module itself and for functions; they stand for no submodule.
+# Names that the compiler gives to the module itself and to functions; they are not submodules.
 _NO_MODULE = {"", "SELF", "UNKNOWN_INSTANCE"}
 _PLUMBING = {"prim::Constant", "prim::ListConstruct", "prim::GetAttr"}
 
 
 def freeze(module: torch.jit.ScriptModule) -> torch.jit.ScriptModule:
-    """The module in evaluation mode, inlined, with weights as constants."""
+    """Return the module in evaluation mode, inlined, with its weights as constants."""
     for parameter in module.parameters():
         parameter.requires_grad_(False)
     frozen: torch.jit.ScriptModule = torch.jit.freeze(module.eval())
@@ -32,12 +32,12 @@ def freeze(module: torch.jit.ScriptModule) -> torch.jit.ScriptModule:
 
 
 def operations(graph: Graph) -> list[Node]:
-    """The graph's nodes in their order, without constants and lists."""
+    """Return the graph's nodes in order, without constants and lists."""
     return [node for node in graph.nodes() if node.kind() not in _PLUMBING]
 
 
 def module_ends(graph: Graph) -> Iterator[tuple[str, Node]]:
-    """The path of each submodule and the node whose output is its own, in the order of completion."""
+    """Yield the path of each submodule and the node that computes its output, in the order of completion."""
     last: tuple[tuple[str, ...], Node] | None = None
     for node in operations(graph):
         path = _path(node)
@@ -51,7 +51,7 @@ def module_ends(graph: Graph) -> Iterator[tuple[str, Node]]:
 
 
 def output_shapes(frozen: torch.jit.ScriptModule, example: Tensor) -> dict[str, tuple[int, ...]]:
-    """The shape of what each submodule gives, in the order of completion."""
+    """Return the shape of each submodule's output, in the order of completion."""
     graph = frozen.graph.copy()
     ends = list(module_ends(graph))
     if not ends:
@@ -67,7 +67,10 @@ def output_shapes(frozen: torch.jit.ScriptModule, example: Tensor) -> dict[str, 
 
 
 def readers(node: Node, through: Container[str]) -> list[Node]:
-    """The operations that make tensors of what a node gives, in their order, seen through those of some kinds."""
+    """Return the operations that compute tensors from a node's output, in order.
+
+    Operations of the kinds in `through` are skipped; the operations that read their output count instead.
+    """
     found: list[Node] = []
     for use in node.output().uses():
         if kind_of(use.user) in through:
@@ -78,15 +81,15 @@ def readers(node: Node, through: Container[str]) -> list[Node]:
 
 
 def kind_of(node: Node) -> str:
-    """An operation's name, that in place being the same."""
+    """Return an operation's name; `relu` for both aten::relu and the in-place aten::relu_."""
     return str(node.kind().removeprefix("aten::").removesuffix("_"))
 
 
 def tap(frozen: torch.jit.ScriptModule, layer: str, change: Callable[[Graph], None] = lambda _: None) -> Run:
-    """A function of (module, inputs) that gives the outputs and what the layer gives; `change` has the graph last.
+    """Return a function of the inputs that gives the model's outputs and the layer's output.
 
-    What the layer gives is a leaf of autograd, and nothing before it is recorded; what follows works on a copy,
-    since an in-place activation there would change it.
+    The layer's output is a leaf of autograd: nothing before it is recorded. The rest of the model reads a copy, since
+    an in-place activation would change it. `change` may edit the graph before it is compiled.
     """
     graph: Graph = frozen.graph.copy()
     node = dict(module_ends(graph))[layer]
@@ -120,7 +123,7 @@ def _gives_tensor(node: Node) -> bool:
 
 
 def _path(node: Node) -> tuple[str, ...]:
-    """The submodule a node came from, such as ("layer4", "1", "conv2")."""
+    """Return the path of the submodule that a node came from, such as ("layer4", "1", "conv2")."""
     parts = (part.partition("(")[0] if part.endswith(")") else part for part in node.getModuleHierarchy().split("."))
     return tuple(part for part in parts if part not in _NO_MODULE)
 

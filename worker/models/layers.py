@@ -1,4 +1,4 @@
-"""Which layer's feature map is explained, and whether what follows it has gradients in closed form."""
+"""Chooses the layer whose feature map is explained, and finds whether its gradients have a closed form."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,17 +14,18 @@ from worker.models.graph import kind_of
 
 _ATTENTION = {"scaled_dot_product_attention", "softmax"}
 _RESHAPING = {"flatten", "squeeze", "view", "reshape", "dropout", "contiguous"}
-MAX_EXTRA_TOKENS = 8  # tokens that stand for no place: of the class, of distillation, registers
+MAX_EXTRA_TOKENS = 8  # tokens without a place in the image: class token, distillation token, registers
 _AVERAGING = {"adaptive_avg_pool2d", "mean", "avg_pool2d"}
 _POOLING = _AVERAGING | {"adaptive_max_pool2d", "amax", "max_pool2d", "sum"}
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A submodule that gives a feature map of `shape` (N, K, h, w), by its name in the model and its path in the graph.
+    """A submodule whose output is a feature map, by its name in the model and its path in the graph.
 
-    A transformer's gives tokens (N, extra + h * w, K), those that stand for no place, as the class token, first;
-    a windowed one's (N, h, w, K), channels last. `rectified`: a ReLU follows it before pooling.
+    `shape` is that of the map (N, K, h, w). With `tokens`, the output is (N, extra + h * w, K), as in a vision
+    transformer; the `extra` tokens, such as the class token, come first and have no place in the image. With
+    `channels_last`, it is (N, h, w, K), as in a windowed transformer. `rectified`: a ReLU follows before the pooling.
     """
 
     name: str
@@ -36,12 +37,12 @@ class Layer:
     rectified: bool = False
 
     def activations(self, values: Tensor) -> Tensor:
-        """What the submodule gives -> the map (N, K, h, w) that methods read: after the ReLU, where one follows."""
-        found = self.as_map(values)
-        return found.relu() if self.rectified else found
+        """The submodule's output -> the map (N, K, h, w) that methods read, after the ReLU if one follows."""
+        features = self.as_map(values)
+        return features.relu() if self.rectified else features
 
     def as_map(self, values: Tensor) -> Tensor:
-        """What the submodule gives, or gradients of it -> (N, K, h, w), without tokens of no place."""
+        """The submodule's output, or gradients of it -> (N, K, h, w), without the extra tokens."""
         if self.channels_last:
             return values.permute(0, 3, 1, 2)
         if not self.tokens:
@@ -52,12 +53,15 @@ class Layer:
 def feature_layers(
     frozen: torch.jit.ScriptModule, example: Tensor, names: Mapping[str, str] = MappingProxyType({})
 ) -> Sequence[Layer]:
-    """Submodules that give a feature map of more than one pixel, as they complete; `names` are those of graph paths."""
+    """Find the submodules whose output is a feature map of more than one pixel, in the order of completion.
+
+    `names` maps paths in the graph to names in the original model.
+    """
     found: list[Layer] = []
     count, ratio = len(example), example.shape[2] / example.shape[3]
     for path, shape in graph.output_shapes(frozen, example).items():
         name = names.get(path, path)
-        if len(shape) == 4 and shape[0] == count and _is_last(shape, ratio):
+        if len(shape) == 4 and shape[0] == count and _is_channels_last(shape, ratio):
             found.append(Layer(name, path, (count, shape[3], *shape[1:3]), channels_last=True))
         elif len(shape) == 4 and shape[0] == count and shape[2] * shape[3] > 1:
             found.append(Layer(name, path, shape))
@@ -67,14 +71,14 @@ def feature_layers(
     return found
 
 
-def _is_last(shape: Sequence[int], ratio: float) -> bool:
-    """Whether a map has its channels last: its first two sides, not its last two, have the picture's aspect ratio."""
+def _is_channels_last(shape: Sequence[int], ratio: float) -> bool:
+    """Return whether the first two sides of a map, not the last two, have the image's aspect ratio."""
     high, wide, channels = shape[1:]
     return high * wide > 1 and abs(high / wide - ratio) < 1e-6 and abs(wide / channels - ratio) > 1e-6
 
 
 def _grid(before: Sequence[Layer], shape: Sequence[int]) -> Sequence[int] | None:
-    """The grid of patches that tokens (N, T, K) stand for: that of the map they were made from, or a half of it."""
+    """Return the grid of patches that tokens (N, T, K) come from: that of the last map, or one halved 1-3 times."""
     grids = [layer.shape[2:] for layer in before if not layer.tokens]
     if not grids:
         return None
@@ -86,34 +90,37 @@ def _grid(before: Sequence[Layer], shape: Sequence[int]) -> Sequence[int] | None
 
 
 def choose(path: Path, frozen: torch.jit.ScriptModule, layers: Sequence[Layer], wanted: str | None) -> Layer | None:
-    """The layer asked for, or the default, None where there is none. Raises ModelRefused, with the candidates."""
-    found = _default(frozen, layers) if wanted is None else _named(path, layers, wanted)
-    return found and replace(found, rectified=_is_rectified(frozen, found))
+    """Return the layer of the spec, or the default layer, or None if the model has none.
+
+    Raises ModelRefused, with the candidates, for an unknown name.
+    """
+    layer = _default(frozen, layers) if wanted is None else _find_by_name(path, layers, wanted)
+    return layer and replace(layer, rectified=_is_rectified(frozen, layer))
 
 
 def _default(frozen: torch.jit.ScriptModule, layers: Sequence[Layer]) -> Layer | None:
-    """The layer explained where the spec names none.
+    """Return the layer to explain if the spec names none.
 
-    It is the last map, as torch-cam picks it: `layer4` of ResNet, `features` of DenseNet. Of a vision
-    transformer with a class token it is the norm before the last attention: what comes later reaches the logits by
-    the class token alone.
+    It is the last feature map, as in torch-cam: `layer4` of ResNet, `features` of DenseNet. In a vision transformer
+    with a class token it is the norm before the last attention, since later tokens except the class token do not reach
+    the logits.
     """
     maps = (each for each in reversed(layers) if not each.tokens or each.extra == 0)
     return _before_attention(frozen, layers) or next(maps, None)
 
 
-def _named(path: Path, layers: Sequence[Layer], wanted: str) -> Layer:
+def _find_by_name(path: Path, layers: Sequence[Layer], wanted: str) -> Layer:
     for layer in layers:
         if wanted in (layer.name, layer.path):
             return layer
     candidates = ", ".join(f"{each.name} {list(each.shape[1:])}" for each in layers[-12:]) or "none"
     raise ModelRefused(
-        model_field="layer", reason=f"{path} has no feature layer {wanted!r}; its last ones are {candidates}"
+        model_field="layer", reason=f"{path} has no feature layer {wanted!r}; its last feature layers are {candidates}"
     )
 
 
 def _before_attention(frozen: torch.jit.ScriptModule, layers: Sequence[Layer]) -> Layer | None:
-    """The last norm over tokens that an attention follows."""
+    """Return the last norm over tokens that an attention follows."""
     nodes, ends = graph.operations(frozen.graph), dict(graph.module_ends(frozen.graph))
     attentions = [place for place, node in enumerate(nodes) if kind_of(node) in _ATTENTION]
     for layer in reversed(layers):
@@ -124,10 +131,10 @@ def _before_attention(frozen: torch.jit.ScriptModule, layers: Sequence[Layer]) -
 
 
 def _is_rectified(frozen: torch.jit.ScriptModule, layer: Layer) -> bool:
-    """Whether what a layer gives goes through a ReLU, and what comes of it into a pooling."""
+    """Return whether a layer's output goes through a ReLU and then into a pooling."""
     readers = graph.readers(dict(graph.module_ends(frozen.graph))[layer.path], _RESHAPING)
     relus = [node for node in readers if kind_of(node) == "relu"]
-    in_place = bool(readers) and readers[0].kind() == "aten::relu_"  # so that the others read what it leaves
+    in_place = bool(readers) and readers[0].kind() == "aten::relu_"  # the other readers then read its result
     if relus != readers and not in_place:
         return False
     after = [node for relu in relus for node in graph.readers(relu, _RESHAPING)]
@@ -136,14 +143,20 @@ def _is_rectified(frozen: torch.jit.ScriptModule, layer: Layer) -> bool:
 
 @dataclass(frozen=True)
 class LinearTail:
-    """Only an optional ReLU, pooling and one linear layer follow the feature layer; `weights` are (logits, K)."""
+    """The end of a model in which only an optional ReLU, pooling and one linear layer follow the feature layer.
+
+    `weights` are those of the linear layer, (logits, K).
+    """
 
     weights: Tensor
     rectified: bool
 
 
 def linear_tail(frozen: torch.jit.ScriptModule, layer: Layer) -> LinearTail | None:
-    """What follows a layer, where by its kind it has a closed form; whoever asks checks that it holds."""
+    """Return the linear tail after a layer, or None if other operations follow.
+
+    The match is by the kinds of operations only; the caller checks the gradients against autograd.
+    """
     nodes = graph.operations(frozen.graph)
     after = nodes[nodes.index(dict(graph.module_ends(frozen.graph))[layer.path]) + 1 :]
     tail = [node for node in after if kind_of(node) not in _RESHAPING]

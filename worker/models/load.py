@@ -1,4 +1,4 @@
-"""From a run's files to a classifier, whatever the format."""
+"""Loads a run's model files of any format as a classifier."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ from worker.runtime.batch_size import is_out_of_memory
 
 CPU = torch.device("cpu")
 
-# Changes a module, as it was read from its file, in place.
+# Changes a module in place, before it is frozen.
 Alter = Callable[[torch.jit.ScriptModule], None]
 
 
@@ -31,7 +31,7 @@ def load_classifier(
 ) -> Classifier:
     """Load a model onto a device as its cohort's spec says. Raises ModelRefused, which names the file.
 
-    `chunk` is how many pictures go through at once, where the model is not made for a number of its own.
+    `chunk` is the number of images in a batch, unless the model has a fixed batch size.
     """
     files = find_model(path)
     _check_format(files, model)
@@ -41,13 +41,13 @@ def load_classifier(
 
 
 def load_altered(path: Path, model: Model, intact: Classifier, alter: Alter) -> Classifier:
-    """A model of an intact classifier once more, altered, explained at the same layer, one picture at a time."""
+    """Load a model again, alter it, and explain it at the layer of the intact classifier, one image at a time."""
     files = find_model(path)
     if files.format == "onnx":
         raise ModelRefused(
             field="measures",
-            reason=f"{path} is an ONNX model, whose weights `randomisation` cannot draw anew; give the model in "
-            "another format, or leave the measure out",
+            reason=f"{path} is an ONNX model, and `randomisation` cannot replace its weights; give the model in "
+            "another format, or remove the measure",
         )
     source = open_source(files, model)
 
@@ -75,7 +75,7 @@ def _assemble(path: Path, model: Model, source: Source, setting: _Setting) -> Cl
         return _build(path, model, source, example, Precision(setting.precision))
     except ModelRefused:
         raise
-    except Exception as error:  # a model's own code raises what it likes
+    except Exception as error:  # a model's own code can raise any error
         if is_out_of_memory(error) or is_transient(error):
             raise
         raise _does_not_run(path, example, error) from error
@@ -100,16 +100,16 @@ def _build(path: Path, model: Model, source: Source, example: Tensor, precision:
 def _load_black_box(path: Path, model: Model, chunk: int, device: torch.device) -> Classifier:
     if model.layer is not None:
         raise ModelRefused(
-            model_field="layer", reason=f"{path} is an ONNX model, which shows no layer; leave model.layer out"
+            model_field="layer", reason=f"{path} is an ONNX model, which has no feature layers; remove model.layer"
         )
-    box = OnnxModel(path, device)
-    example = _example(path, model, box.sizes, chunk)
-    plain = box.plain()
+    black_box = OnnxModel(path, device)
+    example = _example(path, model, black_box.sizes, chunk)
+    plain = black_box.plain()
     try:
         head = _head(path, model, plain(example))
     except ModelRefused:
         raise
-    except Exception as error:  # onnxruntime's errors have no common class but this
+    except Exception as error:  # onnxruntime's errors have no other common class
         if is_out_of_memory(error) or is_transient(error):
             raise
         raise _does_not_run(path, example, error) from error
@@ -122,20 +122,20 @@ def _check_format(files: ModelFiles, model: Model) -> None:
     if model.format not in ("auto", files.format):
         raise ModelRefused(
             model_field="format",
-            reason=f"{files.path} is a {files.format}, not the {model.format} that model.format says",
+            reason=f"{files.path} has the format {files.format}, but model.format is {model.format}",
         )
 
 
 def _example(path: Path, model: Model, sizes: Sequence[int | None], chunk: int) -> Tensor:
-    """Random inputs of the spec's size. Raises ModelRefused where the model is made for another."""
+    """Return random inputs of the spec's size. Raises ModelRefused if the model requires another size."""
     channels = 1 if model.preprocessing.channels == "gray" else 3
     wanted = (channels, *model.preprocessing.size)
     for own, given in zip(sizes[1:], wanted, strict=True):
         if own is not None and own != given:
             raise ModelRefused(
                 model_field="preprocessing.channels" if sizes[1] not in (None, channels) else "preprocessing.size",
-                reason=f"{path} takes inputs of {list(sizes[1:])}, not {list(wanted)}; see preprocessing.size and "
-                "channels",
+                reason=f"{path} takes inputs of {list(sizes[1:])}, not {list(wanted)}; set preprocessing.size and "
+                "channels to match",
             )
     return torch.rand(sizes[0] or chunk, *wanted, generator=torch.Generator().manual_seed(0))
 
@@ -143,36 +143,36 @@ def _example(path: Path, model: Model, sizes: Sequence[int | None], chunk: int) 
 def _does_not_run(path: Path, example: Tensor, error: Exception) -> ModelRefused:
     return ModelRefused(
         model_field="preprocessing",
-        reason=f"{path} does not run on inputs of {list(example.shape[1:])} in float32: {last_line(error)}; see "
-        "preprocessing.size and channels, and save a model in other numbers after model.float()",
+        reason=f"{path} does not run on float32 inputs of {list(example.shape[1:])}: {last_line(error)}; check "
+        "preprocessing.size and channels, and save a model of another dtype after model.float()",
     )
 
 
 def _tap(
     frozen: torch.jit.ScriptModule, layer: layers.Layer, example: Tensor, head: Head
 ) -> tuple[Tapped | None, layers.LinearTail | None]:
-    """The model tapped, None where it has no gradients, and its tail, None where autograd has other gradients."""
+    """Return the tapped model, or None without gradients, and its linear tail, or None if autograd disagrees."""
     tapped = _tapped(frozen, layer.path)
-    outputs, given = tapped(example)
+    outputs, activations = tapped(example)
     logits, targets = head.logits(outputs), torch.zeros(len(example), dtype=torch.long, device=example.device)
     try:
-        wanted = layer.as_map(differentiate(logits, targets, given))
+        expected = layer.as_map(differentiate(logits, targets, activations))
     except RuntimeError:
         return None, None
     tail = None if layer.tokens or layer.channels_last else layers.linear_tail(frozen, layer)
-    found = replace(head, tail=tail).gradients(given.detach(), targets)
-    holds = found is not None and torch.allclose(found, wanted, rtol=1e-4, atol=1e-7)
+    closed_form = replace(head, tail=tail).gradients(activations.detach(), targets)
+    holds = closed_form is not None and torch.allclose(closed_form, expected, rtol=1e-4, atol=1e-7)
     return tapped, tail if holds else None
 
 
 def _fused(frozen: torch.jit.ScriptModule, layer: str, tapped: Tapped, example: Tensor) -> Tapped:
-    """The same with convolutions joined with their activations, where that gives the same numbers."""
+    """Return the tapped model with fused convolutions if it gives the same numbers, or else as it is."""
     fused = _tapped(frozen, layer, fuse_activations)
     with torch.no_grad():
         pairs = zip(fused(example), tapped(example), strict=True)
-        # Not allclose: it refuses a tolerance that is not a number, which a diverged model's maximum is.
-        alike = all(bool(((new - old).abs() <= 1e-4 * old.abs() + 1e-5 * old.abs().max()).all()) for new, old in pairs)
-    return fused if alike else tapped
+        # Not allclose: it rejects a tolerance of NaN, which is the maximum of a diverged model's outputs.
+        equal = all(bool(((new - old).abs() <= 1e-4 * old.abs() + 1e-5 * old.abs().max()).all()) for new, old in pairs)
+    return fused if equal else tapped
 
 
 def _plain(frozen: torch.jit.ScriptModule) -> Plain:
@@ -191,17 +191,17 @@ def _tapped(
     function = graph.tap(frozen, layer, change)
 
     def run(inputs: Tensor) -> tuple[Tensor, Tensor]:
-        outputs, given = function(inputs)
-        return (outputs[0] if isinstance(outputs, tuple) else outputs), given
+        outputs, activations = function(inputs)
+        return (outputs[0] if isinstance(outputs, tuple) else outputs), activations
 
     return run
 
 
 def _width(path: Path, outputs: object) -> int:
-    """How many logits an input gets. Raises ModelRefused for outputs that are no logits."""
+    """Return the number of logits for each input. Raises ModelRefused for outputs that are not logits."""
     if not isinstance(outputs, Tensor) or outputs.ndim not in (1, 2) or not outputs.is_floating_point():
         shape = list(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
-        raise ModelRefused(reason=f"{path} gives {shape}, not one row of logits an input")
+        raise ModelRefused(reason=f"{path} returns {shape}, not one row of logits for each input")
     return 1 if outputs.ndim == 1 else int(outputs.shape[1])
 
 
@@ -210,7 +210,7 @@ def _head(path: Path, model: Model, outputs: Tensor) -> Head:
     if model.num_classes is not None and model.num_classes not in (width, max(width, 2)):
         raise ModelRefused(
             model_field="num_classes",
-            reason=f"{path} has {width} logit(s), and model.num_classes is {model.num_classes}",
+            reason=f"{path} has {width} logit(s), but model.num_classes is {model.num_classes}",
         )
-    said = model.outputs or Outputs()
-    return Head(width, 1 if said.single == "class-1" else 0, None, said.activation == "probabilities")
+    declared = model.outputs or Outputs()
+    return Head(width, 1 if declared.single == "class-1" else 0, None, declared.activation == "probabilities")

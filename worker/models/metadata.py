@@ -1,4 +1,4 @@
-"""What a model is: format, architecture, classes, layers, and how pictures become its input."""
+"""Describes a model: its format, architecture, classes, layers and preprocessing."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from service.spec.model import Model
 from service.spec.resolution import resolve_preprocessing
 from worker.models import architectures
 from worker.models.classifier import Classifier
-from worker.models.config_files import ModelMetadata, of_timm_cfg, read_metadata_files
+from worker.models.config_files import ModelMetadata, from_timm_config, read_metadata_files
 from worker.models.export_archive import read_input_sizes
 from worker.models.formats import architecture_of
 from worker.models.load import load_classifier
@@ -24,24 +24,25 @@ MAX_NAMES = 1000
 
 
 def describe(path: Path, model: Model, chunk: int) -> dict[str, Any]:
-    """Load a model and say what it is. Raises ModelRefused."""
-    files, said = find_model(path), read_metadata(path, model)
-    settled = model.model_copy(update={"preprocessing": resolve_preprocessing(model.preprocessing, said.preprocessing)})
+    """Load a model and describe it, for `/v1/inspections`. Raises ModelRefused."""
+    files, declared = find_model(path), read_metadata(path, model)
+    preprocessing = resolve_preprocessing(model.preprocessing, declared.preprocessing)
+    resolved = model.model_copy(update={"preprocessing": preprocessing})
     description = {
         "format": files.format,
         "architecture": _architecture(files, model),
-        "preprocessing": settled.preprocessing.model_dump(mode="json"),
-        "said_by_model": sorted(said.preprocessing),
+        "preprocessing": preprocessing.model_dump(mode="json"),
+        "said_by_model": sorted(declared.preprocessing),
     }
     if files.format == "checkpoint" and architecture_of(files, model) is None:
         return description | _weights(files.path)
-    return description | _loaded(load_classifier(path, settled, chunk), said)
+    return description | _loaded(load_classifier(path, resolved, chunk), declared)
 
 
-def _loaded(found: Classifier, said: ModelMetadata) -> dict[str, Any]:
+def _loaded(found: Classifier, declared: ModelMetadata) -> dict[str, Any]:
     return {
         "classes": found.head.classes,
-        "names": list(said.names or ())[:MAX_NAMES] or None,
+        "names": list(declared.names or ())[:MAX_NAMES] or None,
         "batch": found.chunk,
         "layer": found.layer.name if found.layer else None,
         "layers": {each.name: list(each.shape[1:]) for each in found.layers},
@@ -65,7 +66,7 @@ def _architecture(files: ModelFiles, model: Model) -> str | None:
 
 
 def _weights(path: Path) -> dict[str, Any]:
-    """A checkpoint whose architecture nobody named: its weights' names and shapes."""
+    """Describe a checkpoint of an unknown architecture by the names and shapes of its weights."""
     weights = read_weights(path)
     shapes = {name: list(value.shape) for name, value in weights.items()}
     first_and_last = [*list(shapes)[:5], *list(shapes)[-5:]]
@@ -77,23 +78,23 @@ def _weights(path: Path) -> dict[str, Any]:
 
 
 def read_metadata(path: Path, model: Model) -> ModelMetadata:
-    """What the files of a model say, so far as they say anything. Raises ModelRefused."""
+    """Read the preprocessing and class names that a model's files declare, if any. Raises ModelRefused."""
     files = find_model(path)
     if files.config is not None:
         return read_metadata_files(files.config, model.preprocessing.model_fields_set)
     if files.format == "exported":
-        return _of_sizes(read_input_sizes(files.path))
+        return _from_sizes(read_input_sizes(files.path))
     if files.format == "onnx":
-        return _of_sizes(OnnxModel(files.path, torch.device("cpu")).sizes)
-    return _of_architecture(files, model)
+        return _from_sizes(OnnxModel(files.path, torch.device("cpu")).sizes)
+    return _from_architecture(files, model)
 
 
-def _of_sizes(sizes: Sequence[int | None]) -> ModelMetadata:
-    """An input (N, C, H, W) that is fixed says how large pictures are."""
+def _from_sizes(sizes: Sequence[int | None]) -> ModelMetadata:
+    """Return the size of images if the sizes of the input (N, C, H, W) are fixed."""
     size = tuple(sizes[2:])
     return ModelMetadata({"size": size}) if None not in size else ModelMetadata()
 
 
-def _of_architecture(files: ModelFiles, model: Model) -> ModelMetadata:
-    said = architectures.timm_config(architecture_of(files, model) or "") if files.format == "checkpoint" else None
-    return ModelMetadata(of_timm_cfg(said)) if said else ModelMetadata()
+def _from_architecture(files: ModelFiles, model: Model) -> ModelMetadata:
+    config = architectures.timm_config(architecture_of(files, model) or "") if files.format == "checkpoint" else None
+    return ModelMetadata(from_timm_config(config)) if config else ModelMetadata()

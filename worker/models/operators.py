@@ -1,7 +1,7 @@
-"""Which operators a model's own code may call: arithmetic on tensors, sizes, lists and texts.
+"""The operators that a model's own code may call: arithmetic on tensors, sizes, lists and strings.
 
-None of them reaches files, other machines, Python, or memory that no tensor owns. What is not listed is refused:
-torch has thousands of operators, and gets new ones.
+None of them reaches files, the network, Python, or memory outside its tensors. All other operators are refused, since
+torch has thousands of them and adds more with each release.
 """
 
 _EXPORTED = """
@@ -100,16 +100,16 @@ _PRIM = """
     unchecked_unwrap_optional
 """
 
-# Of a torch.export archive, by full name: `add.Tensor` is `aten.add.Tensor`, and `relu` is `aten.relu.default`. Those
-# that models of torchvision, timm and transformers use when they are exported, and their kin. None gives memory that
-# nobody wrote (`empty`) or takes a caller's word for a tensor's sizes (`as_strided`, `set_`), and none is private
-# (`_...`), but for what `interpolate` is exported as, which checks its sizes.
+# The operators for torch.export archives, by full name: `add.Tensor` is `aten.add.Tensor`, and `relu` is
+# `aten.relu.default`. Exported models of torchvision, timm and transformers use these and similar ones. No operator
+# returns uninitialised memory (`empty`) or trusts sizes that the caller gives (`as_strided`, `set_`). None is private
+# (`_...`), except those that `interpolate` is exported as, which check their sizes.
 EXPORTED = frozenset(f"aten.{name}" if "." in name else f"aten.{name}.default" for name in _EXPORTED.split())
-# Of TorchScript, after `torch.`, by name alone, since its compiler chooses the overload: those above; what Python's
-# numbers, lists and texts become; draws that training makes; and the private ones that traced convolutions, and
-# scripted attention and resizing, are written with. `empty` is what dropping paths in training begins with.
+# The operators for TorchScript after `torch.`, by name alone, since its compiler chooses the overload: those above;
+# the methods of Python's numbers, lists and strings; random draws of training; and private operators that traced
+# convolutions, scripted attention and scripted resizing call. Stochastic depth in training calls `empty`.
 SCRIPTED = frozenset(name.split(".")[1] for name in EXPORTED) | frozenset(_SCRIPTED.split())
-# Of TorchScript, after `ops.`.
+# The operators for TorchScript after `ops.`.
 NAMESPACED = frozenset(f"prim.{name}" for name in _PRIM.split()) | {
     "torchvision.deform_conv2d", "torchvision.nms", "torchvision.roi_align"
 }  # fmt: skip

@@ -18,7 +18,10 @@ AUTOCAST = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 def normalise(images: Tensor, preprocessing: Preprocessing) -> Tensor:
-    """(N, 3, H, W) RGB in [0, 1] -> (N, 3 or 1, H, W) as the model was trained to see it."""
+    """RGB images (N, 3, H, W) in [0, 1] -> the model's inputs (N, 3 or 1, H, W).
+
+    Converts the channels, multiplies by the scale, subtracts the mean and divides by the standard deviation.
+    """
     if preprocessing.channels == "bgr":
         images = images.flip(1)
     elif preprocessing.channels == "gray":
@@ -27,26 +30,26 @@ def normalise(images: Tensor, preprocessing: Preprocessing) -> Tensor:
     scaled = images if preprocessing.scale == 1 else images * preprocessing.scale
     if images.is_cuda or images.requires_grad:
         return (scaled - mean).div_(std)
-    # As the model's convolutions want it, in one go: colour by colour, a CPU writes what it has just read.
-    found = torch.empty_like(scaled, memory_format=torch.channels_last)
+    # One pass writes the memory format that convolutions need; channel by channel, the data stays in the CPU's cache.
+    normalised = torch.empty_like(scaled, memory_format=torch.channels_last)
     for channel in range(scaled.shape[1]):
-        torch.div(scaled[:, channel] - mean[channel], std[channel], out=found[:, channel])
-    return found
+        torch.div(scaled[:, channel] - mean[channel], std[channel], out=normalised[:, channel])
+    return normalised
 
 
 @dataclass(frozen=True)
 class Precision:
-    """One of float32, tf32, bfloat16, float16."""
+    """The arithmetic of forward passes: `name` is float32, tf32, bfloat16 or float16."""
 
     name: str
 
     def on(self, device: torch.device) -> str:
-        """What it comes to on a device: tf32 is a thing of CUDA, and float32 elsewhere."""
+        """Return the precision that a device uses: without CUDA, tf32 is float32."""
         return "float32" if self.name == "tf32" and device.type != "cuda" else self.name
 
     @contextmanager
     def context(self, device: torch.device) -> Iterator[None]:
-        """Forward passes inside compute so; whatever was set before is set again."""
+        """Run forward passes inside the block at this precision, and restore torch's settings after it."""
         dtype = AUTOCAST.get(self.name)
         cast = torch.autocast(device.type, dtype, cache_enabled=False) if dtype else nullcontext()
         with _tf32(self.on(device) == "tf32"), cast:

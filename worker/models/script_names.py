@@ -1,7 +1,7 @@
-"""Which names of a TorchScript archive's code reach what a model needs, and which reach further.
+"""Finds the names in a TorchScript archive's code that a model may not use.
 
-Every name is either the code's own, one of Python's that are listed, or the beginning of a direct call of a listed
-operator. So `ops`, `torch` and `getattr` cannot go by another name, and a name stands for what is read here.
+An allowed name is one that the code defines itself, a listed name of Python, or the start of a direct call of a listed
+operator. The code therefore cannot bind `ops`, `torch` or `getattr` to another name and hide a call.
 """
 
 import ast
@@ -18,9 +18,9 @@ _PYTHON = """
     tuple unchecked_cast uninitialized zip
 """
 PYTHON = frozenset(_PYTHON.split())
-RESERVED = frozenset({"CONSTANTS", "__torch__", "getattr", "ops", "torch"})  # what no name of the code's own may be
-COMPILED = "classes"  # `__torch__.torch.classes` has those that are compiled into torch, which open stores and sockets
-# What TorchScript never writes; it can bind names in ways of its own.
+RESERVED = frozenset({"CONSTANTS", "__torch__", "getattr", "ops", "torch"})  # the code may not define these names
+COMPILED = "classes"  # `__torch__.torch.classes` has the classes compiled into torch, some of which open sockets
+# Syntax that torch never writes into an archive, and that can bind names.
 FOREIGN = (
     ast.AsyncFor, ast.AsyncFunctionDef, ast.AsyncWith, ast.Await, ast.Global, ast.Import, ast.ImportFrom, ast.JoinedStr,
     ast.Lambda, ast.Match, ast.NamedExpr, ast.Nonlocal, ast.Try, ast.TryStar, ast.Yield, ast.YieldFrom,
@@ -28,11 +28,11 @@ FOREIGN = (
 
 
 def refused_names(code: ast.Module) -> Iterator[str]:
-    """What the code names that a model may not: operators as `aten::from_file`, other things by their names."""
-    direct = {id(part) for node in ast.walk(code) for chain in _direct(node) for part in ast.walk(chain)}
-    own = set(_bound(code))
-    known = (own | PYTHON) - RESERVED
-    yield from sorted(own & RESERVED)
+    """Yield each name that a model may not use; an operator as `aten::from_file`, anything else as it is written."""
+    direct = {id(part) for node in ast.walk(code) for chain in _direct_uses(node) for part in ast.walk(chain)}
+    defined = set(_defined_names(code))
+    known = (defined | PYTHON) - RESERVED
+    yield from sorted(defined & RESERVED)
     for node in ast.walk(code):
         if isinstance(node, FOREIGN):
             yield type(node).__name__
@@ -46,8 +46,8 @@ def refused_names(code: ast.Module) -> Iterator[str]:
             yield from _refused_getattr(node)
 
 
-def _bound(code: ast.Module) -> Iterator[str]:
-    """The names that the code's functions give to what is their own; attributes of classes are none."""
+def _defined_names(code: ast.Module) -> Iterator[str]:
+    """Yield the variables, parameters and functions that the code's functions define."""
     functions = (node for node in ast.walk(code) if isinstance(node, ast.FunctionDef))
     for node in (part for function in functions for part in ast.walk(function)):
         if isinstance(node, ast.Name) and not _is_read(node):
@@ -62,8 +62,8 @@ def _is_read(name: ast.Name) -> bool:
     return isinstance(name.ctx, ast.Load)
 
 
-def _direct(node: ast.AST) -> Iterator[ast.expr]:
-    """Where a piece of code may have a reserved name: in constants, in its own types, and in what it calls."""
+def _direct_uses(node: ast.AST) -> Iterator[ast.expr]:
+    """Yield the parts of a node that may contain a reserved name: constants, types and called operators."""
     if isinstance(node, ast.Attribute) and _parts(node)[0] in ("CONSTANTS", "__torch__"):
         yield node
     elif isinstance(node, ast.Call) and _may_call(node.func):
@@ -85,26 +85,26 @@ def _refused_attribute(node: ast.Attribute) -> Iterator[str]:
     parts = _parts(node)
     if parts[0] in ("ops", "torch"):
         yield "::".join(parts[1:] if parts[0] == "ops" else ["aten", *parts[1:]])
-    elif _is_other(node.attr):
+    elif _is_unlisted(node.attr):
         yield f"aten::{node.attr}"
 
 
 def _refused_getattr(node: ast.Call) -> Iterator[str]:
-    """Of `getattr(self, "0")`, a name that is no plain text or is an operator that is not listed."""
+    """Yield the refused name in a call such as `getattr(self, "0")`: not a literal string, or an unlisted operator."""
     name = node.args[1] if len(node.args) == 2 else None
     if not isinstance(name, ast.Constant) or not isinstance(name.value, str) or name.value == COMPILED:
         yield "getattr"
-    elif _is_other(name.value):
+    elif _is_unlisted(name.value):
         yield f"aten::{name.value}"
 
 
-def _is_other(name: str) -> bool:
-    """Whether `x.name` could be an operator that is not listed, should x be a tensor or a list."""
+def _is_unlisted(name: str) -> bool:
+    """Return whether `x.name` calls an unlisted operator if x is a tensor or a list."""
     return name not in SCRIPTED and is_operator(f"aten::{name}")
 
 
 def _parts(below: ast.expr) -> list[str]:
-    """The names of `ops.aten.conv2d`; where it begins with no name, with an empty one."""
+    """Split `ops.aten.conv2d` into its names. The first is empty if the expression does not begin with a name."""
     names: list[str] = []
     while isinstance(below, ast.Attribute):
         names.append(below.attr)

@@ -1,7 +1,7 @@
-"""Whether each tensor of a TorchScript archive has the bytes that it says it has.
+"""Checks that each storage of a TorchScript archive has as many bytes as its pickle declares.
 
-`torch.jit.load` takes a storage's length from the pickle and its bytes from another file of the archive, and compares
-the two in no way: a tensor could show memory that is not its own. `torch.load` compares them.
+`torch.jit.load` reads a storage's length from the pickle and its bytes from another file of the archive without
+comparing them, so a tensor could expose other memory of the process. `torch.load` does compare them.
 """
 
 import io
@@ -9,8 +9,8 @@ import pickle
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-# Bytes of a number, by the kind of storage.
-NUMBER = {
+# Bytes of one element, by the type of storage.
+ELEMENT_BYTES = {
     "BFloat16Storage": 2, "BoolStorage": 1, "ByteStorage": 1, "CharStorage": 1, "ComplexDoubleStorage": 16,
     "ComplexFloatStorage": 8, "DoubleStorage": 8, "FloatStorage": 4, "HalfStorage": 2, "IntStorage": 4,
     "LongStorage": 8, "ShortStorage": 2,
@@ -18,12 +18,15 @@ NUMBER = {
 
 
 def check_storages(content: bytes, size_of: Callable[[str], int]) -> None:
-    """Raise ValueError for a pickle with a storage longer than its file; `size_of` gives a file's bytes by its name."""
-    Storages(content, size_of).load()
+    """Raise ValueError if a pickle declares a storage longer than its file.
+
+    `size_of` returns the size in bytes of a storage's file, by the file's name.
+    """
+    StorageChecker(content, size_of).load()
 
 
 class Inert:
-    """Stands for whatever a pickle makes; what is put into it is gone."""
+    """Replaces every object that a pickle creates, and discards what the pickle puts into it."""
 
     def __setitem__(self, _key: Any, _value: Any) -> None: ...
 
@@ -34,10 +37,10 @@ class Inert:
         """Do nothing."""
 
 
-class Storages(pickle._Unpickler):
-    """Reads a pickle for its storages alone, and makes nothing of what it names.
+class StorageChecker(pickle._Unpickler):
+    """Reads the storages in a pickle without creating any object that the pickle names.
 
-    Python's own reader, written in Python, since torch writes calls in ways that the one in C does not take.
+    It extends Python's unpickler in Python: torch writes calls in a form that the unpickler in C rejects.
     """
 
     stack: list[Any]
@@ -47,24 +50,28 @@ class Storages(pickle._Unpickler):
         self._size_of = size_of
 
     def find_class(self, module: str, name: str) -> Any:
-        """What a pickle names: nothing, and of storages their kind."""
-        return name if module == "torch" and name in NUMBER else Inert()
+        """Return the name of a storage type, and a placeholder for anything else."""
+        return name if module == "torch" and name in ELEMENT_BYTES else Inert()
 
     def persistent_load(self, pid: Any) -> Inert:
-        """Compare what a pickle says of a storage with its file."""
+        """Compare the declared size of a storage with its file."""
         _, kind, key, _, count = pid
-        needed, size = count * NUMBER[kind], self._size_of(key)
-        if not 0 <= needed <= size:
-            raise ValueError(f"a storage of {needed:,} bytes has {size:,}")
+        declared, size = count * ELEMENT_BYTES[kind], self._size_of(key)
+        if not 0 <= declared <= size:
+            raise ValueError(f"a storage declares {declared:,} bytes, but its file has {size:,}")
         return Inert()
 
-    def make(self) -> None:
-        """Put nothing in the place of what a pickle has called, with arguments of whatever kind torch writes."""
+    def replace_call(self) -> None:
+        """Replace the result of a call in the pickle with a placeholder."""
         self.stack[-2:] = [Inert()]
 
-    def build(self) -> None:
-        """Leave out what a pickle puts into an object."""
+    def skip_state(self) -> None:
+        """Discard the state that a pickle sets on an object."""
         self.stack.pop()
 
-    _calls: ClassVar[dict[int, Any]] = {pickle.REDUCE[0]: make, pickle.NEWOBJ[0]: make, pickle.BUILD[0]: build}
+    _calls: ClassVar[dict[int, Any]] = {
+        pickle.REDUCE[0]: replace_call,
+        pickle.NEWOBJ[0]: replace_call,
+        pickle.BUILD[0]: skip_state,
+    }
     dispatch = pickle._Unpickler.dispatch | _calls

@@ -11,12 +11,19 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch._export.serde import serialize
 
-# The numbers that torch.export archives write for dtypes, layouts and memory formats -> torch's own objects.
-DTYPES: Mapping[int, torch.dtype] = serialize._SERIALIZE_TO_TORCH_DTYPE
-LAYOUTS: Mapping[int, torch.layout] = serialize._SERIALIZE_TO_TORCH_LAYOUT
-MEMORY_FORMATS: Mapping[int, torch.memory_format] = serialize._SERIALIZE_TO_TORCH_MEMORY_FORMAT
+try:
+    from torch._export.serde import serialize
+
+    # The numbers that torch.export archives write for dtypes, layouts and memory formats -> torch's own objects.
+    DTYPES: Mapping[int, torch.dtype] = serialize._SERIALIZE_TO_TORCH_DTYPE
+    LAYOUTS: Mapping[int, torch.layout] = serialize._SERIALIZE_TO_TORCH_LAYOUT
+    MEMORY_FORMATS: Mapping[int, torch.memory_format] = serialize._SERIALIZE_TO_TORCH_MEMORY_FORMAT
+except (ImportError, AttributeError) as error:
+    raise ImportError(
+        f"torch {torch.__version__} no longer has the tables of torch.export archives ({error}). Copy them from "
+        "torch/_export/serde/schema.py (ScalarType, Layout, MemoryFormat) into worker/models/torch_internals.py."
+    ) from error
 
 # An operator with one signature, such as `torch.ops.aten.add.Tensor`.
 Operator = torch._ops.OpOverload

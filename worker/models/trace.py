@@ -1,4 +1,4 @@
-"""From a module in Python to TorchScript, by tracing it on an example."""
+"""Converts a Python module to TorchScript by tracing it on an example."""
 
 import warnings
 from collections.abc import Iterator
@@ -12,24 +12,24 @@ LISTS = (nn.ModuleList, nn.ModuleDict)
 
 
 def channels_last(module: Any) -> Any:
-    """The module with its convolutions' weights laid out channel by channel, as CPUs and tensor cores like them."""
+    """Convert the module's convolutions to channels-last memory, which is faster on CPUs and tensor cores."""
     return module.to(memory_format=torch.channels_last)
 
 
 def trace(eager: nn.Module, example: Tensor) -> torch.jit.ScriptModule:
-    """What the module does with inputs shaped as the example, on the example's device."""
+    """Trace the module for inputs of the example's shape, on the example's device."""
     moved = channels_last(eager.eval().to(example.device))
     with warnings.catch_warnings(), torch.no_grad(), _plain_attention():
-        # Deprecated in favour of torch.export, which has no modules to tap; and of shapes fixed by tracing,
-        # which is meant, since batches have one shape.
+        # torch warns that tracing is deprecated in favour of torch.export, which has no modules to tap, and that it
+        # fixes shapes, which is fine since all batches have one shape.
         warnings.simplefilter("ignore")
-        untyped: Any = torch.jit.trace  # torch leaves it untyped
+        untyped: Any = torch.jit.trace  # torch does not type it
         traced: torch.jit.ScriptModule = untyped(moved, example, check_trace=False)
     return traced
 
 
 def names_of(eager: nn.Module) -> dict[str, str]:
-    """The submodules' names by the paths that a trace knows: it leaves out lists, which are never called."""
+    """Map the paths of submodules in a trace to their names. A trace leaves out lists, which are never called."""
     found: dict[str, list[str]] = {}
     modules = dict(eager.named_modules())
     for name in modules:
@@ -42,7 +42,7 @@ def names_of(eager: nn.Module) -> dict[str, str]:
 
 @contextmanager
 def _plain_attention() -> Iterator[None]:
-    """Without the fused kernel for attention, which has no gradients."""
+    """Disable the fused kernel for attention, which has no gradients."""
     before = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:

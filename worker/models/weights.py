@@ -1,4 +1,4 @@
-"""State dicts in files: torch's own, or safetensors; plain or nested as trainers save them. Read as data only."""
+"""Reads state dicts from torch's files and safetensors, plain or nested as trainers save them, without running code."""
 
 import pickle
 from argparse import Namespace
@@ -17,10 +17,10 @@ NESTED_KEYS = ("state_dict", "model", "model_state_dict", "model_ema", "net")
 
 
 class OpaqueSettings(dict[str, Any]):
-    """Stands for a trainer's own class of settings: what is in it is data, and is not used."""
+    """Replaces a trainer's own class of settings, whose content is not used."""
 
 
-# Lightning keeps its settings beside the weights in classes of its own.
+# Lightning stores its settings with the weights, as objects of its own classes.
 _ALLOWED_CLASSES: list[Any] = [
     Namespace,
     *(
@@ -35,7 +35,7 @@ _ALLOWED_CLASSES: list[Any] = [
 
 
 def read_weights(path: Path) -> Mapping[str, Tensor]:
-    """The tensors of a state dict by their names. Raises ModelRefused."""
+    """Read the tensors of a state dict by name. Raises ModelRefused."""
     stored = _read(path)
     while isinstance(stored, Mapping) and not _is_state_dict(stored):
         below = next((stored[key] for key in NESTED_KEYS if isinstance(stored.get(key), Mapping)), None)
@@ -43,9 +43,9 @@ def read_weights(path: Path) -> Mapping[str, Tensor]:
             break
         stored = below
     if not _is_state_dict(stored):
-        raise ModelRefused(reason=f"{path} holds no state dict, plain or under the key {' or '.join(NESTED_KEYS)}")
-    found: Mapping[str, Tensor] = stored
-    return found
+        raise ModelRefused(reason=f"{path} contains no state dict, plain or under the key {' or '.join(NESTED_KEYS)}")
+    weights: Mapping[str, Tensor] = stored
+    return weights
 
 
 def _is_state_dict(stored: object) -> bool:
@@ -62,11 +62,11 @@ def _read(path: Path) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ModelRefused(
-            reason=f"{path} holds more than weights and is not read; save model.state_dict() instead"
+            reason=f"{path} contains pickled code, which is not loaded for safety; save model.state_dict() instead"
         ) from error
     except MemoryError:
         raise
-    except Exception as error:  # a damaged file makes torch raise all sorts
+    except Exception as error:  # torch raises many classes of errors for a damaged file
         if is_transient(error):
             raise
         raise ModelRefused(reason=f"{path} is a damaged checkpoint: {first_line(error)}") from error

@@ -112,7 +112,7 @@ class Planner:
         for index, run in enumerate(spec.cohorts[number].runs):
             self.check()
             with naming_run(number, index), self.inputs.model(self.inputs.resolve(run.uri)) as path:
-                said.append(self.models.trial.read_metadata(path, spec.cohorts[number].model))
+                said.append(self.models.sandbox.read_metadata(path, spec.cohorts[number].model))
                 if said[-1] != said[0]:
                     raise ModelRefused(
                         reason=f"{path} says otherwise than its cohort's first run how pictures become its input, or "

@@ -1,1 +1,1 @@
-"""Variants of a picture. Pure: tensors in, tensors out."""
+"""Variants of an image. Pure: tensors in, tensors out."""

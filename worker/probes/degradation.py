@@ -19,10 +19,10 @@ SIGMAS = tuple(
 
 
 def guided_blur(image: Tensor, guides: Tensor) -> Tensor:
-    """Blur a picture (3, H, W) by each of G maps (G, H, W) in [0, 1] -> (G, 3, H, W).
+    """Blur an image (3, H, W) by each of G maps (G, H, W) in [0, 1] -> (G, 3, H, W).
 
     A map is smoothed (sigma 5), scaled to a maximum of 10 and rounded to 0.1; at level s a pixel takes its
-    value from the picture filtered with sigma = (10 - s)^4 / 10^3. Where the smoothed map is zero, s = 0.
+    value from the image filtered with sigma = (10 - s)^4 / 10^3. Where the smoothed map is zero, s = 0.
     """
     size = (image.shape[1], image.shape[2])
     filters = bank(SIGMAS, size, image.dtype, image.device)
@@ -36,7 +36,7 @@ def rank(salience: Tensor, ties: Tensor, most: bool) -> Tensor:
 
 
 def blur_ranked(image: Tensor, blurred: Tensor, ranked: Tensor, share: float) -> Tensor:
-    """A picture (3, H, W) of which the first `share` of ranked pixels come from its blurred version."""
+    """An image (3, H, W) of which the first `share` of ranked pixels come from its blurred version."""
     chosen = ranked[: round(share * len(ranked))]
     out = image.flatten(1).clone()
     out[:, chosen] = blurred.flatten(1)[:, chosen]

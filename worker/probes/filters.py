@@ -1,6 +1,6 @@
 """Gaussian filters as matrices: scipy's `gaussian_filter`, truncated at 4 sigma, the edge pixel repeated.
 
-Pure: tensors in, tensors out. A bank applies many widths to one picture in a few large products: a separable
+Pure: tensors in, tensors out. A bank applies many widths to one image in a few large products: a separable
 filter is a banded matrix over rows and another over columns, and widths of like radius share their bands.
 """
 
@@ -42,7 +42,7 @@ Spans = Sequence[tuple[int, int]]
 
 @dataclass(frozen=True)
 class Bank:
-    """Filters of several widths, widest first, for pictures of one size."""
+    """Filters of several widths, widest first, for images of one size."""
 
     rows: Sequence[Band]
     columns: Sequence[Band]
@@ -53,7 +53,7 @@ class Bank:
         return sum(band.count for band in self.rows)
 
     def pick(self, image: Tensor, choice: Tensor) -> Tensor:
-        """Each pixel of a picture (C, H, W) under the filter chosen for it by (G, H, W) -> (G, C, H, W).
+        """Each pixel of an image (C, H, W) under the filter chosen for it by (G, H, W) -> (G, C, H, W).
 
         A choice of `count` leaves a pixel as it is. Blocks are filtered once for all G choices, by the
         filters between the first and the last that some pixel of the block chose.
@@ -116,7 +116,7 @@ def _hull(spans: Sequence[Spans]) -> Spans:
 
 @lru_cache(maxsize=8)
 def bank(sigmas: tuple[float, ...], size: tuple[int, int], dtype: torch.dtype, device: torch.device) -> Bank:
-    """The bank of these widths, which are in falling order, for pictures of (height, width)."""
+    """The bank of these widths, which are in falling order, for images of (height, width)."""
     groups = [tuple(group) for _, group in groupby(sigmas, key=lambda sigma: sum(radius_of(sigma) > r for r in RADII))]
     rows, columns = ([_band(side, group, dtype, device) for group in groups] for side in size)
     return Bank(rows, columns)

@@ -1,4 +1,4 @@
-"""Flips, quarter turns, shifts, rotations and scalings, on pictures and on maps alike.
+"""Flips, quarter turns, shifts, rotations and scalings, on images and on maps alike.
 
 Pure: tensors in, tensors out. All but rotations and scalings are exact index operations.
 """

@@ -20,7 +20,7 @@ def generator_for(stream: str, seed: int, digest: str) -> np.random.Generator:
 
 
 def field(stream: str, seed: int, digest: str, size: Size) -> Tensor:
-    """An image's numbers in a stream of STREAMS, for pictures of (height, width)."""
+    """An image's numbers in a stream of STREAMS, for images of (height, width)."""
     return torch.from_numpy(STREAMS[stream](generator_for(stream, seed, digest), size))
 
 

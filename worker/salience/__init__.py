@@ -1,1 +1,1 @@
-"""Salience maps from feature maps and gradients. Pure: tensors in, tensors out."""
+"""Computes salience maps. Pure: tensors in, tensors out."""

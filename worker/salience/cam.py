@@ -1,7 +1,7 @@
-"""Salience methods over a feature map: activations with gradients, or with the head's weights, to raw maps.
+"""Salience methods over a feature map: raw maps from activations and gradients, or from the head's weights.
 
-Pure: tensors in, tensors out. Every method but `cam` and `eigencam` ends in a ReLU: what speaks against the
-target is no salience.
+Pure: tensors in, tensors out. All methods except `cam` and `eigencam` end in a ReLU, so evidence against the target is
+not salient.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,10 +16,10 @@ def gradcam(features: Tensor, gradients: Tensor) -> Tensor:
 
 
 def gradcam_plus_plus(features: Tensor, gradients: Tensor) -> Tensor:
-    """Grad-CAM with places weighed by how much they raise the target. Both (N, K, h, w) -> (N, h, w).
+    """Grad-CAM with each place weighted by how much it raises the target. Both (N, K, h, w) -> (N, h, w).
 
     w_k = sum_ij alpha_kij * ReLU(g_kij), alpha = g^2 / (2 g^2 + sum_ab(A_kab) * g^3); Chattopadhay et al.
-    2018, equations 10 and 19, where exp(Y) is left out since maps are normalised.
+    2018, equations 10 and 19, without the factor exp(Y), since maps are normalised.
     """
     squares = gradients.square()
     below = 2 * squares + features.sum((2, 3), keepdim=True) * squares * gradients
@@ -29,7 +29,7 @@ def gradcam_plus_plus(features: Tensor, gradients: Tensor) -> Tensor:
 
 
 def hirescam(features: Tensor, gradients: Tensor) -> Tensor:
-    """ReLU(sum_k dY/dA_k * A_k), place by place. Both (N, K, h, w) -> (N, h, w). Draelos and Carin 2020."""
+    """ReLU(sum_k dY/dA_k * A_k), elementwise. Both (N, K, h, w) -> (N, h, w). Draelos and Carin 2020."""
     return (gradients * features).sum(1).relu()
 
 
@@ -39,10 +39,10 @@ def layercam(features: Tensor, gradients: Tensor) -> Tensor:
 
 
 def eigencam(features: Tensor, _gradients: Tensor) -> Tensor:
-    """The features projected on their first principal axis, whatever the class. (N, K, h, w) -> (N, h, w).
+    """Project the features on their first principal axis, for any class. (N, K, h, w) -> (N, h, w).
 
-    Muhammad and Yeasin 2020: A V_1 of the singular value decomposition, features not centred; of the two
-    signs the one with the larger sum.
+    Muhammad and Yeasin 2020: A V_1 of the singular value decomposition of uncentred features, with the sign that gives
+    the larger sum.
     """
     rows = features.flatten(2).transpose(1, 2).double()
     left, sizes, _ = torch.linalg.svd(rows, full_matrices=False)
@@ -53,14 +53,14 @@ def eigencam(features: Tensor, _gradients: Tensor) -> Tensor:
 
 
 def cam(features: Tensor, weights: Tensor) -> Tensor:
-    """sum_k W[c, k] * A_k, without ReLU and bias. (N, K, h, w) and the targets' rows (N, K) -> (N, h, w).
+    """sum_k W[c, k] * A_k, without ReLU and bias. Features (N, K, h, w), the targets' weights (N, K) -> (N, h, w).
 
-    Zhou et al. 2016; the map in CYBORG's loss.
+    Zhou et al. 2016. CYBORG's loss uses this map.
     """
     return (weights[:, :, None, None] * features).sum(1)
 
 
-# Of features and gradients.
+# Methods that take features and gradients.
 GRADIENT_METHODS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
     "gradcam": gradcam,
     "gradcam++": gradcam_plus_plus,
@@ -70,5 +70,5 @@ GRADIENT_METHODS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 NEEDS_LAYER = frozenset({"cam", *GRADIENT_METHODS})
 NEEDS_LINEAR_HEAD = frozenset({"cam"})
-# All but those that only look at answers.
+# All methods except black-box ones, which only read the model's outputs.
 NEEDS_GRADIENTS = frozenset({"saliency", "integrated_gradients", *NEEDS_LAYER})

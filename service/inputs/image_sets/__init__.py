@@ -1,1 +1,1 @@
-"""Listing image sets, kind by kind, in a fixed order and without opening a picture."""
+"""Listing image sets, kind by kind, in a fixed order and without opening an image."""

@@ -1,6 +1,6 @@
-"""Zip and tar archives of pictures, and WebDataset shards: tars in which files of one key are one sample.
+"""Zip and tar archives of images, and WebDataset shards: tars in which files of one key are one sample.
 
-Nothing is extracted: a picture's reference is its place in the archive.
+Nothing is extracted: an image's reference is its place in the archive.
 """
 
 import json
@@ -23,7 +23,7 @@ HUMAN = "human_map"
 
 
 def list_zip(place: ImageSetLocation) -> Iterator[ImageEntry]:
-    """The pictures in the archive's order, labelled by the first folder in it."""
+    """The images in the archive's order, labelled by the first folder in it."""
     try:
         with zipfile.ZipFile(place.path) as archive:
             members = archive.infolist()
@@ -43,7 +43,7 @@ def list_zip(place: ImageSetLocation) -> Iterator[ImageEntry]:
 
 
 def list_tar(place: ImageSetLocation) -> Iterator[ImageEntry]:
-    """The pictures in the archive's order: of samples where it has labels by key, else labelled by the first folder."""
+    """The images in the archive's order: of samples where it has labels by key, else labelled by the first folder."""
     if _has_samples(place):
         for _, files in groupby(_files(place), key=lambda each: each.key):
             yield from _sample(place, list(files))
@@ -104,7 +104,7 @@ def _text(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes | None:
 
 
 def _has_samples(place: ImageSetLocation) -> bool:
-    """Whether the first sample of a tar has a label or a description beside its picture."""
+    """Whether the first sample of a tar has a label or a description beside its image."""
     for _, files in groupby(_files(place), key=lambda each: each.key):
         found = list(files)
         if any(is_image(file.name) for file in found):

@@ -1,4 +1,4 @@
-"""What is listed: a picture's name, label and whereabouts; and the place of the set that it is listed from."""
+"""What is listed: an image's name, label and whereabouts; and the place of the set that it is listed from."""
 
 import re
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff",
 
 
 class ImageEntry(NamedTuple):
-    """One picture of a set: its name there, its label if it has one, and references to it and its human map if any.
+    """One image of a set: its name there, its label if it has one, and references to it and its human map if any.
 
     A tuple, since these are made by the million.
     """
@@ -42,7 +42,7 @@ class ImageSetLocation:
 
 
 def is_image(name: str) -> bool:
-    """Whether a file's name is that of a picture, and not of what macOS puts beside it."""
+    """Whether a file's name is that of an image, and not of what macOS puts beside it."""
     path = PurePosixPath(name)
     return path.suffix.lower() in SUFFIXES and not path.name.startswith("._")
 
@@ -51,7 +51,7 @@ class ReferenceResolver:
     """How a manifest's names become references: relative ones lie beside it; of others, files under the roots only.
 
     Folders are looked at once each, and not every file, since a set may have millions: a link among them is
-    followed, and checked, when the picture is read.
+    followed, and checked, when the image is read.
     """
 
     def __init__(self, place: ImageSetLocation, roots: Sequence[Path]) -> None:

@@ -1,4 +1,4 @@
-"""A folder of pictures, labelled by the first folder below it."""
+"""A folder of images, labelled by the first folder below it."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from service.inputs.uris import check_link
 
 
 def list_folder(place: ImageSetLocation, roots: Sequence[Path]) -> Iterator[ImageEntry]:
-    """The pictures, folder by folder, names sorted. Raises ImagesRefused for a folder that is a link out of the roots.
+    """The images, folder by folder, names sorted. Raises ImagesRefused for a folder that is a link out of the roots.
 
     Links among the files are followed, and checked, when they are read.
     """

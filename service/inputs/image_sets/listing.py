@@ -1,4 +1,4 @@
-"""Listing an image set: names, labels and references, in a fixed order. Opens no picture.
+"""Listing an image set: names, labels and references, in a fixed order. Opens no image.
 
 What kind of set it is, is told by its content. Parquet needs a library that only workers have; they hand in how
 to list it.
@@ -27,7 +27,7 @@ WORKER_ONLY = frozenset({"packed tar", "parquet"})
 def list_images(
     place: ImageSetLocation | Path, roots: Sequence[Path], list_table: ListTable | None = None
 ) -> Iterator[ImageEntry]:
-    """The pictures of a set of any kind. Raises ImagesRefused, also where there is none.
+    """The images of a set of any kind. Raises ImagesRefused, also where there is none.
 
     That a name comes twice is for those to find who go to the end.
     """
@@ -83,7 +83,7 @@ def _list(place: ImageSetLocation, roots: Sequence[Path], list_table: ListTable 
 
 
 def _list_folder(place: ImageSetLocation, roots: Sequence[Path], list_table: ListTable | None) -> Iterator[ImageEntry]:
-    """A folder's pictures; where it has none, those of the shards in it."""
+    """A folder's images; where it has none, those of the shards in it."""
     empty = True
     for entry in list_folder(place, roots):
         empty = False

@@ -27,7 +27,7 @@ def encoded(image: Image.Image, kind: str = "PNG") -> bytes:
 @pytest.mark.parametrize(
     ("name", "how"), [("bilinear", Image.Resampling.BILINEAR), ("bicubic", Image.Resampling.BICUBIC)]
 )
-def test_a_picture_is_squashed_as_pillow_does_and_scaled_to_one(name: str, how: Image.Resampling) -> None:
+def test_an_image_is_squashed_as_pillow_does_and_scaled_to_one(name: str, how: Image.Resampling) -> None:
     found = decode(encoded(image()), SMALL.model_copy(update={"interpolation": name}))
     twin = np.asarray(image().resize((10, 12), Image.Resampling[name.upper()])).transpose(2, 0, 1) / 255
     assert found.dtype == torch.float32
@@ -43,7 +43,7 @@ def test_with_the_shorter_side_the_centre_is_cut_out() -> None:
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "1"])
-def test_pictures_of_every_mode_become_rgb(mode: str) -> None:
+def test_images_of_every_mode_become_rgb(mode: str) -> None:
     kind = "TIFF" if mode == "CMYK" else "PNG"
     assert decode(encoded(image(mode=mode), kind), SMALL).shape == (3, 12, 10)
 
@@ -57,8 +57,8 @@ def test_the_digest_is_that_of_the_files_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"", "not a picture"),
-        (b"hello", "not a picture"),
+        (b"", "not an image"),
+        (b"hello", "not an image"),
         (encoded(image())[:200], "damaged"),
         (encoded(image(), "JPEG")[:400], "damaged"),
     ],
@@ -68,7 +68,7 @@ def test_what_cannot_be_decoded_says_why(content: bytes, told: str) -> None:
         decode(content, SMALL)
 
 
-def test_a_picture_of_monstrous_size_is_not_decoded() -> None:
+def test_an_image_of_monstrous_size_is_not_decoded() -> None:
     bomb = BytesIO()
     Image.new("1", (20000, 20000)).save(bomb, "PNG")
     with pytest.raises(UnreadableImage, match="too large"):
@@ -87,6 +87,6 @@ def test_pixels_without_a_known_range_are_told() -> None:
         decode(encoded(floats, "TIFF"), SMALL)
 
 
-def test_a_picture_too_long_for_its_shorter_side_is_told() -> None:
+def test_an_image_too_long_for_its_shorter_side_is_told() -> None:
     with pytest.raises(UnreadableImage, match="too long"):
         decode(encoded(image(20_000, 1)), Preprocessing(size=(64, 64), resize=ShorterSide(shorter=64)))

@@ -41,7 +41,7 @@ def put(uri: str, content: bytes) -> None:
     system.pipe_file(path, content)
 
 
-def test_models_and_pictures_are_read_from_google_cloud_storage_as_they_are_now(
+def test_models_and_images_are_read_from_google_cloud_storage_as_they_are_now(
     bucket: str, places: InputResolver, ingredients: AuditInputs
 ) -> None:
     for model in ingredients.models[:2]:

@@ -1,4 +1,4 @@
-"""Pictures that are odd, or mean harm: each is read rightly or refused with its reason."""
+"""Images that are odd, or mean harm: each is read rightly or refused with its reason."""
 
 import struct
 import zlib
@@ -66,7 +66,7 @@ def test_greys_of_eight_and_sixteen_bits_and_with_a_palette_are_one_grey() -> No
 
 
 @pytest.mark.parametrize("turn", range(1, 9))
-def test_a_picture_is_turned_as_its_exif_says(turn: int) -> None:
+def test_an_image_is_turned_as_its_exif_says(turn: int) -> None:
     shown = np.asarray(halves())
     stored = {
         1: shown, 2: shown[:, ::-1], 3: shown[::-1, ::-1], 4: shown[::-1],
@@ -117,16 +117,16 @@ def frame_without_width() -> bytes:
         (encoded(halves())[:-40], "damaged"),
         (frame_without_width(), "damaged"),
         (encoded(halves(), "JPEG")[:-60], "damaged"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a picture"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not an image"),
         (
             b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n(/etc/passwd) run\n",
-            "damaged|not a picture",
+            "damaged|not an image",
         ),
     ],
     ids=[
         "huge", "large", "lying", "text", "gif", "webp", "tiff", "cut png", "width", "cut jpeg", "svg", "postscript",
     ],
 )  # fmt: skip
-def test_what_cannot_be_one_picture_is_refused_with_its_reason(content: bytes, told: str) -> None:
+def test_what_cannot_be_one_image_is_refused_with_its_reason(content: bytes, told: str) -> None:
     with pytest.raises(UnreadableImage, match=told):
         decode(content, SMALL)

@@ -48,7 +48,7 @@ def test_a_registered_version_is_fetched_file_or_folder(
     assert model_at(places, f"runs:/{run}/m.pt").read_bytes() == ingredients.models[0].read_bytes()
 
 
-def test_pictures_that_a_run_logged_are_listed_and_read_as_a_folder_and_by_a_manifest(
+def test_images_that_a_run_logged_are_listed_and_read_as_a_folder_and_by_a_manifest(
     mlflow_url: str, places: InputResolver, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     images = images_of(ingredients.images)

@@ -69,7 +69,7 @@ def test_a_models_folder_in_s3_is_listed_as_it_is_now(s3: Any, places: InputReso
 
 
 @pytest.mark.parametrize("way", ["folder", "zip", "parquet"])
-def test_a_set_in_s3_has_the_pictures_of_its_folder(
+def test_a_set_in_s3_has_the_images_of_its_folder(
     s3: Any, places: InputResolver, ingredients: AuditInputs, tmp_path: Path, way: str
 ) -> None:
     if way == "folder":
@@ -84,7 +84,7 @@ def test_a_set_in_s3_has_the_pictures_of_its_folder(
     assert found == sorted((label, content) for _, label, content in images_of(ingredients.images))
 
 
-def test_a_manifest_in_s3_names_pictures_beside_it_and_elsewhere(
+def test_a_manifest_in_s3_names_images_beside_it_and_elsewhere(
     s3: Any, places: InputResolver, ingredients: AuditInputs
 ) -> None:
     (_, _, content), (_, _, other) = images_of(ingredients.images)[:2]
@@ -234,7 +234,7 @@ def test_a_file_larger_than_the_cache_is_refused(web: tuple[str, type[Site]], tm
         remote.fetch(web[0], FileCache(tmp_path / "cache", limit=1000), LOCAL)
 
 
-def test_a_manifest_may_name_pictures_on_the_web(
+def test_a_manifest_may_name_images_on_the_web(
     places: InputResolver, ingredients: AuditInputs, tmp_path: Path, web: tuple[str, type[Site]]
 ) -> None:
     folder = Path(shutil.copytree(ingredients.images, tmp_path / "p"))

@@ -26,9 +26,7 @@ def names(path: Path, image: Any, **columns: Any) -> list[tuple[str, str | None]
         ([None, "a.png"], "row 0 names no image"),
     ],
 )
-def test_a_column_that_names_no_pictures_is_refused_with_what_it_should_be(
-    tmp_path: Path, image: Any, told: str
-) -> None:
+def test_a_column_that_names_no_images_is_refused_with_what_it_should_be(tmp_path: Path, image: Any, told: str) -> None:
     with pytest.raises(ImagesRefused, match=told):
         names(tmp_path / "set.parquet", image)
 

@@ -25,7 +25,7 @@ def folder(ingredients: AuditInputs, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_set_has_the_same_pictures_and_labels_however_it_is_kept(
+def test_a_set_has_the_same_images_and_labels_however_it_is_kept(
     places: InputResolver, folder: Path, tmp_path: Path, way: str
 ) -> None:
     out = tmp_path / "out"
@@ -140,7 +140,7 @@ def test_a_packed_folder_of_a_model_is_unpacked_once(places: InputResolver, tmp_
     assert model_at(places, packed) == found
 
 
-def test_a_link_to_a_picture_outside_the_roots_is_not_read(places: InputResolver, tmp_path: Path) -> None:
+def test_a_link_to_an_image_outside_the_roots_is_not_read(places: InputResolver, tmp_path: Path) -> None:
     inside, outside = tmp_path / "inside", tmp_path / "outside"
     write_image(outside / "secret.png", np.random.default_rng(0))
     inside.mkdir()
@@ -151,7 +151,7 @@ def test_a_link_to_a_picture_outside_the_roots_is_not_read(places: InputResolver
         image_opener(narrow)(entry.path)
 
 
-def test_a_picture_gone_from_its_archive_is_told(places: InputResolver, folder: Path, tmp_path: Path) -> None:
+def test_an_image_gone_from_its_archive_is_told(places: InputResolver, folder: Path, tmp_path: Path) -> None:
     path = WAYS["zip"](folder, tmp_path)
     entry = next(places.list_images(str(path)))
     with zipfile.ZipFile(path, "w") as archive:

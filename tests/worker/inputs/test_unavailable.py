@@ -97,7 +97,7 @@ def test_what_a_web_server_refuses_is_refused(status: str, told: str, places: In
 
 
 @pytest.mark.parametrize("uri", ["http://[::1/a.png", "https://", "s3://", "models:/faces/1", "ftp://host/a.png"])
-def test_what_is_no_address_of_a_picture_is_skipped_at_once(uri: str, places: InputResolver) -> None:
+def test_what_is_no_address_of_an_image_is_skipped_at_once(uri: str, places: InputResolver) -> None:
     with pytest.raises(UnreadableImage, match=r"address|none of|cannot be asked|No such file|MLFLOW_TRACKING_URI"):
         image_opener(places)(uri)
 

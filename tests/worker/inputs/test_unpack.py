@@ -51,7 +51,7 @@ def test_a_password_is_told(places: InputResolver, tmp_path: Path) -> None:
         model_at(places, str(locked(tmp_path / "m.zip")))
 
 
-def test_a_pipe_among_pictures_is_not_waited_for(places: InputResolver, tmp_path: Path) -> None:
+def test_a_pipe_among_images_is_not_waited_for(places: InputResolver, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.png")
     with pytest.raises(UnreadableImage, match="no plain file"):
         image_opener(places)(str(tmp_path / "a.png"))

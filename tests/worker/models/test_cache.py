@@ -23,14 +23,14 @@ def test_a_model_is_loaded_once_and_again_when_its_file_changes(ingredients: Aud
     assert models.load(path, model, spec).sha256 == hashlib.sha256(path.read_bytes()).hexdigest() != first.sha256
 
 
-def test_no_more_models_are_kept_than_there_is_room_for(ingredients: AuditInputs) -> None:
-    models, spec = ModelCache(CPU, room=1), ingredients.spec()
+def test_the_cache_drops_the_oldest_model_beyond_its_capacity(ingredients: AuditInputs) -> None:
+    models, spec = ModelCache(CPU, capacity=1), ingredients.spec()
     model = spec.cohorts[0].model
     first = models.load(ingredients.models[0], model, spec)
     models.load(ingredients.models[1], model, spec)
     assert models.load(ingredients.models[0], model, spec) is not first
 
 
-def test_a_file_that_has_gone_is_refused(ingredients: AuditInputs, tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(ingredients: AuditInputs, tmp_path: Path) -> None:
     with pytest.raises(ModelRefused, match="No such file"):
         ModelCache(CPU).load(tmp_path / "gone.pt", ingredients.spec().cohorts[0].model, ingredients.spec())

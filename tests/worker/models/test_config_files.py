@@ -12,7 +12,7 @@ from service.spec.model import Preprocessing
 from service.spec.resolution import resolve_preprocessing
 from worker.inputs.decode import decode
 from worker.models import architectures
-from worker.models.config_files import of_timm_cfg, read_metadata_files
+from worker.models.config_files import from_timm_config, read_metadata_files
 from worker.models.precision import normalise
 
 
@@ -41,7 +41,7 @@ def processors() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", ["vit", "convnext", "convnext large", "mobilenet", "efficientnet"])
-def test_pictures_become_what_the_models_own_processor_makes_of_them(tmp_path: Path, name: str) -> None:
+def test_images_become_what_the_models_own_processor_makes_of_them(tmp_path: Path, name: str) -> None:
     processor = processors()[name]
     processor.save_pretrained(tmp_path)
     own = read_metadata_files(folder(tmp_path, {}))
@@ -52,7 +52,7 @@ def test_pictures_become_what_the_models_own_processor_makes_of_them(tmp_path: P
     found = normalise(decode((tmp_path / "a.png").read_bytes(), preprocessing)[None], preprocessing)
     twin = torch.as_tensor(np.asarray(processor(image, return_tensors="pt")["pixel_values"]))
     assert found.shape == twin.shape
-    # Their crop may begin a pixel beside ours, which on this picture is a small step.
+    # Their crop may begin a pixel beside ours, which on this image is a small step.
     assert (found - twin).abs().max() < 0.08
     assert (found - twin).abs().mean() < 0.02
 
@@ -66,7 +66,7 @@ def test_names_are_those_of_the_configuration_unless_made_up(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("processor", "told"),
-    [({"resample": 1, "size": 32}, "filter"), ({"size": {"longest_edge": 3}}, "in a way that is not offered")],
+    [({"resample": 1, "size": 32}, "filter"), ({"size": {"longest_edge": 3}}, "in a way that is not supported")],
 )
 def test_what_cannot_be_done_as_a_processor_says_is_refused(
     tmp_path: Path, processor: dict[str, Any], told: str
@@ -85,7 +85,7 @@ def test_what_cannot_be_done_as_a_processor_says_may_be_given_by_the_spec(tmp_pa
     [{"image_mean": 0.5}, {"rescale_factor": None}, {"size": {"shortest_edge": None}}, {"size": 32, "resample": []}],
 )
 def test_a_processor_that_its_library_would_not_write_is_refused(tmp_path: Path, processor: dict[str, Any]) -> None:
-    with pytest.raises(ModelRefused, match=r"not as its library writes it \("):
+    with pytest.raises(ModelRefused, match=r"not as transformers or timm writes them \("):
         read_metadata_files(folder(tmp_path, {}, processor))
 
 
@@ -101,7 +101,7 @@ def test_a_folder_of_timm_says_size_names_and_crop(tmp_path: Path) -> None:
         json.dumps({"architecture": "resnet18", "pretrained_cfg": said, "label_names": ["a", "b"]})
     )
     found = read_metadata_files(tmp_path)
-    assert (found.names, found.preprocessing) == (("a", "b"), of_timm_cfg(said))
+    assert (found.names, found.preprocessing) == (("a", "b"), from_timm_config(said))
     filled = resolve_preprocessing(Preprocessing(mean=(0.1, 0.1, 0.1)), found.preprocessing)
     assert (filled.size, filled.interpolation, filled.mean) == ((224, 224), "bicubic", (0.1, 0.1, 0.1))
     assert filled.resize != "squash" and filled.resize.shorter == 256

@@ -81,7 +81,7 @@ def test_the_heads_weights_are_found_also_of_a_single_logit(tmp_path: Path) -> N
         ({"channels": "gray", "mean": (0.5,), "std": (0.25,)}, None),
     ],
 )
-def test_pictures_become_what_the_model_was_trained_on(changes: dict[str, object], twin: object) -> None:
+def test_images_become_what_the_model_was_trained_on(changes: dict[str, object], twin: object) -> None:
     preprocessing = Preprocessing.model_validate({"size": (SIDE, SIDE), **changes})
     found = normalise(make_images(), preprocessing)
     mean, std = (torch.tensor(each)[:, None, None] for each in (preprocessing.mean, preprocessing.std))

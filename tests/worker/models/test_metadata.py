@@ -1,4 +1,4 @@
-"""Models that say how pictures become their input, and what their classes are, in a whole audit."""
+"""Models that say how images become their input, and what their classes are, in a whole audit."""
 
 import hashlib
 import json

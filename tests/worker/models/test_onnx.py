@@ -53,7 +53,7 @@ def test_weights_in_other_files_are_not_read(tmp_path: Path, monkeypatch: pytest
 
 
 def test_a_layer_of_a_black_box_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelRefused, match="shows no layer"):
+    with pytest.raises(ModelRefused, match="has no feature layers"):
         load_classifier(save(tmp_path / "m.onnx"), SMALL.model_copy(update={"layer": "features"}), 2)
 
 
@@ -77,5 +77,5 @@ def test_inputs_of_another_kind_are_refused(tmp_path: Path) -> None:
 def test_a_model_whose_channels_come_last_is_refused_with_what_turns_them(
     tmp_path: Path, sizes: Sequence[int | str]
 ) -> None:
-    with pytest.raises(ModelRefused, match=r"channels come last.*--inputs-as-nchw"):
+    with pytest.raises(ModelRefused, match=r"channels last.*--inputs-as-nchw"):
         read_metadata(save(tmp_path / "m.onnx", sizes=sizes), SMALL)

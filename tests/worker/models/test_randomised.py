@@ -87,7 +87,7 @@ def test_every_format_is_drawn_alike(tmp_path: Path) -> None:
         assert torch.allclose(found[0].gradients, other.gradients, atol=1e-6)
 
 
-def test_the_layer_explained_stays_and_one_picture_goes_through_at_a_time(tmp_path: Path) -> None:
+def test_the_layer_explained_stays_and_one_image_goes_through_at_a_time(tmp_path: Path) -> None:
     path = save_archive(TinyNet(), tmp_path / "m.pt", SIDE)
     intact = load_classifier(path, MODEL, 3)
     for each in load_randomised(path, MODEL, intact, how(0.1, 1.0)):

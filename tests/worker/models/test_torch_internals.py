@@ -61,7 +61,7 @@ def test_an_operator_with_one_signature_has_the_expected_type() -> None:
 
 
 def test_the_archive_reader_gives_names_and_content(tmp_path: Path) -> None:
-    path = save_archive(TinyNet(), tmp_path / "m.pt")
+    path = save_archive(TinyNet(), tmp_path / "m.pt", 16)
     reader = torch_internals.open_archive(path)
     with zipfile.ZipFile(path) as archive:
         stored = {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}

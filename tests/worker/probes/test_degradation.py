@@ -53,7 +53,7 @@ def test_where_the_map_is_all_zeros_everything_is_blurred_most() -> None:
     assert np.abs(guided_blur(image[0], nothing)[0].numpy() - twin).max() < 1e-5
 
 
-def test_a_picture_that_is_salient_everywhere_stays_as_it_is() -> None:
+def test_an_image_that_is_salient_everywhere_stays_as_it_is() -> None:
     image = torch.rand(1, 3, 16, 16)
     assert torch.equal(guided_blur(image[0], torch.ones(1, 16, 16)), image)
 

@@ -6,7 +6,7 @@ import torch
 from worker.probes.noise import gaussian, salt_pepper
 from worker.probes.random_fields import field
 
-DIGEST = hashlib.sha256(b"a picture").hexdigest()
+DIGEST = hashlib.sha256(b"an image").hexdigest()
 
 
 def fields_of(seed: int, digest: str, size: tuple[int, int]) -> torch.Tensor:
@@ -21,7 +21,7 @@ def test_the_fields_are_those_of_the_stated_generator() -> None:
     assert np.array_equal(field("salt_pepper", 7, DIGEST, (5, 4)).numpy(), np.stack([u, v]))
 
 
-def test_another_seed_or_picture_has_other_fields() -> None:
+def test_another_seed_or_image_has_other_fields() -> None:
     first = fields_of(0, DIGEST, (4, 4))
     assert not torch.equal(first, fields_of(1, DIGEST, (4, 4)))
     assert not torch.equal(first, fields_of(0, "0" * 64, (4, 4)))

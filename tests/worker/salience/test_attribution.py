@@ -38,7 +38,7 @@ def test_integrated_gradients_are_gauss_and_legendres_rule_from_black(net: nn.Mo
         assert torch.allclose(found[n], (make_images()[n] * total).sum(0).abs(), atol=1e-5)
 
 
-def test_attributions_leave_the_pictures_as_they_were(net: nn.Module) -> None:
+def test_attributions_leave_the_images_as_they_were(net: nn.Module) -> None:
     images = make_images()
     saliency(net, images, torch.tensor([0, 0]))
     integrated_gradients(net, images, torch.tensor([0, 0]), steps=2)

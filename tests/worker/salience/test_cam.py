@@ -13,7 +13,7 @@ def made(seed: int, rectified: bool = False) -> tuple[Tensor, Tensor]:
 
 
 def slow(name: str, features: np.ndarray, gradients: np.ndarray) -> np.ndarray:
-    """One picture's map by the definition, place by place. Both (K, h, w) -> (h, w)."""
+    """One image's map by the definition, place by place. Both (K, h, w) -> (h, w)."""
     channels, height, width = features.shape
     out = np.zeros((height, width))
     for k in range(channels):

@@ -3,7 +3,7 @@ import pytest
 import torch
 from PIL import Image
 
-from worker.salience.maps import LEAST_RANGES, normalise_maps, resize_maps
+from worker.salience.maps import MIN_RANGES, normalise_maps, resize_maps
 
 
 def test_native_maps_run_from_zero_to_one() -> None:
@@ -36,7 +36,7 @@ def test_a_map_is_degenerate_by_its_range_relative_to_its_size(precision: str, l
     raw = torch.full((3, 2, 2), size, dtype=torch.float64)
     raw[0, 0, 0] -= 0.9 * limit * size
     raw[1, 0, 0] -= 1.1 * limit * size
-    assert normalise_maps(raw, LEAST_RANGES[precision])[1].tolist() == [True, False, True]
+    assert normalise_maps(raw, MIN_RANGES[precision])[1].tolist() == [True, False, True]
 
 
 def test_a_faint_map_is_a_map() -> None:

@@ -35,7 +35,7 @@ def test_a_folder_a_class_gives_the_labels_in_the_order_of_names(tmp_path: Path)
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-def test_a_folders_pictures_of_every_format_are_listed(tmp_path: Path, kind: str) -> None:
+def test_a_folders_images_of_every_format_are_listed(tmp_path: Path, kind: str) -> None:
     name = f"a.{kind.lower()}"
     touch(tmp_path, name)
     assert listed(tmp_path) == [(name, None)]
@@ -82,7 +82,7 @@ def test_a_label_that_is_none_is_told_with_its_line(tmp_path: Path) -> None:
         list(list_images(source, [tmp_path]))
 
 
-def test_what_macos_puts_beside_pictures_is_none(tmp_path: Path) -> None:
+def test_what_macos_puts_beside_images_is_none(tmp_path: Path) -> None:
     touch(tmp_path, "real/a.png", "real/._a.png")
     assert listed(tmp_path) == [("real/a.png", "real")]
 
@@ -122,7 +122,7 @@ def test_what_is_nearly_a_manifest_or_none_is_refused_with_what_one_looks_like(
         next(list_images(tmp_path / "set", (tmp_path,)))
 
 
-def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
+def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
     touch(tmp_path, "readme.txt")
     with pytest.raises(ImagesRefused, match="no image"):
         list(list_images(tmp_path, [tmp_path]))
@@ -136,7 +136,7 @@ def test_linked_class_folders_are_followed_and_loops_left(tmp_path: Path) -> Non
     assert listed(tmp_path / "set") == [("fake/a.png", "fake"), ("real/b.png", "real")]
 
 
-def test_a_picture_that_is_a_loop_of_links_is_listed_to_be_skipped(tmp_path: Path) -> None:
+def test_an_image_that_is_a_loop_of_links_is_listed_to_be_skipped(tmp_path: Path) -> None:
     (tmp_path / "loop.png").symlink_to(tmp_path / "loop.png")
     assert [entry.name for entry in list_images(tmp_path, [tmp_path])] == ["loop.png"]
 
@@ -148,7 +148,7 @@ def test_human_maps_are_named_in_the_manifest_and_stay_inside(tmp_path: Path) ->
         list(list_images(write_manifest(tmp_path, "image,human_map\na.png,../../etc/x.png\n"), [tmp_path]))
 
 
-def test_what_a_manifest_of_the_web_was_signed_with_is_no_part_of_where_its_pictures_lie(tmp_path: Path) -> None:
+def test_what_a_manifest_of_the_web_was_signed_with_is_no_part_of_where_its_images_lie(tmp_path: Path) -> None:
     place = ImageSetLocation(write_manifest(tmp_path, "image\na.png\n"), "https://host.example/set/m.csv?sig=x/y#z/w")
     assert [entry.path for entry in list_images(place, [])] == ["https://host.example/set/a.png"]
 

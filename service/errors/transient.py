@@ -1,6 +1,8 @@
-"""Which errors of the operating system may be gone when one tries again: the network's, and a lack of something."""
+"""Errors that a retry may fix: an unavailable database or store, and errors of the network and the system."""
 
 import errno
+
+from service.errors.base import SalienceError
 
 TRANSIENT_ERRNOS = frozenset(
     {
@@ -12,12 +14,30 @@ TRANSIENT_ERRNOS = frozenset(
 )  # fmt: skip
 
 
+class DatabaseUnavailable(SalienceError):
+    """The database does not answer. Try again later; /readyz shows its state."""
+
+    kind = "database-unavailable"
+
+
+class DatabaseReadOnly(DatabaseUnavailable):
+    """The database is read-only or a standby. Point SALIENCE_DATABASE_URL at the primary."""
+
+    kind = "database-read-only"
+
+
+class ArtifactStoreUnavailable(SalienceError):
+    """The upload could not be stored: {reason}. Free space at SALIENCE_ARTIFACTS, then send it again."""
+
+    kind = "artifacts-unavailable"
+
+
 class TransientError(ConnectionError):
-    """What was asked does not answer now, and may later. Its text is told to users."""
+    """A server does not answer now, but may answer later. Users see the message."""
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether an error may be gone the next time: a file server away, and not a file that is missing or forbidden."""
+    """Return whether a retry may fix the error: an unreachable file server, but not a missing or forbidden file."""
     return isinstance(error, ConnectionError | TimeoutError) or (
         isinstance(error, OSError) and error.errno in TRANSIENT_ERRNOS
     )

@@ -128,7 +128,7 @@ def test_a_worker_retries_changes_until_the_database_is_writable(
     with after_statement(store.database.engine, 2, stop_writing, containing="UPDATE shards SET state") as countdown:
         assert worker.work()
     make_writable.join()
-    assert countdown.is_over and "takes no changes" in caplog.text
+    assert countdown.is_over and "is read-only" in caplog.text
     while worker.work():
         pass
     ended = store.jobs.get(job)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from service.errors import ModelRefused
-from service.errors.telling import last_line
+from service.errors.base import last_line
 from service.errors.transient import is_transient
 from service.inputs.archives import check_compression
 from worker.models.script_names import refused_names

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from service.errors import ModelRefused
-from service.errors.telling import last_line
+from service.errors.base import last_line
 from service.errors.transient import is_transient
 from service.inputs.model_files import ModelFiles
 from service.spec.model import Model

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from service.errors import ModelRefused
-from service.errors.telling import last_line
+from service.errors.base import last_line
 from service.errors.transient import is_transient
 from service.inputs.model_files import ModelFiles, find_model
 from service.spec.model import Model, Outputs

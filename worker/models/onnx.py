@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from service.errors import ModelRefused
-from service.errors.telling import first_line
+from service.errors.base import first_line
 from worker.models.classifier import Plain
 
 MAX_MODEL_BYTES = 2 * 2**30  # the limit of a protobuf message

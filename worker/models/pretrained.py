@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 
 from service.errors import ModelRefused
-from service.errors.telling import last_line
+from service.errors.base import last_line
 from service.errors.transient import is_transient
 from service.inputs.model_files import read_json
 from worker.models import architectures

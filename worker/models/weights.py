@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from service.errors import ModelRefused
-from service.errors.telling import first_line
+from service.errors.base import first_line
 from service.errors.transient import is_transient
 
 NESTED_KEYS = ("state_dict", "model", "model_state_dict", "model_ema", "net")

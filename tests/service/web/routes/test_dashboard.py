@@ -75,7 +75,7 @@ def test_what_is_wrong_in_a_filter_is_told_beside_the_jobs_of_the_rest(
     message = {
         "state": ("succeed", "state=succeed: there is no such state; write one of queued, running, succeeded, failed"),
         "label": ("plain", "label=plain: write key:value"),
-        "cursor": ("!", "This cursor is not one of ours"),
+        "cursor": ("!", "The cursor is invalid"),
     }
     for field, (value, said) in message.items():
         text = look(api, "/", 422, name="n", **{field: value})
@@ -137,10 +137,10 @@ def test_two_finished_jobs_are_compared_and_nothing_else(api: httpx.Client, ingr
     a, b = (submit(api, ingredients)["id"] for _ in range(2))
     chosen = api.get("/compare", params={"job": [a, b]})
     assert (chosen.status_code, chosen.headers["Location"]) == (303, f"/compare?a={a}&b={b}")
-    assert "its results come when it has succeeded" in look(api, "/compare", 409, a=a, b=b)
+    assert "Its results are available after it has succeeded" in look(api, "/compare", 409, a=a, b=b)
     for wrong, named in (({}, "none"), ({"job": [a]}, 1), ({"a": a}, 1), ({"a": a, "b": a}, "one twice")):
         text = look(api, "/compare", 422, **wrong)
-        assert f"this names {named}. Tick two in the list of jobs" in text
+        assert f"this request names {named}. Select two in the list of jobs" in text
     look(api, "/compare", 404, a="nobody", b=b)
 
 

@@ -1,1 +1,1 @@
-"""Artifacts."""
+"""Uploads of users, in a folder or in an object store."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from service.artifacts.store import ArtifactStore, absent, digest_in
+from service.artifacts.store import ArtifactStore, digest_in, missing_message
 from service.errors import ImagesRefused, InputRefused, with_reason
 from service.inputs.image_sets.entry import is_image
 from service.inputs.image_sets.listing import ImageEntry, ImageSetLocation, detect_kind, list_images
@@ -100,7 +100,7 @@ class InputResolver:
         named = {digest: each for each in references if (digest := digest_in(each))}
         lacking = owners.lacking(named) if owners and named else ()
         if lacking:
-            raise InputRefused(reason=f"an image or human map is missing: {absent(named[min(lacking)])}")
+            raise InputRefused(reason=f"an image or human map is missing: {missing_message(named[min(lacking)])}")
 
     def _list(self, source: str) -> Iterator[ImageEntry]:
         source = mlflow.artifact_uri(source)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from service.artifacts.store import absent, digest_in
+from service.artifacts.store import digest_in, missing_message
 from service.domain.job import Job, JobState
 from service.errors import FieldProblem, JobNotFound, PolicyNotFound
 from service.jobs.validation.gate import baseline_problem, gate_problems
@@ -36,7 +36,7 @@ def _artifacts(spec: JobSpec, store: Store) -> Iterator[FieldProblem]:
     lacking = store.artifact_owners.lacking({digest for _, digest in named.values()}) if named else ()
     for field, (uri, digest) in named.items():
         if digest in lacking:
-            yield FieldProblem(field, absent(uri))
+            yield FieldProblem(field, missing_message(uri))
 
 
 def _gate(spec: JobSpec, store: Store) -> Iterator[FieldProblem]:

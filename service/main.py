@@ -10,9 +10,8 @@ from fastapi import FastAPI
 
 from service import __version__
 from service.api import errors as http_errors
-from service.api.edge import RequestLimitsMiddleware
 from service.api.metrics import collecting
-from service.api.middleware import RequestMetrics, RequestTelemetryMiddleware
+from service.api.middleware import RequestLimitsMiddleware, RequestMetrics, RequestTelemetryMiddleware
 from service.api.openapi import Application
 from service.api.routes import (
     artifacts,
@@ -30,9 +29,8 @@ from service.api.routes import (
 )
 from service.api.sse import Feed
 from service.artifacts.store import ArtifactStore
-from service.auth.authenticator import Authenticator
+from service.auth.authenticator import Authenticator, StreamRevocation
 from service.auth.rate_limit import RateLimiter
-from service.auth.staying import StreamRevocation
 from service.integrations.mlflow.client import MlflowClient, tracking_server
 from service.integrations.mlflow.sync import RegistrySync, running_sync
 from service.integrations.webhooks.secrets import SecretKeys, embedded_key
@@ -93,7 +91,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     http_errors.install(app, partial(render_page, "problem.html"))
     app.state.metrics = make_registry()
     app.add_middleware(
-        RequestTelemetryMiddleware, metrics=RequestMetrics(app.state.metrics), unforeseen=http_errors.internal_error
+        RequestTelemetryMiddleware, metrics=RequestMetrics(app.state.metrics), internal_error=http_errors.internal_error
     )
     return app
 
@@ -112,10 +110,14 @@ async def _lifespan(app: FastAPI, settings: ServiceSettings) -> AsyncIterator[No
         watch = JobWatch(store.jobs)
         await stack.enter_async_context(watch.running())
         known = InputLocator(settings.roots, ArtifactStore(settings.artifacts_location), settings.allowed_web_hosts)
-        app.state.everyones_jobs = jobs = Jobs(store, notifier, known, settings.job_limits)
-        app.state.door = authenticator = Authenticator(store.keys, settings.keys_required)
-        app.state.rates = RateLimiter.for_broker(settings.rate_limit_per_minute, settings.broker_url)
-        app.state.watch, app.state.feed, app.state.staying = watch, Feed(watch), StreamRevocation(authenticator)
+        app.state.all_jobs = jobs = Jobs(store, notifier, known, settings.job_limits)
+        app.state.authenticator = authenticator = Authenticator(store.keys, settings.keys_required)
+        app.state.rate_limiter = RateLimiter.for_broker(settings.rate_limit_per_minute, settings.broker_url)
+        app.state.watch, app.state.feed, app.state.stream_revocation = (
+            watch,
+            Feed(watch),
+            StreamRevocation(authenticator),
+        )
         stack.enter_context(_integrations(app, jobs, settings))
         gc.freeze()  # what is there by now stays, and is not gone through while requests wait
         yield
@@ -124,7 +126,7 @@ async def _lifespan(app: FastAPI, settings: ServiceSettings) -> AsyncIterator[No
 @contextmanager
 def _integrations(app: FastAPI, jobs: Jobs, settings: ServiceSettings) -> Iterator[None]:
     """Tell webhooks of jobs that end, and a model registry of its versions."""
-    app.state.keys = keys = _keys(settings)
+    app.state.secret_keys = keys = _keys(settings)
     tracking = tracking_server()
     app.state.mlflow_secret = settings.mlflow_secret if tracking else ""
     source, pause = settings.public_url.rstrip("/"), settings.sweep_seconds

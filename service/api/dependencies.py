@@ -25,12 +25,12 @@ bearer = HTTPBearer(
 
 def get_caller(request: Request) -> Caller:
     """Who asks. Raises ApiKeyMissing, ApiKeyRefused, TooManyRequests."""
-    authenticator: Authenticator = request.app.state.door
-    rates: RateLimiter = request.app.state.rates
+    authenticator: Authenticator = request.app.state.authenticator
+    rates: RateLimiter = request.app.state.rate_limiter
     caller = authenticator.authenticate(_api_key(request), _is_local(request))
     if caller.prefix is not None and rates.limit:
         request.state.allowance = rates.spend(caller.prefix)
-        if request.state.allowance.spent:
+        if request.state.allowance.is_exceeded:
             raise TooManyRequests(most=rates.limit, seconds=request.state.allowance.seconds)
     return caller
 

@@ -1,7 +1,7 @@
-"""Server-sent events of jobs: how a job stands, told again at each change. Knows no HTTP but the events' own format.
+"""Server-sent events of jobs: the state of a job, and an event for each change. Knows no HTTP.
 
-However many listen, a change is read once: who asks while it is being read gets that reading. What is told is told
-by version, so a listener who comes back is told only what it has not seen.
+All listeners share one read of a change: a listener that asks during a read gets its result. An event carries the
+version of the job, so a client that reconnects gets only the versions that it has not seen.
 """
 
 import asyncio
@@ -19,13 +19,13 @@ from service.errors import DatabaseUnavailable, JobNotFound
 from service.jobs.watch import JobWatch
 from service.storage import JobQuery, JobStore
 
-HEARTBEAT_SECONDS = 15.0  # proxies close what is silent for a minute
-RETRY_SECONDS = 0.5  # from one change told to the next
-NEW_JOBS_SECONDS = 2.0  # how often a list is looked at for jobs that were not in it
+HEARTBEAT_SECONDS = 15.0  # proxies close a connection that is silent for a minute
+MIN_EVENT_SECONDS = 0.5  # between two events of a stream
+NEW_JOBS_SECONDS = 2.0  # between two searches for new jobs of a list
 MAX_NEW_JOBS = 20
 EVENT_FIELDS = {"id", "name", "labels", "state", "progress", "error", "verdict", "started_at", "finished_at"}
 
-ReadingKey = tuple[JobStore, str]  # a name of what is read, and of whose
+ReadKey = tuple[JobStore, str]  # the store of the tenant, and a name of what is read from it
 
 OPENING = "retry: 2000\n\n"
 HEARTBEAT = ": nothing new\n\n"
@@ -33,7 +33,7 @@ HEARTBEAT = ": nothing new\n\n"
 
 @dataclass(frozen=True)
 class JobSnapshot:
-    """A job at one version, and the JSON that is told of it."""
+    """A job at one version, and its JSON for events."""
 
     job: str
     version: int
@@ -41,29 +41,33 @@ class JobSnapshot:
     text: str
 
     @classmethod
-    def of(cls, job: Job) -> "JobSnapshot":
-        """A job as it stands now."""
+    def from_job(cls, job: Job) -> "JobSnapshot":
+        """Create a snapshot of a job."""
         return cls(job.id, job.version, job.state, JobBody.of(job, time.time()).model_dump_json(include=EVENT_FIELDS))
 
     @property
     def is_open(self) -> bool:
-        """Whether more may come."""
+        """Whether the job can still change."""
         return self.state in OPEN_STATES
 
     def event(self, name: str) -> str:
-        """The event of that name."""
+        """Return an event with this name."""
         return f"event: {name}\nid: {self.version}\ndata: {self.text}\n\n"
+
+    def change_since(self, state: JobState | None) -> str:
+        """Return a `progress` event if the state is still this one, otherwise a `state` event."""
+        return self.event("progress" if self.state is state else "state")
 
 
 class Feed:
-    """The listeners of one process. Each hears of the jobs of its own store, and shares readings within it."""
+    """The event streams of one process. Each stream sees the jobs of one tenant's store."""
 
     def __init__(self, watch: JobWatch) -> None:
         self._watch = watch
-        self._reading: dict[ReadingKey, asyncio.Task[list[JobSnapshot]]] = {}
+        self._reads: dict[ReadKey, asyncio.Task[list[JobSnapshot]]] = {}
 
     async def of_job(self, jobs: JobStore, job: str, seen: int | None = None) -> AsyncGenerator[str]:
-        """A job as it stands, unless that is the version seen, and each change until it has ended or is forgotten."""
+        """Yield the state of a job unless its version is `seen`, then each change, until it ends or is deleted."""
         yield OPENING
         state = None
         while not self._watch.is_stopped:
@@ -72,25 +76,25 @@ class Feed:
                 yield _deleted_event(job)
                 return
             if now.version != seen:
-                yield now.event("progress" if now.state is state else "state")
+                yield now.change_since(state)
             if not now.is_open:
                 return
             seen, state = now.version, now.state
-            await asyncio.sleep(RETRY_SECONDS)
+            await asyncio.sleep(MIN_EVENT_SECONDS)
             if not await self._watch.change(job, seen, HEARTBEAT_SECONDS):
                 yield HEARTBEAT
 
     async def of_list(self, jobs: JobStore, query: JobQuery) -> AsyncGenerator[str]:
-        """The jobs of a list as they stand, their changes, and what comes to the head of the list later."""
+        """Yield the jobs that a query finds, then their changes and new jobs at the head of the list."""
         yield OPENING
-        held = {each.job: each for each in await self._find_jobs(jobs, query)}
-        for each in held.values():
+        known = {each.job: each for each in await self._find_jobs(jobs, query)}
+        for each in known.values():
             yield each.event("listed")
         last_sent = time.monotonic()
         while not self._watch.is_stopped:
-            events = await self._changes(jobs, held)
+            events = await self._changes(jobs, known)
             if query.before is None:
-                events += await self._new_jobs(jobs, query, held)
+                events += await self._new_jobs(jobs, query, known)
             for event in events:
                 yield event
             if events:
@@ -98,62 +102,64 @@ class Feed:
             elif time.monotonic() - last_sent > HEARTBEAT_SECONDS:
                 last_sent = time.monotonic()
                 yield HEARTBEAT
-            await asyncio.sleep(RETRY_SECONDS)
+            await asyncio.sleep(MIN_EVENT_SECONDS)
 
-    async def _changes(self, jobs: JobStore, held: dict[str, JobSnapshot]) -> list[str]:
-        """Events of what has changed of the open jobs held, once something has or after a while."""
-        versions = {job: each.version for job, each in held.items() if each.is_open}
+    async def _changes(self, jobs: JobStore, known: dict[str, JobSnapshot]) -> list[str]:
+        """Wait for a change of an open job in `known`, update `known`, and return the events."""
+        versions = {job: each.version for job, each in known.items() if each.is_open}
         events = []
         for job in await self._watch.changes(versions, NEW_JOBS_SECONDS):
-            before, now = held.pop(job), await self._read_job(jobs, job)
+            before, now = known.pop(job), await self._read_job(jobs, job)
             if now is None:
                 events.append(_deleted_event(job))
                 continue
-            held[job] = now
+            known[job] = now
             if now.version != before.version:
-                events.append(now.event("progress" if now.state is before.state else "state"))
+                events.append(now.change_since(before.state))
         return events
 
-    async def _new_jobs(self, jobs: JobStore, query: JobQuery, held: dict[str, JobSnapshot]) -> list[str]:
-        """Events of jobs that the query finds before any that is held; they are held from now on."""
+    async def _new_jobs(self, jobs: JobStore, query: JobQuery, known: dict[str, JobSnapshot]) -> list[str]:
+        """Add the jobs that the query finds before the first known one to `known`, and return their events."""
         found = await self._find_jobs(jobs, replace(query, limit=min(query.limit, MAX_NEW_JOBS)))
-        new = list(takewhile(lambda each: each.job not in held, found))
-        held |= {each.job: each for each in new}
+        new = list(takewhile(lambda each: each.job not in known, found))
+        known |= {each.job: each for each in new}
         return [each.event("added") for each in reversed(new)]
 
     async def _read_job(self, jobs: JobStore, job: str) -> JobSnapshot | None:
-        """The job as it stands, as soon as the database answers; None for a job that is not there."""
+        """Return a snapshot of a job, and None if there is no such job. Waits for an unavailable database."""
         with suppress(JobNotFound):
-            return (await self._read_when_available((jobs, job), lambda: [JobSnapshot.of(jobs.get(job))]))[0]
+            return (await self._read_when_available((jobs, job), lambda: [JobSnapshot.from_job(jobs.get(job))]))[0]
         return None
 
     async def _find_jobs(self, jobs: JobStore, query: JobQuery) -> list[JobSnapshot]:
+        """Return snapshots of the jobs that a query finds. They may be NEW_JOBS_SECONDS old."""
+
         def read() -> list[JobSnapshot]:
-            return [JobSnapshot.of(job) for job in jobs.find(query).jobs]
+            return [JobSnapshot.from_job(job) for job in jobs.find(query).jobs]
 
         return await self._read_when_available((jobs, repr(query)), read, NEW_JOBS_SECONDS)
 
     async def _read_when_available(
-        self, what: tuple[JobStore, str], read: Callable[[], list[JobSnapshot]], seconds: float = 0
+        self, key: ReadKey, read: Callable[[], list[JobSnapshot]], max_age: float = 0
     ) -> list[JobSnapshot]:
-        """A reading of what that name stands for, so many seconds old at most. Waits for a database that is away."""
+        """Return a read at most `max_age` seconds old. Retries while the database is unavailable."""
         while True:
             try:
-                return await self._share_reading(what, read, seconds)
+                return await self._share_read(key, read, max_age)
             except DatabaseUnavailable:
                 if self._watch.is_stopped:
                     raise
                 await asyncio.sleep(NEW_JOBS_SECONDS)
 
-    async def _share_reading(
-        self, what: ReadingKey, read: Callable[[], list[JobSnapshot]], seconds: float
+    async def _share_read(
+        self, key: ReadKey, read: Callable[[], list[JobSnapshot]], max_age: float
     ) -> list[JobSnapshot]:
-        task = self._reading.get(what)
+        task = self._reads.get(key)
         if task is None:
-            task = self._reading[what] = asyncio.create_task(run_in_threadpool(read))
+            task = self._reads[key] = asyncio.create_task(run_in_threadpool(read))
             loop = asyncio.get_running_loop()
-            task.add_done_callback(lambda _: loop.call_later(seconds, self._reading.pop, what))
-        # One listener's leaving must not end what others wait for.
+            task.add_done_callback(lambda _: loop.call_later(max_age, self._reads.pop, key))
+        # Shielded, so that a listener that leaves does not cancel the read for the others.
         return await asyncio.shield(task)
 
 

@@ -13,7 +13,7 @@ from service.api.dependencies import READ, CurrentCaller
 from service.api.errors import documented
 from service.api.routes.jobs import CurrentJobs, Text, job_query
 from service.api.sse import Feed
-from service.auth.staying import StreamRevocation
+from service.auth.authenticator import StreamRevocation
 from service.domain.api_key import Caller
 from service.domain.job import OPEN_STATES
 from service.storage import JobQuery
@@ -69,6 +69,6 @@ def _feed(request: Request) -> Feed:
 
 
 def _stream(request: Request, caller: Caller, events: AsyncGenerator[str]) -> Response:
-    revocation: StreamRevocation = request.app.state.staying
+    revocation: StreamRevocation = request.app.state.stream_revocation
     welcome = revocation.until_revoked(caller, events)
     return StreamingResponse(welcome, media_type="text/event-stream", headers=HEADERS)

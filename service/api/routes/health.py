@@ -21,7 +21,7 @@ async def healthz() -> Health:
 @router.get("/readyz", responses={503: {"model": Health, "description": "Something needed does not answer"}})
 def readyz(request: Request, response: Response) -> Health:
     """The database (with its schema) takes changes, and the broker answers."""
-    jobs: Jobs = request.app.state.everyones_jobs
+    jobs: Jobs = request.app.state.all_jobs
     checks = {"database": _state_of(lambda: _database(jobs)), "broker": _state_of(jobs.notifier.ping)}
     ready = all(state == "ok" for state in checks.values())
     response.status_code = 200 if ready else 503

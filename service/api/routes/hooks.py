@@ -33,7 +33,7 @@ async def mlflow(request: Request) -> HookAnswer:
 
     It must be signed with SALIENCE_MLFLOW_SECRET, not be older than five minutes, and not have come before.
     """
-    secret, jobs = request.app.state.mlflow_secret, request.app.state.everyones_jobs
+    secret, jobs = request.app.state.mlflow_secret, request.app.state.all_jobs
     if not secret:
         raise NotConfigured(what="The registry's hook", setting="MLFLOW_TRACKING_URI and SALIENCE_MLFLOW_SECRET")
     headers = request.headers

@@ -34,7 +34,7 @@ Text = Annotated[str, StringConstraints(pattern=NO_ZERO)]
 
 async def get_jobs(request: Request, caller: CurrentCaller) -> Jobs:
     """The use cases of this application, for the caller's tenant: of another's they find nothing."""
-    everyones: Jobs = request.app.state.everyones_jobs
+    everyones: Jobs = request.app.state.all_jobs
     return everyones.for_tenant(caller.tenant)
 
 

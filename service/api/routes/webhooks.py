@@ -99,7 +99,7 @@ class DeliveryPage(BaseModel):
 
 def get_secret_keys(request: Request) -> SecretKeys:
     """The operator's keys."""
-    keys: SecretKeys = request.app.state.keys
+    keys: SecretKeys = request.app.state.secret_keys
     return keys
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from salience import Client
 from salience.errors import RequestRejected
-from service.auth.staying import RECHECK_SECONDS
+from service.auth.authenticator import RECHECK_SECONDS
 from service.domain.api_key import Scope
 from service.storage import Store
 from tests.support.jobs import AuditInputs
@@ -20,7 +20,7 @@ from tests.support.tenants import OURS, Tenants, tenants
 
 @pytest.fixture
 def served(store: Store, redis_url: str, tmp_path: Path) -> Iterator[Tenants]:
-    with tenants(store, tmp_path, broker_url=redis_url, requests_a_minute=20) as both:
+    with tenants(store, tmp_path, broker_url=redis_url, rate_limit_per_minute=20) as both:
         yield both
 
 
@@ -51,7 +51,7 @@ def test_a_service_that_others_reach_wants_a_key_before_any_was_made(
     store: Store, redis_url: str, tmp_path: Path
 ) -> None:
     with tenants(store, tmp_path, broker_url=redis_url, host="0.0.0.0") as both:
-        assert both.app.state.door.closed
+        assert both.app.state.authenticator.keys_required
         assert both.anybody.get("/v1/jobs").status_code == 401
         assert both.anybody.get("/healthz").status_code == 200
 
@@ -136,7 +136,7 @@ def test_a_key_that_asks_too_often_is_told_when_to_come_back(served: Tenants) ->
 def test_too_many_jobs_of_a_tenant_are_put_off(
     store: Store, redis_url: str, tmp_path: Path, ingredients: AuditInputs
 ) -> None:
-    with tenants(store, tmp_path, broker_url=redis_url, open_jobs=1, job_runs=3) as both:
+    with tenants(store, tmp_path, broker_url=redis_url, max_open_jobs=1, max_job_runs=3) as both:
         assert both.ours.post("/v1/jobs", json=ingredients.body()).status_code == 202
         refused = both.ours.post("/v1/jobs", json=ingredients.body())
         assert (refused.status_code, refused.json()["type"]) == (429, "urn:salience:problem:too-many-jobs")
@@ -149,7 +149,7 @@ def test_too_many_jobs_of_a_tenant_are_put_off(
 
 
 def test_keys_open_while_the_broker_that_counts_them_is_away(store: Store, tmp_path: Path) -> None:
-    with tenants(store, tmp_path, broker_url=f"redis://127.0.0.1:{free_port()}/0", requests_a_minute=2) as both:
+    with tenants(store, tmp_path, broker_url=f"redis://127.0.0.1:{free_port()}/0", rate_limit_per_minute=2) as both:
         answers = [both.ours.get("/v1/measures").status_code for _ in range(3)]
     assert answers == [200, 200, 429], "then each process counts for itself"
 

@@ -31,7 +31,7 @@ def both(store: Store, redis_url: str, tmp_path: Path) -> Iterator[Tenants]:
 @pytest.fixture
 def engine(both: Tenants) -> Engine:
     """The API's own."""
-    jobs: Jobs = both.app.state.everyones_jobs
+    jobs: Jobs = both.app.state.all_jobs
     return jobs.store.database.engine
 
 

@@ -1,4 +1,4 @@
-"""The API process: HTTP, specs, storage and the queue. Loads without torch and numpy."""
+"""The API process: HTTP, specs, storage and the queue. Loads without torch."""
 
 from importlib.metadata import version
 

@@ -30,7 +30,7 @@ COMMANDS: Mapping[str, str] = {
     "worker": "worker.commands:worker",
 }
 # The extra that installs a module which a command may lack.
-EXTRAS = {**dict.fromkeys(("torch", "torchvision", "numpy", "PIL"), "worker"), "matplotlib": "figures"}
+EXTRAS = {**dict.fromkeys(("torch", "torchvision"), "worker"), "matplotlib": "figures"}
 
 
 class LazyGroup(click.Group):

@@ -1,85 +1,101 @@
-"""A map over its picture as PNG, and a map as NumPy's file. Pure Python: the API has no imaging library."""
+"""Draws a map over its image as PNG, and writes a map as a NumPy file; holds the colormap of all heat maps."""
 
-import struct
-import zlib
 from collections.abc import Sequence
+from io import BytesIO
 
-from service.api.colours import INFERNO, opacity_of, to_level
-from service.domain.maps import BYTES_PER_VALUE, PaletteImage
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
-NPY = b"\x93NUMPY\x01\x00"
-CUBIC = -0.5  # Pillow's a
+MIN_OPACITY, MAX_OPACITY = 0.28, 0.8
 
-
-def overlay_png(picture: PaletteImage, native: bytes, size: Sequence[int]) -> bytes:
-    """The picture with its native map (float16, h x w) over it, resized as the audit does."""
-    levels = _resized_levels(native, size, (picture.height, picture.width))
-    colours = [tuple(picture.palette[3 * n : 3 * n + 3]) for n in range(256)]
-    mixed = {}
-    rows = bytearray()
-    for row, level_row in enumerate(levels):
-        rows.append(0)  # PNG's filter `none`
-        for place in zip(picture.pixels[row * picture.width : (row + 1) * picture.width], level_row, strict=True):
-            if place not in mixed:
-                mixed[place] = _blend_row(colours[place[0]], place[1])
-            rows += mixed[place]
-    return _png(picture.width, picture.height, bytes(rows))
+# The perceptually uniform colormap inferno, by van der Walt and Smith (CC0), sampled at equal distances.
+ANCHORS = """
+000004 040312 0b0724 150b37 210c4a 2e0a5a 3c0965 4a0c6b 57106d 63146e 70196e 7d1e6d 89226a 962766 a32b61 af315c
+bb3755 c63e4d d14644 db4f3b e35932 eb6528 f1711e f67f14 f98d0a fb9c06 fcab0f fbba1f f9ca32 f5d949 f2e865 f3f586
+fcffa4
+"""
 
 
-def npy(native: bytes, size: Sequence[int]) -> bytes:
-    """A native map (float16, h x w) as a file that `numpy.load` reads."""
-    head = f"{{'descr': '<f2', 'fortran_order': False, 'shape': ({size[0]}, {size[1]}), }}"
-    padded = head.ljust(-(-(len(head) + 11) // 64) * 64 - 11) + "\n"
-    return NPY + struct.pack("<H", len(padded)) + padded.encode() + native
+def _interpolate_colours() -> NDArray[np.uint8]:
+    """Return (256, 3) colours, from dark to bright."""
+    anchors = np.frombuffer(bytes.fromhex(ANCHORS), np.uint8).reshape(-1, 3)
+    positions = np.linspace(0, len(anchors) - 1, 256)
+    channels = [np.interp(positions, np.arange(len(anchors)), channel) for channel in anchors.T]
+    return np.rint(np.stack(channels, 1)).astype(np.uint8)
 
 
-def _blend_row(below: Sequence[int], level: int) -> bytes:
-    share = opacity_of(level / 255)
-    return bytes(round((1 - share) * low + share * high) for low, high in zip(below, INFERNO[level], strict=True))
+INFERNO = _interpolate_colours()
 
 
-def _resized_levels(native: bytes, size: Sequence[int], wanted: tuple[int, int]) -> list[list[int]]:
-    """The map resized, in 256 levels: bicubic, first the columns of each row, then the rows."""
-    height, width = size
-    values = struct.unpack(f"<{len(native) // BYTES_PER_VALUE}e", native)
-    across = _weights(width, wanted[1])
-    wide = [
-        [sum(weight * values[row * width + place] for place, weight in taps) for taps in across]
-        for row in range(height)
-    ]
-    found = []
-    for taps in _weights(height, wanted[0]):
-        mixed = zip(*([weight * value for value in wide[row]] for row, weight in taps), strict=True)
-        found.append([to_level(sum(column)) for column in mixed])
-    return found
+def to_level(value: float) -> int:
+    """Return the level, 0 to 255, of a value; values outside [0, 1] are clipped."""
+    return max(0, min(255, round(255 * value)))
 
 
-def _weights(before: int, after: int) -> list[list[tuple[int, float]]]:
-    """Which of `before` places make each of `after`, and their weights; never fewer than before."""
-    if before == after:
-        return [[(place, 1.0)] for place in range(before)]
-    found = []
-    for place in range(after):
-        centre = (place + 0.5) * before / after - 0.5
-        first = int(centre // 1) - 1
-        near = [(each, _cubic_kernel(abs(centre - each))) for each in range(first, first + 4) if 0 <= each < before]
-        whole = sum(weight for _, weight in near)
-        found.append([(each, weight / whole) for each, weight in near])
-    return found
+def to_hex(value: float) -> str:
+    """Return the CSS colour of a value in [0, 1]."""
+    return "#" + bytes(INFERNO[to_level(value)]).hex()
 
 
-def _cubic_kernel(x: float) -> float:
-    if x < 1:
-        return (CUBIC + 2) * x**3 - (CUBIC + 3) * x**2 + 1
-    return CUBIC * (x**3 - 5 * x**2 + 8 * x - 4) if x < 2 else 0.0
+def overlay_png(image: Image.Image, native: bytes, size: Sequence[int]) -> bytes:
+    """Draw a native map, (h, w) float16 of this `size`, over its image; the map is resized as the audit does it.
+
+    The colour of a low value is more transparent than that of a high one, so that the image shows.
+    """
+    values = Image.fromarray(_to_array(native, size).astype(np.float32))
+    resized = np.asarray(values.resize(image.size, Image.Resampling.BICUBIC), np.float64)
+    levels = np.rint(255 * resized).clip(0, 255).astype(np.uint8)
+    opacity = (MIN_OPACITY + (MAX_OPACITY - MIN_OPACITY) * levels / 255)[..., None]
+    mixed = (1 - opacity) * np.asarray(image.convert("RGB")) + opacity * INFERNO[levels]
+    content = BytesIO()
+    Image.fromarray(np.rint(mixed).astype(np.uint8)).save(content, "PNG")
+    return content.getvalue()
 
 
-def _png(width: int, height: int, rows: bytes) -> bytes:
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(rows, 6)), (b"IEND", b""))
-    return SIGNATURE + b"".join(_chunk(kind, content) for kind, content in chunks)
+def to_npy(native: bytes, size: Sequence[int]) -> bytes:
+    """Return a native map, (h, w) float16, as a file that `numpy.load` reads."""
+    content = BytesIO()
+    np.save(content, _to_array(native, size))
+    return content.getvalue()
 
 
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+def transform_image(image: Image.Image, variant: str) -> Image.Image:
+    """Transform an image as the audit does for a variant, so that it fits under the variant's map.
+
+    Rotations and scalings take the nearest pixel. Noise and blur are not drawn.
+    """
+    kind, _, amount = variant.partition(":")
+    if variant in TRANSPOSITIONS:
+        return image.transpose(TRANSPOSITIONS[variant])
+    if kind == "shift":
+        dx, dy = map(int, amount.split(","))
+        return _sample(image, np.eye(2), (dx, dy))
+    if kind == "rotate":
+        angle = np.deg2rad(float(amount))
+        return _sample(image, np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]))
+    return _sample(image, np.eye(2) / float(amount)) if kind == "scale" else image
+
+
+TRANSPOSITIONS = {
+    "hflip": Image.Transpose.FLIP_LEFT_RIGHT,
+    "vflip": Image.Transpose.FLIP_TOP_BOTTOM,
+    "rot90": Image.Transpose.ROTATE_90,
+    "rot270": Image.Transpose.ROTATE_270,
+}
+
+
+def _sample(image: Image.Image, matrix: NDArray[np.float64], shift: tuple[int, int] = (0, 0)) -> Image.Image:
+    """Take each pixel from `matrix` @ (x, y) - `shift`, about the centre; edge pixels continue beyond the edge."""
+    centre = (np.array(image.size) - 1) / 2
+    rows, columns = np.indices((image.height, image.width))
+    offsets = np.stack([columns, rows], -1) - centre
+    source = np.rint(centre + offsets @ matrix.T - shift).astype(int).clip(0, np.array(image.size) - 1)
+    moved = Image.fromarray(np.asarray(image)[source[..., 1], source[..., 0]])
+    if (palette := image.getpalette()) is not None:
+        moved.putpalette(palette)
+    return moved
+
+
+def _to_array(native: bytes, size: Sequence[int]) -> NDArray[np.float16]:
+    return np.frombuffer(native, "<f2").reshape(tuple(size))

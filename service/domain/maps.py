@@ -1,6 +1,6 @@
-"""What a job keeps to be looked at: maps, pictures, sheets of heat maps, sums of maps. Knows no HTTP and no SQL.
+"""What a job stores to show where models look: maps, images, sheets of heat maps, sums of maps. Knows no HTTP or SQL.
 
-Maps are kept as the methods give them, at their native size, as float16.
+Maps are stored at the native size of their method, as float16.
 """
 
 import zlib
@@ -8,16 +8,20 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-BYTES_PER_VALUE = 2  # bytes of a float16
+import numpy as np
+from PIL import Image
+
+BYTES_PER_VALUE = 2  # of a float16
 SUM_UNIT = 2.0**-30  # of sums of maps: finer than float32 near 1; 2^33 maps add up in 63 bits
-MAX_STORED_SIDE = 64  # larger native maps, as saliency gives them, are made when they are asked for
-MAX_MEAN_SIDE = 16  # of mean maps, which show no more
+MAX_STORED_SIDE = 64  # larger native maps, such as those of the method saliency, are computed on request
+MAX_MEAN_SIDE = 16  # of mean maps, which show no finer detail
 MAX_MEAN_CLASSES = 20
+PALETTE_BYTES = 768  # of 256 colours
 
 
 @dataclass(frozen=True)
 class StoredMaps:
-    """A picture's native maps in one variant under all runs of a cohort: (K, h, w) float16, little endian, packed."""
+    """An image's native maps in one variant under all K runs of a cohort: (K, h, w) float16, little endian, zlib."""
 
     cohort: int
     image: int
@@ -25,18 +29,17 @@ class StoredMaps:
     data: bytes
 
     def of_run(self, run: int, size: Sequence[int]) -> bytes:
-        """One run's map as float16, `size` being that of the native maps."""
+        """Return one run's map as float16; `size` is the height and width of the native maps."""
         length = BYTES_PER_VALUE * size[0] * size[1]
         return zlib.decompress(self.data)[run * length : (run + 1) * length]
 
 
 @dataclass(frozen=True)
 class StoredImage:
-    """A picture as a cohort's models see it, and a sheet of their maps: a row a run, a column a variant.
+    """An image as a cohort's models receive it, and a sheet of their maps: a row per run, a column per variant.
 
-    `palette_image` is packed (see `PaletteImage`), `thumb` and `sheet` are WebP.
-    A cohort that prepares its pictures as one
-    before it has neither picture nor thumb of its own.
+    `palette_image` is packed by `pack_image`; `thumb` and `sheet` are WebP. A cohort that preprocesses its images
+    exactly as an earlier cohort does has neither `palette_image` nor `thumb`: it uses those of the earlier cohort.
     """
 
     cohort: int
@@ -48,7 +51,7 @@ class StoredImage:
 
 @dataclass(frozen=True)
 class ClassSum:
-    """The maps of a class ("" of all pictures) under a cohort's runs, made small and added up as MapSum's are."""
+    """The sum of a class's maps under all runs of a cohort, reduced in size; the label "" is that of all images."""
 
     cohort: int
     label: str
@@ -56,20 +59,20 @@ class ClassSum:
     data: bytes
 
     def mean(self, size: Sequence[int]) -> list[list[float]]:
-        """The mean map, a list a row, `size` being that of the models' input."""
-        width, sums = small_size(size)[1], array("q", self.data)
-        scale = SUM_UNIT / self.count
-        return [[scale * each for each in sums[start : start + width]] for start in range(0, len(sums), width)]
+        """Return the mean map as a list of rows; `size` is the height and width of the models' input."""
+        sums = np.frombuffer(self.data, np.int64).reshape(-1, small_size(size)[1])
+        mean: list[list[float]] = (SUM_UNIT / self.count * sums).tolist()
+        return mean
 
 
 def small_size(size: Sequence[int]) -> tuple[int, int]:
-    """The size of maps once they are small."""
+    """Return the height and width of maps in mean maps."""
     return min(size[0], MAX_MEAN_SIDE), min(size[1], MAX_MEAN_SIDE)
 
 
 @dataclass(frozen=True)
 class MapRequest:
-    """A picture to be explained under a cohort, in some variants. What lasts is kept as long as the job."""
+    """A request to explain an image under a cohort in some variants. The job stores what `is_permanent`."""
 
     job: str
     image: int
@@ -78,23 +81,17 @@ class MapRequest:
     is_permanent: bool
 
 
-@dataclass(frozen=True)
-class PaletteImage:
-    """A picture of at most 256 colours: its size, their bytes (768), and a byte a pixel."""
+def pack_image(image: Image.Image) -> bytes:
+    """Pack an image with a palette: zlib over height and width as uint16, 256 RGB colours, and a byte per pixel."""
+    head = array("H", [image.height, image.width]).tobytes()
+    palette = bytes(image.getpalette() or ()).ljust(PALETTE_BYTES, b"\0")
+    return zlib.compress(head + palette + image.tobytes(), 9)
 
-    height: int
-    width: int
-    palette: bytes
-    pixels: bytes
 
-    def to_bytes(self) -> bytes:
-        """As it is kept."""
-        head = array("H", [self.height, self.width]).tobytes()
-        return zlib.compress(head + self.palette.ljust(768, b"\0") + self.pixels, 9)
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> "PaletteImage":
-        """As it was."""
-        plain = zlib.decompress(data)
-        height, width = array("H", plain[:4])
-        return cls(height, width, plain[4:772], plain[772:])
+def unpack_image(data: bytes) -> Image.Image:
+    """Return the image that `pack_image` packed."""
+    plain = zlib.decompress(data)
+    height, width = array("H", plain[:4])
+    image = Image.frombytes("P", (width, height), plain[4 + PALETTE_BYTES :])
+    image.putpalette(plain[4 : 4 + PALETTE_BYTES])
+    return image

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from PIL import Image
+
 from service.domain.job import Job
-from service.domain.maps import MapRequest, PaletteImage, StoredMaps
+from service.domain.maps import MapRequest, StoredMaps, unpack_image
 from service.domain.variants import canonical_name, image_cohort, with_only_variants
 from service.errors import FilterInvalid, ImageNotFound, MapRefused
 from service.jobs.service import Jobs
@@ -39,7 +41,7 @@ class FoundMap:
     """The map as float16, and the picture it is of."""
 
     native: bytes
-    image: PaletteImage
+    image: Image.Image
 
 
 def resolve_query(jobs: Jobs, job: Job, image: int, which: tuple[str | None, int, str]) -> MapQuery:
@@ -75,7 +77,7 @@ def find_map(jobs: Jobs, query: MapQuery) -> FoundMap | None:
 
 
 def _to_map(request: MapQuery, maps: StoredMaps, image: bytes) -> FoundMap:
-    return FoundMap(maps.of_run(request.run, request.size), PaletteImage.from_bytes(image))
+    return FoundMap(maps.of_run(request.run, request.size), unpack_image(image))
 
 
 def _cohort(job: Job, name: str | None) -> int:

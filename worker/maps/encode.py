@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from service.domain.maps import MAX_STORED_SIDE, MapRequest, PaletteImage, StoredImage, StoredMaps
+from service.domain.maps import MAX_STORED_SIDE, MapRequest, StoredImage, StoredMaps, pack_image
 from service.domain.variants import image_cohort
 from service.spec.model import JobSpec
 from worker.salience.maps import resize_maps
@@ -50,9 +50,7 @@ def encode_image(request: MapRequest, spec: JobSpec, values: Tensor, natives: Na
 
 def to_palette_image(values: Tensor) -> bytes:
     """Encode an image (3, H, W) in [0, 1] with a palette of at most 256 colours."""
-    reduced = _as_image(values).quantize(256)
-    palette = bytes(reduced.getpalette() or ())
-    return PaletteImage(reduced.height, reduced.width, palette, reduced.tobytes()).to_bytes()
+    return pack_image(_as_image(values).quantize(256))
 
 
 def _thumbnail(values: Tensor) -> bytes:

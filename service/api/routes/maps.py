@@ -11,8 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from service.api.dependencies import READ
 from service.api.errors import documented
-from service.api.map_images import npy, overlay_png
-from service.api.moving import transform_image
+from service.api.map_images import overlay_png, to_npy, transform_image
 from service.api.routes.jobs import CurrentJobs, Text
 from service.jobs.map_lookup import FoundMap, MapQuery, find_map, resolve_query
 from service.jobs.service import Jobs
@@ -97,4 +96,4 @@ def _png(asked: MapQuery, found: FoundMap) -> bytes:
 
 
 def _npy(asked: MapQuery, found: FoundMap) -> bytes:
-    return npy(found.native, asked.size)
+    return to_npy(found.native, asked.size)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from service.api.colours import INFERNO, to_hex, to_level
+from service.api.map_images import INFERNO, to_hex, to_level
 from service.web.formatting import number
 from service.web.report.svg import Child, chart, element
 
@@ -99,5 +99,5 @@ def draw_legend(label: str, low: str, high: str) -> Markup:
 
 
 def _is_bright(value: float) -> bool:
-    red, green, blue = INFERNO[to_level(value)]
+    red, green, blue = map(int, INFERNO[to_level(value)])
     return 0.299 * red + 0.587 * green + 0.114 * blue > 110

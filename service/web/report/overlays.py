@@ -11,7 +11,7 @@ from math import isnan
 
 from markupsafe import Markup
 
-from service.api.colours import INFERNO, MAX_OPACITY, MIN_OPACITY
+from service.api.map_images import INFERNO, MAX_OPACITY, MIN_OPACITY
 from service.domain.maps import StoredImage
 from service.domain.variants import BLURS, CLEAN, image_cohort, sample_variants, value_column
 from service.web.formatting import number

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from service.domain.maps import MapRequest, PaletteImage
+from service.domain.maps import MapRequest, unpack_image
 from service.spec.model import JobSpec
 from worker.maps.encode import encode_image, encode_maps
 
@@ -48,7 +48,7 @@ def test_a_sheet_has_a_row_for_the_mean_and_then_one_for_each_run() -> None:
     levels = np.asarray(sheet.convert("L"), float) / 255
     cells = levels.reshape(3, 24, 2, 32)[:, 8:16, :, 12:20].mean((1, 3))
     assert np.allclose(cells, [[0.5, 0.5], [0.25, 1], [0.75, 0]], atol=0.03)
-    assert PaletteImage.from_bytes(stored.palette_image).width == 80
+    assert unpack_image(stored.palette_image).width == 80
     assert Image.open(BytesIO(stored.thumb)).size == (80, 60)
 
 

@@ -21,7 +21,8 @@ from torch import Tensor, nn
 
 from benchmarks.audit_over_forward import audit_seconds
 from benchmarks.material import SIDE, make_images, make_model, make_spec
-from service.measures.options import AMOUNTS, SHIFTS
+from service.measures.geometry import SHIFTS
+from service.measures.noise import AMOUNTS
 from service.spec.model import JobSpec
 
 MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])

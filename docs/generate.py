@@ -25,8 +25,8 @@ from service.domain.inspection import Inspect
 from service.domain.policy import JobTemplate, Policy
 from service.errors import InputRefused, SalienceError
 from service.main import create_app
-from service.measures.catalogue import MEASURES as MEASURE_ENTRIES
-from service.measures.catalogue import METHODS
+from service.measures import MEASURES as MEASURE_ENTRIES
+from service.measures.methods import METHODS
 from service.settings import PREFIX, ServiceSettings, StoreSettings
 from service.spec.model import JobSpec
 from worker.settings import WorkerSettings
@@ -172,7 +172,8 @@ def methods() -> str:
 
 def _catalogue(entries: Mapping[str, Any]) -> str:
     rows = [
-        [f"`{name}`", each.meaning, f"{each.low:g} to {each.high:g}", each.source] for name, each in entries.items()
+        [f"`{name}`", each.meaning, f"{each.bounds[0]:g} to {each.bounds[1]:g}", each.source]
+        for name, each in entries.items()
     ]
     return table(["name", "meaning", "range", "source"], rows)
 

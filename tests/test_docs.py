@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from docs.generate import BLOCKS, main
-from service.spec.model import Measure, spec_digest
+from service.spec.model import MeasureName, spec_digest
 from tests.support.jobs import CLASSES, AuditInputs, write_image
 from tests.support.models import TinyNet, save_archive
 from tests.support.processes import Installation
@@ -130,7 +130,7 @@ def test_the_reference_names_every_field_of_results(runner: Runner, ingredients:
     results["provenance"].pop("spec")  # has a page of its own
     text = (DOCS / "reference" / "results.md").read_text()
     message = set(re.findall(r"[\w.]+", " ".join(re.findall(r"`([^`]+)`", text))))
-    message |= {part for each in message for part in each.split(".")} | set(get_args(Measure))
+    message |= {part for each in message for part in each.split(".")} | set(get_args(MeasureName))
     fields = {key.removesuffix("_ci95") for key in keys(results)}
     assert {"wasserstein", "cohens_d", "histogram"} <= fields <= message
 

@@ -1,19 +1,18 @@
 """`salience figure`: one measure of a job's cohorts as a figure for a paper."""
 
 import json
-from typing import get_args
 
 import click
 
 from salience import Client
 from service.commands.arguments import JobId, Output, OutputFile, fills_standard_output, json_option, url_option
 from service.commands.figures import COLUMN_MM, KINDS, draw
-from service.spec.model import Measure
+from service.measures import MEASURES
 
 
 @click.command()
 @click.argument("job", type=JobId())
-@click.option("--measure", type=click.Choice(get_args(Measure)), required=True, help="What to show.")
+@click.option("--measure", type=click.Choice(list(MEASURES)), required=True, help="What to show.")
 @click.option(
     "-o", "--output", type=OutputFile(), required=True,
     help=f"Where to write it; its ending says as what: {', '.join(KINDS)}.",

@@ -9,6 +9,8 @@ from math import nan
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
+from service.measures import MEASURES
+
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
@@ -25,18 +27,6 @@ STYLE: Any = {
     "svg.hashsalt": "salience", "axes.spines.top": False, "axes.spines.right": False, "font.family": "sans-serif",
 }  # fmt: skip
 HIDDEN = ("matrix", "background")  # of the parts, what is no mean, or the headline itself
-NAMES: Mapping[str, Mapping[str, str]] = {  # of rows that results name more shortly
-    "entropy": {"entropy": "grey levels", "spatial": "spatial"},
-    "stability": {"stability": "native maps", "resized": "resized maps"},
-    "degradation": {
-        "degradation": "background blurred", "object": "object blurred", "gap": "background less object",
-    },
-}  # fmt: skip
-UNITS: Mapping[str, str] = {
-    "entropy": "entropy, share of the largest possible",
-    "degradation": "similarity of maps (SSIM),\nor difference of similarities",
-}
-UNIT = "similarity of maps (SSIM)"
 LETTER, LEGEND_LINE = 1.4, 4.0  # millimetres that a letter of the legend is wide at most, as most are, and a line high
 HANDLE_LETTERS, MAX_COLUMNS = 8, 3  # letters that a line and its mark are as wide as, of the legend
 
@@ -51,14 +41,15 @@ def draw(results: Json, measure: str, kind: str, width: float = COLUMN_MM) -> by
     cohorts = [
         (name, each["measures"][measure]) for name, each in results["cohorts"].items() if measure in each["measures"]
     ]
-    rows = 1 if measure == "noise" else 1 + len(_parts(cohorts))
+    style = MEASURES[measure].figure
+    rows = 1 if style.levels else 1 + len(_parts(cohorts))
     names, columns = _wrapped([name for name, _ in cohorts], width)
-    height = 0.72 * width if measure == "noise" else 12 + rows * (3 + 3.2 * len(cohorts))
+    height = 0.72 * width if style.levels else 12 + rows * (3 + 3.2 * len(cohorts))
     lines = sum(max(name.count("\n") + 1 for name in names[at : at + columns]) for at in range(0, len(names), columns))
     with mpl.rc_context(STYLE):
         made = Figure(figsize=(width / MM_PER_INCH, (height + LEGEND_LINE * lines) / MM_PER_INCH), layout="constrained")
         axes = made.add_subplot()
-        handles = (_curve if measure == "noise" else _dots)(axes, measure, cohorts)
+        handles = (_curve if style.levels else _dots)(axes, measure, cohorts)
         if len(cohorts) > 1:
             _legend(made, handles, names, columns)
         content = BytesIO()
@@ -93,7 +84,7 @@ def _metadata(kind: str, results: Json) -> dict[str, Any] | None:
     return known[kind]
 
 
-def _curve(axes: "Axes", _measure: str, cohorts: Sequence[tuple[str, Json]]) -> list["Artist"]:
+def _curve(axes: "Axes", measure: str, cohorts: Sequence[tuple[str, Json]]) -> list["Artist"]:
     """Similarity over amounts of noise, at equal distances; what the legend shows of each cohort."""
     places, drawn = list(cohorts[0][1]["parts"]), list["Artist"]()
     for number, (_, own) in enumerate(cohorts):
@@ -105,7 +96,8 @@ def _curve(axes: "Axes", _measure: str, cohorts: Sequence[tuple[str, Json]]) -> 
             low, high = zip(*(each["ci95"] for each in parts), strict=True)
             axes.fill_between(at, low, high, color=colour, alpha=0.18, linewidth=0)
     axes.set_xticks(range(len(places)), places)
-    axes.set(xlabel="amount of noise", ylabel="similarity of maps (SSIM)")
+    style = MEASURES[measure].figure
+    axes.set(xlabel=style.levels, ylabel=style.unit)
     axes.set_ylim(top=1)
     return drawn
 
@@ -132,14 +124,14 @@ def _dots(axes: "Axes", measure: str, cohorts: Sequence[tuple[str, Json]]) -> li
 
 
 def _label_rows(axes: "Axes", measure: str, parts: Sequence[str]) -> None:
-    names = NAMES.get(measure, {})
-    axes.set_yticks(range(len(parts) + 1), [names.get(row, row) for row in (measure, *parts)])
+    style = MEASURES[measure].figure
+    axes.set_yticks(range(len(parts) + 1), [style.rows.get(row, row) for row in (measure, *parts)])
     axes.set_ylim(len(parts) + 0.5, -0.5)
     axes.locator_params(axis="x", nbins=6)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", linewidth=0.4, color="#dddddd")
     axes.set_axisbelow(True)
-    axes.set_xlabel(UNITS.get(measure, UNIT))
+    axes.set_xlabel(style.unit)
 
 
 def _parts(cohorts: Sequence[tuple[str, Json]]) -> list[str]:

@@ -5,7 +5,7 @@ from itertools import groupby
 from rich.console import Console
 from rich.table import Table
 
-from service.measures.catalogue import MEASURES
+from service.measures import MEASURES
 from service.spec.model import Json
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
-from service.measures.options import StrictModel
+from service.measures.strict_model import StrictModel
 from service.spec.model import Images, Json, Model, Run
 
 

@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from service.gate.rules import Gate, Text
-from service.measures.options import StrictModel
+from service.measures.strict_model import StrictModel
 from service.spec.model import Model, Template
 
 Pattern = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]

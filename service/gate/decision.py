@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from service.gate.lookup import RESUBMIT, Missing, Number, NumberLookup
 from service.gate.rules import Op, Rule
-from service.measures.options import StrictModel
+from service.measures.strict_model import StrictModel
 
 
 class Outcome(StrEnum):

@@ -5,21 +5,14 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from service.measures.options import StrictModel
+from service.measures.strict_model import StrictModel
+from service.measures.tree import SPREAD_STATISTICS
 
 Op = Literal[">=", "<="]
 Statistic = Literal[
     "mean", "sd", "q05", "q25", "q50", "q75", "q95", "pearson", "mse", "iou20", "entropy_change", "probability_change",
     "probability",
 ]  # fmt: skip
-SPREAD_STATISTICS: tuple[Statistic, ...] = (
-    "sd",
-    "q05",
-    "q25",
-    "q50",
-    "q75",
-    "q95",
-)  # with an interval where a rule asks
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]
 Path = Annotated[
     str,

@@ -5,17 +5,19 @@ Each class checks its own fields; checks.py checks what concerns several of them
 
 import hashlib
 import json
-from collections.abc import Iterator
-from typing import Annotated, Any, Literal, get_args
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from service.gate.rules import Gate
 from service.gate.rules import Text as Name
-from service.measures import catalogue
-from service.measures.catalogue import describe_entries
-from service.measures.options import Options, StrictModel
+from service.measures import MEASURES
+from service.measures.measure import Measure, VariantKind
+from service.measures.methods import METHODS, SalienceMethod
+from service.measures.options import Options
+from service.measures.strict_model import StrictModel
 
 
 def _no_colons(labels: object) -> object:
@@ -31,7 +33,6 @@ def _no_colons(labels: object) -> object:
 
 
 LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f:]*$")]
-Measure = Literal["entropy", "noise", "geometry", "stability", "degradation", "human", "randomisation"]
 Method = Literal[
     "gradcam", "cam", "gradcam++", "hirescam", "layercam", "eigencam", "saliency", "integrated_gradients", "rise"
 ]
@@ -42,7 +43,17 @@ Priority = Literal["interactive", "bulk"]
 Stop = Literal["when-decided"]
 Size = Annotated[int, Field(ge=8, le=4096)]
 
-MEASURES: tuple[Measure, ...] = ("entropy", "noise", "geometry", "stability", "degradation")
+if TYPE_CHECKING:
+    MeasureName = str
+else:
+    MeasureName = Literal[tuple(MEASURES)]
+
+DEFAULT_MEASURES = [name for name, measure in MEASURES.items() if measure.is_default]
+
+
+def _describe(entries: Mapping[str, Measure] | Mapping[str, SalienceMethod]) -> str:
+    """Return all entries in one text, for the description of a field."""
+    return "\n\n".join(f"`{name}`: {entry.meaning} ({entry.source})" for name, entry in entries.items())
 
 
 class ShorterSide(StrictModel):
@@ -151,7 +162,7 @@ class Salience(StrictModel):
     method: Annotated[
         Method,
         Field(
-            description=f"The salience method.\n\n{describe_entries(catalogue.METHODS)}",
+            description=f"The salience method.\n\n{_describe(METHODS)}",
             json_schema_extra={"x-enum-varnames": VARIABLES},
         ),
     ] = "gradcam"
@@ -169,9 +180,9 @@ class Maps(StrictModel):
 
 MEASURES_HELP = (
     "The measures to compute. Default: the first five, without `stability` where a cohort has one run.\n\n"
-    + describe_entries(catalogue.MEASURES)
+    + _describe(MEASURES)
 )
-Measures = Annotated[list[Measure], Field(min_length=1, description=MEASURES_HELP)]
+Measures = Annotated[list[MeasureName], Field(min_length=1, description=MEASURES_HELP)]
 
 
 class Baseline(StrictModel):
@@ -202,7 +213,7 @@ class Template(StrictModel):
     ] = None
     salience: Salience = Salience()
     """How the maps are computed."""
-    measures: Measures = list(MEASURES)  # noqa: RUF012  # as above
+    measures: Measures = list(DEFAULT_MEASURES)  # noqa: RUF012  # as above
     options: Options = Options()
     """Options of the measures and methods."""
     maps: Maps = Maps()
@@ -242,9 +253,9 @@ class JobSpec(Template):
     @model_validator(mode="before")
     @classmethod
     def _default_measures(cls, data: object) -> object:
-        """Unless asked for, stability is left out where a cohort has one run."""
+        """Leave out the measures across runs by default where a cohort has one run."""
         if isinstance(data, dict) and "measures" not in data and _has_single_run(data.get("cohorts")):
-            return {**data, "measures": [name for name in MEASURES if name != "stability"]}
+            return {**data, "measures": [name for name in DEFAULT_MEASURES if not MEASURES[name].across_runs]}
         return data
 
     def uris(self) -> Iterator[tuple[str, str]]:
@@ -257,28 +268,43 @@ class JobSpec(Template):
                 yield f"cohorts[{number}].runs[{index}].uri", run.uri
 
     def for_out_of_set(self) -> "JobSpec":
-        """What is asked of the second image set: entropies of the clean maps. It has no labels to explain."""
+        """Return the spec of the second image set: measures of the clean maps. It has no labels to explain."""
         target = "predicted" if self.salience.target == "label" else self.salience.target
         salience = self.salience.model_copy(update={"target": target})
-        return self.model_copy(update={"measures": ["entropy"], "salience": salience})
+        measures = [name for name, measure in MEASURES.items() if measure.is_compared_out_of_set]
+        return self.model_copy(update={"measures": measures, "salience": salience})
+
+    def requested_measures(self) -> list[Measure]:
+        """Return the measures to compute, in the order of the registry."""
+        return [measure for name, measure in MEASURES.items() if name in self.measures]
+
+    def options_of(self, name: str) -> Any:
+        """Return the options of a measure or a method, None where it has no options."""
+        return getattr(self.options, name, None)
+
+    def variants_of(self, measure: Measure) -> list[str]:
+        """Return the keys of a measure's variants."""
+        return list(measure.variants(self.options_of(measure.name)))
 
     def passes(self) -> int:
-        """Forward passes that one run needs for one image."""
+        """Return how many forward passes one run needs for one image."""
         return self.first_passes() + self.guided_passes() + len(self.randomised_shares())
 
     def first_passes(self) -> int:
-        """Passes that wait for no other: of the clean image, of noise and of transformations."""
-        noise = len(self.options.noise.levels) if "noise" in self.measures else 0
-        geometry = len(self.options.geometry.transforms) if "geometry" in self.measures else 0
-        return 1 + noise + geometry
+        """Return how many passes need no map: the clean image's and those of variants that no map guides."""
+        return 1 + self._variant_count("independent")
 
     def guided_passes(self) -> int:
-        """Passes of images degraded by the clean image's map."""
-        return 2 + 2 * len(self.options.degradation.curve) if "degradation" in self.measures else 0
+        """Return how many passes see images that the clean image's map has changed."""
+        return self._variant_count("guided")
+
+    def _variant_count(self, kind: VariantKind) -> int:
+        return sum(len(self.variants_of(each)) for each in self.requested_measures() if each.variant_kind == kind)
 
     def randomised_shares(self) -> list[float]:
-        """The shares of its layers that a model is drawn anew with; the clean image passes once through each."""
-        return self.options.randomisation.shares if "randomisation" in self.measures else []
+        """Return the shares of layers to randomise; the clean image passes once through each such model."""
+        kinds = (each for each in self.requested_measures() if each.variant_kind == "randomised")
+        return [float(key) for each in kinds for key in self.variants_of(each)]
 
 
 def spec_digest(spec: JobSpec) -> str:

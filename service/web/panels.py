@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from service.measures.catalogue import MEASURES
+from service.measures import MEASURES
 from service.web.report.axis import Axis
 
 TONES = 6  # that the style has

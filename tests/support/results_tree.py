@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from service.gate.rules import SPREAD_STATISTICS
+from service.measures.tree import SPREAD_STATISTICS
 
 
 def leaves(tree: Any, path: tuple[str, ...] = ()) -> Iterator[str]:

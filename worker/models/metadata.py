@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from service.inputs.model_files import ModelFiles, find_model, read_json
-from service.measures.catalogue import METHODS
+from service.measures.methods import METHODS
 from service.spec.model import Model
 from service.spec.resolution import resolve_preprocessing
 from worker.models import architectures

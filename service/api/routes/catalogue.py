@@ -6,9 +6,9 @@ from fastapi import APIRouter
 
 from service.api.dependencies import READ
 from service.api.schemas import CatalogueEntry
-from service.measures import catalogue
-from service.measures.catalogue import CatalogueItem
-from service.measures.options import Options
+from service.measures import MEASURES
+from service.measures.measure import Measure
+from service.measures.methods import METHODS, SalienceMethod
 
 router = APIRouter(prefix="/v1", tags=["catalogue"])
 
@@ -16,25 +16,23 @@ router = APIRouter(prefix="/v1", tags=["catalogue"])
 @router.get("/measures", dependencies=[READ])
 def measures() -> list[CatalogueEntry]:
     """List the measures with their options, range, meaning and source."""
-    return _entries(catalogue.MEASURES)
+    return _entries(MEASURES)
 
 
 @router.get("/methods", dependencies=[READ])
 def methods() -> list[CatalogueEntry]:
     """List the salience methods with their options, range, meaning and source."""
-    return _entries(catalogue.METHODS)
+    return _entries(METHODS)
 
 
-def _entries(entries: Mapping[str, CatalogueItem]) -> list[CatalogueEntry]:
-    schemas = Options.model_json_schema()["$defs"]
-    offered = {name: getattr(Options(), name) for name in Options.model_fields}
+def _entries(entries: Mapping[str, Measure] | Mapping[str, SalienceMethod]) -> list[CatalogueEntry]:
     return [
         CatalogueEntry(
             name=name,
             meaning=entry.meaning,
             source=entry.source,
-            range=(entry.low, entry.high),
-            parameters=schemas[type(offered[name]).__name__]["properties"] if name in offered else {},
+            range=entry.bounds,
+            parameters=entry.options.model_json_schema()["properties"] if entry.options else {},
         )
         for name, entry in entries.items()
     ]

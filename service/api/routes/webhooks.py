@@ -15,7 +15,7 @@ from service.api.routes.jobs import CurrentJobs, Text
 from service.domain.webhook import EVENTS, Delivery, DeliveryState, Event, Format, Webhook
 from service.errors import naming_field
 from service.integrations.webhooks.secrets import SecretKeys, display_secret
-from service.measures.options import StrictModel
+from service.measures.strict_model import StrictModel
 from service.net.outgoing import why_refused
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])

@@ -24,9 +24,10 @@ def black_box_problems(spec: JobSpec, number: int, what: object) -> Iterator[Fie
         yield FieldProblem("salience.method", message)
     if spec.cohorts[number].model.layer is not None:
         yield FieldProblem(f"cohorts[{number}].model.layer", f"{what} is ONNX, which shows no layer; leave this out")
-    if "randomisation" in spec.measures:
-        yield FieldProblem(
-            "measures",
-            f"{what} is ONNX, whose weights `randomisation` cannot draw anew; leave it out, or give the model in "
-            "another format",
-        )
+    for measure in spec.requested_measures():
+        if measure.variant_kind == "randomised":
+            yield FieldProblem(
+                "measures",
+                f"{what} is ONNX, whose weights `{measure.name}` cannot draw anew; leave it out, or give the model in "
+                "another format",
+            )

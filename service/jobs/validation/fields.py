@@ -38,9 +38,6 @@ class InputLocator:
         return None
 
 
-MIN_RESAMPLED_SIDE = 16  # so that windows of SSIM fit
-
-
 def find_problems(spec: JobSpec, locator: InputLocator) -> list[FieldProblem]:
     """Everything wrong with a spec that can be told now; what lies elsewhere is looked at by a worker."""
     problems = (
@@ -62,18 +59,19 @@ def preprocessing_problems(spec: JobSpec) -> list[FieldProblem]:
         for number, cohort in enumerate(spec.cohorts)
         for problem in _model(cohort.model)
     ]
-    return [*models, *_geometry(spec)]
+    return [*models, *_measure_options(spec)]
 
 
 def _duplicates(spec: JobSpec) -> Iterator[FieldProblem]:
     lists: dict[str, Sequence[object]] = {
         "cohorts": [cohort.name for cohort in spec.cohorts],
         "measures": spec.measures,
-        "options.noise.amounts": spec.options.noise.amounts,
-        "options.noise.sigmas": spec.options.noise.sigmas,
-        "options.degradation.curve": spec.options.degradation.curve,
-        "options.randomisation.shares": spec.options.randomisation.shares,
-        "options.geometry.transforms": spec.options.geometry.transforms,
+        **{
+            f"options.{name}.{field}": values
+            for name, options in spec.options
+            for field, values in options
+            if isinstance(values, list)
+        },
     }
     for field, values in lists.items():
         for value, count in Counter(values).items():
@@ -83,11 +81,13 @@ def _duplicates(spec: JobSpec) -> Iterator[FieldProblem]:
 
 def _cohorts(spec: JobSpec) -> Iterator[FieldProblem]:
     for number, cohort in enumerate(spec.cohorts):
-        if "stability" in spec.measures and len(cohort.runs) < 2:
-            yield FieldProblem(
-                f"cohorts[{number}].runs",
-                "stability compares independent runs and this cohort has one; add runs or leave it out of measures",
-            )
+        for measure in spec.requested_measures():
+            if measure.across_runs and len(cohort.runs) < 2:
+                yield FieldProblem(
+                    f"cohorts[{number}].runs",
+                    f"{measure.name} compares independent runs and this cohort has one; add runs or leave it out of "
+                    "measures",
+                )
         for problem in _model(cohort.model):
             yield FieldProblem(f"cohorts[{number}].model.{problem.field}", problem.detail)
 
@@ -111,53 +111,16 @@ def _model(model: Model) -> Iterator[FieldProblem]:
         yield FieldProblem("outputs.names", "names a class twice")
 
 
-def _geometry(spec: JobSpec) -> Iterator[FieldProblem]:
-    if "geometry" not in spec.measures:
-        return
-    for number, transform in enumerate(spec.options.geometry.transforms):
-        for cohort in spec.cohorts:
-            height, width = cohort.model.preprocessing.size
-            detail = _transform_problem(transform, height, width)
-            if detail:
-                yield FieldProblem(
-                    f"options.geometry.transforms[{number}]",
-                    f"{transform} {detail} (cohort {cohort.name!r}); list options.geometry.transforms without it",
-                )
-
-
-def _transform_problem(transform: str, height: int, width: int) -> str | None:
-    if transform in ("rot90", "rot270") and height != width:
-        return f"needs a square input, and preprocessing.size is {height} x {width}"
-    if transform.startswith("shift:"):
-        dx, dy = map(int, transform.removeprefix("shift:").split(","))
-        if not (dx or dy):
-            return "moves nothing"
-        if abs(dx) >= width or abs(dy) >= height:
-            return f"leaves nothing of an input of {height} x {width}"
-    if transform.startswith(("rotate:", "scale:")):
-        return _resampling_problem(transform, min(height, width))
-    return None
-
-
-def _resampling_problem(transform: str, side: int) -> str | None:
-    kind, _, amount = transform.partition(":")
-    by = float(amount)
-    if kind == "rotate":
-        if by % 360 == 0:
-            return "turns nothing"
-        if side < MIN_RESAMPLED_SIDE:
-            return f"leaves too little to compare; the input must have at least {MIN_RESAMPLED_SIDE} pixels a side"
-        return None
-    if by == 1:
-        return "scales nothing"
-    if not 0.25 <= by <= 4 or by * side < MIN_RESAMPLED_SIDE:
-        return f"leaves too little to compare; scale by 0.25 to 4, and to at least {MIN_RESAMPLED_SIDE} pixels"
-    return None
+def _measure_options(spec: JobSpec) -> Iterator[FieldProblem]:
+    sizes = {cohort.name: cohort.model.preprocessing.size for cohort in spec.cohorts}
+    for measure in spec.requested_measures():
+        yield from measure.validate(spec.options_of(measure.name), sizes)
 
 
 def _out_of_set(spec: JobSpec) -> Iterator[FieldProblem]:
-    if spec.out_of_set and "entropy" not in spec.measures:
-        yield FieldProblem("measures", "out_of_set compares entropies; add entropy to measures, or leave it out")
+    for name in spec.for_out_of_set().measures if spec.out_of_set else ():
+        if name not in spec.measures:
+            yield FieldProblem("measures", f"out_of_set compares {name}; add {name} to measures, or leave it out")
 
 
 def _stop(spec: JobSpec) -> Iterator[FieldProblem]:
@@ -170,7 +133,7 @@ def _stop(spec: JobSpec) -> Iterator[FieldProblem]:
 
 
 CHECKS: Sequence[Callable[[JobSpec], Iterator[FieldProblem]]] = (
-    _duplicates, _cohorts, _geometry, _out_of_set, _stop, declared_black_box_problems
+    _duplicates, _cohorts, _measure_options, _out_of_set, _stop, declared_black_box_problems
 )  # fmt: skip
 
 

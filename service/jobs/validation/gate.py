@@ -5,18 +5,15 @@ the rule looks there.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from service.errors import FieldProblem
 from service.gate import Missing, Rule
 from service.gate.lookup import cohort_of, resolve_path
-from service.gate.rules import SPREAD_STATISTICS
+from service.measures.tree import Tree, skeleton
 from service.spec.model import Cohort, JobSpec
 
-SECONDARY_STATISTICS = ("pearson", "mse", "iou20")
 # Each cohort has its own right and wrong images; the others are compared as distributions.
 UNPAIRED_PREFIXES = ("runs.", "out_of_set.", "strata.correct.")
-Tree = dict[str, Any]
 
 
 def gate_problems(rules: Sequence[Rule], spec: JobSpec) -> Iterator[tuple[int, str, str]]:
@@ -98,64 +95,6 @@ def _any_class(path: str, measures: list[str]) -> str:
 
 
 def results_tree(spec: JobSpec, cohort: Cohort) -> Tree:
-    """The tree of a cohort's results, None for every number that has an interval."""
-    measures = _measures(spec)
-    share: Tree = {"mean": None}
-    means: Tree = {name: {"mean": None} for name in measures} | {"degenerate": share}
-    headlines = {name: means[name] if name == "stability" else _statistics() for name in measures}
-    run: Tree = {
-        name: {"mean": None, "parts": {part: {"mean": None} for part in tree["parts"]}}
-        for name, tree in measures.items()
-    }
-    if "stability" in run:
-        run["stability"] = {"mean": None}
-    tree: Tree = {
-        "accuracy": None,
-        "degenerate": share,
-        "measures": measures,
-        "runs": [{"measures": run, "degenerate": share} for _ in cohort.runs],
-        "strata": {"class": headlines | {"degenerate": share}, "correct": {"true": means, "false": means}},
-    }
-    if spec.out_of_set:
-        compared = {name: {"mean": None} for name in ("images", "out_of_set", "difference")}
-        tree["out_of_set"] = dict.fromkeys(("entropy", "entropy.spatial", "top_probability"), compared)
-    return tree
-
-
-def _measures(spec: JobSpec) -> Tree:
-    return {measure: {**_headline(measure), "parts": _parts(spec, measure)} for measure in spec.measures}
-
-
-def _headline(measure: str) -> Tree:
-    if measure == "stability":  # of pairs of runs, which have no values of one run to spread
-        return {"mean": None}
-    return _statistics(() if measure == "entropy" else SECONDARY_STATISTICS)
-
-
-def _parts(spec: JobSpec, measure: str) -> Tree:
-    options = spec.options
-    parts: Mapping[str, Tree] = {
-        "entropy": {"spatial": _statistics()},
-        "noise": {
-            str(level): _statistics((*SECONDARY_STATISTICS, "entropy_change", "probability_change"))
-            for level in options.noise.levels
-        },
-        "geometry": {name: _statistics(SECONDARY_STATISTICS) for name in options.geometry.transforms},
-        "stability": {"resized": {"mean": None}},
-        "degradation": _degradation(options.degradation.curve),
-        "randomisation": {str(share): _statistics(SECONDARY_STATISTICS) for share in options.randomisation.shares},
-    }
-    return parts.get(measure, {})
-
-
-def _degradation(curve: Sequence[float]) -> Tree:
-    ranked = [f"{order}:{share}" for order in ("most", "least") for share in curve]
-    blurred = {
-        name: _statistics((*SECONDARY_STATISTICS, "probability_change")) for name in ("background", "object", *ranked)
-    }
-    areas = {order: _statistics(("probability",)) for order in ("most", "least") if curve}
-    return {**blurred, "gap": _statistics(), **areas}
-
-
-def _statistics(beside: Sequence[str] = ()) -> Tree:
-    return dict.fromkeys(("mean", *SPREAD_STATISTICS, *beside))
+    """Return the tree of a cohort's results, None for every number that has an interval."""
+    options = {name: spec.options_of(name) for name in spec.measures}
+    return skeleton(options, len(cohort.runs), out_of_set=spec.out_of_set is not None)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import isnan, nan
 from statistics import fmean
 
+from service.measures import MEASURES, across_first
 from service.web.formatting import number
 from service.web.report.cards import Card
 from service.web.report.data import ReportData
@@ -12,14 +13,10 @@ from service.web.report.interpretation import INTERPRETATIONS, correctness_text
 
 MAX_CONCERNS = 4  # pictures that the first screen has room for
 WRONG = "most often wrong"
-REASONS: Mapping[str, str] = {  # to worry, and the measure whose lowest number it is
-    "runs agree least": "stability",
-    WRONG: "correct",
-    "most disturbed by noise": "noise",
-    "follows transformations least": "geometry",
-    "needs what it does not look at": "degradation",
-    "least like people": "human",
-}
+_LOWEST = {each.ranking.why: each.name for each in across_first() if each.ranking}
+_ACROSS_RUNS = [why for why, measure in _LOWEST.items() if MEASURES[measure].across_runs]
+# The measure, or `correct`, whose lowest value is a reason to review an image.
+REASONS: Mapping[str, str] = {**{why: _LOWEST[why] for why in _ACROSS_RUNS}, WRONG: "correct", **_LOWEST}
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,9 @@ object, the map does not point at what the model uses, and a high number is no m
 """
 
 from service.gate.degenerate import above_limit, share_of, told
+from service.measures import MEASURES
 from service.web.report.data import ReportData
 from service.web.report.interpretation import compare_blurs
-
-MEASURE = "degradation"
 
 
 def excuse_high_value(data: ReportData, measure: str, cohort: str) -> str:
@@ -16,8 +15,9 @@ def excuse_high_value(data: ReportData, measure: str, cohort: str) -> str:
     share = share_of(data.results, cohort)
     if share is not None and above_limit(share):
         return told(share)
-    if measure != MEASURE or cohort not in data.cohorts:
+    control = MEASURES[measure].control_part
+    if control is None or cohort not in data.cohorts:
         return ""
     own = data.measures_of(cohort).get(measure, {})
-    ends = own.get("parts", {}).get("gap", {}).get("ci95")
+    ends = own.get("parts", {}).get(control, {}).get("ci95")
     return "" if not ends or ends[0] > 0 else compare_blurs(ends)

@@ -15,7 +15,8 @@ from markupsafe import Markup
 from service import __version__
 from service.domain.variants import sample_variants
 from service.gate.degenerate import share_of, told
-from service.measures.catalogue import MEASURES, METHODS
+from service.measures import MEASURES
+from service.measures.methods import METHODS
 from service.web.formatting import minus, number
 from service.web.report.charts import shape, tone
 from service.web.report.data import ReportData

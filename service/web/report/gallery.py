@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from service.domain.maps import StoredImage
 from service.domain.variants import image_cohort
+from service.measures import across_first
 from service.web.report.cards import Card, CohortView
 from service.web.report.charts import tone
 from service.web.report.concerns import Concern, find_concerns
@@ -19,11 +20,7 @@ from service.web.report.overlays import Overlays, colour_tables
 TITLES = {
     "most typical": ("Most typical", "nearest to the mean of all measures"),
     "least typical": ("Least typical", "farthest from the mean of all measures"),
-    "runs agree least": ("Most unstable across runs", "the runs' maps agree least"),
-    "most disturbed by noise": ("Most disturbed by noise", "noise moves the look most"),
-    "follows transformations least": ("Follows transformations least", "moved pictures are looked at elsewhere"),
-    "needs what it does not look at": ("Needs what it does not look at", "blurring the background moves the look most"),
-    "least like people": ("Least like people", "the maps are farthest from people's"),
+    **{each.ranking.why: (each.ranking.title, each.ranking.meaning) for each in across_first() if each.ranking},
     "most often wrong": ("Most often wrong", "most runs give another class"),
     "cohorts differ most": ("Cohorts differ most", "by all measures together"),
 }

@@ -3,23 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from service.measures import MEASURES
+from service.measures.measure import Wording
 from service.web.formatting import number
 
 SIDES = ("strong", "middling", "weak")
 
 
 @dataclass(frozen=True)
-class Interpretation:
+class Interpretation(Wording):
     """A measure in words: its question, what low, middling and high values say, and which side is better."""
-
-    title: str
-    question: str
-    low: str
-    middling: str
-    high: str
-    better: int = 1  # -1: low is better; 0: neither
-    bands: tuple[float, float] = (0.4, 0.7)
-    unit: str = "similarity of maps (SSIM)"
 
     def describe(self, value: float | None) -> str:
         """What a value says, such as `low: looks at little`."""
@@ -57,35 +50,8 @@ class Interpretation:
 
 
 INTERPRETATIONS: Mapping[str, Interpretation] = {
-    "entropy": Interpretation(
-        "Entropy", "How much of the picture does it use?", "looks at little", "looks at some of the picture",
-        "looks at much of the picture", better=0, bands=(0.45, 0.75), unit="entropy of maps, 1 at most",
-    ),
-    "noise": Interpretation(
-        "Noise", "Does it keep looking where it looked, once there is noise?", "noise moves its look",
-        "noise moves its look in part", "keeps looking where it looked",
-    ),
-    "geometry": Interpretation(
-        "Geometry", "When the picture is moved or turned, does its look follow?", "does not follow the content",
-        "follows the content in part", "follows the content",
-    ),
-    "stability": Interpretation(
-        "Stability", "Do independent trainings look at the same things?", "runs look at different things",
-        "runs agree in part", "runs look alike",
-    ),
-    "degradation": Interpretation(
-        "Degradation", "Can it do without what it does not look at?", "needs what it does not look at",
-        "needs some of what it does not look at", "does not need what it does not look at",
-    ),
-    "human": Interpretation(
-        "Likeness to people", "Does it look where people look?", "looks elsewhere than people",
-        "looks in part where people look", "looks where people look",
-    ),
-    "randomisation": Interpretation(
-        "Randomisation", "Do its maps change once the model's weights are drawn anew?", "the map tells of the model",
-        "the map tells of the model in part", "the map ignores the model", better=-1,
-    ),
-}  # fmt: skip
+    name: Interpretation(**vars(measure.wording)) for name, measure in MEASURES.items()
+}
 
 
 # Of blurring what the model looks at: its map should not outlive that.

@@ -13,7 +13,8 @@ from markupsafe import Markup
 
 from service.api.map_images import INFERNO, MAX_OPACITY, MIN_OPACITY
 from service.domain.maps import StoredImage
-from service.domain.variants import BLURS, CLEAN, image_cohort, sample_variants, value_column
+from service.domain.variants import CLEAN, image_cohort, sample_variants, value_column
+from service.measures.degradation import BLURS
 from service.web.formatting import number
 from service.web.report.data import ReportData
 from service.web.report.svg import Child, element

@@ -15,7 +15,8 @@ from pydantic import ValidationError
 from service.api.dependencies import READ, SUBMIT
 from service.api.routes.jobs import CurrentJobs, Text
 from service.errors import FieldProblem, SalienceError
-from service.measures.catalogue import MEASURES, METHODS
+from service.measures import MEASURES
+from service.measures.methods import METHODS
 from service.spec.model import JobSpec, spec_digest
 from service.web.example_spec import copy_spec, example_spec
 from service.web.rendering import render_page

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from service.commands.results_table import print_results
-from service.measures.catalogue import MEASURES
+from service.measures import MEASURES
 
 
 def measured(mean: float) -> dict[str, Any]:

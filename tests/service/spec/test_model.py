@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from service.spec.model import MEASURES, JobSpec, spec_digest
+from service.spec.model import DEFAULT_MEASURES, JobSpec, spec_digest
 
 SMALLEST: dict[str, Any] = {
     "cohorts": [{"name": "c", "runs": [{"uri": "file:///m.pt"}]}],
@@ -14,7 +14,7 @@ TWO_RUNS = [{"name": "c", "runs": [{"uri": "file:///1.pt"}, {"uri": "file:///2.p
 
 def test_the_defaults_are_the_papers_protocol() -> None:
     spec = JobSpec.model_validate({**SMALLEST, "cohorts": TWO_RUNS})
-    assert spec.measures == list(MEASURES)
+    assert spec.measures == list(DEFAULT_MEASURES)
     assert spec.options.noise.amounts == [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0]
     assert len(spec.options.geometry.transforms) == 12
     assert spec.salience.target == "predicted"
@@ -71,7 +71,7 @@ def test_a_field_that_cannot_be_is_named(changes: dict[str, Any], place: tuple[o
     assert [error["loc"] for error in caught.value.errors()] == [place]
 
 
-@pytest.mark.parametrize("measures", [["entropy"], ["noise"], ["geometry", "stability"], list(MEASURES)])
+@pytest.mark.parametrize("measures", [["entropy"], ["noise"], ["geometry", "stability"], list(DEFAULT_MEASURES)])
 def test_passes_count_the_variants_that_the_measures_need(measures: list[str]) -> None:
     spec = JobSpec.model_validate({**SMALLEST, "cohorts": TWO_RUNS, "measures": measures})
     extra = {"noise": 7, "geometry": 12, "degradation": 2}

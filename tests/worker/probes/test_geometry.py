@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from service.measures.options import TRANSFORMS
+from service.measures.geometry import TRANSFORMS
 from worker.models import architectures
 from worker.probes.geometry import crop_valid, transform, valid_mask
 

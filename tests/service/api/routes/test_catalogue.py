@@ -2,12 +2,12 @@ from typing import get_args
 
 import httpx
 
-from service.spec.model import Measure, Method
+from service.spec.model import MeasureName, Method
 
 
 def test_every_measure_is_described_with_its_parameters(api: httpx.Client) -> None:
     found = {each["name"]: each for each in api.get("/v1/measures").json()}
-    assert tuple(found) == get_args(Measure)
+    assert tuple(found) == get_args(MeasureName)
     assert found["noise"]["parameters"]["amounts"]["default"] == [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0]
     assert found["entropy"]["parameters"] == {}
     assert found["entropy"]["range"] == [0, 1]

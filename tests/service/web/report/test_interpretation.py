@@ -1,6 +1,6 @@
 import pytest
 
-from service.measures.catalogue import MEASURES
+from service.measures import MEASURES
 from service.web.formatting import number
 from service.web.report.interpretation import (
     INTERPRETATIONS,

@@ -1,0 +1,85 @@
+"""Degradation: whether the model needs what its map ignores."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from service.measures.measure import FigureStyle, MapVariants, Measure, Ranking, Wording, canonical_amount
+from service.measures.sources import CRUM
+from service.measures.strict_model import StrictModel
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+BLURS = ("background", "object")
+ORDERS = ("most", "least")
+
+
+class DegradationOptions(StrictModel):
+    """Which shares of the pixels to blur beside `background` and `object`."""
+
+    curve: Annotated[list[Share], Field(max_length=20)] = []  # noqa: RUF012  # pydantic copies it
+    """Shares of the pixels, ranked by the map, to blur in addition, most and least salient first. Default: none."""
+
+
+def _variants(options: DegradationOptions) -> Sequence[str]:
+    return [*BLURS, *(f"{order}:{share}" for order in ORDERS for share in options.curve)]
+
+
+def _extra_parts(options: DegradationOptions) -> Mapping[str, Sequence[str]]:
+    areas = {order: ("probability",) for order in ORDERS if options.curve}
+    return {"gap": (), **areas}
+
+
+def _is_seeded(options: DegradationOptions) -> bool:
+    """Return whether pixels are ranked: the seed breaks ties between them."""
+    return bool(options.curve)
+
+
+def _sample(_options: DegradationOptions) -> Sequence[str]:
+    return BLURS
+
+
+def _narrow(_options: DegradationOptions, names: Sequence[str]) -> Mapping[str, Any]:
+    return {"curve": sorted({float(name.partition(":")[2]) for name in names if name not in BLURS})}
+
+
+DEGRADATION = Measure(
+    name="degradation",
+    meaning="SSIM between the maps before and after everything outside the salient region is blurred. High: the model "
+    "does not need what it ignores. `object` blurs the salient region instead; `gap` is the difference.",
+    source=f"Salience-Based Image Degradation, {CRUM}",
+    wording=Wording(
+        "Degradation",
+        "Can it do without what it does not look at?",
+        low="needs what it does not look at",
+        middling="needs some of what it does not look at",
+        high="does not need what it does not look at",
+    ),
+    options=DegradationOptions,
+    variants=_variants,
+    variant_kind="guided",
+    variant_statistics=("probability_change",),
+    extra_parts=_extra_parts,
+    part_bounds={"gap": (-2.0, 2.0)},
+    is_seeded=_is_seeded,
+    ranking=Ranking(
+        "needs what it does not look at",
+        "Needs what it does not look at",
+        "blurring the background moves the look most",
+    ),
+    map_variants=MapVariants(
+        syntax="degraded (or background), object, or most:SHARE and least:SHARE",
+        pattern=r"background|object|(most|least):[^:]*",
+        sample=_sample,
+        narrow=_narrow,
+        canonical=canonical_amount,
+        aliases={"degraded": BLURS[0]},
+        remedies={"curve": "the SHARE of most:SHARE and least:SHARE is above 0 and below 1"},
+    ),
+    control_part="gap",
+    figure=FigureStyle(
+        {"degradation": "background blurred", "object": "object blurred", "gap": "background less object"},
+        unit="similarity of maps (SSIM),\nor difference of similarities",
+    ),
+)

@@ -1,0 +1,34 @@
+"""Entropy: how many grey levels the native map uses."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from service.measures.measure import UNIT, FigureStyle, Measure, Wording
+from service.measures.sources import CRUM
+
+
+def _extra_parts(_options: Any) -> Mapping[str, Sequence[str]]:
+    return {"spatial": ()}
+
+
+ENTROPY = Measure(
+    name="entropy",
+    meaning="How many grey levels the native map uses: Shannon entropy of its 256-level histogram, divided by its "
+    "largest possible value. Low: salience is concentrated. The part `spatial` measures how widely salience spreads.",
+    source=f"Salience Entropy, {CRUM}",
+    wording=Wording(
+        "Entropy",
+        "How much of the picture does it use?",
+        low="looks at little",
+        middling="looks at some of the picture",
+        high="looks at much of the picture",
+        better=0,
+        bands=(0.45, 0.75),
+        unit="entropy of maps, 1 at most",
+    ),
+    bounds=UNIT,
+    statistics=(),
+    extra_parts=_extra_parts,
+    is_compared_out_of_set=True,
+    figure=FigureStyle({"entropy": "grey levels", "spatial": "spatial"}, unit="entropy, share of the largest possible"),
+)

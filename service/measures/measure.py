@@ -1,0 +1,148 @@
+"""What the API, the gate, the client and the report know of one measure. Computes nothing."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from service.errors import FieldProblem
+from service.measures.strict_model import StrictModel
+
+Bounds = tuple[float, float]
+Size = tuple[int, int]
+VariantKind = Literal["independent", "guided", "randomised"]
+
+UNIT: Bounds = (0.0, 1.0)
+SIGNED: Bounds = (-1.0, 1.0)
+SIMILARITY_STATISTICS = ("pearson", "mse", "iou20")  # the results give these beside a mean SSIM
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How the report words a measure: its question, and what low, middling and high values mean."""
+
+    title: str
+    question: str
+    low: str
+    middling: str
+    high: str
+    better: int = 1  # -1: low is better; 0: neither
+    bands: tuple[float, float] = (0.4, 0.7)
+    unit: str = "similarity of maps (SSIM)"
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Why the image with the lowest value is in a job's sample, and how the report titles and explains its group."""
+
+    why: str
+    title: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class FigureStyle:
+    """How `salience figure` draws a measure: names of rows, the axis of its values.
+
+    With `levels`, the label of an axis of levels, the figure is a curve over the variants.
+    """
+
+    rows: Mapping[str, str] = field(default_factory=dict)
+    unit: str = "similarity of maps (SSIM)"
+    levels: str | None = None
+
+
+def canonical_amount(name: str) -> str:
+    """Return a name such as `noise:.20` with its number as Python writes it. Raises ValueError for no number."""
+    kind, colon, amount = name.partition(":")
+    return f"{kind}:{float(amount)}" if colon else name
+
+
+@dataclass(frozen=True)
+class MapVariants:
+    """How users name the variants of which they request maps. A variant's name is `prefix` and its key.
+
+    `syntax` describes the names, and every name matches `pattern`.
+    `sample` names the variants, of some options, whose maps are stored with a job's sample. `narrow` gives the
+    options under which the measure has the named variants and as few others as possible. `remedies` says, by option,
+    which values a name may contain.
+    """
+
+    syntax: str
+    pattern: str
+    sample: Callable[[Any], Sequence[str]]
+    narrow: Callable[[Any, Sequence[str]], Mapping[str, Any]]
+    prefix: str = ""
+    canonical: Callable[[str], str] = str
+    """The one spelling of a name. Raises ValueError."""
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    remedies: Mapping[str, str] = field(default_factory=dict)
+
+
+def _no_variants(_options: Any) -> Sequence[str]:
+    return ()
+
+
+def _no_parts(_options: Any) -> Mapping[str, Sequence[str]]:
+    return {}
+
+
+def _is_never_seeded(_options: Any) -> bool:
+    return False
+
+
+def _no_problems(_options: Any, _sizes: Mapping[str, Size]) -> Iterator[FieldProblem]:
+    yield from ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """One measure. Functions receive its options, an instance of `options`, or None where it has no options."""
+
+    name: str
+    meaning: str
+    source: str
+    wording: Wording
+    options: type[StrictModel] | None = None
+    is_default: bool = True
+    bounds: Bounds = SIGNED
+    """The least and the largest value. The results give a histogram of a measure with values in [0, 1]."""
+    statistics: Sequence[str] = SIMILARITY_STATISTICS
+    """The statistics that the results give beside the mean, of the measure and of each variant."""
+    variants: Callable[[Any], Sequence[str]] = _no_variants
+    """The keys of the forward passes that the measure needs beside the clean image's."""
+    variant_kind: VariantKind = "independent"
+    """Whether the passes see changed images, images changed by the clean image's map, or a randomised model.
+
+    The key of a `randomised` variant is the share of layers whose weights are drawn anew.
+    """
+    variant_statistics: Sequence[str] = ()
+    """The statistics of each variant beside `statistics`."""
+    extra_parts: Callable[[Any], Mapping[str, Sequence[str]]] = _no_parts
+    """The parts in the results that are no variants, each with the statistics beside its mean."""
+    part_bounds: Mapping[str, Bounds] = field(default_factory=dict)
+    """The bounds of extra parts. Default: those of the measure."""
+    across_runs: bool = False
+    """Whether the measure compares the runs of a cohort, of which it then needs two."""
+    is_compared_out_of_set: bool = False
+    """Whether the results compare its distribution in set with that out of set."""
+    needs_human_maps: bool = False
+    """Whether every image needs a human salience map."""
+    is_seeded: Callable[[Any], bool] = _is_never_seeded
+    """Whether its values depend on the job's seed."""
+    validate: Callable[[Any, Mapping[str, Size]], Iterator[FieldProblem]] = _no_problems
+    """The problems of its options with the input size (height, width) of each cohort, by name."""
+    ranking: Ranking | None = None
+    map_variants: MapVariants | None = None
+    control_part: str | None = None
+    """The part whose interval must lie above zero for a high value to be a merit."""
+    figure: FigureStyle = FigureStyle()
+
+    def parts(self, options: Any) -> dict[str, Sequence[str]]:
+        """The parts in the results, each with the statistics beside its mean."""
+        of_variants = (*self.statistics, *self.variant_statistics)
+        return {**dict.fromkeys(self.variants(options), of_variants), **self.extra_parts(options)}
+
+    def column_bounds(self, options: Any) -> dict[str, Bounds]:
+        """The bounds of the measure's own column and of those of its extra parts, by the column's name."""
+        extra = {f"{self.name}.{part}": self.part_bounds.get(part, self.bounds) for part in self.extra_parts(options)}
+        return {self.name: self.bounds, **extra}

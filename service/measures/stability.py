@@ -1,0 +1,30 @@
+"""Stability: whether independently trained runs of a cohort agree."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from service.measures.measure import FigureStyle, Measure, Ranking, Wording
+from service.measures.sources import CRUM
+
+
+def _extra_parts(_options: Any) -> Mapping[str, Sequence[str]]:
+    return {"resized": ()}
+
+
+STABILITY = Measure(
+    name="stability",
+    meaning="Mean SSIM between the native maps of all pairs of runs of a cohort. High: independently trained runs "
+    "agree.",
+    source=f"Salience Stability Across Training Runs, {CRUM}",
+    wording=Wording(
+        "Stability",
+        "Do independent trainings look at the same things?",
+        low="runs look at different things",
+        middling="runs agree in part",
+        high="runs look alike",
+    ),
+    extra_parts=_extra_parts,
+    across_runs=True,
+    ranking=Ranking("runs agree least", "Most unstable across runs", "the runs' maps agree least"),
+    figure=FigureStyle({"stability": "native maps", "resized": "resized maps"}),
+)

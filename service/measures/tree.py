@@ -1,0 +1,60 @@
+"""The shape of a cohort's results: every number that has an interval, by its path. Computes nothing."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from service.measures import MEASURES
+from service.measures.measure import Measure
+
+Tree = dict[str, Any]
+
+SPREAD_STATISTICS = ("sd", "q05", "q25", "q50", "q75", "q95")  # with an interval only where a rule needs it
+
+
+def skeleton(options: Mapping[str, Any], runs: int, *, out_of_set: bool) -> Tree:
+    """Return a cohort's results with None for every number that has an interval.
+
+    `options` has the options of each requested measure by its name, None for a measure without options.
+    """
+    requested = {name: MEASURES[name] for name in options}
+    means: Tree = {**dict.fromkeys(requested, _mean()), "degenerate": _mean()}
+    run = {"measures": {name: _of_run(each, options[name]) for name, each in requested.items()}, "degenerate": _mean()}
+    strata = {name: _number(each) for name, each in requested.items()}
+    tree: Tree = {
+        "accuracy": None,
+        "degenerate": _mean(),
+        "measures": {name: _of_cohort(each, options[name]) for name, each in requested.items()},
+        "runs": [run] * runs,
+        "strata": {"class": {**strata, "degenerate": _mean()}, "correct": {"true": means, "false": means}},
+    }
+    if out_of_set:
+        compared = {name: _mean() for name in ("images", "out_of_set", "difference")}
+        tree["out_of_set"] = dict.fromkeys(columns_compared_out_of_set(options), compared)
+    return tree
+
+
+def columns_compared_out_of_set(options: Mapping[str, Any]) -> list[str]:
+    """Return the columns whose distributions in set and out of set the results compare; `options` as above."""
+    compared = [each for name, each in MEASURES.items() if each.is_compared_out_of_set and name in options]
+    columns = [column for each in compared for column in each.column_bounds(options[each.name])]
+    return [*columns, "top_probability"]
+
+
+def _of_cohort(measure: Measure, options: Any) -> Tree:
+    parts = {part: _number(measure, beside) for part, beside in measure.parts(options).items()}
+    return {**_number(measure, measure.statistics), "parts": parts}
+
+
+def _of_run(measure: Measure, options: Any) -> Tree:
+    if measure.across_runs:
+        return _mean()
+    return {**_mean(), "parts": {part: _mean() for part in measure.parts(options)}}
+
+
+def _number(measure: Measure, beside: Sequence[str] = ()) -> Tree:
+    """Return the statistics of a number; pairs of runs have no values of one run that could spread."""
+    return _mean() if measure.across_runs else dict.fromkeys(("mean", *SPREAD_STATISTICS, *beside))
+
+
+def _mean() -> Tree:
+    return {"mean": None}

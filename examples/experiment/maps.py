@@ -8,8 +8,9 @@ import torch
 from numpy.typing import NDArray
 
 from service.spec.model import JobSpec, Json
-from worker.audit.explanation import concatenate, explain
+from worker.audit.explanation import explain
 from worker.inputs.decode import read_image
+from worker.measures.explanation import concatenate
 from worker.models.classifier import predicted
 from worker.models.load import load_classifier
 

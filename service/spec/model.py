@@ -286,6 +286,10 @@ class JobSpec(Template):
         """Return the keys of a measure's variants."""
         return list(measure.variants(self.options_of(measure.name)))
 
+    def needs_human_maps(self) -> bool:
+        """Return whether every image needs a human salience map."""
+        return any(measure.needs_human_maps for measure in self.requested_measures())
+
     def passes(self) -> int:
         """Return how many forward passes one run needs for one image."""
         return self.first_passes() + self.guided_passes() + len(self.randomised_shares())

@@ -22,7 +22,8 @@ def cohort(runs: np.ndarray, labels: Sequence[str | None], name: str = "c") -> C
     across = plain if count > 1 else {}
     return CohortValues(
         name, RUN_COLUMNS, runs, list(across), np.tile(list(across.values()), (len(runs), 1)), labels,
-        {"entropy": ["spatial"]}, Draws(0, "0"),
+        {"entropy": ["spatial"]}, Draws(0, "0"), across_parts={"stability": ["resized"]} if across else {},
+        bounds={"entropy": (0.0, 1.0), "entropy.spatial": (0.0, 1.0)},
     )  # fmt: skip
 
 

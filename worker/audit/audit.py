@@ -9,13 +9,11 @@ from torch import Tensor
 from service.errors import ModelRefused
 from service.spec.model import JobSpec
 from worker.audit.batch import ImageBatch
-from worker.audit.explanation import ChooseTargets, Explanation, concatenate, explain
-from worker.audit.scoring import Columns, first_keys, guided_keys, randomised_keys, score_run
-from worker.measures.stability import stability
+from worker.audit.explanation import ChooseTargets, explain
+from worker.audit.scoring import Guided, Probed, has_across_runs, requested_scorers, score_across, score_run
+from worker.measures.columns import Columns
+from worker.measures.explanation import Explanation, concatenate
 from worker.models.classifier import Classifier, predicted
-from worker.probes.degradation import blur_ranked, guided_blur, rank
-from worker.probes.geometry import transform
-from worker.probes.noise import gaussian, salt_pepper
 from worker.probes.random_fields import field
 
 
@@ -45,22 +43,32 @@ class Scores:
     maps: Sequence[Tensor]
 
 
-# What a run sees of a batch: the clean pictures, and by measure and key their variants.
+# The clean images' explanation, and those of the variants by measure and key.
 Explanations = tuple[Explanation, Mapping[str, Mapping[str, Explanation]]]
+VariantKey = tuple[str, str]  # measure and key
+CLEAN: VariantKey = ("", "clean")
+
+
+@dataclass(frozen=True)
+class KeyedExplanation:
+    """The explanation of one image and its variants, each row under the key in the same place."""
+
+    keys: Sequence[VariantKey]
+    rows: Explanation
 
 
 @dataclass(frozen=True)
 class Audit:
     """The audit of the spec's cohort of that number. `on_pass` hears of forward passes, chunk by chunk.
 
-    `randomised` has, where the spec asks for it, each classifier with shares of its layers drawn anew.
+    `randomised` has each run's randomised models by share of layers, where the spec needs them.
     """
 
     spec: JobSpec
     cohort: int
     classifiers: Sequence[Classifier]
     on_pass: Callable[[int], None]
-    randomised: Sequence[Sequence[Classifier]] = ()
+    randomised: Sequence[Mapping[str, Classifier]] = ()
 
     @torch.no_grad()
     def score(self, batch: ImageBatch, wanted: Missing | None = None) -> Scores:
@@ -69,7 +77,7 @@ class Audit:
         What is across the runs needs the clean maps of all of them.
         """
         every = range(len(self.classifiers))
-        wanted = wanted or Missing(frozenset(every), "stability" in self.spec.measures)
+        wanted = wanted or Missing(frozenset(every), has_across_runs(self.spec))
         looked = {run: run in wanted.runs for run in every if wanted.needs_clean_pass or run in wanted.runs}
         columns, clean = dict[int, Columns](), []
         for run, variant_of in zip(looked, self._explain_batch(batch, looked), strict=True):
@@ -78,8 +86,10 @@ class Audit:
                 columns[run] = score_run(self.spec, clean[-1], batch, variant_of[1])
         across: Columns = {}
         if wanted.across:
-            names = ("native", "maps", "degenerate")
-            across = stability(*(torch.stack([getattr(each, name) for each in clean]) for name in names))
+            native, maps, degenerate = (
+                torch.stack([getattr(each, name) for each in clean]) for name in ("native", "maps", "degenerate")
+            )
+            across = score_across(self.spec, native, maps, degenerate)
         return Scores(columns, across, [each.maps for each in clean])
 
     @torch.no_grad()
@@ -88,87 +98,92 @@ class Audit:
         return self._explain_batch(batch, dict.fromkeys(range(len(self.classifiers)), True))
 
     def _explain_batch(self, batch: ImageBatch, runs: Mapping[int, bool]) -> Iterator[Explanations]:
-        """What some runs see of a batch, in its variants too where the run's say so."""
-        variants = self._first_variants(batch) if any(runs.values()) else []
-        seen = [self._explain_image(batch, n, [each[n] for each in variants], runs) for n in range(len(batch.images))]
-        by_run = zip(runs.values(), zip(*seen, strict=True), strict=True)
-        return (self._by_variant(images, whole) for whole, images in by_run)
+        """Yield each run's explanations of a batch, with those of its variants where `runs` says so."""
+        variants = self._independent_variants(batch) if any(runs.values()) else {}
+        seen = [
+            self._explain_image(batch, number, {key: each[number] for key, each in variants.items()}, runs)
+            for number in range(len(batch.images))
+        ]
+        return (_by_variant([image[run] for image in seen]) for run in runs)
 
-    def _first_variants(self, batch: ImageBatch) -> list[Tensor]:
-        """The variants that wait for no map, each (N, 3, H, W), in the order of their keys."""
-        variants, options = [], self.spec.options
-        if "noise" in self.spec.measures:
-            add = salt_pepper if options.noise.kind == "salt_pepper" else gaussian
-            fields = self._fields(options.noise.kind, batch)
-            variants += add(batch.images, fields, options.noise.levels)
-        if "geometry" in self.spec.measures:
-            variants += [transform(batch.images, name) for name in options.geometry.transforms]
-        return variants
+    def _independent_variants(self, batch: ImageBatch) -> dict[VariantKey, Tensor]:
+        """Return the variants that no map guides, each (N, 3, H, W)."""
+        probed = Probed(batch.images, lambda stream: self._fields(stream, batch))
+        return {
+            (measure, key): images
+            for measure, scorer in requested_scorers(self.spec).items()
+            if scorer.variants
+            for key, images in scorer.variants(probed, self.spec.options_of(measure)).items()
+        }
 
     def _fields(self, stream: str, batch: ImageBatch) -> Tensor:
-        """Each picture's own random numbers."""
+        """Return the random numbers of all images of a batch."""
+        return torch.stack([self._field(stream, batch, number) for number in range(len(batch.images))])
+
+    def _field(self, stream: str, batch: ImageBatch, number: int) -> Tensor:
+        """Return the random numbers of one image, which depend on its content and the seed alone."""
         size = (batch.images.shape[2], batch.images.shape[3])
-        found = [field(stream, self.spec.seed, digest, size) for digest in batch.digests]
-        return torch.stack(found).to(batch.images.device)
+        return field(stream, self.spec.seed, batch.digests[number], size).to(batch.images.device)
 
     def _explain_image(
-        self, batch: ImageBatch, number: int, variants: Sequence[Tensor], runs: Mapping[int, bool]
-    ) -> list[Explanation]:
-        """What some runs see in one picture, the clean picture first; in its variants too, where the run's say so."""
-        choose, image = self._target_chooser(int(batch.labels[number])), batch.images[number]
-        images = {run: [image, *variants] if wanted else [image] for run, wanted in runs.items()}
+        self, batch: ImageBatch, number: int, variants: Mapping[VariantKey, Tensor], runs: Mapping[int, bool]
+    ) -> dict[int, KeyedExplanation]:
+        """Return each run's explanations of one image, with those of its variants where `runs` says so.
+
+        The first chunk starts with the clean image, whose map guides further variants.
+        """
+        choose, clean = self._target_chooser(int(batch.labels[number])), {CLEAN: batch.images[number]}
+        images = {run: {**clean, **variants} if whole else clean for run, whole in runs.items()}
         first = {
-            run: self._explain_chunk(run, some[: self.classifiers[run].chunk], choose) for run, some in images.items()
+            run: self._explain_chunk(run, list(some.values())[: self.classifiers[run].chunk], choose)
+            for run, some in images.items()
         }
-        whole = [run for run, wanted in runs.items() if wanted]
-        guided = self._guided_variants(batch, number, [first[run].slice(0, 1) for run in whole])
-        own = dict(zip(whole, guided, strict=True))
-        return [
-            self._explain_remaining(run, each, [*images[run], *own[run]], choose) if run in own else each
-            for run, each in first.items()
-        ]
+        maps = {run: first[run].maps[:1] for run, whole in runs.items() if whole}
+        guided = self._guided_variants(batch, number, maps)
+        return {
+            run: self._explain_remaining(run, first[run], {**own, **guided[run]}, choose)
+            if run in guided
+            else KeyedExplanation(list(own), first[run])
+            for run, own in images.items()
+        }
 
     def _explain_remaining(
-        self, run: int, first: Explanation, images: Sequence[Tensor], choose: ChooseTargets
-    ) -> Explanation:
+        self, run: int, first: Explanation, images: Mapping[VariantKey, Tensor], choose: ChooseTargets
+    ) -> KeyedExplanation:
+        """Return the first chunk's explanations with those of the other images and of the randomised models."""
         if self.spec.salience.target == "clean":
             choose = _fixed_targets(int(first.targets[0]))
-        parts, chunk = [first], self.classifiers[run].chunk
-        for start in range(len(first.targets), len(images), chunk):
-            parts.append(self._explain_chunk(run, images[start : start + chunk], choose))
-        return concatenate([*parts, *self._explain_randomised(run, images[0], first)])
+        parts, chunk, every = [first], self.classifiers[run].chunk, list(images.values())
+        for start in range(len(first.targets), len(every), chunk):
+            parts.append(self._explain_chunk(run, every[start : start + chunk], choose))
+        randomised = self._explain_randomised(run, images[CLEAN], first)
+        return KeyedExplanation([*images, *randomised], concatenate([*parts, *randomised.values()]))
 
-    def _explain_randomised(self, run: int, image: Tensor, clean: Explanation) -> Iterator[Explanation]:
-        """The clean picture by the model with layers drawn anew; the class explained is the intact model's."""
-        for classifier in self.randomised[run] if self.randomised else ():
-            yield explain(classifier, [image], _fixed_targets(int(clean.targets[0])), self.spec)
-            self.on_pass(1)
-
-    def _guided_variants(self, batch: ImageBatch, number: int, clean: Sequence[Explanation]) -> list[list[Tensor]]:
-        """The variants guided by each run's map of the clean picture; it is filtered once for all of them."""
-        if "degradation" not in self.spec.measures or not clean:
-            return [[] for _ in clean]
-        image, maps = batch.images[number], torch.cat([seen.maps for seen in clean])
-        guides = torch.stack([maps, 1 - maps], dim=1)
-        curve = self.spec.options.degradation.curve
-        nothing = torch.zeros_like(maps[:1]) if curve else maps[:0]
-        blurred = guided_blur(image, torch.cat([guides.flatten(0, 1), nothing]))
-        found = [list(blurred[2 * run : 2 * run + 2]) for run in range(len(maps))]
-        if curve:
-            ties = self._fields("ties", batch)[number]
-            for own, map_ in zip(found, maps, strict=True):
-                for most in (True, False):
-                    ranked = rank(map_, ties, most)
-                    own += [blur_ranked(image, blurred[-1], ranked, share) for share in curve]
+    def _explain_randomised(self, run: int, image: Tensor, clean: Explanation) -> dict[VariantKey, Explanation]:
+        """Explain the clean image under each randomised model, for the class that the intact model explains."""
+        found = {}
+        for measure in self.spec.requested_measures():
+            for key in self.spec.variants_of(measure) if measure.variant_kind == "randomised" else ():
+                choose = _fixed_targets(int(clean.targets[0]))
+                found[measure.name, key] = explain(self.randomised[run][key], [image], choose, self.spec)
+                self.on_pass(1)
         return found
 
-    def _by_variant(self, images: Sequence[Explanation], whole: bool) -> Explanations:
-        """From pictures with their variants to variants with their pictures: the clean ones, and others by measure."""
-        columns = [torch.stack(column, dim=1) for column in zip(*(seen.columns() for seen in images), strict=True)]
-        variants = (Explanation(*each) for each in zip(*(column.unbind() for column in columns), strict=True))
-        clean = next(variants)
-        keys = (first_keys(self.spec) | guided_keys(self.spec) | randomised_keys(self.spec)) if whole else {}
-        return clean, {measure: {key: next(variants) for key in names} for measure, names in keys.items()}
+    def _guided_variants(
+        self, batch: ImageBatch, number: int, maps: Mapping[int, Tensor]
+    ) -> dict[int, dict[VariantKey, Tensor]]:
+        """Return the variants that the clean map (1, H, W) of each run guides, by run."""
+        found: dict[int, dict[VariantKey, Tensor]] = {run: {} for run in maps}
+        scorers = requested_scorers(self.spec) if maps else {}
+        for measure, scorer in scorers.items():
+            if scorer.guided:
+                guided = Guided(
+                    batch.images[number], torch.cat(list(maps.values())), lambda s: self._field(s, batch, number)
+                )
+                by_run = scorer.guided(guided, self.spec.options_of(measure))
+                for run, own in zip(maps, by_run, strict=True):
+                    found[run] |= {(measure, key): image for key, image in own.items()}
+        return found
 
     def _explain_chunk(self, run: int, images: Sequence[Tensor], choose: ChooseTargets) -> Explanation:
         seen = explain(self.classifiers[run], images, choose, self.spec)
@@ -188,6 +203,17 @@ class Audit:
         if target == "clean":
             return lambda logits: predicted(logits[:1]).expand(len(logits))
         return _fixed_targets(label if target == "label" else int(target))
+
+
+def _by_variant(images: Sequence[KeyedExplanation]) -> Explanations:
+    """Turn images with their variants into variants with their images."""
+    columns = [torch.stack(column, dim=1) for column in zip(*(each.rows.columns() for each in images), strict=True)]
+    rows = (Explanation(*each) for each in zip(*(column.unbind() for column in columns), strict=True))
+    by_key = dict(zip(images[0].keys, rows, strict=True))
+    variants: dict[str, dict[str, Explanation]] = {}
+    for (measure, key), seen in by_key.items():
+        variants.setdefault(measure, {})[key] = seen
+    return by_key[CLEAN], {measure: own for measure, own in variants.items() if measure != CLEAN[0]}
 
 
 def _fixed_targets(target: int) -> ChooseTargets:

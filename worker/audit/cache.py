@@ -11,6 +11,7 @@ from service.domain.job import ACROSS_RUNS, Image, Values
 from service.spec.model import JobSpec
 from worker.audit.audit import Missing
 from worker.audit.cache_keys import CacheKeys, ImageFacts
+from worker.audit.scoring import has_across_runs
 
 FindRows = Callable[[Sequence[bytes]], Mapping[bytes, bytes]]
 
@@ -38,7 +39,7 @@ class ResultCache:
     @property
     def everything(self) -> Missing:
         """What an unknown picture needs; beside a second set maps are added up, and no map is kept to be read."""
-        return Missing(frozenset(range(self.runs)), "stability" in self.spec.measures, self.spec.out_of_set is not None)
+        return Missing(frozenset(range(self.runs)), has_across_runs(self.spec), self.spec.out_of_set is not None)
 
     def find_rows(self, images: Sequence[ImageFacts]) -> list[CachedRows]:
         """What is known of some pictures."""

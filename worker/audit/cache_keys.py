@@ -24,10 +24,14 @@ IRRELEVANT_MODEL_FIELDS = {
 
 
 def is_seeded(spec: JobSpec) -> bool:
-    """Whether numbers of this spec depend on its seed."""
-    measures = {"noise", "randomisation"} & set(spec.measures)
-    ties = "degradation" in spec.measures and spec.options.degradation.curve
-    return bool(measures or ties or spec.salience.method == "rise")
+    """Return whether the numbers of a spec depend on its seed."""
+    seeded = any(each.is_seeded(spec.options_of(each.name)) for each in spec.requested_measures())
+    return seeded or spec.salience.method == "rise"
+
+
+def measures_of_runs(spec: JobSpec) -> set[str]:
+    """Return the spec's measures of single runs, which do not depend on the other runs of a cohort."""
+    return {each.name for each in spec.requested_measures() if not each.across_runs}
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ class CacheKeys:
         return _hash([self._map_recipe, list(self.columns[1]), runs, self._image(image)])
 
     def _image(self, image: ImageFacts) -> list[Any]:
-        human = image.human if "human" in self.spec.measures else None
+        human = image.human if self.spec.needs_human_maps() else None
         return [image.sha256, human, class_number(image.label, self.facts["classes"])]
 
     @cached_property
@@ -84,10 +88,10 @@ class CacheKeys:
         """What makes a run's numbers."""
         spec = self.spec
         # A GPU may take another kernel for blurring by more runs' maps at once; a CPU was seen to take the same.
-        together = "degradation" in spec.measures and self.device != "cpu"
+        together = spec.guided_passes() > 0 and self.device != "cpu"
         return _digest({
             "map": self._map_recipe, "columns": list(self.columns[0]), "seed": spec.seed if is_seeded(spec) else None,
-            "options": {name: _options(spec, name) for name in sorted({*spec.measures} - {"stability"})},
+            "options": {name: _options(spec, name) for name in sorted(measures_of_runs(spec))},
             "companions": [run["sha256"] for run in self.facts["runs"]] if together else None,
         })  # fmt: skip
 
@@ -98,7 +102,7 @@ def class_number(label: str | None, classes: Mapping[str, int]) -> int:
 
 
 def _options(spec: JobSpec, name: str) -> Json | None:
-    found = getattr(spec.options, name, None)
+    found = spec.options_of(name)
     dumped: Json | None = found.model_dump(mode="json") if found is not None else None
     return dumped
 

@@ -1,15 +1,12 @@
-"""From pictures to finished maps: the only place, below the runner, that asks a model."""
+"""Computes the maps of images under a model. Below the runner, no other module runs a model."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
-from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from service.spec.model import JobSpec
-from worker.measures.entropy import entropy, entropy_spatial
-from worker.measures.similarity import ComparableMaps
+from worker.measures.explanation import Explanation
 from worker.models.classifier import Classifier
 from worker.salience.attribution import integrated_gradients, random_masks, rise, saliency
 from worker.salience.cam import GRADIENT_METHODS, cam
@@ -17,59 +14,6 @@ from worker.salience.maps import MIN_RANGES, normalise_maps, resize_maps
 
 # From a chunk's logits (N, C) to the classes explained (N,).
 ChooseTargets = Callable[[Tensor], Tensor]
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """What a model sees in N pictures: native maps (N, h, w), maps (N, H, W), and what it says of them.
-
-    `probabilities` is (N, C); `predicted`, the classes with the largest logit, `targets`, those explained, and
-    `degenerate` are (N,).
-    """
-
-    native: Tensor
-    maps: Tensor
-    degenerate: Tensor
-    probabilities: Tensor
-    predicted: Tensor
-    targets: Tensor
-
-    @property
-    def target_probability(self) -> Tensor:
-        """The probability of each picture's own target class, (N,)."""
-        return self.probability_of(self.targets)
-
-    def probability_of(self, classes: Tensor) -> Tensor:
-        """The probability of one class a picture, (N,)."""
-        return self.probabilities.gather(1, classes[:, None])[:, 0]
-
-    @cached_property
-    def entropy(self) -> Tensor:
-        """Entropy of the native maps, (N,); missing (NaN) of degenerate ones."""
-        return entropy(self.native).masked_fill(self.degenerate, torch.nan)
-
-    @property
-    def entropy_spatial(self) -> Tensor:
-        """Spatial entropy of the native maps, (N,); missing (NaN) of degenerate ones."""
-        return entropy_spatial(self.native).masked_fill(self.degenerate, torch.nan)
-
-    @cached_property
-    def comparable(self) -> ComparableMaps:
-        """The maps, to be compared."""
-        return ComparableMaps(self.maps)
-
-    def slice(self, start: int, stop: int) -> "Explanation":
-        """The pictures numbered start to stop, stop left out."""
-        return Explanation(*(column[start:stop] for column in self.columns()))
-
-    def columns(self) -> list[Tensor]:
-        """The fields in their order."""
-        return [getattr(self, field.name) for field in fields(self)]
-
-
-def concatenate(parts: Sequence[Explanation]) -> Explanation:
-    """Pictures one after the other."""
-    return Explanation(*(torch.cat(column) for column in zip(*(part.columns() for part in parts), strict=True)))
 
 
 def explain(classifier: Classifier, images: Sequence[Tensor], choose: ChooseTargets, spec: JobSpec) -> Explanation:

@@ -17,9 +17,9 @@ from worker.audit.cache import FindRows, ResultCache
 from worker.audit.cache_keys import CacheKeys
 from worker.audit.map_sums import ClassSums, MapSums
 from worker.audit.reader import ImageDecoder, ReadImage, make_batch, read_ahead
-from worker.audit.scoring import Columns
 from worker.context import WorkerContext
 from worker.inputs.image_bytes import image_opener
+from worker.measures.columns import Columns
 from worker.models.cache import LoadedModel, naming_run
 from worker.runtime.batch_size import is_out_of_memory
 from worker.runtime.devices import device_name

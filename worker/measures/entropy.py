@@ -4,13 +4,22 @@ Pure: tensors in, tensors out. Source: Crum et al. 2023 (Salience Entropy); Shan
 """
 
 import math
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from worker.measures.reduction import mean_of
 
+if TYPE_CHECKING:
+    from worker.measures.explanation import Explanation
+
 LEVELS = 256
+
+
+def score(clean: "Explanation") -> dict[str, Tensor]:
+    """Return both entropies of the native maps, each (N,)."""
+    return {"entropy": clean.entropy, "entropy.spatial": clean.entropy_spatial}
 
 
 def entropy(maps: Tensor) -> Tensor:

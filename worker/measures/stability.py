@@ -17,7 +17,7 @@ def run_pairs(runs: int) -> list[tuple[int, int]]:
     return list(combinations(range(runs), 2))
 
 
-def stability(native: Tensor, resized: Tensor, degenerate: Tensor | None = None) -> dict[str, Tensor]:
+def score(native: Tensor, resized: Tensor, degenerate: Tensor | None = None) -> dict[str, Tensor]:
     """Native maps (K, N, h, w) and resized ones (K, N, H, W) of K >= 2 runs -> name: (N,).
 
     `stability` is the mean over pairs of SSIM on the native maps and `stability.pair.I.J` each pair's, with

@@ -1,7 +1,7 @@
 """Caches loaded models in memory, by file and spec, so that the shards of a job load each model once."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +33,7 @@ class LoadedModel:
 
     classifier: Classifier
     sha256: str
-    randomised: Sequence[Classifier]
+    randomised: Mapping[str, Classifier]
 
 
 def naming_run(cohort: int, run: int) -> AbstractContextManager[None]:

@@ -37,11 +37,12 @@ class Randomisation:
     digest: str
 
 
-def load_randomised(path: Path, model: Model, intact: Classifier, randomisation: Randomisation) -> list[Classifier]:
+def load_randomised(path: Path, model: Model, intact: Classifier, randomisation: Randomisation) -> dict[str, Classifier]:
     """Load a model once for each share of its layers, for batches of one image. Raises ModelRefused."""
-    return [
-        load_altered(path, model, intact, partial(draw_layers, share, randomisation)) for share in randomisation.shares
-    ]
+    return {
+        str(share): load_altered(path, model, intact, partial(draw_layers, share, randomisation))
+        for share in randomisation.shares
+    }
 
 
 @torch.no_grad()

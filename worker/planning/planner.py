@@ -46,7 +46,7 @@ class Planner:
         """Everything that the job's shards need to know; `keep` gets the pictures page by page. Raises InputRefused."""
         spec, said = self._resolve_preprocessing(spec)
         with naming_field("images.uri"):
-            inside = Survey(needs_human="human" in spec.measures, most=self.max_images)
+            inside = Survey(needs_human=spec.needs_human_maps(), most=self.max_images)
             survey = self._survey(spec, spec.images, keep, inside)
         with naming_field("out_of_set.uri"):
             beyond = Survey(start=survey.count, most=self.max_images)

@@ -14,10 +14,8 @@ from service.domain.job import FORMAT, Job
 from service.errors import JobNotFound
 from service.spec.model import JobSpec, Json
 from service.storage import Store
-from worker.audit.cache_keys import is_seeded
+from worker.audit.cache_keys import is_seeded, measures_of_runs
 from worker.results.columns import ColumnTable, load_columns
-
-SINGLE_COHORT_OPTION = "stability"  # a measure of cohorts alone, which one has and another may lack
 
 
 @dataclass(frozen=True)
@@ -62,10 +60,10 @@ def incompatibilities(then: Json, now: Json) -> Iterator[str]:
     a, b = (JobSpec.model_validate(each["spec"]) for each in (then, now))
     if then["images"]["sha256"] != now["images"]["sha256"]:
         yield f"the images (sha256 {then['images']['sha256'][:12]} there, {now['images']['sha256'][:12]} here)"
-    yield from _difference("measures", *(sorted(set(spec.measures) - {SINGLE_COHORT_OPTION}) for spec in (a, b)))
+    yield from _difference("measures", *(sorted(measures_of_runs(spec)) for spec in (a, b)))
     for name in type(b.options).model_fields:
         if name in b.measures or name == b.salience.method:
-            yield from _difference(f"options.{name}", getattr(a.options, name), getattr(b.options, name))
+            yield from _difference(f"options.{name}", a.options_of(name), b.options_of(name))
     yield from _difference("salience", a.salience, b.salience)
     if is_seeded(b):
         yield from _difference("seed", a.seed, b.seed)

@@ -9,12 +9,15 @@ import numpy as np
 from service.domain.job import FORMAT, ImageSet, Job
 from service.errors import ImagesMissing, ImagesRefused
 from service.gate import Rule
+from service.measures import MEASURES
+from service.measures.measure import Bounds
+from service.measures.tree import columns_compared_out_of_set
 from service.spec.model import JobSpec, Json
 from service.storage import Store
 from service.telemetry.redaction import strip_query_values
 from worker.audit.map_sums import mean_map
 from worker.audit.provenance import ReadImageSet, provenance
-from worker.audit.scoring import ORDERS, first_keys, guided_keys, randomised_keys
+from worker.audit.scoring import requested_scorers
 from worker.results.baseline import find_baseline, load_baseline
 from worker.results.columns import ColumnTable, load_columns
 from worker.results.sample import choose_sample
@@ -97,9 +100,11 @@ def _baseline(
         across_columns=image_set.across[found.cohort],
         across=found.table.across[found.cohort],
         labels=found.table.labels,
-        parts=_parts(before.spec),
+        parts=_parts(before.spec, across_runs=False),
         draws=draws,
         check=check,
+        across_parts=_parts(before.spec, across_runs=True) if image_set.across[found.cohort] else {},
+        bounds=_bounds(before.spec),
     )
     return values, {**message, "degenerate": degenerate_share(values.column("degenerate"))}
 
@@ -138,9 +143,11 @@ def cohort_values(
         across_columns=image_set.across[number],
         across=table.across[number],
         labels=table.labels,
-        parts=_parts(job.spec),
+        parts=_parts(job.spec, across_runs=False),
         draws=Draws(job.spec.seed, str(number), image_set.field),
         check=check,
+        across_parts=_parts(job.spec, across_runs=True) if image_set.across[number] else {},
+        bounds=_bounds(job.spec),
     )
 
 
@@ -151,24 +158,26 @@ def _compare(job: Job, store: Store, number: int, inside: CohortValues, outside:
         np.stack([mean_map(total, size) for total in store.map_sums.of_cohort(job.id, number, out_of_set)])
         for out_of_set in (False, True)
     ]
-    return compare_sets(InAndOutOfSet(inside, outside, (means[0], means[1])))
+    options = {name: job.spec.options_of(name) for name in job.spec.measures}
+    columns = columns_compared_out_of_set(options)
+    return compare_sets(InAndOutOfSet(inside, outside, (means[0], means[1])), columns)
 
 
-def _parts(spec: JobSpec) -> dict[str, Sequence[str]]:
-    """What the results tell of each measure beside its headline."""
-    parts: dict[str, Sequence[str]] = {
-        "entropy": ["spatial"],
-        **first_keys(spec),
-        **{measure: [*keys, "gap", *_orders(spec)] for measure, keys in guided_keys(spec).items()},
-        **randomised_keys(spec),
-        "human": [],
+def _parts(spec: JobSpec, *, across_runs: bool) -> dict[str, Sequence[str]]:
+    """Return the parts of each measure of single runs, or of each across runs, in the order of the columns."""
+    return {
+        name: list(MEASURES[name].parts(spec.options_of(name)))
+        for name in requested_scorers(spec)
+        if MEASURES[name].across_runs == across_runs
     }
-    return {measure: names for measure, names in parts.items() if measure in spec.measures}
 
 
-def _orders(spec: JobSpec) -> Sequence[str]:
-    """The areas under the degradation's curves, where it has curves."""
-    return ORDERS if spec.options.degradation.curve else ()
+def _bounds(spec: JobSpec) -> dict[str, Bounds]:
+    """Return the bounds of the measures' own columns and of their extra parts."""
+    found: dict[str, Bounds] = {}
+    for measure in spec.requested_measures():
+        found |= measure.column_bounds(spec.options_of(measure.name))
+    return found
 
 
 def _name_runs(document: dict[str, Any], job: Job) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from service.domain.job import Job
 from service.domain.maps import MapRequest
 from service.domain.variants import sample_variants
+from service.measures import across_first
 from service.spec.model import Json
 from service.storage import Store
 from worker.results.columns import ColumnTable
@@ -17,7 +18,8 @@ MAX_LISTED = 64  # of a job that keeps all maps, those that the results tell of
 def choose_sample(job: Job, store: Store, table: ColumnTable, cohorts: Sequence[CohortValues]) -> list[Json]:
     """The pictures worth a look, best first, and why; as many as the spec has maps of."""
     keep = job.spec.maps.keep
-    chosen = choose(cohorts, MAX_LISTED if keep == "all" else keep)
+    lowest = {each.name: each.ranking.why for each in across_first() if each.ranking}
+    chosen = choose(cohorts, MAX_LISTED if keep == "all" else keep, lowest)
     numbers = [int(table.numbers[each.position]) for each in chosen]
     names = store.images.names(job.id, numbers)
     return [

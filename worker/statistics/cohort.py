@@ -4,7 +4,7 @@ Pure: arrays in, plain values out.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
 from typing import Any
@@ -27,6 +27,7 @@ from worker.statistics.bootstrap import (
 from worker.statistics.degenerate import degenerate_share
 from worker.statistics.describe import MIN_IMAGES, describe, histogram
 from worker.statistics.missing import MOST_MISSING, known_mean, missing_share, number_or_none
+from worker.statistics.ranges import UNIT, Range
 
 Tree = dict[str, Any]
 SECONDARY_STATISTICS = ("pearson", "mse", "iou20", "entropy_change", "probability_change", "probability")
@@ -36,8 +37,8 @@ SECONDARY_STATISTICS = ("pearson", "mse", "iou20", "entropy_change", "probabilit
 class CohortValues:
     """Columns of every run, (n, K, C), and across the runs, (n, D), of the same n images in one order.
 
-    `parts` are the names of each measure's parts that have statistics of their own. `check` is called now and
-    then, and may raise.
+    `parts` has the parts of each measure of single runs, `across_parts` those of each measure across runs. `bounds`
+    has the bounds of columns that are no similarity. `check` is called now and then, and may raise.
     """
 
     name: str
@@ -49,6 +50,13 @@ class CohortValues:
     parts: Mapping[str, Sequence[str]]
     draws: Draws
     check: Check = no_check
+    across_parts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    bounds: Mapping[str, Range] = field(default_factory=dict)
+
+    @cached_property
+    def paired_columns(self) -> list[str]:
+        """The columns across runs of which the value of each pair of runs is known."""
+        return [column for name, parts in self.across_parts.items() for column in (name, *_part_columns(name, parts))]
 
     def column(self, name: str) -> Array:
         """One column of all runs, (n, K)."""
@@ -86,11 +94,11 @@ class CohortValues:
     def resampled_column(self, name: str) -> Array:
         """Resampled cohort means of a column, of a run's or across runs, (R,)."""
         if name in self.across_columns:
-            return self.resample_stability(name, np.arange(len(self.across)))
+            return self.resample_across(name, np.arange(len(self.across)))
         return self.resampled.whole[:, self.run_columns.index(name)]
 
-    def resample_stability(self, name: str, images: Any) -> Array:
-        """Resampled mean over pairs of runs, `name` being stability or stability.resized, of some images."""
+    def resample_across(self, name: str, images: Any) -> Array:
+        """Return resampled means over pairs of runs, (R,), of one of `paired_columns` and some images."""
         values = self.pair_values(name)[images]
         return resample_pairs(values, self.pairs, self.runs.shape[1], self.draws, self.check)
 
@@ -98,10 +106,10 @@ class CohortValues:
 def summarise_cohort(cohort: CohortValues) -> Tree:
     """Measures of the cohort, of each run, and by class and correctness where there are labels."""
     measures = _measures(cohort, cohort.runs, cohort.resampled.whole)
-    if "entropy" in measures:
-        measures["entropy"]["histogram"] = histogram(cohort.column("entropy"))
-    if len(cohort.across_columns):
-        measures["stability"] = _stability(cohort)
+    for name in measures:
+        if cohort.bounds.get(name) == UNIT:
+            measures[name]["histogram"] = histogram(cohort.column(name))
+    measures |= {name: _across(cohort, name, parts) for name, parts in cohort.across_parts.items()}
     runs = [_run(cohort, number) for number in range(cohort.runs.shape[1])]
     correct = cohort.column("correct")
     accuracy = {"accuracy": _accuracy(correct), "accuracy_ci95": _accuracy_interval(cohort, correct)}
@@ -111,8 +119,7 @@ def summarise_cohort(cohort: CohortValues) -> Tree:
 
 def _run(cohort: CohortValues, number: int) -> Tree:
     measures = _measures(cohort, cohort.runs[:, number], cohort.resampled.runs[:, number])
-    if len(cohort.across_columns):
-        measures["stability"] = _stability_of_run(cohort, number)
+    measures |= {name: _across_of_run(cohort, name, number) for name in cohort.across_parts}
     correct = cohort.column("correct")[:, number]
     degenerate = degenerate_share(cohort.column("degenerate")[:, number])
     return {"accuracy": _accuracy(correct), "degenerate": degenerate, "measures": measures}
@@ -154,29 +161,40 @@ def headline_of(cohort: CohortValues, measure: str, part: str) -> str:
     return plain if plain in cohort.run_columns else f"{plain}.ssim"
 
 
-def _stability(cohort: CohortValues) -> Tree:
+def _part_columns(measure: str, parts: Sequence[str]) -> list[str]:
+    return [f"{measure}.{part}" for part in parts]
+
+
+def _across(cohort: CohortValues, measure: str, parts: Sequence[str]) -> Tree:
+    """Return a measure across runs with its parts and the matrix of all pairs of runs."""
     everything = np.arange(len(cohort.across))
 
     def data(name: str) -> Tree:
         lacking = missing_share(cohort.pair_values(name))
-        found = describe(cohort.across_column(name), cohort.resample_stability(name, everything), missing=lacking)
-        beside = {kind: known_mean(cohort.across_column(f"{name}.{kind}")) for kind in SECONDARY_STATISTICS[:3]}
+        found = describe(cohort.across_column(name), cohort.resample_across(name, everything), missing=lacking)
+        columns = {kind: f"{name}.{kind}" for kind in SECONDARY_STATISTICS}
+        beside = {
+            kind: known_mean(cohort.across_column(column))
+            for kind, column in columns.items()
+            if column in cohort.across_columns
+        }
         return found | {kind: number_or_none(mean) for kind, mean in beside.items()}
 
-    return data("stability") | {"parts": {"resized": data("stability.resized"), "matrix": _matrix(cohort)}}
+    found = {part: data(f"{measure}.{part}") for part in parts}
+    return data(measure) | {"parts": {**found, "matrix": _matrix(cohort, measure)}}
 
 
-def _matrix(cohort: CohortValues) -> list[list[float | None]]:
+def _matrix(cohort: CohortValues, measure: str) -> list[list[float | None]]:
     """The mean similarity of each two runs; a run of which all maps are degenerate agrees with none, nor itself."""
     matrix = np.diag(np.where(cohort.column("degenerate").all(0), np.nan, 1.0))
     for i, j in cohort.pairs:
-        matrix[i, j] = matrix[j, i] = known_mean(cohort.across_column(f"stability.pair.{i}.{j}"))
+        matrix[i, j] = matrix[j, i] = known_mean(cohort.across_column(f"{measure}.pair.{i}.{j}"))
     return [[number_or_none(value) for value in row] for row in matrix]
 
 
-def _stability_of_run(cohort: CohortValues, number: int) -> Tree:
+def _across_of_run(cohort: CohortValues, measure: str, number: int) -> Tree:
     """A run's mean similarity to the others."""
-    pairs = cohort.pair_values("stability", number)
+    pairs = cohort.pair_values(measure, number)
     values = known_mean(pairs, 1)[:, None, None]
     means = resample_means(values, np.ones(values.shape[:2]), replace(cohort.draws, runs="one"), cohort.check)
     return describe(values, means.whole[:, 0], missing=missing_share(pairs))
@@ -201,7 +219,7 @@ def strata_of(cohort: CohortValues) -> Iterator[tuple[str, str, Array, Any]]:
 
 
 def _stratum(cohort: CohortValues, used: Array, whole: Any) -> Tree:
-    """Headlines over the values used, (n, K). Stability belongs to an image: it counts where `whole` (n,) says so."""
+    """Headlines over the values used, (n, K). A measure across runs belongs to an image: it counts where `whole` (n,) says so."""
     names = list(_headlines(cohort))
     indices = [cohort.run_columns.index(name) for name in names]
     some = used.any(1)
@@ -211,10 +229,10 @@ def _stratum(cohort: CohortValues, used: Array, whole: Any) -> Tree:
     if some.any():
         resampled = resample_means(values, counting, cohort.draws, cohort.check).whole
     tree = {name: describe(values[:, :, n], resampled[:, n], counting) for n, name in enumerate(names)}
-    if len(cohort.across_columns):
-        means = cohort.resample_stability("stability", whole) if whole.any() else empty[0]
-        lacking = missing_share(cohort.pair_values("stability")[whole])
-        tree["stability"] = describe(cohort.across_column("stability")[whole], means, missing=lacking)
+    for name in cohort.across_parts:
+        means = cohort.resample_across(name, whole) if whole.any() else empty[0]
+        lacking = missing_share(cohort.pair_values(name)[whole])
+        tree[name] = describe(cohort.across_column(name)[whole], means, missing=lacking)
     return tree | {"degenerate": degenerate_share(cohort.column("degenerate"), used)}
 
 

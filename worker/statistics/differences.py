@@ -16,8 +16,6 @@ from worker.statistics.cohort import CohortValues, Tree, headline_of
 from worker.statistics.describe import compare
 from worker.statistics.missing import known_mean, missing_share
 
-STABILITIES = ("stability", "stability.resized")  # the columns whose pairs of runs are known
-
 
 def all_differences(
     cohorts: Sequence[CohortValues], baseline: CohortValues | None = None, extra_paths: Sequence[str] = ()
@@ -69,8 +67,7 @@ def _standard(a: CohortValues, b: CohortValues) -> Iterator[str]:
     for measure, parts in a.parts.items():
         yield measure
         yield from (f"{measure}.parts.{part}" for part in parts)
-    if len(a.across_columns) and len(b.across_columns):
-        yield "stability"
+    yield from (name for name in a.across_parts if name in b.across_parts)
     yield "accuracy"
 
 
@@ -90,13 +87,13 @@ def column_of(cohort: CohortValues, name: str) -> str | None:
         return "correct"
     measure, _, part = name.partition(".parts.")
     found = headline_of(cohort, measure, part) if part else measure
-    known = (*cohort.run_columns, *(STABILITIES if len(cohort.across_columns) else ()))
+    known = (*cohort.run_columns, *cohort.paired_columns)
     return found if found in known else None
 
 
 def _by_image(cohort: CohortValues, column: str) -> Array:
     """A number by image, (n,), the mean of the runs'."""
-    if column in STABILITIES:
+    if column in cohort.paired_columns:
         return cohort.across_column(column)
     return np.asarray(known_mean(cohort.column(column), 1))
 
@@ -105,13 +102,15 @@ def _missing(cohort: CohortValues, column: str, rows: Any) -> float:
     """Which share of a cohort's values is missing; an image without a label lacks no correctness."""
     if column == "correct":
         return 0.0
-    return missing_share((cohort.pair_values(column) if column in STABILITIES else cohort.column(column))[rows])
+    return missing_share(
+        (cohort.pair_values(column) if column in cohort.paired_columns else cohort.column(column))[rows]
+    )
 
 
 def _resampled(cohort: CohortValues, column: str, rows: Any) -> Array:
     """Resampled means of a column over some of the images, (R,)."""
-    if column in STABILITIES:
-        return cohort.resample_stability(column, rows)
+    if column in cohort.paired_columns:
+        return cohort.resample_across(column, rows)
     if rows.all():
         return cohort.resampled_column(column)
     values = cohort.column(column)[rows]

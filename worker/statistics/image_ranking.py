@@ -16,13 +16,6 @@ from worker.statistics.missing import known_mean
 MAX_CLASSES = 10
 PER_RANKING = 6  # of a ranking, for which it is a reason also where another ranking had them before
 TYPICAL, ODD = "most typical", "least typical"
-LOWEST = {
-    "stability": "runs agree least",
-    "noise": "most disturbed by noise",
-    "geometry": "follows transformations least",
-    "degradation": "needs what it does not look at",
-    "human": "least like people",
-}
 WRONG, APART = "most often wrong", "cohorts differ most"
 
 
@@ -34,9 +27,12 @@ class ChosenImage:
     why: Mapping[str, int]
 
 
-def choose(cohorts: Sequence[CohortValues], count: int) -> list[ChosenImage]:
-    """At most `count` pictures: the first of every ranking, then the second of each, and so on."""
-    rankings = list(_rankings(cohorts))
+def choose(cohorts: Sequence[CohortValues], count: int, lowest: Mapping[str, str]) -> list[ChosenImage]:
+    """Return at most `count` images: the first of every ranking, then the second of each, and so on.
+
+    `lowest` has, for each measure that ranks images by its lowest values, the reason for which it chooses them.
+    """
+    rankings = list(_rankings(cohorts, lowest))
     found: dict[int, dict[str, int]] = {}
     for place in range(max((len(order) for _, order in rankings), default=0)):
         for why, order in rankings:
@@ -51,14 +47,14 @@ def choose(cohorts: Sequence[CohortValues], count: int) -> list[ChosenImage]:
     return [ChosenImage(position, why) for position, why in found.items()]
 
 
-def _rankings(cohorts: Sequence[CohortValues]) -> Iterator[tuple[str, NDArray[np.intp]]]:
+def _rankings(cohorts: Sequence[CohortValues], lowest: Mapping[str, str]) -> Iterator[tuple[str, NDArray[np.intp]]]:
     """Pictures in the order in which each reason would have them."""
     marks = [_typicality(cohort) for cohort in cohorts]
     away = known_mean(np.array([np.square(each).mean(0) for each in marks]), 0)
     away = np.where(np.isnan(away), np.inf, away)  # nothing is odder than a picture that no model looks at
     yield TYPICAL, np.argsort(away, kind="stable")
     yield ODD, np.argsort(-away, kind="stable")
-    for measure, why in LOWEST.items():
+    for measure, why in lowest.items():
         values = [_by_image(cohort, measure) for cohort in cohorts if _has(cohort, measure)]
         if values:
             yield why, _ascending(known_mean(np.array(values), 0))
@@ -82,7 +78,7 @@ def _ascending(values: Array) -> NDArray[np.intp]:
 
 def _typicality(cohort: CohortValues) -> Array:
     """How far each picture is from the mean picture, in standard deviations of each headline, (measures, n)."""
-    rows = [_by_image(cohort, name) for name in (*cohort.parts, "stability") if _has(cohort, name)]
+    rows = [_by_image(cohort, name) for name in (*cohort.parts, *cohort.across_parts) if _has(cohort, name)]
     values = np.stack(rows)
     data = values - known_mean(values, 1)[:, None]
     spread = np.sqrt(known_mean(np.square(data), 1))[:, None]

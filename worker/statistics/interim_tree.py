@@ -15,7 +15,7 @@ import numpy as np
 from worker.statistics.bootstrap import Array
 from worker.statistics.cohort import SECONDARY_STATISTICS, CohortValues, headline_of, strata_of
 from worker.statistics.degenerate import degenerate_share
-from worker.statistics.differences import STABILITIES, Pairing, pairings
+from worker.statistics.differences import Pairing, pairings
 from worker.statistics.interim_estimate import NO_VARIATION, InterimEstimate, Sample, run_deviations
 from worker.statistics.missing import known_mean, missing_share
 from worker.statistics.ranges import range_of, range_of_difference
@@ -80,7 +80,7 @@ class _CohortView:
         stray = run_deviations(values, used, self.cohort.run_weights) if self.run is None else NO_VARIATION
         # An image without a label lacks no correctness.
         missing = 0.0 if name == "correct" else missing_share(values[counting])
-        return self.look.number(Sample(values, used, range_of(name), stray, missing))
+        return self.look.number(Sample(values, used, range_of(name, self.cohort.bounds), stray, missing))
 
     def degenerate(self) -> Tree:
         """The share of degenerate maps, with the results' own interval, which is of so many maps and not of looks."""
@@ -98,7 +98,7 @@ class _CohortView:
             return np.ones(values.shape, bool)
         return np.broadcast_to(self.counting > 0, values.shape)
 
-    def stability(self, name: str) -> Tree:
+    def across(self, name: str) -> Tree:
         """The number across the runs, or of one run with all others, where all runs count."""
         self.cohort.check()
         pairs = self.cohort.pair_values(name, self.run)
@@ -106,7 +106,9 @@ class _CohortView:
         there = (counting & ~np.isnan(pairs)).astype(float)
         stray = run_deviations(pairs, there, self.cohort.pair_weights) if self.run is None else NO_VARIATION
         values, used = known_mean(pairs, 1)[:, None], there.any(1, keepdims=True).astype(float)
-        return self.look.number(Sample(values, used, range_of(name), stray, missing_share(pairs[counting])))
+        return self.look.number(
+            Sample(values, used, range_of(name, self.cohort.bounds), stray, missing_share(pairs[counting]))
+        )
 
 
 def _cohort(view: _CohortView) -> Tree:
@@ -127,17 +129,21 @@ def _of_runs(view: _CohortView) -> Growing:
 
 
 def _measures(view: _CohortView) -> Tree:
-    """Every measure with its parts; the matrix of stability has no intervals, and is left out."""
+    """Return every measure with its parts."""
     cohort = view.cohort
     growing: dict[str, Callable[[], Any]] = {}
     for measure, parts in cohort.parts.items():
         own = {part: partial(_part, view, headline_of(cohort, measure, part), f"{measure}.{part}") for part in parts}
         growing[measure] = partial(_part, view, measure, measure, LazyTree(own))
-    if len(cohort.across_columns):
-        resized = LazyTree({"resized": lambda: LazyTree(_leaf(lambda: view.stability("stability.resized")))})
-        leaf = _leaf(lambda: view.stability("stability"))
-        growing["stability"] = lambda: LazyTree({**leaf, "parts": lambda: resized})
+    for name, parts in cohort.across_parts.items():
+        growing[name] = partial(_across, view, name, parts)
     return LazyTree(growing)
+
+
+def _across(view: _CohortView, measure: str, parts: Sequence[str]) -> Tree:
+    """Return a measure across runs with its parts, without the matrix of pairs of runs, which has no intervals."""
+    own = {part: partial(LazyTree, _leaf(partial(view.across, f"{measure}.{part}"))) for part in parts}
+    return LazyTree({**_leaf(partial(view.across, measure)), "parts": lambda: LazyTree(own)})
 
 
 def _part(view: _CohortView, column: str, prefix: str, parts: Tree | None = None) -> Tree:
@@ -174,15 +180,15 @@ def _strata(cohort: CohortValues, look: InterimEstimate) -> Tree:
 
 
 def _stratum(cohort: CohortValues, look: InterimEstimate, used: Array, whole: Array) -> Tree:
-    """Headlines over the values used, (n, K); stability over the images (n,) that count as a whole."""
+    """Headlines over the values used, (n, K); measures across runs over the images (n,) that count as a whole."""
     some = _CohortView(cohort, look, counting=used)
     growing: dict[str, Callable[[], Any]] = {
         measure: partial(LazyTree, _leaf(partial(some.column, measure))) for measure in cohort.parts
     }
     growing["degenerate"] = some.degenerate
-    if len(cohort.across_columns):
-        images = _CohortView(cohort, look, counting=whole[:, None].astype(float))
-        growing["stability"] = partial(LazyTree, _leaf(lambda: images.stability("stability")))
+    images = _CohortView(cohort, look, counting=whole[:, None].astype(float))
+    for name in cohort.across_parts:
+        growing[name] = partial(LazyTree, _leaf(partial(images.across, name)))
     return LazyTree(growing)
 
 
@@ -196,12 +202,12 @@ def _difference(cohorts: tuple[CohortValues, CohortValues], pairing: Pairing, lo
     """The mean of a less that of b, paired by image."""
     ours, theirs = (_strays_of(cohort, pairing) for cohort in cohorts)
     paired = (pairing.ours - pairing.theirs)[:, None]
-    within = range_of_difference(pairing.column)
+    within = range_of_difference(pairing.column, cohorts[0].bounds)
     return look.number(Sample(paired, pairing.rows[:, None].astype(float), within, ours - theirs, pairing.missing))
 
 
 def _strays_of(cohort: CohortValues, pairing: Pairing) -> Array:
-    if pairing.column in STABILITIES:
+    if pairing.column in cohort.paired_columns:
         values, weights = cohort.pair_values(pairing.column), cohort.pair_weights
     else:
         values, weights = cohort.column(pairing.column), cohort.run_weights

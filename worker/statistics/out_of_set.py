@@ -16,8 +16,6 @@ from worker.statistics.cohort import CohortValues, Tree
 from worker.statistics.describe import describe
 from worker.statistics.missing import known_mean, number_or_none
 
-COMPARED = ("entropy", "entropy.spatial", "top_probability")
-
 
 @dataclass(frozen=True)
 class InAndOutOfSet:
@@ -37,14 +35,14 @@ class InAndOutOfSet:
         return self.inside.resampled.runs[:, number], self.outside.resampled.runs[:, number]
 
 
-def compare_sets(sets: InAndOutOfSet) -> Tree:
-    """The cohort's distributions over all its runs, its mean maps, and the same of each run."""
+def compare_sets(sets: InAndOutOfSet, columns: Sequence[str]) -> Tree:
+    """Return the cohort's distributions of some columns over all its runs, its mean maps, and the same of each run."""
     number = list(range(len(sets.mean_maps[0])))
     runs = [
-        {name: _compare(sets, name, [run], sets.runs(run)) for name in COMPARED} | {"mean_map": _mean_maps(sets, [run])}
+        {name: _compare(sets, name, [run], sets.runs(run)) for name in columns} | {"mean_map": _mean_maps(sets, [run])}
         for run in number
     ]
-    whole = {name: _compare(sets, name, number, sets.wholes) for name in COMPARED}
+    whole = {name: _compare(sets, name, number, sets.wholes) for name in columns}
     return whole | {"mean_map": _mean_maps(sets, number), "runs": runs}
 
 

@@ -6,8 +6,8 @@ from torch import Tensor
 
 from service.spec.model import JobSpec
 from worker.audit.batch import ImageBatch
-from worker.audit.explanation import Explanation
-from worker.audit.scoring import first_keys, guided_keys, randomised_keys, score_run
+from worker.audit.scoring import score_run, variant_keys
+from worker.measures.explanation import Explanation
 from worker.measures.similarity import similarities
 
 SIZE = 16
@@ -36,8 +36,10 @@ def seen(seed: int, degenerate: Tensor) -> Explanation:
 @pytest.fixture(scope="module")
 def columns() -> dict[str, Tensor]:
     clean, human = seen(0, CLEAN), torch.rand(4, SIZE, SIZE, generator=torch.Generator().manual_seed(9))
-    keys = first_keys(SPEC) | guided_keys(SPEC) | randomised_keys(SPEC)
-    variants = {measure: {name: seen(n + 1, VARIANT) for n, name in enumerate(own)} for measure, own in keys.items()}
+    variants = {
+        measure: {name: seen(n + 1, VARIANT) for n, name in enumerate(own)}
+        for measure, own in variant_keys(SPEC).items()
+    }
     images = torch.zeros(4, 3, SIZE, SIZE)
     return score_run(SPEC, clean, ImageBatch(images, [], torch.zeros(4, dtype=torch.long), human), variants)
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 from skimage.metrics import structural_similarity
 
-from worker.measures.stability import run_pairs, stability
+from worker.measures.stability import run_pairs, score
 
 
 def maps(seed: int, *shape: int) -> torch.Tensor:
@@ -12,7 +12,7 @@ def maps(seed: int, *shape: int) -> torch.Tensor:
 
 def test_stability_is_the_mean_similarity_over_all_pairs_of_native_maps() -> None:
     native = maps(0, 4, 3, 7, 7)
-    found = stability(native, maps(1, 4, 3, 14, 14))["stability"]
+    found = score(native, maps(1, 4, 3, 14, 14))["stability"]
     for image in range(3):
         each = [native[run, image].numpy() for run in range(4)]
         twin = [structural_similarity(each[i], each[j], data_range=1) for i in range(4) for j in range(i + 1, 4)]
@@ -21,13 +21,13 @@ def test_stability_is_the_mean_similarity_over_all_pairs_of_native_maps() -> Non
 
 def test_equal_runs_are_perfectly_stable() -> None:
     one = maps(2, 1, 2, 8, 8)
-    found = stability(one.expand(3, -1, -1, -1), one.expand(3, -1, -1, -1))
+    found = score(one.expand(3, -1, -1, -1), one.expand(3, -1, -1, -1))
     assert found["stability"].tolist() == pytest.approx([1, 1])
     assert found["stability.resized.mse"].tolist() == [0, 0]
 
 
 def test_every_pair_is_there_natively_and_resized() -> None:
-    found = stability(maps(3, 3, 2, 7, 7), maps(4, 3, 2, 9, 9))
+    found = score(maps(3, 3, 2, 7, 7), maps(4, 3, 2, 9, 9))
     for i, j in run_pairs(3):
         assert f"stability.pair.{i}.{j}" in found
         assert f"stability.resized.pair.{i}.{j}" in found
@@ -39,7 +39,7 @@ def test_a_degenerate_map_has_no_pair_and_the_mean_is_over_the_pairs_that_are_le
     degenerate[2, 1] = True  # one run of the image numbered 1, two of the next, all of the last
     degenerate[1:, 2] = True
     degenerate[:, 3] = True
-    whole, found = stability(native, resized), stability(native, resized, degenerate)
+    whole, found = score(native, resized), score(native, resized, degenerate)
     for kind in ("stability", "stability.pearson", "stability.mse", "stability.resized", "stability.resized.iou20"):
         assert found[kind][0].item() == whole[kind][0].item()
         assert found[kind].isnan().tolist() == [False, False, True, True]

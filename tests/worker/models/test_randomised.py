@@ -80,7 +80,7 @@ def test_every_format_is_drawn_alike(tmp_path: Path) -> None:
     image = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
     found = []
     for path, model in paths:
-        (again,) = load_randomised(path, model, load_classifier(path, model, 2), how(0.3))
+        (again,) = load_randomised(path, model, load_classifier(path, model, 2), how(0.3)).values()
         found.append(again.explain(image))
     for other in found[1:]:
         assert torch.allclose(found[0].features, other.features, atol=1e-5)
@@ -90,7 +90,7 @@ def test_every_format_is_drawn_alike(tmp_path: Path) -> None:
 def test_the_layer_explained_stays_and_one_image_goes_through_at_a_time(tmp_path: Path) -> None:
     path = save_archive(TinyNet(), tmp_path / "m.pt", SIDE)
     intact = load_classifier(path, MODEL, 3)
-    for each in load_randomised(path, MODEL, intact, how(0.1, 1.0)):
+    for each in load_randomised(path, MODEL, intact, how(0.1, 1.0)).values():
         assert each.layer is not None
         assert intact.layer is not None
         assert (each.layer.name, each.layer.shape[1:], each.chunk) == (intact.layer.name, intact.layer.shape[1:], 1)

@@ -1,12 +1,13 @@
 """Shares of degenerate maps, and what their missing numbers do to means, intervals and differences."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from tests.support.cohort_values import RUN_COLUMNS, cohort, numbers
+from tests.support.cohort_values import cohort, numbers
 from worker.statistics.bootstrap import (
     RESAMPLES,
     Draws,
@@ -16,7 +17,7 @@ from worker.statistics.bootstrap import (
     resample_means,
     resample_pairs,
 )
-from worker.statistics.cohort import CohortValues, summarise_cohort
+from worker.statistics.cohort import summarise_cohort
 from worker.statistics.confidence_sequence import Confidence
 from worker.statistics.degenerate import degenerate_share, wilson
 from worker.statistics.describe import describe
@@ -104,7 +105,7 @@ def test_results_are_json_without_nan_whatever_is_missing(images: int, share: fl
     cohorts = [cohort(dead, ["a"] * images, "dead"), cohort(live, ["a"] * images, "live")]
     tree = summarise(cohorts)
     assert json.loads(json.dumps(tree, allow_nan=False)) == tree
-    chosen = choose(cohorts, images)
+    chosen = choose(cohorts, images, {"stability": "runs agree least"})
     assert {each.position for each in chosen} == set(range(images))
 
 
@@ -125,7 +126,7 @@ def test_a_dead_run_agrees_with_none_and_the_others_are_as_without_it() -> None:
     across = plain.across.copy()
     lost = [n for n, name in enumerate(plain.across_columns) if ".pair." in name and name.endswith(".2")]
     across[:, lost] = np.nan
-    dead = CohortValues("c", RUN_COLUMNS, values, plain.across_columns, across, plain.labels, plain.parts, plain.draws)
+    dead = replace(plain, runs=values, across=across)
     found = summarise_cohort(dead)
     near = pytest.approx(0.1)
     assert found["measures"]["stability"]["parts"]["matrix"] == [[1, near, None], [near, 1, None], [None] * 3]
@@ -136,7 +137,7 @@ def test_a_dead_run_agrees_with_none_and_the_others_are_as_without_it() -> None:
 def test_the_odd_pictures_are_those_without_a_map_and_no_ranking_has_them_for_a_low_number() -> None:
     values = numbers(20, 2)
     values[13, :, 1], values[13, :, 2:] = 1, np.nan
-    first = choose([cohort(values, [None] * 20)], 20)
+    first = choose([cohort(values, [None] * 20)], 20, {"stability": "runs agree least"})
     assert next(each.position for each in first if each.why.get("least typical") == 1) == 13
     assert [each.why.keys() & {"most disturbed by noise"} for each in first if each.position == 13] == [set()]
 

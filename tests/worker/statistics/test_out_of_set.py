@@ -7,7 +7,9 @@ from skimage.metrics import structural_similarity
 
 from worker.statistics.bootstrap import Draws
 from worker.statistics.cohort import CohortValues
-from worker.statistics.out_of_set import COMPARED, InAndOutOfSet, compare_sets, kolmogorov_smirnov, wasserstein
+from worker.statistics.out_of_set import InAndOutOfSet, compare_sets, kolmogorov_smirnov, wasserstein
+
+COMPARED = ("entropy", "entropy.spatial", "top_probability")
 
 
 def values(name: str, images: int, shift: float, seed: int, runs: int = 3) -> CohortValues:
@@ -37,7 +39,7 @@ def test_distances_of_distributions_are_scipys_or_as_defined(seed: int, sizes: t
 
 def test_the_difference_is_that_of_the_means_and_its_interval_holds_it() -> None:
     two = sets(0.2)
-    found = compare_sets(two)["entropy"]
+    found = compare_sets(two, COMPARED)["entropy"]
     inside, outside = (each.column("entropy") for each in (two.inside, two.outside))
     assert found["difference"]["mean"] == pytest.approx(outside.mean() - inside.mean())
     low, high = found["difference"]["ci95"]
@@ -56,7 +58,7 @@ def test_the_images_of_both_sets_are_drawn_apart_and_the_runs_together() -> None
 
 
 def test_mean_maps_are_compared_of_each_run_and_of_their_mean() -> None:
-    found = compare_sets(sets(0.0))
+    found = compare_sets(sets(0.0), COMPARED)
     twin = structural_similarity(maps(1).mean(0), maps(2).mean(0), data_range=1)
     assert found["mean_map"]["ssim"] == pytest.approx(twin, abs=1e-9)
     for run, each in enumerate(found["runs"]):
@@ -66,6 +68,6 @@ def test_mean_maps_are_compared_of_each_run_and_of_their_mean() -> None:
 
 def test_few_images_out_of_set_have_no_interval() -> None:
     two = InAndOutOfSet(values("images", 40, 0.5, 1), values("out_of_set", 3, 0.5, 2), (maps(1), maps(2)))
-    found = compare_sets(two)["entropy"]
+    found = compare_sets(two, COMPARED)["entropy"]
     assert found["difference"]["ci95"] is None
     assert "too few" in found["out_of_set"]["note"]

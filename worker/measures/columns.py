@@ -1,0 +1,33 @@
+"""Columns of a measure by name: measure, part and statistic, such as `noise.0.05.pearson`. Pure.
+
+The headline of a measure is the mean SSIM of its parts, under the measure's own name. A missing number is NaN: a
+degenerate map has none.
+"""
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from worker.measures.explanation import Explanation
+from worker.measures.reduction import mean_over
+from worker.measures.similarity import SIMILARITIES, similarities, without_degenerate
+
+Columns = dict[str, Tensor]
+
+
+def compare_maps(clean: Explanation, variant: Explanation) -> Columns:
+    """Return the similarities between the clean maps and those of a variant, each (N,)."""
+    found = similarities(clean.comparable, variant.comparable)
+    return without_degenerate(found, clean.degenerate, variant.degenerate)
+
+
+def with_headline(measure: str, parts: Mapping[str, Columns]) -> Columns:
+    """Return the columns of all parts after the means of their similarities."""
+    means = {name: mean_over([part[name] for part in parts.values()]) for name in SIMILARITIES}
+    secondary = {f"{measure}.{name}": value for name, value in means.items() if name != "ssim"}
+    return {measure: means["ssim"], **secondary, **flatten(measure, parts)}
+
+
+def flatten(measure: str, parts: Mapping[str, Columns]) -> Columns:
+    """Return the columns of all parts under their full names."""
+    return {f"{measure}.{part}.{name}": each for part, found in parts.items() for name, each in found.items()}

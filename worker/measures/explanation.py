@@ -1,0 +1,64 @@
+"""The maps of some images under a model, which the measures compare. Pure: tensors alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from worker.measures.entropy import entropy, entropy_spatial
+from worker.measures.similarity import ComparableMaps
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Native maps (N, h, w) and maps (N, H, W) of N images, and the outputs of the model.
+
+    `probabilities` is (N, C). `predicted` are the classes with the largest logit, `targets` the classes explained, and
+    `degenerate` says which maps are degenerate; each is (N,).
+    """
+
+    native: Tensor
+    maps: Tensor
+    degenerate: Tensor
+    probabilities: Tensor
+    predicted: Tensor
+    targets: Tensor
+
+    @property
+    def target_probability(self) -> Tensor:
+        """The probability of each image's target class, (N,)."""
+        return self.probability_of(self.targets)
+
+    def probability_of(self, classes: Tensor) -> Tensor:
+        """Return the probability of one class an image, (N,)."""
+        return self.probabilities.gather(1, classes[:, None])[:, 0]
+
+    @cached_property
+    def entropy(self) -> Tensor:
+        """Entropy of the native maps, (N,); missing (NaN) of degenerate ones."""
+        return entropy(self.native).masked_fill(self.degenerate, torch.nan)
+
+    @property
+    def entropy_spatial(self) -> Tensor:
+        """Spatial entropy of the native maps, (N,); missing (NaN) of degenerate ones."""
+        return entropy_spatial(self.native).masked_fill(self.degenerate, torch.nan)
+
+    @cached_property
+    def comparable(self) -> ComparableMaps:
+        """The maps, ready for comparison."""
+        return ComparableMaps(self.maps)
+
+    def slice(self, start: int, stop: int) -> "Explanation":
+        """Return the images from `start` up to but without `stop`."""
+        return Explanation(*(column[start:stop] for column in self.columns()))
+
+    def columns(self) -> list[Tensor]:
+        """Return the fields in their order."""
+        return [getattr(self, field.name) for field in fields(self)]
+
+
+def concatenate(parts: Sequence[Explanation]) -> Explanation:
+    """Return the images of all parts, in order."""
+    return Explanation(*(torch.cat(column) for column in zip(*(part.columns() for part in parts), strict=True)))

@@ -219,7 +219,7 @@ def strata_of(cohort: CohortValues) -> Iterator[tuple[str, str, Array, Any]]:
 
 
 def _stratum(cohort: CohortValues, used: Array, whole: Any) -> Tree:
-    """Headlines over the values used, (n, K). A measure across runs belongs to an image: it counts where `whole` (n,) says so."""
+    """Return the headlines over the values used, (n, K), and of measures across runs over the images `whole` (n,)."""
     names = list(_headlines(cohort))
     indices = [cohort.run_columns.index(name) for name in names]
     some = used.any(1)

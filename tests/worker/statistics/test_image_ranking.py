@@ -35,9 +35,8 @@ def test_cohorts_differ_where_any_of_them_is_unlike_the_others() -> None:
     values = numbers(20, 3)
     odd = values.copy()
     odd[5, :, 2] += 0.9
-    chosen = choose(
-        [cohort(each, LABELS, name) for name, each in (("a", values), ("b", values), ("c", odd))], 20, LOWEST
-    )
+    cohorts = [cohort(each, LABELS, name) for name, each in (("a", values), ("b", values), ("c", odd))]
+    chosen = choose(cohorts, 20, LOWEST)
     assert [each.position for each in chosen if each.why.get("cohorts differ most") == 1] == [5]
 
 

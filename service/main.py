@@ -1,4 +1,4 @@
-"""The HTTP application: `create_app(settings)` joins routes, store and doorbell. Loads without torch."""
+"""Creates the HTTP application from its settings: routes, middleware, store and background threads."""
 
 import gc
 from collections.abc import AsyncIterator, Iterator
@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from service import __version__
 from service.api import errors as http_errors
-from service.api.metrics import collecting
+from service.api.metrics import collecting_store_metrics
 from service.api.middleware import RequestLimitsMiddleware, RequestMetrics, RequestTelemetryMiddleware
 from service.api.openapi import Application
 from service.api.routes import (
@@ -43,49 +43,45 @@ from service.queue import embedded
 from service.queue.notifier import WorkNotifier
 from service.queue.sweeper import running_sweeper
 from service.settings import ServiceSettings
-from service.storage import Store
-from service.storage import migrate as schema
+from service.storage import Store, migrate
 from service.telemetry.metrics import make_registry
 from service.web.rendering import render_page
-from service.web.routes import comparison as comparing
-from service.web.routes import dashboard as pages
-from service.web.routes import new_job, report
-from service.web.routes import static_files as page_files
+from service.web.routes import comparison, dashboard, new_job, report, static_files
 
-# Events come before jobs, one of whose routes takes any word for a job's ID.
+# Events come before jobs, because /v1/jobs/{job_id} would match /v1/jobs/events.
 API = (events, jobs, images, maps, report, policies, artifacts, inspections, webhooks, catalogue)
-PAGES = (pages, new_job, comparing, page_files)
-# What any route may answer before it is asked.
+PAGES = (dashboard, new_job, comparison, static_files)
+# Problems that every route of the API can answer before its own code runs.
 COMMON_STATUSES = (
     HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.TOO_MANY_REQUESTS,
     HTTPStatus.SERVICE_UNAVAILABLE,
 )  # fmt: skip
-# The tenant by whose policies a registry's versions are audited.
+# The policies of this tenant decide which versions of the registry are audited.
 DEFAULT_TENANT = ""
-WEBHOOK_SECONDS = 15.0  # for an answer
-STREAMED = frozenset({"/v1/artifacts"})  # with a limit of its own
-DESCRIPTION = "Audits where vision models look: salience maps for every image and five measures over them."
+WEBHOOK_TIMEOUT_SECONDS = 15.0
+STREAMED = frozenset({"/v1/artifacts"})  # has its own limit, SALIENCE_MAX_ARTIFACT_GIB
+DESCRIPTION = "Audits where vision models look: salience maps for every image, and measures of these maps."
 
 
 def create_app(settings: ServiceSettings | None = None) -> FastAPI:
-    """The application, with settings from the environment unless given."""
+    """Create the application. Without `settings`, they are read from the environment."""
     chosen = settings or ServiceSettings.read()
     app = Application(
         title="Salience audit service",
         version=__version__,
         description=DESCRIPTION,
         lifespan=lambda app: _lifespan(app, chosen),
-        docs_url=None,  # our own page, which loads nothing from elsewhere
+        docs_url=None,  # service.web has its own page, which loads nothing from other sites
         redoc_url=None,
-        # FastAPI's own spans and logs hold queries and bodies, which may be signed or secret;
-        # see service.api.middleware.
+        # FastAPI's spans and logs contain queries and bodies, which may hold secrets. service.api.middleware
+        # writes spans and logs without them.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     for routes in API:
         app.include_router(routes.router, responses=http_errors.documented(*COMMON_STATUSES))
     for routes in (hooks, health, metrics):
         app.include_router(routes.router)
-    for routes in PAGES:  # for people, who read no document
+    for routes in PAGES:
         app.include_router(routes.router, include_in_schema=False)
     app.add_middleware(RequestLimitsMiddleware, max_bytes=chosen.max_body_bytes, streamed=STREAMED)
     http_errors.install(app, partial(render_page, "problem.html"))
@@ -101,7 +97,7 @@ async def _lifespan(app: FastAPI, settings: ServiceSettings) -> AsyncIterator[No
     store = Store.open(settings.database, settings.max_worker_crashes, settings.database_timeouts)
     async with AsyncExitStack() as stack:
         stack.callback(store.database.close)
-        stack.enter_context(collecting(app.state.metrics, store))
+        stack.enter_context(collecting_store_metrics(app.state.metrics, store))
         broker_url = stack.enter_context(_embedded(settings, store)) if settings.embedded else settings.broker_url
         notifier = WorkNotifier(broker_url)
         stack.callback(notifier.close)
@@ -109,8 +105,8 @@ async def _lifespan(app: FastAPI, settings: ServiceSettings) -> AsyncIterator[No
         stack.enter_context(running_sweeper(store, notifier, settings, uploads))
         watch = JobWatch(store.jobs)
         await stack.enter_async_context(watch.running())
-        known = InputLocator(settings.roots, ArtifactStore(settings.artifacts_location), settings.allowed_web_hosts)
-        app.state.all_jobs = jobs = Jobs(store, notifier, known, settings.job_limits)
+        inputs = InputLocator(settings.roots, ArtifactStore(settings.artifacts_location), settings.allowed_web_hosts)
+        app.state.all_jobs = jobs = Jobs(store, notifier, inputs, settings.job_limits)
         app.state.authenticator = authenticator = Authenticator(store.keys, settings.keys_required)
         app.state.rate_limiter = RateLimiter.for_broker(settings.rate_limit_per_minute, settings.broker_url)
         app.state.watch, app.state.feed, app.state.stream_revocation = (
@@ -119,18 +115,18 @@ async def _lifespan(app: FastAPI, settings: ServiceSettings) -> AsyncIterator[No
             StreamRevocation(authenticator),
         )
         stack.enter_context(_integrations(app, jobs, settings))
-        gc.freeze()  # what is there by now stays, and is not gone through while requests wait
+        gc.freeze()  # the objects created so far live as long as the process, so the collector can skip them
         yield
 
 
 @contextmanager
 def _integrations(app: FastAPI, jobs: Jobs, settings: ServiceSettings) -> Iterator[None]:
-    """Tell webhooks of jobs that end, and a model registry of its versions."""
-    app.state.secret_keys = keys = _keys(settings)
+    """Run the webhook sender, and the sync of the model registry if one is configured."""
+    app.state.secret_keys = keys = _secret_keys(settings)
     tracking = tracking_server()
     app.state.mlflow_secret = settings.mlflow_secret if tracking else ""
     source, pause = settings.public_url.rstrip("/"), settings.sweep_seconds
-    client = open_client(settings.allowed_web_hosts, WEBHOOK_SECONDS, redirects=0)
+    client = open_client(settings.allowed_web_hosts, WEBHOOK_TIMEOUT_SECONDS, redirects=0)
     with client, running_sender(jobs.store.outbox, keys, source, pause, client), ExitStack() as stack:
         if tracking:
             registry = stack.enter_context(MlflowClient.connect(tracking))
@@ -142,17 +138,17 @@ def _integrations(app: FastAPI, jobs: Jobs, settings: ServiceSettings) -> Iterat
         yield
 
 
-def _keys(settings: ServiceSettings) -> SecretKeys:
-    """The operator's keys; the embedded service makes its own."""
+def _secret_keys(settings: ServiceSettings) -> SecretKeys:
+    """Return the operator's keys. The embedded service uses a generated key if the operator gave none."""
     own = settings.embedded and not settings.secret_keys
     return SecretKeys([embedded_key(settings.data_dir)] if own else settings.secret_keys)
 
 
 @contextmanager
 def _embedded(settings: ServiceSettings, store: Store) -> Iterator[str]:
-    """Bring the schema, the broker and the worker. Yields the broker's URL."""
-    held = embedded.lock(settings.data_dir)  # noqa: F841  # released when this process ends, however it ends
-    schema.upgrade(store.database.engine)
+    """Migrate the database, and run a broker and a worker. Yields the broker's URL."""
+    lock = embedded.lock(settings.data_dir)  # noqa: F841  # the system releases it when this process ends
+    migrate.upgrade(store.database.engine)
     store.leases.release_all()
     with embedded.broker() as broker_url, embedded.worker(settings, broker_url):
         yield broker_url

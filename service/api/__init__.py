@@ -1,1 +1,1 @@
-"""Api."""
+"""The HTTP API: routes, request and response bodies, errors, and middleware."""

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problems: one table from error to status, one handler a source of errors."""
+"""Answers every error as an RFC 9457 problem. One table maps the class of an error to its status."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,7 @@ from service.api.schemas import Problem
 from service.errors import FieldProblem, SalienceError
 
 RETRY_SECONDS = "2"
-JOBS_RETRY_SECONDS = 30  # a job that runs may end by then
+JOBS_RETRY_SECONDS = 30  # an open job may end in this time
 KINDS = {413: errors.BodyTooLarge.kind}
 RETRYABLE = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 RETRY_HEADER = {"Retry-After": {"description": "seconds to wait", "schema": {"type": "integer"}}}
@@ -57,7 +57,7 @@ STATUS: Mapping[type[SalienceError], HTTPStatus] = {
 
 
 def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
-    """The problems that a route can answer, for its OpenAPI entry."""
+    """Return the OpenAPI responses of a route for these problems."""
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {
         int(status): {
@@ -70,7 +70,7 @@ def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
 
 
 def status_for(error: type[SalienceError]) -> HTTPStatus:
-    """The status of an error's class, or of the nearest class above it. Raises LookupError for none."""
+    """Return the status of an error class or of its nearest listed ancestor. Raises LookupError if none is listed."""
     for ancestor in error.__mro__:
         if ancestor in STATUS:
             return STATUS[ancestor]
@@ -78,18 +78,18 @@ def status_for(error: type[SalienceError]) -> HTTPStatus:
 
 
 def install(app: FastAPI, problem_page: Callable[..., Response]) -> None:
-    """Answer every error as a problem; `problem_page(status, title=..., detail=...)` renders it for a browser."""
+    """Install the error handlers. `problem_page(status, title=..., detail=...)` renders a problem for a browser."""
     app.state.problem_page = problem_page
     app.add_exception_handler(SalienceError, _salience_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
-    # Postgres says so of tables that are not there yet.
+    # Postgres raises a ProgrammingError if a table does not exist yet.
     app.add_exception_handler(ProgrammingError, _missing_tables)
 
 
 def internal_error(request: str, path: str) -> Response:
-    """The answer where nobody knows what went wrong: only the log does, under the request's ID."""
-    detail = f"Something went wrong here; the service's log tells of request {request}"
+    """Return the response for an unhandled error. It does not reveal the cause, which is in the log."""
+    detail = f"An internal error occurred. The log of the service has it under the request ID {request}."
     return _answer(path, HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", detail)
 
 
@@ -117,7 +117,7 @@ def _title(kind: str) -> str:
 
 
 def _wants_html(request: Request) -> bool:
-    """Whether a browser shows the answer as a page; the API answers problems to browsers too."""
+    """Return whether to answer with an HTML page. Requests to the API always get a JSON problem."""
     return not request.url.path.startswith("/v1/") and "text/html" in request.headers.get("Accept", "")
 
 
@@ -134,20 +134,20 @@ def _salience_error(request: Request, error: Exception) -> Response:
 
 
 def _challenge(request: Request, error: SalienceError) -> str:
-    """What RFC 6750 has a service say of the key that it wants; of a browser that shows a page, a dialogue."""
-    message = 'Bearer realm="salience"'
+    """Return the WWW-Authenticate header by RFC 6750. For a browser it also asks for a login dialogue."""
+    challenge = 'Bearer realm="salience"'
     if isinstance(error, errors.ApiKeyRefused):
-        message += ', error="invalid_token"'
+        challenge += ', error="invalid_token"'
     if isinstance(error, errors.ScopeMissing):
-        return f'{message}, error="insufficient_scope", scope="{error.facts["needed"]}"'
-    return f'{message}, Basic realm="salience"' if "text/html" in request.headers.get("Accept", "") else message
+        return f'{challenge}, error="insufficient_scope", scope="{error.facts["needed"]}"'
+    return f'{challenge}, Basic realm="salience"' if "text/html" in request.headers.get("Accept", "") else challenge
 
 
 def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     fields = [FieldProblem.at(_field_location(each["loc"]), each["msg"]) for each in error.errors()]
     if [each.field for each in fields] == ["body"] and not _is_json(request):
-        fields = [FieldProblem("header.Content-Type", "send the spec as application/json")]
+        fields = [FieldProblem("header.Content-Type", "send the body as application/json")]
     detail = "; ".join(f"{each.field}: {each.detail}" for each in fields)
     return _problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", detail, fields)
 
@@ -157,16 +157,16 @@ def _is_json(request: Request) -> bool:
 
 
 def _field_location(loc: Sequence[int | str]) -> Sequence[int | str]:
-    """A field of the body goes by its own name; of the query, a header or the path, by that and its name."""
+    """Return the location of a field. Fields of the body omit the prefix `body`; others keep `query` and the like."""
     return loc[1:] if loc[:1] == ("body",) and len(loc) > 1 else loc
 
 
 def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    if error.status_code == HTTPStatus.BAD_REQUEST:  # only bodies that are no text come to this
-        message = "send JSON, coded as UTF-8"
-        unread = [FieldProblem("body", message)]
-        return _problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", f"body: {message}", unread)
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI answers 400 only for a body that is not text
+        message = "send JSON in UTF-8"
+        problems = [FieldProblem("body", message)]
+        return _problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", f"body: {message}", problems)
     kind = KINDS.get(error.status_code) or HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
     answer = _problem(request, error.status_code, kind, str(error.detail))
     answer.headers.update(error.headers or {})
@@ -176,12 +176,12 @@ def _http_error(request: Request, error: Exception) -> Response:
 
 
 def _allowed(request: Request) -> dict[str, str]:
-    """All that may be done with a resource: several routes may share its path, and the router tells of one."""
+    """Return the Allow header with the methods of all routes of a path; Starlette lists only those of one route."""
     route = request.scope.get("route")
     methods = request.app.openapi()["paths"].get(getattr(route, "path", None), {})
     return {"Allow": ", ".join(sorted(method.upper() for method in methods))} if methods else {}
 
 
 def _missing_tables(request: Request, error: Exception) -> Response:
-    log.error("The database is not as it must be: %s", error)
+    log.error("The schema of the database is missing or outdated; run `salience migrate`: %s", error)
     return _salience_error(request, errors.DatabaseUnavailable())

@@ -1,4 +1,4 @@
-"""The API's metrics: what this process did, and what the database tells when it is asked."""
+"""Prometheus gauges that are read from the database at each scrape."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,8 +15,8 @@ UP = "salience_database_up"
 
 
 @contextmanager
-def collecting(registry: CollectorRegistry, store: Store) -> Iterator[None]:
-    """Have the registry tell of a store while this context is open."""
+def collecting_store_metrics(registry: CollectorRegistry, store: Store) -> Iterator[None]:
+    """Add the gauges of a store to the registry while this context is open."""
     collector = StoreCollector(store)
     registry.register(collector)
     try:
@@ -26,17 +26,17 @@ def collecting(registry: CollectorRegistry, store: Store) -> Iterator[None]:
 
 
 class StoreCollector(Collector):
-    """The database's gauges. Without a database there are none, and `salience_database_up` is 0."""
+    """Reads the gauges from the database. If it is unavailable, only `salience_database_up` is sent, with 0."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
-        """Nothing is asked of the database to register."""
+        """Return no metrics, so that registering does not query the database."""
         return iter(())
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Ask once, for a scrape."""
+        """Query the database for one scrape."""
         try:
             read = read_gauges(self._store.database)
         except DatabaseUnavailable:

@@ -1,4 +1,4 @@
-"""The OpenAPI document: FastAPI's, with every error described as the problem that it is answered as."""
+"""The OpenAPI document of FastAPI, with every error described as a problem (RFC 9457)."""
 
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -10,15 +10,15 @@ from service.api.errors import documented
 from service.api.schemas import Problem
 
 SCHEMAS = "#/components/schemas/{model}"
-# How FastAPI describes an invalid request where a route does not. This service answers a problem instead.
-FASTAPIS_OWN = ("HTTPValidationError", "ValidationError")
+# FastAPI describes an invalid request with these schemas. This service answers a problem instead.
+FASTAPI_SCHEMAS = ("HTTPValidationError", "ValidationError")
 
 
 class Application(FastAPI):
-    """An application whose OpenAPI document describes its errors, and can be made a client of."""
+    """An application whose OpenAPI document describes its errors and suits client generators."""
 
     def openapi(self) -> dict[str, Any]:
-        """The document. FastAPI keeps it, and makes another once a route is added."""
+        """Return the document. FastAPI caches it until a route is added."""
         document = super().openapi()
         if "Problem" not in document["components"]["schemas"]:
             _describe_problems(document)
@@ -27,11 +27,11 @@ class Application(FastAPI):
 
 
 def _describe_problems(document: dict[str, Any]) -> None:
-    """Add the schema of problems. FastAPI adds those of routes' models, whose answers it describes as plain JSON."""
+    """Add the schema of problems, and refer every response for an invalid request to it."""
     schemas = document["components"]["schemas"]
     problem = Problem.model_json_schema(ref_template=SCHEMAS)
     schemas.update({**problem.pop("$defs"), "Problem": problem})
-    for name in FASTAPIS_OWN:
+    for name in FASTAPI_SCHEMAS:
         schemas.pop(name, None)
     for operations in document["paths"].values():
         for operation in operations.values():
@@ -45,14 +45,14 @@ def _describe_invalid_requests(responses: dict[str, Any]) -> None:
 
 
 def _write_constants_as_enums(document: dict[str, Any]) -> None:
-    """Write a choice of one as an enum: openapi-python-client takes a `const` in a union for the only choice."""
+    """Write each string `const` as an enum, because openapi-python-client misreads a `const` in a union."""
     for schema in _objects(document["components"]["schemas"]):
         if isinstance(schema.get("const"), str):
             schema["enum"] = [schema.pop("const")]
 
 
 def _objects(part: Any) -> Iterator[dict[str, Any]]:
-    """Every object in a part of a document."""
+    """Yield every JSON object in a part of a document."""
     if isinstance(part, dict):
         yield part
     inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()

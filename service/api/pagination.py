@@ -1,20 +1,20 @@
-"""Cursors: opaque to the caller, a row's number to us."""
+"""Pagination cursors: an encoded row number, opaque to the client."""
 
 import base64
 import binascii
 
 from service.errors import CursorInvalid
 
-MAX_CURSOR = 2**62  # well inside a database's integers, whatever is added
+MAX_CURSOR = 2**62  # leaves room for a page below the largest integer of the database
 
 
 def encode(number: int | None) -> str | None:
-    """The cursor that stands for a number; none for none."""
+    """Return the cursor for a row number, and None for None."""
     return None if number is None else base64.urlsafe_b64encode(str(number).encode()).decode()
 
 
 def decode(cursor: str | None) -> int | None:
-    """The number that a cursor stands for. Raises CursorInvalid."""
+    """Return the row number of a cursor. Raises CursorInvalid."""
     if cursor is None:
         return None
     try:

@@ -81,7 +81,7 @@ class JobBody(BaseModel):
 
     @classmethod
     def of(cls, job: Job, now: float) -> "JobBody":
-        """The body of a job; `now` (seconds since the epoch) is what its speed is told by."""
+        """Create the body of a job. Its speed is computed up to `now`, in seconds since the epoch."""
         base = f"/v1/jobs/{job.id}"
         return cls(
             id=job.id,
@@ -92,9 +92,9 @@ class JobBody(BaseModel):
             error=JobError(**job.error) if job.error else None,
             verdict=verdict_for(job),
             so_far=job.so_far if job.state in OPEN_STATES else None,
-            created_at=_moment(job.created_at),
-            started_at=_moment(job.started_at) if job.started_at else None,
-            finished_at=_moment(job.finished_at) if job.finished_at else None,
+            created_at=_to_datetime(job.created_at),
+            started_at=_to_datetime(job.started_at) if job.started_at else None,
+            finished_at=_to_datetime(job.finished_at) if job.finished_at else None,
             spec=job.spec,
             links=Links(
                 self=base,
@@ -173,9 +173,11 @@ class PolicyBody(BaseModel):
     policy: Policy = Field(description="The policy.")
 
     @classmethod
-    def of(cls, kept: StoredPolicy) -> "PolicyBody":
-        """The body of a kept policy."""
-        return cls(name=kept.name, version=kept.version, created_at=_moment(kept.created_at), policy=kept.policy)
+    def from_policy(cls, stored: StoredPolicy) -> "PolicyBody":
+        """Create the body of a stored policy."""
+        return cls(
+            name=stored.name, version=stored.version, created_at=_to_datetime(stored.created_at), policy=stored.policy
+        )
 
 
 class PolicyList(BaseModel):
@@ -198,7 +200,7 @@ class Health(BaseModel):
     checks: dict[str, str] = Field({}, description="The status of each service that the process needs.")
 
 
-def _moment(seconds: float) -> datetime:
+def _to_datetime(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 

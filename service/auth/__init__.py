@@ -1,1 +1,1 @@
-"""Auth."""
+"""Authentication by API key, and rate limits per key."""

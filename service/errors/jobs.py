@@ -73,7 +73,7 @@ class JobNotFinished(Conflict):
 
 
 class JobHasNoResults(Conflict):
-    """Job {job} has {state} and has no results: {reason}"""
+    """Job {job} has no results, because it is {state}: {reason}"""
 
     kind = "job-has-no-results"
 

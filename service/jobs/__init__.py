@@ -1,1 +1,1 @@
-"""Jobs."""
+"""The use cases: jobs, policies, maps and verdicts. They know no HTTP and no SQL."""

@@ -1,4 +1,4 @@
-"""The use cases: submit a job, look at it, cancel it, read its results. Knows no HTTP."""
+"""The use cases of jobs: submit, inspect, cancel, and read results. Knows no HTTP."""
 
 import logging
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Jobs:
-    """What can be done with jobs, given where they are kept and whom to ring for."""
+    """The use cases of jobs for one tenant or for all."""
 
     store: Store
     notifier: WorkNotifier
@@ -45,17 +45,17 @@ class Jobs:
 
     @property
     def artifacts(self) -> ArtifactStore:
-        """What was uploaded."""
+        """The uploaded artifacts."""
         return self.inputs.artifacts
 
     def for_tenant(self, tenant: str) -> "Jobs":
-        """The same for one tenant, who sees nothing of any other."""
+        """Return the use cases for one tenant, which cannot see the objects of others."""
         store = self.store.for_tenant(tenant)
         artifacts = replace(self.artifacts, owners=store.artifact_owners)
         return replace(self, store=store, inputs=replace(self.inputs, artifacts=artifacts))
 
     def submit(self, spec: JobSpec, key: str | None = None) -> Job:
-        """Accept a job, or answer the one that this key brought before.
+        """Accept a job, or return the job that this idempotency key created before.
 
         Raises SpecInvalid, IdempotencyKeyReused, TooManyJobs.
         """
@@ -65,53 +65,55 @@ class Jobs:
         if stored != digest:
             raise IdempotencyKeyReused(key=key, job=job.id)
         with logs.bound_ids(job=job.id):
-            log.info("A job waits")
+            log.info("Job accepted")
         self.notifier.notify()
         return job
 
     def _accept(self, spec: JobSpec, digest: str, key: str | None) -> tuple[Job, str]:
-        """Check a spec, and accept it in the transaction that checks what the database says of it."""
+        """Validate a spec and accept the job. References to stored objects are checked in the same transaction."""
         problems = [*self._too_many_runs(spec), *find_problems(spec, self.inputs)]
         with self.store.transaction() as store:
             problems += reference_problems(spec, store)
             if problems:
-                raise SpecInvalid(list(dict.fromkeys(problems)))  # both may say that an artifact is not there
+                raise SpecInvalid(list(dict.fromkeys(problems)))  # both checks report a missing artifact
             return store.jobs.accept(with_pinned_references(spec, store), digest, key, self.limits.max_open_jobs)
 
     def _too_many_runs(self, spec: JobSpec) -> Iterator[FieldProblem]:
         runs = sum(len(cohort.runs) for cohort in spec.cohorts)
         if runs > self.limits.max_runs:
-            detail = f"{runs} runs in all, and a job may have {self.limits.max_runs}; see SALIENCE_MAX_JOB_RUNS"
+            detail = (
+                f"the job has {runs} runs, but at most {self.limits.max_runs} are allowed; see SALIENCE_MAX_JOB_RUNS"
+            )
             yield FieldProblem("cohorts", detail)
 
     def inspect(self, request: Inspect) -> str:
-        """Have a worker look at something. Returns the inspection's ID. Raises InspectionRefused."""
+        """Request an inspection by a worker. Returns its ID. Raises InspectionRefused."""
         field, uri = request.subject()
         try:
             if is_remote(uri):
                 self.inputs.find(uri)
-            else:  # files are looked for by the worker
+            else:  # the worker looks for the file
                 path_from_uri(uri)
         except InputRefused as refused:
             raise InspectionRefused(field=field, reason=redact_urls(str(refused))) from refused
         return self.store.inspections.create(request)
 
     def cancel(self, job: str) -> Job:
-        """Stop a job. Raises JobNotFound, and JobEnded where it had ended otherwise."""
+        """Cancel a job. Raises JobNotFound, and JobEnded if the job has succeeded or failed."""
         stopped = self.store.jobs.cancel(job)
         if stopped.state is not JobState.CANCELLED:
             raise JobEnded(job=job, state=stopped.state)
         return stopped
 
     def results(self, job: str) -> str:
-        """The results' JSON text. Raises JobNotFound, JobNotFinished, JobHasNoResults."""
+        """Return the results as JSON text. Raises JobNotFound, JobNotFinished, JobHasNoResults."""
         document = self.store.jobs.summary(job)
         if document is None:
             self._raise_no_results(self.store.jobs.get(job))
         return str(document)
 
     def verdict(self, job: str) -> Verdict:
-        """What a job's gate says. Raises JobNotFound, VerdictNotFound, JobNotFinished."""
+        """Return the verdict of a job's gate. Raises JobNotFound, VerdictNotFound, JobNotFinished."""
         found = self.store.jobs.get(job)
         if found.spec.gate is None:
             raise VerdictNotFound(job=job)
@@ -122,17 +124,17 @@ class Jobs:
         return verdict
 
     def image_values(self, job: Job, start: int, count: int) -> list[MeasuredImage]:
-        """Pictures of a succeeded job with their numbers. Raises JobNotFinished, JobHasNoResults."""
+        """Return images of a succeeded job with their numbers. Raises JobNotFinished, JobHasNoResults."""
         self.expect_success(job)
         return self.store.images.measured(job.id, start, min(start + count, job.images_audited))
 
     def expect_success(self, job: Job) -> None:
-        """Raise JobNotFinished or JobHasNoResults where a job has not succeeded."""
+        """Raise JobNotFinished or JobHasNoResults if a job has not succeeded."""
         if job.state is not JobState.SUCCEEDED:
             self._raise_no_results(job)
 
     def _raise_no_results(self, job: Job) -> None:
         if job.state in (JobState.FAILED, JobState.CANCELLED):
-            reason = (job.error or {}).get("detail", "it was stopped on request")
+            reason = (job.error or {}).get("detail", "it was cancelled on request")
             raise JobHasNoResults(job=job.id, state=job.state, reason=reason)
         raise JobNotFinished(job=job.id, state=job.state)

@@ -1,4 +1,4 @@
-"""Whose rules a job is judged by, and what its gate has said. Knows no HTTP."""
+"""Resolves the rules of a gate, and builds the verdict of a job. Knows no HTTP."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,22 +10,22 @@ from service.storage import PolicyStore
 
 @dataclass(frozen=True)
 class ResolvedGate:
-    """Rules, and the policy that they come from."""
+    """The rules of a gate, and the policy that they come from."""
 
     rules: Sequence[Rule] = ()
     policy: PolicyUsed | None = None
 
 
 def resolve_gate(gate: Gate, policies: PolicyStore) -> ResolvedGate:
-    """The rules of a gate, or of the policy that it names. Raises PolicyNotFound."""
+    """Return the rules of a gate, or of the policy that the gate names. Raises PolicyNotFound."""
     if gate.policy is None:
         return ResolvedGate(gate.rules)
-    kept = policies.get(gate.policy, gate.version)
-    return ResolvedGate(kept.policy.gate.rules, PolicyUsed(name=kept.name, version=kept.version))
+    stored = policies.get(gate.policy, gate.version)
+    return ResolvedGate(stored.policy.gate.rules, PolicyUsed(name=stored.name, version=stored.version))
 
 
 def verdict_for(job: Job) -> Verdict | None:
-    """What a job's gate says; None of a job without a gate, or that has not ended. No results are an error."""
+    """Return the verdict of a job: None without a gate or while the job is open, and an error without results."""
     if job.verdict is not None:
         return Verdict.model_validate(job.verdict)
     gate = job.spec.gate
@@ -36,5 +36,5 @@ def verdict_for(job: Job) -> Verdict | None:
         return error_verdict(gate.rules, reason)
     policy = PolicyUsed(name=gate.policy or "", version=gate.version or 0)
     return Verdict(
-        outcome=Outcome.ERROR, reason=f"There is nothing to judge: {reason}", images=None, policy=policy, rules=[]
+        outcome=Outcome.ERROR, reason=f"Audit failed; no verdict: {reason}", images=None, policy=policy, rules=[]
     )

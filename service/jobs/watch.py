@@ -1,6 +1,6 @@
-"""Waiting for a job to change, without a thread or a connection a waiter.
+"""Waits for changes of jobs, without a thread or a database connection per waiter.
 
-One question a tick, about all jobs that anyone waits for, wakes those whose job has changed.
+One query per tick reads the versions of all awaited jobs and wakes the waiters of those that changed.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ TICK_SECONDS = 0.2
 
 @dataclass(eq=False)
 class Waiter:
-    """Who waits for any of some jobs to have another version than this, and those that were found to have."""
+    """Waits until one of some jobs has another version than the one given; `changed` collects these jobs."""
 
     versions: Mapping[str, int]
     changed: set[str] = field(default_factory=set)
@@ -25,7 +25,7 @@ class Waiter:
 
 
 class JobWatch:
-    """The waiters of one process."""
+    """Wakes the waiters of one process when their jobs change."""
 
     def __init__(self, jobs: JobStore) -> None:
         self._jobs = jobs
@@ -34,7 +34,7 @@ class JobWatch:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Look for changes while this context is open; at its end everyone is woken."""
+        """Poll for changes while this context is open. Its end wakes all waiters."""
         task = asyncio.create_task(self._poll())
         try:
             yield
@@ -43,7 +43,7 @@ class JobWatch:
             self.stop()
 
     def stop(self) -> None:
-        """Wake everyone, and let nobody wait any more."""
+        """Wake all waiters, and let later calls return at once."""
         self._stopped = True
         for waiters in self._waiters.values():
             for waiter in waiters:
@@ -51,15 +51,15 @@ class JobWatch:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether nobody may wait any more."""
+        """Whether the watch has stopped, so that calls return at once."""
         return self._stopped
 
     async def change(self, job: str, version: int, seconds: float) -> bool:
-        """Return when the job's version is no longer this one, or after so many seconds: False, if it still is."""
+        """Wait at most `seconds` until the job has another version. Returns whether it changed."""
         return bool(await self.changes({job: version}, seconds))
 
     async def changes(self, versions: Mapping[str, int], seconds: float) -> Collection[str]:
-        """The jobs of another version than this, once there is one; none if there is none after so many seconds."""
+        """Wait at most `seconds` until a job has another version than the one given. Returns the changed jobs."""
         waiter = Waiter(versions)
         if not self._stopped:
             for job in versions:
@@ -82,13 +82,13 @@ class JobWatch:
             await asyncio.sleep(TICK_SECONDS)
             if not self._waiters:
                 continue
-            # A database that is away for a moment changes nothing; the waiters' own time runs on.
+            # While the database is unavailable, nothing changes; the time limits of the waiters still apply.
             with suppress(DatabaseUnavailable):
                 self._notify_waiters(await asyncio.to_thread(self._jobs.versions, list(self._waiters)))
 
-    def _notify_waiters(self, now: dict[str, int]) -> None:
+    def _notify_waiters(self, versions: dict[str, int]) -> None:
         for job, waiters in self._waiters.items():
             for waiter in waiters:
-                if now.get(job) != waiter.versions[job]:
+                if versions.get(job) != waiter.versions[job]:
                     waiter.changed.add(job)
                     waiter.event.set()

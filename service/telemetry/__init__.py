@@ -1,1 +1,1 @@
-"""Telemetry."""
+"""Logs, traces and metrics, and the redaction of secrets in them."""

@@ -1,6 +1,6 @@
-"""What the processes log: plain lines for people or JSON for machines, with the IDs of what they work on.
+"""Log lines with the IDs of the current request, job and shard: plain text for people, or JSON for machines.
 
-No secret gets into a line: every message, field and traceback passes service.telemetry.redaction on its way out.
+Every message, field and traceback is redacted by service.telemetry.redaction before it is written.
 """
 
 import logging
@@ -14,13 +14,13 @@ from pythonjsonlogger.json import JsonFormatter
 from service.telemetry import tracing
 from service.telemetry.redaction import redact, redact_value
 
-MOST_TRACEBACK = 32_768  # characters: what went wrong is at the end, after frames of our own
-TRACES = ("traceback", "stack_info")  # the fields of a JSON line that may be as long
-TRACEBACK = "Traceback (most recent call last)"  # Starlette logs that of a start that failed as the message itself
+MAX_TRACEBACK = 32_768  # characters; the limit must leave the end, which names the error
+TRACEBACK_FIELDS = ("traceback", "stack_info")  # fields of a JSON line with this limit
+TRACEBACK_START = "Traceback (most recent call last)"  # Starlette logs the traceback of a failed start as a message
 
 LogFormat = Literal["plain", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
-# Others tell what they do too, but not what happened to a job; of them, warnings are enough.
+# Only warnings of other libraries are logged.
 OWN_LOGGERS = ("service", "worker", "uvicorn", "celery")
 NO_IDS: Mapping[str, object] = {}
 
@@ -30,7 +30,7 @@ _LINE_BREAKS = {ord("\n"): r"\n", ord("\r"): r"\r", 0x1B: r"\x1b", 0x2028: r"\u2
 
 @contextmanager
 def bound_ids(**ids: object) -> Iterator[None]:
-    """Give all that is logged while this context is open these IDs: `request`, `job`, `shard`."""
+    """Add IDs such as `request`, `job` and `shard` to every line that is logged in this context."""
     token = _ids.set({**_ids.get(), **ids})
     try:
         yield
@@ -39,38 +39,38 @@ def bound_ids(**ids: object) -> Iterator[None]:
 
 
 def configure(style: LogFormat, level: LogLevel) -> None:
-    """Have this process log to standard error; once more changes nothing."""
+    """Log to standard error. Further calls replace the handler."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines() if style == "json" else PlainLines())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     for name in OWN_LOGGERS:
-        ours = logging.getLogger(name)
-        ours.handlers.clear()
-        ours.propagate = True
-        ours.setLevel(level.upper())
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+        logger.setLevel(level.upper())
     logging.captureWarnings(True)
 
 
 class PlainLines(logging.Formatter):
-    """Lines for people; no message can pass for two."""
+    """Formats lines for people. Line breaks in a message are escaped, so that it cannot forge a second line."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # the standard library's name
-        """The line, with the IDs at its end."""
-        message = "".join(f" {name}={redact(str(value))}" for name, value in _facts().items())
-        return (_message(super().formatMessage(record)) + message).translate(_LINE_BREAKS)
+        """Return the line with the IDs at its end."""
+        ids = "".join(f" {name}={redact(str(value))}" for name, value in _current_ids().items())
+        return (_message(super().formatMessage(record)) + ids).translate(_LINE_BREAKS)
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line and its traceback, redacted."""
-        return redact(super().format(record), MOST_TRACEBACK)
+        """Return the line and its traceback, redacted."""
+        return redact(super().format(record), MAX_TRACEBACK)
 
 
 class JsonLines(JsonFormatter):
-    """One JSON object a line: time, level, logger, message, IDs, and what `extra` brought."""
+    """Formats each record as one JSON object: time, level, logger, message, IDs, and the fields of `extra`."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -80,17 +80,19 @@ class JsonLines(JsonFormatter):
         )
 
     def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
-        """The record as it is written."""
-        record = {**_facts(), **super().process_log_record(log_data)}
-        traces = {name: redact(str(record.pop(name)), MOST_TRACEBACK) for name in TRACES if record.get(name)}
-        return {**redact_value(record), "message": _message(str(record.get("message", ""))), **traces}
+        """Return the redacted fields of the record."""
+        record = {**_current_ids(), **super().process_log_record(log_data)}
+        tracebacks = {
+            name: redact(str(record.pop(name)), MAX_TRACEBACK) for name in TRACEBACK_FIELDS if record.get(name)
+        }
+        return {**redact_value(record), "message": _message(str(record.get("message", ""))), **tracebacks}
 
 
 def _message(text: str) -> str:
-    """A message, redacted; one that holds a traceback may be as long as a traceback."""
-    return redact(text, MOST_TRACEBACK) if TRACEBACK in text else redact(text)
+    """Redact a message. A message that contains a traceback may be as long as a traceback."""
+    return redact(text, MAX_TRACEBACK) if TRACEBACK_START in text else redact(text)
 
 
-def _facts() -> dict[str, object]:
+def _current_ids() -> dict[str, object]:
     trace = tracing.current_trace()
     return {**_ids.get(), **({"trace": trace} if trace else {})}

@@ -4,7 +4,7 @@ from prometheus_client import CollectorRegistry, PlatformCollector, ProcessColle
 
 
 def make_registry() -> CollectorRegistry:
-    """A registry that tells of this process: its memory, its CPU time, its files, its Python."""
+    """Create a registry with the metrics of this process: memory, CPU time, open files, Python version."""
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)

@@ -1,6 +1,6 @@
-"""Keeps secrets out of what is written for people: passwords, keys, tokens and signatures in URLs. Knows only text.
+"""Removes secrets from text: passwords, keys, tokens, and signatures in URLs.
 
-Of a URL, who asks and what is asked after `?` go, whatever they are: every store signs in its own words.
+A URL loses its user information and its whole query, because each object store names its signature differently.
 """
 
 import re
@@ -8,15 +8,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 HIDDEN = "***"
-MOST = 2048  # characters of a text; what is longer is cut, however long users make it
+MAX_TEXT = 2048  # characters; longer texts are cut
 
-# Every pattern takes time in proportion to the text: it starts once in a run of letters (`(?<!...)`) and gives back
-# nothing of what it took of one (`++`).
+# Every pattern runs in linear time: it starts at most once in a run of letters (`(?<!...)`), and possessive
+# quantifiers (`++`) prevent backtracking.
 _SCHEME = r"(?<![a-z0-9+.-])[0-9+.-]*+{}[a-z][a-z0-9+.-]*+:"
 _URL = re.compile(rf"({_SCHEME.format('')}(?://|%2F%2F|\\/\\/))([^\s\"'<>^`{{|}}]++)", re.IGNORECASE)
-# `user:password@`, also where the password holds what it must not; a port is no password.
+# `user:password@`, also if the password contains characters that it should escape. A port is not a password.
 _USER = re.compile(r"^(?=[^/?#@]*?:(?!\d*+(?:[/?#]|$)))(?:\S*@|(?!\[)\S*)|^[^/?#]*@")
-_USER_WITHIN = re.compile(r"//[^/?#]*@")  # of a URL in the path of another
+_USER_WITHIN = re.compile(r"//[^/?#]*@")  # in a URL that is part of the path of another
 _QUERY = re.compile(r"(?:[?#;]|%3F|%23).*", re.DOTALL | re.IGNORECASE)
 _LONG_NAME = (
     r"(?=[\w-]*?(?:passwd|password|pwd|secret|token|signature|credential|api[_-]?key|access[_-]?key|private[_-]?key))"
@@ -28,7 +28,7 @@ _NAMED = re.compile(
 )
 _HEADER = re.compile(r"\b((?:proxy-)?authorization|(?:set-)?cookie)([\"']?\s*+[:=]\s*+)[^\r\n]*", re.IGNORECASE)
 _BEARER = re.compile(r"\b(bearer)\s++[\w.~+/=-]+", re.IGNORECASE)
-# What looks like a secret wherever it stands: keys of ours, of clouds and hubs, JSON web tokens, PEM blocks.
+# Texts that look like secrets in any place: API keys of this service, keys of clouds, JSON web tokens, PEM blocks.
 _SHAPED = re.compile(
     r"\bsalience_[0-9a-f]{8}_[\w-]+"
     r"|(?<![\w-])(?=[\w-]*?\beyJ[\w-]{8})[\w-]++\.[\w-]++\.[\w-]*+"
@@ -36,7 +36,7 @@ _SHAPED = re.compile(
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
     re.DOTALL,
 )
-# In a sentence: what may end it is no part of the URL.
+# A URL in a sentence. A final punctuation mark is not a part of it.
 _ANY_URL = re.compile(rf"{_SCHEME.format('(?!file:)')}//[^\s\"'<>^`{{|}}]*[^\s\"'<>^`{{|}}.,;:)\]]", re.IGNORECASE)
 _SECRET_NAME = re.compile(
     rf"\A(?:{_LONG_NAME}|{_SHORT_NAME}|(?:proxy-)?authorization|(?:set-)?cookie)\Z", re.IGNORECASE
@@ -44,28 +44,28 @@ _SECRET_NAME = re.compile(
 _LAST_WORD = re.compile(r"(?<!\S)\S++\Z")
 
 
-def redact(text: str, most: int = MOST) -> str:
-    """The text without what nobody may read in it, cut after so many characters; no URL keeps its query."""
-    return _within(text, most, _redacted)
+def redact(text: str, limit: int = MAX_TEXT) -> str:
+    """Return the text without secrets and without the queries of URLs, cut after `limit` characters."""
+    return _redact_within(text, limit, _redact_secrets)
 
 
 def redact_urls(text: str) -> str:
-    """The text with what is secret in its URLs hidden, and all else as it is; paths are no secrets."""
-    return _within(text, MOST, lambda part: _ANY_URL.sub(lambda found: _redacted(found[0]), part))
+    """Return the text with the secrets in its URLs hidden. Everything else stays, also the paths."""
+    return _redact_within(text, MAX_TEXT, lambda part: _ANY_URL.sub(lambda found: _redact_secrets(found[0]), part))
 
 
 def strip_query_values(uri: str) -> str:
-    """A URI to know a file by: of who asks nothing is left, and of what is asked after `?` the names alone."""
-    place, mark, query = uri.partition("?")
-    if uri.startswith("file:") or not (mark or "@" in place or "#" in place):
+    """Return a URI that identifies a file, without user information and without the values of its query."""
+    address, mark, query = uri.partition("?")
+    if uri.startswith("file:") or not (mark or "@" in address or "#" in address):
         return uri
     names = [part.partition("=") for part in query.partition("#")[0].split("&")] if mark else []
     hidden = "&".join(f"{name}={HIDDEN}" if equals else HIDDEN for name, equals, _ in names)
-    return _redacted(place) + (f"?{hidden}" if mark else "")
+    return _redact_secrets(address) + (f"?{hidden}" if mark else "")
 
 
 def strip_query_values_in(value: Any) -> Any:
-    """A document of a spec with each `uri` in it as `strip_query_values` has it."""
+    """Return a JSON document with `strip_query_values` applied to each `uri` in it."""
     if isinstance(value, Mapping):
         return {
             name: strip_query_values(each) if name == "uri" and isinstance(each, str) else strip_query_values_in(each)
@@ -75,7 +75,7 @@ def strip_query_values_in(value: Any) -> Any:
 
 
 def redact_value(value: Any, name: str = "") -> Any:
-    """A value of a record, and all in it; what is kept under a secret's name goes whole."""
+    """Redact a value of a log record recursively. A value under the name of a secret is hidden as a whole."""
     if name and _SECRET_NAME.match(name):
         return HIDDEN
     if isinstance(value, str):
@@ -87,32 +87,32 @@ def redact_value(value: Any, name: str = "") -> Any:
     return value if isinstance(value, bool | int | float | None) else redact(str(value))
 
 
-def _redacted(text: str) -> str:
-    for pattern, put in (
+def _redact_secrets(text: str) -> str:
+    for pattern, replacement in (
         (_SHAPED, HIDDEN),
         (_HEADER, rf"\1\2{HIDDEN}"),
         (_BEARER, rf"\1 {HIDDEN}"),
-        (_URL, _open),
+        (_URL, _redact_url),
         (_NAMED, rf"\1\2{HIDDEN}"),
     ):
-        text = pattern.sub(put, text)
+        text = pattern.sub(replacement, text)
     return text
 
 
-def _within(text: str, most: int, redact: Callable[[str], str]) -> str:
-    """The text redacted; of a longer one the beginning, without the word that was cut unless its end is hidden.
+def _redact_within(text: str, limit: int, redact: Callable[[str], str]) -> str:
+    """Redact a text, or the first `limit` characters of a longer one.
 
-    A part of a secret may not look like one.
+    The last word of a cut text is dropped unless it was redacted: the first part of a secret may not look like one.
     """
-    if len(text) <= most:
+    if len(text) <= limit:
         return redact(text)
-    begun = redact(text[:most])
-    if not begun.endswith(HIDDEN):
-        begun = _LAST_WORD.sub("", begun)
-    return f"{begun}[cut, {len(text):,} characters in all]"
+    start = redact(text[:limit])
+    if not start.endswith(HIDDEN):
+        start = _LAST_WORD.sub("", start)
+    return f"{start}[cut, {len(text):,} characters in all]"
 
 
-def _open(url: "re.Match[str]") -> str:
-    """A URL's scheme, host and path."""
+def _redact_url(url: "re.Match[str]") -> str:
+    """Return the scheme, host and path of a URL."""
     rest = _USER_WITHIN.sub(f"//{HIDDEN}@", _USER.sub(f"{HIDDEN}@", url[2], count=1))
     return url[1] + _QUERY.sub(f"?{HIDDEN}", rest, count=1)

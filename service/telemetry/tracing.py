@@ -1,7 +1,7 @@
-"""OpenTelemetry traces: a span a request and one a shard, of one trace. Silent until the usual variables are set.
+"""OpenTelemetry traces, with one span per request and per shard. Off until the usual OTEL_ variables are set.
 
-The trace of the request that brought a job is kept with the job, so that it outlives queues, crashes and restarts.
-No URL and no text of an error goes into a span unredacted.
+The trace context of the request that submits a job is stored with the job, so that it survives crashes and restarts.
+URLs and error messages are redacted before they become part of a span.
 """
 
 import logging
@@ -23,7 +23,7 @@ _carrier = TraceContextTextMapPropagator()
 
 
 def configure(service: str) -> None:
-    """Send spans where OTEL_EXPORTER_OTLP_ENDPOINT says; all other OTEL_ variables hold as OpenTelemetry has them."""
+    """Send spans to OTEL_EXPORTER_OTLP_ENDPOINT. All other OTEL_ variables have their usual meaning."""
     if not any(map(os.environ.get, ENDPOINTS)) or os.environ.get("OTEL_TRACES_EXPORTER", "otlp") != "otlp":
         return
     try:
@@ -32,30 +32,33 @@ def configure(service: str) -> None:
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError:
-        log.warning("%s is set, but spans need the extra `traces`: pip install 'salience-audit[traces]'", ENDPOINTS[0])
+        log.warning(
+            "%s is set, but the extra `traces` is not installed; run: pip install 'salience-audit[traces]'",
+            ENDPOINTS[0],
+        )
         return
-    named = os.environ.get("OTEL_SERVICE_NAME") or "service.name=" in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
-    provider = TracerProvider(resource=Resource.create({} if named else {"service.name": service}))
+    has_name = os.environ.get("OTEL_SERVICE_NAME") or "service.name=" in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
+    provider = TracerProvider(resource=Resource.create({} if has_name else {"service.name": service}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
 
 
 def flush() -> None:
-    """Send what has not been sent, for a process that ends without ceremony."""
-    send = getattr(trace.get_tracer_provider(), "force_flush", None)
-    if send:
-        send()
+    """Send the pending spans, before a process that skips its exit handlers ends."""
+    force_flush = getattr(trace.get_tracer_provider(), "force_flush", None)
+    if force_flush:
+        force_flush()
 
 
 @contextmanager
 def span(
     name: str, kind: SpanKind, parent: str | None = None, facts: Mapping[str, str | int] | None = None
 ) -> Iterator[Span]:
-    """A span around this context, below the span that `parent` (a traceparent) names. What is raised marks it."""
-    above = _carrier.extract({HEADER: parent}) if parent else None
+    """Open a span around this context, as child of `parent` (a traceparent). An exception marks it as failed."""
+    context = _carrier.extract({HEADER: parent}) if parent else None
     tracer = trace.get_tracer("salience")
     with tracer.start_as_current_span(
-        name, above, kind, facts, record_exception=False, set_status_on_exception=False
+        name, context, kind, facts, record_exception=False, set_status_on_exception=False
     ) as opened:
         try:
             yield opened
@@ -65,13 +68,13 @@ def span(
 
 
 def traceparent() -> str | None:
-    """The span around this moment, as it is kept with a job; None where there is none."""
-    carried: dict[str, str] = {}
-    _carrier.inject(carried)
-    return carried.get(HEADER)
+    """Return the current span as a traceparent, which is stored with a job, and None if there is no span."""
+    carrier: dict[str, str] = {}
+    _carrier.inject(carrier)
+    return carrier.get(HEADER)
 
 
 def current_trace() -> str | None:
-    """The trace around this moment, in hex; None where there is none."""
+    """Return the ID of the current trace in hex, and None if there is no trace."""
     context = trace.get_current_span().get_span_context()
     return trace.format_trace_id(context.trace_id) if context.is_valid else None

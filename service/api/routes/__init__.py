@@ -1,1 +1,1 @@
-"""One short file a resource."""
+"""The routes of the API, one module per resource."""

@@ -1,4 +1,4 @@
-"""Uploads over HTTP: the bytes of a model or an image set, kept by their SHA-256."""
+"""Routes for artifacts: uploaded models and image sets, stored under their SHA-256."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -24,7 +24,7 @@ BODY = {"requestBody": {"required": True, "content": {"application/octet-stream"
     dependencies=[SUBMIT],
     status_code=201,
     openapi_extra=BODY,
-    responses={200: {"description": "It was there already"}, **documented(HTTPStatus.UNPROCESSABLE_ENTITY)},
+    responses={200: {"description": "The artifact already existed"}, **documented(HTTPStatus.UNPROCESSABLE_ENTITY)},
 )
 async def upload(
     request: Request,
@@ -33,18 +33,19 @@ async def upload(
     sha256: Annotated[str | None, Query(pattern=HEX, description="SHA-256 that the bytes must have.")] = None,
 ) -> ArtifactBody:
     """Upload a model or an archive; the answer's `uri` names it in specs."""
-    kept = await jobs.artifacts.store(request.stream(), sha256, jobs.limits.max_artifact_bytes)
-    if not kept.new:
+    stored = await jobs.artifacts.store(request.stream(), sha256, jobs.limits.max_artifact_bytes)
+    if not stored.new:
         response.status_code = HTTPStatus.OK
-    return _body(kept)
+    return _body(stored)
 
 
 @router.get(
     "/{sha256}",
     dependencies=[READ],
+    operation_id="look_v1_artifacts__sha256__get",  # generated clients use this name
     responses=documented(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
-def look(jobs: CurrentJobs, sha256: Annotated[str, Path(pattern=HEX)]) -> ArtifactBody:
+def get(jobs: CurrentJobs, sha256: Annotated[str, Path(pattern=HEX)]) -> ArtifactBody:
     """Get the size of an upload, or 404 if it must be sent."""
     digest = sha256.lower()
     size = jobs.artifacts.size_of(digest)
@@ -53,5 +54,5 @@ def look(jobs: CurrentJobs, sha256: Annotated[str, Path(pattern=HEX)]) -> Artifa
     return _body(Artifact(digest, size, new=False))
 
 
-def _body(kept: Artifact) -> ArtifactBody:
-    return ArtifactBody(uri=kept.uri, sha256=kept.digest, size=kept.size)
+def _body(artifact: Artifact) -> ArtifactBody:
+    return ArtifactBody(uri=artifact.uri, sha256=artifact.digest, size=artifact.size)

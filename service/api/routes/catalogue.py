@@ -1,4 +1,4 @@
-"""What can be asked for: the measures and the salience methods, each with its parameters."""
+"""Routes that list the measures and the salience methods with their options."""
 
 from collections.abc import Mapping
 

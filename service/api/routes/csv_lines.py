@@ -1,4 +1,4 @@
-"""Per-image numbers as CSV: a line an image and run, and one across the runs of a cohort."""
+"""Per-image numbers as CSV: one line per image and run, and one line per image across the runs of a cohort."""
 
 import csv
 import io
@@ -11,24 +11,26 @@ from service.storage.images import MeasuredImage
 
 
 def csv_lines(job: Job, measured: Iterable[MeasuredImage]) -> Iterator[str]:
-    """A header, then the lines of each picture; what a line has no number for stays empty."""
+    """Yield a header and the lines of each image. A cell is empty if there is no number for it."""
     names = list(
-        dict.fromkeys(n for image_set in job.image_sets for some in (image_set.run, *image_set.across) for n in some)
+        dict.fromkeys(
+            name for image_set in job.image_sets for columns in (image_set.run, *image_set.across) for name in columns
+        )
     )
     yield _line(["image", "set", "label", "sha256", "skipped", "cohort", "run", *names])
     for each in measured:
         image = each.image
         image_set = job.image_set_of(image.number)
-        known = [image.name, image_set.field, image.label or "", image.sha256 or "", image.skipped or ""]
+        facts = [image.name, image_set.field, image.label or "", image.sha256 or "", image.skipped or ""]
         if not each.values:
-            yield _line([*known, "", "", *([""] * len(names))])
+            yield _line([*facts, "", "", *([""] * len(names))])
         for values in each.values:
             is_across = values.run == ACROSS_RUNS
-            own = image_set.across[values.cohort] if is_across else image_set.run
-            numbers = dict(zip(own, array("d", values.data), strict=True))
+            columns = image_set.across[values.cohort] if is_across else image_set.run
+            numbers = dict(zip(columns, array("d", values.data), strict=True))
             cohort = job.spec.cohorts[values.cohort].name
             run = "across" if is_across else str(values.run)
-            yield _line([*known, cohort, run, *(_cell(numbers.get(name)) for name in names)])
+            yield _line([*facts, cohort, run, *(_cell(numbers.get(name)) for name in names)])
 
 
 def _cell(number: float | None) -> str:

@@ -1,4 +1,4 @@
-"""Jobs as server-sent events: a job's progress and state, and the changes of a list of jobs."""
+"""Routes for server-sent events: the state and progress of one job, and the changes of a list of jobs."""
 
 import re
 from collections.abc import AsyncGenerator
@@ -21,12 +21,14 @@ from service.storage import JobQuery
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 NOT_FOUND, INVALID = HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY
-VERSION = re.compile(r"[0-9]{1,18}")  # longer ones are none of ours, and Python reads no 5,000 digits
-# Kept by nobody on the way: nginx would gather events up without the second.
+VERSION = re.compile(
+    r"[0-9]{1,18}"
+)  # longer numbers are no versions of this service, and Python refuses to parse 5,000 digits
+# No cache may store the stream. Without the second header, nginx buffers events.
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 STREAM: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "`event:` what happened, `id:` the job's version, `data:` the job as JSON, without its spec",
+        "description": "`event:` the event, `id:` the version of the job, `data:` the job without its spec, as JSON",
         "content": {"text/event-stream": {}},
     }
 }
@@ -38,14 +40,14 @@ async def of_list(
 ) -> Response:
     """Stream the events of a list of jobs: `listed`, `state`, `progress`, `added` and `forgotten`.
 
-    The stream ends when the caller's key ends, otherwise never.
+    The stream ends when the caller's API key is revoked or expires, otherwise never.
     """
     return _stream(request, caller, _feed(request).of_list(jobs.store.jobs, query))
 
 
 @router.get("/{job_id}/events", dependencies=[READ], response_class=Response, responses={
     **STREAM,
-    204: {"description": "The job had ended, and the last event of it was seen"},
+    204: {"description": "The job has ended, and the client has seen its last event"},
     **documented(NOT_FOUND, INVALID),
 })  # fmt: skip
 async def of_job(
@@ -53,13 +55,15 @@ async def of_job(
     caller: CurrentCaller,
     jobs: CurrentJobs,
     job_id: Text,
-    last_event_id: Annotated[str | None, Header(description="the version seen last")] = None,
+    last_event_id: Annotated[
+        str | None, Header(description="Version of the last event that the client has seen.")
+    ] = None,
 ) -> Response:
     """Stream the events of a job, `state` and `progress`, until it has ended."""
     job = await run_in_threadpool(jobs.store.jobs.get, job_id)
     seen = int(last_event_id) if last_event_id and VERSION.fullmatch(last_event_id) else None
     if seen == job.version and job.state not in OPEN_STATES:
-        return Response(status_code=HTTPStatus.NO_CONTENT)  # which tells an EventSource not to come again
+        return Response(status_code=HTTPStatus.NO_CONTENT)  # tells an EventSource not to reconnect
     return _stream(request, caller, _feed(request).of_job(jobs.store.jobs, job_id, seen))
 
 
@@ -70,5 +74,5 @@ def _feed(request: Request) -> Feed:
 
 def _stream(request: Request, caller: Caller, events: AsyncGenerator[str]) -> Response:
     revocation: StreamRevocation = request.app.state.stream_revocation
-    welcome = revocation.until_revoked(caller, events)
-    return StreamingResponse(welcome, media_type="text/event-stream", headers=HEADERS)
+    until_revoked = revocation.until_revoked(caller, events)
+    return StreamingResponse(until_revoked, media_type="text/event-stream", headers=HEADERS)

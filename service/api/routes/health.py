@@ -1,4 +1,4 @@
-"""Liveness: the process answers. Readiness: the database takes changes and the broker answers."""
+"""Routes for liveness and readiness. A service is ready if its database is writable and its broker answers."""
 
 from collections.abc import Callable
 
@@ -7,40 +7,40 @@ from fastapi import APIRouter, Request, Response
 from service.api.schemas import Health
 from service.errors import DatabaseReadOnly
 from service.jobs.service import Jobs
-from service.storage import migrate as schema
+from service.storage import migrate
 
 router = APIRouter(tags=["health"])
 
 
 @router.get("/healthz")
 async def healthz() -> Health:
-    """The process is alive. Asks no database and takes no thread, which may all be waiting."""
+    """Report that the process is alive, without the database and without a worker thread."""
     return Health(status="ok")
 
 
-@router.get("/readyz", responses={503: {"model": Health, "description": "Something needed does not answer"}})
+@router.get("/readyz", responses={503: {"model": Health, "description": "The database or the broker is unavailable"}})
 def readyz(request: Request, response: Response) -> Health:
-    """The database (with its schema) takes changes, and the broker answers."""
+    """Report whether the database is writable with a current schema, and whether the broker answers."""
     jobs: Jobs = request.app.state.all_jobs
-    checks = {"database": _state_of(lambda: _database(jobs)), "broker": _state_of(jobs.notifier.ping)}
-    ready = all(state == "ok" for state in checks.values())
+    checks = {"database": _status(lambda: _check_database(jobs)), "broker": _status(jobs.notifier.ping)}
+    ready = all(status == "ok" for status in checks.values())
     response.status_code = 200 if ready else 503
     return Health(status="ok" if ready else "unavailable", checks=checks)
 
 
-def _database(jobs: Jobs) -> None:
-    if not schema.is_current(jobs.store.database.engine):
+def _check_database(jobs: Jobs) -> None:
+    if not migrate.is_current(jobs.store.database.engine):
         raise LookupError
     jobs.store.database.check_writable()
 
 
-def _state_of(check: Callable[[], None]) -> str:
+def _status(check: Callable[[], None]) -> str:
     try:
         check()
     except LookupError:
         return "its schema is not current; run `salience migrate`"
     except DatabaseReadOnly:
-        return "takes no changes: it is read-only, or a standby"
-    except Exception as error:  # noqa: BLE001  # whatever a driver raises means that it does not answer
+        return "read-only or a standby; point SALIENCE_DATABASE_URL at the primary"
+    except Exception as error:  # noqa: BLE001  # any error of a driver means that the server does not answer
         return f"does not answer ({type(error).__name__})"
     return "ok"

@@ -1,4 +1,4 @@
-"""What a model registry tells of its versions, over HTTP. Answered at once; what follows is the registrar's."""
+"""Routes for webhooks of a model registry. A delivery is stored and answered; RegistrySync handles it later."""
 
 import time
 from http import HTTPStatus
@@ -22,20 +22,22 @@ BODY = {"requestBody": {"required": True, "content": {"application/json": {"sche
 
 
 class HookAnswer(BaseModel):
-    """What a delivery led to."""
+    """What the service does with a delivery."""
 
-    noticed: str | None = Field(description="the version that will be audited, as NAME/VERSION; null for other events")
+    noticed: str | None = Field(description="Version to audit, as NAME/VERSION; null for other events.")
 
 
 @router.post("/mlflow", status_code=202, openapi_extra=BODY, responses=documented(*REFUSALS))
 async def mlflow(request: Request) -> HookAnswer:
     """Receive a delivery of MLflow's webhooks about a new model version or its tag `salience.cohort`.
 
-    It must be signed with SALIENCE_MLFLOW_SECRET, not be older than five minutes, and not have come before.
+    The delivery must be signed with SALIENCE_MLFLOW_SECRET, be at most five minutes old, and be new.
     """
     secret, jobs = request.app.state.mlflow_secret, request.app.state.all_jobs
     if not secret:
-        raise NotConfigured(what="The registry's hook", setting="MLFLOW_TRACKING_URI and SALIENCE_MLFLOW_SECRET")
+        raise NotConfigured(
+            what="The webhook of the registry", setting="MLFLOW_TRACKING_URI and SALIENCE_MLFLOW_SECRET"
+        )
     headers = request.headers
     delivery = Delivery(
         headers.get("X-MLflow-Delivery-Id", ""),
@@ -45,9 +47,9 @@ async def mlflow(request: Request) -> HookAnswer:
     )
     delivery.check(secret, time.time())
     subject = delivery.subject()
-    await run_in_threadpool(_take, jobs, delivery.id, subject)
+    await run_in_threadpool(_record, jobs, delivery.id, subject)
     return HookAnswer(noticed="/".join(subject) if subject else None)
 
 
-def _take(jobs: Jobs, delivery: str, subject: tuple[str, str] | None) -> None:
+def _record(jobs: Jobs, delivery: str, subject: tuple[str, str] | None) -> None:
     jobs.store.registry.record_delivery(delivery, WINDOW_SECONDS, subject)

@@ -1,4 +1,4 @@
-"""Per-image numbers over HTTP: JSON in pages, CSV in one stream."""
+"""Routes for per-image numbers: JSON in pages, or CSV in one stream."""
 
 from array import array
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ from service.storage.images import MeasuredImage
 router = APIRouter(prefix="/v1/jobs", tags=["results"])
 
 JSON, CSV = "application/json", "text/csv"
-KINDS = {"*/*": JSON, "application/*": JSON, JSON: JSON, "text/*": CSV, CSV: CSV}
+MEDIA_TYPES = {"*/*": JSON, "application/*": JSON, JSON: JSON, "text/*": CSV, CSV: CSV}
 STREAM_PAGE = 500
 
 
@@ -37,7 +37,7 @@ def images(
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Response:
-    """Get the numbers of every image and run, as pages of JSON or as one CSV."""
+    """Get the numbers of every image and run, as pages of JSON or as one CSV file."""
     job = jobs.store.jobs.get(job_id)
     if _choose(accept) == CSV:
         first = jobs.image_values(job, 0, STREAM_PAGE)
@@ -50,16 +50,16 @@ def images(
 
 
 def _choose(accept: str) -> str:
-    """The media type liked best of those that can be had. Raises NotAcceptable."""
+    """Return the available media type that the client prefers. Raises NotAcceptable."""
     for wanted in sorted(accept.split(","), key=_quality, reverse=True):
         kind = wanted.partition(";")[0].strip().lower()
-        if kind in KINDS and _quality(wanted) > 0:
-            return KINDS[kind]
+        if kind in MEDIA_TYPES and _quality(wanted) > 0:
+            return MEDIA_TYPES[kind]
     raise NotAcceptable(offered=f"{JSON} and {CSV}", asked=accept)
 
 
 def _quality(wanted: str) -> float:
-    """How much a media range of an Accept header is liked, RFC 9110."""
+    """Return the weight (`q`) of a media range in an Accept header, by RFC 9110."""
     for parameter in wanted.split(";")[1:]:
         name, _, value = parameter.partition("=")
         if name.strip().lower() == "q":

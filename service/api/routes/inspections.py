@@ -1,4 +1,4 @@
-"""Inspections over HTTP: what a model or an image set is, looked at by a worker while the caller waits."""
+"""Routes for inspections: a worker inspects a model or an image set while the client waits."""
 
 import asyncio
 import time
@@ -21,34 +21,34 @@ router = APIRouter(prefix="/v1", tags=["inspections"])
 NOT_FOUND, INVALID = HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY
 POLL_SECONDS = 0.2
 NOTIFY_SECONDS = 2.0
-LATER: dict[int | str, dict[str, Any]] = {
-    202: {"model": InspectionBody, "description": "A worker has not looked yet; ask again at the Location"}
+NOT_DONE: dict[int | str, dict[str, Any]] = {
+    202: {"model": InspectionBody, "description": "No worker has finished the inspection; request the Location later"}
 }
-Wait = Annotated[float, Query(ge=0, le=60, description="seconds to wait for a worker to have looked")]
+Wait = Annotated[float, Query(ge=0, le=60, description="Maximum seconds to wait for the inspection.")]
 
 
-@router.post("/inspect", dependencies=[SUBMIT], responses={**LATER, **documented(INVALID)})
-async def inspect(asked: Inspect, jobs: CurrentJobs, response: Response, wait: Wait = 30) -> InspectionBody:
+@router.post("/inspect", dependencies=[SUBMIT], responses={**NOT_DONE, **documented(INVALID)})
+async def inspect(target: Inspect, jobs: CurrentJobs, response: Response, wait: Wait = 30) -> InspectionBody:
     """Inspect a model or an image set without an audit."""
-    number = await run_in_threadpool(jobs.inspect, asked)
-    return _answer(await _await(jobs, number, wait), response)
+    number = await run_in_threadpool(jobs.inspect, target)
+    return _answer(await _wait_for(jobs, number, wait), response)
 
 
-@router.get("/inspections/{inspection}", dependencies=[READ], responses={**LATER, **documented(NOT_FOUND, INVALID)})
+@router.get("/inspections/{inspection}", dependencies=[READ], responses={**NOT_DONE, **documented(NOT_FOUND, INVALID)})
 async def get(inspection: Text, jobs: CurrentJobs, response: Response, wait: Wait = 0) -> InspectionBody:
     """Get an inspection."""
-    return _answer(await _await(jobs, inspection, wait), response)
+    return _answer(await _wait_for(jobs, inspection, wait), response)
 
 
-async def _await(jobs: Jobs, number: str, seconds: float) -> Inspection:
-    """The inspection, once a worker has looked or the time is up; who waits rings again, should a ring be lost."""
-    end, ring_at = time.monotonic() + seconds, 0.0
+async def _wait_for(jobs: Jobs, number: str, seconds: float) -> Inspection:
+    """Return the inspection once it is done or the time is up. It notifies workers repeatedly."""
+    end, notify_at = time.monotonic() + seconds, 0.0
     while True:
         found = await run_in_threadpool(jobs.store.inspections.get, number)
         now = time.monotonic()
-        if not found.done and now >= ring_at:
+        if not found.done and now >= notify_at:
             await run_in_threadpool(jobs.notifier.notify)
-            ring_at = now + NOTIFY_SECONDS
+            notify_at = now + NOTIFY_SECONDS
         if found.done or now >= end:
             return found
         await asyncio.sleep(POLL_SECONDS)

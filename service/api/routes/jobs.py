@@ -1,4 +1,4 @@
-"""Jobs over HTTP: submit, look, list, cancel, read the results."""
+"""Routes for jobs: submit, get, list, cancel, delete, and read the results."""
 
 import time
 from http import HTTPStatus
@@ -25,17 +25,16 @@ RETRY_SECONDS = "2"
 NOT_FOUND, CONFLICT, INVALID = HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY
 TOO_MANY = HTTPStatus.TOO_MANY_REQUESTS
 
-
-# Databases keep no zero bytes in text, and so know nothing by such a name.
+# Databases store no zero bytes in text, so no stored text can contain one.
 NO_ZERO = r"^[^\x00]*$"
 PRINTABLE = r"^[\x20-\x7e\x80-\xff]*$"
 Text = Annotated[str, StringConstraints(pattern=NO_ZERO)]
 
 
 async def get_jobs(request: Request, caller: CurrentCaller) -> Jobs:
-    """The use cases of this application, for the caller's tenant: of another's they find nothing."""
-    everyones: Jobs = request.app.state.all_jobs
-    return everyones.for_tenant(caller.tenant)
+    """Return the use cases for the caller's tenant. They find no objects of other tenants."""
+    all_jobs: Jobs = request.app.state.all_jobs
+    return all_jobs.for_tenant(caller.tenant)
 
 
 CurrentJobs = Annotated[Jobs, Depends(get_jobs)]
@@ -48,7 +47,7 @@ def submit(
     jobs: CurrentJobs,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, pattern=PRINTABLE)] = None,
 ) -> JobBody:
-    """Submit an audit. The same Idempotency-Key with the same spec answers the same job."""
+    """Submit an audit. The same Idempotency-Key with the same spec returns the same job."""
     job = jobs.submit(spec, idempotency_key)
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     response.headers["Retry-After"] = RETRY_SECONDS
@@ -58,11 +57,13 @@ def submit(
 def job_query(
     state: JobState | None = None,
     name: Text | None = None,
-    label: Annotated[list[Text], Query(description="key:value; several must all hold")] = [],  # noqa: B006  # FastAPI copies it
+    label: Annotated[
+        list[Text], Query(description="Label as key:value. With several labels, a job must have all of them.")
+    ] = [],  # noqa: B006  # FastAPI copies it
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> storage.JobQuery:
-    """Which jobs a request wants to see. Raises FilterInvalid, CursorInvalid."""
+    """Return the query for a list of jobs. Raises FilterInvalid, CursorInvalid."""
     return storage.JobQuery(state, name, [parse_label(each) for each in label], decode(cursor), limit)
 
 
@@ -81,10 +82,10 @@ async def get(
     request: Request,
     jobs: CurrentJobs,
     job_id: Text,
-    wait: Annotated[float, Query(ge=0, le=60, description="seconds to wait for the next change")] = 0,
+    wait: Annotated[float, Query(ge=0, le=60, description="Maximum seconds to wait for the next change.")] = 0,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
-    """Get a job, with `wait` at its next change. If-None-Match holds the version seen last."""
+    """Get a job. With `wait`, wait for its next change. If-None-Match names the version that the client has."""
     watch: JobWatch = request.app.state.watch
     job = await run_in_threadpool(jobs.store.jobs.get, job_id)
     if wait and job.state in OPEN_STATES and (if_none_match is None or _matches(if_none_match, job)):
@@ -108,15 +109,16 @@ def cancel(job_id: Text, jobs: CurrentJobs) -> JobBody:
     "/{job_id}",
     dependencies=[SUBMIT],
     status_code=HTTPStatus.NO_CONTENT,
+    operation_id="forget_v1_jobs__job_id__delete",  # generated clients use this name
     responses=documented(NOT_FOUND, INVALID),
 )
-def forget(job_id: Text, jobs: CurrentJobs) -> None:
+def delete(job_id: Text, jobs: CurrentJobs) -> None:
     """Delete a job with its results and numbers, and stop it if it runs. Its Idempotency-Key is free again."""
     jobs.store.jobs.delete(job_id)
 
 
 @router.get("/{job_id}/results", dependencies=[READ], response_class=Response, responses={
-    200: {"description": "Every measure by cohort, run and stratum, with intervals; differences; provenance",
+    200: {"description": "Every measure by cohort, run and stratum with intervals; differences; provenance",
           "content": {"application/json": {"schema": {"type": "object"}}}},
     **documented(NOT_FOUND, CONFLICT),
 })  # fmt: skip
@@ -142,13 +144,13 @@ def _etag(job: Job) -> str:
 
 
 def _matches(if_none_match: str, job: Job) -> bool:
-    """Whether an If-None-Match header holds the job's tag, compared weakly as RFC 9110 has it."""
+    """Return whether an If-None-Match header contains the job's ETag, by the weak comparison of RFC 9110."""
     tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
     return "*" in tags or _etag(job) in tags
 
 
 def parse_label(text: str) -> tuple[str, str]:
-    """Key and value of a label as a filter writes it. Raises FilterInvalid."""
+    """Split a label filter into key and value. Raises FilterInvalid."""
     key, colon, value = text.partition(":")
     if not colon:
         raise errors.FilterInvalid(field="query.label", detail=f"label={text}: write key:value")

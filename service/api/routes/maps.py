@@ -1,4 +1,4 @@
-"""One picture's map over HTTP: kept ones at once, others made by a worker while the caller waits."""
+"""Routes for the map of one image. A worker makes a map that is not stored while the client waits."""
 
 import asyncio
 import time
@@ -19,39 +19,39 @@ from service.jobs.service import Jobs
 router = APIRouter(prefix="/v1/jobs/{job_id}/images/{image}", tags=["results"])
 
 POLL_SECONDS, NOTIFY_SECONDS = 0.2, 2.0
-Run = Annotated[int, Query(description="the cohort's run, from 0")]
-Cohort = Annotated[Text | None, Query(description="the cohort's name; may be left out where there is one")]
+Run = Annotated[int, Query(description="Run of the cohort, from 0.")]
+Cohort = Annotated[Text | None, Query(description="Name of the cohort; optional if the job has one cohort.")]
 Variant = Annotated[
     Text,
     Query(
         max_length=40,
-        description="clean, degraded, object, noise:0.2, hflip, shift:16,0, rotate:15, most:0.25, ...; also what the "
-        "job did not measure",
+        description="clean, degraded, object, noise:0.2, hflip, shift:16,0, rotate:15, most:0.25, ...; also variants "
+        "that the job did not measure.",
     ),
 ]
-Wait = Annotated[float, Query(ge=0, le=60, description="seconds to wait for a worker to make it")]
+Wait = Annotated[float, Query(ge=0, le=60, description="Maximum seconds to wait for a worker to make the map.")]
 PROBLEMS = documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
 def _responses(kind: str) -> dict[int | str, dict[str, Any]]:
-    later = {"description": "A worker has not made it yet; ask again"}
-    return {200: {"content": {kind: {"schema": {"type": "string", "format": "binary"}}}}, 202: later, **PROBLEMS}
+    not_made = {"description": "No worker has made the map; request it again later"}
+    return {200: {"content": {kind: {"schema": {"type": "string", "format": "binary"}}}}, 202: not_made, **PROBLEMS}
 
 
 @router.get("/map.png", dependencies=[READ], response_class=Response, responses=_responses("image/png"))
-async def map_png(  # noqa: PLR0913  # each is a part of the address
+async def map_png(  # noqa: PLR0913  # each parameter is a part of the map's address
     jobs: CurrentJobs, job_id: Text, image: int, run: Run = 0, cohort: Cohort = None, variant: Variant = "clean",
     wait: Wait = 30,
 ) -> Response:  # fmt: skip
-    """Get the image as the model sees it, with its map over it: dark is 0, bright is 1.
+    """Get the image as the model sees it, with the map as an overlay: dark is 0, bright is 1.
 
-    The variant's transformation is drawn; noise and blur are not: the map of such a variant lies over the clean image.
+    The image is transformed as in the variant, but without noise and blur.
     """
     return await _answer(jobs, (job_id, image, cohort, run, variant), wait, "image/png", _png)
 
 
 @router.get("/map.npy", dependencies=[READ], response_class=Response, responses=_responses("application/octet-stream"))
-async def map_npy(  # noqa: PLR0913  # as above
+async def map_npy(  # noqa: PLR0913  # as in map_png
     jobs: CurrentJobs, job_id: Text, image: int, run: Run = 0, cohort: Cohort = None, variant: Variant = "clean",
     wait: Wait = 30,
 ) -> Response:  # fmt: skip
@@ -63,37 +63,37 @@ MapAddress = tuple[str, int, str | None, int, str]
 
 
 async def _answer(
-    jobs: Jobs, which: MapAddress, seconds: float, kind: str, made: Callable[[MapQuery, FoundMap], bytes]
+    jobs: Jobs, address: MapAddress, seconds: float, kind: str, encode: Callable[[MapQuery, FoundMap], bytes]
 ) -> Response:
-    job_id, image, cohort, run, variant = which
+    job_id, image, cohort, run, variant = address
     job = await run_in_threadpool(jobs.store.jobs.get, job_id)
-    request = await run_in_threadpool(resolve_query, jobs, job, image, (cohort, run, variant))
-    found = await _await(jobs, request, seconds)
+    query = await run_in_threadpool(resolve_query, jobs, job, image, (cohort, run, variant))
+    found = await _wait_for(jobs, query, seconds)
     if found is None:
         return Response(status_code=HTTPStatus.ACCEPTED, headers={"Retry-After": "2"})
-    content = await run_in_threadpool(made, request, found)
+    content = await run_in_threadpool(encode, query, found)
     return Response(content, media_type=kind, headers={"Cache-Control": "private, max-age=3600"})
 
 
-async def _await(jobs: Jobs, asked: MapQuery, seconds: float) -> FoundMap | None:
-    """The map once it is there, None once the time is up; who waits rings again, should a ring be lost."""
-    found = await run_in_threadpool(find_map, jobs, asked)
+async def _wait_for(jobs: Jobs, query: MapQuery, seconds: float) -> FoundMap | None:
+    """Return the map, or None if the time is up first. It notifies workers repeatedly."""
+    found = await run_in_threadpool(find_map, jobs, query)
     if found is not None:
         return found
-    await run_in_threadpool(jobs.store.map_requests.enqueue, [asked.request])
-    end, ring_at = time.monotonic() + seconds, 0.0
+    await run_in_threadpool(jobs.store.map_requests.enqueue, [query.request])
+    end, notify_at = time.monotonic() + seconds, 0.0
     while found is None and (now := time.monotonic()) < end:
-        if now >= ring_at:
+        if now >= notify_at:
             await run_in_threadpool(jobs.notifier.notify)
-            ring_at = now + NOTIFY_SECONDS
+            notify_at = now + NOTIFY_SECONDS
         await asyncio.sleep(POLL_SECONDS)
-        found = await run_in_threadpool(find_map, jobs, asked)
+        found = await run_in_threadpool(find_map, jobs, query)
     return found
 
 
-def _png(asked: MapQuery, found: FoundMap) -> bytes:
-    return overlay_png(transform_image(found.image, asked.variant), found.native, asked.size)
+def _png(query: MapQuery, found: FoundMap) -> bytes:
+    return overlay_png(transform_image(found.image, query.variant), found.native, query.size)
 
 
-def _npy(asked: MapQuery, found: FoundMap) -> bytes:
-    return to_npy(found.native, asked.size)
+def _npy(query: MapQuery, found: FoundMap) -> bytes:
+    return to_npy(found.native, query.size)

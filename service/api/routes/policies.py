@@ -1,4 +1,4 @@
-"""Policies over HTTP: kept in versions, and asked what they say of a job's results."""
+"""Routes for policies: store versions of a policy, and judge the results of a job by one."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -17,11 +17,11 @@ router = APIRouter(prefix="/v1/policies", tags=["policies"])
 
 NOT_FOUND, CONFLICT, INVALID = HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY
 PolicyName = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
-Version = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="the newest unless given")]
+Version = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Version of the policy. Default: the newest.")]
 
 
 def get_policies(jobs: CurrentJobs) -> Policies:
-    """The use cases of this application."""
+    """Return the use cases of policies for the caller's tenant."""
     return Policies(jobs)
 
 
@@ -31,7 +31,7 @@ CurrentPolicies = Annotated[Policies, Depends(get_policies)]
 @router.get("", dependencies=[READ])
 def find(jobs: CurrentJobs) -> PolicyList:
     """List the newest version of every policy."""
-    return PolicyList(items=[PolicyBody.of(each) for each in jobs.store.policies.newest()])
+    return PolicyList(items=[PolicyBody.from_policy(each) for each in jobs.store.policies.newest()])
 
 
 @router.put(
@@ -42,23 +42,23 @@ def find(jobs: CurrentJobs) -> PolicyList:
 def put(name: PolicyName, policy: Policy, policies: CurrentPolicies, response: Response) -> PolicyBody:
     """Store a policy as the next version of its name, unless it equals the newest version."""
     before = policies.newest_version(name)
-    kept = policies.put(name, policy)
-    if kept.version != before:
+    stored = policies.put(name, policy)
+    if stored.version != before:
         response.status_code = HTTPStatus.CREATED
-    response.headers["Location"] = f"/v1/policies/{name}?version={kept.version}"
-    return PolicyBody.of(kept)
+    response.headers["Location"] = f"/v1/policies/{name}?version={stored.version}"
+    return PolicyBody.from_policy(stored)
 
 
 @router.get("/{name}", dependencies=[READ], responses=documented(NOT_FOUND, INVALID))
 def get(name: PolicyName, jobs: CurrentJobs, version: Version = None) -> PolicyBody:
     """Get a policy. A version that judged a job stays readable after its policy is deleted."""
-    return PolicyBody.of(jobs.store.policies.get(name, version))
+    return PolicyBody.from_policy(jobs.store.policies.get(name, version))
 
 
 @router.get("/{name}/versions", dependencies=[READ], responses=documented(NOT_FOUND, INVALID))
 def versions(name: PolicyName, jobs: CurrentJobs) -> PolicyList:
     """List all versions of a policy, newest first."""
-    return PolicyList(items=[PolicyBody.of(each) for each in jobs.store.policies.versions(name)])
+    return PolicyList(items=[PolicyBody.from_policy(each) for each in jobs.store.policies.versions(name)])
 
 
 @router.delete(
@@ -70,6 +70,6 @@ def delete(name: PolicyName, jobs: CurrentJobs) -> None:
 
 
 @router.post("/{name}/check", dependencies=[READ], responses=documented(NOT_FOUND, CONFLICT, INVALID))
-def check(name: PolicyName, asked: Check, policies: CurrentPolicies) -> Verdict:
+def check(name: PolicyName, target: Check, policies: CurrentPolicies) -> Verdict:
     """Judge the stored results of a job by a policy. The job's own verdict stays as it is."""
-    return policies.check(name, asked.job, asked.version)
+    return policies.check(name, target.job, target.version)

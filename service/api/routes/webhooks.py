@@ -1,4 +1,4 @@
-"""Webhooks over HTTP: who is told when jobs end, with which secret, and what has been sent."""
+"""Routes for webhooks: create, list and delete them, rotate their secrets, and list their deliveries."""
 
 from datetime import datetime
 from http import HTTPStatus
@@ -26,7 +26,7 @@ NOT_CONFIGURED = HTTPStatus.NOT_IMPLEMENTED
 DAY = 86_400
 
 
-def _address(url: str) -> str:
+def _check_url(url: str) -> str:
     reason = why_refused(url)
     if reason:
         raise PydanticCustomError("address", "{reason}", {"reason": reason})
@@ -36,7 +36,7 @@ def _address(url: str) -> str:
 class NewWebhook(StrictModel):
     """A webhook to create."""
 
-    url: Annotated[str, StringConstraints(min_length=1, max_length=2048), AfterValidator(_address)]
+    url: Annotated[str, StringConstraints(min_length=1, max_length=2048), AfterValidator(_check_url)]
     """Where messages are sent."""
     events: Annotated[list[Event], Field(min_length=1)] = list(EVENTS.values())  # noqa: RUF012  # pydantic copies it
     """Events that are sent."""
@@ -45,7 +45,7 @@ class NewWebhook(StrictModel):
 
 
 class Rotation(StrictModel):
-    """How long older secrets sign beside the new one."""
+    """Options for a new secret."""
 
     overlap_seconds: Annotated[float, Field(ge=0, le=30 * DAY)] = DAY
     """Seconds for which messages carry a signature by each secret."""
@@ -64,7 +64,7 @@ class WebhookBody(BaseModel):
 
 
 class WebhookWithSecret(WebhookBody):
-    """A webhook and its newest secret, which is shown this once."""
+    """A webhook and its newest secret. Only the response that creates a secret contains it."""
 
     secret: str = Field(description="The secret that receivers verify with: `whsec_` and base64.")
 
@@ -98,7 +98,7 @@ class DeliveryPage(BaseModel):
 
 
 def get_secret_keys(request: Request) -> SecretKeys:
-    """The operator's keys."""
+    """Return the operator's keys, which encrypt the secrets of webhooks."""
     keys: SecretKeys = request.app.state.secret_keys
     return keys
 
@@ -107,12 +107,12 @@ CurrentKeys = Annotated[SecretKeys, Depends(get_secret_keys)]
 
 
 @router.post("", dependencies=[ADMIN], status_code=CREATED, responses=documented(CONFLICT, INVALID, NOT_CONFIGURED))
-def create(asked: NewWebhook, jobs: CurrentJobs, keys: CurrentKeys) -> WebhookWithSecret:
-    """Create a webhook, by the Standard Webhooks specification. Its secret is shown this once."""
+def create(new: NewWebhook, jobs: CurrentJobs, keys: CurrentKeys) -> WebhookWithSecret:
+    """Create a webhook by the Standard Webhooks specification. Only this response contains its secret."""
     with naming_field("url"):
-        jobs.inputs.hosts.check_literal(asked.url)
-    made = jobs.store.webhooks.add(asked.url, asked.events, asked.format, keys.create_secret())
-    return _with_secret(made, keys)
+        jobs.inputs.hosts.check_literal(new.url)
+    webhook = jobs.store.webhooks.add(new.url, new.events, new.format, keys.create_secret())
+    return _with_secret(webhook, keys)
 
 
 @router.get("", dependencies=[ADMIN])
@@ -134,9 +134,9 @@ def remove(webhook: Text, jobs: CurrentJobs) -> None:
 
 
 @router.post("/{webhook}/rotate", dependencies=[ADMIN], responses=documented(NOT_FOUND, INVALID, NOT_CONFIGURED))
-def rotate(webhook: Text, jobs: CurrentJobs, keys: CurrentKeys, asked: Rotation | None = None) -> WebhookWithSecret:
+def rotate(webhook: Text, jobs: CurrentJobs, keys: CurrentKeys, rotation: Rotation | None = None) -> WebhookWithSecret:
     """Make a new secret. For a while the older secrets sign too, so that receivers can switch."""
-    overlap = (asked or Rotation()).overlap_seconds
+    overlap = (rotation or Rotation()).overlap_seconds
     return _with_secret(jobs.store.webhooks.rotate(webhook, keys.create_secret(), overlap), keys)
 
 
@@ -144,10 +144,10 @@ def rotate(webhook: Text, jobs: CurrentJobs, keys: CurrentKeys, asked: Rotation 
 def deliveries(
     webhook: Text, jobs: CurrentJobs, cursor: str | None = None, limit: Annotated[int, Query(ge=1, le=200)] = 50
 ) -> DeliveryPage:
-    """List deliveries, sent and waiting. Ended ones are listed for a week."""
+    """List the sent and the waiting deliveries of a webhook. Ended deliveries are listed for a week."""
     jobs.store.webhooks.get(webhook)
-    found, more = jobs.store.outbox.page(webhook, decode(cursor), limit)
-    return DeliveryPage(items=[_delivery(each) for each in found], next=encode(more))
+    found, next_row = jobs.store.outbox.page(webhook, decode(cursor), limit)
+    return DeliveryPage(items=[_delivery(each) for each in found], next=encode(next_row))
 
 
 def _fields(webhook: Webhook) -> dict[str, object]:

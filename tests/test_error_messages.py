@@ -1,4 +1,4 @@
-"""What users are told of their uploads: by the names they know, and never where the service keeps them."""
+"""Error messages about uploads use the names that users know, and never the paths inside the service."""
 
 import io
 import tarfile
@@ -47,7 +47,7 @@ def weights() -> bytes:
     return out.getvalue()
 
 
-# What is uploaded, as what, and what is told of it.
+# The uploaded bytes, the fields of the model in the spec, and a part of the error message.
 MODELS: list[tuple[bytes, dict[str, Any], str]] = [
     (b"no model", {}, "is none of what is read"),
     (zipped("a/data.pkl")[:-30], {}, "is a damaged archive"),
@@ -75,8 +75,8 @@ IMAGES: list[tuple[bytes, str]] = [
 ]
 
 
-class Asking:
-    """Someone who uploads, asks and reads, and is told nothing of the folder that the service works in."""
+class CheckedClient:
+    """Sends requests and asserts that no response contains the data folder of the service."""
 
     def __init__(self, api: httpx.Client, folder: Path) -> None:
         self._api, self._folder = api, str(folder)
@@ -90,7 +90,7 @@ class Asking:
         return str(self("PUT", "/v1/artifacts", content=content).json()["uri"])
 
     def outcome(self, body: dict[str, Any]) -> dict[str, Any]:
-        """A job as it ended, or the problem that kept it from being one."""
+        """Submit a job and return it once it has ended, or return the problem if it is refused."""
         found: dict[str, Any] = self("POST", "/v1/jobs", json=body).json()
         while found.get("state") in ("queued", "running"):
             found = self("GET", f"/v1/jobs/{found['id']}", params={"wait": 5}).json()
@@ -98,63 +98,63 @@ class Asking:
 
 
 @pytest.fixture
-def ask(api: httpx.Client, runner: Runner, tmp_path: Path) -> Iterator[Asking]:
+def client(api: httpx.Client, runner: Runner, tmp_path: Path) -> Iterator[CheckedClient]:
     with working(runner):
-        yield Asking(api, tmp_path)
+        yield CheckedClient(api, tmp_path)
 
 
-def test_a_bad_model_is_told_by_its_uri_wherever_it_is_found_out(ask: Asking, ingredients: AuditInputs) -> None:
+def test_an_error_about_an_uploaded_model_names_its_uri(client: CheckedClient, ingredients: AuditInputs) -> None:
     for content, model, message in MODELS:
-        uri = ask.upload(content)
-        ended = ask.outcome(ingredients.body(cohorts=[{"name": "c", "model": model, "runs": [{"uri": uri}]}]))
+        uri = client.upload(content)
+        ended = client.outcome(ingredients.body(cohorts=[{"name": "c", "model": model, "runs": [{"uri": uri}]}]))
         reason = (ended.get("error") or ended)["detail"]
         assert (uri in reason, message in reason) == (True, True), reason
-        if "error" not in ended:  # no worker has seen it yet
-            looked = ask("POST", "/v1/inspect", json={"model": {"uri": uri, **model}})
-            assert looked.status_code == 200 or uri in looked.json()["detail"]
+        if "error" not in ended:  # the API refused the job, so no worker has seen the model
+            inspection = client("POST", "/v1/inspect", json={"model": {"uri": uri, **model}})
+            assert inspection.status_code == 200 or uri in inspection.json()["detail"]
 
 
-def test_bad_images_are_told_by_their_uri_wherever_they_are_found_out(ask: Asking, ingredients: AuditInputs) -> None:
+def test_an_error_about_an_uploaded_image_set_names_its_uri(client: CheckedClient, ingredients: AuditInputs) -> None:
     for content, message in IMAGES:
-        uri = ask.upload(content)
-        ended = ask.outcome(ingredients.body(images={"uri": uri}))
+        uri = client.upload(content)
+        ended = client.outcome(ingredients.body(images={"uri": uri}))
         reason = (ended.get("error") or ended)["detail"]
         assert (uri in reason, message in reason) == (True, True), reason
         if "error" not in ended:
-            assert uri in ask("POST", "/v1/inspect", json={"images": {"uri": uri}}).json()["detail"]
+            assert uri in client("POST", "/v1/inspect", json={"images": {"uri": uri}}).json()["detail"]
 
 
-def test_a_bad_picture_is_told_by_its_name_in_the_archive(
-    ask: Asking, runner: Runner, ingredients: AuditInputs, tmp_path: Path
+def test_an_error_about_an_image_names_its_path_in_the_archive(
+    client: CheckedClient, runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     folder = tmp_path / "set"
     for number in range(2):
         write_image(folder / "real" / f"{number}.png", np.random.default_rng(number))
-    (folder / "real" / "bad.png").write_bytes(b"no picture")
-    uri = ask.upload(as_zip(folder, tmp_path).read_bytes())
-    looked = ask("POST", "/v1/inspect", json={"images": {"uri": uri}}).json()["found"]
-    assert looked["errors"] == [{"image": "real/bad.png", "reason": "not an image in a known format"}]
+    (folder / "real" / "bad.png").write_bytes(b"not an image")
+    uri = client.upload(as_zip(folder, tmp_path).read_bytes())
+    inspection = client("POST", "/v1/inspect", json={"images": {"uri": uri}}).json()["found"]
+    assert inspection["errors"] == [{"image": "real/bad.png", "reason": "not an image in a known format"}]
     few = {"images": {"uri": uri, "max_skipped": 0.5}, "measures": ["entropy"], "maps": {"keep": 0}}
-    job = ask.outcome(ingredients.body(cohorts=[ingredients.cohort("c", 0)], **few))
+    job = client.outcome(ingredients.body(cohorts=[ingredients.cohort("c", 0)], **few))
     assert job["state"] == "succeeded"
-    at = f"/v1/jobs/{job['id']}"
-    assert "real/bad.png" in ask("GET", f"{at}/results").text
-    assert "real/bad.png" in ask("GET", f"{at}/images").text
-    ask("GET", f"{at}/report")
+    path = f"/v1/jobs/{job['id']}"
+    assert "real/bad.png" in client("GET", f"{path}/results").text
+    assert "real/bad.png" in client("GET", f"{path}/images").text
+    client("GET", f"{path}/report")
     digest = uri.rpartition(":")[2]
-    kept = Path(runner.context.inputs.artifacts.location, digest[:2], digest)
-    kept.unlink()  # as an operator might
-    message = [ask("GET", f"{at}/images/{image}/map.png") for image in range(3)]
-    assert [each.status_code for each in message] == [422] * 3
-    assert sum("cannot be read any more" in each.text for each in message) == 2
+    stored = Path(runner.context.inputs.artifacts.location, digest[:2], digest)
+    stored.unlink()  # as an operator might do
+    responses = [client("GET", f"{path}/images/{image}/map.png") for image in range(3)]
+    assert [each.status_code for each in responses] == [422] * 3
+    assert sum("cannot be read any more" in each.text for each in responses) == 2
 
 
-def test_what_was_fetched_is_told_by_its_uri_without_secrets(runner: Runner) -> None:
-    places = runner.context.inputs
+def test_an_error_about_a_fetched_file_names_its_uri_without_secrets(runner: Runner) -> None:
+    resolver = runner.context.inputs
     uri = "https://someone:secret@example.org/models/m.pth?sig=secret"
-    kept = f"{places.cache.folder}/objects/{'0' * 64}"
-    assert places.user_text(f"{kept}/m.pth is bad", uri) == "https://***@example.org/models/m.pth?*** is bad"
-    assert places.user_text(f"{uri} is bad", uri) == "https://***@example.org/models/m.pth?*** is bad"
-    assert places.user_text(f"{kept}/m.pt/config.json is bad", "runs:/1/m.pt") == "runs:/1/m.pt/config.json is bad"
-    assert places.user_text(f"OSError: '{kept}/x'") == "OSError: 'what was fetched/x'"
-    assert places.user_text(f"{places.cache.folder}-2/x is bad") == f"{places.cache.folder}-2/x is bad"
+    cached = f"{resolver.cache.folder}/objects/{'0' * 64}"
+    assert resolver.user_text(f"{cached}/m.pth is bad", uri) == "https://***@example.org/models/m.pth?*** is bad"
+    assert resolver.user_text(f"{uri} is bad", uri) == "https://***@example.org/models/m.pth?*** is bad"
+    assert resolver.user_text(f"{cached}/m.pt/config.json is bad", "runs:/1/m.pt") == "runs:/1/m.pt/config.json is bad"
+    assert resolver.user_text(f"OSError: '{cached}/x'") == "OSError: 'what was fetched/x'"
+    assert resolver.user_text(f"{resolver.cache.folder}-2/x is bad") == f"{resolver.cache.folder}-2/x is bad"

@@ -1,4 +1,4 @@
-"""Who is let in, and when that ends. What each route demands is in test_tenants.py."""
+"""Authentication, revocation and rate limits. test_tenants.py checks the scopes of all routes."""
 
 import base64
 import time
@@ -28,7 +28,7 @@ def ask(client: httpx.Client, authorization: str) -> httpx.Response:
     return client.get("/v1/jobs", headers={"Authorization": authorization})
 
 
-def test_without_keys_this_machine_alone_is_let_in(api: httpx.Client, store: Store) -> None:
+def test_without_keys_only_local_requests_are_authenticated(api: httpx.Client, store: Store) -> None:
     assert api.get("/v1/jobs").status_code == 200
     for headers in (
         {"Host": "salience.example.org"},
@@ -44,10 +44,10 @@ def test_without_keys_this_machine_alone_is_let_in(api: httpx.Client, store: Sto
     made, _ = store.keys.create("first", "", Scope.READ)
     assert api.get("/v1/jobs").status_code == 401
     store.keys.revoke(made.prefix)
-    assert api.get("/v1/jobs").status_code == 401, "a service that was closed does not open"
+    assert api.get("/v1/jobs").status_code == 401, "revoking the last key does not open the service"
 
 
-def test_a_service_that_others_reach_wants_a_key_before_any_was_made(
+def test_a_service_on_a_public_address_requires_a_key_before_any_exists(
     store: Store, redis_url: str, tmp_path: Path
 ) -> None:
     with tenants(store, tmp_path, broker_url=redis_url, host="0.0.0.0") as both:
@@ -57,8 +57,8 @@ def test_a_service_that_others_reach_wants_a_key_before_any_was_made(
 
 
 @pytest.mark.parametrize("path", ["/v1/jobs/events", "/v1/jobs/{job}/events"])
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # which has no part in it
-def test_a_stream_ends_with_its_key_and_tells_nothing_more(
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the database makes no difference here
+def test_a_stream_ends_without_another_event_when_its_key_is_revoked(
     served: Tenants, ingredients: AuditInputs, path: str
 ) -> None:
     job = served.ours.post("/v1/jobs", json=ingredients.body()).json()["id"]
@@ -73,7 +73,7 @@ def test_a_stream_ends_with_its_key_and_tells_nothing_more(
         assert [line for line in lines if line] == []
 
 
-def test_a_stream_without_a_key_ends_with_the_first_key(
+def test_a_stream_without_a_key_ends_when_the_first_key_is_created(
     api: httpx.Client, store: Store, ingredients: AuditInputs
 ) -> None:
     job = api.post("/v1/jobs", json=ingredients.body()).json()["id"]
@@ -86,7 +86,7 @@ def test_a_stream_without_a_key_ends_with_the_first_key(
         assert [line for line in lines if line] == []
 
 
-def test_a_revoked_key_opens_no_process_any_more(served: Tenants, redis_url: str, tmp_path: Path) -> None:
+def test_a_revoked_key_is_refused_by_all_processes(served: Tenants, redis_url: str, tmp_path: Path) -> None:
     with tenants(served.store, tmp_path, broker_url=redis_url) as second:
         made, secret = served.store.keys.create("ci", OURS, Scope.READ)
         for client in (served.anybody, second.anybody):
@@ -99,18 +99,18 @@ def test_a_revoked_key_opens_no_process_any_more(served: Tenants, redis_url: str
             assert "revoked" in answer.json()["detail"]
 
 
-def test_an_expired_key_opens_nothing(served: Tenants) -> None:
+def test_an_expired_key_is_refused(served: Tenants) -> None:
     _, secret = served.store.keys.create("ci", OURS, Scope.READ, expires_at=1.0)
     assert "expired" in ask(served.anybody, f"Bearer {secret}").json()["detail"]
 
 
 @pytest.mark.parametrize("authorization", ["", "Bearer", "Basic !", "Basic Og==", "Digest x", "Bearer é", "Basic é"])
-def test_what_is_no_key_is_refused(served: Tenants, authorization: str) -> None:
+def test_a_malformed_key_is_refused(served: Tenants, authorization: str) -> None:
     headers = {b"Authorization": authorization.encode("latin-1")}
     assert served.anybody.get("/v1/jobs", headers=headers).status_code == 401
 
 
-def test_a_browser_is_asked_for_the_key_and_sends_it_as_a_password(served: Tenants) -> None:
+def test_a_browser_asks_for_the_key_and_sends_it_as_a_password(served: Tenants) -> None:
     request = served.anybody.get("/v1/jobs", headers={"Accept": "text/html,*/*"})
     assert "Basic realm" in request.headers["WWW-Authenticate"]
     _, secret = served.store.keys.create("person", OURS, Scope.READ)
@@ -120,7 +120,7 @@ def test_a_browser_is_asked_for_the_key_and_sends_it_as_a_password(served: Tenan
     assert served.anybody.get("/v1/jobs", headers=foreign).status_code == 401
 
 
-def test_a_key_that_asks_too_often_is_told_when_to_come_back(served: Tenants) -> None:
+def test_a_key_over_its_rate_limit_gets_429_with_retry_after(served: Tenants) -> None:
     first = served.ours.get("/v1/measures")
     assert first.headers["RateLimit-Policy"] == '"key";q=20;w=60'
     assert first.headers["RateLimit"].startswith('"key";r=19;t=')
@@ -130,10 +130,10 @@ def test_a_key_that_asks_too_often_is_told_when_to_come_back(served: Tenants) ->
     assert (refused.status_code, refused.json()["type"]) == (429, "urn:salience:problem:too-many-requests")
     assert 1 <= int(refused.headers["Retry-After"]) <= 60
     assert refused.headers["RateLimit"].startswith('"key";r=0;t=')
-    assert served.theirs.get("/v1/measures").status_code == 200, "another key has its own allowance"
+    assert served.theirs.get("/v1/measures").status_code == 200, "each key has its own limit"
 
 
-def test_too_many_jobs_of_a_tenant_are_put_off(
+def test_a_tenant_with_too_many_open_jobs_gets_429(
     store: Store, redis_url: str, tmp_path: Path, ingredients: AuditInputs
 ) -> None:
     with tenants(store, tmp_path, broker_url=redis_url, max_open_jobs=1, max_job_runs=3) as both:
@@ -148,20 +148,20 @@ def test_too_many_jobs_of_a_tenant_are_put_off(
         assert "SALIENCE_MAX_JOB_RUNS" in answer.json()["detail"]
 
 
-def test_keys_open_while_the_broker_that_counts_them_is_away(store: Store, tmp_path: Path) -> None:
+def test_keys_are_valid_while_the_broker_is_unavailable(store: Store, tmp_path: Path) -> None:
     with tenants(store, tmp_path, broker_url=f"redis://127.0.0.1:{free_port()}/0", rate_limit_per_minute=2) as both:
         answers = [both.ours.get("/v1/measures").status_code for _ in range(3)]
-    assert answers == [200, 200, 429], "then each process counts for itself"
+    assert answers == [200, 200, 429], "each process counts alone"
 
 
-def test_an_address_that_is_not_public_is_refused_with_its_field(api: httpx.Client, ingredients: AuditInputs) -> None:
+def test_a_private_address_is_refused_with_its_field(api: httpx.Client, ingredients: AuditInputs) -> None:
     body = ingredients.body(images={"uri": "http://169.254.169.254/latest/meta-data"})
     answer = api.post("/v1/jobs", json=body)
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "images.uri")
     assert "SALIENCE_ALLOWED_HOSTS" in answer.json()["detail"]
 
 
-def test_the_client_sends_its_key_or_that_of_the_environment(
+def test_the_client_sends_its_key_or_the_key_of_the_environment(
     served: Tenants, ingredients: AuditInputs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, secret = served.store.keys.create("ci", OURS, Scope.SUBMIT)

@@ -1,4 +1,4 @@
-"""A Postgres that dies, and comes back, under an API that has connections to it."""
+"""The API while Postgres or the broker dies and restarts."""
 
 import signal
 import threading
@@ -20,7 +20,7 @@ from tests.support.routes import name, routes
 from tests.support.servers import Cluster, cluster, free_port, serving
 from tests.support.supervised_process import Kept
 
-NEED_NONE = {"/healthz", "/readyz", "/metrics"}
+WITHOUT_DATABASE = {"/healthz", "/readyz", "/metrics"}
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def database() -> Iterator[Cluster]:
         yield made
 
 
-def test_a_database_that_dies_is_a_503_and_nothing_is_lost_when_it_is_back(
+def test_a_database_that_dies_is_answered_with_503_and_loses_no_job(
     database: Cluster, redis_url: str, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     first = database.start(fsync=True)
@@ -45,7 +45,7 @@ def test_a_database_that_dies_is_a_503_and_nothing_is_lost_when_it_is_back(
             target=lambda: waited.append(httpx.get(f"{api}{path}?wait=4", timeout=30).status_code)
         )
         waiter.start()
-        time.sleep(0.5)  # it waits by now
+        time.sleep(0.5)  # the request is waiting by now
         first.send_signal(signal.SIGKILL)
         first.wait()
         for answer in (client.get(path), client.get("/v1/jobs"), client.post("/v1/jobs", json=ingredients.body())):
@@ -62,7 +62,7 @@ def test_a_database_that_dies_is_a_503_and_nothing_is_lost_when_it_is_back(
     second.wait()
 
 
-def test_every_route_documents_what_it_answers_while_the_database_is_away(
+def test_every_route_documents_its_response_to_an_unavailable_database(
     redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
@@ -75,7 +75,7 @@ def test_every_route_documents_what_it_answers_while_the_database_is_away(
     with serving(app) as api, httpx.Client(base_url=api, headers=headers, timeout=30) as client:
         shown = client.get("/openapi.json").json()["paths"]
         for each in routes():
-            if each.path not in shown.keys() - NEED_NONE:
+            if each.path not in shown.keys() - WITHOUT_DATABASE:
                 continue
             answer = each.ask(client, dict.fromkeys(each.names, "1" * 64), json=None, content=BODY)
             assert answer.status_code == 503, name(each)
@@ -84,7 +84,7 @@ def test_every_route_documents_what_it_answers_while_the_database_is_away(
             assert answer.headers["Content-Type"] in message["content"]
 
 
-def test_a_broker_that_dies_is_nobodys_error(ingredients: AuditInputs, tmp_path: Path) -> None:
+def test_a_broker_that_dies_causes_no_error(ingredients: AuditInputs, tmp_path: Path) -> None:
     port = free_port()
     with Kept(lambda: start_broker(port, tmp_path)) as broker:
         url = f"sqlite:///{tmp_path}/jobs.sqlite"

@@ -1,4 +1,4 @@
-"""The OpenAPI document is valid, describes every error as a problem, and generated clients work."""
+"""The OpenAPI document is valid and describes every error as a problem, and a generated client works."""
 
 import json
 import os
@@ -19,9 +19,9 @@ from tests.support.worker_thread import working
 from worker.runner import Runner
 
 PROGRAMS = Path(sys.executable).parent
-STATES = {("/readyz", "503")}  # not an error, but which check failed
+STATES = {("/readyz", "503")}  # not a problem, but the result of each check
 
-# Run with the generated package on the path: submits the spec in argv, and reads the job until it has ended.
+# Runs with the generated package on the path. It submits the spec in argv and reads the job until it ends.
 USER = """
 import json, sys
 from salience_audit_service_client import Client
@@ -52,7 +52,7 @@ def document() -> dict[str, Any]:
 
 
 def references(part: Any) -> Iterator[str]:
-    """Every `$ref` in a part of a document."""
+    """Yield every `$ref` in a part of a document."""
     for key, value in part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ():
         if key == "$ref":
             yield value
@@ -64,13 +64,13 @@ def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
     validate(document)
 
 
-def test_every_reference_leads_to_a_schema(document: dict[str, Any]) -> None:
+def test_every_reference_names_an_existing_schema(document: dict[str, Any]) -> None:
     named = set(references(document))
     assert "#/components/schemas/Problem" in named
     assert named <= {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
 
 
-def test_every_error_answer_is_a_problem(document: dict[str, Any]) -> None:
+def test_every_error_response_is_a_problem(document: dict[str, Any]) -> None:
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     errors = {
         (path, status): answer.get("content")
@@ -84,7 +84,7 @@ def test_every_error_answer_is_a_problem(document: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_client_that_is_generated_from_the_document_submits_and_reads_a_job(
+def test_a_generated_client_submits_and_reads_a_job(
     api: httpx.Client, runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     environment = {**os.environ, "PATH": f"{PROGRAMS}:{os.environ['PATH']}", "PYTHONPATH": str(tmp_path / "made")}

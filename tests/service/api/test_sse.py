@@ -13,7 +13,7 @@ from service.spec.model import spec_digest
 from service.storage import JobQuery, Store
 from tests.support.jobs import AuditInputs
 
-# SQLite alone: no query here is new.
+# SQLite only: other tests run these queries on Postgres.
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
@@ -23,13 +23,13 @@ def accept(store: Store, ingredients: AuditInputs, **changes: Any) -> Job:
 
 
 def parse(event: str) -> tuple[str, dict[str, Any]]:
-    """Name and data of an event."""
+    """Return the name and the data of an event."""
     fields = dict(line.split(": ", 1) for line in event.strip().splitlines())
     return fields["event"], json.loads(fields["data"])
 
 
 async def names(events: AsyncIterator[str], count: int) -> Sequence[tuple[str, str]]:
-    """Name and job of the next events, comments left out."""
+    """Return the name and the job of the next events, without comments."""
     found = []
     async for event in events:
         if event.startswith("event:"):
@@ -40,63 +40,67 @@ async def names(events: AsyncIterator[str], count: int) -> Sequence[tuple[str, s
     return found
 
 
-def test_a_thousand_listeners_hear_how_a_job_stands_and_how_it_ends(store: Store, ingredients: AuditInputs) -> None:
+def test_a_thousand_streams_send_the_current_and_the_final_state_of_a_job(
+    store: Store, ingredients: AuditInputs
+) -> None:
     job = accept(store, ingredients)
 
-    listeners: list[list[str]] = [[] for _ in range(1000)]
+    streams: list[list[str]] = [[] for _ in range(1000)]
 
-    async def listen(feed: Feed, message: list[str]) -> list[str]:
+    async def listen(feed: Feed, received: list[str]) -> list[str]:
         async for event in feed.of_job(store.jobs, job.id):
-            message.append(event)
-        return message
+            received.append(event)
+        return received
 
-    async def hear() -> tuple[list[list[str]], float]:
+    async def receive() -> tuple[list[list[str]], float]:
         watch = JobWatch(store.jobs)
         async with watch.running():
             feed = Feed(watch)
-            listening = [asyncio.create_task(listen(feed, message)) for message in listeners]
-            while not all(any(event.startswith("event:") for event in message) for message in listeners):
+            listening = [asyncio.create_task(listen(feed, received)) for received in streams]
+            while not all(any(event.startswith("event:") for event in received) for received in streams):
                 await asyncio.sleep(0.01)
             await asyncio.to_thread(store.jobs.cancel, job.id)
             start = time.monotonic()
             return await asyncio.gather(*listening), time.monotonic() - start
 
-    heard, seconds = asyncio.run(hear())
-    states = [[parse(event)[1]["state"] for event in each if event.startswith("event:")] for each in heard]
+    received, seconds = asyncio.run(receive())
+    states = [[parse(event)[1]["state"] for event in each if event.startswith("event:")] for each in received]
     assert states == [["queued", "cancelled"]] * 1000
     assert seconds < 10
 
 
-def test_what_was_seen_is_not_told_again(store: Store, ingredients: AuditInputs) -> None:
+def test_a_stream_skips_the_version_that_the_client_has_seen(store: Store, ingredients: AuditInputs) -> None:
     job = accept(store, ingredients)
     ended = store.jobs.cancel(job.id)
 
-    async def tell(seen: int) -> list[str]:
+    async def stream(seen: int) -> list[str]:
         return [event async for event in Feed(JobWatch(store.jobs)).of_job(store.jobs, job.id, seen)]
 
-    assert [f"id: {ended.version}" in event for event in asyncio.run(tell(job.version))] == [False, True]
-    assert len(asyncio.run(tell(ended.version))) == 1
+    assert [f"id: {ended.version}" in event for event in asyncio.run(stream(job.version))] == [False, True]
+    assert len(asyncio.run(stream(ended.version))) == 1
 
 
-def test_a_list_tells_what_it_holds_what_changes_and_what_comes(store: Store, ingredients: AuditInputs) -> None:
+def test_the_stream_of_a_list_sends_its_jobs_their_changes_and_their_deletion(
+    store: Store, ingredients: AuditInputs
+) -> None:
     older, newer = accept(store, ingredients, name="n"), accept(store, ingredients, name="n")
 
-    async def hear() -> list[tuple[str, str]]:
+    async def receive() -> list[tuple[str, str]]:
         watch = JobWatch(store.jobs)
         async with watch.running():
             events = Feed(watch).of_list(store.jobs, JobQuery(name="n"))
-            heard = [*await names(events, 2)]
+            received = [*await names(events, 2)]
             await asyncio.to_thread(store.jobs.cancel, older.id)
-            heard += await names(events, 1)
+            received += await names(events, 1)
             await asyncio.to_thread(store.jobs.delete, newer.id)
-            return [*heard, *await names(events, 1)]
+            return [*received, *await names(events, 1)]
 
-    found = asyncio.run(hear())
+    found = asyncio.run(receive())
     assert found == [("listed", newer.id), ("listed", older.id), ("state", older.id), ("forgotten", newer.id)]
 
 
-def test_a_list_hears_of_new_jobs_of_its_own_kind_only(store: Store, ingredients: AuditInputs) -> None:
-    async def hear() -> list[tuple[str, str]]:
+def test_the_stream_of_a_list_sends_only_new_jobs_that_match_its_query(store: Store, ingredients: AuditInputs) -> None:
+    async def receive() -> list[tuple[str, str]]:
         watch = JobWatch(store.jobs)
         async with watch.running():
             events = Feed(watch).of_list(store.jobs, JobQuery(name="n"))
@@ -106,14 +110,14 @@ def test_a_list_hears_of_new_jobs_of_its_own_kind_only(store: Store, ingredients
             await asyncio.to_thread(accept, store, ingredients, name="n")
             return [*await waiting]
 
-    ((name, job),) = asyncio.run(hear())
+    ((name, job),) = asyncio.run(receive())
     assert (name, store.jobs.get(job).spec.name) == ("added", "n")
 
 
-def test_listeners_go_when_the_watch_ends(store: Store, ingredients: AuditInputs) -> None:
+def test_streams_end_when_the_watch_stops(store: Store, ingredients: AuditInputs) -> None:
     job = accept(store, ingredients)
 
-    async def hear() -> float:
+    async def receive() -> float:
         watch = JobWatch(store.jobs)
         async with watch.running():
             feed = Feed(watch)
@@ -124,4 +128,4 @@ def test_listeners_go_when_the_watch_ends(store: Store, ingredients: AuditInputs
         await asyncio.gather(*listening)
         return time.monotonic() - start
 
-    assert asyncio.run(hear()) < 5
+    assert asyncio.run(receive()) < 5

@@ -1,7 +1,7 @@
-"""Every route, as the OpenAPI document lists them, also those that it does not show: who may ask it, and for what.
+"""Authorisation of every route, including those that the OpenAPI document hides.
 
-A route that is added is tested here with no line changed, unless it has an object of a new kind in its path, or lists
-or makes something: then it fails until OBJECTS or OF_ITS_OWN (in others.py) says how.
+A new route is tested without a change here. If its path contains an object of a new kind, or if it lists or creates
+objects, the test fails until OBJECTS or OF_ITS_OWN in tests.support.tenant_objects describes it.
 """
 
 import json
@@ -18,15 +18,15 @@ from tests.support.routes import Route, name, routes
 from tests.support.tenant_objects import OBJECTS, OF_ITS_OWN, Making
 from tests.support.tenants import Tenants, tenants
 
-# Who probes or counts has no key, and nothing of any job is told there; what a registry delivers is signed; the files
-# of pages and what the interface is are alike for all.
+# Probes and Prometheus have no key, and these routes reveal nothing about jobs. Deliveries of a registry are signed.
+# Static files and the documentation are the same for everyone.
 OPEN = {
     ("get", "/healthz"), ("get", "/readyz"), ("get", "/metrics"), ("get", "/static/{file}"),
     ("get", "/docs"), ("post", "/v1/hooks/mlflow"),
 }  # fmt: skip
 
 
-# Parameters that stand for a part of the object before them, each with some value.
+# Path parameters that name a part of the object before them, each with a valid value.
 PARTS: Mapping[str, str] = {"image": "0"}
 
 
@@ -44,20 +44,20 @@ def both(migrated_sqlite: Path, redis_url: str, tmp_path_factory: pytest.TempPat
 CLOSED = [each for each in routes() if (each.method, each.path) not in OPEN]
 
 
-def test_the_document_shows_the_keys_and_every_route_declares_one_scope(both: Tenants) -> None:
+def test_the_document_describes_api_keys_and_every_route_declares_one_scope(both: Tenants) -> None:
     document = both.anybody.get("/openapi.json").json()
     assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
     assert {name(each): each.scopes for each in CLOSED if each.scopes not in [[scope] for scope in Scope]} == {}
     assert [name(each) for each in routes() if each.scopes and each not in CLOSED] == []
 
 
-def test_no_route_is_overlooked() -> None:
-    """How the hidden ones are found hangs on FastAPI's own objects."""
+def test_the_list_of_routes_contains_the_hidden_ones() -> None:
+    """The search for hidden routes depends on internals of FastAPI."""
     assert OPEN | set(OF_ITS_OWN) <= {(each.method, each.path) for each in routes()}
 
 
 @pytest.mark.parametrize("route", CLOSED, ids=name)
-def test_a_route_lets_nobody_in_without_a_key_of_its_scope(both: Tenants, route: Route) -> None:
+def test_a_route_refuses_requests_without_a_key_of_its_scope(both: Tenants, route: Route) -> None:
     objects = dict.fromkeys(route.names, "1" * 64)
     answer = route.ask(both.anybody, objects)
     assert answer.status_code == 401
@@ -72,29 +72,31 @@ def test_a_route_lets_nobody_in_without_a_key_of_its_scope(both: Tenants, route:
 
 
 @pytest.mark.parametrize("route", CLOSED, ids=name)
-def test_a_route_gives_nothing_of_one_tenant_to_another(both: Tenants, ingredients: AuditInputs, route: Route) -> None:
+def test_a_route_hides_the_objects_of_other_tenants(both: Tenants, ingredients: AuditInputs, route: Route) -> None:
     ours, theirs = Making(both.ours, ingredients), Making(both.theirs, ingredients)
     if (route.method, route.path) in OF_ITS_OWN:
         OF_ITS_OWN[route.method, route.path](ours, theirs, route.path)
         return
-    assert route.names, "say in OF_ITS_OWN what must hold of it"
-    assert set(route.names) <= {*OBJECTS, *PARTS}, "say in OBJECTS how such an object is made"
+    assert route.names, "add the route to OF_ITS_OWN with its check"
+    assert set(route.names) <= {*OBJECTS, *PARTS}, "add the object to OBJECTS with its constructor"
     objects = {each: OBJECTS[each](ours) if each in OBJECTS else PARTS[each] for each in route.names}
     unknown = {each: _like(made) if each in OBJECTS else made for each, made in objects.items()}
-    refused, absent = route.ask(theirs.client, objects), route.ask(theirs.client, unknown)
-    assert (refused.status_code, absent.status_code) == (404, 404), refused.text
-    assert _without(refused, objects) == _without(absent, unknown), "nothing tells what is another's from what is not"
+    refused, missing = route.ask(theirs.client, objects), route.ask(theirs.client, unknown)
+    assert (refused.status_code, missing.status_code) == (404, 404), refused.text
+    assert _without(refused, objects) == _without(missing, unknown), (
+        "an object of another tenant looks like a missing one"
+    )
     seen = route.ask(ours.client, objects)
-    assert seen.status_code not in (401, 403, 404), "it is there for its own tenant"
+    assert seen.status_code not in (401, 403, 404), "the object exists for its own tenant"
 
 
 def _like(made: str) -> str:
-    """Something of that form which is not there."""
+    """Return an identifier of the same form that does not exist."""
     return made[:-4] + ("0000" if made[-4:] != "0000" else "1111")
 
 
 def _without(answer: httpx.Response, objects: Mapping[str, str]) -> str:
-    """An answer's body without the names of what was asked for."""
+    """Return the body of a response without the identifiers of the objects."""
     text = json.dumps(answer.json())
     for made in objects.values():
         text = text.replace(made, "")

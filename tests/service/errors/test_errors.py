@@ -14,21 +14,21 @@ def every_kind(of: type[SalienceError] = SalienceError) -> Iterator[type[Salienc
 
 
 @pytest.mark.parametrize("error", list(every_kind()), ids=lambda error: error.__name__)
-def test_every_error_has_a_status_and_a_kind_of_its_own(error: type[SalienceError]) -> None:
+def test_every_error_has_a_status_and_a_unique_kind(error: type[SalienceError]) -> None:
     assert 400 <= status_for(error) < 600
     assert [other for other in every_kind() if other.kind == error.kind] == [error]
 
 
 @pytest.mark.parametrize("error", list(every_kind()), ids=lambda error: error.__name__)
-def test_every_error_stands_in_the_picture_of_the_tree(error: type[SalienceError]) -> None:
+def test_every_error_is_in_the_drawing_of_the_tree(error: type[SalienceError]) -> None:
     assert f"── {error.__name__}" in (errors.__doc__ or "")
 
 
-def test_an_error_names_the_field_it_is_blamed_on_unless_it_did_already() -> None:
+def test_naming_field_adds_the_field_unless_the_error_has_one() -> None:
     with pytest.raises(ModelRefused) as caught, naming_field("outer"), naming_field("inner"):
         raise ModelRefused(reason="no")
     assert caught.value.problems() == [FieldProblem("inner", "no")]
 
 
-def test_a_place_is_written_as_one_writes_it() -> None:
+def test_a_pydantic_location_becomes_a_path_in_the_usual_notation() -> None:
     assert FieldProblem.at(("cohorts", 0, "model", "layer"), "").field == "cohorts[0].model.layer"

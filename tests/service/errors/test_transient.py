@@ -7,7 +7,7 @@ from service.errors.transient import is_transient
 
 
 @pytest.mark.parametrize("number", [errno.ESTALE, errno.EIO, errno.ETIMEDOUT, errno.ECONNRESET, errno.ENOSPC])
-def test_what_may_pass_is_transient(number: int) -> None:
+def test_errors_of_unavailable_servers_are_transient(number: int) -> None:
     assert is_transient(OSError(number, os.strerror(number)))
 
 
@@ -15,5 +15,5 @@ def test_what_may_pass_is_transient(number: int) -> None:
     "error",
     [OSError(errno.ENOENT, ""), PermissionError(errno.EACCES, ""), IsADirectoryError(), ValueError(), OSError()],
 )
-def test_what_will_be_the_same_tomorrow_is_not(error: Exception) -> None:
+def test_errors_that_a_retry_does_not_fix_are_not_transient(error: Exception) -> None:
     assert not is_transient(error)

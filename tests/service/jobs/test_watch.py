@@ -12,7 +12,7 @@ def accept(store: Store, ingredients: AuditInputs) -> str:
     return store.jobs.accept(spec, spec_digest(spec), None)[0].id
 
 
-def test_a_thousand_waiters_are_woken_by_one_change(store: Store, ingredients: AuditInputs) -> None:
+def test_one_change_wakes_a_thousand_waiters(store: Store, ingredients: AuditInputs) -> None:
     job, other = accept(store, ingredients), accept(store, ingredients)
     version = store.jobs.get(job).version
 
@@ -31,7 +31,7 @@ def test_a_thousand_waiters_are_woken_by_one_change(store: Store, ingredients: A
     assert asyncio.run(wait()) < 10
 
 
-def test_waiting_ends_in_time_and_with_the_watch(store: Store, ingredients: AuditInputs) -> None:
+def test_waiting_ends_after_its_time_and_when_the_watch_stops(store: Store, ingredients: AuditInputs) -> None:
     job = accept(store, ingredients)
     version = store.jobs.get(job).version
 

@@ -21,7 +21,7 @@ def written(request: pytest.FixtureRequest) -> Iterator[tuple[logging.Logger, io
     yield log, stream
 
 
-def test_no_secret_is_written_wherever_it_stands(written: tuple[logging.Logger, io.StringIO]) -> None:
+def test_no_secret_is_written_in_any_part_of_a_record(written: tuple[logging.Logger, io.StringIO]) -> None:
     log, stream = written
     url = f"https://user:{SECRET}@host/model.pt?X-Amz-Signature={SECRET}"
     with logs.bound_ids(request=url):
@@ -35,14 +35,14 @@ def test_no_secret_is_written_wherever_it_stands(written: tuple[logging.Logger, 
     assert "host/model.pt" in stream.getvalue()
 
 
-def test_no_message_passes_for_two(written: tuple[logging.Logger, io.StringIO]) -> None:
+def test_a_message_with_line_breaks_is_one_line(written: tuple[logging.Logger, io.StringIO]) -> None:
     log, stream = written
     log.info("asked for %s", "x\n2026-01-01 ERROR forged\r\x1b[2Jgone\u2028too")
     assert len(stream.getvalue().splitlines()) == 1
     assert "\x1b" not in stream.getvalue()
 
 
-def test_ids_are_of_what_is_under_way() -> None:
+def test_lines_have_the_ids_that_are_bound_at_the_time() -> None:
     def message() -> dict[str, Any]:
         found: dict[str, Any] = json.loads(logs.JsonLines().format(record))
         return found
@@ -54,14 +54,14 @@ def test_ids_are_of_what_is_under_way() -> None:
     assert "job" not in message()
 
 
-def test_an_id_cannot_pass_for_what_the_log_says_itself() -> None:
+def test_a_bound_id_cannot_replace_a_field_of_the_record() -> None:
     record = logging.makeLogRecord({"msg": "true", "levelname": "INFO", "name": "service"})
     with logs.bound_ids(message="false", level="DEBUG", logger="other"):
         message = json.loads(logs.JsonLines().format(record))
     assert (message["message"], message["level"], message["logger"]) == ("true", "INFO", "service")
 
 
-def test_a_long_traceback_keeps_its_end_and_a_long_message_does_not(
+def test_the_end_of_a_long_traceback_is_logged_but_a_long_message_is_cut(
     written: tuple[logging.Logger, io.StringIO],
 ) -> None:
     log, stream = written
@@ -76,7 +76,9 @@ def test_a_long_traceback_keeps_its_end_and_a_long_message_does_not(
     assert len(text) < 2**16
 
 
-def test_a_traceback_that_is_the_message_keeps_its_end(written: tuple[logging.Logger, io.StringIO]) -> None:
+def test_the_end_of_a_traceback_that_is_logged_as_a_message_is_logged(
+    written: tuple[logging.Logger, io.StringIO],
+) -> None:
     log, stream = written
     frames = "".join(f'  File "frame{number}.py", line 1, in f\n' for number in range(200))
     log.error("Traceback (most recent call last):\n%sValueError: at the end, password=%s", frames, SECRET)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.telemetry.redaction import MOST, redact, redact_urls, redact_value, strip_query_values
+from service.telemetry.redaction import MAX_TEXT, redact, redact_urls, redact_value, strip_query_values
 
 S = "hunter2SECRET"
 HOSTILE = [
@@ -45,7 +45,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE)
 @pytest.mark.parametrize("around", ["{}", "GET {} failed", "({})", '"{}"', "[{}, {}]", "x\n{}\ny"])
-def test_no_secret_is_left(text: str, around: str) -> None:
+def test_redact_removes_every_secret(text: str, around: str) -> None:
     assert S not in redact(around.format(*[text] * 2))
 
 
@@ -61,21 +61,21 @@ def test_no_secret_is_left(text: str, around: str) -> None:
         "shard 12 of 40 at 10:32:05",
     ],
 )
-def test_what_is_no_secret_stays(text: str) -> None:
+def test_redact_leaves_a_text_without_secrets_unchanged(text: str) -> None:
     assert redact(text) == text
 
 
-def test_a_url_keeps_its_host_and_path() -> None:
+def test_redact_leaves_host_and_path_of_a_url() -> None:
     assert redact(f"https://u:{S}@host/a/b.pt?sig={S}#x, and more") == "https://***@host/a/b.pt?*** and more"
 
 
 @given(st.text(max_size=200))
-def test_whatever_is_logged_can_be_redacted_again(text: str) -> None:
+def test_redacting_twice_changes_nothing(text: str) -> None:
     once = redact(text)
     assert redact(once) == once
 
 
-def test_values_are_redacted_to_their_depth_and_by_their_names() -> None:
+def test_values_are_redacted_recursively_and_by_their_names() -> None:
     value = {
         "spec": [{"uri": f"https://h/m?sig={S}", "size": 3}],
         "api_key": S,
@@ -97,26 +97,26 @@ def test_values_are_redacted_to_their_depth_and_by_their_names() -> None:
         ("s3://bucket/a@2x.pt", "s3://bucket/a@2x.pt"),
     ],
 )
-def test_a_uri_that_names_a_file_keeps_the_names_of_what_it_asks(uri: str, shown: str) -> None:
+def test_a_uri_of_a_file_retains_the_names_of_its_query_parameters(uri: str, shown: str) -> None:
     assert strip_query_values(uri) == shown
 
 
-def test_of_a_sentence_the_urls_alone_are_redacted() -> None:
+def test_redact_urls_changes_only_the_urls_of_a_sentence() -> None:
     message = f"'https://h/m?sig={S}' is damaged; write token: x, s3://, file:///a?b, or (https://h:1/x?y)."
     hidden = "'https://h/m?***' is damaged; write token: x, s3://, file:///a?b, or (https://h:1/x?***)."
     assert redact_urls(message) == hidden
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_no_part_of_a_secret_is_left_where_a_text_is_cut(text: str) -> None:
+def test_no_part_of_a_secret_is_left_at_the_end_of_a_cut_text(text: str) -> None:
     for at in range(len(text) + 1):
-        begun = "x" * (MOST - at - 1) + " "
-        shown = redact(f"{begun}{text} and more {'y ' * MOST}").replace(begun, "")
+        prefix = "x" * (MAX_TEXT - at - 1) + " "
+        shown = redact(f"{prefix}{text} and more {'y ' * MAX_TEXT}").replace(prefix, "")
         assert all(S[:length] not in shown for length in range(3, len(S) + 1)), shown
-        assert shown.endswith(f"[cut, {len(begun) + len(text) + 10 + 2 * MOST:,} characters in all]")
+        assert shown.endswith(f"[cut, {len(prefix) + len(text) + 10 + 2 * MAX_TEXT:,} characters in all]")
 
 
-def test_a_url_that_is_cut_in_its_query_is_still_named() -> None:
+def test_a_url_that_is_cut_in_its_query_retains_its_path() -> None:
     assert redact(f"https://h/a/b.pt?sig={S * 400}") == "https://h/a/b.pt?***[cut, 5,221 characters in all]"
 
 
@@ -134,5 +134,5 @@ def test_a_url_that_is_cut_in_its_query_is_still_named() -> None:
         f"x-eyJhbGciOiJIUzI1NiJ9.{S}.{S}",
     ],
 )
-def test_what_stands_before_a_secret_hides_it_from_nobody(text: str) -> None:
+def test_a_secret_is_redacted_after_any_preceding_text(text: str) -> None:
     assert S not in redact(text)

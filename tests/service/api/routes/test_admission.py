@@ -1,4 +1,4 @@
-"""What a spec is checked for holds when its job is accepted, whatever other requests come in between."""
+"""The checks of a spec still hold when its job is accepted, even if other requests run in between."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -18,8 +18,8 @@ from tests.support.jobs import AuditInputs
 from tests.support.tenants import Tenants, tenants
 
 KEY = {"Idempotency-Key": "one"}
-ABSENT = f"artifact:sha256:{'0' * 64}"
-LEAST = 4  # transactions that accept a job
+MISSING = f"artifact:sha256:{'0' * 64}"
+MIN_TRANSACTIONS = 4  # to accept a job
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def both(store: Store, redis_url: str, tmp_path: Path) -> Iterator[Tenants]:
 
 @pytest.fixture
 def engine(both: Tenants) -> Engine:
-    """The API's own."""
+    """Return the engine of the API."""
     jobs: Jobs = both.app.state.all_jobs
     return jobs.store.database.engine
 
@@ -40,15 +40,15 @@ def upload(client: httpx.Client, ingredients: AuditInputs) -> str:
 
 
 def body(ingredients: AuditInputs, uri: str) -> dict[str, Any]:
-    """A job of an uploaded model."""
+    """Return the spec of a job with an uploaded model."""
     return ingredients.body(cohorts=[{**ingredients.cohort("uploaded", 0), "runs": [{"uri": uri}]}])
 
 
-def forget(client: httpx.Client, answer: httpx.Response) -> None:
+def delete(client: httpx.Client, answer: httpx.Response) -> None:
     client.delete(answer.json()["links"]["self"]).raise_for_status()
 
 
-def test_a_key_that_is_freed_meanwhile_lets_no_unchecked_spec_in(
+def test_a_spec_is_validated_even_if_its_idempotency_key_is_freed_meanwhile(
     both: Tenants, engine: Engine, ingredients: AuditInputs
 ) -> None:
     theirs, uri = both.theirs, upload(both.ours, ingredients)
@@ -56,25 +56,25 @@ def test_a_key_that_is_freed_meanwhile_lets_no_unchecked_spec_in(
     for number in count():
         first = theirs.post("/v1/jobs", json=ingredients.body(), headers=KEY)
         assert first.status_code == 202, first.text
-        with acting_before(engine, number, partial(forget, theirs, first)) as moment:
+        with acting_before(engine, number, partial(delete, theirs, first)) as moment:
             answer = theirs.post("/v1/jobs", json=body(ingredients, uri), headers=KEY)
         assert answer.status_code == 422, f"deleted before transaction {number}: {answer.text}"
         kinds.append(answer.json()["type"].rpartition(":")[2])
         if not moment.reached:
             break
-    assert set(kinds) == {"invalid-spec", "idempotency-key-reused"}, "the job was there, or it was not"
+    assert set(kinds) == {"invalid-spec", "idempotency-key-reused"}, (
+        "the refusal depends on whether the first job still existed"
+    )
 
 
-def test_an_artifact_of_another_is_refused_in_the_words_of_one_that_is_not_there(
-    both: Tenants, ingredients: AuditInputs
-) -> None:
+def test_an_artifact_of_another_tenant_is_refused_like_a_missing_one(both: Tenants, ingredients: AuditInputs) -> None:
     uri = upload(both.ours, ingredients)
-    other, absent = (both.theirs.post("/v1/jobs", json=body(ingredients, each)) for each in (uri, ABSENT))
-    assert [each["field"] for each in other.json()["errors"]] == ["cohorts[0].runs[0].uri"]
-    assert other.text.replace(uri, ABSENT) == absent.text
+    foreign, missing = (both.theirs.post("/v1/jobs", json=body(ingredients, each)) for each in (uri, MISSING))
+    assert [each["field"] for each in foreign.json()["errors"]] == ["cohorts[0].runs[0].uri"]
+    assert foreign.text.replace(uri, MISSING) == missing.text
 
 
-def test_the_artifacts_of_a_job_have_not_expired_when_it_is_accepted(
+def test_the_artifacts_of_an_accepted_job_have_not_expired(
     both: Tenants, engine: Engine, store: Store, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     theirs, uploads = both.theirs, ArtifactStore(str(tmp_path / "artifacts"), store.artifact_owners)
@@ -87,8 +87,8 @@ def test_the_artifacts_of_a_job_have_not_expired_when_it_is_accepted(
         if answer.status_code == 202:
             there = theirs.get(f"/v1/artifacts/{uri.rpartition(':')[2]}")
             assert there.status_code == 200, f"it expired before transaction {number}"
-            forget(theirs, answer)
+            delete(theirs, answer)
         if not moment.reached:
             break
     assert set(statuses) == {202, 422}
-    assert len(statuses) >= LEAST
+    assert len(statuses) >= MIN_TRANSACTIONS

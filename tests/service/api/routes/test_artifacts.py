@@ -10,19 +10,19 @@ import pytest
 
 from tests.support.jobs import AuditInputs
 
-ROOM = 2**24  # above what any database of these tests writes to a file
+MAX_FILE = 2**24  # bytes, more than the databases of these tests write to one file
 
 
 @pytest.fixture
-def full() -> Iterator[None]:
-    """No file may grow beyond ROOM."""
+def full_disk() -> Iterator[None]:
+    """Limit the size of files to MAX_FILE."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_FILE, before[1]))
     yield
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_an_upload_is_kept_by_its_digest_and_only_once(api: httpx.Client, ingredients: AuditInputs) -> None:
+def test_an_upload_is_stored_once_under_its_digest(api: httpx.Client, ingredients: AuditInputs) -> None:
     content = ingredients.models[0].read_bytes()
     digest = hashlib.sha256(content).hexdigest()
     assert api.get(f"/v1/artifacts/{digest}").status_code == 404
@@ -32,7 +32,7 @@ def test_an_upload_is_kept_by_its_digest_and_only_once(api: httpx.Client, ingred
     assert api.get(f"/v1/artifacts/{digest.upper()}").json()["size"] == len(content)
 
 
-def test_an_upload_with_another_digest_is_refused_and_not_kept(api: httpx.Client, tmp_path: Path) -> None:
+def test_an_upload_with_a_wrong_digest_is_refused_and_not_stored(api: httpx.Client, tmp_path: Path) -> None:
     answer = api.put("/v1/artifacts", content=b"something", params={"sha256": "0" * 64})
     assert (answer.status_code, answer.json()["type"]) == (422, "urn:salience:problem:artifact-refused")
     assert api.put("/v1/artifacts", content=b"").status_code == 422
@@ -40,16 +40,18 @@ def test_an_upload_with_another_digest_is_refused_and_not_kept(api: httpx.Client
     assert [path for path in (tmp_path / "artifacts").rglob("*") if path.is_file()] == []
 
 
-def test_an_upload_for_which_there_is_no_room_is_answered_so_and_leaves_nothing(
-    api: httpx.Client, tmp_path: Path, full: None
+def test_an_upload_without_free_space_gets_503_and_leaves_no_file(
+    api: httpx.Client, tmp_path: Path, full_disk: None
 ) -> None:
-    answer = api.put("/v1/artifacts", content=bytes(2 * ROOM))
+    answer = api.put("/v1/artifacts", content=bytes(2 * MAX_FILE))
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:salience:problem:artifacts-unavailable")
     assert "SALIENCE_ARTIFACTS" in answer.json()["detail"]
     assert list((tmp_path / "artifacts").iterdir()) == []
 
 
-def test_a_job_of_uploads_is_accepted_and_of_unknown_ones_refused(api: httpx.Client, ingredients: AuditInputs) -> None:
+def test_a_job_with_uploads_is_accepted_and_with_unknown_uploads_refused(
+    api: httpx.Client, ingredients: AuditInputs
+) -> None:
     uris = [api.put("/v1/artifacts", content=path.read_bytes()).json()["uri"] for path in ingredients.models[:2]]
     cohort = {**ingredients.cohort("uploaded", 0, 1), "runs": [{"uri": uri} for uri in uris]}
     assert api.post("/v1/jobs", json=ingredients.body(cohorts=[cohort])).status_code == 202
@@ -68,7 +70,7 @@ def test_a_job_of_an_uploaded_manifest_with_relative_names_is_refused_at_once(
 
 
 @pytest.mark.parametrize("megabytes", [200])
-def test_a_large_upload_is_not_held_in_memory(api: httpx.Client, megabytes: int) -> None:
+def test_a_large_upload_is_not_loaded_into_memory(api: httpx.Client, megabytes: int) -> None:
     part = os.urandom(2**20)
 
     def parts() -> Iterator[bytes]:

@@ -6,11 +6,11 @@ import pytest
 from tests.support.api import submit
 from tests.support.jobs import AuditInputs
 
-# SQLite alone: no query here is new.
+# SQLite only: other tests run these queries on Postgres.
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
-def test_a_stream_tells_states_with_versions_and_ends_with_the_job(api: httpx.Client, ingredients: AuditInputs) -> None:
+def test_a_stream_sends_states_with_versions_and_ends_with_the_job(api: httpx.Client, ingredients: AuditInputs) -> None:
     path = submit(api, ingredients)["links"]["self"]
     threading.Timer(0.3, lambda: api.post(f"{path}/cancel")).start()
     with api.stream("GET", f"{path}/events") as answer:
@@ -22,7 +22,7 @@ def test_a_stream_tells_states_with_versions_and_ends_with_the_job(api: httpx.Cl
     assert '"state":"cancelled"' in lines[-2]
 
 
-def test_who_saw_the_end_is_told_not_to_come_again(api: httpx.Client, ingredients: AuditInputs) -> None:
+def test_a_client_that_has_seen_the_last_event_gets_204(api: httpx.Client, ingredients: AuditInputs) -> None:
     path = submit(api, ingredients)["links"]["self"]
     api.post(f"{path}/cancel")
     assert "id: 2" in api.get(f"{path}/events", headers={"Last-Event-ID": "1"}).text
@@ -30,27 +30,27 @@ def test_who_saw_the_end_is_told_not_to_come_again(api: httpx.Client, ingredient
     assert "id: 2" in api.get(f"{path}/events", headers={"Last-Event-ID": "9" * 5000}).text
 
 
-def test_a_list_is_streamed_by_the_filters_of_the_list(api: httpx.Client, ingredients: AuditInputs) -> None:
+def test_the_stream_of_a_list_uses_the_filters_of_the_list(api: httpx.Client, ingredients: AuditInputs) -> None:
     wanted = submit(api, ingredients, labels={"team": "x"})["id"]
     submit(api, ingredients)
     with api.stream("GET", "/v1/jobs/events", params={"label": "team:x"}) as answer:
-        message = [line for line in _until(answer, "data:") if not line.startswith("retry")]
-    assert message[:2] == ["event: listed", "id: 1"]
-    assert wanted in message[2]
+        lines = [line for line in _until(answer, "data:") if not line.startswith("retry")]
+    assert lines[:2] == ["event: listed", "id: 1"]
+    assert wanted in lines[2]
 
 
-def _until(answer: httpx.Response, beginning: str) -> list[str]:
-    """Lines up to one that begins so."""
+def _until(answer: httpx.Response, start: str) -> list[str]:
+    """Return the lines up to the first that starts with a text."""
     found = []
     for line in answer.iter_lines():
         if line:
             found.append(line)
-        if line.startswith(beginning):
+        if line.startswith(start):
             break
     return found
 
 
 @pytest.mark.parametrize(("path", "status"), [("/v1/jobs/nobody/events", 404), ("/v1/jobs/events?label=plain", 422)])
-def test_what_cannot_be_streamed_is_a_problem(api: httpx.Client, path: str, status: int) -> None:
+def test_an_invalid_request_for_a_stream_is_a_problem(api: httpx.Client, path: str, status: int) -> None:
     answer = api.get(path)
     assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json")

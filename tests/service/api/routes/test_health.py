@@ -26,7 +26,7 @@ def test_a_service_without_its_broker_or_schema_is_alive_but_not_ready(tmp_path:
     assert "does not answer" in answer.json()["checks"]["broker"]
 
 
-def test_a_database_without_its_schema_is_a_problem_and_not_a_crash(empty_database: str, tmp_path: Path) -> None:
+def test_a_database_without_a_schema_is_answered_as_a_problem(empty_database: str, tmp_path: Path) -> None:
     settings = ServiceSettings(
         data_dir=tmp_path, database_url=empty_database, broker_url=f"redis://127.0.0.1:{free_port()}/0"
     )
@@ -36,7 +36,7 @@ def test_a_database_without_its_schema_is_a_problem_and_not_a_crash(empty_databa
     assert answer.headers["Content-Type"] == "application/problem+json"
 
 
-def test_a_job_is_accepted_while_the_broker_is_away(
+def test_a_job_is_accepted_while_the_broker_is_unavailable(
     database_url: str, ingredients: AuditInputs, store: Store, tmp_path: Path
 ) -> None:
     settings = ServiceSettings(
@@ -51,7 +51,7 @@ def test_a_job_is_accepted_while_the_broker_is_away(
     assert store.shards.waiting_count() == 1
 
 
-def test_the_interface_describes_itself(api: httpx.Client) -> None:
+def test_the_openapi_document_describes_the_routes(api: httpx.Client) -> None:
     described = api.get("/openapi.json").json()
     assert described["openapi"].startswith("3.1")
     assert {"/v1/jobs", "/v1/jobs/{job_id}", "/v1/jobs/{job_id}/results", "/readyz"} <= described["paths"].keys()

@@ -20,14 +20,14 @@ SECRET = "the webhook's"
 
 POLICY = {
     "gate": {"rules": [{"measure": "entropy", "op": ">=", "value": 0}]},
-    "job": {"images": {"uri": "file:///pictures"}},
+    "job": {"images": {"uri": "file:///images"}},
     "registry": {"models": "faces"},
 }
 
 
 @pytest.fixture
 def client(store: Store, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
-    """The API with a policy for the model, and a registry that is away."""
+    """Return a client of the API with a policy for the model and an unavailable registry."""
     store.policies.put("p", Policy.model_validate(POLICY))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
     url = store.database.url.render_as_string(hide_password=False)
@@ -36,12 +36,12 @@ def client(store: Store, redis_url: str, tmp_path: Path, monkeypatch: pytest.Mon
         yield made
 
 
-def post(client: TestClient, message: str = "d", secret: str = SECRET, age: float = 0, body: str = BODY) -> Any:
+def post(client: TestClient, delivery: str = "d", secret: str = SECRET, age: float = 0, body: str = BODY) -> Any:
     timestamp = str(int(time.time() - age))
     headers = {
-        "X-MLflow-Delivery-Id": message,
+        "X-MLflow-Delivery-Id": delivery,
         "X-MLflow-Timestamp": timestamp,
-        "X-MLflow-Signature": sign(secret.encode(), message, timestamp, body.encode()),
+        "X-MLflow-Signature": sign(secret.encode(), delivery, timestamp, body.encode()),
     }
     return client.post("/v1/hooks/mlflow", content=body, headers=headers)
 
@@ -58,7 +58,7 @@ def test_a_delivery_is_accepted_at_once_and_its_repetition_is_not(client: TestCl
     assert counts(store) == (1, 1)
 
 
-def test_whoever_forges_or_delays_gets_nothing(client: TestClient, store: Store) -> None:
+def test_a_forged_or_delayed_delivery_is_refused(client: TestClient, store: Store) -> None:
     for refused in (post(client, secret="guess"), post(client, age=600), client.post("/v1/hooks/mlflow", content=BODY)):
         assert (refused.status_code, refused.json()["type"]) == (401, "urn:salience:problem:delivery-refused")
     assert post(client, body="[]").status_code == 422
@@ -70,7 +70,7 @@ def test_an_event_that_changes_nothing_is_accepted(client: TestClient, store: St
     assert (post(client, body=body).json(), counts(store)) == ({"noticed": None}, (1, 0))
 
 
-def test_without_a_registry_the_settings_are_named(api: Any) -> None:
+def test_without_a_registry_the_error_names_the_settings(api: Any) -> None:
     answer = api.post("/v1/hooks/mlflow", content=BODY)
     assert answer.status_code == 501
     assert "SALIENCE_MLFLOW_SECRET" in answer.json()["detail"]

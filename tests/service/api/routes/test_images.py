@@ -13,7 +13,7 @@ from worker.runner import Runner
 
 @pytest.fixture
 def path(api: httpx.Client, ingredients: AuditInputs, runner: Runner) -> str:
-    """The per-image numbers of an audited job."""
+    """Return the path of the per-image numbers of an audited job."""
     job = api.post("/v1/jobs", json=ingredients.body()).json()
     while runner.work():
         pass
@@ -21,7 +21,7 @@ def path(api: httpx.Client, ingredients: AuditInputs, runner: Runner) -> str:
     return images
 
 
-def test_every_picture_has_its_numbers_by_cohort_and_run(api: httpx.Client, path: str) -> None:
+def test_every_image_has_numbers_by_cohort_and_run(api: httpx.Client, path: str) -> None:
     items = api.get(path).json()["items"]
     assert len(items) == 12
     first: dict[str, Any] = items[0]
@@ -32,7 +32,7 @@ def test_every_picture_has_its_numbers_by_cohort_and_run(api: httpx.Client, path
     assert "stability" in first["cohorts"]["plain"]["across"]
 
 
-def test_pages_follow_each_other_without_gap(api: httpx.Client, path: str) -> None:
+def test_pages_contain_every_image_once(api: httpx.Client, path: str) -> None:
     names: list[str] = []
     cursor: dict[str, str] = {}
     while True:
@@ -65,22 +65,24 @@ def test_csv_holds_the_same_numbers_as_json(api: httpx.Client, path: str) -> Non
         ("*/*", "application/json"),
     ],
 )
-def test_the_form_is_the_one_that_is_liked_best(api: httpx.Client, path: str, accept: str, kind: str) -> None:
+def test_the_response_has_the_media_type_that_the_client_prefers(
+    api: httpx.Client, path: str, accept: str, kind: str
+) -> None:
     assert api.get(path, headers={"Accept": accept}).headers["Content-Type"] == kind
 
 
-def test_a_form_that_is_not_offered_is_refused(api: httpx.Client, path: str) -> None:
+def test_an_unavailable_media_type_is_refused(api: httpx.Client, path: str) -> None:
     answer = api.get(path, headers={"Accept": "image/png"})
     assert answer.status_code == 406
     assert "text/csv" in answer.json()["detail"]
 
 
-def test_numbers_of_an_unfinished_job_are_not_there_yet(api: httpx.Client, ingredients: AuditInputs) -> None:
+def test_the_numbers_of_an_unfinished_job_are_not_available(api: httpx.Client, ingredients: AuditInputs) -> None:
     job = api.post("/v1/jobs", json=ingredients.body()).json()
     assert api.get(job["links"]["images"]).status_code == 409
 
 
-def test_what_has_no_number_is_null_in_json_and_empty_in_csv(
+def test_a_missing_number_is_null_in_json_and_empty_in_csv(
     api: httpx.Client, ingredients: AuditInputs, runner: Runner, tmp_path: Path
 ) -> None:
     manifest = tmp_path / "manifest.csv"

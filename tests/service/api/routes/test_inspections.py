@@ -12,20 +12,20 @@ from tests.support.jobs import SIZE, AuditInputs
 from tests.support.worker_thread import working
 from worker.runner import Runner
 
-PORT = 1  # where nobody listens
+CLOSED_PORT = 1
 
 
-def ask(api: httpx.Client, runner: Runner, body: dict[str, Any]) -> httpx.Response:
-    """Ask while a worker looks."""
+def inspect(api: httpx.Client, runner: Runner, body: dict[str, Any]) -> httpx.Response:
+    """Request an inspection while a worker runs."""
     with working(runner):
         return api.post("/v1/inspect", json=body, timeout=60)
 
 
-def test_a_model_is_told_by_format_classes_layers_and_digest(
+def test_an_inspected_model_has_a_format_classes_layers_and_digest(
     api: httpx.Client, runner: Runner, ingredients: AuditInputs
 ) -> None:
     model = {"uri": ingredients.models[0].as_uri(), "preprocessing": {"size": [SIZE, SIZE]}}
-    answer = ask(api, runner, {"model": model})
+    answer = inspect(api, runner, {"model": model})
     assert answer.status_code == 200
     found = answer.json()["found"]
     assert (found["format"], found["classes"], found["layer"]) == ("torchscript", 2, "features")
@@ -33,22 +33,24 @@ def test_a_model_is_told_by_format_classes_layers_and_digest(
     assert len(found["sha256"]) == 64
 
 
-def test_an_image_set_is_told_by_count_labels_and_first_errors(
+def test_an_inspected_image_set_has_a_count_labels_and_first_errors(
     api: httpx.Client, runner: Runner, ingredients: AuditInputs
 ) -> None:
-    found = ask(api, runner, {"images": {"uri": ingredients.images.as_uri()}}).json()["found"]
+    found = inspect(api, runner, {"images": {"uri": ingredients.images.as_uri()}}).json()["found"]
     assert (found["count"], found["labels"], found["errors"]) == (12, {"real": 6, "synthetic": 6}, [])
 
 
-def test_what_is_refused_says_why_and_where(api: httpx.Client, runner: Runner, ingredients: AuditInputs) -> None:
-    answer = ask(api, runner, {"model": {"uri": ingredients.models[0].as_uri(), "layer": "nowhere"}})
+def test_a_refused_inspection_names_reason_and_field(
+    api: httpx.Client, runner: Runner, ingredients: AuditInputs
+) -> None:
+    answer = inspect(api, runner, {"model": {"uri": ingredients.models[0].as_uri(), "layer": "nowhere"}})
     assert (answer.status_code, answer.json()["type"]) == (422, "urn:salience:problem:inspection-refused")
     assert answer.json()["errors"][0]["field"] == "model.layer"
-    assert "features" in answer.json()["detail"], "the candidates are told"
+    assert "features" in answer.json()["detail"], "the message lists the candidates"
 
 
-@pytest.mark.parametrize("uri", ["pictures", "../pictures", "/etc/hosts", "HTTP://127.0.0.1/x", "ftp://127.0.0.1/x"])
-def test_what_is_no_uri_is_refused_before_a_worker_looks_for_a_file_of_that_name(api: httpx.Client, uri: str) -> None:
+@pytest.mark.parametrize("uri", ["images", "../images", "/etc/hosts", "HTTP://127.0.0.1/x", "ftp://127.0.0.1/x"])
+def test_a_text_that_is_not_a_uri_is_refused_without_a_worker(api: httpx.Client, uri: str) -> None:
     answer = api.post("/v1/inspect", params={"wait": 0}, json={"images": {"uri": uri}})
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "images.uri")
     assert f"{uri!r} is not a URI that is read" in answer.json()["detail"]
@@ -62,11 +64,13 @@ def test_a_uri_with_a_zero_byte_is_refused(api: httpx.Client, uri: str) -> None:
 
 
 @pytest.mark.parametrize("body", [{}, {"model": {"uri": "file:///x"}, "images": {"uri": "file:///y"}}, {"model": {}}])
-def test_one_thing_is_asked_at_a_time(api: httpx.Client, body: dict[str, Any]) -> None:
+def test_an_inspection_has_exactly_one_subject(api: httpx.Client, body: dict[str, Any]) -> None:
     assert api.post("/v1/inspect", json=body).status_code == 422
 
 
-def test_without_a_worker_the_answer_is_where_to_ask_again(api: httpx.Client, ingredients: AuditInputs) -> None:
+def test_without_a_worker_the_response_names_the_location_of_the_inspection(
+    api: httpx.Client, ingredients: AuditInputs
+) -> None:
     answer = api.post("/v1/inspect", params={"wait": 0}, json={"images": {"uri": ingredients.images.as_uri()}})
     assert (answer.status_code, answer.json()["done"]) == (202, False)
     assert api.get(answer.headers["Location"]).status_code == 202
@@ -74,31 +78,34 @@ def test_without_a_worker_the_answer_is_where_to_ask_again(api: httpx.Client, in
 
 
 @pytest.mark.parametrize(
-    ("uri", "told"),
+    ("uri", "message"),
     [
         ("file:///nowhere/m.pt", "does not exist"),
-        (f"http://127.0.0.1:{PORT}/m.pt?token=hidden", "cannot be had now: .*refused; see whether the URI is right"),
+        (
+            f"http://127.0.0.1:{CLOSED_PORT}/m.pt?token=hidden",
+            "cannot be had now: .*refused; see whether the URI is right",
+        ),
         (f"artifact:sha256:{'0' * 64}", "PUT /v1/artifacts"),
         ("m.pt", "is not a URI that is read; write file://"),
         ("gs://", "names nothing; write file://"),
     ],
 )
-def test_what_cannot_be_read_ends_with_the_reason_and_the_remedy(
-    api: httpx.Client, runner: Runner, uri: str, told: str
+def test_an_unreadable_model_is_refused_with_reason_and_remedy(
+    api: httpx.Client, runner: Runner, uri: str, message: str
 ) -> None:
-    answer = ask(api, runner, {"model": {"uri": uri}})
+    answer = inspect(api, runner, {"model": {"uri": uri}})
     assert answer.status_code == 422
     (problem,) = answer.json()["errors"]
     assert problem["field"] == "model.uri"
-    assert re.search(told, problem["detail"]), problem["detail"]
+    assert re.search(message, problem["detail"]), problem["detail"]
     assert not re.search(r"Error:|hidden", problem["detail"])
 
 
-def test_what_ends_every_worker_is_given_up(api: httpx.Client, runner: Runner) -> None:
-    answer = api.post("/v1/inspect", params={"wait": 0}, json={"images": {"uri": "s3://bucket/pictures"}})
+def test_an_inspection_that_ends_every_worker_is_refused(api: httpx.Client, runner: Runner) -> None:
+    answer = api.post("/v1/inspect", params={"wait": 0}, json={"images": {"uri": "s3://bucket/images"}})
     for _ in range(inspections.MAX_ATTEMPTS):
         assert runner.store.inspections.claim() is not None
-        with runner.store.database.write() as session:  # as if its time were over
+        with runner.store.database.write() as session:  # the lease expires
             session.execute(update(InspectionRow).values(lease_until=time.time() - 1))
     assert runner.store.inspections.claim() is None
     refused = api.get(answer.headers["Location"])

@@ -20,19 +20,19 @@ def body(ingredients: AuditInputs, folder: Path) -> dict[str, Any]:
     )
 
 
-def test_a_running_job_tells_its_numbers_so_far_and_an_ended_one_how_many_images_it_took(
+def test_a_running_job_has_interim_numbers_and_an_ended_job_the_number_of_images(
     api: httpx.Client, ingredients: AuditInputs, runner: Runner, tmp_path: Path
 ) -> None:
-    request = body(ingredients, tmp_path / "pictures") | {"stop": "when-decided"}
+    request = body(ingredients, tmp_path / "images") | {"stop": "when-decided"}
     path = api.post("/v1/jobs", json=request).json()["links"]["self"]
     assert api.get(path).json()["so_far"] is None
-    for _ in range(3):  # the plan, the first slice, the look at it
+    for _ in range(3):  # the plan, the first slice, the interim look
         assert runner.work()
     running = api.get(path).json()
     assert running["state"] == "running"
-    seen = running["so_far"]
-    entropy = seen["cohorts"]["alone"]["measures"]["entropy"]
-    assert (seen["images"], seen["of"], entropy["n"]) == (32, 40, 32)
+    interim = running["so_far"]
+    entropy = interim["cohorts"]["alone"]["measures"]["entropy"]
+    assert (interim["images"], interim["of"], entropy["n"]) == (32, 40, 32)
     assert 0.02 < entropy["ci95"][0] < entropy["mean"] < entropy["ci95"][1]
     assert runner.work()
     ended = api.get(path).json()

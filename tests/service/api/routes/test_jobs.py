@@ -14,7 +14,7 @@ from tests.support.jobs import AuditInputs
 from worker.runner import Runner
 
 
-def test_a_job_is_accepted_with_its_place_and_its_defaults(api: httpx.Client, ingredients: AuditInputs) -> None:
+def test_an_accepted_job_has_a_location_and_its_defaults(api: httpx.Client, ingredients: AuditInputs) -> None:
     answer = api.post("/v1/jobs", json=ingredients.body(name="first", labels={"team": "x"}))
     job = answer.json()
     assert answer.status_code == 202
@@ -24,7 +24,7 @@ def test_a_job_is_accepted_with_its_place_and_its_defaults(api: httpx.Client, in
     assert job["spec"]["salience"] == {"method": "gradcam", "target": "predicted"}
 
 
-def test_the_same_key_and_spec_is_the_same_job_and_another_spec_is_refused(
+def test_one_idempotency_key_returns_one_job_and_refuses_another_spec(
     api: httpx.Client, ingredients: AuditInputs
 ) -> None:
     key = {"Idempotency-Key": "build-7"}
@@ -35,7 +35,7 @@ def test_the_same_key_and_spec_is_the_same_job_and_another_spec_is_refused(
     assert other.json()["type"].endswith("idempotency-key-reused")
 
 
-def test_a_job_is_audited_and_read_back(api: httpx.Client, ingredients: AuditInputs, runner: Runner) -> None:
+def test_a_job_is_audited_and_its_results_are_read(api: httpx.Client, ingredients: AuditInputs, runner: Runner) -> None:
     job = submit(api, ingredients, cohorts=[ingredients.cohort("a", 0, 1), ingredients.cohort("b", 1, 2)])
     assert api.get(f"{job['links']['results']}").status_code == 409
     work_off(runner)
@@ -63,7 +63,7 @@ def test_waiting_ends_with_the_next_change(api: httpx.Client, ingredients: Audit
     assert 0.2 < time.monotonic() - start < 10
 
 
-def test_waiting_in_vain_answers_after_the_time_asked_for(api: httpx.Client, ingredients: AuditInputs) -> None:
+def test_waiting_without_a_change_ends_after_the_given_time(api: httpx.Client, ingredients: AuditInputs) -> None:
     path = submit(api, ingredients)["links"]["self"]
     etag = api.get(path).headers["ETag"]
     start = time.monotonic()
@@ -94,7 +94,7 @@ def test_a_job_is_cancelled_once(api: httpx.Client, ingredients: AuditInputs, ru
     refused = api.post(other["links"]["cancel"])
     assert refused.status_code == 409
     assert refused.json()["type"] == "urn:salience:problem:job-ended"
-    assert "has cancelled and has no results" in api.get(job["links"]["results"]).json()["detail"]
+    assert "has no results, because it is cancelled" in api.get(job["links"]["results"]).json()["detail"]
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_bad_body_is_a_problem_that_names_the_field(
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '"a"', "\xff", '{"cohorts": ' + "[" * 2000])
-def test_a_body_that_is_no_spec_is_a_problem(api: httpx.Client, text: str) -> None:
+def test_a_body_that_is_not_a_spec_is_a_problem(api: httpx.Client, text: str) -> None:
     answer = api.post("/v1/jobs", content=text.encode("latin-1"), headers={"Content-Type": "application/json"})
     assert answer.status_code in (400, 422)
     assert answer.headers["Content-Type"] == "application/problem+json"
@@ -147,20 +147,20 @@ def test_a_body_that_is_no_spec_is_a_problem(api: httpx.Client, text: str) -> No
         ("/v1/jobs/nobody?wait=nan", 422),
     ],
 )
-def test_what_cannot_be_had_is_a_problem(api: httpx.Client, path: str, status: int) -> None:
+def test_an_invalid_address_is_a_problem(api: httpx.Client, path: str, status: int) -> None:
     answer = api.get(path)
     assert answer.status_code == status
     assert answer.headers["Content-Type"] == "application/problem+json"
 
 
-def test_a_wrong_method_is_a_problem_that_says_what_is_allowed(api: httpx.Client) -> None:
+def test_a_wrong_method_is_a_problem_with_the_allowed_methods(api: httpx.Client) -> None:
     answer = api.put("/v1/jobs")
     assert answer.status_code == 405
     assert answer.json()["status"] == 405
     assert "POST" in answer.headers["Allow"]
 
 
-def test_a_label_that_the_database_cannot_hold_is_refused(
+def test_a_label_that_the_database_cannot_store_is_refused(
     api: httpx.Client, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     answer = api.post("/v1/jobs", json=ingredients.body(labels={"k": "a\x00b"}))
@@ -171,10 +171,10 @@ def test_a_label_that_the_database_cannot_hold_is_refused(
     assert "write another letter" in answer.json()["errors"][0]["detail"]
 
 
-def test_a_known_key_answers_its_job_also_when_the_files_have_gone(
+def test_a_known_idempotency_key_returns_its_job_after_its_files_are_deleted(
     api: httpx.Client, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
-    images = tmp_path / "pictures"
+    images = tmp_path / "images"
     shutil.copytree(ingredients.images, images)
     body, key = ingredients.body(images={"uri": images.as_uri()}), {"Idempotency-Key": "gone"}
     first = api.post("/v1/jobs", json=body, headers=key)
@@ -184,15 +184,13 @@ def test_a_known_key_answers_its_job_also_when_the_files_have_gone(
 
 
 @pytest.mark.parametrize("tag", ["*", "W/{}", '"0", {}'])
-def test_a_tag_is_compared_weakly_and_in_a_list(api: httpx.Client, ingredients: AuditInputs, tag: str) -> None:
+def test_an_etag_is_compared_weakly_and_in_a_list(api: httpx.Client, ingredients: AuditInputs, tag: str) -> None:
     path = submit(api, ingredients)["links"]["self"]
     seen = tag.format(api.get(path).headers["ETag"])
     assert api.get(path, headers={"If-None-Match": seen}).status_code == 304
 
 
-def test_files_whose_names_lead_nowhere_are_refused(
-    api: httpx.Client, ingredients: AuditInputs, tmp_path: Path
-) -> None:
+def test_invalid_file_names_are_refused(api: httpx.Client, ingredients: AuditInputs, tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     (tmp_path / "link").symlink_to(os.fsdecode(b"/tmp/x\xff"))
     for name in ("loop", "link"):
@@ -201,13 +199,15 @@ def test_files_whose_names_lead_nowhere_are_refused(
         assert answer.json()["errors"][0]["field"] == "images.uri"
 
 
-def test_a_body_that_is_not_said_to_be_json_is_told_so(api: httpx.Client, ingredients: AuditInputs) -> None:
+def test_a_body_with_another_content_type_is_refused_with_the_right_one(
+    api: httpx.Client, ingredients: AuditInputs
+) -> None:
     answer = api.post("/v1/jobs", content=json.dumps(ingredients.body()))
     assert answer.status_code == 422
     assert "application/json" in answer.json()["detail"]
 
 
-def test_a_deleted_job_is_stopped_and_found_no_more(api: httpx.Client, ingredients: AuditInputs) -> None:
+def test_a_deleted_job_stops_and_is_not_found(api: httpx.Client, ingredients: AuditInputs) -> None:
     key = {"Idempotency-Key": "again"}
     job = api.post("/v1/jobs", json=ingredients.body(), headers=key).json()
     waiting = submit(api, ingredients)
@@ -219,7 +219,7 @@ def test_a_deleted_job_is_stopped_and_found_no_more(api: httpx.Client, ingredien
     assert api.post("/v1/jobs", json=ingredients.body(), headers=key).json()["id"] != job["id"]
 
 
-def test_whoever_waits_for_a_job_that_is_deleted_is_told(api: httpx.Client, ingredients: AuditInputs) -> None:
+def test_waiting_for_a_job_that_is_deleted_ends_with_404(api: httpx.Client, ingredients: AuditInputs) -> None:
     path = submit(api, ingredients)["links"]["self"]
     threading.Timer(0.3, lambda: api.delete(path)).start()
     assert api.get(path, params={"wait": 30}).status_code == 404
@@ -229,7 +229,7 @@ def test_whoever_waits_for_a_job_that_is_deleted_is_told(api: httpx.Client, ingr
     ("changes", "field"),
     [({"deadline": 0}, "deadline"), ({"deadline": "soon"}, "deadline"), ({"priority": "x"}, "priority")],
 )
-def test_a_deadline_or_priority_that_cannot_be_is_refused(
+def test_an_invalid_deadline_or_priority_is_refused(
     api: httpx.Client, ingredients: AuditInputs, changes: dict[str, Any], field: str
 ) -> None:
     answer = api.post("/v1/jobs", json=ingredients.body(**changes))

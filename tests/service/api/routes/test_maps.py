@@ -14,13 +14,13 @@ from tests.support.worker_thread import working
 from worker.runner import Runner
 
 MEASURES = ["noise", "geometry", "degradation"]
-# What differs between the databases is tried in test_map_requests.py and test_report.py.
+# SQLite only: test_map_requests.py and test_report.py run on both databases.
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
 def job(api: httpx.Client, runner: Runner, ingredients: AuditInputs) -> str:
-    """A finished job of two cohorts, whose sample is of five pictures."""
+    """Return the ID of a finished job with two cohorts and a sample of five images."""
     cohorts = [ingredients.cohort("a", 0, 1), ingredients.cohort("b", 1, 2)]
     posted = api.post("/v1/jobs", json=ingredients.body(cohorts=cohorts, measures=MEASURES, maps={"keep": 5})).json()
     while runner.work():
@@ -28,34 +28,34 @@ def job(api: httpx.Client, runner: Runner, ingredients: AuditInputs) -> str:
     return str(posted["id"])
 
 
-def asking(**said: str | int) -> dict[str, str | int]:
-    """Parameters of a map's address."""
-    return said
+def query(**parameters: str | int) -> dict[str, str | int]:
+    """Return the query parameters of a map."""
+    return parameters
 
 
-def test_a_samples_maps_are_there_at_once_and_others_are_made_by_a_worker(
+def test_maps_of_the_sample_are_stored_and_a_worker_makes_the_others(
     api: httpx.Client, runner: Runner, job: str, ingredients: AuditInputs
 ) -> None:
     spec = ingredients.spec(measures=MEASURES)
     sample = {each["image"] for each in api.get(f"/v1/jobs/{job}/results").json()["sample"]}
     items = api.get(f"/v1/jobs/{job}/images").json()["items"]
-    kept = next(each for each in items if each["image"] in sample)
+    stored = next(each for each in items if each["image"] in sample)
     other = next(each for each in items if each["image"] not in sample)
-    place = f"/v1/jobs/{job}/images/{kept['number']}"
+    path = f"/v1/jobs/{job}/images/{stored['number']}"
     for variant in sample_variants(spec):
-        request = asking(cohort="b", run=1, variant=variant, wait=0)
-        image = Image.open(BytesIO(api.get(f"{place}/map.png", params=request).content))
+        request = query(cohort="b", run=1, variant=variant, wait=0)
+        image = Image.open(BytesIO(api.get(f"{path}/map.png", params=request).content))
         assert (image.size, image.mode) == ((SIZE, SIZE), "RGB")
     missing = f"/v1/jobs/{job}/images/{other['number']}"
     assert api.get(f"{missing}/map.npy", params={"cohort": "a", "wait": 0}).status_code == 202
     with working(runner):
-        for path, variant in ((missing, "clean"), (place, "noise:0.2"), (place, "rotate:20")):
-            answer = api.get(f"{path}/map.png", params={"cohort": "a", "variant": variant, "wait": 60}, timeout=90)
+        for address, variant in ((missing, "clean"), (path, "noise:0.2"), (path, "rotate:20")):
+            answer = api.get(f"{address}/map.png", params={"cohort": "a", "variant": variant, "wait": 60}, timeout=90)
             assert answer.headers["Content-Type"] == "image/png", answer.text
     assert api.get(f"{missing}/map.npy", params={"cohort": "a", "wait": 0}).status_code == 200
 
 
-def test_a_kept_map_is_the_native_map_of_its_run_and_variant(
+def test_a_stored_map_is_the_native_map_of_its_run_and_variant(
     api: httpx.Client, job: str, ingredients: AuditInputs
 ) -> None:
     first = api.get(f"/v1/jobs/{job}/results").json()["sample"][0]["image"]
@@ -65,7 +65,7 @@ def test_a_kept_map_is_the_native_map_of_its_run_and_variant(
     values = torch.from_numpy(np.asarray(opened, np.float32) / 255).permute(2, 0, 1)
     mean, std = (torch.tensor(each).view(3, 1, 1) for each in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
     for variant, shown in (("clean", values), ("hflip", values.flip(-1))):
-        request = asking(cohort="b", run=1, variant=variant, wait=0)
+        request = query(cohort="b", run=1, variant=variant, wait=0)
         found = np.load(BytesIO(api.get(f"/v1/jobs/{job}/images/{number}/map.npy", params=request).content))
         model = TinyNet(2)
         inputs = ((shown - mean) / std)[None]
@@ -73,28 +73,30 @@ def test_a_kept_map_is_the_native_map_of_its_run_and_variant(
         assert np.allclose(found, (raw - raw.min()) / (raw.max() - raw.min()), atol=2e-3)
 
 
-def test_what_is_no_map_is_refused_with_the_remedy(api: httpx.Client, job: str, ingredients: AuditInputs) -> None:
-    place = f"/v1/jobs/{job}/images/0/map.png"
+def test_an_invalid_address_of_a_map_is_refused_with_the_remedy(
+    api: httpx.Client, job: str, ingredients: AuditInputs
+) -> None:
+    path = f"/v1/jobs/{job}/images/0/map.png"
     wrong = {
-        "query.cohort": asking(),
-        "query.run": asking(cohort="a", run=2),
-        "query.variant": asking(cohort="a", variant="shift:99,0"),
+        "query.cohort": query(),
+        "query.run": query(cohort="a", run=2),
+        "query.variant": query(cohort="a", variant="shift:99,0"),
     }
     for field, request in wrong.items():
-        answer = api.get(place, params=request)
+        answer = api.get(path, params=request)
         assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field)
     for variant, remedy in {
         "noise:2": "is from 0 to 1",
         "most:1": "is above 0 and below 1",
         "x": "write clean",
     }.items():
-        assert remedy in api.get(place, params=asking(cohort="a", variant=variant)).json()["detail"]
+        assert remedy in api.get(path, params=query(cohort="a", variant=variant)).json()["detail"]
     assert api.get(f"/v1/jobs/{job}/images/12/map.png", params={"cohort": "a"}).status_code == 404
     unfinished = api.post("/v1/jobs", json=ingredients.body()).json()["id"]
     assert api.get(f"/v1/jobs/{unfinished}/images/0/map.png").status_code == 409
 
 
-def test_a_variant_need_only_suit_the_cohort_that_it_is_asked_of(
+def test_a_variant_must_suit_only_the_requested_cohort(
     api: httpx.Client, runner: Runner, ingredients: AuditInputs
 ) -> None:
     wide = ingredients.cohort("wide", 0, preprocessing={"size": [SIZE, SIZE + 8]})
@@ -102,14 +104,14 @@ def test_a_variant_need_only_suit_the_cohort_that_it_is_asked_of(
     job = api.post("/v1/jobs", json=body).json()["id"]
     while runner.work():
         pass
-    place = f"/v1/jobs/{job}/images/0/map.png"
-    assert "square input" in api.get(place, params={"cohort": "wide", "variant": "rot90"}).json()["detail"]
+    path = f"/v1/jobs/{job}/images/0/map.png"
+    assert "square input" in api.get(path, params={"cohort": "wide", "variant": "rot90"}).json()["detail"]
     with working(runner):
-        request = asking(cohort="square", variant="rot90", wait=60)
-        assert api.get(place, params=request, timeout=90).headers["Content-Type"] == "image/png"
+        request = query(cohort="square", variant="rot90", wait=60)
+        assert api.get(path, params=request, timeout=90).headers["Content-Type"] == "image/png"
 
 
-def test_a_picture_that_has_changed_is_not_explained(
+def test_a_changed_image_is_not_explained(
     api: httpx.Client, runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     for number in range(2):

@@ -11,7 +11,7 @@ STRICT = {"measure": "entropy", "op": ">=", "value": 1.5}
 POLICY: dict[str, Any] = {"gate": {"rules": [RULE]}}
 
 
-def test_a_policy_is_kept_in_versions(api: httpx.Client) -> None:
+def test_a_policy_is_stored_in_versions(api: httpx.Client) -> None:
     path = "/v1/policies/detectors"
     first = api.put(path, json=POLICY)
     assert (first.status_code, first.json()["version"]) == (201, 1)
@@ -26,7 +26,7 @@ def test_a_policy_is_kept_in_versions(api: httpx.Client) -> None:
     assert listed == [("detectors", 2), ("others", 1)]
 
 
-def test_a_deleted_policy_judges_nobody_and_its_versions_stay_for_those_it_judged(api: httpx.Client) -> None:
+def test_the_versions_of_a_deleted_policy_stay_readable(api: httpx.Client) -> None:
     path = "/v1/policies/detectors"
     api.put(path, json=POLICY)
     assert api.delete(path).status_code == 204
@@ -62,7 +62,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-def test_a_policy_that_could_judge_nothing_or_has_no_name_is_refused(api: httpx.Client) -> None:
+def test_a_policy_with_impossible_rules_or_an_invalid_name_is_refused(api: httpx.Client) -> None:
     for policy, field in REFUSED:
         answer = api.put("/v1/policies/p", json=policy)
         assert answer.status_code == 422
@@ -72,7 +72,7 @@ def test_a_policy_that_could_judge_nothing_or_has_no_name_is_refused(api: httpx.
         assert api.put(f"/v1/policies/{name}", json=POLICY).status_code == 422
 
 
-def test_a_job_is_judged_by_the_version_it_was_given_and_checked_by_any(
+def test_a_job_is_judged_by_its_pinned_version_and_checked_by_any_version(
     api: httpx.Client, ingredients: AuditInputs, runner: Runner
 ) -> None:
     api.put("/v1/policies/detectors", json=POLICY)
@@ -96,7 +96,7 @@ def test_a_job_is_judged_by_the_version_it_was_given_and_checked_by_any(
     assert api.post("/v1/policies/nothing/check", json=request).status_code == 404
 
 
-def test_what_a_check_finds_no_interval_of_is_told_by_the_same_job_with_the_rules_as_its_gate(
+def test_a_check_without_an_interval_succeeds_for_a_job_with_the_policy_as_gate(
     api: httpx.Client, ingredients: AuditInputs, runner: Runner
 ) -> None:
     rule = {"measure": "entropy", "statistic": "sd", "op": "<=", "value": 1}

@@ -14,7 +14,7 @@ def gate(*rules: dict[str, Any]) -> dict[str, Any]:
     return {"rules": [RULE | each for each in rules]}
 
 
-def test_a_verdict_is_in_the_job_in_its_results_and_alone(
+def test_the_job_the_results_and_the_verdict_route_have_the_same_verdict(
     api: httpx.Client, ingredients: AuditInputs, runner: Runner
 ) -> None:
     cohorts = [ingredients.cohort("a", 0, 1), ingredients.cohort("b", 1, 2)]
@@ -45,7 +45,9 @@ def test_a_verdict_is_in_the_job_in_its_results_and_alone(
     assert api.get(job["links"]["results"]).json()["verdict"] == verdict
 
 
-def test_a_class_that_is_not_there_is_an_error(api: httpx.Client, ingredients: AuditInputs, runner: Runner) -> None:
+def test_a_rule_about_a_missing_class_gives_the_verdict_error(
+    api: httpx.Client, ingredients: AuditInputs, runner: Runner
+) -> None:
     job = submit(api, ingredients, measures=["entropy"], gate=gate({}, {"measure": "strata.class.cat.entropy"}))
     work_off(runner)
     verdict = api.get(job["links"]["verdict"]).json()
@@ -54,7 +56,7 @@ def test_a_class_that_is_not_there_is_an_error(api: httpx.Client, ingredients: A
     assert "strata.class.cat.entropy" in verdict["reason"]
 
 
-def test_a_job_without_results_is_no_pass(api: httpx.Client, ingredients: AuditInputs) -> None:
+def test_a_job_without_results_does_not_pass_its_gate(api: httpx.Client, ingredients: AuditInputs) -> None:
     job = submit(api, ingredients, gate=gate({}))
     api.post(job["links"]["cancel"])
     assert api.get(job["links"]["self"]).json()["verdict"]["outcome"] == "error"
@@ -93,7 +95,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
 ]
 
 
-def test_a_gate_that_cannot_be_is_refused_by_its_field(api: httpx.Client, ingredients: AuditInputs) -> None:
+def test_an_invalid_gate_is_refused_with_its_field(api: httpx.Client, ingredients: AuditInputs) -> None:
     for changes, field, message in REFUSED:
         answer = api.post("/v1/jobs", json=ingredients.body(**changes))
         assert answer.status_code == 422, answer.text
@@ -101,16 +103,14 @@ def test_a_gate_that_cannot_be_is_refused_by_its_field(api: httpx.Client, ingred
         assert message in answer.json()["errors"][0]["detail"]
 
 
-def test_which_cohort_is_meant_must_be_told_where_there_are_several(
-    api: httpx.Client, ingredients: AuditInputs
-) -> None:
+def test_a_rule_must_name_its_cohort_if_there_are_several(api: httpx.Client, ingredients: AuditInputs) -> None:
     cohorts = [ingredients.cohort(name, 0, 1) for name in (*TWO, "c")]
     for rule in ({}, {"value": None, "versus": "a", "margin": 0.1}):
         answer = api.post("/v1/jobs", json=ingredients.body(cohorts=cohorts, gate=gate(rule)))
         assert [each["field"] for each in answer.json()["errors"]] == ["gate.rules[0].cohort"]
 
 
-def test_a_policys_rule_that_does_not_fit_the_job_is_told_under_the_policy(
+def test_an_unsuitable_rule_of_a_policy_is_refused_with_the_field_of_the_policy(
     api: httpx.Client, ingredients: AuditInputs
 ) -> None:
     api.put("/v1/policies/p", json={"gate": gate({"measure": "human"})})

@@ -21,7 +21,7 @@ def client(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[TestCl
         yield made
 
 
-def test_a_webhook_is_made_listed_and_forgotten(client: TestClient) -> None:
+def test_a_webhook_is_created_listed_and_deleted(client: TestClient) -> None:
     made = client.post("/v1/webhooks", json={"url": URL, "events": ["job.failed"]})
     assert made.status_code == 201
     body = made.json()
@@ -29,7 +29,7 @@ def test_a_webhook_is_made_listed_and_forgotten(client: TestClient) -> None:
     assert (body["url"], body["events"], body["format"], body["disabled_at"]) == (URL, ["job.failed"], "standard", None)
     assert client.get("/v1/webhooks").json() == {"items": [body]}
     path = f"/v1/webhooks/{body['id']}"
-    assert client.get(path).json() == body, "its secret is told once"
+    assert client.get(path).json() == body, "only the first response contains the secret"
     assert client.get(f"{path}/deliveries").json() == {"items": [], "next": None}
     assert client.delete(path).status_code == 204
     calls = (("GET", path), ("DELETE", path), ("GET", f"{path}/deliveries"), ("POST", f"{path}/rotate"))
@@ -53,13 +53,13 @@ def test_a_webhook_is_made_listed_and_forgotten(client: TestClient) -> None:
         ({"url": URL, "secret": "whsec_mine"}, "secret"),
     ],
 )
-def test_what_cannot_be_a_webhook_is_refused(client: TestClient, body: dict[str, Any], field: str) -> None:
+def test_an_invalid_webhook_is_refused(client: TestClient, body: dict[str, Any], field: str) -> None:
     answer = client.post("/v1/webhooks", json=body)
     assert answer.status_code == 422
     assert [each["field"] for each in answer.json()["errors"]] == [field]
 
 
-def test_without_a_key_the_setting_is_named(api: httpx.Client) -> None:
+def test_without_secret_keys_the_error_names_the_setting(api: httpx.Client) -> None:
     answer = api.post("/v1/webhooks", json={"url": URL})
     assert (answer.status_code, answer.json()["type"]) == (501, "urn:salience:problem:not-set-up")
     assert "SALIENCE_SECRET_KEYS" in answer.json()["detail"]

@@ -49,29 +49,29 @@ def weights() -> bytes:
 
 # The uploaded bytes, the fields of the model in the spec, and a part of the error message.
 MODELS: list[tuple[bytes, dict[str, Any], str]] = [
-    (b"no model", {}, "is none of what is read"),
+    (b"no model", {}, "has no known model format"),
     (zipped("a/data.pkl")[:-30], {}, "is a damaged archive"),
     (zipped("config.json", "README.md"), {}, "has a config.json, but no .safetensors"),
     (zipped("config.json", "a" * 300), {}, "File name too long"),
-    (zipped("config.json", "../b"), {}, "holds the member '../b'"),
-    (tarred(link=True), {}, "holds 'a.png', which is a link"),
+    (zipped("config.json", "../b"), {}, "has the member '../b'"),
+    (tarred(link=True), {}, "has the member 'a.png', which is a link"),
     (tarred("w:gz")[:20_000], {}, "is a damaged archive"),
     (b"\x80\x02rest", CHECKPOINT, "is a damaged checkpoint"),
     (weights()[:5000], CHECKPOINT, "damaged"),
     (weights(), CHECKPOINT, "does not fit torchvision/resnet18"),
     (weights(), {}, "is a checkpoint"),
     (zipped("x/constants.pkl", "x/code/a.py"), {}, "is a damaged TorchScript archive"),
-    (zipped("x/models/model.json"), {}, "is not a torch.export archive"),
+    (zipped("x/models/model.json"), {}, "is damaged, or not a torch.export archive"),
     (b"\x08\x07\x12\x03abc", {}, "ONNX"),
 ]
 IMAGES: list[tuple[bytes, str]] = [
     (zipped("a.png")[:-30], "is a damaged zip file"),
-    (zipped("../a.png"), "holds the member '../a.png'"),
-    (zipped("a.txt"), "holds no image"),
-    (tarred(link=True), "holds 'a.png', which is a link"),
+    (zipped("../a.png"), "has the member '../a.png'"),
+    (zipped("a.txt"), "contains no image"),
+    (tarred(link=True), "has the member 'a.png', which is a link"),
     (tarred("w:gz")[:20_000], "is a damaged archive"),
     (b"PAR1" + bytes(100), "is a damaged Parquet file"),
-    (b"image\n/etc/passwd\n", "nothing lies beside an upload"),
+    (b"image\n/etc/passwd\n", "an uploaded manifest has no folder"),
 ]
 
 
@@ -156,5 +156,5 @@ def test_an_error_about_a_fetched_file_names_its_uri_without_secrets(runner: Run
     assert resolver.user_text(f"{cached}/m.pth is bad", uri) == "https://***@example.org/models/m.pth?*** is bad"
     assert resolver.user_text(f"{uri} is bad", uri) == "https://***@example.org/models/m.pth?*** is bad"
     assert resolver.user_text(f"{cached}/m.pt/config.json is bad", "runs:/1/m.pt") == "runs:/1/m.pt/config.json is bad"
-    assert resolver.user_text(f"OSError: '{cached}/x'") == "OSError: 'what was fetched/x'"
+    assert resolver.user_text(f"OSError: '{cached}/x'") == "OSError: 'a fetched file/x'"
     assert resolver.user_text(f"{resolver.cache.folder}-2/x is bad") == f"{resolver.cache.folder}-2/x is bad"

@@ -1,4 +1,4 @@
-"""What kind of model a file or folder is, told by its content, without torch."""
+"""Recognises the format of a model file or folder by its content, without torch."""
 
 import json
 import zipfile
@@ -13,7 +13,7 @@ from service.inputs.archives import check_compression, is_tar
 Format = Literal["checkpoint", "torchscript", "exported", "transformers", "onnx"]
 
 MAX_CONFIG_BYTES = 16 * 2**20  # bytes of a config.json
-# Of several models in a folder of MLflow, the one that says most of itself.
+# If an MLflow folder has several models, the first of these formats is used, since it declares the most metadata.
 PREFERRED_FORMATS: tuple[Format, ...] = ("transformers", "exported", "torchscript", "onnx", "checkpoint")
 MAX_DEPTH = 3
 KNOWN_FORMATS = (
@@ -23,10 +23,10 @@ KNOWN_FORMATS = (
 
 @dataclass(frozen=True)
 class ModelFiles:
-    """A model as it lies on disk: a file, or for `transformers` a folder.
+    """A model on disk: a file, or a folder for `transformers`.
 
-    `architecture` is what a folder of timm says of its checkpoint, and `config` that folder. `packed` is an
-    archive of a folder, of which no more is known until it is unpacked.
+    `config` is the folder of the model's configuration, if any; a timm folder also declares the `architecture` of its
+    checkpoint. The format `packed` is an archive of a folder; a worker must unpack it to find the model's format.
     """
 
     path: Path
@@ -36,16 +36,16 @@ class ModelFiles:
 
 
 def find_model(path: Path) -> ModelFiles:
-    """The model at a path. Raises ModelRefused for what is none."""
+    """Find the model at a path. Raises ModelRefused if there is none."""
     if path.is_dir():
         return _find_in_folder(path)
     return ModelFiles(path, detect_format(path))
 
 
 def detect_format(path: Path) -> Format | Literal["packed"]:
-    """The format of a model file: TorchScript and torch.export archives carry code, checkpoints only data.
+    """Return the format of a model file: TorchScript and torch.export archives carry code, checkpoints only data.
 
-    Raises ModelRefused for a folder, an empty file or one that is none of them.
+    Raises ModelRefused for a folder, and for a file of no known format.
     """
     if not path.is_file():
         raise ModelRefused(reason=f"{path} is not a file")
@@ -60,7 +60,7 @@ def detect_format(path: Path) -> Format | Literal["packed"]:
         return "onnx"
     if head[:2] == b"\x1f\x8b" or is_tar(head):
         return "packed"
-    raise ModelRefused(reason=f"{path} is none of what is read: {KNOWN_FORMATS}")
+    raise ModelRefused(reason=f"{path} has no known model format; give {KNOWN_FORMATS}")
 
 
 def _is_safetensors(head: bytes) -> bool:
@@ -68,7 +68,7 @@ def _is_safetensors(head: bytes) -> bool:
 
 
 def _is_onnx(head: bytes) -> bool:
-    """A protobuf message whose first field is a small `ir_version`, followed by another field of ModelProto."""
+    """Return whether a file begins as a ModelProto: a small `ir_version`, then another of its fields."""
     if len(head) < 3:
         return False
     return head[0] == 8 and 0 < head[1] < 32 and head[2] in b"\x12\x1a\x22\x28\x32\x3a\x42\x72\xa2"
@@ -79,7 +79,7 @@ def _detect_archive_format(path: Path) -> Format | Literal["packed"]:
         with zipfile.ZipFile(path) as archive:
             check_compression(path, archive.infolist())
             names = archive.namelist()
-    # zipfile calls a version that it does not know, as damage makes them, not implemented.
+    # zipfile raises NotImplementedError for an unknown version, which a damaged file can have.
     except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as error:
         raise ModelRefused(reason=f"{path} is a damaged archive: {error}") from error
     inner = {name.partition("/")[2] for name in names}
@@ -91,7 +91,7 @@ def _detect_archive_format(path: Path) -> Format | Literal["packed"]:
         return "checkpoint"
     if {"config.json", "MLmodel"} & {name.rpartition("/")[2] for name in names}:
         return "packed"
-    raise ModelRefused(reason=f"{path} is a zip file, but none of what is read: {KNOWN_FORMATS}")
+    raise ModelRefused(reason=f"{path} is a zip file of no known model format; give {KNOWN_FORMATS}")
 
 
 def _find_in_folder(folder: Path) -> ModelFiles:
@@ -102,9 +102,9 @@ def _find_in_folder(folder: Path) -> ModelFiles:
         if found:
             return found[0]
         raise ModelRefused(
-            reason=f"{folder} is a model folder of MLflow, but holds none of what is read: {KNOWN_FORMATS}"
+            reason=f"{folder} is a model folder of MLflow without a model of a known format; save {KNOWN_FORMATS}"
         )
-    raise ModelRefused(reason=f"{folder} is a folder without config.json or MLmodel; name the model's file")
+    raise ModelRefused(reason=f"{folder} is a folder without config.json or MLmodel; give the model's file")
 
 
 def _candidates(folder: Path, depth: int) -> Iterator[ModelFiles]:
@@ -125,36 +125,38 @@ def _find_pretrained(folder: Path) -> ModelFiles:
     weights = sorted(folder.glob("*.safetensors"))
     if not weights:
         raise ModelRefused(
-            reason=f"{folder} has a config.json, but no .safetensors; save it with save_pretrained, or its "
-            "safe_serialization=True"
+            reason=f"{folder} has a config.json, but no .safetensors file; save the model with "
+            "save_pretrained(safe_serialization=True)"
         )
     for index in sorted(folder.rglob("*.safetensors.index.json")):
         _check_index(index)
     if isinstance(config.get("architecture"), str) and "model_type" not in config:
         return ModelFiles(weights[0], "checkpoint", f"timm/{config['architecture']}", folder)
     if not isinstance(config.get("model_type"), str):
-        raise ModelRefused(reason=f"{folder}/config.json names neither a model_type of transformers nor one of timm")
+        raise ModelRefused(
+            reason=f"{folder}/config.json has neither a model_type of transformers nor an architecture of timm"
+        )
     return ModelFiles(folder, "transformers", config=folder)
 
 
 def _check_index(index: Path) -> None:
-    """Raise ModelRefused where an index of weights, which libraries follow, names more than files beside it."""
-    named = read_json(index).get("weight_map")
-    for name in named.values() if isinstance(named, dict) else [named]:
+    """Raise ModelRefused if an index of weights, which libraries follow, names files outside its folder."""
+    files = read_json(index).get("weight_map")
+    for name in files.values() if isinstance(files, dict) else [files]:
         if not isinstance(name, str) or PurePath(name).name != name or not name.endswith(".safetensors"):
             raise ModelRefused(
-                reason=f"{index} names the weights {name!r}; it may name .safetensors files beside it, and no others"
+                reason=f"{index} names the weights {name!r}; it may only name .safetensors files in its own folder"
             )
 
 
 def read_json(path: Path) -> dict[str, object]:
-    """A JSON object in a file of modest size. Raises ModelRefused."""
+    """Read a JSON object from a file of at most MAX_CONFIG_BYTES bytes. Raises ModelRefused."""
     try:
         if path.stat().st_size > MAX_CONFIG_BYTES:
-            raise ModelRefused(reason=f"{path} is too large for a configuration")
+            raise ModelRefused(reason=f"{path} has more than {MAX_CONFIG_BYTES:,} bytes, too many for a configuration")
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise ModelRefused(reason=f"{path} is not JSON: {error}") from error
     if not isinstance(found, dict):
-        raise ModelRefused(reason=f"{path} holds no JSON object")
+        raise ModelRefused(reason=f"{path} is not a JSON object")
     return found

@@ -1,4 +1,4 @@
-"""Where one image of a set is, as a text that any worker can follow: a path, a URI, or a place in an archive."""
+"""References to single images, as text that any worker can resolve: a path, a URI, or a member of an archive."""
 
 from dataclasses import dataclass
 
@@ -22,10 +22,10 @@ class ArchiveMember:
 
 
 def parse_reference(reference: str) -> ArchiveMember | None:
-    """The place in an archive that a reference names; None for that of a file of its own."""
+    """Parse a reference to a member of an archive. Returns None for a path or a URI."""
     kind, colon, rest = reference.partition(":")
     if not colon or kind not in KINDS:
         return None
-    # Names in a zip may hold the mark; the path of a tar or a Parquet file may.
-    source, mark, inner = rest.partition(SEPARATOR) if kind == "zip" else rest.rpartition(SEPARATOR)
-    return ArchiveMember(kind, source, inner) if mark else None
+    # The member's name may contain the separator in a zip file; otherwise, only the path of the archive may.
+    source, separator, inner = rest.partition(SEPARATOR) if kind == "zip" else rest.rpartition(SEPARATOR)
+    return ArchiveMember(kind, source, inner) if separator else None

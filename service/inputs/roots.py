@@ -7,32 +7,33 @@ from typing import Self
 
 
 class Roots(tuple[Path, ...]):
-    """Resolved folders. What is `excluded` below them is no user's to name: uploads of all tenants, the database."""
+    """Resolved folders whose files users may name, except those in `excluded`: all tenants' uploads, the database."""
 
     excluded: tuple[Path, ...] = ()
 
     @classmethod
-    def excluding(cls, roots: Iterable[Path], kept: Iterable[Path]) -> Self:
-        """The roots without what is kept."""
+    def excluding(cls, roots: Iterable[Path], excluded: Iterable[Path]) -> Self:
+        """Make roots without some folders below them."""
         made = cls(roots)
-        made.excluded = tuple(kept)
+        made.excluded = tuple(excluded)
         return made
 
 
 def real_path(path: Path) -> Path:
-    """Where a path leads, links followed; a loop of links leads to itself, where nothing exists."""
+    """Resolve all links of a path. A loop of links resolves to a path that does not exist."""
     return Path(os.path.realpath(path))
 
 
 def walk(folder: Path, on_error: Callable[[OSError], None] | None = None) -> Iterator[tuple[str, list[str], list[str]]]:
-    """A folder and those below: path, names of the folders and of the files in it, sorted.
+    """Yield each folder below a folder, and that one: path, sorted names of folders, sorted names of files.
 
-    Raises OSError where one cannot be listed, unless `on_error` is to see to that.
+    Follows links, and enters each folder once. Raises OSError if a folder cannot be listed, unless `on_error` handles
+    it.
     """
     seen: set[Path] = set()
     for here, below, files in os.walk(folder, followlinks=True, onerror=on_error or _raise):
         real = real_path(Path(here))
-        if real in seen:  # a link to a folder above, or a second one to the same
+        if real in seen:  # a link to a parent folder, or a second link to the same folder
             below.clear()
             continue
         seen.add(real)

@@ -118,4 +118,4 @@ def test_a_model_and_an_image_set_are_inspected_without_a_server(ingredients: Au
     found = json.loads(installation.run("inspect", ingredients.models[0], "--size", "24", "24", "--json"))
     assert (found["format"], found["layer"]) == ("torchscript", "features")
     assert "count: 12" in installation.run("inspect", ingredients.images, "--images")
-    assert "none of what is read" in installation.run("inspect", __file__, "--json", status=2)
+    assert "no known model format" in installation.run("inspect", __file__, "--json", status=2)

@@ -1,1 +1,1 @@
-"""Bringing models and image sets from where they are kept to where they are used."""
+"""Fetches models and image sets to this machine, and reads and decodes images."""

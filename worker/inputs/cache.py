@@ -1,7 +1,7 @@
-"""What was fetched or unpacked, on this machine's disk: by key, content kept once, the least used going first.
+"""Caches fetched and unpacked files on this machine's disk, by key and by content. Removes the least recently used.
 
-Workers of a machine share it: each entry is made by one of them, under a lock, while others wait for it; what is
-in use by any of them stays.
+The workers of a machine share the cache. One worker creates an entry under a lock, while others wait for it. An entry
+that a worker uses is not removed.
 """
 
 import fcntl
@@ -23,57 +23,59 @@ from worker.inputs.digests import digest_path
 from worker.runtime.metrics import count_cache_request
 
 GIB = 2**30
-DIGEST = re.compile("[0-9a-f]{64}")  # a key that a full disk or a kill cut off would name all objects at once
-MAX_HELD = 64  # entries that a process keeps others from removing, at most
-SHARES = 8  # of the limit; beside the entry used last, a process keeps others from removing one share
-SLOT = 4  # hexadecimal digits that name a lock: few share one, which costs a wait at most, and there are no more
-PARTIAL_SECONDS = 86400.0  # for which what was half made waits to be gone on with
+DIGEST = re.compile(
+    "[0-9a-f]{64}"
+)  # a full disk or a kill can leave a key file empty, which would name the folder of all objects
+MAX_HELD = 64  # entries that a process protects from removal, at most
+HELD_FRACTION = 8  # a process protects the last entry that it used, and others up to limit / HELD_FRACTION bytes
+SLOT = 4  # hexadecimal digits in the name of a lock; entries that share a lock only wait for each other
+PARTIAL_SECONDS = 86400.0  # time for which an incomplete entry is stored so that its download can resume
 
 
 @dataclass
 class FileCache:
-    """A folder of at most `limit` bytes; what is being made or used just now may exceed it."""
+    """A folder of at most `limit` bytes. Entries that are being created or used may exceed the limit."""
 
     folder: Path
     limit: int = 50 * GIB
-    _held: "OrderedDict[str, tuple[int, int]]" = field(default_factory=OrderedDict)  # descriptors of locks, bytes
-    _holding: threading.Lock = field(default_factory=threading.Lock)  # threads of a worker share it
-    _is_full: bool = False  # with what was in use
+    _held: "OrderedDict[str, tuple[int, int]]" = field(default_factory=OrderedDict)  # digest -> lock, bytes
+    _holding: threading.Lock = field(default_factory=threading.Lock)  # the threads of a worker share the cache
+    _is_full: bool = False  # entries in use exceed the limit
 
-    def get(self, key: str, make: Callable[[Path], None], sure: bool = True) -> Path:
-        """The file or folder of a key; unless it is there, `make` is to fill a folder with it.
+    def get(self, key: str, make: Callable[[Path], None], identifies: bool = True) -> Path:
+        """Return the file or folder of a key. If it is missing, `make` fills a folder with it.
 
-        A folder that `make` left half filled is there again the next time, so that it can go on. Where the key does not
-        tell for `sure` what is meant, it is made from the beginning, whatever is there.
+        If `make` fails, its folder is stored, and the next call gets it again to continue. If the key does not identify
+        the content (`identifies` is False), `make` always starts with an empty folder.
         """
         name = hashlib.sha256(key.encode()).hexdigest()
-        with self._lock(_making(name)):
-            found = self._find(name) if sure else None
+        with self._lock(_creation_lock(name)):
+            found = self._find(name) if identifies else None
             count_cache_request("files", found is not None)
             if found is None:
                 partial = self._subfolder("partial") / name
-                if partial.exists() and not sure:
+                if partial.exists() and not identifies:
                     shutil.rmtree(partial)
                 partial.mkdir(exist_ok=True)
                 try:
                     make(partial)
-                except InputRefused:  # which trying again does not change
+                except InputRefused:  # another attempt would fail, too
                     shutil.rmtree(partial)
                     raise
-                found = self._keep(name, partial)
+                found = self._store(name, partial)
         inside = list(found.iterdir())
         return inside[0] if len(inside) == 1 and inside[0].is_file() else found
 
     def hold_existing(self, path: Path) -> bool:
-        """Go on using what was found before, here or elsewhere. False: it is there no more."""
-        kept = self._subfolder("objects")
-        if path.is_relative_to(kept):
-            digest = path.relative_to(kept).parts[0]
-            self._hold(digest, kept / digest)
+        """Protect a path that `get` returned from removal. Return False if it no longer exists."""
+        objects = self._subfolder("objects")
+        if path.is_relative_to(objects):
+            digest = path.relative_to(objects).parts[0]
+            self._hold(digest, objects / digest)
         return path.exists()
 
     def release(self) -> None:
-        """Let others remove all that was used."""
+        """Stop protecting the entries that this process used."""
         with self._holding:
             for descriptor, _ in self._held.values():
                 os.close(descriptor)
@@ -82,14 +84,15 @@ class FileCache:
             self._make_room()
 
     def check_size(self, size: int, what: str) -> None:
-        """Raise InputRefused for what is larger than the cache."""
+        """Raise InputRefused for an input of `size` bytes that is larger than the cache."""
         if size > self.limit:
             raise InputRefused(
-                reason=f"{what} has {size:,} bytes, and the cache of workers {self.limit:,}; see SALIENCE_CACHE_GIB"
+                reason=f"{what} has {size:,} bytes, more than the workers' cache of {self.limit:,} bytes; raise "
+                "SALIENCE_CACHE_GIB to fetch it"
             )
 
     def with_source(self, text: str, source: str) -> str:
-        """A text that names what came from a source by that, and not by where it is kept here."""
+        """Replace paths in the cache by the source that they came from, without its secrets."""
         last = re.escape(source.partition("?")[0].replace(":", "/").rpartition("/")[2])
         entry = rf"/(?:objects|partial)/[0-9a-f]{{64}}(?:/(?:{last}|inflated\.tar)(?![\w.-]))?"
         return re.sub(rf"{re.escape(str(self.folder))}(?![\w.-])(?:{entry})?", lambda _: redact(source), text)
@@ -105,17 +108,17 @@ class FileCache:
         self._hold(digest, found)
         return found if found.is_dir() else None
 
-    def _keep(self, name: str, partial: Path) -> Path:
+    def _store(self, name: str, partial: Path) -> Path:
         digest = digest_path(partial)
         self._hold(digest, partial)
-        kept = self._subfolder("objects") / digest
-        if kept.exists():
+        stored = self._subfolder("objects") / digest
+        if stored.exists():
             shutil.rmtree(partial)
         else:
-            partial.rename(kept)
+            partial.rename(stored)
         (self._subfolder("keys") / name).write_text(digest)
         self._make_room()
-        return kept
+        return stored
 
     def _make_room(self) -> None:
         with self._lock("room"):
@@ -129,43 +132,45 @@ class FileCache:
             self._is_full = total > self.limit
 
     def _remove_stale(self) -> None:
-        """Remove what was half made and given up, and keys of what has gone."""
-        for half in self._subfolder("partial").iterdir():
-            if _changed(half) < time.time() - PARTIAL_SECONDS:
-                self._remove(half)
+        """Remove abandoned incomplete entries, and keys whose entry no longer exists."""
+        for partial in self._subfolder("partial").iterdir():
+            if _changed(partial) < time.time() - PARTIAL_SECONDS:
+                self._remove(partial)
         for key in self._subfolder("keys").iterdir():
             digest = key.read_text()
             if not DIGEST.fullmatch(digest) or not (self._subfolder("objects") / digest).is_dir():
                 key.unlink()
 
     def _last_use(self, entry: Path) -> float:
-        """When an entry was used last; of what is half made, when that began."""
-        is_half = entry.parent.name == "partial"
-        return _changed(entry if is_half else self._subfolder("locks") / entry.name[:SLOT])
+        """Return when an entry was last used, or when an incomplete entry was started, in seconds since 1970."""
+        is_partial = entry.parent.name == "partial"
+        return _changed(entry if is_partial else self._subfolder("locks") / entry.name[:SLOT])
 
     def _remove(self, entry: Path) -> bool:
-        """Remove an entry that nobody makes or uses. False: somebody does."""
-        lock = _making(entry.name) if entry.parent.name == "partial" else entry.name[:SLOT]
+        """Remove an entry unless a process creates or uses it. Return whether it was removed."""
+        lock = _creation_lock(entry.name) if entry.parent.name == "partial" else entry.name[:SLOT]
         descriptor = self._open_lock(lock)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(entry)
-        except (BlockingIOError, FileNotFoundError):  # or it was finished just now
+        except (BlockingIOError, FileNotFoundError):  # FileNotFoundError: a process just finished the entry
             return False
         finally:
             os.close(descriptor)
         return True
 
     def _hold(self, digest: str, entry: Path) -> None:
-        """Keep others from removing an entry, as long as this process uses little else."""
+        """Protect an entry from removal until this process has used many others."""
         with self._holding:
             if digest not in self._held:
                 descriptor = self._open_lock(digest[:SLOT])
                 fcntl.flock(descriptor, fcntl.LOCK_SH)
                 self._held[digest] = (descriptor, _size(entry))
-            os.utime(self._held[digest][0])  # and not the entry, which has not changed
+            os.utime(self._held[digest][0])  # the lock, since touching the entry would change its stamp
             self._held.move_to_end(digest)
-            while len(self._held) > MAX_HELD or (len(self._held) > 1 and self._held_bytes() > self.limit / SHARES):
+            while len(self._held) > MAX_HELD or (
+                len(self._held) > 1 and self._held_bytes() > self.limit / HELD_FRACTION
+            ):
                 _, (oldest, _) = self._held.popitem(last=False)
                 os.close(oldest)
 
@@ -190,19 +195,19 @@ class FileCache:
         return found
 
 
-def _making(name: str) -> str:
+def _creation_lock(name: str) -> str:
     return f"{name[:SLOT]}.making"
 
 
 def _changed(path: Path) -> float:
     try:
         return path.stat().st_mtime
-    except FileNotFoundError:  # it was finished just now
+    except FileNotFoundError:  # a process just finished the entry
         return time.time()
 
 
 def _size(folder: Path) -> int:
-    """Bytes of the files in a folder, in which others may be at work."""
+    """Return the bytes of the files in a folder. Other processes may be removing files from it."""
     total = 0
     for here, _, names in os.walk(folder):
         for name in names:

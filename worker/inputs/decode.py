@@ -1,7 +1,7 @@
-"""Reading an image file: its digest, and RGB in [0, 1] at the model's input size.
+"""Decodes an image file to RGB in [0, 1] at the model's input size, and computes its digest.
 
-An image is turned as its EXIF says, as viewers show it. Resizing is Pillow's, on 8 bit values, as torchvision's
-transforms do before a model is trained.
+An image is turned as its EXIF orientation says. Pillow resizes 8 bit values, as torchvision's transforms do in
+training.
 """
 
 import hashlib
@@ -16,8 +16,8 @@ from torch import Tensor
 
 from service.spec.model import Preprocessing
 
-MAX_PIXELS = 50_000_000  # of an image resized by its shorter side, before the crop
-# Others, as PostScript, would be handed to other programs.
+MAX_PIXELS = 50_000_000  # pixels of an image resized by its shorter side, before the crop
+# Pillow would start other programs for some other formats, such as PostScript.
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
 RESAMPLING = {
     "bilinear": Image.Resampling.BILINEAR,
@@ -28,26 +28,26 @@ RESAMPLING = {
 
 @dataclass(frozen=True)
 class DecodedImage:
-    """One image: the SHA-256 of its file in hex, and its values (3, H, W) float32 in [0, 1]."""
+    """An image: the SHA-256 of its file in hex, and its values (3, H, W) as float32 in [0, 1]."""
 
     digest: str
     values: Tensor
 
 
-class UnreadableImage(Exception):  # it describes the file, which is skipped, not failed
-    """An image that cannot be read; the message is why."""
+class UnreadableImage(Exception):  # the job skips the image and does not fail, so this is no AuditError
+    """An image cannot be read; the message says why."""
 
 
 def read_image(content: bytes, preprocessing: Preprocessing) -> DecodedImage:
-    """The image in a file's bytes, resized. Raises UnreadableImage."""
+    """Decode and digest a file's bytes. Raises UnreadableImage."""
     return DecodedImage(hashlib.sha256(content).hexdigest(), decode(content, preprocessing))
 
 
 def decode(content: bytes, preprocessing: Preprocessing) -> Tensor:
-    """The image in a file's bytes as (3, H, W) float32 in [0, 1]. Raises UnreadableImage."""
+    """Decode a file's bytes to (3, H, W) float32 in [0, 1]. Raises UnreadableImage."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what is odd can be read; what is larger still, or damaged, is an error
+            warnings.simplefilter("ignore")  # Pillow warns of readable oddities; it raises errors for the rest
             with Image.open(BytesIO(content), formats=FORMATS) as opened:
                 _check_header(opened)
                 image = _to_rgb(ImageOps.exif_transpose(opened))
@@ -57,28 +57,28 @@ def decode(content: bytes, preprocessing: Preprocessing) -> Tensor:
         raise UnreadableImage(f"too large: {error}") from error
     except (MemoryError, UnreadableImage):
         raise
-    except Exception as error:  # whatever a decoder makes of damage
+    except Exception as error:  # decoders raise many classes of errors
         raise UnreadableImage(f"damaged image: {error}") from error
     values = np.asarray(_resize(image, preprocessing), dtype=np.float32) / np.float32(255)
-    # Not by torch: in the thread that reads ahead it would start threads of its own, and all would wait for each other.
+    # numpy, not torch: in the thread that reads ahead, torch would start a second pool of threads, which would compete.
     return torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)))
 
 
 def _check_header(opened: Image.Image) -> None:
-    """Raise UnreadableImage where it is not clear which image is meant; before any pixel is decoded."""
-    # Phones put a preview after the image, which is no other image.
+    """Raise UnreadableImage, before any pixel is decoded, if a file has several images."""
+    # Phones store a preview after the image (MPO), which does not count as a second image.
     frames = 1 if opened.format == "MPO" else getattr(opened, "n_frames", 1)
     if frames > 1:
-        raise UnreadableImage(f"has {frames} frames, of which none is told to be the image; save one")
+        raise UnreadableImage(f"has {frames} frames; save one of them as an image")
 
 
 def _to_rgb(opened: Image.Image) -> Image.Image:
-    """8 bit RGB. Pillow would clip 16 bit grey to 255."""
+    """Convert to 8 bit RGB. This scales 16 bit grey, which Pillow would clip to 255."""
     if opened.mode.startswith("I;16") or (opened.mode == "I" and opened.format == "PNG"):
         wide = np.asarray(opened).astype(np.int64)
         return Image.fromarray(np.clip((wide + 128) // 257, 0, 255).astype(np.uint8)).convert("RGB")
     if opened.mode in ("I", "F"):
-        raise UnreadableImage(f"pixels of {opened.mode} have no known range; save it with 8 or 16 bits a channel")
+        raise UnreadableImage(f"pixels of {opened.mode} have no known range; save it with 8 or 16 bits per channel")
     return opened.convert("RGB")
 
 
@@ -91,5 +91,5 @@ def _resize(image: Image.Image, preprocessing: Preprocessing) -> Image.Image:
     wide, high = (max(1, round(side * scale)) for side in image.size)
     left, top = round((wide - width) / 2), round((high - height) / 2)
     if wide * high > MAX_PIXELS:
-        raise UnreadableImage(f"too long: {image.width} x {image.height} would become {wide} x {high}")
+        raise UnreadableImage(f"too long: {image.width} x {image.height} pixels would be resized to {wide} x {high}")
     return image.resize((wide, high), how).crop((left, top, left + width, top + height))

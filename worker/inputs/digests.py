@@ -1,4 +1,4 @@
-"""What a model is known by: SHA-256 of its file or folder, and a stamp that changes when these may have changed."""
+"""Identifies a model by the SHA-256 of its file or folder, and detects changes by a cheap stamp."""
 
 import hashlib
 from collections.abc import Iterator
@@ -10,7 +10,10 @@ Stamp = tuple[int, int, int]
 
 
 def digest_path(path: Path) -> str:
-    """SHA-256 in hex: of a file's bytes; of a folder, of its files' lines `digest name` (a tab between), sorted."""
+    """Return the SHA-256 of a file's bytes in hex.
+
+    Of a folder, it is that of a text with one line `digest<TAB>name` for each file, sorted.
+    """
     if path.is_file():
         return _digest(path)
     lines = [f"{_digest(file)}\t{file.relative_to(path).as_posix()}\n" for file in _files(path)]
@@ -18,7 +21,7 @@ def digest_path(path: Path) -> str:
 
 
 def stamp_path(path: Path) -> Stamp:
-    """Time of the last change, bytes and number of files. Raises OSError."""
+    """Return the time of the last change in nanoseconds, the bytes and the number of files. Raises OSError."""
     found = [path.stat()] if path.is_file() else [file.stat() for file in (path, *_files(path))]
     return (max(each.st_mtime_ns for each in found), sum(each.st_size for each in found), len(found))
 

@@ -1,4 +1,4 @@
-"""An image's bytes, by its reference: a file, a place in an archive, or something elsewhere."""
+"""Reads an image's bytes by its reference: a file, a member of an archive, or a remote URI."""
 
 import stat
 import zipfile
@@ -16,40 +16,43 @@ from worker.inputs.decode import UnreadableImage
 from worker.inputs.parquet import read_cell
 from worker.inputs.resolver import InputResolver
 
-MAX_IMAGE_BYTES = 512 * 2**20  # of one image's file
+MAX_IMAGE_BYTES = 512 * 2**20  # bytes of one image's file
 
 
-def image_opener(places: InputResolver) -> Callable[[str], bytes]:
-    """How images are read; raises UnreadableImage, or OSError where there may be an answer later."""
+def image_opener(resolver: InputResolver) -> Callable[[str], bytes]:
+    """Return a function that reads an image by its reference.
+
+    It raises UnreadableImage, or OSError for a transient error.
+    """
 
     def read(reference: str) -> bytes:
         member = parse_reference(reference)
         try:
             if member is not None:
-                return _read_member(places.archive(member.source), member)
+                return _read_member(resolver.archive(member.source), member)
             if is_remote(reference):
-                return places.read(reference, MAX_IMAGE_BYTES)
-            return _read_file(reference, places)
+                return resolver.read(reference, MAX_IMAGE_BYTES)
+            return _read_file(reference, resolver)
         except (InputRefused, UnreadableImage) as refused:
             source = reference if member is None else member.source
-            raise UnreadableImage(places.user_text(str(refused), source)) from refused
+            raise UnreadableImage(resolver.user_text(str(refused), source)) from refused
 
     return read
 
 
 def skip_reason(error: UnreadableImage | OSError) -> str:
-    """Why an image was not read, to be told beside its name."""
+    """Return the reason that the results give for a skipped image."""
     return (error.strerror or redact(str(error))) if isinstance(error, OSError) else str(error)
 
 
-def _read_file(path: str, places: InputResolver) -> bytes:
+def _read_file(path: str, resolver: InputResolver) -> bytes:
     real = real_path(Path(path))
-    if not is_under(real, places.roots):
+    if not is_under(real, resolver.roots):
         raise UnreadableImage("is a link that leads outside the allowed roots")
     try:
         status = real.stat()
-        if not stat.S_ISREG(status.st_mode):  # from a pipe one might read for ever
-            raise UnreadableImage("is no plain file")
+        if not stat.S_ISREG(status.st_mode):  # a pipe may never end
+            raise UnreadableImage("is not a regular file")
         if status.st_size > MAX_IMAGE_BYTES:
             raise UnreadableImage(f"has more than {MAX_IMAGE_BYTES:,} bytes")
         return real.read_bytes()
@@ -73,7 +76,7 @@ def _read_zip(path: Path, member: ArchiveMember) -> bytes:
         with _zip(path, path.stat().st_mtime_ns).open(member.inner) as file:
             content = file.read(MAX_IMAGE_BYTES + 1)
     except (KeyError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
-        raise UnreadableImage(f"damaged in its archive: {error}") from error
+        raise UnreadableImage(f"cannot be read from its archive, which is damaged: {error}") from error
     if len(content) > MAX_IMAGE_BYTES:
         raise UnreadableImage(f"has more than {MAX_IMAGE_BYTES:,} bytes")
     return content

@@ -85,7 +85,7 @@ def fetch(uri: str, cache: FileCache) -> Path:
     files = tagged(list_files(uri))
     cache.check_size(sum(file.size or 0 for file in files), uri)
     key = "\n".join([_server(), uri, *(f"{file.uri}\t{file.tag}\t{file.size}" for file in files)])
-    return cache.get(key, lambda folder: _download_all(files, folder), sure=all(file.tag for file in files))
+    return cache.get(key, lambda folder: _download_all(files, folder), identifies=all(file.tag for file in files))
 
 
 def tagged(files: Sequence[RemoteFile]) -> Sequence[RemoteFile]:

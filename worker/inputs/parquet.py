@@ -1,4 +1,4 @@
-"""Parquet files of images: their bytes in a column, as Hugging Face lays out datasets, or references to them."""
+"""Lists and reads Parquet files with a column of image bytes, as in Hugging Face datasets, or of references."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -13,24 +13,24 @@ from service.inputs.image_sets.entry import ImageEntry, ImageSetLocation, Refere
 from service.inputs.references import ArchiveMember
 
 BATCH_ROWS = 8192
-MAX_ROW_GROUP_BYTES = 4 * 2**30  # bytes of a row group
+MAX_ROW_GROUP_BYTES = 4 * 2**30
 COLUMNS = ("image", "label", "human_map")
 
 
-def list_table(place: ImageSetLocation, roots: Sequence[Path]) -> Iterator[ImageEntry]:
-    """The rows, in their order. Raises ImagesRefused."""
+def list_table(location: ImageSetLocation, roots: Sequence[Path]) -> Iterator[ImageEntry]:
+    """List the rows in order. Raises ImagesRefused."""
     if find_spec("pyarrow") is None:
-        raise ImagesRefused(reason=f"{place.source} is a Parquet file, which needs the extra `formats` of the worker")
+        raise ImagesRefused(reason=f"{location.source} is a Parquet file; install the worker's extra `formats`")
     try:
-        yield from _list(place, roots)
+        yield from _list(location, roots)
     except ImagesRefused:
         raise
     except _errors() as error:
-        raise _damaged(place.source, error) from error
-    except OSError as error:  # so does Arrow tell of a footer that it cannot make out
+        raise _damaged(location.source, error) from error
+    except OSError as error:  # Arrow raises this for an unreadable footer
         if is_transient(error):
             raise
-        raise _damaged(place.source, error) from error
+        raise _damaged(location.source, error) from error
 
 
 def _damaged(source: object, error: Exception) -> ImagesRefused:
@@ -38,7 +38,7 @@ def _damaged(source: object, error: Exception) -> ImagesRefused:
 
 
 def read_cell(path: Path, inner: str) -> bytes:
-    """The bytes at `row group/row/column`. Raises ImagesRefused, and OSError where there are none."""
+    """Read the bytes at `row group/row/column`. Raises ImagesRefused, or OSError if the cell has none."""
     group, row, column = inner.split("/", 2)
     try:
         value = _column(path, path.stat().st_mtime_ns, int(group), column)[int(row)].as_py()
@@ -46,47 +46,51 @@ def read_cell(path: Path, inner: str) -> bytes:
         raise _damaged(path, error) from error
     content = value["bytes"] if isinstance(value, dict) else value
     if not isinstance(content, bytes):
-        raise OSError("the row holds no image")
+        raise OSError("the row contains no image")
     return content
 
 
-def _list(place: ImageSetLocation, roots: Sequence[Path]) -> Iterator[ImageEntry]:
+def _list(location: ImageSetLocation, roots: Sequence[Path]) -> Iterator[ImageEntry]:
     import pyarrow.parquet as parquet
 
-    resolve, number = ReferenceResolver(place, roots), 0
-    with parquet.ParquetFile(place.path) as file:
+    resolve, number = ReferenceResolver(location, roots), 0
+    with parquet.ParquetFile(location.path) as file:
         schema = file.schema_arrow
         if "image" not in schema.names:
-            raise ImagesRefused(reason=f"{place.source} has no column `image`, but {', '.join(schema.names[:10])}")
+            raise ImagesRefused(
+                reason=f"{location.source} has no column `image`; its columns are {', '.join(schema.names[:10])}"
+            )
         for name in ("image", "human_map"):
             if name in schema.names:
-                _check_type(place, name, schema.field(name).type)
-        light = [part for name in COLUMNS if name in schema.names for part in _columns_to_list(schema.field(name))]
+                _check_type(location, name, schema.field(name).type)
+        columns = [part for name in COLUMNS if name in schema.names for part in _columns_to_list(schema.field(name))]
         classes = _class_names(schema)
         for group in range(file.num_row_groups):
             first = number
-            for batch in file.iter_batches(BATCH_ROWS, row_groups=[group], columns=light):
+            for batch in file.iter_batches(BATCH_ROWS, row_groups=[group], columns=columns):
                 for row in batch.to_pylist():
-                    yield _entry(row, number, _locate(place, resolve, group, number - first), classes)
+                    yield _entry(row, number, _locate(location, resolve, group, number - first), classes)
                     number += 1
-            if number - first < file.metadata.row_group(group).num_rows:  # nothing light to read in it
-                raise ImagesRefused(reason=f"{place.source} has rows that cannot be listed")
+            if number - first < file.metadata.row_group(group).num_rows:  # the columns to list are empty
+                raise ImagesRefused(
+                    reason=f"{location.source} has rows without a path or label, which cannot be listed"
+                )
 
 
-def _check_type(place: ImageSetLocation, name: str, given: Any) -> None:
+def _check_type(location: ImageSetLocation, name: str, given: Any) -> None:
     import pyarrow as arrow
 
     plain = given.value_type if arrow.types.is_dictionary(given) else given
     text = plain in (arrow.string(), arrow.large_string(), arrow.string_view(), arrow.null())
     if not text and not (arrow.types.is_struct(plain) and {"bytes", "path"} <= {each.name for each in plain}):
         raise ImagesRefused(
-            reason=f"{place.source}: the column {name!r} is {given}; write paths as text, or images as a struct of "
-            "bytes and path"
+            reason=f"{location.source}: the column {name!r} has the type {given}; write paths as text, or images as a "
+            "struct of bytes and path"
         )
 
 
 def _columns_to_list(field: Any) -> list[str]:
-    """The parts of a column to read for listing: not the bytes, only the path beside them."""
+    """Return the parts of a column to read for a listing: the path without the image's bytes."""
     if _holds_bytes(field):
         return [f"{field.name}.path"]
     return [field.name]
@@ -99,12 +103,12 @@ def _holds_bytes(field: Any) -> bool:
 
 
 def _entry(
-    row: dict[str, Any], number: int, at: Callable[[str, Any], str | None], classes: Sequence[str] | None
+    row: dict[str, Any], number: int, locate: Callable[[str, Any], str | None], classes: Sequence[str] | None
 ) -> ImageEntry:
     image, label = row.get("image"), row.get("label")
-    path = at("image", image)
+    path = locate("image", image)
     if path is None:
-        raise ImagesRefused(reason=f"row {number} names no image")
+        raise ImagesRefused(reason=f"row {number} has no image")
     if classes and isinstance(label, int):
         label = classes[label] if 0 <= label < len(classes) else None
     if isinstance(image, dict):
@@ -113,27 +117,27 @@ def _entry(
     else:
         name = str(image)
     try:
-        return ImageEntry(name, to_text(label), path, at("human_map", row.get("human_map")))
+        return ImageEntry(name, to_text(label), path, locate("human_map", row.get("human_map")))
     except InputRefused as refused:
         raise ImagesRefused(reason=f"row {number}: {refused}") from refused
 
 
 def _locate(
-    place: ImageSetLocation, resolve: Callable[[str], str], group: int, row: int
+    location: ImageSetLocation, resolve: Callable[[str], str], group: int, row: int
 ) -> Callable[[str, Any], str | None]:
-    def at(column: str, value: Any) -> str | None:
+    def locate(column: str, value: Any) -> str | None:
         if isinstance(value, dict):
-            return str(ArchiveMember("parquet", place.source, f"{group}/{row}/{column}"))
+            return str(ArchiveMember("parquet", location.source, f"{group}/{row}/{column}"))
         return resolve(value) if value else None
 
-    return at
+    return locate
 
 
 def _class_names(schema: Any) -> Sequence[str] | None:
-    """What Hugging Face's metadata say that the labels' numbers stand for."""
-    said = (schema.metadata or {}).get(b"huggingface")
+    """Return the class names by number, from Hugging Face's metadata, or None."""
+    metadata = (schema.metadata or {}).get(b"huggingface")
     try:
-        names = json.loads(said)["info"]["features"]["label"]["names"] if said else None
+        names = json.loads(metadata)["info"]["features"]["label"]["names"] if metadata else None
     except (ValueError, KeyError, TypeError):
         return None
     return [str(name) for name in names] if isinstance(names, list) else None
@@ -146,7 +150,7 @@ def _column(path: Path, _changed: int, group: int, column: str) -> Any:
     with parquet.ParquetFile(path) as file:
         size = file.metadata.row_group(group).total_byte_size
         if size > MAX_ROW_GROUP_BYTES:
-            raise ImagesRefused(reason=f"{path} has a row group of {size:,} bytes; write it with smaller ones")
+            raise ImagesRefused(reason=f"{path} has a row group of {size:,} bytes; write it with smaller row groups")
         return file.read_row_group(group, columns=[column]).column(0)
 
 

@@ -1,4 +1,4 @@
-"""From a URI to what lies there, on this machine's disk, whatever the place."""
+"""Resolves URIs of models and image sets to files on this machine's disk."""
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,15 +25,15 @@ from worker.inputs.parquet import list_table
 from worker.inputs.unpack import inflate, unpack
 from worker.inputs.web import RemoteFile, WebClient
 
-FETCHED_KIND = "what was fetched"  # as texts call it that do not know from where
-MAX_REMEMBERED = 10_000  # answers to what a URI stands for
+FETCHED_KIND = "a fetched file"  # the name of a source in messages that do not know its URI
+MAX_REMEMBERED = 10_000  # resolved URIs
 
 
 @dataclass(frozen=True)
 class InputResolver:
-    """Where this worker finds things: files under the roots, artifacts, and a cache for what is fetched.
+    """Finds inputs: files under the roots, artifacts, and remote files, which it fetches into a cache.
 
-    What a URI stands for is asked each time, or once for a piece of work, which all of it then means.
+    It resolves a URI anew on each call; a resolver made by `for_job` resolves each URI once for all shards of a job.
     """
 
     roots: Sequence[Path]
@@ -45,7 +45,7 @@ class InputResolver:
 
     @classmethod
     def from_settings(cls, settings: StoreSettings, roots: Sequence[Path]) -> "InputResolver":
-        """The places that the environment sets."""
+        """Make a resolver with the artifact store, the cache and the allowed hosts of the settings."""
         return cls(
             roots,
             ArtifactStore(settings.artifacts_location),
@@ -54,11 +54,11 @@ class InputResolver:
         )
 
     def for_job(self, name: str, owners: ArtifactOwnerStore | None = None) -> "InputResolver":
-        """The places as a piece of work sees them, such as a job by its ID; with owners, their artifacts only."""
+        """Return a resolver for one job, by its ID. With `owners`, it only finds their artifacts."""
         return replace(self, work=name, artifacts=replace(self.artifacts, owners=owners))
 
     def resolve(self, uri: str) -> str:
-        """What to keep of a URI, so that it stands for the same later: a path, a version in place of an alias."""
+        """Return a form of a URI that keeps its meaning: the path of a file, or a version in place of an alias."""
         if not is_remote(uri):
             return str(locate(uri, self.roots))
         check_remote(uri)
@@ -66,9 +66,9 @@ class InputResolver:
 
     @contextmanager
     def model(self, source: str) -> Iterator[Path]:
-        """The file or folder of a model, by its path or URI; archives of folders unpacked. Raises InputRefused.
+        """Yield the file or folder of a model by its path or URI, and unpack archives. Raises InputRefused.
 
-        What is refused while it is in use is told of the source, too.
+        A refusal inside the block also names the source.
         """
         with with_reason(lambda reason: self.user_text(reason, source)):
             path = self._fetch_local(source)
@@ -79,46 +79,46 @@ class InputResolver:
             yield path
 
     def list_images(self, source: str) -> Iterator[ImageEntry]:
-        """The images of a set, by its path or URI. Raises InputRefused."""
+        """List the images of a set by its path or URI. Raises InputRefused."""
         with with_reason(lambda reason: self.user_text(reason, source)):
             yield from without_duplicates(source, lambda: self._list(source))
 
     def user_text(self, text: str, source: str = FETCHED_KIND) -> str:
-        """A text for users: it names things by URIs without secrets, and not by where this service keeps them."""
+        """Rewrite a message for users: URIs lose their secrets, and paths in the cache or the store become URIs."""
         named = text.replace(source, redact(source))
         return self.cache.with_source(self.artifacts.with_uris(redact_urls(named)), source)
 
-    def read(self, uri: str, most: int) -> bytes:
-        """The content of a file elsewhere, of at most so many bytes. Raises InputRefused."""
+    def read(self, uri: str, max_bytes: int) -> bytes:
+        """Read a remote file of at most `max_bytes` bytes. Raises InputRefused."""
         uri = mlflow.artifact_uri(uri)
-        is_mlflows = uri.startswith(mlflow.PROXY)
-        return mlflow.read_bytes(uri, most) if is_mlflows else remote.read_bytes(uri, most, self.web)
+        is_mlflow = uri.startswith(mlflow.PROXY)
+        return mlflow.read_bytes(uri, max_bytes) if is_mlflow else remote.read_bytes(uri, max_bytes, self.web)
 
     def check_artifacts(self, references: Iterable[str]) -> None:
-        """Raise InputRefused where artifacts that a manifest names are not there for whoever asks for the work."""
+        """Raise InputRefused if a manifest names artifacts that do not exist for the owner of the job."""
         owners = self.artifacts.owners
         named = {digest: each for each in references if (digest := digest_in(each))}
-        lacking = owners.lacking(named) if owners and named else ()
-        if lacking:
-            raise InputRefused(reason=f"an image or human map is missing: {missing_message(named[min(lacking)])}")
+        missing = owners.lacking(named) if owners and named else ()
+        if missing:
+            raise InputRefused(reason=f"an image or human map is missing: {missing_message(named[min(missing)])}")
 
     def _list(self, source: str) -> Iterator[ImageEntry]:
         source = mlflow.artifact_uri(source)
         if source.startswith((*remote.SCHEMES, mlflow.PROXY)):
-            is_mlflows = source.startswith(mlflow.PROXY)
-            files = mlflow.list_files(source) if is_mlflows else remote.list_files(source, self.web)
+            is_mlflow = source.startswith(mlflow.PROXY)
+            files = mlflow.list_files(source) if is_mlflow else remote.list_files(source, self.web)
             if len(files) > 1 or files[0].uri != source:
                 return self._list_remote(source, files)
         path = self.archive(source)
         return list_images(ImageSetLocation(path, source), self.roots, list_table)
 
     def archive(self, source: str) -> Path:
-        """A set's file or folder, from which its images can be read one by one. Raises InputRefused."""
+        """Return the file or folder of an image set, ready to read single images. Raises InputRefused."""
         path = self._fetch_local(source)
         return self._cached("inflated", path, inflate) if path.is_file() and detect_kind(path) == "packed tar" else path
 
     def _list_remote(self, source: str, files: Sequence[RemoteFile]) -> Iterator[ImageEntry]:
-        """A folder elsewhere: its images stay there until they are read; shards are fetched."""
+        """List a remote folder. Single images are fetched when they are read; shards are fetched here."""
         images = [file for file in files if is_image(file.name)]
         for file in images:
             yield ImageEntry(file.name, file.name.partition("/")[0] if "/" in file.name else None, file.uri)
@@ -128,7 +128,7 @@ class InputResolver:
                     yield ImageEntry(f"{file.name}/{entry.name}", entry.label, entry.path, entry.human)
                 images = [file]
         if not images:
-            raise InputRefused(reason=f"{source} holds no image")
+            raise InputRefused(reason=f"{source} contains no image")
 
     def _fetch_local(self, source: str) -> Path:
         if not is_remote(source):
@@ -160,8 +160,8 @@ class InputResolver:
         found = self.artifacts.find(source)
         return found if isinstance(found, Path) else remote.fetch(found, self.cache, self.web)
 
-    def _cached(self, what: str, path: Path, make: Callable[[Path, Path], None]) -> Path:
-        key = f"{what}\t{path}\t{stamp_path(path)}"
+    def _cached(self, kind: str, path: Path, make: Callable[[Path, Path], None]) -> Path:
+        key = f"{kind}\t{path}\t{stamp_path(path)}"
 
         def fill(folder: Path) -> None:
             self.cache.check_size(path.stat().st_size, str(path))
@@ -171,10 +171,10 @@ class InputResolver:
 
 
 def without_duplicates(source: str, listed: Callable[[], Iterator[ImageEntry]]) -> Iterator[ImageEntry]:
-    """The entries of a set. At their end raises ImagesRefused where two have one name.
+    """Yield the entries of a set, and raise ImagesRefused at the end if two have the same name.
 
-    Eight bytes an entry are held, the hash of its name. Names whose hashes are alike are compared by themselves, when
-    the set is gone through again.
+    It stores eight bytes for each entry, the hash of its name. If hashes are equal, it lists the set again and compares
+    those names.
     """
     hashes = array("q")
     for entry in listed():
@@ -182,10 +182,10 @@ def without_duplicates(source: str, listed: Callable[[], Iterator[ImageEntry]]) 
         yield entry
     codes = np.frombuffer(hashes, np.int64)
     codes.sort()
-    alike = set(codes[1:][codes[1:] == codes[:-1]].tolist())
+    repeated = set(codes[1:][codes[1:] == codes[:-1]].tolist())
     seen: set[str] = set()
-    for entry in listed() if alike else ():
-        if hash(entry.name) in alike:
+    for entry in listed() if repeated else ():
+        if hash(entry.name) in repeated:
             if entry.name in seen:
                 raise ImagesRefused(reason=f"{source}: {entry.name!r} is listed twice")
             seen.add(entry.name)

@@ -1,4 +1,4 @@
-"""Unpacking models, and inflating tars, into the cache: plain files and folders only, of a size that was foreseen."""
+"""Unpacks archives of models, and decompresses tar files: only regular files and folders, within limits of size."""
 
 import gzip
 import shutil
@@ -18,11 +18,11 @@ from service.inputs.archives import (
 )
 
 PART = 2**20
-MAX_FILES = 10_000  # of a model's folder
+MAX_FILES = 10_000  # files in a model's folder
 
 
 def unpack(path: Path, folder: Path) -> None:
-    """Put the files of a zip or tar into a folder, without the one folder that they may all lie in."""
+    """Unpack a zip or tar file into a folder, without the top folder that may enclose all files."""
     try:
         if zipfile.is_zipfile(path):
             _unpack_zip(path, folder)
@@ -30,7 +30,10 @@ def unpack(path: Path, folder: Path) -> None:
             _unpack_tar(path, folder)
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputRefused(reason=f"{path} is a damaged archive: {error}") from error
-    except (RuntimeError, OSError) as error:  # a password; names that are too long, or of a file and a folder
+    except (
+        RuntimeError,
+        OSError,
+    ) as error:  # such as a password, or a name that is too long
         if is_transient(error):
             raise
         raise InputRefused(reason=f"{path} cannot be unpacked: {error}") from error
@@ -38,11 +41,11 @@ def unpack(path: Path, folder: Path) -> None:
 
 
 def inflate(path: Path, folder: Path) -> None:
-    """Put a gzipped tar, as a plain one, into a folder."""
-    most = max_extracted_bytes(path.stat().st_size)
+    """Decompress a gzipped tar file into a folder."""
+    max_bytes = max_extracted_bytes(path.stat().st_size)
     try:
         with gzip.open(path) as source, (folder / "inflated.tar").open("wb") as out:
-            _copy(path, source, out, most)
+            _copy(path, source, out, max_bytes)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputRefused(reason=f"{path} is a damaged archive: {error}") from error
 
@@ -63,14 +66,14 @@ def _unpack_zip(path: Path, folder: Path) -> None:
 
 
 def _unpack_tar(path: Path, folder: Path) -> None:
-    most = max_extracted_bytes(path.stat().st_size)
+    max_bytes = max_extracted_bytes(path.stat().st_size)
     with tarfile.open(path) as archive:
         for number, member in enumerate(archive, start=1):
             _check_count(path, number)
             check_tar_member(path, member)
-            most -= member.size
-            if most < 0:
-                check_extracted_size(path, max_extracted_bytes(path.stat().st_size) - most)
+            max_bytes -= member.size
+            if max_bytes < 0:
+                check_extracted_size(path, max_extracted_bytes(path.stat().st_size) - max_bytes)
             source = archive.extractfile(member)
             if source is not None:
                 target = folder / member.name
@@ -81,15 +84,15 @@ def _unpack_tar(path: Path, folder: Path) -> None:
 
 def _check_count(path: Path, members: int) -> None:
     if members > MAX_FILES:
-        raise InputRefused(reason=f"{path} has more than {MAX_FILES:,} members, too many for a model")
+        raise InputRefused(reason=f"{path} has more than {MAX_FILES:,} members; pack only the model's own files")
 
 
-def _copy(path: Path, source: object, out: object, most: int) -> None:
-    """Copy at most so many bytes; more is a lie in the archive's own account."""
+def _copy(path: Path, source: object, out: object, max_bytes: int) -> None:
+    """Copy at max_bytes `max_bytes` bytes; an archive that has more declares a false size."""
     written = 0
-    while part := source.read(PART):  # type: ignore[attr-defined]  # whatever file the archive's reader gives
+    while part := source.read(PART):  # type: ignore[attr-defined]  # a binary file of the archive's reader
         written += len(part)
-        if written > most:
+        if written > max_bytes:
             check_extracted_size(path, max(written, max_extracted_bytes(path.stat().st_size) + 1))
         out.write(part)  # type: ignore[attr-defined]  # a file
 

@@ -1,4 +1,4 @@
-"""Files of the web, by http and https: only from addresses that are allowed, within limits of time and size."""
+"""Downloads files over http and https, only from allowed addresses and within limits of time and size."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,15 +18,15 @@ SECONDS = 3600.0
 FORBIDDEN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED)
 GONE = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 TRANSIENT_STATUSES = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
-# As they are kept, so that lengths and ranges mean the file's bytes, and nothing grows on its way.
+# Without compression, so that lengths and ranges count the file's own bytes.
 UNCOMPRESSED = {"Accept-Encoding": "identity"}
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file elsewhere: its URI, its path below what was asked for, its bytes, and what changes when it does.
+    """A remote file: its URI, its path below the requested URI, and its size in bytes.
 
-    Without such a `tag`, nothing tells whether it is what it was.
+    `tag` changes with the file's content; it is empty if the server gives none.
     """
 
     uri: str
@@ -36,71 +36,73 @@ class RemoteFile:
 
 
 def entity_tag(answer: httpx.Response) -> str:
-    """What a server says that changes when a file does; nothing, where it does not say."""
+    """Return a server's tag of a file's version (ETag or Last-Modified), or an empty string."""
     return str(answer.headers.get("ETag") or answer.headers.get("Last-Modified") or "") if answer.is_success else ""
 
 
 def resume_headers(file: RemoteFile, have: int) -> dict[str, str]:
-    """Headers that ask for what comes after the first bytes, or for all of a file that has changed since."""
-    is_weak = not file.tag or file.tag.startswith("W/")  # a mark that may not be used so
+    """Return headers that request the file after its first `have` bytes, or the whole file if it has changed."""
+    is_weak = not file.tag or file.tag.startswith("W/")  # HTTP forbids weak tags in If-Range
     return {"Range": f"bytes={have}-"} | ({} if is_weak else {"If-Range": file.tag})
 
 
 def resumes(file: RemoteFile, have: int, answer: httpx.Response) -> bool:
-    """Whether an answer is the rest of the same file; there are servers that do not look whether it is."""
+    """Return whether a response is the rest of the same file, since some servers ignore If-Range."""
     starts = answer.headers.get("Content-Range", "").startswith(f"bytes {have}-")
     return starts and entity_tag(answer) in ("", file.tag)
 
 
 @dataclass(frozen=True)
 class WebClient:
-    """The web as it is asked on behalf of users. One request takes at most so many seconds."""
+    """Sends requests for users' URIs to allowed hosts. One request takes at most `seconds`."""
 
     allowed: AllowedHosts = PUBLIC_ONLY
     seconds: float = SECONDS
 
     def head(self, uri: str) -> RemoteFile:
-        """What is at a URI. Raises InputRefused."""
+        """Return the name, size and tag of the file at a URI. Raises InputRefused."""
         with self._open("HEAD", uri) as answer:
             if answer.is_success:
                 return _file(uri, answer)
-        with self._open("GET", uri) as answer:  # there are servers, and signed URIs, that only know this one
+        with self._open("GET", uri) as answer:  # some servers and signed URIs only allow GET
             _check(uri, answer)
             return _file(uri, answer)
 
-    def download(self, file: RemoteFile, target: Path, most: int) -> int:
-        """Bring a file, going on where an earlier attempt ended. Returns its bytes. Raises InputRefused."""
+    def download(self, file: RemoteFile, target: Path, max_bytes: int) -> int:
+        """Download a file, and resume an earlier attempt. Return its size in bytes. Raises InputRefused."""
         have = target.stat().st_size if target.exists() else 0
         if have and have == file.size:
             return have
-        wanted = resume_headers(file, have) if have and file.size is not None and have < file.size else {}
-        with self._open("GET", file.uri, wanted) as answer:
+        headers = resume_headers(file, have) if have and file.size is not None and have < file.size else {}
+        with self._open("GET", file.uri, headers) as answer:
             _check(file.uri, answer)
             is_rest = answer.status_code == HTTPStatus.PARTIAL_CONTENT
             if is_rest and not resumes(file, have, answer):
                 target.unlink(missing_ok=True)
-                raise TransientError(f"{file.uri} changed while it was fetched, which begins anew")
+                raise TransientError(f"{file.uri} changed during the download, which starts again")
             with target.open("ab" if is_rest else "wb") as out:
                 for part in answer.iter_raw():
                     out.write(part)
-                    if out.tell() > most:
-                        raise InputRefused(reason=f"{file.uri} has more than {most:,} bytes; see SALIENCE_CACHE_GIB")
+                    if out.tell() > max_bytes:
+                        raise InputRefused(
+                            reason=f"{file.uri} has more than {max_bytes:,} bytes; raise SALIENCE_CACHE_GIB to fetch it"
+                        )
                 return out.tell()
 
-    def read_bytes(self, uri: str, most: int) -> bytes:
-        """A file's content, of at most so many bytes. Raises InputRefused."""
+    def read_bytes(self, uri: str, max_bytes: int) -> bytes:
+        """Read a file of at most `max_bytes` bytes. Raises InputRefused."""
         found = bytearray()
         with self._open("GET", uri) as answer:
             _check(uri, answer)
             for part in answer.iter_raw():
                 found += part
-                if len(found) > most:
-                    raise InputRefused(reason=f"{uri} has more than {most:,} bytes")
+                if len(found) > max_bytes:
+                    raise InputRefused(reason=f"{uri} has more than {max_bytes:,} bytes")
         return bytes(found)
 
     @contextmanager
     def _open(self, method: str, uri: str, headers: dict[str, str] | None = None) -> Iterator[httpx.Response]:
-        """The answer. What keeps a server from giving it may pass, and is no refusal."""
+        """Yield the response. Raises TransientError if the server does not answer, InputRefused for an invalid URI."""
         try:
             with (
                 open_client(self.allowed, self.seconds) as client,
@@ -108,9 +110,9 @@ class WebClient:
             ):
                 yield answer
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.TooManyRedirects) as error:
-            raise InputRefused(reason=f"{uri} cannot be asked: {error}") from error
+            raise InputRefused(reason=f"{uri} cannot be requested: {error}") from error
         except httpx.TransportError as error:
-            raise TransientError(f"{uri} cannot be had now: {str(error) or type(error).__name__}") from error
+            raise TransientError(f"{uri} is unavailable: {str(error) or type(error).__name__}") from error
 
 
 def _check(uri: str, answer: httpx.Response) -> None:
@@ -120,10 +122,10 @@ def _check(uri: str, answer: httpx.Response) -> None:
     if status in GONE:
         raise InputRefused(reason=f"{uri} does not exist")
     if status in FORBIDDEN:
-        raise InputRefused(reason=f"{uri} may not be read: its server answers {status}")
+        raise InputRefused(reason=f"{uri}: access denied, its server answers {status}")
     if status in TRANSIENT_STATUSES or answer.is_server_error:
-        raise TransientError(f"{uri} cannot be had now: its server answers {status}")
-    raise InputRefused(reason=f"{uri} cannot be had: its server answers {status}")
+        raise TransientError(f"{uri} is unavailable: its server answers {status}")
+    raise InputRefused(reason=f"{uri} cannot be downloaded: its server answers {status}")
 
 
 def _file(uri: str, answer: httpx.Response) -> RemoteFile:

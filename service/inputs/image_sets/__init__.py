@@ -1,1 +1,1 @@
-"""Listing image sets, kind by kind, in a fixed order and without opening an image."""
+"""Lists image sets of each kind in a fixed order, without opening an image."""

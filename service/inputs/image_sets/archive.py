@@ -1,6 +1,6 @@
-"""Zip and tar archives of images, and WebDataset shards: tars in which files of one key are one sample.
+"""Lists zip and tar archives of images, and WebDataset shards: tar files in which files of one key are one sample.
 
-Nothing is extracted: an image's reference is its place in the archive.
+It extracts nothing: the reference of an image is its place in the archive.
 """
 
 import json
@@ -18,46 +18,47 @@ from service.inputs.archives import MAX_MEMBERS, check_compression, check_member
 from service.inputs.image_sets.entry import SUFFIXES, ImageEntry, ImageSetLocation, is_image, to_text
 from service.inputs.references import ArchiveMember
 
-MAX_TEXT_BYTES = 1_000_000  # bytes of a sample's label or description
+MAX_TEXT_BYTES = 1_000_000  # of the label or description of a sample
 HUMAN = "human_map"
 
 
-def list_zip(place: ImageSetLocation) -> Iterator[ImageEntry]:
-    """The images in the archive's order, labelled by the first folder in it."""
+def list_zip(location: ImageSetLocation) -> Iterator[ImageEntry]:
+    """List the images in the archive's order, labelled by their first folder."""
     try:
-        with zipfile.ZipFile(place.path) as archive:
+        with zipfile.ZipFile(location.path) as archive:
             members = archive.infolist()
             if len(members) > MAX_MEMBERS:
-                raise ImagesRefused(reason=f"{place.source} has more than {MAX_MEMBERS:,} members; make it several")
-            check_compression(place.path, members)
+                raise ImagesRefused(reason=f"{location.source} has more than {MAX_MEMBERS:,} members; split it")
+            check_compression(location.path, members)
             for member in members:
-                check_member(place.path, member.filename)
+                check_member(location.path, member.filename)
             names = [member.filename for member in members if not member.is_dir() and is_image(member.filename)]
     except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as error:
         if is_transient(error):
             raise
-        raise ImagesRefused(reason=f"{place.source} is a damaged zip file: {error}") from error
+        raise ImagesRefused(reason=f"{location.source} is a damaged zip file: {error}") from error
     top = _common_folder(names)
     for name in names:
-        yield ImageEntry(name[len(top) :], _folder_of(name[len(top) :]), str(ArchiveMember("zip", place.source, name)))
+        reference = ArchiveMember("zip", location.source, name)
+        yield ImageEntry(name[len(top) :], _folder_of(name[len(top) :]), str(reference))
 
 
-def list_tar(place: ImageSetLocation) -> Iterator[ImageEntry]:
-    """The images in the archive's order: of samples where it has labels by key, else labelled by the first folder."""
-    if _has_samples(place):
-        for _, files in groupby(_files(place), key=lambda each: each.key):
-            yield from _sample(place, list(files))
+def list_tar(location: ImageSetLocation) -> Iterator[ImageEntry]:
+    """List the images in the archive's order, with the labels of WebDataset samples, or else of their first folder."""
+    if _has_samples(location):
+        for _, files in groupby(_files(location), key=lambda each: each.key):
+            yield from _sample(location, list(files))
         return
-    top = _common_folder(file.name for file in _files(place) if is_image(file.name))
-    for file in _files(place):
+    top = _common_folder(file.name for file in _files(location) if is_image(file.name))
+    for file in _files(location):
         if is_image(file.name):
             name = file.name[len(top) :]
-            yield ImageEntry(name, _folder_of(name), file.reference(place))
+            yield ImageEntry(name, _folder_of(name), file.reference(location))
 
 
 @dataclass(frozen=True)
 class _File:
-    """A file in a tar. `content` is there for short texts only."""
+    """A file in a tar archive. `content` is read for short texts only."""
 
     name: str
     offset: int
@@ -66,34 +67,34 @@ class _File:
 
     @property
     def key(self) -> str:
-        """All before the first dot of the last part, as WebDataset has it."""
+        """The path up to the first dot in the file's name, which WebDataset calls the key of a sample."""
         folder, slash, last = self.name.rpartition("/")
         return f"{folder}{slash}{last.partition('.')[0]}"
 
     @property
     def extension(self) -> str:
-        """All after it."""
+        """The part of the file's name after the first dot, in lower case."""
         return self.name.rpartition("/")[2].partition(".")[2].lower()
 
-    def reference(self, place: ImageSetLocation) -> str:
-        """Where it is."""
-        return str(ArchiveMember("tar", place.source, f"{self.offset}+{self.size}"))
+    def reference(self, location: ImageSetLocation) -> str:
+        """Return the reference of the file."""
+        return str(ArchiveMember("tar", location.source, f"{self.offset}+{self.size}"))
 
 
-def _files(place: ImageSetLocation) -> Iterator[_File]:
+def _files(location: ImageSetLocation) -> Iterator[_File]:
     try:
-        with tarfile.open(place.path, "r:", ignore_zeros=False) as archive:
+        with tarfile.open(location.path, "r:", ignore_zeros=False) as archive:
             for member in archive:
-                check_tar_member(place.path, member)
+                check_tar_member(location.path, member)
                 if member.isfile():
                     name = str(PurePosixPath(member.name))
                     yield _File(name, member.offset_data, member.size, _text(archive, member))
-                kept: Any = archive
-                kept.members = []  # or it would keep them all
+                untyped: Any = archive
+                untyped.members = []  # tarfile would store all members
     except (tarfile.TarError, OSError, EOFError, ValueError) as error:
         if is_transient(error):
             raise
-        raise ImagesRefused(reason=f"{place.source} is a damaged tar file: {error}") from error
+        raise ImagesRefused(reason=f"{location.source} is a damaged tar file: {error}") from error
 
 
 def _text(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes | None:
@@ -103,32 +104,32 @@ def _text(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes | None:
     return file.read() if file else None
 
 
-def _has_samples(place: ImageSetLocation) -> bool:
-    """Whether the first sample of a tar has a label or a description beside its image."""
-    for _, files in groupby(_files(place), key=lambda each: each.key):
+def _has_samples(location: ImageSetLocation) -> bool:
+    """Return whether the first sample with an image also has a label or a description."""
+    for _, files in groupby(_files(location), key=lambda each: each.key):
         found = list(files)
         if any(is_image(file.name) for file in found):
             return any(file.extension in ("cls", "json") for file in found)
     return False
 
 
-def _sample(place: ImageSetLocation, files: list[_File]) -> Iterator[ImageEntry]:
+def _sample(location: ImageSetLocation, files: list[_File]) -> Iterator[ImageEntry]:
     images = [file for file in files if f".{file.extension}" in SUFFIXES]
-    humans = [file.reference(place) for file in files if file.extension.startswith(f"{HUMAN}.")]
-    label = _label(place, files)
+    humans = [file.reference(location) for file in files if file.extension.startswith(f"{HUMAN}.")]
+    label = _label(location, files)
     for file in images:
-        yield ImageEntry(file.name, label, file.reference(place), humans[0] if humans else None)
+        yield ImageEntry(file.name, label, file.reference(location), humans[0] if humans else None)
 
 
-def _label(place: ImageSetLocation, files: Iterable[_File]) -> str | None:
+def _label(location: ImageSetLocation, files: Iterable[_File]) -> str | None:
     by_extension = {file.extension: file for file in files}
     if (label := by_extension.get("cls")) and label.content is not None:
         return label.content.decode(errors="replace").strip() or None
-    if (said := by_extension.get("json")) and said.content is not None:
+    if (description := by_extension.get("json")) and description.content is not None:
         try:
-            row = json.loads(said.content)
+            row = json.loads(description.content)
         except (ValueError, RecursionError) as error:
-            raise ImagesRefused(reason=f"{place.source}: {said.name} is not JSON: {error}") from error
+            raise ImagesRefused(reason=f"{location.source}: {description.name} is not JSON: {error}") from error
         return to_text(row.get("label")) if isinstance(row, dict) else None
     return None
 
@@ -138,7 +139,7 @@ def _folder_of(name: str) -> str | None:
 
 
 def _common_folder(names: Iterable[str]) -> str:
-    """The one folder, with its slash, in which all names lie in folders below it, as in a packed folder."""
+    """Return the one top folder, with its slash, if all files lie in folders below it, or else an empty string."""
     top: str | None = None
     for name in names:
         first, _, rest = name.partition("/")

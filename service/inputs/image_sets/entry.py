@@ -1,4 +1,4 @@
-"""What is listed: an image's name, label and whereabouts; and the place of the set that it is listed from."""
+"""Entries of image sets, the location of a set, and the resolution of names in manifests."""
 
 import re
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff",
 
 
 class ImageEntry(NamedTuple):
-    """One image of a set: its name there, its label if it has one, and references to it and its human map if any.
+    """One image of a set: its name, its label or None, its reference, and the reference of its human map or None.
 
-    A tuple, since these are made by the million.
+    It is a tuple for speed, since sets can have millions of entries.
     """
 
     name: str
@@ -30,39 +30,39 @@ class ImageEntry(NamedTuple):
 
 @dataclass(frozen=True)
 class ImageSetLocation:
-    """An image set on disk. `source` is what others know it by: its path, or the URI that it was fetched from."""
+    """An image set on disk. `source` is its public name: its path, or the URI that it was fetched from."""
 
     path: Path
     source: str
 
     @classmethod
     def local(cls, path: Path) -> "ImageSetLocation":
-        """A set that lies where it is used."""
+        """Return the location of a set that was not fetched."""
         return cls(path, str(path))
 
 
 def is_image(name: str) -> bool:
-    """Whether a file's name is that of an image, and not of what macOS puts beside it."""
+    """Return whether a file's name is that of an image, and not of a metadata file of macOS (`._name`)."""
     path = PurePosixPath(name)
     return path.suffix.lower() in SUFFIXES and not path.name.startswith("._")
 
 
 class ReferenceResolver:
-    """How a manifest's names become references: relative ones lie beside it; of others, files under the roots only.
+    """Resolves names in a manifest to references. Relative names are resolved against the manifest's folder.
 
-    Folders are looked at once each, and not every file, since a set may have millions: a link among them is
-    followed, and checked, when the image is read.
+    It checks that each folder lies under the roots, and not each file, since a set can have millions. A link among the
+    files is checked when the image is read.
     """
 
-    def __init__(self, place: ImageSetLocation, roots: Sequence[Path]) -> None:
-        # Of an address of the web, what follows `?` is the manifest's own, such as its signature.
-        plain = QUERY.split(place.source, 1)[0] if place.source.startswith(WEB_SCHEMES) else place.source
-        self._source, self._base = place.source, plain.rpartition("/")[0]
-        self._is_local = not is_remote(place.source)
+    def __init__(self, location: ImageSetLocation, roots: Sequence[Path]) -> None:
+        # In a web address, the part after `?` belongs to the manifest alone, such as its signature.
+        plain = QUERY.split(location.source, 1)[0] if location.source.startswith(WEB_SCHEMES) else location.source
+        self._source, self._base = location.source, plain.rpartition("/")[0]
+        self._is_local = not is_remote(location.source)
         self._is_inside = lru_cache(maxsize=4096)(lambda folder: is_under(real_path(Path(folder or "/")), roots))
 
     def __call__(self, name: str) -> str:
-        """The reference of a name. Raises InputRefused."""
+        """Return the reference of a name. Raises InputRefused."""
         if is_remote(name):
             return name
         if name.startswith("file:"):
@@ -73,31 +73,31 @@ class ReferenceResolver:
         folder, _, last = found.rpartition("/")
         try:
             inside = self._is_inside(folder)
-        except ValueError as error:  # a zero byte, or half of a character
-            raise ImagesRefused(reason=f"{self._source}: {name!r} can be no file's name: {error}") from error
+        except ValueError as error:  # a zero byte, or an incomplete character
+            raise ImagesRefused(reason=f"{self._source}: {name!r} is not a valid file name: {error}") from error
         if last in ("", ".", "..") or not inside:
             raise ImagesRefused(reason=f"image or human map {name!r} of {self._source} lies outside the allowed roots")
         return found
 
     def _relative(self, name: str) -> str:
-        """What a relative name is, of a manifest that lies elsewhere."""
+        """Return the reference of a relative name in a remote manifest."""
         if not self._base:
             raise ImagesRefused(
-                reason=f"{self._source}: {name!r} is no URI, and nothing lies beside an upload; name images by URIs, "
-                "or upload them in an archive"
+                reason=f"{self._source}: {name!r} is not a URI, and an uploaded manifest has no folder; name images by "
+                "URIs, or upload them in an archive"
             )
         if name.startswith("/"):
-            raise ImagesRefused(reason=f"{self._source}: {name!r} is a path; write it relative, or as a URI")
+            raise ImagesRefused(reason=f"{self._source}: {name!r} is an absolute path; write a relative path or a URI")
         return f"{self._base}/{name}"
 
 
 def to_text(value: object) -> str | None:
-    """A label, or a name, as text; None where there is none."""
+    """Convert a label or a name to text, or None if it is empty. Raises InputRefused for another type."""
     if isinstance(value, str):
         return value.strip() or None
     if value is None:
         return None
-    if isinstance(value, int):  # or true, or false
+    if isinstance(value, int):  # also True and False
         return str(value)
     if isinstance(value, float) and value.is_integer():
         return str(int(value))

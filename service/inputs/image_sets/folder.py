@@ -1,4 +1,4 @@
-"""A folder of images, labelled by the first folder below it."""
+"""Lists a folder of images, which are labelled by the first folder below it."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -11,15 +11,15 @@ from service.inputs.roots import walk
 from service.inputs.uris import check_link
 
 
-def list_folder(place: ImageSetLocation, roots: Sequence[Path]) -> Iterator[ImageEntry]:
-    """The images, folder by folder, names sorted. Raises ImagesRefused for a folder that is a link out of the roots.
+def list_folder(location: ImageSetLocation, roots: Sequence[Path]) -> Iterator[ImageEntry]:
+    """List the images folder by folder, sorted by name. Raises ImagesRefused for a folder that links out of the roots.
 
-    Links among the files are followed, and checked, when they are read.
+    A link among the files is checked when the image is read.
     """
-    for folder, below, files in walk(place.path, _raise_unreadable):
+    for folder, below, files in walk(location.path, _raise_unreadable):
         for name in below:
-            check_link(place.path, Path(folder, name), roots, ImagesRefused)
-        inner = os.path.relpath(folder, place.path)
+            check_link(location.path, Path(folder, name), roots, ImagesRefused)
+        inner = os.path.relpath(folder, location.path)
         before = "" if inner == "." else f"{inner}/"
         label = before.partition("/")[0] or None
         for name in files:
@@ -28,9 +28,9 @@ def list_folder(place: ImageSetLocation, roots: Sequence[Path]) -> Iterator[Imag
 
 
 def list_shards(folder: Path, suffixes: tuple[str, ...], roots: Sequence[Path]) -> list[Path]:
-    """The files of a folder, and of those below it, with one of these suffixes, sorted by their paths.
+    """List the files below a folder with one of these suffixes, sorted by path.
 
-    Raises ImagesRefused for one that is a link out of the roots.
+    Raises ImagesRefused for a file that links out of the roots.
     """
     found = sorted(path for path in folder.rglob("*") if path.name.endswith(suffixes) and path.is_file())
     for path in found:

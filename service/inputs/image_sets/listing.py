@@ -1,7 +1,7 @@
-"""Listing an image set: names, labels and references, in a fixed order. Opens no image.
+"""Lists an image set: names, labels and references, in a fixed order, without opening an image.
 
-What kind of set it is, is told by its content. Parquet needs a library that only workers have; they hand in how
-to list it.
+The content of the set determines its kind. Parquet needs a library that only workers have, so workers pass in the
+function that lists it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -25,28 +25,28 @@ WORKER_ONLY = frozenset({"packed tar", "parquet"})
 
 
 def list_images(
-    place: ImageSetLocation | Path, roots: Sequence[Path], list_table: ListTable | None = None
+    location: ImageSetLocation | Path, roots: Sequence[Path], list_table: ListTable | None = None
 ) -> Iterator[ImageEntry]:
-    """The images of a set of any kind. Raises ImagesRefused, also where there is none.
+    """List the images of a set of any kind. Raises ImagesRefused, also if it has none.
 
-    That a name comes twice is for those to find who go to the end.
+    It does not check that names are unique; `InputResolver.list_images` of the worker does.
     """
-    if isinstance(place, Path):
-        place = ImageSetLocation.local(place)
+    if isinstance(location, Path):
+        location = ImageSetLocation.local(location)
     empty = True
-    for entry in _list(place, roots, list_table):
+    for entry in _list(location, roots, list_table):
         empty = False
-        _check_text(place, entry)
+        _check_text(location, entry)
         yield entry
     if empty:
         known_suffixes = " ".join(sorted(SUFFIXES))
         raise ImagesRefused(
-            reason=f"{place.source} holds no image (looked for {known_suffixes}, or rows of a manifest)"
+            reason=f"{location.source} contains no image (files with {known_suffixes}, or rows of a manifest)"
         )
 
 
 def detect_kind(path: Path) -> Kind:
-    """What kind of set this is, by its content. Raises ImagesRefused."""
+    """Detect the kind of a set by its content. Raises ImagesRefused."""
     if path.is_dir():
         return "folder"
     if not path.is_file():
@@ -65,39 +65,42 @@ def detect_kind(path: Path) -> Kind:
     return "json lines" if text[:1] == b"{" else "csv"
 
 
-def _list(place: ImageSetLocation, roots: Sequence[Path], list_table: ListTable | None) -> Iterator[ImageEntry]:
-    kind = detect_kind(place.path)
+def _list(location: ImageSetLocation, roots: Sequence[Path], list_table: ListTable | None) -> Iterator[ImageEntry]:
+    kind = detect_kind(location.path)
     if kind == "folder":
-        return _list_folder(place, roots, list_table)
+        return _list_folder(location, roots, list_table)
     if kind == "zip":
-        return list_zip(place)
+        return list_zip(location)
     if kind == "tar":
-        return list_tar(place)
+        return list_tar(location)
     if kind == "parquet" and list_table:
-        return list_table(place, roots)
+        return list_table(location, roots)
     if kind == "json lines":
-        return list_json_lines(place, roots)
+        return list_json_lines(location, roots)
     if kind == "csv":
-        return list_csv(place, roots)
-    raise ImagesRefused(reason=f"{place.source} is {kind}, which only a worker lists")
+        return list_csv(location, roots)
+    raise ImagesRefused(reason=f"{location.source} is a {kind} file, which only a worker can list")
 
 
-def _list_folder(place: ImageSetLocation, roots: Sequence[Path], list_table: ListTable | None) -> Iterator[ImageEntry]:
-    """A folder's images; where it has none, those of the shards in it."""
+def _list_folder(
+    location: ImageSetLocation, roots: Sequence[Path], list_table: ListTable | None
+) -> Iterator[ImageEntry]:
+    """List a folder's images, or else those of the shards in it."""
     empty = True
-    for entry in list_folder(place, roots):
+    for entry in list_folder(location, roots):
         empty = False
         yield entry
     if empty:
-        for shard in list_shards(place.path, SHARD_SUFFIXES, roots):
+        for shard in list_shards(location.path, SHARD_SUFFIXES, roots):
             for entry in _list(ImageSetLocation.local(shard), roots, list_table):
-                yield ImageEntry(f"{shard.relative_to(place.path)}/{entry.name}", entry.label, entry.path, entry.human)
+                name = f"{shard.relative_to(location.path)}/{entry.name}"
+                yield ImageEntry(name, entry.label, entry.path, entry.human)
 
 
-def _check_text(place: ImageSetLocation, entry: ImageEntry) -> None:
-    """Names and labels are kept as text, which holds neither zero bytes nor what is not UTF-8."""
+def _check_text(location: ImageSetLocation, entry: ImageEntry) -> None:
+    """Raise ImagesRefused for a name or label that the database cannot store: with a zero byte, or not UTF-8."""
     together = entry.name + entry.path + (entry.label or "") + (entry.human or "")
-    if together.isascii() and "\0" not in together:  # which nearly all are, and soon told
+    if together.isascii() and "\0" not in together:  # the fast path for nearly all entries
         return
     for text in entry:
         if text is None:
@@ -105,6 +108,6 @@ def _check_text(place: ImageSetLocation, entry: ImageEntry) -> None:
         try:
             text.encode()
         except UnicodeEncodeError:
-            raise ImagesRefused(reason=f"{place.source}: the name {text!r} is not UTF-8; rename it") from None
+            raise ImagesRefused(reason=f"{location.source}: the name {text!r} is not UTF-8; rename it") from None
         if "\0" in text:
-            raise ImagesRefused(reason=f"{place.source}: {text!r} holds a zero byte")
+            raise ImagesRefused(reason=f"{location.source}: {text!r} contains a zero byte")

@@ -45,7 +45,7 @@ def test_what_is_no_model_is_refused(tmp_path: Path, content: bytes) -> None:
 def test_a_folder_and_a_foreign_archive_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelRefused, match="not a file"):
         detect_format(tmp_path)
-    with pytest.raises(ModelRefused, match="none of what is read"):
+    with pytest.raises(ModelRefused, match="no known model format"):
         detect_format(archive(tmp_path / "docs.zip", "readme.txt"))
 
 
@@ -92,7 +92,7 @@ def test_a_model_folder_of_mlflow_is_what_it_holds(tmp_path: Path) -> None:
     [
         ('{"model_type": "vit"}', [], "safetensors"),
         ("{}", ["model.safetensors"], "model_type"),
-        ("[]", ["model.safetensors"], "no JSON object"),
+        ("[]", ["model.safetensors"], "not a JSON object"),
         ("{", ["model.safetensors"], "not JSON"),
         ("[" * 100_000, ["model.safetensors"], "not JSON"),
     ],

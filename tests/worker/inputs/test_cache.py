@@ -132,9 +132,9 @@ def test_using_a_folder_does_not_make_it_look_changed(tmp_path: Path) -> None:
 
 def test_a_key_that_is_not_sure_is_made_anew_and_its_content_kept_once(tmp_path: Path) -> None:
     cache = FileCache(tmp_path)
-    first = cache.get("key", write("text"), sure=False)
-    assert cache.get("key", write("text"), sure=False) == first
-    assert cache.get("key", write("other"), sure=False).read_text() == "other"
+    first = cache.get("key", write("text"), identifies=False)
+    assert cache.get("key", write("text"), identifies=False) == first
+    assert cache.get("key", write("other"), identifies=False).read_text() == "other"
     assert cache.hold_existing(first)
     shutil.rmtree(first.parent)
     assert not cache.hold_existing(first)

@@ -18,12 +18,12 @@ def names(path: Path, image: Any, **columns: Any) -> list[tuple[str, str | None]
 @pytest.mark.parametrize(
     ("image", "told"),
     [
-        ([b"bytes"], "'image' is binary"),
-        ([1], "'image' is int64"),
-        ([["a.png"]], "'image' is list"),
-        ([{"path": "a.png"}], "'image' is struct"),
-        ([{"bytes": b"x"}], "'image' is struct"),
-        ([None, "a.png"], "row 0 names no image"),
+        ([b"bytes"], "'image' has the type binary"),
+        ([1], "'image' has the type int64"),
+        ([["a.png"]], "'image' has the type list"),
+        ([{"path": "a.png"}], "'image' has the type struct"),
+        ([{"bytes": b"x"}], "'image' has the type struct"),
+        ([None, "a.png"], "row 0 has no image"),
     ],
 )
 def test_a_column_that_names_no_images_is_refused_with_what_it_should_be(tmp_path: Path, image: Any, told: str) -> None:

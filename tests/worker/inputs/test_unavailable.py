@@ -72,7 +72,7 @@ def image(url: str, places: InputResolver) -> None:
 def test_a_web_server_that_goes_may_come_back(
     answers: list[bytes], bring: Callable[[str, InputResolver], None], places: InputResolver
 ) -> None:
-    with server(*answers) as url, pytest.raises(ConnectionError, match="cannot be had"):
+    with server(*answers) as url, pytest.raises(ConnectionError, match="is unavailable"):
         bring(url, places)
 
 
@@ -96,9 +96,12 @@ def test_what_a_web_server_refuses_is_refused(status: str, told: str, places: In
         image(url, places)
 
 
+INVALID = "address|unknown scheme|cannot be requested|without user|No such file|MLFLOW_TRACKING_URI"
+
+
 @pytest.mark.parametrize("uri", ["http://[::1/a.png", "https://", "s3://", "models:/faces/1", "ftp://host/a.png"])
 def test_what_is_no_address_of_an_image_is_skipped_at_once(uri: str, places: InputResolver) -> None:
-    with pytest.raises(UnreadableImage, match=r"address|none of|cannot be asked|No such file|MLFLOW_TRACKING_URI"):
+    with pytest.raises(UnreadableImage, match=INVALID):
         image_opener(places)(uri)
 
 
@@ -136,7 +139,7 @@ def test_an_object_store_that_is_gone_may_come_back(places: InputResolver, monke
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    with pytest.raises(ConnectionError, match="cannot be had now: Could not connect"):
+    with pytest.raises(ConnectionError, match="is unavailable: Could not connect"):
         remote.fetch("s3://bucket/m.pt", places.cache, places.web)
 
 

@@ -53,5 +53,5 @@ def test_a_password_is_told(places: InputResolver, tmp_path: Path) -> None:
 
 def test_a_pipe_among_images_is_not_waited_for(places: InputResolver, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.png")
-    with pytest.raises(UnreadableImage, match="no plain file"):
+    with pytest.raises(UnreadableImage, match="not a regular file"):
         image_opener(places)(str(tmp_path / "a.png"))

@@ -50,8 +50,8 @@ def test_what_may_only_be_got_is_looked_at_by_getting_it(url: str, tmp_path: Pat
 REFUSED = {
     404: "does not exist",
     410: "does not exist",
-    401: "may not be read",
-    403: "may not be read",
+    401: "access denied",
+    403: "access denied",
     418: "answers 418",
 }
 

@@ -34,7 +34,7 @@ def saved(tmp_path: Path, content: Any, **options: Any) -> Path:
 @pytest.mark.parametrize(
     "form", ["plain", "nested", "parallel", "old", "under model", "lightning", "compiled", "with settings"]
 )
-def test_a_state_dict_is_read_in_every_form_it_is_saved_in(
+def test_a_state_dict_is_read_in_every_form_that_trainers_save(
     tmp_path: Path, weights: dict[str, torch.Tensor], form: str
 ) -> None:
     content = {
@@ -50,7 +50,7 @@ def test_a_state_dict_is_read_in_every_form_it_is_saved_in(
 
 
 @pytest.mark.parametrize("name", ["resnet18", "densenet121", "mobilenet_v3_small", "squeezenet1_1", "googlenet"])
-def test_the_number_of_classes_is_told_from_the_weights(tmp_path: Path, name: str) -> None:
+def test_the_number_of_classes_follows_from_the_weights(tmp_path: Path, name: str) -> None:
     model = architectures.build(f"torchvision/{name}", 5)
     loaded = load_checkpoint(saved(tmp_path, model.state_dict()), f"torchvision/{name}", None).eval()
     with torch.no_grad():
@@ -58,7 +58,7 @@ def test_the_number_of_classes_is_told_from_the_weights(tmp_path: Path, name: st
 
 
 @pytest.mark.parametrize("keep", [dict, lambda state: state, lambda state: prefixed("model.", state)])
-def test_an_architecture_that_asks_for_its_own_version_is_read_without_one(
+def test_an_architecture_that_reads_its_version_loads_without_a_stored_one(
     tmp_path: Path, keep: Callable[[Any], Any]
 ) -> None:
     model = architectures.build("torchvision/mnasnet0_5", 2)
@@ -68,7 +68,7 @@ def test_an_architecture_that_asks_for_its_own_version_is_read_without_one(
 
 
 @pytest.mark.parametrize("name", ["resnet10t", "vit_tiny_patch16_224", "convnext_atto", "mobilenetv3_small_050"])
-def test_timms_architectures_are_known_with_or_without_the_name_of_weights(tmp_path: Path, name: str) -> None:
+def test_a_timm_architecture_with_the_name_of_weights_is_known(tmp_path: Path, name: str) -> None:
     import timm
 
     model = timm.create_model(name, num_classes=5)
@@ -84,7 +84,7 @@ def test_safetensors_are_read(tmp_path: Path, weights: dict[str, torch.Tensor]) 
     assert all(torch.equal(value, weights[key]) for key, value in loaded.state_dict().items())
 
 
-def test_of_two_models_in_one_checkpoint_none_is_taken(tmp_path: Path, weights: dict[str, torch.Tensor]) -> None:
+def test_a_checkpoint_with_two_models_is_refused(tmp_path: Path, weights: dict[str, torch.Tensor]) -> None:
     both = prefixed("student.", weights) | prefixed("teacher.", weights)
     with pytest.raises(ModelRefused, match=r"under student\., teacher\."):
         load_checkpoint(saved(tmp_path, both), NAME, None)
@@ -116,7 +116,7 @@ def test_an_unknown_architecture_is_refused_with_close_names(
         load_checkpoint(saved(tmp_path, weights), name, None)
 
 
-def test_a_pickle_that_would_run_code_is_refused_and_does_not_run(tmp_path: Path) -> None:
+def test_a_pickle_with_code_is_refused_and_does_not_run(tmp_path: Path) -> None:
     class Trap:
         def __reduce__(self) -> tuple[Any, ...]:
             return (Path.touch, (tmp_path / "sprung",))
@@ -133,7 +133,7 @@ def test_a_pickle_that_would_run_code_is_refused_and_does_not_run(tmp_path: Path
 
 
 @pytest.mark.parametrize("content", [[1, 2], {}, {"a": 1}, {"state_dict": {"a": "b"}}, torch.zeros(3)])
-def test_what_is_no_state_dict_is_refused(tmp_path: Path, content: Any) -> None:
+def test_a_file_without_a_state_dict_is_refused(tmp_path: Path, content: Any) -> None:
     with pytest.raises(ModelRefused, match="no state dict"):
         load_checkpoint(saved(tmp_path, content), NAME, None)
 

@@ -38,7 +38,7 @@ class WritesAFile(nn.Module):
 
 
 @pytest.mark.parametrize(("model", "operator"), [(ReadsAFile(), "aten::from_file"), (WritesAFile(), "aten::save")])
-def test_an_archive_that_reaches_files_is_refused_by_its_operator(
+def test_an_archive_that_opens_files_is_refused_with_its_operator(
     tmp_path: Path, model: nn.Module, operator: str
 ) -> None:
     with pytest.raises(ModelRefused, match=operator):
@@ -46,7 +46,7 @@ def test_an_archive_that_reaches_files_is_refused_by_its_operator(
 
 
 def edit(path: Path, source: str) -> Path:
-    """The archive with other code for its model's forward."""
+    """Replace the code of the model's forward in an archive."""
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     name = next(name for name in members if "/code/" in name and name.endswith(".py"))
@@ -81,13 +81,13 @@ def test_code_written_by_hand_is_refused_before_it_is_compiled(tmp_path: Path, l
         load_classifier(path, SMALL, 2)
 
 
-def test_code_that_no_parser_reads_is_refused(tmp_path: Path) -> None:
+def test_code_with_a_syntax_error_is_refused(tmp_path: Path) -> None:
     path = edit(script(Plain(), tmp_path / "m.pt"), "    return images +\n")
     with pytest.raises(ModelRefused, match="damaged"):
         load_classifier(path, SMALL, 2)
 
 
-def test_an_archive_never_connects(tmp_path: Path) -> None:
+def test_an_archive_cannot_open_a_connection(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.2)
         port = server.getsockname()[1]
@@ -100,19 +100,19 @@ def test_an_archive_never_connects(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["googlenet", "shufflenet_v2_x0_5"])
-def test_real_models_code_passes_scripted_and_traced(tmp_path: Path, name: str) -> None:
+def test_scripted_and_traced_code_of_real_models_passes(tmp_path: Path, name: str) -> None:
     model = architectures.build(f"torchvision/{name}", 2).eval()
     check_code(script(model, tmp_path / "scripted.pt"))
     check_code(save_archive(model, tmp_path / "traced.pt", 64))
 
 
 @pytest.mark.parametrize("name", ["torchvision/efficientnet_b0", "timm/test_vit", "timm/test_resnet"])
-def test_code_of_training_and_attention_passes(tmp_path: Path, name: str) -> None:
+def test_code_with_training_and_attention_passes(tmp_path: Path, name: str) -> None:
     check_code(script(architectures.build(name, 2).eval(), tmp_path / "m.pt"))
 
 
 class NamedOddly(nn.Module):
-    """A model whose names are also Python's, and those of TorchScript's operators."""
+    """A model whose attributes have names of Python and of TorchScript's operators."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -128,11 +128,11 @@ class NamedOddly(nn.Module):
         return self.sum(ops).mean((2, 3)) + max * id
 
 
-def test_a_models_own_names_may_be_those_of_python_and_torchscript(tmp_path: Path) -> None:
+def test_a_model_may_use_names_of_python_and_torchscript_for_its_own(tmp_path: Path) -> None:
     check_code(script(NamedOddly(), tmp_path / "m.pt"))
 
 
-def test_an_archive_that_grows_without_bounds_is_refused(tmp_path: Path) -> None:
+def test_a_compression_bomb_is_refused(tmp_path: Path) -> None:
     path = save_archive(TinyNet(0), tmp_path / "m.pt", 16)
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("m/data/99", bytes(200 * 2**20))

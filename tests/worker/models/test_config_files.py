@@ -24,7 +24,7 @@ def folder(path: Path, config: dict[str, Any], processor: dict[str, Any] | None 
 
 
 def processors() -> dict[str, Any]:
-    """Processors of transformers whose ways differ."""
+    """Processors of transformers that resize and normalise in different ways."""
     architectures.import_torchvision()
     from transformers.models.convnext.image_processing_pil_convnext import ConvNextImageProcessorPil
     from transformers.models.efficientnet.image_processing_pil_efficientnet import EfficientNetImageProcessorPil
@@ -41,7 +41,7 @@ def processors() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", ["vit", "convnext", "convnext large", "mobilenet", "efficientnet"])
-def test_images_become_what_the_models_own_processor_makes_of_them(tmp_path: Path, name: str) -> None:
+def test_preprocessing_agrees_with_the_models_own_processor(tmp_path: Path, name: str) -> None:
     processor = processors()[name]
     processor.save_pretrained(tmp_path)
     own = read_metadata_files(folder(tmp_path, {}))
@@ -52,12 +52,12 @@ def test_images_become_what_the_models_own_processor_makes_of_them(tmp_path: Pat
     found = normalise(decode((tmp_path / "a.png").read_bytes(), preprocessing)[None], preprocessing)
     twin = torch.as_tensor(np.asarray(processor(image, return_tensors="pt")["pixel_values"]))
     assert found.shape == twin.shape
-    # Their crop may begin a pixel beside ours, which on this image is a small step.
+    # Their crop may start one pixel away from ours, which makes a small difference on this image.
     assert (found - twin).abs().max() < 0.08
     assert (found - twin).abs().mean() < 0.02
 
 
-def test_names_are_those_of_the_configuration_unless_made_up(tmp_path: Path) -> None:
+def test_class_names_come_from_the_configuration_unless_they_are_placeholders(tmp_path: Path) -> None:
     assert read_metadata_files(folder(tmp_path, {"id2label": {"1": "dog", "0": "cat"}})).names == ("cat", "dog")
     assert read_metadata_files(folder(tmp_path, {"id2label": {"0": "LABEL_0", "1": "LABEL_1"}})).names is None
     assert read_metadata_files(folder(tmp_path, {"id2label": {"0": "same", "1": "same"}})).names is None
@@ -68,14 +68,14 @@ def test_names_are_those_of_the_configuration_unless_made_up(tmp_path: Path) -> 
     ("processor", "told"),
     [({"resample": 1, "size": 32}, "filter"), ({"size": {"longest_edge": 3}}, "in a way that is not supported")],
 )
-def test_what_cannot_be_done_as_a_processor_says_is_refused(
+def test_unsupported_preprocessing_of_a_processor_is_refused(
     tmp_path: Path, processor: dict[str, Any], told: str
 ) -> None:
     with pytest.raises(ModelRefused, match=told):
         read_metadata_files(folder(tmp_path, {}, processor))
 
 
-def test_what_cannot_be_done_as_a_processor_says_may_be_given_by_the_spec(tmp_path: Path) -> None:
+def test_the_spec_can_replace_unsupported_preprocessing(tmp_path: Path) -> None:
     source = folder(tmp_path, {}, {"resample": 1, "size": {"longest_edge": 3}, "image_mean": [0.5, 0.5, 0.5]})
     assert read_metadata_files(source, {"size", "resize", "interpolation"}).preprocessing == {"mean": (0.5, 0.5, 0.5)}
 
@@ -84,12 +84,12 @@ def test_what_cannot_be_done_as_a_processor_says_may_be_given_by_the_spec(tmp_pa
     "processor",
     [{"image_mean": 0.5}, {"rescale_factor": None}, {"size": {"shortest_edge": None}}, {"size": 32, "resample": []}],
 )
-def test_a_processor_that_its_library_would_not_write_is_refused(tmp_path: Path, processor: dict[str, Any]) -> None:
+def test_a_malformed_processor_is_refused(tmp_path: Path, processor: dict[str, Any]) -> None:
     with pytest.raises(ModelRefused, match=r"not as transformers or timm writes them \("):
         read_metadata_files(folder(tmp_path, {}, processor))
 
 
-def test_a_folder_of_timm_says_size_names_and_crop(tmp_path: Path) -> None:
+def test_a_timm_folder_declares_size_names_and_crop(tmp_path: Path) -> None:
     said: dict[str, Any] = {
         "input_size": [3, 224, 224],
         "crop_pct": 0.875,
@@ -107,6 +107,6 @@ def test_a_folder_of_timm_says_size_names_and_crop(tmp_path: Path) -> None:
     assert filled.resize != "squash" and filled.resize.shorter == 256
 
 
-def test_a_size_that_no_spec_could_have_is_refused() -> None:
+def test_a_declared_size_beyond_the_limits_of_a_spec_is_refused() -> None:
     with pytest.raises(ModelRefused, match=r"preprocessing\.size"):
         resolve_preprocessing(Preprocessing(), {"size": (100_000, 100_000)})

@@ -25,7 +25,7 @@ def make_images(count: int, side: int = SIDE) -> torch.Tensor:
 
 
 def rewrite(path: Path, change: Callable[[Any], None], member: str = "models/model.json") -> Path:
-    """The archive with the JSON of one member changed."""
+    """Change the JSON of one member of an archive."""
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     name = next(name for name in members if name.endswith(member))
@@ -54,7 +54,7 @@ def test_an_exported_model_gives_the_logits_and_maps_of_the_model(tmp_path: Path
 
 
 @pytest.mark.parametrize("name", ["shufflenet_v2_x0_5", "mnasnet0_5"])
-def test_operators_on_sizes_lists_and_devices_are_understood(tmp_path: Path, name: str) -> None:
+def test_operators_on_sizes_lists_and_devices_give_the_models_logits(tmp_path: Path, name: str) -> None:
     torch.manual_seed(0)
     net = architectures.build(f"torchvision/{name}", 3).eval()
     model = Model(preprocessing=Preprocessing(size=(64, 64)))
@@ -64,7 +64,7 @@ def test_operators_on_sizes_lists_and_devices_are_understood(tmp_path: Path, nam
         assert torch.allclose(loaded.logits(make_images(2, 64)), twin, atol=1e-5)
 
 
-def test_inputs_of_another_size_are_refused_with_the_right_one(tmp_path: Path) -> None:
+def test_a_wrong_input_size_is_refused_with_the_required_one(tmp_path: Path) -> None:
     path = export(TinyNet(0), tmp_path / "m.pt2")
     with pytest.raises(ModelRefused, match=r"takes inputs of \[3, 16, 16\], not \[3, 24, 24\]"):
         load_classifier(path, Model(preprocessing=Preprocessing(size=(24, 24))), 2)
@@ -79,7 +79,7 @@ class Trap:
 
 
 def evaluate(sprung: Path) -> Callable[[Any], None]:
-    """A size that torch's own reader would evaluate as Python."""
+    """Replace sizes by an expression, which torch's own reader would evaluate as Python."""
 
     def change(program: Any) -> None:
         expression = {"as_expr": {"expr_str": f"__import__('pathlib').Path({str(sprung)!r}).touch()", "hint": None}}
@@ -97,7 +97,7 @@ def call(target: str) -> Callable[[Any], None]:
 
 
 def name_input(text: str) -> Callable[[Any], None]:
-    """A name that torch's own reader would write into the code that it generates."""
+    """Name an input so that torch's own reader would generate code with that text."""
 
     def change(program: Any) -> None:
         graph = program["graph_module"]["graph"]
@@ -116,7 +116,7 @@ def name_input(text: str) -> Callable[[Any], None]:
      "torch.ops.aten.add.Missing", "torch.ops.aten.add", "torch.ops.prims.as_strided.default",
      "torch.ops.quantized.add.default", "torch.ops.aten.add.Tensor.extra"],
 )  # fmt: skip
-def test_an_operator_that_is_no_arithmetic_is_refused_by_name(tmp_path: Path, target: str) -> None:
+def test_an_operator_outside_the_allow_list_is_refused_by_name(tmp_path: Path, target: str) -> None:
     path = rewrite(export(TinyNet(0), tmp_path / "m.pt2"), call(target))
     with pytest.raises(ModelRefused, match=target):
         load_classifier(path, SMALL, 2)
@@ -133,7 +133,7 @@ def test_a_tensor_that_is_longer_than_its_bytes_is_refused(tmp_path: Path, field
 
 
 @pytest.mark.parametrize("name", ["timm/test_vit", "timm/test_convnext", "timm/test_efficientnet", "timm/test_resnet"])
-def test_what_real_models_call_is_among_the_operators(tmp_path: Path, name: str) -> None:
+def test_the_operators_of_real_models_are_allowed(tmp_path: Path, name: str) -> None:
     net: Any = architectures.build(name, 2).eval()
     size = net.pretrained_cfg["input_size"]
     path = export(net, tmp_path / "m.pt2", batch=1, side=size[1])
@@ -164,7 +164,7 @@ def test_a_pickle_in_an_archive_is_refused_and_does_not_run(tmp_path: Path) -> N
     assert not (tmp_path / "sprung").exists()
 
 
-def test_an_archive_cut_short_is_refused(tmp_path: Path) -> None:
+def test_a_truncated_archive_is_refused(tmp_path: Path) -> None:
     path = export(TinyNet(0), tmp_path / "m.pt2")
     path.write_bytes(path.read_bytes()[:4000])
     with pytest.raises(ModelRefused, match="damaged"):

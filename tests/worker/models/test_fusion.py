@@ -10,7 +10,7 @@ JOINED = "mkldnn::_convolution_pointwise"
 
 
 class Net(nn.Module):
-    """A convolution before each of some activations, one whose output is used twice, and one transposed."""
+    """Convolutions before several activations, one whose output is used twice, and a transposed one."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ def test_fused_convolutions_give_the_same_numbers() -> None:
 
 
 class Overwriting(nn.Module):
-    """What a convolution reads is overwritten before its own activation."""
+    """The input of a convolution is overwritten before the convolution's activation."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class Overwriting(nn.Module):
         return pooled
 
 
-def test_a_convolution_reads_its_input_when_it_always_did() -> None:
+def test_a_fused_convolution_reads_its_input_before_it_is_overwritten() -> None:
     torch.manual_seed(0)
     example = torch.rand(2, 3, 12, 12)
     frozen = graph.freeze(trace(Overwriting(), example))
@@ -75,7 +75,7 @@ def test_a_convolution_reads_its_input_when_it_always_did() -> None:
     assert torch.allclose(tapped, given, atol=1e-6)
 
 
-def test_what_follows_the_tap_keeps_its_gradients() -> None:
+def test_operations_after_the_tap_keep_their_gradients() -> None:
     torch.manual_seed(0)
     example = torch.rand(2, 3, 12, 12)
     frozen = graph.freeze(trace(Net(), example))
@@ -87,5 +87,5 @@ def test_what_follows_the_tap_keeps_its_gradients() -> None:
 
 
 @pytest.mark.parametrize(("device", "can"), [("cpu", torch.backends.mkldnn.is_available()), ("cuda", False)])
-def test_there_are_kernels_for_cpus_alone(device: str, can: bool) -> None:
+def test_only_cpus_have_kernels_for_fusion(device: str, can: bool) -> None:
     assert can_fuse(torch.device(device)) is can

@@ -11,7 +11,7 @@ from service.errors import ModelRefused
 from tests.support.models import TinyNet
 from worker.models import architectures, graph, layers
 
-# Inception's head wants more than 64 pixels.
+# Inception's head needs more than 64 pixels.
 ZOO = {
     "resnet18": 64,
     "densenet121": 64,
@@ -35,13 +35,13 @@ def default_layer(frozen: torch.jit.ScriptModule, images: torch.Tensor) -> layer
 def traced(model: nn.Module, side: int) -> torch.jit.ScriptModule:
     trace: Any = torch.jit.trace
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of shapes and branches that tracing fixes
+        warnings.simplefilter("ignore")  # tracing fixes shapes and branches, which is intended
         script: torch.jit.ScriptModule = trace(model.eval(), torch.zeros(2, 3, side, side), check_trace=False)
     return script
 
 
 @pytest.mark.parametrize("name", ZOO)
-def test_the_layer_chosen_is_torch_cams(name: str) -> None:
+def test_the_default_layer_agrees_with_torch_cam(name: str) -> None:
     side = ZOO[name]
     model = architectures.build(f"torchvision/{name}", 3).eval()
     frozen = graph.freeze(traced(model, side))
@@ -50,14 +50,14 @@ def test_the_layer_chosen_is_torch_cams(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["resnet18", "densenet121", "mobilenet_v3_small", "efficientnet_b0"])
-def test_a_tapped_graph_gives_the_models_outputs_and_the_layers(name: str) -> None:
+def test_a_tapped_graph_gives_the_outputs_of_the_model_and_of_the_layer(name: str) -> None:
     model = architectures.build(f"torchvision/{name}", 3).eval()
     images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     frozen = graph.freeze(traced(model, 64))
     layer = default_layer(frozen, images)
     outputs, features = graph.tap(frozen, layer.name)(images)
     kept: list[Tensor] = []
-    # A copy, since what follows may change it in place.
+    # A copy, since later operations may change it in place.
     model.get_submodule(layer.name).register_forward_hook(lambda _m, _i, out: kept.append(out.clone()))
     with torch.no_grad():
         expected = model(images)
@@ -75,11 +75,11 @@ def test_an_activation_in_place_after_the_layer_does_not_change_its_map() -> Non
     assert (features < 0).any()
 
 
-def test_a_scripted_model_is_tapped_as_a_traced_one() -> None:
+def test_a_scripted_model_gives_the_same_tapped_values_as_a_traced_one() -> None:
     model, images = TinyNet(1), torch.rand(2, 3, 16, 16)
     script: Any = torch.jit.script
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # scripting is deprecated, and users' archives are made by it
+        warnings.simplefilter("ignore")  # torch deprecates scripting, but users' archives come from it
         scripted = script(model)
     found = []
     for module in (scripted, traced(TinyNet(1), 16)):
@@ -91,7 +91,7 @@ def test_a_scripted_model_is_tapped_as_a_traced_one() -> None:
     assert torch.allclose(found[0][2], found[1][2], atol=1e-6)
 
 
-def test_the_layer_asked_for_is_taken_and_an_unknown_one_refused_with_the_candidates() -> None:
+def test_a_named_layer_is_chosen_and_an_unknown_one_is_refused_with_candidates() -> None:
     frozen = graph.freeze(traced(TinyNet(0), 16))
     found = layers.feature_layers(frozen, torch.zeros(2, 3, 16, 16))
     chosen = layers.choose(Path("m.pt"), frozen, found, "features.0")

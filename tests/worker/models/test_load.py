@@ -26,7 +26,7 @@ def load(tmp_path: Path, net: nn.Module, model: Model = SMALL) -> Classifier:
 
 
 @pytest.mark.parametrize("name", ["resnet18", "densenet121", "vgg11", "mobilenet_v3_small"])
-def test_gradcam_of_a_checkpoint_is_autograds(tmp_path: Path, name: str) -> None:
+def test_gradcam_of_a_checkpoint_agrees_with_autograd(tmp_path: Path, name: str) -> None:
     torch.manual_seed(1)
     eager = architectures.build(f"torchvision/{name}", 2).eval()
     torch.save({"state_dict": eager.state_dict()}, tmp_path / "m.pth")
@@ -54,7 +54,7 @@ def test_a_given_target_is_explained_instead_of_the_predicted_class(tmp_path: Pa
 
 
 @pytest.mark.parametrize(("single", "speaks_for"), [("class-1", 1), ("class-0", 0)])
-def test_a_single_logit_is_two_classes(tmp_path: Path, single: str, speaks_for: int) -> None:
+def test_a_single_logit_becomes_two_classes(tmp_path: Path, single: str, speaks_for: int) -> None:
     net, model = TinyNet(3, width=1), SMALL.model_copy(update={"outputs": Outputs.model_validate({"single": single})})
     loaded = load(tmp_path, net, model)
     explained = loaded.explain(make_images())
@@ -65,7 +65,7 @@ def test_a_single_logit_is_two_classes(tmp_path: Path, single: str, speaks_for: 
     assert torch.allclose(loaded.head.probabilities(explained.logits)[:, speaks_for], z.sigmoid(), atol=1e-6)
 
 
-def test_the_heads_weights_are_found_also_of_a_single_logit(tmp_path: Path) -> None:
+def test_the_heads_weights_are_found_for_a_single_logit_too(tmp_path: Path) -> None:
     for width, sign in ((2, 1), (1, -1)):
         net = TinyNet(4, width=width)
         weights = load(tmp_path, net).head.class_weights()
@@ -81,7 +81,7 @@ def test_the_heads_weights_are_found_also_of_a_single_logit(tmp_path: Path) -> N
         ({"channels": "gray", "mean": (0.5,), "std": (0.25,)}, None),
     ],
 )
-def test_images_become_what_the_model_was_trained_on(changes: dict[str, object], twin: object) -> None:
+def test_images_are_normalised_as_in_training(changes: dict[str, object], twin: object) -> None:
     preprocessing = Preprocessing.model_validate({"size": (SIDE, SIDE), **changes})
     found = normalise(make_images(), preprocessing)
     mean, std = (torch.tensor(each)[:, None, None] for each in (preprocessing.mean, preprocessing.std))
@@ -101,9 +101,7 @@ def test_images_become_what_the_model_was_trained_on(changes: dict[str, object],
         ({"preprocessing": {"size": [8, 8], "channels": "gray", "mean": [0.5], "std": [0.5]}}, "does not run"),
     ],
 )
-def test_a_model_that_is_not_what_the_spec_says_is_refused(
-    tmp_path: Path, changes: dict[str, object], told: str
-) -> None:
+def test_a_model_that_disagrees_with_the_spec_is_refused(tmp_path: Path, changes: dict[str, object], told: str) -> None:
     model = Model.model_validate({"preprocessing": {"size": [SIDE, SIDE]}, **changes})
     with pytest.raises(ModelRefused, match=told):
         load(tmp_path, TinyNet(0), model)
@@ -128,7 +126,7 @@ def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
     [("resnet18", True), ("densenet121", True), ("shufflenet_v2_x0_5", True), ("vgg11", False),
      ("mobilenet_v3_small", False), ("squeezenet1_1", False)],
 )  # fmt: skip
-def test_gradients_have_a_closed_form_where_one_linear_layer_follows_the_pooling(
+def test_gradients_have_a_closed_form_if_one_linear_layer_follows_the_pooling(
     tmp_path: Path, name: str, closed: bool
 ) -> None:
     torch.save(architectures.build(f"torchvision/{name}", 2).eval().state_dict(), tmp_path / "m.pth")
@@ -137,7 +135,7 @@ def test_gradients_have_a_closed_form_where_one_linear_layer_follows_the_pooling
 
 
 def small_transformer() -> nn.Module:
-    architectures.build("torchvision/alexnet", 2)  # brings torchvision in beside any build of torch
+    architectures.build("torchvision/alexnet", 2)  # imports torchvision with any build of torch
     from torchvision.models import VisionTransformer
 
     torch.manual_seed(0)
@@ -147,7 +145,7 @@ def small_transformer() -> nn.Module:
     return net.eval()
 
 
-def test_a_transformers_map_is_made_of_the_tokens_that_the_last_attention_gets(tmp_path: Path) -> None:
+def test_the_map_of_a_transformer_comes_from_the_input_tokens_of_the_last_attention(tmp_path: Path) -> None:
     net = small_transformer()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
@@ -177,7 +175,7 @@ def test_a_model_without_a_feature_map_is_a_black_box(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("precision", "least", "most"), [("bfloat16", 1e-4, 0.05), ("float16", 1e-5, 0.01)])
 @pytest.mark.parametrize("name", ["resnet18", "densenet121"])
-def test_half_the_bits_change_feature_maps_by_little(
+def test_half_precision_changes_feature_maps_only_a_little(
     tmp_path: Path, name: str, precision: str, least: float, most: float
 ) -> None:
     torch.manual_seed(1)

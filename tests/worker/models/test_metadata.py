@@ -1,4 +1,4 @@
-"""Models that say how images become their input, and what their classes are, in a whole audit."""
+"""Whole audits of models whose files declare their preprocessing and class names."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ from worker.runner import Runner
 
 
 def audit(runner: Runner, ingredients: AuditInputs, path: Path, model: dict[str, Any], **changes: Any) -> Any:
-    """The job as it ended, and its results if it has any."""
+    """Return the finished job and its results, if any."""
     cohort = {"name": "own", "model": model, "runs": [{"uri": path.as_uri()}]}
     spec = ingredients.spec(cohorts=[cohort], measures=["entropy"], **changes)
     job = runner.store.jobs.accept(spec, spec_digest(spec), None)[0].id
@@ -30,7 +30,7 @@ def audit(runner: Runner, ingredients: AuditInputs, path: Path, model: dict[str,
     return runner.store.jobs.get(job), json.loads(found) if found else None
 
 
-def test_a_folder_of_transformers_is_audited_as_it_says_itself(
+def test_a_folder_of_transformers_is_audited_with_its_own_preprocessing(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     folder = save_pretrained(make_vit(("synthetic", "real")), tmp_path / "vit", image_std=[0.25] * 3)
@@ -44,14 +44,16 @@ def test_a_folder_of_transformers_is_audited_as_it_says_itself(
     assert results["provenance"]["layers"]["own"] == "vit.layers.1.layernorm_before"
 
 
-def test_what_the_spec_says_comes_first(runner: Runner, ingredients: AuditInputs, tmp_path: Path) -> None:
+def test_the_spec_takes_precedence_over_the_models_files(
+    runner: Runner, ingredients: AuditInputs, tmp_path: Path
+) -> None:
     folder = save_pretrained(make_vit(("synthetic", "real")), tmp_path / "vit", image_std=[0.25] * 3)
     job, _ = audit(runner, ingredients, folder, {"preprocessing": {"std": [0.5, 0.5, 0.5]}})
     preprocessing = job.spec.cohorts[0].model.preprocessing
     assert (preprocessing.size, preprocessing.std) == ((SIDE, SIDE), (0.5, 0.5, 0.5))
 
 
-def test_labels_that_the_model_does_not_know_fail_the_job(
+def test_labels_outside_the_models_classes_fail_the_job(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     job, _ = audit(runner, ingredients, save_pretrained(make_vit(), tmp_path / "vit"), {})
@@ -59,9 +61,7 @@ def test_labels_that_the_model_does_not_know_fail_the_job(
     assert job.error["field"] == "cohorts[0].model.outputs"
 
 
-def test_an_exported_models_input_size_need_not_be_said(
-    runner: Runner, ingredients: AuditInputs, tmp_path: Path
-) -> None:
+def test_an_exported_model_declares_its_input_size(runner: Runner, ingredients: AuditInputs, tmp_path: Path) -> None:
     job, results = audit(runner, ingredients, export(TinyNet(0), tmp_path / "m.pt2", 1), {})
     assert job.spec.cohorts[0].model.preprocessing.size == (16, 16)
     assert results["cohorts"]["own"]["measures"]["entropy"]["n"] == 12
@@ -80,7 +80,7 @@ def test_transformations_that_do_not_fit_the_models_own_size_fail_the_job(
 
 
 def refused(runner: Runner, spec: JobSpec) -> str:
-    """The field that planning a job is refused for."""
+    """Return the field in the refusal of a job's plan."""
     job = runner.store.jobs.accept(spec, spec_digest(spec), None)[0].id
     assert runner.work()
     error = runner.store.jobs.get(job).error
@@ -88,7 +88,7 @@ def refused(runner: Runner, spec: JobSpec) -> str:
     return str(error["field"])
 
 
-def test_an_onnx_model_is_seen_by_rise_and_any_other_method_is_refused_at_once(
+def test_an_onnx_model_is_explained_by_rise_and_other_methods_are_refused_at_once(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     path = save(tmp_path / "model")

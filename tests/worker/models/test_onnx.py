@@ -18,7 +18,7 @@ SMALL = Model(preprocessing=Preprocessing(size=(SIDE, SIDE)))
 
 
 def save_outside(path: Path, name: str) -> Path:
-    """A convolution whose weights (8, 3, 3, 3) are in another file: large enough for onnxruntime to take them there."""
+    """Save a convolution whose weights (8, 3, 3, 3) are in another file, large enough for onnxruntime to use it."""
     weights = TensorProto(name="weights", data_type=TensorProto.FLOAT, dims=[8, 3, 3, 3])
     weights.data_location = TensorProto.EXTERNAL
     weights.external_data.add(key="location", value=name)
@@ -31,7 +31,7 @@ def save_outside(path: Path, name: str) -> Path:
 
 
 @pytest.mark.parametrize("batch", ["batch", 1, 3])
-def test_an_onnx_model_gives_logits_and_shows_nothing_else(tmp_path: Path, batch: int | str) -> None:
+def test_an_onnx_model_gives_logits_and_no_layers(tmp_path: Path, batch: int | str) -> None:
     loaded = load_classifier(save(tmp_path / "any.name", batch), SMALL, 2)
     assert (loaded.layer, loaded.differentiable) == (None, False)
     assert loaded.chunk == (2 if batch == "batch" else batch)
@@ -47,7 +47,7 @@ def test_weights_in_other_files_are_not_read(tmp_path: Path, monkeypatch: pytest
     for folder in (here, tmp_path):
         (folder / "outside.bin").write_bytes(np.ones((8, 3, 3, 3), np.float32).tobytes())
     (here / "link.bin").symlink_to(here / "outside.bin")
-    monkeypatch.chdir(here)  # where onnxruntime looks by itself
+    monkeypatch.chdir(here)  # the folder in which onnxruntime looks by default
     with pytest.raises(ModelRefused, match="with its weights inside"):
         load_classifier(save_outside(here / "m.onnx", name.format(folder=here)), SMALL, 2)
 
@@ -64,7 +64,7 @@ def test_a_damaged_model_is_refused(tmp_path: Path) -> None:
         load_classifier(path, SMALL, 2)
 
 
-def test_inputs_of_another_kind_are_refused(tmp_path: Path) -> None:
+def test_inputs_of_another_type_or_number_are_refused(tmp_path: Path) -> None:
     path = save(tmp_path / "m.onnx")
     model = onnx.load(path)
     model.graph.input[0].type.tensor_type.elem_type = TensorProto.DOUBLE
@@ -74,8 +74,6 @@ def test_inputs_of_another_kind_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("sizes", [("height", "width", 3), ("height", SIDE, 1)])
-def test_a_model_whose_channels_come_last_is_refused_with_what_turns_them(
-    tmp_path: Path, sizes: Sequence[int | str]
-) -> None:
+def test_a_model_with_channels_last_is_refused_with_the_remedy(tmp_path: Path, sizes: Sequence[int | str]) -> None:
     with pytest.raises(ModelRefused, match=r"channels last.*--inputs-as-nchw"):
         read_metadata(save(tmp_path / "m.onnx", sizes=sizes), SMALL)

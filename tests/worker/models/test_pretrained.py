@@ -16,7 +16,7 @@ from worker.models.precision import normalise
 from worker.salience.cam import gradcam
 
 SMALL = Model(preprocessing=Preprocessing(size=(SIDE * 4, SIDE * 4)))
-TORCHS = {"format": "pt"}  # what transformers writes of who the weights are for
+TORCHS = {"format": "pt"}  # the metadata that transformers writes into safetensors
 VIT = Model(preprocessing=Preprocessing(size=(SIDE, SIDE)))
 
 
@@ -24,7 +24,7 @@ def make_images(side: int) -> torch.Tensor:
     return torch.rand(2, 3, side, side, generator=torch.Generator().manual_seed(0))
 
 
-def test_gradcam_of_a_resnet_is_autograds(tmp_path: Path) -> None:
+def test_gradcam_of_a_resnet_agrees_with_autograd(tmp_path: Path) -> None:
     net = make_resnet()
     loaded = load_classifier(save_pretrained(net, tmp_path), SMALL, 2)
     images = make_images(SIDE * 4)
@@ -42,7 +42,7 @@ def test_gradcam_of_a_resnet_is_autograds(tmp_path: Path) -> None:
         assert torch.allclose(raw[n], twin, atol=1e-5)
 
 
-def test_a_vits_layer_has_its_own_name_and_a_gradient(tmp_path: Path) -> None:
+def test_the_layer_of_a_vit_has_its_original_name_and_a_gradient(tmp_path: Path) -> None:
     net = make_vit()
     loaded = load_classifier(save_pretrained(net, tmp_path), VIT, 2)
     explained = loaded.explain(make_images(SIDE))
@@ -65,7 +65,7 @@ def of_another_kind(folder: Path) -> None:
 
 
 def with_code(folder: Path) -> None:
-    """As models that bring their own code are saved."""
+    """Change a folder as if its model came with its own code."""
     (folder / "modeling_own.py").write_text(f"open({str(folder / 'sprung')!r}, 'w')\nclass Own: pass\n")
     config = folder / "config.json"
     auto = '{"auto_map": {"AutoModelForImageClassification": "modeling_own.Own", "AutoConfig": "modeling_own.Own"},'
@@ -82,20 +82,20 @@ def cut_short(folder: Path) -> None:
 
 
 def enormous(folder: Path) -> None:
-    """Other sizes than the weights have."""
+    """Declare other sizes than those of the weights."""
     config = folder / "config.json"
     config.write_text(config.read_text().replace('"hidden_size": 16', '"hidden_size": 64'))
 
 
 def with_weights_elsewhere(folder: Path) -> None:
-    """An index that names weights which are read without a word, were it followed."""
+    """Add an index that names weights elsewhere, which the library would load without a warning."""
     elsewhere = folder.parent / "elsewhere.safetensors"
     (folder / "model.safetensors").rename(elsewhere)
     split(folder, elsewhere, "../elsewhere.safetensors")
 
 
 def split(folder: Path, weights: Path, second: str) -> None:
-    """Some of the weights in a first file of the folder, all of them in what the index names second."""
+    """Split the weights: some in a file of the folder, all in a second file that the index names."""
     held = load_file(weights)
     names = {name: second if number % 2 else "first.safetensors" for number, name in enumerate(sorted(held))}
     save_file({name: held[name] for name in names if names[name] != second}, folder / "first.safetensors", TORCHS)
@@ -111,7 +111,7 @@ def with_a_pickle(folder: Path) -> None:
 
 
 def wrapping(folder: Path, **changes: Any) -> None:
-    """A model of timm as transformers wraps it."""
+    """Change a folder to a timm model as transformers wraps it."""
     config = {"model_type": "timm_wrapper", "architecture": "resnet10t", "num_classes": 3, "label_names": [*"abc"]}
     (folder / "config.json").write_text(json.dumps(config | changes))
 
@@ -129,17 +129,17 @@ def wrapping_another_file(folder: Path) -> None:
     [
         (without_weights, r"no \.safetensors"),
         (of_another_kind, "not an image classifier"),
-        (with_code, "`auto_map` in its config.json.*no code of a model is run; give"),
+        (with_code, "`auto_map` in its config.json.*not run for safety; give"),
         (as_adapter, "adapter"),
         (cut_short, "not an image classifier"),
         (enormous, "not an image classifier"),
-        (with_weights_elsewhere, "files beside it, and no others"),
-        (with_a_pickle, "files beside it, and no others"),
-        (wrapping_elsewhere, "read another model's files"),
-        (wrapping_another_file, "read another model's files"),
+        (with_weights_elsewhere, "files in its own folder"),
+        (with_a_pickle, "files in its own folder"),
+        (wrapping_elsewhere, "read files elsewhere"),
+        (wrapping_another_file, "read files elsewhere"),
     ],
 )
-def test_a_folder_that_is_no_plain_classifier_is_refused(
+def test_a_folder_without_a_plain_classifier_is_refused(
     tmp_path: Path, spoil: Callable[[Path], Any], told: str
 ) -> None:
     folder = save_pretrained(make_vit(), tmp_path / "vit")

@@ -1,4 +1,4 @@
-"""Outputs that are probabilities: turned back into logits, and given back as they were."""
+"""Models whose outputs are probabilities: these become logits, and the results give the same probabilities."""
 
 import pytest
 import torch
@@ -11,15 +11,15 @@ def head(width: int, single: int = 1) -> Head:
     return Head(width, single, None, gives_probabilities=True)
 
 
-def test_a_sigmoid_is_undone() -> None:
+def test_a_sigmoid_is_inverted() -> None:
     z = torch.linspace(-14, 14, 57, dtype=torch.float64)[:, None]
     undone = head(1).logits(z.sigmoid())
-    assert torch.allclose(undone[:, 1].double(), z[:, 0], atol=0.05)  # a float32 near 1 tells no more
+    assert torch.allclose(undone[:, 1].double(), z[:, 0], atol=0.05)  # float32 near 1 has no more precision
     assert torch.equal(undone[:, 0], -undone[:, 1])
     assert torch.equal(head(1, single=0).logits(z.sigmoid()), undone.flip(1))
 
 
-def test_a_softmax_is_undone_but_for_what_all_classes_share() -> None:
+def test_a_softmax_is_inverted_up_to_a_constant_for_all_classes() -> None:
     z = torch.randn(20, 5, generator=torch.Generator().manual_seed(0)) * 8
     assert torch.allclose(head(5).logits(z.softmax(1)), z.log_softmax(1), atol=1e-4)
 
@@ -29,7 +29,7 @@ def test_a_softmax_is_undone_but_for_what_all_classes_share() -> None:
     [[[0.0], [1.0], [1e-30], [0.25], [0.999999]], [[0.0, 1.0], [1.0, 0.0], [1e-30, 1.0], [0.3, 0.7004], [0.5, 0.5]]],
     ids=["one", "several"],
 )
-def test_probabilities_come_back_as_the_models_own_and_their_logits_and_gradients_are_finite(
+def test_probabilities_stay_the_models_own_and_their_logits_and_gradients_are_finite(
     given: list[list[float]],
 ) -> None:
     outputs: Tensor = torch.tensor(given, requires_grad=True)

@@ -38,15 +38,15 @@ def changed_layers(before: nn.Module, after: nn.Module) -> list[str]:
     ("share", "layers"),
     [(0.01, ["head"]), (0.5, ["features.3", "head"]), (1.0, ["features.0", "features.1", "features.3", "head"])],
 )
-def test_layers_are_drawn_anew_from_the_top(share: float, layers: list[str]) -> None:
+def test_layers_are_randomised_from_the_top(share: float, layers: list[str]) -> None:
     net: Any = TinyNet()
     with torch.no_grad():
         for parameter in net.features[1].parameters():
-            parameter.fill_(3)  # as no batch norm is before training
+            parameter.fill_(3)  # no batch norm has this value before training
     assert changed_layers(net, drawn(net, share, how())) == layers
 
 
-def test_weights_are_those_before_a_training() -> None:
+def test_random_weights_have_the_distribution_of_untrained_ones() -> None:
     net: Any = nn.Sequential(nn.Conv2d(64, 256, 3), nn.BatchNorm2d(256))
     net[1].running_mean.fill_(2)
     net[1].running_var.fill_(9)
@@ -58,7 +58,7 @@ def test_weights_are_those_before_a_training() -> None:
     assert all(torch.equal(value, fresh[name]) for name, value in after[1].state_dict().items())
 
 
-def test_what_is_drawn_belongs_to_the_seed_and_the_file_and_not_to_the_share() -> None:
+def test_random_weights_depend_on_the_seed_and_the_file_but_not_on_the_share() -> None:
     net = TinyNet()
     first = drawn(net, 0.5, how()).head.weight
     assert torch.equal(drawn(net, 1.0, how()).head.weight, first)
@@ -66,7 +66,7 @@ def test_what_is_drawn_belongs_to_the_seed_and_the_file_and_not_to_the_share() -
     assert not torch.equal(drawn(net, 0.5, how(digest="b" * 64)).head.weight, first)
 
 
-def test_every_format_is_drawn_alike(tmp_path: Path) -> None:
+def test_all_formats_get_the_same_random_weights(tmp_path: Path) -> None:
     torch.manual_seed(0)
     eager = architectures.build("torchvision/mobilenet_v2", 2).eval()
     torch.save(eager.state_dict(), tmp_path / "m.pth")
@@ -87,7 +87,7 @@ def test_every_format_is_drawn_alike(tmp_path: Path) -> None:
         assert torch.allclose(found[0].gradients, other.gradients, atol=1e-6)
 
 
-def test_the_layer_explained_stays_and_one_image_goes_through_at_a_time(tmp_path: Path) -> None:
+def test_a_randomised_model_has_the_same_layer_and_batches_of_one_image(tmp_path: Path) -> None:
     path = save_archive(TinyNet(), tmp_path / "m.pt", SIDE)
     intact = load_classifier(path, MODEL, 3)
     for each in load_randomised(path, MODEL, intact, how(0.1, 1.0)).values():
@@ -104,7 +104,7 @@ def test_weights_frozen_into_an_archive_are_refused_with_the_remedy(tmp_path: Pa
         load_randomised(tmp_path / "m.pt", MODEL, intact, how(1.0))
 
 
-def test_a_black_box_is_refused_with_the_remedy(tmp_path: Path) -> None:
+def test_an_onnx_model_is_refused_with_the_remedy(tmp_path: Path) -> None:
     path, model = save_onnx(tmp_path / "m.onnx"), Model(preprocessing=Preprocessing(size=(16, 16)))
     with pytest.raises(ModelRefused, match="another format"):
         load_randomised(path, model, load_classifier(path, model, 1), how(1.0))

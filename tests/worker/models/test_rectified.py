@@ -1,4 +1,4 @@
-"""A ReLU between the layer and the pooling: methods read the map after it, with the gradient before it."""
+"""A ReLU between the layer and the pooling: methods read the map after the ReLU and the gradient before it."""
 
 import warnings
 from collections.abc import Callable
@@ -29,7 +29,7 @@ def images(side: int = SIDE) -> Tensor:
 
 
 class Net(nn.Module):
-    """Convolutions and a linear layer; subclasses say what lies between them."""
+    """Convolutions and a linear layer; subclasses define the operations between them."""
 
     layer = "features"
 
@@ -80,14 +80,14 @@ class MaxPooled(Net):
 
 
 class Deep(Net):
-    """Without a closed form of the gradients."""
+    """A model whose gradients have no closed form."""
 
     def pool(self, found: Tensor) -> Tensor:
         return torch.tanh(torch.relu(found).mean((2, 3)))
 
 
 class OwnModule(Net):
-    """The ReLU is a module, and so the default layer; the one before it is asked for."""
+    """The ReLU is a module and so the default layer; the spec names the layer before it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -109,7 +109,7 @@ class AfterPooling(Net):
 
 
 class Summed(Net):
-    """What the ReLU gets is not what the layer gives."""
+    """The input of the ReLU is not the output of the layer."""
 
     def forward(self, x: Tensor) -> Tensor:
         found = self.features(x) + x.mean((1, 2, 3), keepdim=True)
@@ -118,7 +118,7 @@ class Summed(Net):
 
 
 class Beside(Net):
-    """The next operation is a ReLU of something else."""
+    """The next operation is a ReLU of another tensor."""
 
     def forward(self, x: Tensor) -> Tensor:
         found = self.features(x)
@@ -143,7 +143,7 @@ def trace(net: Net, folder: Path) -> Path:
 def script(net: Net, folder: Path) -> Path:
     compiled: Any = torch.jit.script
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # scripting is deprecated, and users' archives are made by it
+        warnings.simplefilter("ignore")  # torch deprecates scripting, but users' archives come from it
         compiled(net).save(str(folder / "m.pt"))
     return folder / "m.pt"
 
@@ -153,12 +153,12 @@ def explain(path: Path, net: Net) -> Explained:
 
 
 def at_the_layer(net: nn.Module, layer: str, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """What the layer gives, the largest logits' gradients there, by hooks and autograd, and the logits."""
+    """Return the layer's output, the largest logits' gradients there, and the logits, by hooks and autograd."""
     given: list[Tensor] = []
 
     def keep(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
         given.append(output)
-        return output.clone()  # what follows may change it in place
+        return output.clone()  # later operations may change it in place
 
     with net.get_submodule(layer).register_forward_hook(keep), torch.enable_grad():
         logits = net(inputs.requires_grad_())
@@ -168,7 +168,7 @@ def at_the_layer(net: nn.Module, layer: str, inputs: Tensor) -> tuple[Tensor, Te
 
 @pytest.mark.parametrize("save", [trace, script, lambda net, folder: export(net, folder / "m.pt2")])
 @pytest.mark.parametrize("kind", [*RECTIFIED, *OTHERS])
-def test_the_map_is_read_after_a_relu_that_pooling_follows_and_the_gradient_before_it(
+def test_the_map_is_read_after_the_relu_and_the_gradient_before_it(
     tmp_path: Path, kind: type[Net], save: Callable[[Net, Path], Path]
 ) -> None:
     net = kind()
@@ -180,7 +180,7 @@ def test_the_map_is_read_after_a_relu_that_pooling_follows_and_the_gradient_befo
     assert torch.allclose(found.logits, logits, atol=1e-5)
 
 
-def test_the_maps_of_torchvisions_densenet_are_torch_cams(tmp_path: Path) -> None:
+def test_the_maps_of_torchvisions_densenet_agree_with_torch_cam(tmp_path: Path) -> None:
     """A as torch-cam reads it. Since 0.5 it takes the gradient after the ReLU; the paper's authors had 0.3, and there,
     as in 0.4, it is that of a hook on the layer's own output."""
     torch.manual_seed(1)

@@ -25,14 +25,14 @@ def trial() -> Iterator[ModelSandbox]:
     made.close()
 
 
-def test_another_process_tells_what_a_model_is(trial: ModelSandbox, tmp_path: Path) -> None:
+def test_the_sandbox_describes_a_model(trial: ModelSandbox, tmp_path: Path) -> None:
     found = trial.check_loads(save_archive(TinyNet(0), tmp_path / "m.pt", 16), SMALL, 2)
     assert (found["format"], found["classes"], found["layer"]) == ("torchscript", 2, "features")
     assert found["layers"]["features.0"] == [6, 8, 8]
     assert "cam" in found["methods"]
 
 
-def test_a_folder_of_transformers_says_its_size_names_and_architecture(trial: ModelSandbox, tmp_path: Path) -> None:
+def test_a_folder_of_transformers_declares_size_names_and_architecture(trial: ModelSandbox, tmp_path: Path) -> None:
     folder = save_pretrained(make_vit(), tmp_path, image_mean=[0.5] * 3, image_std=[0.25] * 3)
     found = trial.check_loads(folder, Model(), 2)
     assert (found["format"], found["architecture"]) == ("transformers", "ViTForImageClassification")
@@ -41,21 +41,21 @@ def test_a_folder_of_transformers_says_its_size_names_and_architecture(trial: Mo
     assert found["layer"] == "vit.layers.1.layernorm_before"
 
 
-def test_a_checkpoint_without_an_architecture_shows_its_weights(trial: ModelSandbox, tmp_path: Path) -> None:
+def test_a_checkpoint_without_an_architecture_is_described_by_its_weights(trial: ModelSandbox, tmp_path: Path) -> None:
     torch.save({"state_dict": TinyNet(0).state_dict()}, tmp_path / "m.pth")
     found = trial.check_loads(tmp_path / "m.pth", SMALL, 2)
     assert found["shapes"]["features.0.weight"] == [6, 3, 3, 3]
     assert "model.architecture" in found["needs"]
 
 
-def test_the_reason_of_a_refusal_comes_back(trial: ModelSandbox, tmp_path: Path) -> None:
+def test_the_sandbox_returns_the_reason_of_a_refusal(trial: ModelSandbox, tmp_path: Path) -> None:
     with pytest.raises(ModelRefused, match="no feature layer 'nowhere'"):
         path = save_archive(TinyNet(0), tmp_path / "m.pt", 16)
         trial.check_loads(path, SMALL.model_copy(update={"layer": "nowhere"}), 2)
 
 
-def test_a_model_larger_than_the_memory_it_may_take_is_refused(trial: ModelSandbox, tmp_path: Path) -> None:
-    """A few bytes of configuration that ask for gigabytes."""
+def test_a_model_beyond_the_memory_limit_is_refused(trial: ModelSandbox, tmp_path: Path) -> None:
+    """A few bytes of configuration can request gigabytes."""
     folder = save_pretrained(make_vit(), tmp_path)
     config = json.loads((folder / "config.json").read_text())
     config |= {"hidden_size": 65536, "intermediate_size": 262144}
@@ -76,7 +76,7 @@ class Endless(torch.nn.Module):
         return found
 
 
-def test_a_model_that_never_ends_is_stopped_and_the_next_is_tried(tmp_path: Path) -> None:
+def test_a_model_that_hangs_is_stopped_and_the_next_one_is_loaded(tmp_path: Path) -> None:
     import warnings
 
     with warnings.catch_warnings():
@@ -91,7 +91,7 @@ def test_a_model_that_never_ends_is_stopped_and_the_next_is_tried(tmp_path: Path
         trial.close()
 
 
-def test_a_pickle_bomb_is_refused_and_does_not_go_off(trial: ModelSandbox, tmp_path: Path) -> None:
+def test_a_pickle_bomb_is_refused_before_it_expands(trial: ModelSandbox, tmp_path: Path) -> None:
     class Bomb:
         def __reduce__(self) -> tuple[Any, ...]:
             return (Path.touch, (tmp_path / "sprung",))
@@ -99,7 +99,7 @@ def test_a_pickle_bomb_is_refused_and_does_not_go_off(trial: ModelSandbox, tmp_p
     (tmp_path / "m.pth").write_bytes(pickle.dumps({"state_dict": Bomb()}, protocol=2))
     with pytest.raises(ModelRefused, match="contains pickled code"):
         trial.check_loads(tmp_path / "m.pth", SMALL, 2)
-    # Nine levels of lists, each ten times the one below.
+    # Nine levels of nested lists; each level multiplies the size by ten.
     bomb: list[Any] = []
     for _ in range(9):
         bomb = [bomb] * 10
@@ -130,9 +130,7 @@ sys.addaudithook(report)
 """
 
 
-def test_the_process_that_loads_models_has_no_secret_in_its_environment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_sandbox_inherits_no_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The process reports its own environment when it opens the model."""
     (tmp_path / "sitecustomize.py").write_text(REPORTING.format(place=str(tmp_path / "environment")))
     for name, value in {**SECRETS, "PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1", "LANG": "C.UTF-8"}.items():

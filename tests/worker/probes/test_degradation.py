@@ -31,7 +31,7 @@ def salience(seed: int, height: int, width: int) -> torch.Tensor:
 
 @pytest.mark.parametrize(("height", "width"), [(24, 24), (32, 20), (130, 60)])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-12)])
-def test_the_guided_blur_is_scipys_with_a_filter_a_level(
+def test_the_guided_blur_agrees_with_one_scipy_filter_per_level(
     height: int, width: int, dtype: torch.dtype, tolerance: float
 ) -> None:
     image = torch.rand(3, height, width, generator=torch.Generator().manual_seed(0), dtype=dtype)
@@ -42,25 +42,25 @@ def test_the_guided_blur_is_scipys_with_a_filter_a_level(
         assert np.abs(found[n].numpy() - twin).max() < tolerance
 
 
-def test_the_guide_is_scipys_filter_scaled_to_ten_and_rounded_to_a_tenth() -> None:
+def test_guide_levels_agree_with_scipys_filter_scaled_to_ten_and_rounded_to_tenths() -> None:
     maps = salience(3, 30, 30)
     assert np.allclose(guide_levels(maps)[0].numpy() / 10, slow_levels(maps[0].numpy()))
 
 
-def test_where_the_map_is_all_zeros_everything_is_blurred_most() -> None:
+def test_a_map_of_zeros_gives_the_strongest_blur_everywhere() -> None:
     image, nothing = torch.rand(1, 3, 16, 16), torch.zeros(1, 16, 16)
     twin = np.stack([gaussian_filter(each.double().numpy(), 10, mode="reflect") for each in image[0]])
     assert np.abs(guided_blur(image[0], nothing)[0].numpy() - twin).max() < 1e-5
 
 
-def test_an_image_that_is_salient_everywhere_stays_as_it_is() -> None:
+def test_an_image_that_is_salient_everywhere_does_not_change() -> None:
     image = torch.rand(1, 3, 16, 16)
     assert torch.equal(guided_blur(image[0], torch.ones(1, 16, 16)), image)
 
 
 @pytest.mark.parametrize("sigma", [0.2, 1.0, 5.0, 10.0])
 @pytest.mark.parametrize("size", [3, 12, 40])
-def test_the_filter_matrix_is_scipys_one_dimensional_filter(size: int, sigma: float) -> None:
+def test_the_filter_matrix_agrees_with_scipys_one_dimensional_filter(size: int, sigma: float) -> None:
     values = np.random.default_rng(0).random(size)
     twin = gaussian_filter(values, sigma, mode="reflect", truncate=4)
     assert np.abs(filter_matrix(size, sigma).numpy() @ values - twin).max() < 1e-12
@@ -72,7 +72,7 @@ def test_a_blur_does_not_depend_on_the_other_guides() -> None:
 
 
 @pytest.mark.parametrize("most", [True, False])
-def test_pixels_are_ranked_by_the_map_and_equals_by_the_permutation(most: bool) -> None:
+def test_pixels_are_ranked_by_the_map_and_ties_by_the_permutation(most: bool) -> None:
     salience, ties = torch.randint(0, 3, (4, 5)) / 2, torch.randperm(20)
     place = {int(pixel): at for at, pixel in enumerate(ties)}
     flat = salience.flatten().tolist()

@@ -15,7 +15,7 @@ TWINS = {
 
 
 def shift(values: np.ndarray, dx: int, dy: int) -> np.ndarray:
-    """Pad with the edge on every side, then cut the window that lies dx, dy before the content."""
+    """Pad with the edge on all sides, then crop the window at (-dx, -dy) relative to the content."""
     pad = 32
     padded = np.pad(values, ((pad, pad), (pad, pad)), mode="edge")
     height, width = values.shape
@@ -23,7 +23,7 @@ def shift(values: np.ndarray, dx: int, dy: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", ["hflip", "vflip", "rot90", "rot270"])
-def test_flips_and_quarter_turns_are_numpys(name: str) -> None:
+def test_flips_and_quarter_turns_agree_with_numpy(name: str) -> None:
     values = torch.rand(2, 3, 6, 6)
     assert np.array_equal(transform(values, name).numpy(), TWINS[name](values.numpy()))
 
@@ -36,7 +36,7 @@ def test_a_shift_moves_right_and_down_and_repeats_the_edge(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TRANSFORMS)
-def test_the_valid_part_is_what_came_from_inside_the_frame(name: str) -> None:
+def test_the_valid_part_came_from_inside_the_frame(name: str) -> None:
     numbered = torch.arange(1.0, 20 * 20 + 1).reshape(20, 20)
     inside = crop_valid(transform(numbered, name), name).flatten().tolist()
     assert len(set(inside)) == len(inside)
@@ -51,8 +51,8 @@ def test_an_unknown_transformation_is_an_error() -> None:
 
 @pytest.mark.parametrize("name", ["rotate:10", "rotate:-33.5", "rotate:90", "scale:0.5", "scale:1.25"])
 @pytest.mark.parametrize("size", [(20, 20), (18, 25)])
-def test_rotations_and_scalings_are_torchvisions(name: str, size: tuple[int, int]) -> None:
-    architectures.build("torchvision/alexnet", 2)  # brings torchvision in beside any build of torch
+def test_rotations_and_scalings_agree_with_torchvision(name: str, size: tuple[int, int]) -> None:
+    architectures.build("torchvision/alexnet", 2)  # imports torchvision with any build of torch
     from torchvision.transforms.functional import InterpolationMode, affine
 
     kind, _, amount = name.partition(":")
@@ -62,13 +62,13 @@ def test_rotations_and_scalings_are_torchvisions(name: str, size: tuple[int, int
     assert torch.allclose(transform(values, name), twin, atol=1e-5)
 
 
-def test_a_rotation_is_counter_clockwise_as_a_quarter_turn_is() -> None:
+def test_a_rotation_turns_counter_clockwise_like_a_quarter_turn() -> None:
     values = torch.rand(1, 16, 16)
     assert torch.allclose(transform(values, "rotate:90"), transform(values, "rot90"), atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["rotate:45", "scale:0.5"])
-def test_the_mask_of_a_resampling_is_what_came_wholly_from_inside(name: str) -> None:
+def test_the_mask_of_a_resampling_marks_pixels_from_inside_the_frame(name: str) -> None:
     mask = valid_mask(torch.rand(2, 32, 32), name)
     assert mask is not None
     assert torch.equal(mask, transform(torch.ones(32, 32), name) > 0.999)

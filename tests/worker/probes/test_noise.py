@@ -13,7 +13,7 @@ def fields_of(seed: int, digest: str, size: tuple[int, int]) -> torch.Tensor:
     return field("salt_pepper", seed, digest, size)
 
 
-def test_the_fields_are_those_of_the_stated_generator() -> None:
+def test_the_random_fields_come_from_the_documented_generator() -> None:
     key = hashlib.sha256(f"salt_pepper:7:{DIGEST}".encode()).digest()[:16]
     generator = np.random.Generator(np.random.Philox(key=int.from_bytes(key, "little")))
     u = generator.random((3, 5, 4), dtype=np.float32)
@@ -21,7 +21,7 @@ def test_the_fields_are_those_of_the_stated_generator() -> None:
     assert np.array_equal(field("salt_pepper", 7, DIGEST, (5, 4)).numpy(), np.stack([u, v]))
 
 
-def test_another_seed_or_image_has_other_fields() -> None:
+def test_another_seed_or_image_gives_other_fields() -> None:
     first = fields_of(0, DIGEST, (4, 4))
     assert not torch.equal(first, fields_of(1, DIGEST, (4, 4)))
     assert not torch.equal(first, fields_of(0, "0" * 64, (4, 4)))
@@ -36,7 +36,7 @@ def test_a_value_with_u_below_the_amount_becomes_salt_or_pepper_by_v() -> None:
         assert np.array_equal(salt_pepper(images, fields, [amount])[0].numpy(), twin.astype(np.float32))
 
 
-def test_no_noise_changes_nothing_and_all_of_it_leaves_only_black_and_white() -> None:
+def test_an_amount_of_zero_changes_nothing_and_one_leaves_only_black_and_white() -> None:
     images = torch.rand(1, 3, 6, 6)
     fields = fields_of(0, DIGEST, (6, 6))[None]
     none, all_of_it = salt_pepper(images, fields, (0.0, 1.0))
@@ -44,7 +44,7 @@ def test_no_noise_changes_nothing_and_all_of_it_leaves_only_black_and_white() ->
     assert set(all_of_it.unique().tolist()) == {0.0, 1.0}
 
 
-def test_more_noise_keeps_the_values_that_less_has_replaced() -> None:
+def test_more_noise_also_replaces_the_values_that_less_noise_replaces() -> None:
     images = torch.full((1, 3, 16, 16), 0.5)
     few, many = salt_pepper(images, fields_of(0, DIGEST, (16, 16))[None], (0.1, 0.5))
     replaced = few != 0.5

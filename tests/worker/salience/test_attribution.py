@@ -22,13 +22,13 @@ def gradient(net: nn.Module, image: Tensor, target: int) -> Tensor:
     return found
 
 
-def test_saliency_is_the_largest_gradient_of_a_pixels_channels(net: nn.Module) -> None:
+def test_saliency_is_the_largest_absolute_gradient_over_channels(net: nn.Module) -> None:
     found = saliency(net, make_images(), torch.tensor([0, 1]))
     for n, target in enumerate((0, 1)):
         assert torch.allclose(found[n], gradient(net, make_images()[n], target).abs().amax(0), atol=1e-6)
 
 
-def test_integrated_gradients_are_gauss_and_legendres_rule_from_black(net: nn.Module) -> None:
+def test_integrated_gradients_use_gauss_legendre_quadrature_from_black(net: nn.Module) -> None:
     found = integrated_gradients(net, make_images(), torch.tensor([1, 0]), steps=6)
     places, weights = np.polynomial.legendre.leggauss(6)
     for n, target in enumerate((1, 0)):
@@ -38,7 +38,7 @@ def test_integrated_gradients_are_gauss_and_legendres_rule_from_black(net: nn.Mo
         assert torch.allclose(found[n], (make_images()[n] * total).sum(0).abs(), atol=1e-5)
 
 
-def test_attributions_leave_the_images_as_they_were(net: nn.Module) -> None:
+def test_attributions_do_not_change_the_images(net: nn.Module) -> None:
     images = make_images()
     saliency(net, images, torch.tensor([0, 0]))
     integrated_gradients(net, images, torch.tensor([0, 0]), steps=2)
@@ -46,7 +46,7 @@ def test_attributions_leave_the_images_as_they_were(net: nn.Module) -> None:
     assert not images.requires_grad
 
 
-def test_rise_is_the_mean_of_masks_weighed_by_the_targets_probability(net: nn.Module) -> None:
+def test_rise_averages_masks_weighted_by_the_targets_probability(net: nn.Module) -> None:
     masks = random_masks(9, 4, 0.5, 0, (16, 16))
 
     def ask(images: Tensor) -> Tensor:
@@ -63,7 +63,7 @@ def test_rise_is_the_mean_of_masks_weighed_by_the_targets_probability(net: nn.Mo
         assert torch.allclose(found[n], total / seen, atol=1e-5)
 
 
-def test_masks_are_the_seeds_own_and_keep_their_share() -> None:
+def test_masks_depend_on_the_seed_and_have_the_given_mean() -> None:
     masks = random_masks(400, 5, 0.3, 7, (20, 24))
     random_masks.cache_clear()
     assert torch.equal(masks, random_masks(400, 5, 0.3, 7, (20, 24)))

@@ -13,7 +13,7 @@ def made(seed: int, rectified: bool = False) -> tuple[Tensor, Tensor]:
 
 
 def slow(name: str, features: np.ndarray, gradients: np.ndarray) -> np.ndarray:
-    """One image's map by the definition, place by place. Both (K, h, w) -> (h, w)."""
+    """Compute one image's map from the definition, pixel by pixel. Both (K, h, w) -> (h, w)."""
     channels, height, width = features.shape
     out = np.zeros((height, width))
     for k in range(channels):
@@ -33,7 +33,7 @@ def slow(name: str, features: np.ndarray, gradients: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("rectified", [True, False])
 @pytest.mark.parametrize("name", ["gradcam", "gradcam++", "hirescam", "layercam"])
-def test_a_method_is_its_definition(name: str, rectified: bool) -> None:
+def test_each_method_agrees_with_its_definition(name: str, rectified: bool) -> None:
     features, gradients = made(0, rectified)
     found = GRADIENT_METHODS[name](features, gradients)
     for n in range(2):
@@ -41,13 +41,13 @@ def test_a_method_is_its_definition(name: str, rectified: bool) -> None:
         assert np.allclose(found[n].numpy(), twin, atol=1e-10)
 
 
-def test_without_gradients_nothing_is_salient() -> None:
+def test_zero_gradients_give_maps_of_zeros() -> None:
     features, _ = made(1)
     for name in ("gradcam", "gradcam++", "hirescam", "layercam"):
         assert not GRADIENT_METHODS[name](features, torch.zeros_like(features)).any()
 
 
-def test_eigencam_is_numpys_projection_on_the_first_axis_with_the_larger_sum() -> None:
+def test_eigencam_agrees_with_numpys_projection_on_the_first_axis() -> None:
     features, gradients = made(2)
     for n, found in enumerate(eigencam(features, gradients)):
         rows = features[n].flatten(1).T.numpy()
@@ -56,7 +56,7 @@ def test_eigencam_is_numpys_projection_on_the_first_axis_with_the_larger_sum() -
         assert np.allclose(found.numpy(), twin * np.sign(twin.sum()), atol=1e-10)
 
 
-def test_cam_weighs_the_features_by_the_targets_row() -> None:
+def test_cam_weights_the_features_by_the_targets_row() -> None:
     features, _ = made(3)
     weights = torch.randn(2, 5, dtype=torch.float64)
     found = cam(features, weights)

@@ -66,7 +66,7 @@ def test_a_job_of_an_uploaded_manifest_with_relative_names_is_refused_at_once(
     uri = api.put("/v1/artifacts", content=b"image\na.png\n").json()["uri"]
     (problem,) = api.post("/v1/jobs", json=ingredients.body(images={"uri": uri})).json()["errors"]
     assert problem["field"] == "images.uri"
-    assert problem["detail"].startswith(f"{uri}: 'a.png' is no URI, and nothing lies beside an upload")
+    assert problem["detail"].startswith(f"{uri}: 'a.png' is not a URI, and an uploaded manifest has no folder")
 
 
 @pytest.mark.parametrize("megabytes", [200])

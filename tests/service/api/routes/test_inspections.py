@@ -53,14 +53,14 @@ def test_a_refused_inspection_names_reason_and_field(
 def test_a_text_that_is_not_a_uri_is_refused_without_a_worker(api: httpx.Client, uri: str) -> None:
     answer = api.post("/v1/inspect", params={"wait": 0}, json={"images": {"uri": uri}})
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "images.uri")
-    assert f"{uri!r} is not a URI that is read" in answer.json()["detail"]
+    assert f"{uri!r} has an unknown scheme" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("uri", ["file:///m.pt?\0", "file:///m.pt#\0", "https://host.example/m.pt?\0", "models:/m\0/1"])
 def test_a_uri_with_a_zero_byte_is_refused(api: httpx.Client, uri: str) -> None:
     answer = api.post("/v1/inspect", params={"wait": 0}, json={"model": {"uri": uri}})
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "model.uri")
-    assert "percent-coded" in answer.json()["detail"]
+    assert "percent-encode" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("body", [{}, {"model": {"uri": "file:///x"}, "images": {"uri": "file:///y"}}, {"model": {}}])
@@ -83,10 +83,10 @@ def test_without_a_worker_the_response_names_the_location_of_the_inspection(
         ("file:///nowhere/m.pt", "does not exist"),
         (
             f"http://127.0.0.1:{CLOSED_PORT}/m.pt?token=hidden",
-            "cannot be had now: .*refused; see whether the URI is right",
+            "is unavailable: .*refused; see whether the URI is right",
         ),
         (f"artifact:sha256:{'0' * 64}", "PUT /v1/artifacts"),
-        ("m.pt", "is not a URI that is read; write file://"),
+        ("m.pt", "has an unknown scheme; write file://"),
         ("gs://", "names nothing; write file://"),
     ],
 )

@@ -56,7 +56,7 @@ def test_blanks_after_a_manifests_commas_lose_no_label(tmp_path: Path) -> None:
     [
         ("file,label\na.png,real\n", "column `image`"),
         ("image,label\n", "no image"),
-        ("image,label\n,x\n", "line 2: no image"),
+        ("image,label\n,x\n", "line 2: the image is missing"),
         ("image\n../../etc/passwd\n", "outside"),
         ("image\na\x00b.png\n", "NUL|zero"),
         ("", "column `image`"),
@@ -109,9 +109,9 @@ def test_a_file_that_is_no_manifest_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"image;label\na.png;cat\n", "with commas between them"),
-        (b'[{"image": "a.png"}]', "JSON: one object a line"),
-        (b"\x89PNG\r\n\x1a\n", "is neither a folder, a zip, a tar nor Parquet, and no CSV file in UTF-8"),
+        (b"image;label\na.png;cat\n", "separated by commas"),
+        (b'[{"image": "a.png"}]', "JSON: one object per line"),
+        (b"\x89PNG\r\n\x1a\n", "is not a folder, a zip, tar or Parquet file, or a CSV file in UTF-8"),
     ],
 )
 def test_what_is_nearly_a_manifest_or_none_is_refused_with_what_one_looks_like(
@@ -156,7 +156,7 @@ def test_what_a_manifest_of_the_web_was_signed_with_is_no_part_of_where_its_imag
 def test_a_name_beside_an_uploaded_manifest_is_refused_for_what_it_is(tmp_path: Path) -> None:
     uploaded = f"artifact:sha256:{'0' * 64}"
     place = ImageSetLocation(write_manifest(tmp_path, f"image\n{tmp_path.relative_to('/')}/a.png\n"), uploaded)
-    with pytest.raises(ImagesRefused, match=f"{uploaded}: .* nothing lies beside an upload; name images by URIs"):
+    with pytest.raises(ImagesRefused, match=f"{uploaded}: .* an uploaded manifest has no folder; name images by URIs"):
         list(list_images(place, [tmp_path]))
     place = ImageSetLocation(write_manifest(tmp_path, "image\nhttps://host.example/a.png\n"), uploaded)
     assert [entry.path for entry in list_images(place, [tmp_path])] == ["https://host.example/a.png"]

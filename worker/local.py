@@ -51,7 +51,7 @@ class LocalAudit:
     processes: int
 
     def plan(self) -> None:
-        """Plan the job in this process, before it forks: a fork would lose torch's threads."""
+        """Plan the job in this process, on one thread: a later fork would lose other threads."""
         self.runner.work()
 
     def run(self, show: Callable[[Job], None] = ignore_progress) -> Job:

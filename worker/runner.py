@@ -210,9 +210,9 @@ def measure_slice(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
 
 def run_interim_look(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
     """Analyse a job's numbers so far. A job with `stop: when-decided` may end by this interim look."""
-    began = time.monotonic()
+    start = time.monotonic()
     interim = look(job, shard.stop, runner.store, lease.check, _resolve_gate(runner, job))
-    spent = time.monotonic() - began
+    spent = time.monotonic() - start
     if retry_while_unavailable(lambda: runner.store.interim.record(shard, interim.so_far, interim.decided, spent)):
         runner.notify(1)
 

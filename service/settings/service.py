@@ -14,7 +14,7 @@ SecretKey = Annotated[str, Field(min_length=32)]
 
 
 class ServiceSettings(StoreSettings):
-    """Settings of the API and of nothing else, beside the shared ones."""
+    """The shared settings, and those of the API."""
 
     host: str = "127.0.0.1"
     """Address that the API listens on."""
@@ -32,12 +32,12 @@ class ServiceSettings(StoreSettings):
     max_open_jobs: int = Field(default=1000, ge=1)
     """Maximum number of queued and running jobs of a tenant."""
     max_job_runs: int = Field(default=200, ge=1)
-    """Maximum number of runs of one job, all its cohorts together."""
+    """Maximum number of runs of one job, in all its cohorts together."""
     public_url: str = Field(default="", pattern="^(https?://.+)?$")
-    """URL of the service as others reach it. Webhooks and MLflow tags link to it. Default: none."""
+    """URL of the service for other machines. Webhooks and MLflow tags link to it. Default: none."""
     mlflow_secret: str = ""
     """Secret that MLflow signs its webhook deliveries with. Default: none, which disables `/v1/hooks/mlflow`.
-    `MLFLOW_TRACKING_URI` says where MLflow is."""
+    `MLFLOW_TRACKING_URI` is the URL of MLflow."""
     reconcile_seconds: float = Field(default=300.0, gt=0, le=DAY)
     """Seconds between two searches in MLflow for model versions without a verdict."""
     secret_keys: CommaSeparated[SecretKey] = ()

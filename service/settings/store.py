@@ -56,7 +56,7 @@ class StoreSettings(DatabaseSettings):
     database_url: str = ""
     """`postgresql://USER:PASSWORD@HOST/DATABASE`, or `sqlite:///PATH`. Default: SQLite in the data directory."""
     database_password: SecretStr | None = None
-    """Password of the database user, so that the URL need not contain it. It may hold any characters."""
+    """Password of the database user, if the URL does not contain it. It may contain any characters."""
     broker_url: str = ""
     """`redis://...` or, for RabbitMQ, `amqp://...`. Default: none, which makes `salience serve` run the embedded
     service."""
@@ -70,27 +70,27 @@ class StoreSettings(DatabaseSettings):
     max_worker_crashes: int = Field(default=3, ge=1)
     """Number of workers that one shard may crash before its job fails."""
     retention_days: float = Field(default=90.0, gt=0)
-    """Days after which ended jobs are deleted with their results, and uploads that no stored job or policy names."""
+    """Days after which ended jobs and their results are deleted, and uploads that no stored job or policy names."""
     idempotency_key_hours: float = Field(default=24.0, gt=0)
     """Hours for which an `Idempotency-Key` is remembered."""
     artifacts: str = ""
     """Where uploads are stored: a folder that the API and the workers share, or `s3://BUCKET/PREFIX`. Default:
     `artifacts` in the data directory."""
     cache_dir: Path | None = None
-    """Folder where the workers of a machine store what they fetched. Default: `cache` in the data directory."""
+    """Folder where the workers of a machine store fetched files. Default: `cache` in the data directory."""
     cache_gib: float = Field(default=50.0, gt=0)
-    """Size of that cache in GiB. Files that are being fetched or used come on top."""
+    """Maximum size of that cache in GiB. Files that are being fetched or used do not count."""
     log_format: LogFormat = "plain"
-    """`plain`, or `json` for one JSON object a line with the IDs of request, job and shard."""
+    """`plain`, or `json` for one JSON object per line with the IDs of request, job and shard."""
     log_level: LogLevel = "info"
     """`debug`, `info`, `warning` or `error`."""
     allowed_hosts: CommaSeparated[str] = ()
-    """Hosts, addresses and networks, separated by commas, that may be contacted for users although they are not public.
-    Default: none."""
+    """Private hosts, addresses and networks, separated by commas, that the service may contact for users. Default:
+    none."""
     fetch_seconds: float = Field(default=3600.0, gt=0)
-    """Seconds that one connection to the web may take in all."""
+    """Maximum seconds of one connection to the web."""
     max_job_images: int = Field(default=2_000_000, ge=1)
-    """Maximum number of images of one job, all its image sets together."""
+    """Maximum number of images of one job, in all its image sets together."""
 
     @field_validator("database_url")
     @classmethod

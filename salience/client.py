@@ -40,7 +40,7 @@ class Client:
         self._request(Call("GET", "/healthz"))
 
     def submit(self, spec: Mapping[str, Any], key: str | None = None) -> Job:
-        """Submit a job. A second call with the same key and spec returns the first job; without a key, it makes one."""
+        """Submit a job. Calls with the same key and spec return the same job. Without a key, each call makes a job."""
         return Job.from_json(self._json(calls.submit(spec, key)))
 
     def job(self, job: str) -> Job:
@@ -82,7 +82,7 @@ class Client:
         return Results.from_json(self._json(calls.job(job, "results")))
 
     def report(self, job: str) -> str:
-        """Return the HTML report of a job that has succeeded. The service waits up to 30 s for images it lacks."""
+        """Return the HTML report of a job that has succeeded. The service waits up to 30 s for the report's images."""
         response = self._request(calls.report(job))
         return response.text
 

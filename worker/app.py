@@ -19,7 +19,7 @@ from worker.context import worker_context
 from worker.runner import KINDS, Kinds, Runner
 from worker.runtime.memory import limit_memory
 from worker.runtime.metrics import serve_metrics
-from worker.runtime.shutdown import StopFlag, name_of_process, stop_within
+from worker.runtime.shutdown import StopFlag, process_name, stop_within
 from worker.settings import WorkerSettings
 
 
@@ -94,7 +94,7 @@ def make_runner(settings: WorkerSettings, stopping: Callable[[], bool]) -> Runne
     return Runner(
         store=Store.open(settings.database, settings.max_worker_crashes, settings.database_timeouts),
         context=worker_context(settings, _index(), settings.roots),
-        name=name_of_process(os.getpid()),
+        name=process_name(os.getpid()),
         lease_seconds=settings.lease_seconds,
         notify=WorkNotifier(settings.broker_url).notify,
         stopping=stopping,

@@ -61,18 +61,18 @@ class StoreSettings(DatabaseSettings):
     """`redis://...` or, for RabbitMQ, `amqp://...`. Default: none, which makes `salience serve` run the embedded
     service."""
     allowed_roots: Folders = ()
-    """Folders, separated by `:`, that `file://` URIs may point into. Default: none; embedded, the working directory and
-    the data directory."""
+    """Folders, separated by `:`, that `file://` URIs may point into. Default: none; for the embedded service, the
+    working directory and the data directory."""
     lease_seconds: float = Field(default=30.0, ge=0.5, le=DAY)
-    """Seconds without a heartbeat after which the shard of a worker is given to another worker."""
+    """Seconds without a heartbeat after which a worker loses its shard to another worker."""
     sweep_seconds: float = Field(default=2.0, gt=0, le=HOUR)
-    """Seconds between two searches of each API process and worker for work that no notification announced."""
+    """Seconds between two searches for work whose notification was lost, in each API process and worker."""
     max_worker_crashes: int = Field(default=3, ge=1)
     """Number of workers that one shard may crash before its job fails."""
     retention_days: float = Field(default=90.0, gt=0)
-    """Days after which ended jobs and their results are deleted, and uploads that no stored job or policy names."""
+    """Days after which the service deletes ended jobs with their results, and uploads that no job or policy names."""
     idempotency_key_hours: float = Field(default=24.0, gt=0)
-    """Hours for which an `Idempotency-Key` is remembered."""
+    """Hours for which the service stores an `Idempotency-Key`."""
     artifacts: str = ""
     """Where uploads are stored: a folder that the API and the workers share, or `s3://BUCKET/PREFIX`. Default:
     `artifacts` in the data directory."""
@@ -88,7 +88,7 @@ class StoreSettings(DatabaseSettings):
     """Private hosts, addresses and networks, separated by commas, that the service may contact for users. Default:
     none."""
     fetch_seconds: float = Field(default=3600.0, gt=0)
-    """Maximum seconds of one connection to the web."""
+    """Maximum duration in seconds of one connection to the web."""
     max_job_images: int = Field(default=2_000_000, ge=1)
     """Maximum number of images of one job, in all its image sets together."""
 

@@ -34,7 +34,7 @@ class Lease:
 
     @property
     def passes(self) -> int:
-        """Forward passes counted so far."""
+        """Number of forward passes counted so far."""
         return self._passes
 
     def count(self, passes: int) -> None:

@@ -31,7 +31,7 @@ class StopFlag:
         return self._byte[0] == 1
 
 
-def name_of_process(pid: int) -> str:
+def process_name(pid: int) -> str:
     """Name of a worker process in the database."""
     return f"{socket.gethostname()}:{pid}"
 
@@ -50,6 +50,6 @@ def _kill(give_back: Callable[[list[str]], object]) -> None:
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
     try:
-        give_back([name_of_process(pid) for pid in pids])
+        give_back([process_name(pid) for pid in pids])
     finally:
         os._exit(0)

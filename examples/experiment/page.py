@@ -72,9 +72,9 @@ def write_page(outcome: Outcome, path: Path) -> None:
 def _how(outcome: Outcome) -> str:
     scale, provenance, cost = outcome.scale, outcome.results["provenance"], outcome.cost
     return (
-        f"{scale.runs} runs a cohort, {scale.training} images to train on, {scale.epochs} epochs; {scale.audited} "
+        f"{scale.runs} runs per cohort, {scale.training} images to train on, {scale.epochs} epochs; {scale.audited} "
         f"images audited,\nof the set `{AUDITED_WORLD}`; torch {provenance['software']['torch']} on "
-        f"{provenance['device']}; {cost.seconds:.0f} s in all, {cost.processor:.0f} s of processor time.\n"
+        f"{provenance['device']}; {cost.seconds:.0f} s in total, {cost.processor:.0f} s of processor time.\n"
     )
 
 
@@ -117,7 +117,7 @@ def _differences(results: Json) -> Iterator[str]:
         for each in results["differences"]
         if each["measure"] in (*MEASURES, *parts)
     ]
-    yield "Paired by image; d is Cohen's, over images:\n"
+    yield "Paired by image; d is Cohen's d over images:\n"
     yield _table(["measure", "difference", "mean", "d"], cells)
 
 

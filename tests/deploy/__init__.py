@@ -1,1 +1,1 @@
-"""What is in deploy/, checked against the code and the schemas of those who read it."""
+"""Tests of deploy/ against the code and the schemas of Kubernetes, Prometheus and Grafana."""

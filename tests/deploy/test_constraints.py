@@ -1,4 +1,4 @@
-"""What the images install is pinned, each dependency within the range that pyproject.toml asks for."""
+"""Checks that every dependency of the images is pinned to a version in its range in pyproject.toml."""
 
 import tomllib
 from pathlib import Path
@@ -7,7 +7,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-IN_THE_IMAGES = ("worker", "formats", "clouds", "traces")
+IMAGE_EXTRAS = ("worker", "formats", "clouds", "traces")
 
 
 def test_every_dependency_of_the_images_is_pinned_in_its_range() -> None:
@@ -15,14 +15,14 @@ def test_every_dependency_of_the_images_is_pinned_in_its_range() -> None:
     pinned = dict(line.split("==") for line in lines if line and not line.startswith("#"))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    request = project["dependencies"] + [each for extra in IN_THE_IMAGES for each in extras[extra]]
-    for each in map(Requirement, request):
+    required = project["dependencies"] + [each for extra in IMAGE_EXTRAS for each in extras[extra]]
+    for each in map(Requirement, required):
         version = pinned.get(canonicalize_name(each.name))
         assert version, f"{each.name} is not pinned; run `make lock`"
         assert version in each.specifier, f"{each.name} {version} is out of range; run `make lock`"
 
 
-def test_no_pin_is_of_one_machine() -> None:
+def test_no_pin_depends_on_the_machine_that_made_it() -> None:
     text = (ROOT / "deploy" / "constraints.txt").read_text()
     assert "+" not in text
     assert "://" not in text

@@ -1,4 +1,4 @@
-"""The manifests as `kubectl apply -k` would send them, against Kubernetes' own schemas. No cluster is asked."""
+"""Checks the manifests that `kubectl apply -k` sends against the schemas of Kubernetes, without a cluster."""
 
 import subprocess
 import sys
@@ -21,24 +21,24 @@ from worker.settings import WorkerSettings
 FOLDER = Path(__file__).parents[2] / "deploy" / "kubernetes"
 SETTINGS = {f"SALIENCE_{name.upper()}" for name in ServiceSettings.model_fields | WorkerSettings.model_fields}
 KEDA = "keda.sh/v1alpha1"
-# What KEDA's page on its postgresql scaler has.
+# Fields of KEDA's postgresql scaler, from its documentation.
 POSTGRESQL = {
     "host", "port", "userName", "dbName", "sslmode", "query", "targetQueryValue", "activationTargetQueryValue",
 }  # fmt: skip
 Manifest = dict[str, Any]
 
 
-def built(name: str) -> list[Manifest]:
-    """A kustomization, put together."""
+def build(name: str) -> list[Manifest]:
+    """Build a kustomization with kubectl."""
     kubectl = Path(sys.executable).parent / "kubectl"
-    made = subprocess.run([kubectl, "kustomize", FOLDER / name], capture_output=True, text=True, check=False)
-    assert made.returncode == 0, made.stderr
-    return list(yaml.safe_load_all(made.stdout))
+    ended = subprocess.run([kubectl, "kustomize", FOLDER / name], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    return list(yaml.safe_load_all(ended.stdout))
 
 
 @pytest.fixture(scope="module")
 def kustomizations() -> dict[str, list[Manifest]]:
-    return {name: built(name) for name in ("migrate", "cpu", "gpu")}
+    return {name: build(name) for name in ("migrate", "cpu", "gpu")}
 
 
 @pytest.fixture(scope="module")
@@ -47,19 +47,19 @@ def manifests(kustomizations: dict[str, list[Manifest]]) -> list[Manifest]:
 
 
 def pods(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
-    """What is run: names and pods."""
+    """Yield the name and the pod of every workload."""
     for each in manifests:
         if each["kind"] in ("Deployment", "Job"):
             yield each["metadata"]["name"], each["spec"]["template"]
 
 
-def test_kubernetes_knows_every_field(manifests: list[Manifest]) -> None:
+def test_every_field_is_in_the_schema_of_kubernetes(manifests: list[Manifest]) -> None:
     for each in manifests:
         if each["apiVersion"] != KEDA:
             kubernetes_validate.validate(each, kubernetes_validate.latest_version(), strict=True)
 
 
-def test_all_is_there(kustomizations: dict[str, list[Manifest]]) -> None:
+def test_every_kustomization_has_its_workloads_and_kinds(kustomizations: dict[str, list[Manifest]]) -> None:
     assert {name for name, _ in pods(kustomizations["migrate"])} == {"migrate"}
     for kind in ("cpu", "gpu"):
         assert {name for name, _ in pods(kustomizations[kind])} == {"api", "worker", "redis"}
@@ -67,7 +67,7 @@ def test_all_is_there(kustomizations: dict[str, list[Manifest]]) -> None:
         assert kinds >= {"PodDisruptionBudget", "NetworkPolicy", "ScaledObject", "TriggerAuthentication"}
 
 
-def test_no_container_is_root_or_changes_its_files(manifests: list[Manifest]) -> None:
+def test_containers_are_read_only_and_without_privileges(manifests: list[Manifest]) -> None:
     for name, pod in pods(manifests):
         assert pod["spec"]["securityContext"]["runAsNonRoot"] is True, name
         assert pod["spec"]["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, name
@@ -80,7 +80,7 @@ def test_no_container_is_root_or_changes_its_files(manifests: list[Manifest]) ->
             assert ":" in container["image"] and not container["image"].endswith(":latest"), name
 
 
-def test_what_serves_is_probed(kustomizations: dict[str, list[Manifest]]) -> None:
+def test_servers_have_probes(kustomizations: dict[str, list[Manifest]]) -> None:
     found = {name: pod["spec"]["containers"][0] for name, pod in pods(kustomizations["gpu"])}
     assert found["api"]["readinessProbe"]["httpGet"]["path"] == "/readyz"
     assert found["api"]["livenessProbe"]["httpGet"]["path"] == "/healthz"
@@ -88,7 +88,7 @@ def test_what_serves_is_probed(kustomizations: dict[str, list[Manifest]]) -> Non
     assert found["worker"]["resources"]["limits"]["nvidia.com/gpu"] == "1"
 
 
-def test_each_process_of_a_worker_can_be_scraped(kustomizations: dict[str, list[Manifest]]) -> None:
+def test_prometheus_can_scrape_every_process_of_a_worker(kustomizations: dict[str, list[Manifest]]) -> None:
     for kind, processes in (("cpu", 4), ("gpu", 1)):
         pod = dict(pods(kustomizations[kind]))["worker"]
         (container,) = pod["spec"]["containers"]
@@ -97,13 +97,13 @@ def test_each_process_of_a_worker_can_be_scraped(kustomizations: dict[str, list[
         first = int(given["SALIENCE_METRICS_PORT"])
         ports = sorted(port["containerPort"] for port in container["ports"])
         assert ports == list(range(first, first + processes))
-        assert "prometheus.io/port" not in pod["metadata"]["annotations"], "it would leave but one of them"
+        assert "prometheus.io/port" not in pod["metadata"]["annotations"], "a port hides the others"
         policies = {each["metadata"]["name"]: each for each in kustomizations[kind] if each["kind"] == "NetworkPolicy"}
-        (passing,) = policies["worker"]["spec"]["ingress"][0]["ports"]
-        assert passing["port"] <= ports[0] and ports[-1] <= passing["endPort"]
+        (allowed,) = policies["worker"]["spec"]["ingress"][0]["ports"]
+        assert allowed["port"] <= ports[0] and ports[-1] <= allowed["endPort"]
 
 
-def test_settings_are_settings_of_ours_and_secrets_are_files(manifests: list[Manifest]) -> None:
+def test_every_setting_exists_and_secrets_are_files(manifests: list[Manifest]) -> None:
     given = {name: text for each in manifests if each["kind"] == "ConfigMap" for name, text in each["data"].items()}
     containers = [container for _, pod in pods(manifests) for container in pod["spec"]["containers"]]
     given |= {env["name"]: env["value"] for container in containers for env in container.get("env", [])}
@@ -112,31 +112,31 @@ def test_settings_are_settings_of_ours_and_secrets_are_files(manifests: list[Man
     assert "@" in given["SALIENCE_DATABASE_URL"] and ":" not in given["SALIENCE_DATABASE_URL"].split("@")[0][13:]
 
 
-def test_every_policy_and_budget_is_about_pods_that_are_there(kustomizations: dict[str, list[Manifest]]) -> None:
+def test_every_policy_and_disruption_budget_selects_existing_pods(kustomizations: dict[str, list[Manifest]]) -> None:
     for manifests in kustomizations.values():
         names = {pod["metadata"]["labels"]["app.kubernetes.io/name"] for _, pod in pods(manifests)}
         for each in manifests:
             selector = each["spec"].get("podSelector") or each["spec"].get("selector", {}) if "spec" in each else {}
-            assert _chosen(selector) <= names, each["metadata"]["name"]
+            assert _selected_names(selector) <= names, each["metadata"]["name"]
 
 
-def _chosen(selector: Manifest) -> set[str]:
-    """The names of the pods that a selector is about."""
+def _selected_names(selector: Manifest) -> set[str]:
+    """Return the names of the pods that a selector matches."""
     labels = selector.get("matchLabels", {})
-    chosen = {labels["app.kubernetes.io/name"]} if labels else set()
-    return chosen | {name for request in selector.get("matchExpressions", []) for name in request["values"]}
+    selected = {labels["app.kubernetes.io/name"]} if labels else set()
+    return selected | {name for expression in selector.get("matchExpressions", []) for name in expression["values"]}
 
 
-def ways_out(manifests: list[Manifest], name: str) -> Iterator[tuple[Manifest, list[Manifest]]]:
-    """Where the pods of that name may connect to: peers, each with the ports there. No peer is any."""
+def egress_rules(manifests: list[Manifest], name: str) -> Iterator[tuple[Manifest, list[Manifest]]]:
+    """Yield the peers that the pods of this name may reach, each with its ports. An empty peer means any address."""
     for each in manifests:
-        if each["kind"] == "NetworkPolicy" and name in _chosen(each["spec"]["podSelector"]):
+        if each["kind"] == "NetworkPolicy" and name in _selected_names(each["spec"]["podSelector"]):
             for rule in each["spec"].get("egress", []):
                 yield from ((peer, rule.get("ports", [{}])) for peer in rule.get("to", [{}]))
 
 
-def takes(peer: Manifest, address: str) -> bool:
-    """Whether an address outside the cluster is among a peer's."""
+def includes(peer: Manifest, address: str) -> bool:
+    """Whether a peer includes an address outside the cluster."""
     if not peer:
         return True
     block = peer.get("ipBlock", {"cidr": "255.255.255.255/32"})
@@ -145,37 +145,37 @@ def takes(peer: Manifest, address: str) -> bool:
     )
 
 
-def test_no_pod_reaches_a_clouds_metadata_or_what_is_private_on_any_port(
+def test_no_pod_can_reach_private_addresses_or_cloud_metadata(
     kustomizations: dict[str, list[Manifest]],
 ) -> None:
     private = ["169.254.169.254", "169.254.170.2", "169.254.1.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "127.0.0.1"]
     refused = [*private, "100.100.100.200", *(str(each[0]) for each in METADATA_NETWORKS), "192.0.0.192"]
     for manifests in kustomizations.values():
         for name, _ in pods(manifests):
-            reached = [each for each in refused for peer, _ in ways_out(manifests, name) if takes(peer, each)]
+            reached = [each for each in refused for peer, _ in egress_rules(manifests, name) if includes(peer, each)]
             assert reached == [], name
 
 
 @pytest.mark.parametrize("kind", ["cpu", "gpu"])
-def test_those_who_work_reach_names_the_database_the_broker_and_the_web(
+def test_api_and_workers_can_reach_dns_the_database_the_broker_and_the_web(
     kustomizations: dict[str, list[Manifest]], kind: str
 ) -> None:
     for name in ("api", "worker"):
-        ways = list(ways_out(kustomizations[kind], name))
-        inside = {label: ports for peer, ports in ways for label in _labels(peer)}
+        rules = list(egress_rules(kustomizations[kind], name))
+        inside = {label: ports for peer, ports in rules for label in _labels(peer)}
         assert inside["kube-system"] == [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]
         assert (inside["databases"], inside["redis"]) == ([{"port": 5432}], [{"port": 6379}])
-        assert [ports for peer, ports in ways if takes(peer, "93.184.216.34")] == [[{"port": 80}, {"port": 443}]]
+        assert [ports for peer, ports in rules if includes(peer, "93.184.216.34")] == [[{"port": 80}, {"port": 443}]]
 
 
 def _labels(peer: Manifest) -> Iterator[str]:
-    """The labels of the namespaces or pods that a peer is."""
+    """Yield the labels that the selectors of a peer match."""
     for selector in peer.values():
         yield from selector.get("matchLabels", {}).values()
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
-def test_keda_scales_by_the_shards_that_wait_or_run(
+def test_keda_scales_by_the_number_of_waiting_and_running_shards(
     kustomizations: dict[str, list[Manifest]], store: Store, ingredients: AuditInputs
 ) -> None:
     (scaled,) = (each for each in kustomizations["gpu"] if each["kind"] == "ScaledObject")

@@ -1,4 +1,4 @@
-"""Alerts and the dashboard: every expression parses, and asks for metrics and labels that are really told."""
+"""Alerts and the dashboard: every expression parses and uses existing metrics and labels."""
 
 import json
 import re
@@ -24,11 +24,11 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 OPERATIONS = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
 RULES = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yaml").read_text())["groups"][0]["rules"]
 PANELS = json.loads((DEPLOY / "grafana" / "salience.json").read_text())["panels"]
-BY_PROMETHEUS = {"job", "instance"}
+PROMETHEUS_LABELS = {"job", "instance"}
 
 
-def told(registry: CollectorRegistry) -> dict[str, set[str]]:
-    """The series of a registry, and their labels."""
+def series_labels(registry: CollectorRegistry) -> dict[str, set[str]]:
+    """Return the labels of each series in a registry."""
     found: dict[str, set[str]] = {}
     for collector, names in registry._collector_to_names.items():
         labels = set(getattr(collector, "_labelnames", ())) | {"le"}
@@ -42,8 +42,8 @@ def series() -> dict[str, set[str]]:
     RequestMetrics(api)
     gauges = {name: {gauge.label} if gauge.label else set() for name, gauge in GAUGES.items()}
     return {
-        **told(api),
-        **told(REGISTRY),
+        **series_labels(api),
+        **series_labels(REGISTRY),
         **gauges,
         UP: set(),
         "salience_worker_gpu_memory_bytes": {"device", "what"},
@@ -58,60 +58,60 @@ def expressions() -> Iterator[str]:
 
 
 def selectors(node: Any) -> Iterator[Any]:
-    """The vector selectors in an expression."""
+    """Yield the vector selectors in an expression."""
     if isinstance(node, promql_parser.VectorSelector):
         yield node
     for name in ("lhs", "rhs", "expr", "vector_selector", "param"):
-        below = getattr(node, name, None)
-        if below is not None:
-            yield from selectors(below)
+        child = getattr(node, name, None)
+        if child is not None:
+            yield from selectors(child)
     for argument in getattr(node, "args", None) or []:
         yield from selectors(argument)
 
 
 @pytest.mark.parametrize("expression", list(expressions()))
-def test_an_expression_asks_for_what_is_told(expression: str, series: dict[str, set[str]]) -> None:
+def test_an_expression_uses_existing_metrics_and_labels(expression: str, series: dict[str, set[str]]) -> None:
     found = list(selectors(promql_parser.parse(expression)))
     assert found
     for selector in found:
         assert selector.name in series
-        request = {matcher.name for matcher in selector.matchers.matchers}
-        assert request <= series[selector.name] | BY_PROMETHEUS
+        labels = {matcher.name for matcher in selector.matchers.matchers}
+        assert labels <= series[selector.name] | PROMETHEUS_LABELS
 
 
-def answers(expression: str, api: httpx.Client) -> list[str]:
-    """The statuses of the requests that an expression's first selector picks, of those that the API tells of."""
+def matching_statuses(expression: str, api: httpx.Client) -> list[str]:
+    """Return the statuses of the API's requests that the first selector of an expression matches."""
     selector = next(selectors(promql_parser.parse(expression)))
     families = text_string_to_metric_families(api.get("/metrics").text)
     found = [each.labels["status"] for family in families for each in family.samples if each.name == selector.name]
-    return [status for status in found if all(takes(each, status) for each in selector.matchers.matchers)]
+    return [status for status in found if all(matches(each, status) for each in selector.matchers.matchers)]
 
 
-def takes(matcher: Any, value: str) -> bool:
+def matches(matcher: Any, value: str) -> bool:
     equal = matcher.op in (promql_parser.MatchOp.Equal, promql_parser.MatchOp.NotEqual)
     found = value == matcher.value if equal else re.fullmatch(matcher.value, value) is not None
     return found is (matcher.op in (promql_parser.MatchOp.Equal, promql_parser.MatchOp.Re))
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # which has no part in it
-def test_what_was_never_set_up_is_no_error_that_calls_anybody(api: httpx.Client, store: Store) -> None:
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the database does not matter here
+def test_an_unconfigured_feature_does_not_count_as_a_server_error(api: httpx.Client, store: Store) -> None:
     (errors,) = [rule["expr"] for rule in RULES if rule["alert"] == "SalienceErrors"]
     assert api.post("/v1/hooks/mlflow", json={}).status_code == 501
     assert api.post("/v1/webhooks", json={"url": "https://receiver.example"}).status_code == 501
-    assert answers(errors, api) == []
+    assert matching_statuses(errors, api) == []
     with store.database.engine.begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE jobs RENAME TO gone")
+        connection.exec_driver_sql("ALTER TABLE jobs RENAME TO renamed")
     assert api.get("/v1/jobs").status_code == 503
-    assert answers(errors, api) == ["503"]
+    assert matching_statuses(errors, api) == ["503"]
 
 
-def test_every_alert_says_what_to_do() -> None:
+def test_the_operations_guide_describes_every_alert() -> None:
     for rule in RULES:
         assert set(rule) == {"alert", "expr", "for", "labels", "annotations"}
         assert rule["labels"]["severity"] in {"page", "ticket"}
         assert re.search(rf"^### {rule['alert']}$", OPERATIONS, re.MULTILINE), rule["alert"]
 
 
-def test_panels_lie_beside_each_other() -> None:
+def test_panels_do_not_overlap() -> None:
     places = {(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in PANELS}
     assert len(places) == len(PANELS) == len({panel["id"] for panel in PANELS})

@@ -37,7 +37,9 @@ class Randomisation:
     digest: str
 
 
-def load_randomised(path: Path, model: Model, intact: Classifier, randomisation: Randomisation) -> dict[str, Classifier]:
+def load_randomised(
+    path: Path, model: Model, intact: Classifier, randomisation: Randomisation
+) -> dict[str, Classifier]:
     """Load a model once for each share of its layers, for batches of one image. Raises ModelRefused."""
     return {
         str(share): load_altered(path, model, intact, partial(draw_layers, share, randomisation))

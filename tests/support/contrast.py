@@ -1,0 +1,142 @@
+"""A measure made for the tests: whether the map stays where it was as the contrast of the image falls.
+
+Run as a program, it registers the measure and audits a small job with it over HTTP. It prints what each reader of the
+registries shows. It runs in an interpreter of its own, since the spec reads the registry when it is imported.
+"""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+from torch import Tensor
+
+from service.measures import MEASURES
+from service.measures.measure import MapVariants, Measure, Ranking, Wording, canonical_amount
+from service.measures.strict_model import StrictModel
+from worker.measures.columns import Columns, compare_maps, with_headline
+from worker.measures.explanation import Explanation
+
+
+class ContrastOptions(StrictModel):
+    """How much of the contrast to keep."""
+
+    factors: Annotated[list[float], Field(min_length=1)] = [0.25, 0.5]  # noqa: RUF012  # pydantic copies it
+    """Factors of the difference from mid-grey."""
+
+
+def keys(options: ContrastOptions) -> Sequence[str]:
+    return [str(factor) for factor in options.factors]
+
+
+def sample(options: ContrastOptions) -> Sequence[str]:
+    return [f"contrast:{options.factors[0]}"]
+
+
+def narrow(_options: ContrastOptions, names: Sequence[str]) -> Mapping[str, Any]:
+    return {"factors": [float(name.removeprefix("contrast:")) for name in names]}
+
+
+CONTRAST = Measure(
+    name="contrast",
+    meaning="Mean SSIM between the clean map and the maps at lower contrast.",
+    source="tests",
+    wording=Wording(
+        "Contrast",
+        "Does attention stay where it was at lower contrast?",
+        low="contrast shifts attention",
+        middling="contrast shifts attention partly",
+        high="attention stays",
+    ),
+    options=ContrastOptions,
+    variants=keys,
+    ranking=Ranking("most disturbed by contrast", "Most disturbed by contrast", "contrast shifts attention most"),
+    map_variants=MapVariants(
+        syntax="contrast:FACTOR",
+        pattern=r"contrast:[^:]*",
+        sample=sample,
+        narrow=narrow,
+        prefix="contrast:",
+        canonical=canonical_amount,
+    ),
+)
+
+
+def variants(images: Tensor, *, factors: Sequence[float]) -> dict[str, Tensor]:
+    return {str(factor): 0.5 + factor * (images - 0.5) for factor in factors}
+
+
+def score(clean: Explanation, dull: Mapping[str, Explanation]) -> Columns:
+    return with_headline("contrast", {factor: compare_maps(clean, seen) for factor, seen in dull.items()})
+
+
+def audit(folder: Path) -> dict[str, Any]:
+    """Audit a job with the registered measure. Returns what the API, the command and the report show."""
+    import httpx
+    import torch
+
+    from service.artifacts.store import ArtifactStore
+    from service.commands.figures import draw
+    from service.commands.results_table import print_results
+    from service.main import create_app
+    from service.queue import embedded
+    from service.settings import ServiceSettings
+    from service.storage import Store, migrate
+    from tests.support.api import submit, work_off
+    from tests.support.jobs import make_audit_inputs
+    from tests.support.servers import serving
+    from worker.context import WorkerContext
+    from worker.inputs.cache import FileCache
+    from worker.inputs.resolver import InputResolver
+    from worker.runner import Runner
+
+    everywhere, database = (Path("/"),), f"sqlite:///{folder}/tests.sqlite"
+    store = Store.open(database)
+    migrate.upgrade(store.database.engine)
+    inputs = InputResolver(everywhere, ArtifactStore(str(folder / "artifacts")), FileCache(folder / "cache"))
+    runner = Runner(store, WorkerContext.create(torch.device("cpu"), inputs, 4), "tests", 30, notify=lambda _: None)
+    rules = [
+        {"measure": "contrast", "op": ">=", "value": -1},
+        {"measure": "contrast.parts.0.5", "op": ">=", "value": -1, "statistic": "pearson"},
+    ]
+    with embedded.broker() as broker:
+        settings = ServiceSettings(data_dir=folder, database_url=database, broker_url=broker, allowed_roots=everywhere)
+        with serving(create_app(settings)) as url, httpx.Client(base_url=url) as api:
+            measures = ["entropy", "contrast"]
+            job = submit(api, make_audit_inputs(folder), measures=measures, options={}, gate={"rules": rules})["id"]
+            work_off(runner)
+            results = api.get(f"/v1/jobs/{job}/results").json()
+            path = f"/v1/jobs/{job}/images/0/map.npy"
+            api.get(path, params={"variant": "contrast:.75", "wait": 0})
+            work_off(runner)
+            map_status = api.get(path, params={"variant": "contrast:.75"}).status_code
+            table = StringIO()
+            with redirect_stdout(table):
+                print_results(results)
+            return {
+                "catalogue": api.get("/v1/measures").json(),
+                "refusal": api.post("/v1/jobs", json={"measures": ["contrasts"]}).text,
+                "plan": (store.jobs.get(job).plan or {})["columns"]["run"],
+                "measure": results["cohorts"]["plain"]["measures"]["contrast"],
+                "why": [why for each in results["sample"] for why in each["why"]],
+                "verdict": api.get(f"/v1/jobs/{job}/verdict").json(),
+                "map": map_status,
+                "table": table.getvalue(),
+                "figure": len(draw(results, "contrast", "svg")),
+                "report": api.get(f"/v1/jobs/{job}/report").text,
+            }
+
+
+if __name__ == "__main__":
+    MEASURES["contrast"] = CONTRAST  # before the first import of the spec
+    from worker.audit.scoring import SCORERS, Scorer
+
+    SCORERS["contrast"] = Scorer(
+        lambda seen: score(seen.clean, seen.variants),
+        variants=lambda probed, options: variants(probed.images, factors=options.factors),
+    )
+    sys.stdout.write(json.dumps(audit(Path(sys.argv[1]))))

@@ -1,6 +1,6 @@
-"""Files that were whole, and are damaged at random: each is read, or refused by name, and nothing else comes of it.
+"""Randomly damaged files: each must be read, or refused with an InputRefused or UnreadableImage.
 
-Damage is what storms and attackers do: bytes flipped, cut out, repeated, put in; text of a manifest is also made up.
+Damage flips, removes, repeats or inserts bytes. Manifests are also generated from random text.
 """
 
 import csv
@@ -30,14 +30,14 @@ from worker.inputs.decode import UnreadableImage, decode
 from worker.inputs.resolver import InputResolver
 from worker.models.weights import read_weights
 
-# Of each kind; the same ones each time, unless more are asked for.
+# The number of examples for each kind. They are the same in each run, unless FUZZ_EXAMPLES is set.
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
-SAME = EXAMPLES == 60
+IS_DEFAULT = EXAMPLES == 60
 FUZZED = settings(
-    max_examples=EXAMPLES, derandomize=SAME, deadline=None, database=None, suppress_health_check=[*HealthCheck]
+    max_examples=EXAMPLES, derandomize=IS_DEFAULT, deadline=None, database=None, suppress_health_check=[*HealthCheck]
 )
 KINDS = ("set.zip", "set.tar", "set.tar.gz", "set.csv", "manifest.parquet", "00000.tar", "00001.tar")
-MANY = 50_000  # no set of the tests has more; a listing that goes on is one that does not end
+MAX_ENTRIES = 50_000  # more than any set of the tests has; a longer listing does not end
 SMALL = Preprocessing(size=(8, 8))
 Damage = Callable[[bytes], bytes]
 Save = Callable[[Image.Image, BytesIO], None]
@@ -45,7 +45,7 @@ Save = Callable[[Image.Image, BytesIO], None]
 
 @st.composite
 def damages(draw: st.DrawFn) -> Damage:
-    """A few changes, each at a place told as a share of the file, so that they fit any."""
+    """Draw a few changes, each at a relative position, so that they apply to files of any size."""
     kinds = st.sampled_from(["flip", "cut", "repeat", "insert", "end", "number"])
     places = st.floats(0, 1, exclude_max=True)
     change = st.tuples(kinds, places, st.integers(0, 255), st.binary(max_size=12))
@@ -68,22 +68,22 @@ def damages(draw: st.DrawFn) -> Damage:
 
 
 def plain(name: str) -> str:
-    """A name that an archive can be given; zeros end names there."""
+    """Return a name that an archive can store. A zero byte would end the name."""
     return name.encode(errors="ignore").decode().replace("\0", "") or "x"
 
 
 def list_all(places: InputResolver, path: Path) -> None:
-    """List a set as a worker does; it may be refused, by name."""
+    """List a set as a worker does. It may be refused with a message."""
     try:
         for number, _ in enumerate(places.list_images(str(path))):
-            assert number < MANY
+            assert number < MAX_ENTRIES
     except InputRefused as refused:
         assert str(refused)
 
 
 @pytest.fixture(scope="module")
 def whole(ingredients: AuditInputs, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """One set, in every kind that is a file."""
+    """Return one image set in each format that is a file."""
     out = tmp_path_factory.mktemp("whole")
     made = [make(ingredients.images, out) for make in (sets.as_zip, sets.as_tar, sets.as_packed_tar, sets.as_csv)]
     shards = sets.as_webdataset(ingredients.images, out)
@@ -109,7 +109,7 @@ def test_a_damaged_set_is_listed_or_refused(
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
-def test_a_made_up_manifest_is_listed_or_refused(kind: str, places: InputResolver, tmp_path: Path) -> None:
+def test_a_random_manifest_is_listed_or_refused(kind: str, places: InputResolver, tmp_path: Path) -> None:
     path = tmp_path / f"set.{kind}"
     head = {"csv": "image,label,human_map\n", "jsonl": '{"image": "'}[kind]
     hostile = st.sampled_from(["../../etc/passwd", "file:///etc/passwd", "\0", '"', "x.png"])
@@ -117,17 +117,17 @@ def test_a_made_up_manifest_is_listed_or_refused(kind: str, places: InputResolve
 
     @FUZZED
     @given(st.lists(st.lists(cells, max_size=4), max_size=6), st.sampled_from(["utf-8", "utf-16", "latin-1"]))
-    def made_up(rows: list[list[str]], coded: str) -> None:
+    def random_manifest(rows: list[list[str]], coded: str) -> None:
         text = io.StringIO()
         csv.writer(text).writerows(rows)
         path.write_bytes((head + text.getvalue()).encode(coded, errors="ignore"))
         list_all(places, path)
 
-    made_up()
+    random_manifest()
 
 
 @pytest.mark.parametrize("pack", ["zip", "tar"])
-def test_members_of_any_name_lead_nowhere(pack: str, places: InputResolver, tmp_path: Path) -> None:
+def test_no_member_name_leads_out_of_an_archive(pack: str, places: InputResolver, tmp_path: Path) -> None:
     path = tmp_path / f"set.{pack}"
     names = st.text(max_size=20) | st.sampled_from(["/etc/x.png", "../x.png", "a/../../x.png", "..\\x.png", "x.png"])
 
@@ -136,7 +136,7 @@ def test_members_of_any_name_lead_nowhere(pack: str, places: InputResolver, tmp_
     def packed(members: list[tuple[str, bytes]]) -> None:
         if pack == "zip":
             with warnings.catch_warnings(), zipfile.ZipFile(path, "w") as archive:
-                warnings.simplefilter("ignore")  # of names twice
+                warnings.simplefilter("ignore")  # zipfile warns of duplicate names
                 for name, content in members:
                     archive.writestr(plain(name), content)
         else:

@@ -1,4 +1,4 @@
-"""Salience-guided degradation: blur where a map is low, none where it is highest.
+"""Salience-guided degradation: blurs an image strongly where a map is low, and not at all where it is highest.
 
 Pure: tensors in, tensors out. Source: Crum et al. 2023 (Salience-Based Image Degradation).
 """
@@ -12,7 +12,7 @@ from worker.probes.filters import bank, filter_matrix, radius_of
 
 GUIDE_SIGMA = 5.0
 TOP_LEVEL = 100  # levels of 0.1 up to 10
-# The widths of the blur, of level 0 and on; from the first that reaches no neighbour, pixels stay as they are.
+# The sigma of the blur in pixels for each level from 0. Levels whose filter covers a single pixel are left out.
 SIGMAS = tuple(
     sigma for level in range(TOP_LEVEL + 1) if radius_of(sigma := (10 - level / 10) ** 4 / 1000) > 0
 )  # fmt: skip
@@ -21,8 +21,8 @@ SIGMAS = tuple(
 def guided_blur(image: Tensor, guides: Tensor) -> Tensor:
     """Blur an image (3, H, W) by each of G maps (G, H, W) in [0, 1] -> (G, 3, H, W).
 
-    A map is smoothed (sigma 5), scaled to a maximum of 10 and rounded to 0.1; at level s a pixel takes its
-    value from the image filtered with sigma = (10 - s)^4 / 10^3. Where the smoothed map is zero, s = 0.
+    Each map is smoothed (sigma 5), scaled to a maximum of 10 and rounded to 0.1, which gives the level s of each pixel.
+    The pixel takes its value from the image filtered with sigma = (10 - s)^4 / 10^3. A map of zeros gives s = 0.
     """
     size = (image.shape[1], image.shape[2])
     filters = bank(SIGMAS, size, image.dtype, image.device)
@@ -30,13 +30,16 @@ def guided_blur(image: Tensor, guides: Tensor) -> Tensor:
 
 
 def rank(salience: Tensor, ties: Tensor, most: bool) -> Tensor:
-    """The pixels of a map (H, W) from most to least salient or back, (H * W,); of equals, those first in `ties`."""
+    """Rank the pixels of a map (H, W) -> (H * W,), the most salient first, or last without `most`.
+
+    Pixels of equal salience have the order of the permutation `ties` (H * W,).
+    """
     order = salience.flatten()[ties].sort(descending=most, stable=True).indices
     return ties[order]
 
 
 def blur_ranked(image: Tensor, blurred: Tensor, ranked: Tensor, share: float) -> Tensor:
-    """An image (3, H, W) of which the first `share` of ranked pixels come from its blurred version."""
+    """Replace the first `share` of the ranked pixels of an image (3, H, W) by its blurred version."""
     chosen = ranked[: round(share * len(ranked))]
     out = image.flatten(1).clone()
     out[:, chosen] = blurred.flatten(1)[:, chosen]
@@ -44,7 +47,7 @@ def blur_ranked(image: Tensor, blurred: Tensor, ranked: Tensor, share: float) ->
 
 
 def guide_levels(maps: Tensor) -> Tensor:
-    """Maps (N, H, W) -> levels in tenths, (N, H, W) of 0 to 100."""
+    """Convert maps (N, H, W) to levels (N, H, W) in tenths, 0 to 100."""
     rows, columns = (_guide_filter(side, maps.device) for side in maps.shape[1:])
     smooth = torch.stack([rows @ each @ columns.T for each in maps.double()])
     peak = smooth.amax((1, 2), keepdim=True)

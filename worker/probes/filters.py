@@ -1,7 +1,8 @@
-"""Gaussian filters as matrices: scipy's `gaussian_filter`, truncated at 4 sigma, the edge pixel repeated.
+"""Gaussian filters as matrices, equal to scipy's `gaussian_filter`, truncated at 4 sigma, in mode `reflect`.
 
-Pure: tensors in, tensors out. A bank applies many widths to one image in a few large products: a separable
-filter is a banded matrix over rows and another over columns, and widths of like radius share their bands.
+Pure: tensors in, tensors out. A separable filter is the product of two banded matrices, one for rows and one for
+columns. A bank applies filters of many sigmas to one image in a few large products; filters of similar radius share
+their bands.
 """
 
 import math
@@ -14,49 +15,52 @@ import torch
 from torch import Tensor
 
 TRUNCATE = 4.0
-BLOCK = 32  # output pixels a product: longer blocks waste zeros of the band, shorter ones make small products
-RADII = (6, 16)  # where the widths of a bank part, so that narrow filters do not pay for wide bands
+BLOCK = 32  # output pixels in a product: longer blocks multiply more zeros, shorter ones make products small
+RADII = (6, 16)  # radii in pixels that divide a bank into groups, so that narrow filters have narrow bands
 
 
 def radius_of(sigma: float) -> int:
-    """How far a filter reaches, in pixels."""
+    """Return the radius of a filter in pixels."""
     return int(TRUNCATE * sigma + 0.5)
 
 
 def filter_matrix(size: int, sigma: float) -> Tensor:
-    """The 1-D filter as a float64 matrix (size, size): filtered = matrix @ values."""
+    """Return the 1-D filter as a float64 matrix (size, size): filtered = matrix @ values."""
     return _rows(size, sigma, slice(0, size), slice(0, size))
 
 
 @dataclass(frozen=True)
 class Band:
-    """Filters of like radius along one side: for each block of outputs, (levels, outputs, inputs)."""
+    """Filters of similar radius along one side.
+
+    Each block has the slices of its output and input pixels, and a matrix (filters, outputs, inputs).
+    """
 
     count: int
     blocks: Sequence[tuple[slice, slice, Tensor]]
 
 
-# For each band, its first and last (left out) filters that a block needs.
+# For each band, the range (first, last + 1) of the filters that a block needs.
 Spans = Sequence[tuple[int, int]]
 
 
 @dataclass(frozen=True)
 class Bank:
-    """Filters of several widths, widest first, for images of one size."""
+    """Filters of several sigmas, largest first, for images of one size."""
 
     rows: Sequence[Band]
     columns: Sequence[Band]
 
     @property
     def count(self) -> int:
-        """How many filters there are."""
+        """Return the number of filters."""
         return sum(band.count for band in self.rows)
 
     def pick(self, image: Tensor, choice: Tensor) -> Tensor:
-        """Each pixel of an image (C, H, W) under the filter chosen for it by (G, H, W) -> (G, C, H, W).
+        """Filter each pixel of an image (C, H, W) with the filter that `choice` (G, H, W) has for it -> (G, C, H, W).
 
-        A choice of `count` leaves a pixel as it is. Blocks are filtered once for all G choices, by the
-        filters between the first and the last that some pixel of the block chose.
+        The choice `count` does not change a pixel. Each block is filtered once for all G choices, with all filters from
+        the first to the last that a pixel of the block needs.
         """
         out, needed = image.new_empty(len(choice), *image.shape), self._needed(choice)
         for row, (rows, _, _) in enumerate(self.rows[0].blocks):
@@ -71,7 +75,7 @@ class Bank:
         return out
 
     def _needed(self, choice: Tensor) -> Sequence[Sequence[Spans]]:
-        """The spans of each block, by row of blocks and column of blocks."""
+        """Return the spans of filters that each block needs, by row and column of blocks."""
         down, across = (torch.arange(side, device=choice.device) // BLOCK for side in choice.shape[1:])
         shape = (len(self.rows[0].blocks), len(self.columns[0].blocks), self.count + 1)
         places = (down[:, None] * shape[1] + across) * shape[2] + choice
@@ -86,7 +90,10 @@ class Bank:
         return spans
 
     def _filter_down(self, image: Tensor, row: int, spans: Spans) -> list[tuple[int, Tensor]]:
-        """A block of rows under each band's needed filters, (filters, rows * C, W), and the first of them."""
+        """Filter a block of rows with the needed filters of each band.
+
+        Returns, for each band, the first filter and the filtered rows (filters, rows * C, W).
+        """
         lines, found = image.transpose(0, 1).flatten(1), []
         for band, (low, high) in zip(self.rows, spans, strict=True):
             _, reach, matrix = band.blocks[row]
@@ -95,7 +102,7 @@ class Bank:
         return found
 
     def _filter_across(self, tile: Tensor, down: list[tuple[int, Tensor]], column: int, spans: Spans) -> None:
-        """Fill a tile (filters + 1, rows, C, columns) from what was filtered down."""
+        """Filter the rows of `_filter_down` along the columns, into a tile (filters + 1, rows, C, columns)."""
         first = 0
         for band, (offset, lines), (low, high) in zip(self.columns, down, spans, strict=True):
             _, reach, taps = band.blocks[column]
@@ -106,7 +113,7 @@ class Bank:
 
 
 def _hull(spans: Sequence[Spans]) -> Spans:
-    """For each band, the filters that some of the blocks need."""
+    """Return, for each band, the smallest span with all filters that the blocks need."""
     found = []
     for band in zip(*spans, strict=True):
         needed = [span for span in band if span[1] > span[0]]
@@ -116,7 +123,7 @@ def _hull(spans: Sequence[Spans]) -> Spans:
 
 @lru_cache(maxsize=8)
 def bank(sigmas: tuple[float, ...], size: tuple[int, int], dtype: torch.dtype, device: torch.device) -> Bank:
-    """The bank of these widths, which are in falling order, for images of (height, width)."""
+    """Return the bank of filters of these sigmas (in pixels, in descending order) for images of (height, width)."""
     groups = [tuple(group) for _, group in groupby(sigmas, key=lambda sigma: sum(radius_of(sigma) > r for r in RADII))]
     rows, columns = ([_band(side, group, dtype, device) for group in groups] for side in size)
     return Bank(rows, columns)
@@ -129,7 +136,7 @@ def _band(size: int, sigmas: Sequence[float], dtype: torch.dtype, device: torch.
         out = slice(start, min(start + BLOCK, size))
         span = slice(max(0, out.start - radius), min(size, out.stop + radius))
         inside = out.start >= radius and out.stop + radius <= size
-        # Blocks that touch no edge are all alike.
+        # All blocks that touch no edge have the same matrix.
         key = (out.stop - out.start, -1, -1) if inside else (out.stop - out.start, out.start, out.stop)
         if key not in made:
             made[key] = torch.stack([_rows(size, sigma, out, span) for sigma in sigmas]).to(device, dtype)
@@ -138,7 +145,7 @@ def _band(size: int, sigmas: Sequence[float], dtype: torch.dtype, device: torch.
 
 
 def _rows(size: int, sigma: float, out: slice, span: slice) -> Tensor:
-    """Rows `out` of the filter's matrix, and of them the columns `span`, outside which they are zero."""
+    """Return the rows `out` and columns `span` of the filter's matrix; these rows are zero in all other columns."""
     radius = radius_of(sigma)
     offsets = torch.arange(-radius, radius + 1)
     taps = torch.exp(-0.5 * (offsets.double() / sigma) ** 2)

@@ -1,6 +1,6 @@
-"""Flips, quarter turns, shifts, rotations and scalings, on images and on maps alike.
+"""Flips, quarter turns, shifts, rotations and scalings of images and maps.
 
-Pure: tensors in, tensors out. All but rotations and scalings are exact index operations.
+Pure: tensors in, tensors out. All except rotations and scalings are exact index operations.
 """
 
 import math
@@ -10,15 +10,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-FULL_COVERAGE = 0.999  # a resampled one above it came from inside the frame
+FULL_COVERAGE = 0.999  # if a resampled one is larger, the pixel came from inside the frame
 
 
 def transform(values: Tensor, name: str) -> Tensor:
-    """Transform (..., H, W) by a name.
+    """Apply the transformation of a name to (..., H, W). Raises ValueError for an unknown name.
 
-    `hflip`, `vflip`, `rot90`, `rot270` (counter-clockwise, H and W change places), `shift:dx,dy` (content moves
-    right and down, the border it uncovers repeats the edge), `rotate:DEG` (counter-clockwise) and `scale:S`
-    (resampled about the centre, bilinear, 0 outside). Raises ValueError for another name.
+    `hflip`, `vflip`; `rot90`, `rot270` (counter-clockwise, H and W swapped); `shift:dx,dy` (in pixels, to the right and
+    down; the uncovered border repeats the edge); `rotate:DEG` (in degrees, counter-clockwise) and `scale:S` (both
+    bilinear about the centre, 0 outside).
     """
     if name in _FIXED:
         return _FIXED[name](values)
@@ -26,25 +26,25 @@ def transform(values: Tensor, name: str) -> Tensor:
     if kind in ("rotate", "scale"):
         return _resample(values, *((float(amount), 1.0) if kind == "rotate" else (0.0, float(amount))))
     dx, dy = _shift(name)
-    kept = stays_inside(values, name)
+    inside = stays_inside(values, name)
     borders = (max(dx, 0), max(-dx, 0), max(dy, 0), max(-dy, 0))
-    return F.pad(kept.reshape(-1, *kept.shape[-2:]), borders, mode="replicate").view(values.shape)
+    return F.pad(inside.reshape(-1, *inside.shape[-2:]), borders, mode="replicate").view(values.shape)
 
 
 def is_shift(name: str) -> bool:
-    """Whether a name is that of a shift."""
+    """Return whether a name is that of a shift."""
     return name.startswith("shift:")
 
 
 def stays_inside(values: Tensor, name: str) -> Tensor:
-    """The part of (..., H, W) that a shift leaves inside the frame: `crop_valid` of the shifted, before the shift."""
+    """Return the part of (..., H, W) that stays inside the frame in a shift. The shift moves it to `crop_valid`."""
     dx, dy = _shift(name)
     height, width = values.shape[-2:]
     return values[..., max(-dy, 0) : height - max(dy, 0), max(-dx, 0) : width - max(dx, 0)]
 
 
 def crop_valid(values: Tensor, name: str) -> Tensor:
-    """The part of transformed (..., H, W) that came from inside the frame, where that is a rectangle."""
+    """Return the part of shifted (..., H, W) that came from inside the frame, and all of other transformed values."""
     if not is_shift(name):
         return values
     dx, dy = _shift(name)
@@ -53,17 +53,17 @@ def crop_valid(values: Tensor, name: str) -> Tensor:
 
 
 def valid_mask(values: Tensor, name: str) -> Tensor | None:
-    """Which pixels (H, W) of transformed (N, H, W) came from inside the frame, where that is no rectangle."""
+    """Return which pixels (H, W) of rotated or scaled (N, H, W) came from inside the frame; None for other names."""
     if not name.startswith(("rotate:", "scale:")):
         return None
     return transform(torch.ones_like(values[0]), name) > FULL_COVERAGE
 
 
 def _resample(values: Tensor, degrees: float, scale: float) -> Tensor:
-    """One affine resampling of (..., H, W) about ((W - 1) / 2, (H - 1) / 2)."""
+    """Resample (..., H, W) by one affine map about the centre ((W - 1) / 2, (H - 1) / 2)."""
     height, width = values.shape[-2:]
     cos, sin = math.cos(math.radians(degrees)) / scale, math.sin(math.radians(degrees)) / scale
-    # Where each pixel comes from, in units of half the side; rows count downwards.
+    # The source of each output pixel, in units of half the side; rows count downwards.
     sources = torch.tensor([[[cos, -sin * height / width, 0], [sin * width / height, cos, 0]]], dtype=torch.float64)
     flat = values.reshape(1, -1, height, width)
     grid = F.affine_grid(sources, [1, 1, height, width], align_corners=False).to(values)
@@ -81,6 +81,6 @@ _FIXED: Mapping[str, Callable[[Tensor], Tensor]] = {
 def _shift(name: str) -> tuple[int, int]:
     kind, _, amounts = name.partition(":")
     if kind != "shift":
-        raise ValueError(f"{name!r} is no transformation")
+        raise ValueError(f"unknown transformation: {name!r}")
     dx, dy = map(int, amounts.split(","))
     return dx, dy

@@ -1,4 +1,4 @@
-"""Noise: images with a growing share of values replaced by black or white, or with Gaussian noise added.
+"""Noise probes: replaces a share of an image's values by black or white, or adds Gaussian noise.
 
 Pure: tensors in, tensors out.
 """
@@ -9,12 +9,18 @@ from torch import Tensor
 
 
 def salt_pepper(images: Tensor, fields: Tensor, amounts: Sequence[float]) -> list[Tensor]:
-    """Images (N, 3, H, W) with fields u and v (N, 2, 3, H, W), at each amount: 1 or 0 by v < 0.5 where u < amount."""
+    """Return images with salt-and-pepper noise, one tensor (N, 3, H, W) for each amount in [0, 1].
+
+    `fields` (N, 2, 3, H, W) are uniform in [0, 1): u selects values (u < amount), and v < 0.5 makes them 1, or else 0.
+    """
     u, salt = fields[:, 0], (fields[:, 1] < 0.5).to(images.dtype)
     # Interpolation is exact for weights of 0 and 1, and several times as fast as `where`.
     return [images.lerp(salt, (u < amount).to(images.dtype)) for amount in amounts]
 
 
 def gaussian(images: Tensor, fields: Tensor, sigmas: Sequence[float]) -> list[Tensor]:
-    """Images with standard normal fields (both (N, 3, H, W)): at each sigma x + sigma * n, clipped to [0, 1]."""
+    """Return images + sigma * fields, clipped to [0, 1], one tensor (N, 3, H, W) for each sigma.
+
+    `fields` (N, 3, H, W) are standard normal.
+    """
     return [(images + sigma * fields).clamp(0, 1) for sigma in sigmas]

@@ -1,1 +1,1 @@
-"""Inputs."""
+"""Tests of service.inputs."""

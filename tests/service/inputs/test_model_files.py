@@ -24,7 +24,7 @@ def archive(path: Path, *names: str) -> Path:
         (["vit/config.json", "vit/model.safetensors"], "packed"),
     ],
 )
-def test_an_archive_is_told_by_its_content(tmp_path: Path, names: list[str], kind: str) -> None:
+def test_the_format_of_an_archive_follows_from_its_content(tmp_path: Path, names: list[str], kind: str) -> None:
     assert detect_format(archive(tmp_path / "any.name", *names)) == kind
 
 
@@ -35,14 +35,14 @@ def test_an_old_pickle_is_a_checkpoint(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\x08", b"hello", b"PK\x03\x04cut short"])
-def test_what_is_no_model_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_model_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "m.pt"
     path.write_bytes(content)
     with pytest.raises(ModelRefused, match=r"m\.pt"):
         detect_format(path)
 
 
-def test_a_folder_and_a_foreign_archive_are_refused(tmp_path: Path) -> None:
+def test_a_folder_and_an_unknown_archive_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelRefused, match="not a file"):
         detect_format(tmp_path)
     with pytest.raises(ModelRefused, match="no known model format"):
@@ -58,7 +58,7 @@ def test_a_folder_and_a_foreign_archive_are_refused(tmp_path: Path) -> None:
         (b"x" * 257 + b"ustar" + bytes(250), "packed"),
     ],
 )
-def test_a_file_is_told_by_its_first_bytes(tmp_path: Path, content: bytes, kind: str) -> None:
+def test_the_format_of_a_file_follows_from_its_first_bytes(tmp_path: Path, content: bytes, kind: str) -> None:
     path = tmp_path / "any.name"
     path.write_bytes(content)
     assert detect_format(path) == kind
@@ -72,14 +72,14 @@ def folder(path: Path, config: str, *files: str) -> Path:
     return path
 
 
-def test_folders_are_told_by_their_configuration(tmp_path: Path) -> None:
+def test_the_format_of_a_folder_follows_from_its_configuration(tmp_path: Path) -> None:
     whole = folder(tmp_path / "hf", '{"model_type": "vit"}', "model.safetensors")
     assert find_model(whole) == ModelFiles(whole, "transformers", config=whole)
     timm = folder(tmp_path / "timm", '{"architecture": "resnet18"}', "model.safetensors")
     assert find_model(timm) == ModelFiles(timm / "model.safetensors", "checkpoint", "timm/resnet18", timm)
 
 
-def test_a_model_folder_of_mlflow_is_what_it_holds(tmp_path: Path) -> None:
+def test_an_mlflow_folder_has_the_format_of_the_model_in_it(tmp_path: Path) -> None:
     (tmp_path / "MLmodel").write_text("flavors: {}")
     inner = folder(tmp_path / "model", '{"model_type": "vit"}', "model.safetensors")
     assert find_model(tmp_path).path == inner
@@ -88,7 +88,7 @@ def test_a_model_folder_of_mlflow_is_what_it_holds(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("config", "files", "told"),
+    ("config", "files", "message"),
     [
         ('{"model_type": "vit"}', [], "safetensors"),
         ("{}", ["model.safetensors"], "model_type"),
@@ -97,6 +97,8 @@ def test_a_model_folder_of_mlflow_is_what_it_holds(tmp_path: Path) -> None:
         ("[" * 100_000, ["model.safetensors"], "not JSON"),
     ],
 )
-def test_a_folder_that_is_no_model_says_what_it_lacks(tmp_path: Path, config: str, files: list[str], told: str) -> None:
-    with pytest.raises(ModelRefused, match=told):
+def test_a_folder_without_a_model_is_refused_with_what_is_missing(
+    tmp_path: Path, config: str, files: list[str], message: str
+) -> None:
+    with pytest.raises(ModelRefused, match=message):
         find_model(folder(tmp_path / "m", config, *files))

@@ -7,14 +7,14 @@ from service.inputs.uris import locate
 from service.settings import StoreSettings
 
 
-def test_a_file_under_a_root_is_found_also_with_escapes(tmp_path: Path) -> None:
+def test_a_file_under_a_root_is_found_by_a_percent_encoded_uri_too(tmp_path: Path) -> None:
     file = tmp_path / "a file.pt"
     file.touch()
     assert locate(file.as_uri(), [tmp_path]) == file
 
 
 @pytest.mark.parametrize(
-    ("uri", "told"),
+    ("uri", "message"),
     [
         ("/plain/path", "file://"),
         ("https://example.org/m.pt", "file://"),
@@ -25,8 +25,8 @@ def test_a_file_under_a_root_is_found_also_with_escapes(tmp_path: Path) -> None:
         ("file://[", "file://"),
     ],
 )
-def test_what_is_no_allowed_file_is_refused_with_the_remedy(tmp_path: Path, uri: str, told: str) -> None:
-    with pytest.raises(InputRefused, match=told):
+def test_a_uri_that_is_not_an_allowed_file_is_refused_with_the_remedy(tmp_path: Path, uri: str, message: str) -> None:
+    with pytest.raises(InputRefused, match=message):
         locate(uri, [tmp_path])
 
 
@@ -36,17 +36,17 @@ def test_a_link_that_leads_out_of_the_roots_is_refused(tmp_path: Path) -> None:
     link.symlink_to(tmp_path / "secret")
     with pytest.raises(InputRefused, match="outside") as refused:
         locate(link.as_uri(), [link.parent])
-    assert "secret" not in str(refused.value), "nor is it told where that is"
+    assert "secret" not in str(refused.value), "the message does not name the target"
 
 
-def test_what_the_service_keeps_below_a_root_is_no_users_to_name(tmp_path: Path) -> None:
+def test_files_of_the_service_itself_below_a_root_are_not_allowed(tmp_path: Path) -> None:
     settings = StoreSettings(data_dir=tmp_path / "data", allowed_roots=(tmp_path,))
-    kept = tmp_path / "data" / "artifacts" / "ab" / "abc"
-    kept.parent.mkdir(parents=True)
-    kept.touch()
+    artifact = tmp_path / "data" / "artifacts" / "ab" / "abc"
+    artifact.parent.mkdir(parents=True)
+    artifact.touch()
     (tmp_path / "data" / "salience.sqlite-wal").touch()
-    (tmp_path / "link").symlink_to(kept)
-    for path in (kept, tmp_path / "link", tmp_path / "data" / "salience.sqlite-wal"):
+    (tmp_path / "link").symlink_to(artifact)
+    for path in (artifact, tmp_path / "link", tmp_path / "data" / "salience.sqlite-wal"):
         with pytest.raises(InputRefused, match="outside"):
             locate(path.as_uri(), settings.roots)
     beside = tmp_path / "data" / "model.pt"
@@ -54,6 +54,6 @@ def test_what_the_service_keeps_below_a_root_is_no_users_to_name(tmp_path: Path)
     assert locate(beside.as_uri(), settings.roots) == beside
 
 
-def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputRefused, match="does not exist"):
         locate((tmp_path / "gone").as_uri(), [tmp_path])

@@ -20,7 +20,7 @@ def write(text: str, name: str = "file") -> Callable[[Path], None]:
     return make
 
 
-def test_what_was_made_is_there_the_next_time(tmp_path: Path) -> None:
+def test_an_entry_is_created_once(tmp_path: Path) -> None:
     cache = FileCache(tmp_path)
     first = cache.get("key", write("text"))
     assert first.read_text() == "text"
@@ -28,16 +28,16 @@ def test_what_was_made_is_there_the_next_time(tmp_path: Path) -> None:
     assert cache.get("same content", write("text")) == first
 
 
-def test_an_entry_whose_key_was_cut_off_in_writing_is_made_again(tmp_path: Path) -> None:
+def test_an_entry_with_an_empty_key_file_is_created_again(tmp_path: Path) -> None:
     cache = FileCache(tmp_path)
     first, other = cache.get("key", write("text")), cache.get("other", write("other"))
-    for kept in (tmp_path / "keys").iterdir():
-        kept.write_text("")  # as a full disk or a kill leaves it
+    for key in (tmp_path / "keys").iterdir():
+        key.write_text("")  # as after a full disk or a kill
     assert FileCache(tmp_path).get("key", write("text")) == first
     assert FileCache(tmp_path).get("other", write("other")) == other
 
 
-def test_what_failed_halfway_goes_on_with_what_is_there(tmp_path: Path) -> None:
+def test_a_failed_entry_continues_with_its_partial_files(tmp_path: Path) -> None:
     cache = FileCache(tmp_path)
 
     def broken(folder: Path) -> None:
@@ -54,11 +54,12 @@ def test_what_failed_halfway_goes_on_with_what_is_there(tmp_path: Path) -> None:
     assert found.name == "whole"
 
 
-def test_the_least_used_goes_when_room_is_needed_but_nothing_in_use(tmp_path: Path) -> None:
+def test_the_least_recently_used_entry_is_removed_unless_it_is_in_use(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from worker.inputs.cache import Cache\n"
+        "import sys; from pathlib import Path; from worker.inputs.cache import FileCache\n"
         "for name in sys.argv[2:]:\n"
-        "    Cache(Path(sys.argv[1]), 250).get(name, lambda folder: (folder / 'f').write_text(name * 100) and None)\n"
+        "    cache = FileCache(Path(sys.argv[1]), 250)\n"
+        "    cache.get(name, lambda folder: (folder / 'f').write_text(name * 100) and None)\n"
     )
     subprocess.run([sys.executable, "-c", script, str(tmp_path), "a"], check=True)
     time.sleep(0.02)
@@ -69,10 +70,10 @@ def test_the_least_used_goes_when_room_is_needed_but_nothing_in_use(tmp_path: Pa
     left = {path.read_text()[0] for path in (tmp_path / "objects").rglob("f*") if path.is_file()}
     assert left == {"b", "c"}
     subprocess.run([sys.executable, "-c", script, str(tmp_path), "d"], check=True)
-    assert held.exists(), "it is in use here"
+    assert held.exists(), "this process uses it"
 
 
-def test_what_was_given_up_half_made_goes_and_keys_go_with_their_entries(tmp_path: Path) -> None:
+def test_abandoned_entries_are_removed_and_keys_without_an_entry_too(tmp_path: Path) -> None:
     def broken(folder: Path) -> None:
         (folder / "half").write_text("half")
         raise OSError("broken off")
@@ -92,13 +93,13 @@ def sizes(folder: Path) -> list[int]:
     return [path.stat().st_size for path in (folder / "objects").rglob("*") if path.is_file()]
 
 
-def test_what_a_process_used_goes_beyond_a_share_of_the_limit_and_all_of_it_once_its_work_is_done(
+def test_a_process_protects_a_fraction_of_the_limit_until_it_releases_its_entries(
     tmp_path: Path,
 ) -> None:
     one, two = FileCache(tmp_path, 250), FileCache(tmp_path, 250)
     for letter in "abcd":
         one.get(letter, write(letter * 100))
-        assert sum(sizes(tmp_path)) <= 250, "but for the last one, none is kept from going"
+        assert sum(sizes(tmp_path)) <= 250, "only the last entry is protected"
     one.get("large", write("l" * 200))
     two.get("other", write("o" * 200))
     assert sum(sizes(tmp_path)) == 400, "both are in use"
@@ -107,7 +108,7 @@ def test_what_a_process_used_goes_beyond_a_share_of_the_limit_and_all_of_it_once
     assert sizes(tmp_path) == [200]
 
 
-def test_what_was_half_made_counts_and_goes_when_room_is_needed(tmp_path: Path) -> None:
+def test_partial_entries_count_towards_the_limit_and_are_removed(tmp_path: Path) -> None:
     def broken(folder: Path) -> None:
         (folder / "half").write_text("h" * 200)
         raise OSError("broken off")
@@ -119,7 +120,7 @@ def test_what_was_half_made_counts_and_goes_when_room_is_needed(tmp_path: Path) 
     assert list((tmp_path / "partial").iterdir()) == []
 
 
-def test_using_a_folder_does_not_make_it_look_changed(tmp_path: Path) -> None:
+def test_using_a_folder_does_not_change_its_stamp(tmp_path: Path) -> None:
     def make(folder: Path) -> None:
         write("a", "a")(folder)
         write("b", "b")(folder)
@@ -130,7 +131,9 @@ def test_using_a_folder_does_not_make_it_look_changed(tmp_path: Path) -> None:
     assert stamp_path(FileCache(tmp_path).get("key", make)) == stamp
 
 
-def test_a_key_that_is_not_sure_is_made_anew_and_its_content_kept_once(tmp_path: Path) -> None:
+def test_a_key_that_does_not_identify_its_content_is_fetched_again_and_equal_content_is_stored_once(
+    tmp_path: Path,
+) -> None:
     cache = FileCache(tmp_path)
     first = cache.get("key", write("text"), identifies=False)
     assert cache.get("key", write("text"), identifies=False) == first
@@ -150,7 +153,7 @@ def _get(folder: Path) -> None:
     FileCache(folder).get("key", _make)
 
 
-def test_of_two_processes_one_makes_and_the_other_waits(tmp_path: Path) -> None:
+def test_one_of_two_processes_creates_an_entry_while_the_other_waits(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     both = [context.Process(target=_get, args=(tmp_path,)) for _ in range(2)]
     for each in both:

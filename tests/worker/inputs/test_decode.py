@@ -27,14 +27,14 @@ def encoded(image: Image.Image, kind: str = "PNG") -> bytes:
 @pytest.mark.parametrize(
     ("name", "how"), [("bilinear", Image.Resampling.BILINEAR), ("bicubic", Image.Resampling.BICUBIC)]
 )
-def test_an_image_is_squashed_as_pillow_does_and_scaled_to_one(name: str, how: Image.Resampling) -> None:
+def test_an_image_is_resized_by_pillow_and_scaled_to_one(name: str, how: Image.Resampling) -> None:
     found = decode(encoded(image()), SMALL.model_copy(update={"interpolation": name}))
     twin = np.asarray(image().resize((10, 12), Image.Resampling[name.upper()])).transpose(2, 0, 1) / 255
     assert found.dtype == torch.float32
     assert np.allclose(found.numpy(), twin, atol=1e-7)
 
 
-def test_with_the_shorter_side_the_centre_is_cut_out() -> None:
+def test_resizing_the_shorter_side_crops_the_centre() -> None:
     found = decode(encoded(image(30, 20)), Preprocessing(size=(8, 8), resize=ShorterSide(shorter=10)))
     resized = image(30, 20).resize((15, 10), Image.Resampling.BILINEAR)
     left, top = round((15 - 8) / 2), round((10 - 8) / 2)
@@ -48,14 +48,14 @@ def test_images_of_every_mode_become_rgb(mode: str) -> None:
     assert decode(encoded(image(mode=mode), kind), SMALL).shape == (3, 12, 10)
 
 
-def test_the_digest_is_that_of_the_files_bytes(tmp_path: Path) -> None:
+def test_the_digest_is_the_sha256_of_the_files_bytes(tmp_path: Path) -> None:
     file = tmp_path / "a.png"
     file.write_bytes(encoded(image()))
     assert read_image(file.read_bytes(), SMALL).digest == hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b"", "not an image"),
         (b"hello", "not an image"),
@@ -63,30 +63,30 @@ def test_the_digest_is_that_of_the_files_bytes(tmp_path: Path) -> None:
         (encoded(image(), "JPEG")[:400], "damaged"),
     ],
 )
-def test_what_cannot_be_decoded_says_why(content: bytes, told: str) -> None:
-    with pytest.raises(UnreadableImage, match=told):
+def test_an_unreadable_image_has_a_reason(content: bytes, message: str) -> None:
+    with pytest.raises(UnreadableImage, match=message):
         decode(content, SMALL)
 
 
-def test_an_image_of_monstrous_size_is_not_decoded() -> None:
+def test_an_image_of_enormous_size_is_not_decoded() -> None:
     bomb = BytesIO()
     Image.new("1", (20000, 20000)).save(bomb, "PNG")
     with pytest.raises(UnreadableImage, match="too large"):
         decode(bomb.getvalue(), SMALL)
 
 
-def test_sixteen_bits_of_grey_are_scaled_and_not_clipped() -> None:
+def test_sixteen_bit_grey_is_scaled_and_not_clipped() -> None:
     ramp = np.linspace(0, 65535, 64, dtype=np.uint16).repeat(64).reshape(64, 64)
     found = decode(encoded(Image.fromarray(ramp)), Preprocessing(size=(64, 64)))
     assert np.abs(found.numpy() - ramp / 65535).max() <= 0.5 / 255 + 1e-6
 
 
-def test_pixels_without_a_known_range_are_told() -> None:
+def test_pixels_without_a_known_range_are_refused() -> None:
     floats = Image.fromarray(np.random.default_rng(0).random((8, 8)).astype(np.float32))
     with pytest.raises(UnreadableImage, match="known range"):
         decode(encoded(floats, "TIFF"), SMALL)
 
 
-def test_an_image_too_long_for_its_shorter_side_is_told() -> None:
+def test_an_image_that_is_too_long_for_its_shorter_side_is_refused() -> None:
     with pytest.raises(UnreadableImage, match="too long"):
         decode(encoded(image(20_000, 1)), Preprocessing(size=(64, 64), resize=ShorterSide(shorter=64)))

@@ -1,4 +1,4 @@
-"""Against an emulator of Google Cloud Storage, in this process."""
+"""Tests with an emulator of Google Cloud Storage in this process."""
 
 import time
 from collections.abc import Iterator
@@ -19,20 +19,20 @@ HOST = "STORAGE_EMULATOR_HOST"
 
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """An empty bucket, which workers find by their environment."""
+    """Start an emulator with an empty bucket, which workers find through their environment."""
     port = free_port()
     server = create_server("127.0.0.1", port, in_memory=True, default_bucket="bucket")
     server.start()
     with monkeypatch.context() as environment:
         environment.setenv(HOST, f"http://127.0.0.1:{port}")
-        forget()
+        clear_connections()
         yield "gs://bucket"
     server.stop()
-    forget()
+    clear_connections()
 
 
-def forget() -> None:
-    """Where the store was is kept with the connection to it."""
+def clear_connections() -> None:
+    """Remove gcsfs's cached connections, which have the store's address."""
     remote._open("gs://bucket")[0].clear_instance_cache()
 
 
@@ -41,7 +41,7 @@ def put(uri: str, content: bytes) -> None:
     system.pipe_file(path, content)
 
 
-def test_models_and_images_are_read_from_google_cloud_storage_as_they_are_now(
+def test_current_models_and_images_are_read_from_google_cloud_storage(
     bucket: str, places: InputResolver, ingredients: AuditInputs
 ) -> None:
     for model in ingredients.models[:2]:
@@ -57,13 +57,11 @@ def test_models_and_images_are_read_from_google_cloud_storage_as_they_are_now(
         model_at(places, f"{bucket}/none.pt")
 
 
-def test_a_google_cloud_storage_that_is_away_is_not_waited_for_for_long(
-    places: InputResolver, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unavailable_google_cloud_storage_fails_soon(places: InputResolver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(HOST, f"http://127.0.0.1:{free_port()}")
-    forget()
+    clear_connections()
     began = time.monotonic()
     with pytest.raises(ConnectionError, match="is unavailable"):
         remote.list_files("gs://bucket/m.pt", places.web, retry_seconds=0.3)
     assert time.monotonic() - began < 3
-    forget()
+    clear_connections()

@@ -1,4 +1,4 @@
-"""Images that are odd, or mean harm: each is read rightly or refused with its reason."""
+"""Odd and hostile images: each is decoded correctly or refused with a reason."""
 
 import struct
 import zlib
@@ -16,7 +16,7 @@ SMALL = Preprocessing(size=(SIDE, SIDE), interpolation="nearest")
 
 
 def halves(mode: str = "RGB") -> Image.Image:
-    """Red above, blue below."""
+    """An image that is red above and blue below."""
     values = np.zeros((SIDE, SIDE, 3), dtype=np.uint8)
     values[: SIDE // 2, :, 0], values[SIDE // 2 :, :, 2] = 255, 255
     return Image.fromarray(values).convert(mode)
@@ -29,7 +29,7 @@ def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
 
 
 def png_header(width: int, height: int) -> bytes:
-    """A PNG that says to be of some size, and has next to nothing in it."""
+    """A PNG that declares a size, but has hardly any content."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -51,13 +51,13 @@ def png_header(width: int, height: int) -> bytes:
     ],
     ids=["cmyk tiff", "cmyk jpeg", "palette", "alpha", "webp", "bmp", "gif of one frame"],
 )
-def test_colours_are_the_same_however_they_are_kept(content: bytes, tolerance: float) -> None:
+def test_colours_are_the_same_in_every_format(content: bytes, tolerance: float) -> None:
     found = decode(content, SMALL).numpy()
     twin = np.asarray(halves()).transpose(2, 0, 1) / 255
     assert np.abs(found - twin).max() <= tolerance
 
 
-def test_greys_of_eight_and_sixteen_bits_and_with_a_palette_are_one_grey() -> None:
+def test_grey_is_the_same_with_eight_bits_sixteen_bits_or_a_palette() -> None:
     grey = np.full((SIDE, SIDE), 100, dtype=np.uint8)
     kept = [Image.fromarray(grey), Image.fromarray(grey.astype(np.uint16) * 257), Image.fromarray(grey).convert("P")]
     kept.append(Image.fromarray(grey).convert("LA"))
@@ -66,7 +66,7 @@ def test_greys_of_eight_and_sixteen_bits_and_with_a_palette_are_one_grey() -> No
 
 
 @pytest.mark.parametrize("turn", range(1, 9))
-def test_an_image_is_turned_as_its_exif_says(turn: int) -> None:
+def test_an_image_is_turned_by_its_exif_orientation(turn: int) -> None:
     shown = np.asarray(halves())
     stored = {
         1: shown, 2: shown[:, ::-1], 3: shown[::-1, ::-1], 4: shown[::-1],
@@ -79,7 +79,7 @@ def test_an_image_is_turned_as_its_exif_says(turn: int) -> None:
     assert np.allclose(decode(content, SMALL).numpy(), shown.transpose(2, 0, 1) / 255)
 
 
-def test_a_profile_of_colours_changes_nothing() -> None:
+def test_a_colour_profile_changes_nothing() -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     with_profile = decode(encoded(halves(), icc_profile=profile), SMALL)
     assert np.array_equal(with_profile.numpy(), decode(encoded(halves()), SMALL).numpy())
@@ -105,7 +105,7 @@ def frame_without_width() -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (png_header(100_000, 100_000), "too large"),
         (png_header(15_000, 15_000), "too large"),
@@ -127,6 +127,6 @@ def frame_without_width() -> bytes:
         "huge", "large", "lying", "text", "gif", "webp", "tiff", "cut png", "width", "cut jpeg", "svg", "postscript",
     ],
 )  # fmt: skip
-def test_what_cannot_be_one_image_is_refused_with_its_reason(content: bytes, told: str) -> None:
-    with pytest.raises(UnreadableImage, match=told):
+def test_a_file_without_exactly_one_image_is_refused_with_the_reason(content: bytes, message: str) -> None:
+    with pytest.raises(UnreadableImage, match=message):
         decode(content, SMALL)

@@ -1,4 +1,4 @@
-"""Links out of the allowed roots, wherever in a model's or an image set's folder they lie; links within are fine."""
+"""Links out of the allowed roots are refused anywhere in the folder of a model or an image set; other links work."""
 
 import shutil
 from collections.abc import Callable
@@ -21,7 +21,7 @@ OUTSIDE = "a link that leads outside the allowed roots"
 
 @pytest.fixture
 def inside(tmp_path: Path) -> Path:
-    """The one root; beside it lies `secret`, which is none of the users'."""
+    """Return the only root. The folder `secret` beside it is not allowed."""
     (tmp_path / "root").mkdir()
     (tmp_path / "secret").mkdir()
     return tmp_path / "root"
@@ -82,10 +82,10 @@ def test_a_models_folder_with_a_link_out_of_the_roots_is_refused_by_worker_and_a
     assert (problem.field, OUTSIDE in problem.detail) == ("cohorts[0].runs[0].uri", True)
 
 
-def test_a_models_folder_with_links_that_stay_within_is_read_and_known_by_what_they_lead_to(
+def test_a_models_folder_with_links_inside_the_roots_is_read_and_digested_by_their_targets(
     narrow: InputResolver, inside: Path, ingredients: AuditInputs
 ) -> None:
-    """As Hugging Face's cache and registries lay models out."""
+    """Hugging Face's cache and registries store models in this layout."""
     (inside / "blobs").mkdir()
     folder = linked(save_pretrained(make_vit(), inside / "vit"), "model.safetensors", inside / "blobs")
     assert find_model(model_at(narrow, str(folder))).format == "transformers"
@@ -126,7 +126,7 @@ def test_an_image_sets_folder_with_a_link_out_of_the_roots_is_not_listed(
     assert (problem.field, OUTSIDE in problem.detail) == ("images.uri", True)
 
 
-def test_an_image_set_with_links_that_stay_within_the_roots_is_read(
+def test_an_image_set_with_links_inside_the_roots_is_read(
     narrow: InputResolver, inside: Path, ingredients: AuditInputs
 ) -> None:
     shutil.copytree(ingredients.images, inside / "kept")

@@ -1,4 +1,4 @@
-"""Against a real MLflow server."""
+"""Tests with a real MLflow server."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ from worker.inputs.resolver import InputResolver
 
 @pytest.fixture(scope="module")
 def run(mlflow_url: str, ingredients: AuditInputs, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A run with a file and a folder of a model, and versions of a registered model made of them."""
+    """Log a run with a model's file and folder, and register versions of a model from them."""
     folder = save_pretrained(make_vit(), tmp_path_factory.mktemp("vit"))
     with httpx.Client(base_url=f"{mlflow_url}/api/2.0") as api:
         users = Users(api)
@@ -39,7 +39,7 @@ def tracking(mlflow_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_url)
 
 
-def test_a_registered_version_is_fetched_file_or_folder(
+def test_a_registered_version_is_fetched_as_a_file_or_a_folder(
     run: str, places: InputResolver, ingredients: AuditInputs
 ) -> None:
     assert model_at(places, "models:/faces/1").read_bytes() == ingredients.models[0].read_bytes()
@@ -48,7 +48,7 @@ def test_a_registered_version_is_fetched_file_or_folder(
     assert model_at(places, f"runs:/{run}/m.pt").read_bytes() == ingredients.models[0].read_bytes()
 
 
-def test_images_that_a_run_logged_are_listed_and_read_as_a_folder_and_by_a_manifest(
+def test_logged_images_are_listed_and_read_from_a_folder_and_a_manifest(
     mlflow_url: str, places: InputResolver, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     images = images_of(ingredients.images)
@@ -66,7 +66,7 @@ def test_images_that_a_run_logged_are_listed_and_read_as_a_folder_and_by_a_manif
         read(f"runs:/{run}/faces/none.png")
 
 
-def test_an_artifact_that_was_overwritten_is_fetched_again_though_as_large_but_not_within_one_job(
+def test_an_overwritten_artifact_of_equal_size_is_fetched_again_but_not_within_one_job(
     mlflow_url: str, places: InputResolver, tmp_path: Path
 ) -> None:
     first, second = (tmp_path / name for name in ("first", "second"))
@@ -84,7 +84,7 @@ def test_an_artifact_that_was_overwritten_is_fetched_again_though_as_large_but_n
     assert model_at(places.for_job("another"), uri).read_bytes() == second.read_bytes()
 
 
-def test_nothing_is_added_to_the_beginning_of_an_artifact_that_has_changed(mlflow_url: str, tmp_path: Path) -> None:
+def test_a_download_of_a_changed_artifact_starts_again(mlflow_url: str, tmp_path: Path) -> None:
     first, target = tmp_path / "first", tmp_path / "m.pt"
     first.write_bytes(b"first")
     target.write_bytes(b"fir")
@@ -97,12 +97,12 @@ def test_nothing_is_added_to_the_beginning_of_an_artifact_that_has_changed(mlflo
     assert target.read_bytes() == b"later"
 
 
-def test_an_alias_is_pinned_to_the_version_it_stands_for(run: str, places: InputResolver) -> None:
+def test_an_alias_is_resolved_to_its_current_version(run: str, places: InputResolver) -> None:
     assert places.resolve("models:/faces@champion") == "models:/faces/1"
 
 
 @pytest.mark.parametrize(
-    ("uri", "told"),
+    ("uri", "message"),
     [
         ("models:/faces/99", "not found"),
         ("models:/faces@nobody", "not found"),
@@ -110,21 +110,21 @@ def test_an_alias_is_pinned_to_the_version_it_stands_for(run: str, places: Input
         ("runs:/0123456789abcdef0123456789abcdef/m", "not found"),
     ],
 )
-def test_what_mlflow_does_not_know_is_refused_in_its_words(
-    run: str, places: InputResolver, uri: str, told: str
+def test_an_unknown_model_or_run_is_refused_with_mlflows_message(
+    run: str, places: InputResolver, uri: str, message: str
 ) -> None:
-    with pytest.raises(InputRefused, match=told):
+    with pytest.raises(InputRefused, match=message):
         model_at(places, places.resolve(uri))
 
 
-def test_without_a_tracking_server_the_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_tracking_server_is_refused_with_the_name_of_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     with pytest.raises(InputRefused, match="MLFLOW_TRACKING_URI"):
         mlflow.artifact_uri("models:/faces/1")
 
 
-def test_a_model_that_mlflow_logged_itself_is_understood(mlflow_url: str, places: InputResolver) -> None:
-    """As `mlflow.pytorch.log_model` saves it: an exported program in a model folder."""
+def test_a_model_that_mlflow_logged_itself_is_loaded(mlflow_url: str, places: InputResolver) -> None:
+    """`mlflow.pytorch.log_model` saves an exported program in a model folder."""
     code = f"""
 import mlflow, numpy as np, torch, warnings
 from tests.support.models import TinyNet

@@ -37,7 +37,7 @@ def s3_url() -> Iterator[str]:
 
 @pytest.fixture
 def s3(s3_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A client of a real S3 API, which workers find by their environment."""
+    """Return a client of a real S3 API, which workers find through their environment."""
     import s3fs
 
     for name, value in {"AWS_ENDPOINT_URL": s3_url, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}.items():
@@ -62,14 +62,14 @@ def test_a_model_in_s3_is_fetched_once_and_again_when_it_changes(
     assert model_at(places, "s3://bucket/set/m.pt").read_bytes() == ingredients.models[1].read_bytes()
 
 
-def test_a_models_folder_in_s3_is_listed_as_it_is_now(s3: Any, places: InputResolver) -> None:
+def test_a_models_folder_in_s3_has_its_current_files(s3: Any, places: InputResolver) -> None:
     for content in (b"first", b"later"):
         s3.pipe({f"bucket/set/model/{name}": content for name in ("a", "b")})
         assert (model_at(places, "s3://bucket/set/model") / "b").read_bytes() == content
 
 
 @pytest.mark.parametrize("way", ["folder", "zip", "parquet"])
-def test_a_set_in_s3_has_the_images_of_its_folder(
+def test_an_image_set_in_s3_has_the_images_of_its_folder(
     s3: Any, places: InputResolver, ingredients: AuditInputs, tmp_path: Path, way: str
 ) -> None:
     if way == "folder":
@@ -84,7 +84,7 @@ def test_a_set_in_s3_has_the_images_of_its_folder(
     assert found == sorted((label, content) for _, label, content in images_of(ingredients.images))
 
 
-def test_a_manifest_in_s3_names_images_beside_it_and_elsewhere(
+def test_a_manifest_in_s3_can_name_images_in_its_folder_and_elsewhere(
     s3: Any, places: InputResolver, ingredients: AuditInputs
 ) -> None:
     (_, _, content), (_, _, other) = images_of(ingredients.images)[:2]
@@ -99,7 +99,7 @@ def test_a_manifest_in_s3_names_images_beside_it_and_elsewhere(
         list(narrow.list_images("s3://bucket/set/m.csv"))
 
 
-def test_artifacts_may_be_kept_in_s3(s3: Any, places: InputResolver, ingredients: AuditInputs) -> None:
+def test_artifacts_can_be_stored_in_s3(s3: Any, places: InputResolver, ingredients: AuditInputs) -> None:
     content = ingredients.models[0].read_bytes()
     digest = hashlib.sha256(content).hexdigest()
     s3.pipe_file(f"bucket/artifacts/{digest}", content)
@@ -107,7 +107,7 @@ def test_artifacts_may_be_kept_in_s3(s3: Any, places: InputResolver, ingredients
     assert model_at(kept, f"artifact:sha256:{digest}").read_bytes() == content
 
 
-def test_artifacts_in_s3_go_when_they_are_old(s3: Any, store: Store) -> None:
+def test_old_artifacts_in_s3_are_deleted(s3: Any, store: Store) -> None:
     place = ArtifactStore("s3://bucket/uploads", store.artifact_owners)
     uri = upload(place, b"content")
     assert place.expire(3600) == 0
@@ -119,53 +119,53 @@ def test_artifacts_in_s3_go_when_they_are_old(s3: Any, store: Store) -> None:
 @pytest.mark.parametrize(
     "uri", ["s3://bucket/set/nothing.pt", "s3://no-such-bucket/x", "s3://no bucket/x", "ftp://example.org/x"]
 )
-def test_what_is_not_there_is_refused(s3: Any, places: InputResolver, uri: str) -> None:
+def test_a_missing_object_is_refused(s3: Any, places: InputResolver, uri: str) -> None:
     with pytest.raises(InputRefused):
         remote.fetch(uri, places.cache, places.web)
 
 
 @pytest.mark.parametrize("uri", ["s3://KEY:hidden@bucket/x.png", "gs://hidden@bucket/x.png", "s3:///x.png"])
-def test_an_objects_password_is_refused_and_not_told(places: InputResolver, uri: str) -> None:
+def test_a_password_in_the_uri_of_an_object_is_refused_and_not_repeated(places: InputResolver, uri: str) -> None:
     with pytest.raises(InputRefused, match="without user and password") as refused:
         remote.read_bytes(uri, 1, places.web)
     assert "hidden" not in str(refused.value)
 
 
 class Site(BaseHTTPRequestHandler):
-    """A server of one file that may know ranges."""
+    """Serves one file, with or without range requests."""
 
     content = bytes(range(256)) * 100_000
-    asked: ClassVar[list[str]] = []
-    knows_ranges = True
-    heeds_marks = True
-    mark = '"1"'
-    breaks_at = 0  # which answer breaks off halfway
+    requests: ClassVar[list[str]] = []
+    supports_ranges = True
+    honours_if_range = True
+    tag = '"1"'
+    breaks_at = 0  # the number of the response that ends halfway
 
     def do_HEAD(self) -> None:  # the name that http.server calls
         self._head(200, len(self.content))
 
     def do_GET(self) -> None:  # as above
         wanted = self.headers.get("Range", "")
-        self.asked.append(wanted)
+        self.requests.append(wanted)
         start, stop = 0, len(self.content)
-        is_same = not self.heeds_marks or self.headers.get("If-Range", self.mark) == self.mark
-        if wanted and self.knows_ranges and is_same:
+        is_same = not self.honours_if_range or self.headers.get("If-Range", self.tag) == self.tag
+        if wanted and self.supports_ranges and is_same:
             low, _, high = wanted.removeprefix("bytes=").partition("-")
             start, stop = int(low), min(int(high or stop) + 1, stop)
             self._head(206, stop - start, f"bytes {start}-{stop - 1}/{len(self.content)}")
         else:
             self._head(200, stop)
         part = self.content[start:stop]
-        broken = len(self.asked) == self.breaks_at
+        broken = len(self.requests) == self.breaks_at
         self.close_connection = broken
-        with suppress(ConnectionError):  # the client may have had enough
+        with suppress(ConnectionError):  # the client may have closed the connection
             self.wfile.write(part[: len(part) // 2] if broken else part)
 
     def _head(self, status: int, length: int, part: str | None = None) -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(length))
-        self.send_header("ETag", self.mark)
-        if self.knows_ranges:
+        self.send_header("ETag", self.tag)
+        if self.supports_ranges:
             self.send_header("Accept-Ranges", "bytes")
         if part:
             self.send_header("Content-Range", part)
@@ -177,7 +177,7 @@ class Site(BaseHTTPRequestHandler):
 
 @pytest.fixture(params=[True, False], ids=["ranges", "no ranges"])
 def web(request: pytest.FixtureRequest) -> Iterator[tuple[str, type[Site]]]:
-    handler = type("Own", (Site,), {"asked": [], "knows_ranges": request.param})
+    handler = type("Own", (Site,), {"asked": [], "supports_ranges": request.param})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -187,7 +187,7 @@ def web(request: pytest.FixtureRequest) -> Iterator[tuple[str, type[Site]]]:
     server.server_close()
 
 
-def test_a_download_that_broke_off_goes_on_where_it_ended(web: tuple[str, type[Site]], tmp_path: Path) -> None:
+def test_an_interrupted_download_resumes(web: tuple[str, type[Site]], tmp_path: Path) -> None:
     uri, handler = web
     handler.breaks_at = 1
     cache = FileCache(tmp_path / "cache")
@@ -198,29 +198,31 @@ def test_a_download_that_broke_off_goes_on_where_it_ended(web: tuple[str, type[S
         except ConnectionError:
             continue
     assert found.read_bytes() == handler.content
-    if handler.knows_ranges:
-        assert any(request and not request.startswith("bytes=0") for request in handler.asked)
-    request = len(handler.asked)
+    if handler.supports_ranges:
+        assert any(request and not request.startswith("bytes=0") for request in handler.requests)
+    request = len(handler.requests)
     assert remote.fetch(uri, cache, LOCAL) == found
-    assert len(handler.asked) == request, "it was there"
+    assert len(handler.requests) == request, "the cache has the file"
 
 
-@pytest.mark.parametrize("heeds_marks", [True, False])
-def test_nothing_is_added_to_the_beginning_of_what_has_changed(
-    web: tuple[str, type[Site]], tmp_path: Path, heeds_marks: bool
+@pytest.mark.parametrize("honours_if_range", [True, False])
+def test_a_download_of_a_changed_file_starts_again(
+    web: tuple[str, type[Site]], tmp_path: Path, honours_if_range: bool
 ) -> None:
     uri, handler = web
-    handler.heeds_marks = heeds_marks
+    handler.honours_if_range = honours_if_range
     (file,), target = remote.list_files(uri, LOCAL), tmp_path / "m.bin"
     target.write_bytes(handler.content[:100])
-    handler.content, handler.mark = bytes(len(handler.content)), '"2"'
-    with suppress(ConnectionError):  # of a server that gives the rest all the same; the next time all is fetched
+    handler.content, handler.tag = bytes(len(handler.content)), '"2"'
+    with suppress(
+        ConnectionError
+    ):  # a server that ignores If-Range sends the rest; the next attempt fetches the whole file
         remote.download(file, target, 10**9, LOCAL)
     remote.download(file, target, 10**9, LOCAL)
     assert target.read_bytes() == handler.content
 
 
-def test_nothing_is_added_to_the_beginning_of_an_object_that_has_changed(s3: Any, tmp_path: Path) -> None:
+def test_a_download_of_a_changed_object_starts_again(s3: Any, tmp_path: Path) -> None:
     s3.pipe_file("bucket/set/m", b"first")
     (file,), target = remote.list_files("s3://bucket/set/m", LOCAL), tmp_path / "m"
     target.write_bytes(b"fir")
@@ -234,7 +236,7 @@ def test_a_file_larger_than_the_cache_is_refused(web: tuple[str, type[Site]], tm
         remote.fetch(web[0], FileCache(tmp_path / "cache", limit=1000), LOCAL)
 
 
-def test_a_manifest_may_name_images_on_the_web(
+def test_a_manifest_can_name_images_on_the_web(
     places: InputResolver, ingredients: AuditInputs, tmp_path: Path, web: tuple[str, type[Site]]
 ) -> None:
     folder = Path(shutil.copytree(ingredients.images, tmp_path / "p"))

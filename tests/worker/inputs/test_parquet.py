@@ -16,7 +16,7 @@ def names(path: Path, image: Any, **columns: Any) -> list[tuple[str, str | None]
 
 
 @pytest.mark.parametrize(
-    ("image", "told"),
+    ("image", "message"),
     [
         ([b"bytes"], "'image' has the type binary"),
         ([1], "'image' has the type int64"),
@@ -26,17 +26,17 @@ def names(path: Path, image: Any, **columns: Any) -> list[tuple[str, str | None]
         ([None, "a.png"], "row 0 has no image"),
     ],
 )
-def test_a_column_that_names_no_images_is_refused_with_what_it_should_be(tmp_path: Path, image: Any, told: str) -> None:
-    with pytest.raises(ImagesRefused, match=told):
+def test_a_column_without_images_is_refused_with_the_required_type(tmp_path: Path, image: Any, message: str) -> None:
+    with pytest.raises(ImagesRefused, match=message):
         names(tmp_path / "set.parquet", image)
 
 
-def test_names_and_labels_may_be_kept_as_a_dictionary(tmp_path: Path) -> None:
+def test_names_and_labels_can_be_dictionary_encoded(tmp_path: Path) -> None:
     image, label = (pa.array([text]).dictionary_encode() for text in ("a.png", "cat"))
     assert names(tmp_path / "set.parquet", image, label=label) == [("a.png", "cat")]
 
 
 @pytest.mark.parametrize("label", [1.5, b"cat", {"name": "cat"}])
-def test_a_label_that_is_none_is_told_with_its_row(tmp_path: Path, label: Any) -> None:
+def test_an_invalid_label_is_refused_with_its_row(tmp_path: Path, label: Any) -> None:
     with pytest.raises(ImagesRefused, match="row 0"):
         names(tmp_path / "set.parquet", ["a.png"], label=[label])

@@ -11,7 +11,7 @@ def entries(*names: str) -> Iterator[ImageEntry]:
     return (ImageEntry(name, None, f"/{name}") for name in names)
 
 
-def test_a_name_given_twice_among_very_many_is_told() -> None:
+def test_a_duplicate_among_very_many_names_is_refused() -> None:
     names = [f"{number}.png" for number in range(50_000)]
     assert [each.name for each in without_duplicates("set", lambda: entries(*names))] == names
     with pytest.raises(ImagesRefused, match=r"set: '7\.png' is listed twice"):
@@ -19,11 +19,11 @@ def test_a_name_given_twice_among_very_many_is_told() -> None:
 
 
 @pytest.mark.parametrize("names", [[], ["a"], ["a", "A", "a "]])
-def test_different_names_are_no_repeats(names: list[str]) -> None:
+def test_different_names_are_no_duplicates(names: list[str]) -> None:
     assert len(list(without_duplicates("set", lambda: entries(*names)))) == len(names)
 
 
-def test_names_of_the_same_hash_are_told_apart() -> None:
+def test_different_names_with_equal_hashes_are_no_duplicates() -> None:
     class Alike(str):
         def __hash__(self) -> int:
             return 1

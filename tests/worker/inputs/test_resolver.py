@@ -25,7 +25,7 @@ def folder(ingredients: AuditInputs, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_set_has_the_same_images_and_labels_however_it_is_kept(
+def test_a_set_has_the_same_images_and_labels_in_every_format(
     places: InputResolver, folder: Path, tmp_path: Path, way: str
 ) -> None:
     out = tmp_path / "out"
@@ -107,25 +107,25 @@ HOSTILE: list[tuple[Callable[[Path], None], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("make", "told"), HOSTILE, ids=lambda each: getattr(each, "__name__", ""))
-def test_an_archive_that_means_harm_is_refused(
-    places: InputResolver, tmp_path: Path, make: Callable[[Path], None], told: str
+@pytest.mark.parametrize(("make", "message"), HOSTILE, ids=lambda each: getattr(each, "__name__", ""))
+def test_a_hostile_archive_is_refused(
+    places: InputResolver, tmp_path: Path, make: Callable[[Path], None], message: str
 ) -> None:
     make(tmp_path / "set")
-    with pytest.raises(InputRefused, match=told):
+    with pytest.raises(InputRefused, match=message):
         list(places.list_images(str(tmp_path / "set")))
 
 
-@pytest.mark.parametrize(("make", "told"), [each for each in HOSTILE if "parquet" not in each[0].__name__])
-def test_a_packed_model_that_means_harm_is_refused_and_leaves_nothing(
-    places: InputResolver, tmp_path: Path, make: Callable[[Path], None], told: str
+@pytest.mark.parametrize(("make", "message"), [each for each in HOSTILE if "parquet" not in each[0].__name__])
+def test_a_hostile_model_archive_is_refused_and_leaves_no_files(
+    places: InputResolver, tmp_path: Path, make: Callable[[Path], None], message: str
 ) -> None:
     make(tmp_path / "set")
     if zipfile.is_zipfile(tmp_path / "set"):
         with zipfile.ZipFile(tmp_path / "set", "a") as archive:
             archive.writestr("config.json", "{}")
     before = sorted(Path("/etc").iterdir())
-    with pytest.raises(InputRefused, match=f"{told}|damaged|no known model format"):
+    with pytest.raises(InputRefused, match=f"{message}|damaged|no known model format"):
         model_at(places, str(tmp_path / "set"))
     assert sorted(Path("/etc").iterdir()) == before
     assert not (tmp_path / "outside.png").exists()
@@ -151,7 +151,7 @@ def test_a_link_to_an_image_outside_the_roots_is_not_read(places: InputResolver,
         image_opener(narrow)(entry.path)
 
 
-def test_an_image_gone_from_its_archive_is_told(places: InputResolver, folder: Path, tmp_path: Path) -> None:
+def test_an_image_missing_from_its_archive_is_unreadable(places: InputResolver, folder: Path, tmp_path: Path) -> None:
     path = WAYS["zip"](folder, tmp_path)
     entry = next(places.list_images(str(path)))
     with zipfile.ZipFile(path, "w") as archive:
@@ -161,6 +161,6 @@ def test_an_image_gone_from_its_archive_is_told(places: InputResolver, folder: P
 
 
 @pytest.mark.parametrize("uri", ["artifact:sha256:abc", f"artifact:sha256:{'0' * 64}"])
-def test_an_artifact_that_is_not_there_is_refused(places: InputResolver, uri: str) -> None:
+def test_a_missing_artifact_is_refused(places: InputResolver, uri: str) -> None:
     with pytest.raises(InputRefused, match="artifact"):
         model_at(places, uri)

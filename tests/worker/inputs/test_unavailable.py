@@ -1,4 +1,4 @@
-"""Servers that go away in the middle: what may come back is no refusal, and is tried again."""
+"""Servers that become unavailable: the error is transient, not a refusal, so workers retry."""
 
 import os
 import socket
@@ -22,23 +22,23 @@ LISTED = b'{"files": [{"path": "m.pt", "is_dir": false, "file_size": 102400}]}'
 
 
 def answer(status: str, content: bytes, share: float = 1.0) -> bytes:
-    """An answer by HTTP of which so much comes."""
+    """Return an HTTP response, or the first `share` of its content."""
     head = f'HTTP/1.1 {status}\r\nContent-Length: {len(content)}\r\nETag: "1"\r\nConnection: close\r\n\r\n'
     return head.encode() + content[: int(share * len(content))]
 
 
 WHOLE, HALF = answer("200 OK", CONTENT), answer("200 OK", CONTENT, 0.5)
-AWAY = answer("503 Service Unavailable", b"{}")
+UNAVAILABLE = answer("503 Service Unavailable", b"{}")
 
 
 @contextmanager
 def server(*answers: bytes) -> Iterator[str]:
-    """A server that gives each caller the next of these answers, and is closed after the last."""
+    """Run a server that sends each connection the next of these responses, and closes after the last."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
 
         def serve() -> None:
-            with suppress(OSError), listening:  # shut down while it waits for a caller
+            with suppress(OSError), listening:  # the socket closes while it waits for a connection
                 for each in answers:
                     connection, _ = listening.accept()
                     with connection:
@@ -65,18 +65,19 @@ def image(url: str, places: InputResolver) -> None:
 @pytest.mark.parametrize(
     ("answers", "bring"),
     [
-        ([], model), ([WHOLE], model), ([WHOLE, HALF], model), ([WHOLE, AWAY], model), ([AWAY] * 2, model),
-        ([], image), ([HALF], image), ([AWAY], image),
+        ([], model), ([WHOLE], model), ([WHOLE, HALF], model), ([WHOLE, UNAVAILABLE], model),
+        ([UNAVAILABLE] * 2, model),
+        ([], image), ([HALF], image), ([UNAVAILABLE], image),
     ],
 )  # fmt: skip
-def test_a_web_server_that_goes_may_come_back(
+def test_an_unavailable_web_server_is_a_transient_error(
     answers: list[bytes], bring: Callable[[str, InputResolver], None], places: InputResolver
 ) -> None:
     with server(*answers) as url, pytest.raises(ConnectionError, match="is unavailable"):
         bring(url, places)
 
 
-def test_what_bears_no_mark_of_its_version_is_fetched_each_time_from_its_beginning(places: InputResolver) -> None:
+def test_a_file_without_a_tag_is_fetched_completely_each_time(places: InputResolver) -> None:
     whole, half = (each.replace(b'ETag: "1"\r\n', b"") for each in (WHOLE, HALF))
     other = whole[: -len(CONTENT)] + CONTENT[::-1]
     with server(whole, half, whole, other, whole, other) as url:
@@ -88,11 +89,11 @@ def test_what_bears_no_mark_of_its_version_is_fetched_each_time_from_its_beginni
         ]
 
 
-@pytest.mark.parametrize(("status", "told"), [("404 Not Found", "does not exist"), ("403 Forbidden", "answers 403")])
-def test_what_a_web_server_refuses_is_refused(status: str, told: str, places: InputResolver) -> None:
-    with server(*[answer(status, b"")] * 2) as url, pytest.raises(InputRefused, match=told):
+@pytest.mark.parametrize(("status", "message"), [("404 Not Found", "does not exist"), ("403 Forbidden", "answers 403")])
+def test_a_refusal_by_a_web_server_refuses_the_input(status: str, message: str, places: InputResolver) -> None:
+    with server(*[answer(status, b"")] * 2) as url, pytest.raises(InputRefused, match=message):
         model(url, places)
-    with server(*[answer(status, b"")] * 2) as url, pytest.raises(UnreadableImage, match=told):
+    with server(*[answer(status, b"")] * 2) as url, pytest.raises(UnreadableImage, match=message):
         image(url, places)
 
 
@@ -100,7 +101,7 @@ INVALID = "address|unknown scheme|cannot be requested|without user|No such file|
 
 
 @pytest.mark.parametrize("uri", ["http://[::1/a.png", "https://", "s3://", "models:/faces/1", "ftp://host/a.png"])
-def test_what_is_no_address_of_an_image_is_skipped_at_once(uri: str, places: InputResolver) -> None:
+def test_an_invalid_address_of_an_image_is_unreadable_at_once(uri: str, places: InputResolver) -> None:
     with pytest.raises(UnreadableImage, match=INVALID):
         image_opener(places)(uri)
 
@@ -108,11 +109,11 @@ def test_what_is_no_address_of_an_image_is_skipped_at_once(uri: str, places: Inp
 @pytest.mark.parametrize(
     "answers",
     [
-        [], [AWAY], [answer("200 OK", LISTED, 0.5)], [answer("200 OK", LISTED)],
-        [answer("200 OK", LISTED), WHOLE, HALF], [answer("200 OK", LISTED), AWAY, AWAY],
+        [], [UNAVAILABLE], [answer("200 OK", LISTED, 0.5)], [answer("200 OK", LISTED)],
+        [answer("200 OK", LISTED), WHOLE, HALF], [answer("200 OK", LISTED), UNAVAILABLE, UNAVAILABLE],
     ],
 )  # fmt: skip
-def test_an_mlflow_that_goes_may_come_back(
+def test_an_unavailable_mlflow_is_a_transient_error(
     answers: list[bytes], places: InputResolver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with server(*answers) as url, pytest.raises(ConnectionError, match=r"does not answer|answered 503"):
@@ -120,7 +121,7 @@ def test_an_mlflow_that_goes_may_come_back(
         mlflow.fetch("mlflow-artifacts:/0/m.pt", places.cache)
 
 
-def test_a_download_from_mlflow_goes_on_once_it_is_back(places: InputResolver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_download_from_mlflow_resumes(places: InputResolver, monkeypatch: pytest.MonkeyPatch) -> None:
     half = len(CONTENT) // 2
     listed, rest = answer("200 OK", LISTED), answer("206 Partial Content", CONTENT[half:])
     rest = rest.replace(b"ETag", f"Content-Range: bytes {half}-{len(CONTENT) - 1}/{len(CONTENT)}\r\nETag".encode())
@@ -134,7 +135,9 @@ def test_a_download_from_mlflow_goes_on_once_it_is_back(places: InputResolver, m
         assert mlflow.fetch("mlflow-artifacts:/0/m.pt", places.cache).read_bytes() == CONTENT
 
 
-def test_an_object_store_that_is_gone_may_come_back(places: InputResolver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unavailable_object_store_is_a_transient_error(
+    places: InputResolver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, value in {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}", "AWS_ACCESS_KEY_ID": "a"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
@@ -146,8 +149,8 @@ def test_an_object_store_that_is_gone_may_come_back(places: InputResolver, monke
 REFUSAL = answer("400 Bad Request", b'{"message": "no such model"}')
 
 
-@pytest.mark.parametrize("answers", [[], [AWAY, AWAY], [REFUSAL, REFUSAL]])
-def test_the_password_of_mlflow_is_told_to_nobody(
+@pytest.mark.parametrize("answers", [[], [UNAVAILABLE, UNAVAILABLE], [REFUSAL, REFUSAL]])
+def test_no_message_contains_the_password_of_mlflow(
     answers: list[bytes], places: InputResolver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with server(*answers) as url:
@@ -163,7 +166,7 @@ def test_the_password_of_mlflow_is_told_to_nobody(
     assert "hunter2" not in f"{refused.value}{reason.value}"
 
 
-def test_a_password_that_makes_no_url_is_told_to_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_message_contains_a_password_that_makes_the_url_invalid(monkeypatch: pytest.MonkeyPatch) -> None:
     url = "http://user:hunter/2@127.0.0.1:9"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
     with pytest.raises(InputRefused, match=r"MLFLOW_TRACKING_URI .* percent-encode") as refused:

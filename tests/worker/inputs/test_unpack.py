@@ -20,7 +20,7 @@ def packed(path: Path, names: Sequence[str]) -> Path:
 
 
 def locked(path: Path) -> Path:
-    """An archive that says of its one member that it is encrypted."""
+    """Make an archive that declares its only member encrypted."""
     content = bytearray(packed(path, []).read_bytes())
     content[6] |= 1
     content[content.index(b"PK\x01\x02") + 8] |= 1
@@ -29,7 +29,7 @@ def locked(path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("names", "told"),
+    ("names", "message"),
     [
         (["a", "a/b"], "cannot be unpacked"),
         (["a/b", "a"], "cannot be unpacked"),
@@ -38,20 +38,20 @@ def locked(path: Path) -> Path:
     ],
     ids=["a file, then a folder", "a folder, then a file", "a long name", "many files"],
 )
-def test_an_archive_at_odds_with_a_disk_is_refused_and_leaves_nothing(
-    places: InputResolver, tmp_path: Path, names: Sequence[str], told: str
+def test_an_archive_that_cannot_be_unpacked_is_refused_and_leaves_no_files(
+    places: InputResolver, tmp_path: Path, names: Sequence[str], message: str
 ) -> None:
-    with pytest.raises(InputRefused, match=told):
+    with pytest.raises(InputRefused, match=message):
         model_at(places, str(packed(tmp_path / "m.zip", names)))
     assert list((places.cache.folder / "partial").iterdir()) == []
 
 
-def test_a_password_is_told(places: InputResolver, tmp_path: Path) -> None:
+def test_an_encrypted_archive_is_refused(places: InputResolver, tmp_path: Path) -> None:
     with pytest.raises(InputRefused, match="encrypted"):
         model_at(places, str(locked(tmp_path / "m.zip")))
 
 
-def test_a_pipe_among_images_is_not_waited_for(places: InputResolver, tmp_path: Path) -> None:
+def test_a_pipe_among_images_is_skipped_at_once(places: InputResolver, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.png")
     with pytest.raises(UnreadableImage, match="not a regular file"):
         image_opener(places)(str(tmp_path / "a.png"))

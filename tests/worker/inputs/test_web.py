@@ -1,4 +1,4 @@
-"""What a server's answers mean; resuming is tested in test_remote.py, addresses in test_guarded.py."""
+"""Responses of web servers. test_object_stores.py tests resumed downloads."""
 
 import threading
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ LOCAL = WebClient(AllowedHosts.parse(["127.0.0.1"]))
 
 
 class Site(BaseHTTPRequestHandler):
-    """Answers GET with the status in the path, and refuses HEAD, as what is signed for GET alone does."""
+    """Answers GET with the status in the path, and refuses HEAD, like a URI that is signed for GET only."""
 
     def do_HEAD(self) -> None:  # the name that http.server calls
         self.send_error(403)
@@ -40,7 +40,7 @@ def url() -> Iterator[str]:
     server.server_close()
 
 
-def test_what_may_only_be_got_is_looked_at_by_getting_it(url: str, tmp_path: Path) -> None:
+def test_a_uri_that_only_allows_get_is_described(url: str, tmp_path: Path) -> None:
     found = LOCAL.head(f"{url}/200/a%20model.pt?signed=1")
     assert (found.name, found.size, found.tag) == ("a model.pt", 5, "today")
     assert LOCAL.download(found, tmp_path / "m", 5) == 5
@@ -56,27 +56,27 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("status", "told"), REFUSED.items())
-def test_what_a_server_refuses_is_refused(url: str, status: int, told: str) -> None:
-    with pytest.raises(InputRefused, match=told):
+@pytest.mark.parametrize(("status", "message"), REFUSED.items())
+def test_a_refusal_by_the_server_refuses_the_input(url: str, status: int, message: str) -> None:
+    with pytest.raises(InputRefused, match=message):
         LOCAL.head(f"{url}/{status}")
-    with pytest.raises(InputRefused, match=told):
+    with pytest.raises(InputRefused, match=message):
         LOCAL.read_bytes(f"{url}/{status}", 100)
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 503])
-def test_what_may_pass_is_no_refusal(url: str, status: int) -> None:
+def test_a_transient_status_is_no_refusal(url: str, status: int) -> None:
     with pytest.raises(ConnectionError, match=str(status)):
         LOCAL.head(f"{url}/{status}")
 
 
-def test_more_bytes_than_may_be_are_not_taken(url: str, tmp_path: Path) -> None:
+def test_a_file_beyond_the_limit_is_refused(url: str, tmp_path: Path) -> None:
     with pytest.raises(InputRefused, match="more than 4 bytes"):
         LOCAL.read_bytes(f"{url}/200", 4)
     with pytest.raises(InputRefused, match="SALIENCE_CACHE_GIB"):
         LOCAL.download(LOCAL.head(f"{url}/200/m"), tmp_path / "m", 4)
 
 
-def test_nothing_is_asked_where_the_operator_allows_nothing(url: str) -> None:
+def test_no_request_is_sent_to_a_host_that_is_not_allowed(url: str) -> None:
     with pytest.raises(InputRefused, match="SALIENCE_ALLOWED_HOSTS"):
         WebClient().head(f"{url}/200")

@@ -102,7 +102,7 @@ def test_a_checkpoint_of_other_sizes_is_refused(tmp_path: Path, weights: dict[st
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
         ("torchvision/squeezenet", r"did you mean .*squeezenet1_1.*\?"),
         ("timm/ResNet10t", r"did you mean resnet10t"),
@@ -110,9 +110,9 @@ def test_a_checkpoint_of_other_sizes_is_refused(tmp_path: Path, weights: dict[st
     ],
 )
 def test_an_unknown_architecture_is_refused_with_close_names(
-    tmp_path: Path, weights: dict[str, torch.Tensor], name: str, told: str
+    tmp_path: Path, weights: dict[str, torch.Tensor], name: str, message: str
 ) -> None:
-    with pytest.raises(ModelRefused, match=told):
+    with pytest.raises(ModelRefused, match=message):
         load_checkpoint(saved(tmp_path, weights), name, None)
 
 

@@ -65,13 +65,13 @@ def test_class_names_come_from_the_configuration_unless_they_are_placeholders(tm
 
 
 @pytest.mark.parametrize(
-    ("processor", "told"),
+    ("processor", "message"),
     [({"resample": 1, "size": 32}, "filter"), ({"size": {"longest_edge": 3}}, "in a way that is not supported")],
 )
 def test_unsupported_preprocessing_of_a_processor_is_refused(
-    tmp_path: Path, processor: dict[str, Any], told: str
+    tmp_path: Path, processor: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(ModelRefused, match=told):
+    with pytest.raises(ModelRefused, match=message):
         read_metadata_files(folder(tmp_path, {}, processor))
 
 
@@ -90,7 +90,7 @@ def test_a_malformed_processor_is_refused(tmp_path: Path, processor: dict[str, A
 
 
 def test_a_timm_folder_declares_size_names_and_crop(tmp_path: Path) -> None:
-    said: dict[str, Any] = {
+    config: dict[str, Any] = {
         "input_size": [3, 224, 224],
         "crop_pct": 0.875,
         "mean": [0.5] * 3,
@@ -98,10 +98,10 @@ def test_a_timm_folder_declares_size_names_and_crop(tmp_path: Path) -> None:
         "interpolation": "bicubic",
     }
     (tmp_path / "config.json").write_text(
-        json.dumps({"architecture": "resnet18", "pretrained_cfg": said, "label_names": ["a", "b"]})
+        json.dumps({"architecture": "resnet18", "pretrained_cfg": config, "label_names": ["a", "b"]})
     )
     found = read_metadata_files(tmp_path)
-    assert (found.names, found.preprocessing) == (("a", "b"), from_timm_config(said))
+    assert (found.names, found.preprocessing) == (("a", "b"), from_timm_config(config))
     filled = resolve_preprocessing(Preprocessing(mean=(0.1, 0.1, 0.1)), found.preprocessing)
     assert (filled.size, filled.interpolation, filled.mean) == ((224, 224), "bicubic", (0.1, 0.1, 0.1))
     assert filled.resize != "squash" and filled.resize.shorter == 256

@@ -94,16 +94,18 @@ def test_images_are_normalised_as_in_training(changes: dict[str, object], twin: 
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"num_classes": 5}, "num_classes is 5"),
         ({"layer": "nowhere"}, "no feature layer 'nowhere'"),
         ({"preprocessing": {"size": [8, 8], "channels": "gray", "mean": [0.5], "std": [0.5]}}, "does not run"),
     ],
 )
-def test_a_model_that_disagrees_with_the_spec_is_refused(tmp_path: Path, changes: dict[str, object], told: str) -> None:
+def test_a_model_that_disagrees_with_the_spec_is_refused(
+    tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
     model = Model.model_validate({"preprocessing": {"size": [SIDE, SIDE]}, **changes})
-    with pytest.raises(ModelRefused, match=told):
+    with pytest.raises(ModelRefused, match=message):
         load(tmp_path, TinyNet(0), model)
 
 

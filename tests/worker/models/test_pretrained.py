@@ -125,7 +125,7 @@ def wrapping_another_file(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "told"),
+    ("spoil", "message"),
     [
         (without_weights, r"no \.safetensors"),
         (of_another_kind, "not an image classifier"),
@@ -140,11 +140,11 @@ def wrapping_another_file(folder: Path) -> None:
     ],
 )
 def test_a_folder_without_a_plain_classifier_is_refused(
-    tmp_path: Path, spoil: Callable[[Path], Any], told: str
+    tmp_path: Path, spoil: Callable[[Path], Any], message: str
 ) -> None:
     folder = save_pretrained(make_vit(), tmp_path / "vit")
     spoil(folder)
-    with pytest.raises(ModelRefused, match=told):
+    with pytest.raises(ModelRefused, match=message):
         load_classifier(folder, VIT, 2)
     assert not (folder / "sprung").exists()
 

@@ -1,1 +1,1 @@
-"""Image sets."""
+"""Tests of service.inputs.image_sets."""

@@ -27,7 +27,7 @@ def listed(source: Path) -> list[tuple[str, str | None]]:
     return [(entry.name, entry.label) for entry in list_images(source, [Path("/")])]
 
 
-def test_a_folder_a_class_gives_the_labels_in_the_order_of_names(tmp_path: Path) -> None:
+def test_one_folder_per_class_gives_labels_and_entries_are_sorted_by_name(tmp_path: Path) -> None:
     touch(tmp_path, "real/b.png", "real/a.JPG", "fake/deep/c.webp", "loose.png", "real/notes.txt")
     assert listed(tmp_path) == [
         ("loose.png", None), ("fake/deep/c.webp", "fake"), ("real/a.JPG", "real"), ("real/b.png", "real"),
@@ -35,24 +35,24 @@ def test_a_folder_a_class_gives_the_labels_in_the_order_of_names(tmp_path: Path)
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-def test_a_folders_images_of_every_format_are_listed(tmp_path: Path, kind: str) -> None:
+def test_images_of_every_format_in_a_folder_are_listed(tmp_path: Path, kind: str) -> None:
     name = f"a.{kind.lower()}"
     touch(tmp_path, name)
     assert listed(tmp_path) == [(name, None)]
 
 
-def test_a_manifest_gives_names_labels_and_paths_beside_it(tmp_path: Path) -> None:
+def test_a_manifest_gives_names_labels_and_paths_in_its_folder(tmp_path: Path) -> None:
     source = write_manifest(tmp_path, "\ufeffimage,label\na.png,real\nsub/b.png,\n")
     assert listed(source) == [("a.png", "real"), ("sub/b.png", None)]
     assert next(list_images(source, [tmp_path])).path == str(tmp_path / "a.png")
 
 
-def test_blanks_after_a_manifests_commas_lose_no_label(tmp_path: Path) -> None:
+def test_spaces_after_commas_in_a_manifest_are_ignored(tmp_path: Path) -> None:
     assert listed(write_manifest(tmp_path, "image, label\na.png, real\n")) == [("a.png", "real")]
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("file,label\na.png,real\n", "column `image`"),
         ("image,label\n", "no image"),
@@ -62,27 +62,27 @@ def test_blanks_after_a_manifests_commas_lose_no_label(tmp_path: Path) -> None:
         ("", "column `image`"),
     ],
 )
-def test_a_manifest_that_says_too_little_is_refused(tmp_path: Path, text: str, told: str) -> None:
-    with pytest.raises(ImagesRefused, match=told):
+def test_an_incomplete_manifest_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ImagesRefused, match=message):
         list(list_images(write_manifest(tmp_path, text), [tmp_path]))
 
 
 @pytest.mark.parametrize("name", ["half\\ud800/a.png", "zero\\u0000/a.png", "zero.png\\u0000"])
-def test_names_that_no_file_can_have_are_refused(tmp_path: Path, name: str) -> None:
+def test_invalid_file_names_are_refused(tmp_path: Path, name: str) -> None:
     source = tmp_path / "manifest.jsonl"
     source.write_text(f'{{"image": "{name}"}}\n')
     with pytest.raises(ImagesRefused, match=r"manifest\.jsonl"):
         list(list_images(source, [tmp_path]))
 
 
-def test_a_label_that_is_none_is_told_with_its_line(tmp_path: Path) -> None:
+def test_an_invalid_label_is_refused_with_its_line(tmp_path: Path) -> None:
     source = tmp_path / "manifest.jsonl"
     source.write_text('{"image": "a.png"}\n{"image": "b.png", "label": [1]}\n')
     with pytest.raises(ImagesRefused, match="line 2"):
         list(list_images(source, [tmp_path]))
 
 
-def test_what_macos_puts_beside_images_is_none(tmp_path: Path) -> None:
+def test_metadata_files_of_macos_are_not_listed(tmp_path: Path) -> None:
     touch(tmp_path, "real/a.png", "real/._a.png")
     assert listed(tmp_path) == [("real/a.png", "real")]
 
@@ -100,25 +100,23 @@ def test_a_file_name_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
         list(list_images(tmp_path, [tmp_path]))
 
 
-def test_a_file_that_is_no_manifest_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_manifest_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no columns here")
     with pytest.raises(ImagesRefused, match="no column `image`"):
         list(list_images(tmp_path / "notes.txt", [tmp_path]))
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b"image;label\na.png;cat\n", "separated by commas"),
         (b'[{"image": "a.png"}]', "JSON: one object per line"),
         (b"\x89PNG\r\n\x1a\n", "is not a folder, a zip, tar or Parquet file, or a CSV file in UTF-8"),
     ],
 )
-def test_what_is_nearly_a_manifest_or_none_is_refused_with_what_one_looks_like(
-    tmp_path: Path, content: bytes, told: str
-) -> None:
+def test_a_malformed_manifest_is_refused_with_the_expected_form(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "set").write_bytes(content)
-    with pytest.raises(ImagesRefused, match=told):
+    with pytest.raises(ImagesRefused, match=message):
         next(list_images(tmp_path / "set", (tmp_path,)))
 
 
@@ -128,7 +126,7 @@ def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
         list(list_images(tmp_path, [tmp_path]))
 
 
-def test_linked_class_folders_are_followed_and_loops_left(tmp_path: Path) -> None:
+def test_linked_class_folders_are_followed_and_loops_are_not(tmp_path: Path) -> None:
     touch(tmp_path / "elsewhere", "a.png")
     touch(tmp_path / "set", "real/b.png")
     (tmp_path / "set" / "fake").symlink_to(tmp_path / "elsewhere")
@@ -136,24 +134,24 @@ def test_linked_class_folders_are_followed_and_loops_left(tmp_path: Path) -> Non
     assert listed(tmp_path / "set") == [("fake/a.png", "fake"), ("real/b.png", "real")]
 
 
-def test_an_image_that_is_a_loop_of_links_is_listed_to_be_skipped(tmp_path: Path) -> None:
+def test_an_image_that_is_a_loop_of_links_is_listed_and_later_skipped(tmp_path: Path) -> None:
     (tmp_path / "loop.png").symlink_to(tmp_path / "loop.png")
     assert [entry.name for entry in list_images(tmp_path, [tmp_path])] == ["loop.png"]
 
 
-def test_human_maps_are_named_in_the_manifest_and_stay_inside(tmp_path: Path) -> None:
+def test_human_maps_are_named_in_the_manifest_and_must_lie_under_the_roots(tmp_path: Path) -> None:
     source = write_manifest(tmp_path, "image,human_map\na.png,maps/a.png\nb.png,\n")
     assert [entry.human for entry in list_images(source, [tmp_path])] == [str(tmp_path / "maps/a.png"), None]
     with pytest.raises(ImagesRefused, match="human map"):
         list(list_images(write_manifest(tmp_path, "image,human_map\na.png,../../etc/x.png\n"), [tmp_path]))
 
 
-def test_what_a_manifest_of_the_web_was_signed_with_is_no_part_of_where_its_images_lie(tmp_path: Path) -> None:
+def test_the_signature_of_a_web_manifest_is_not_part_of_its_images_uris(tmp_path: Path) -> None:
     place = ImageSetLocation(write_manifest(tmp_path, "image\na.png\n"), "https://host.example/set/m.csv?sig=x/y#z/w")
     assert [entry.path for entry in list_images(place, [])] == ["https://host.example/set/a.png"]
 
 
-def test_a_name_beside_an_uploaded_manifest_is_refused_for_what_it_is(tmp_path: Path) -> None:
+def test_a_relative_name_in_an_uploaded_manifest_is_refused(tmp_path: Path) -> None:
     uploaded = f"artifact:sha256:{'0' * 64}"
     place = ImageSetLocation(write_manifest(tmp_path, f"image\n{tmp_path.relative_to('/')}/a.png\n"), uploaded)
     with pytest.raises(ImagesRefused, match=f"{uploaded}: .* an uploaded manifest has no folder; name images by URIs"):
@@ -162,7 +160,7 @@ def test_a_name_beside_an_uploaded_manifest_is_refused_for_what_it_is(tmp_path: 
     assert [entry.path for entry in list_images(place, [tmp_path])] == ["https://host.example/a.png"]
 
 
-def test_a_long_manifest_is_listed_soon_and_holds_nothing(tmp_path: Path) -> None:
+def test_a_long_manifest_is_listed_quickly_and_without_storing_it(tmp_path: Path) -> None:
     rows = "".join(f"part-{n % 100}/{n}.png,{n % 10}\n" for n in range(50_000))
     source = write_manifest(tmp_path, f"image,label\n{rows}")
     start = time.monotonic()

@@ -16,7 +16,7 @@ from service.domain.maps import MapRequest
 from service.errors import DatabaseUnavailable, InputRefused, JobNotFound, LeaseLost, WorkerShuttingDown, WorkFailed
 from service.gate import evaluate, number_lookup
 from service.jobs.verdicts import ResolvedGate, resolve_gate
-from service.net.patience import retry_while_unavailable
+from service.net.backoff import retry_while_unavailable
 from service.storage import Store
 from service.telemetry.logs import bound_ids
 from service.telemetry.tracing import span

@@ -1,1 +1,1 @@
-"""Integrations."""
+"""Connections to other services: outbound webhooks and the MLflow model registry."""

@@ -1,6 +1,6 @@
-"""Signatures of the Standard Webhooks kind: HMAC-SHA256 over "{id}.{timestamp}.{body}", as `v1,<base64>`.
+"""Signatures of the Standard Webhooks specification: HMAC-SHA256 of "{id}.{timestamp}.{body}", as `v1,<base64>`.
 
-Pure: knows no key's origin and no clock but the one it is given. MLflow signs what it sends in the same way.
+All functions are pure. MLflow signs its webhooks in the same way.
 """
 
 import base64
@@ -9,18 +9,20 @@ from collections.abc import Iterable
 
 
 def sign(key: bytes, message: str, timestamp: str, body: bytes) -> str:
-    """The signature of a message's body under its id and its time in unix seconds."""
+    """Return the signature of a message with this id, time (in Unix seconds) and body."""
     digest = hmac.digest(key, f"{message}.{timestamp}.".encode() + body, "sha256")
     return "v1," + base64.b64encode(digest).decode()
 
 
 def matches(signatures: str, expected: Iterable[str]) -> bool:
-    """Whether one of the signatures in a header, apart by spaces, is one of those expected."""
-    # Compared as bytes, since text of a stranger's need not be ASCII; and each with each, in the same time.
-    found = [hmac.compare_digest(given.encode(), own.encode()) for own in expected for given in signatures.split(" ")]
-    return any(found)
+    """Whether a header with signatures separated by spaces contains one of the expected signatures."""
+    # Compare bytes, since the header may not be ASCII, and compare all pairs, to take constant time.
+    results = [
+        hmac.compare_digest(given.encode(), each.encode()) for each in expected for given in signatures.split(" ")
+    ]
+    return any(results)
 
 
 def is_timely(timestamp: str, now: float, window: float) -> bool:
-    """Whether a time in whole unix seconds lies within so many seconds of now."""
+    """Whether a time in whole Unix seconds differs from `now` by at most `window` seconds."""
     return timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 16 and abs(now - int(timestamp)) <= window

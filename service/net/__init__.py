@@ -1,1 +1,1 @@
-"""Net."""
+"""Outbound requests: which hosts are allowed, the HTTP client, and delays between retries."""

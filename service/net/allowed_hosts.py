@@ -1,7 +1,7 @@
-"""Which addresses are asked on behalf of a user: public ones, and those that the operator lists.
+"""Decides which hosts the service may contact for a user: public addresses, and hosts that the operator lists.
 
-Pure but for `resolve`. What a name stands for is looked up once, and what was looked up is what is connected to, so
-that a name cannot mean one address when it is checked and another when it is used.
+All functions but `resolve` are pure. A name is resolved once and the client connects to the resolved address, so a name
+cannot change its address between check and use.
 """
 
 import ipaddress
@@ -18,37 +18,37 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 WEB_SCHEMES = ("https://", "http://")
 HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
 LETTER = re.compile("[a-z]")
-# The metadata services of Azure and Oracle, whose addresses look like everybody's.
+# The metadata services of Azure and Oracle, which have public-looking addresses.
 METADATA_NETWORKS = (ipaddress.ip_network("168.63.129.16/32"), ipaddress.ip_network("192.0.0.0/24"))
 NAT64_NETWORK = ipaddress.ip_network("64:ff9b::/96")
-# Of IPv6, nothing else is public. Some of the rest is not listed as private, and can lead to any IPv4 address: NAT64
-# of a site's own (64:ff9b:1::/48), compatible and translated addresses (::/96, ::ffff:0:0:0/96).
+# All other IPv6 addresses count as private. Some of them are not registered as private but can reach any IPv4 address:
+# local NAT64 prefixes (64:ff9b:1::/48), IPv4-compatible and translated addresses (::/96, ::ffff:0:0:0/96).
 GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
-REMEDY = "if it is to be asked, have the operator name it in SALIENCE_ALLOWED_HOSTS"
+REMEDY = "to allow it, the operator can add it to SALIENCE_ALLOWED_HOSTS"
 
 
 @dataclass(frozen=True)
 class AllowedHosts:
-    """Hosts and networks that may be asked though they are not public."""
+    """Hosts and networks that the service may contact although they are not public."""
 
     names: frozenset[str] = frozenset()
     networks: tuple[Network, ...] = ()
 
     @classmethod
     def parse(cls, entries: Sequence[str]) -> "AllowedHosts":
-        """Of names, addresses and networks such as minio.storage.svc, 10.1.2.3, 10.0.0.0/8. Raises ValueError."""
+        """Parse names, addresses and networks such as minio.storage.svc, 10.1.2.3, 10.0.0.0/8. Raises ValueError."""
         names, networks = set(), []
         for entry in entries:
             try:
                 networks.append(ipaddress.ip_network(entry.strip("[]")))
             except ValueError as error:
                 if not HOST_NAME.fullmatch(entry.lower()) or not LETTER.search(entry.lower()):
-                    raise ValueError(f"{entry!r} is no host, address or network: {error}") from error
+                    raise ValueError(f"{entry!r} is not a host, address or network: {error}") from error
                 names.add(entry.lower())
         return cls(frozenset(names), tuple(networks))
 
     def resolve(self, host: str, port: int) -> Sequence[Address]:
-        """The addresses that may be connected to for a host. Raises InputRefused, and OSError for an unknown name."""
+        """Return the addresses of a host. Raises InputRefused if one is not allowed, OSError if the name is unknown."""
         plain = host.strip("[]").rstrip(".").lower()
         found = socket.getaddrinfo(plain, port, type=socket.SOCK_STREAM)
         addresses = list(dict.fromkeys(ipaddress.ip_address(each[4][0]) for each in found))
@@ -57,13 +57,16 @@ class AllowedHosts:
         return addresses
 
     def check_literal(self, uri: str) -> None:
-        """Raise InputRefused for a web address that is refused whatever names stand for; others are checked in use."""
+        """Raise InputRefused for a URL whose host is a literal address that is not allowed.
+
+        Names are checked when a connection is opened.
+        """
         try:
             host = (urlsplit(uri).hostname or "").rstrip(".").lower()
         except ValueError:
             host = ""
         if not host:
-            raise InputRefused(reason=f"{uri!r} is not an address")
+            raise InputRefused(reason=f"{uri!r} has no valid host")
         if host == "localhost" or host.endswith(".localhost"):
             self._check(host, ipaddress.ip_address("127.0.0.1"))
         address = _parse_literal(host)
@@ -82,7 +85,7 @@ PUBLIC_ONLY = AllowedHosts()
 
 
 def is_loopback(host: str | None) -> bool:
-    """Whether an address, or `localhost`, is this machine alone."""
+    """Whether a host is `localhost` or a loopback address."""
     try:
         return host == "localhost" or ipaddress.ip_address((host or "").strip("[]")).is_loopback
     except ValueError:
@@ -90,7 +93,7 @@ def is_loopback(host: str | None) -> bool:
 
 
 def _parse_literal(host: str) -> Address | None:
-    """The address that a host is, however it is written; None of a name."""
+    """Return the address that a host spells, in any notation; None if the host is a name."""
     try:
         return ipaddress.ip_address(host)
     except ValueError:
@@ -108,7 +111,7 @@ def _is_public(address: Address) -> bool:
 
 
 def _embedded_addresses(address: Address) -> Iterator[Address]:
-    """An address, and the IPv4 addresses that some IPv6 ones only wrap."""
+    """Yield an address, and the IPv4 addresses that it embeds if it is an IPv6 address."""
     yield address
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped:

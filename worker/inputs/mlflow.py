@@ -1,6 +1,5 @@
 """Models and images of MLflow, by its REST API at MLFLOW_TRACKING_URI: `models:/name/version` and `runs:/id/path`."""
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,19 +9,16 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
-from service.errors import InputRefused
+from service.errors import InputRefused, SettingsInvalid
 from service.errors.transient import TransientError
 from service.inputs.archives import check_member
+from service.integrations.mlflow.client import API, INVALID_URL, open_http_client, tracking_server
 from service.telemetry.redaction import redact
 from worker.inputs.cache import FileCache
 from worker.inputs.web import RemoteFile, entity_tag, resume_headers, resumes
 
-API = "/api/2.0/mlflow"
 PROXY = "mlflow-artifacts"
 SECONDS = 30
-UNUSABLE_SERVER = (
-    "MLFLOW_TRACKING_URI in the workers' environment is no URL; percent-encode what is odd in its user and password"
-)
 MAX_STEPS = 5  # a version names a model, which names where its files are
 
 
@@ -179,27 +175,22 @@ def _check(answer: httpx.Response, what: str) -> None:
 
 
 def _server() -> str:
-    found = os.environ.get("MLFLOW_TRACKING_URI", "")
-    if not found.startswith(("http://", "https://")):
+    server = tracking_server()
+    if not server:
         raise InputRefused(
             reason="models:/ and runs:/ need MLFLOW_TRACKING_URI in the workers' environment, as http(s)://"
         )
-    return found.rstrip("/")
+    return server
 
 
 @contextmanager
 def _client() -> Iterator[httpx.Client]:
     """A client of the server; what keeps it from answering may pass."""
-    token, user = os.environ.get("MLFLOW_TRACKING_TOKEN"), os.environ.get("MLFLOW_TRACKING_USERNAME")
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    auth = (user, os.environ.get("MLFLOW_TRACKING_PASSWORD", "")) if user else None
     try:
-        with httpx.Client(
-            base_url=_server(), headers=headers, auth=auth, timeout=SECONDS, follow_redirects=True
-        ) as client:
+        with open_http_client(_server(), SECONDS, follow_redirects=True) as client:
             yield client
-    except httpx.InvalidURL:  # whose text may hold a half of a password
-        raise InputRefused(reason=UNUSABLE_SERVER) from None
+    except (httpx.InvalidURL, SettingsInvalid):  # the message of InvalidURL may contain a part of the password
+        raise InputRefused(reason=INVALID_URL) from None
     except httpx.TransportError as error:
         raise TransientError(
             f"MLflow at {redact(_server())} does not answer: {str(error) or type(error).__name__}"

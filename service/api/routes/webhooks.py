@@ -16,7 +16,7 @@ from service.domain.webhook import EVENTS, Delivery, DeliveryState, Event, Forma
 from service.errors import naming_field
 from service.integrations.webhooks.secrets import SecretKeys, display_secret
 from service.measures.strict_model import StrictModel
-from service.net.outgoing import why_refused
+from service.net.http_client import find_url_problem
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
 
@@ -27,7 +27,7 @@ DAY = 86_400
 
 
 def _check_url(url: str) -> str:
-    reason = why_refused(url)
+    reason = find_url_problem(url)
     if reason:
         raise PydanticCustomError("address", "{reason}", {"reason": reason})
     return url

@@ -1,1 +1,1 @@
-"""A model registry whose versions are audited by policy, and are told their verdicts. MLflow is the one known."""
+"""The MLflow model registry: its model versions are audited by policy, and receive the verdict as tags."""

@@ -1,6 +1,6 @@
-"""An MLflow model registry, by its REST API. Knows nothing of audits.
+"""Client of MLflow's REST API, for the model registry and for the workers. This module knows nothing of audits.
 
-Where it is and who asks is in the variables that MLflow's own clients read, as for the workers.
+URL and credentials come from the environment variables that MLflow's own clients read.
 """
 
 import os
@@ -12,25 +12,39 @@ from typing import Any, Self
 import httpx
 
 from service.errors import RegistryUnavailable, SettingsInvalid
-from service.net.outgoing import open_client
 from service.telemetry.redaction import redact
 
 API = "/api/2.0/mlflow"
 PAGE_SIZE = 200
 READY = "READY"
-# MLflow's filters know no escape for the quote, and the databases behind it differ in what a backslash is.
+TIMEOUT = httpx.Timeout(10, connect=5)
+INVALID_URL = "MLFLOW_TRACKING_URI is not a valid URL; percent-encode special characters in its user name and password"
+# MLflow's filters cannot escape a quote, and its databases treat a backslash differently.
 UNQUOTABLE = str.maketrans(dict.fromkeys("'\\", "_"))
 
 
 def tracking_server() -> str:
-    """Its URL; empty where there is none that is asked over HTTP."""
-    found = os.environ.get("MLFLOW_TRACKING_URI", "")
-    return found if found.startswith(("http://", "https://")) else ""
+    """Return the URL of the MLflow server without a final slash; empty if there is none with http(s)://."""
+    url = os.environ.get("MLFLOW_TRACKING_URI", "")
+    return url.rstrip("/") if url.startswith(("http://", "https://")) else ""
+
+
+def open_http_client(url: str, timeout: httpx.Timeout | float, follow_redirects: bool = False) -> httpx.Client:
+    """Return an HTTP client of an MLflow server with the credentials in the environment. Raises SettingsInvalid."""
+    token, user = os.environ.get("MLFLOW_TRACKING_TOKEN"), os.environ.get("MLFLOW_TRACKING_USERNAME")
+    headers = {"Authorization": f"Bearer {token}"} if token else None
+    auth = (user, os.environ.get("MLFLOW_TRACKING_PASSWORD", "")) if user else None
+    try:
+        return httpx.Client(
+            base_url=url, headers=headers, auth=auth, timeout=timeout, follow_redirects=follow_redirects
+        )
+    except httpx.InvalidURL:  # its message may contain a part of the password
+        raise SettingsInvalid(detail=INVALID_URL) from None
 
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """A version of a registered model, as the registry has it."""
+    """A version of a registered model in the registry."""
 
     name: str
     version: str
@@ -39,51 +53,43 @@ class ModelVersion:
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> "ModelVersion":
-        """The version in an answer."""
+        """Parse a version in a response."""
         tags = {each["key"]: each.get("value", "") for each in raw.get("tags", ())}
         return cls(raw["name"], str(raw["version"]), raw.get("status", READY), tags)
 
 
 @dataclass(frozen=True)
 class MlflowClient:
-    """The registry. Every method raises RegistryUnavailable, after which all may be well another time."""
+    """A client of the registry. Every method raises RegistryUnavailable if a request fails; a retry may succeed."""
 
     client: httpx.Client
 
     @classmethod
     @contextmanager
     def connect(cls, url: str) -> Iterator[Self]:
-        """The registry at a URL, with the credentials in the environment."""
-        token, user = os.environ.get("MLFLOW_TRACKING_TOKEN"), os.environ.get("MLFLOW_TRACKING_USERNAME")
-        headers = {"Authorization": f"Bearer {token}"} if token else None
-        auth = (user, os.environ.get("MLFLOW_TRACKING_PASSWORD", "")) if user else None
-        try:
-            client = open_client(url.rstrip("/"), headers, auth)
-        except httpx.InvalidURL:  # whose text may hold a half of a password
-            message = "MLFLOW_TRACKING_URI is no URL; percent-encode what is odd in its user and password"
-            raise SettingsInvalid(detail=message) from None
-        with client:
+        """Open a client of the registry at a URL. Raises SettingsInvalid."""
+        with open_http_client(url.rstrip("/"), TIMEOUT) as client:
             yield cls(client)
 
     def version(self, name: str, version: str) -> ModelVersion | None:
-        """A version; None where there is none."""
+        """Return a version; None if it does not exist."""
         found = self._get("model-versions/get", name=name, version=version)
         return ModelVersion.from_json(found["model_version"]) if found else None
 
     def aliased(self, name: str, alias: str) -> ModelVersion | None:
-        """The version that an alias stands for; None where it stands for none."""
+        """Return the version that has an alias; None if no version has it."""
         found = self._get("registered-models/get", name=name) or {"registered_model": {}}
         for each in found["registered_model"].get("aliases", ()):
             if each["alias"] == alias:
                 return self.version(name, str(each["version"]))
         return None
 
-    def versions(self, names: str) -> Iterator[ModelVersion]:
-        """All versions of the models whose names are like this, where % stands for any text and _ for any letter.
+    def versions(self, pattern: str) -> Iterator[ModelVersion]:
+        """Yield all versions of the models whose names match an SQL LIKE pattern, newest first.
 
-        Newest first. Found are also some whose names have another letter where this has one of UNQUOTABLE.
+        Characters in UNQUOTABLE match any character, so the result may contain other models too.
         """
-        query = {"filter": f"name LIKE '{names.translate(UNQUOTABLE)}'", "max_results": str(PAGE_SIZE)}
+        query = {"filter": f"name LIKE '{pattern.translate(UNQUOTABLE)}'", "max_results": str(PAGE_SIZE)}
         query["order_by"] = "creation_timestamp DESC"
         while True:
             found = self._get("model-versions/search", **query) or {}
@@ -97,12 +103,12 @@ class MlflowClient:
         self._post("model-versions/set-tag", name=name, version=version, key=key, value=value)
 
     def set_alias(self, name: str, alias: str, version: str) -> None:
-        """Have an alias stand for a version."""
+        """Assign an alias to a version."""
         self._post("registered-models/alias", name=name, alias=alias, version=version)
 
     @property
     def _shown_url(self) -> str:
-        """Where it is, without the password that may stand in its URL."""
+        """The URL of the registry without its password."""
         return redact(str(self.client.base_url))
 
     def _get(self, call: str, **query: str) -> Any:
@@ -112,19 +118,19 @@ class MlflowClient:
         self._request("POST", call, json=body)
 
     def _request(self, method: str, call: str, **request: Any) -> Any:
-        """The answer; None where it is that something does not exist."""
+        """Return the response as JSON; None if the requested object does not exist."""
         try:
-            answer = self.client.request(method, f"{API}/{call}", **request)
-            body = answer.json() if answer.content else {}
+            response = self.client.request(method, f"{API}/{call}", **request)
+            body = response.json() if response.content else {}
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise RegistryUnavailable(url=self._shown_url, reason=f"does not answer: {error!r}") from error
         except ValueError as error:
-            message = f"answered {call} with {answer.status_code} and no JSON"
+            message = f"answered {call} with {response.status_code} and without JSON"
             raise RegistryUnavailable(url=self._shown_url, reason=message) from error
-        if answer.is_success:
+        if response.is_success:
             return body
         if isinstance(body, dict) and body.get("error_code") == "RESOURCE_DOES_NOT_EXIST":
             return None
         message = body.get("message", "") if isinstance(body, dict) else ""
-        reason = f"answered {call} with {answer.status_code}: {message}"
+        reason = f"answered {call} with {response.status_code}: {message}"
         raise RegistryUnavailable(url=self._shown_url, reason=reason)

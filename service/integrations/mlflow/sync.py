@@ -1,6 +1,6 @@
-"""Leads model versions from being noticed to their verdicts: audits them by policy and tells the registry.
+"""Audits registered model versions by policy, and writes the verdicts to the registry as tags.
 
-Any API process may, since every step is kept. What the registry does not take now it is told later.
+Every step is stored, so any API process can continue. Updates that the registry does not accept are retried later.
 """
 
 import logging
@@ -16,8 +16,7 @@ from service.errors import FieldProblem, JobNotFound, RegistryUnavailable, SpecI
 from service.gate import Outcome
 from service.integrations.mlflow.client import READY, MlflowClient, ModelVersion
 from service.integrations.mlflow.selection import policy_for, to_like_pattern, versions_of_cohort
-from service.integrations.mlflow.tags import refusal_tags, tags_for_job
-from service.integrations.mlflow.words import VERDICT
+from service.integrations.mlflow.tags import VERDICT, refusal_tags, tags_for_job
 from service.jobs.service import Jobs
 from service.queue.periodic import running_periodically
 from service.spec.model import JobSpec, spec_digest
@@ -25,14 +24,14 @@ from service.storage.registry import RegistryVersion, VersionState
 
 LEASE_SECONDS = 120.0
 RECONCILE_TASK = "reconcile the registry"
-MAX_NEW_VERSIONS = 20  # versions that one round finds, so that a registry's past is not audited all at once
+MAX_NEW_VERSIONS = 20  # new versions in one round, so that an existing registry is not audited all at once
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class RegistrySync:
-    """Does for each version what comes next."""
+    """Runs the next step of each version."""
 
     jobs: Jobs
     registry: MlflowClient
@@ -41,32 +40,32 @@ class RegistrySync:
     pause: float
 
     def step(self) -> float:
-        """Look through the registry where it is time, and do all that is due. Returns the seconds until the next."""
-        kept = self.jobs.store.registry
-        if kept.is_due(RECONCILE_TASK, self.round_seconds):
+        """Search the registry and process versions, if due. Returns the seconds until the next step."""
+        store = self.jobs.store.registry
+        if store.is_due(RECONCILE_TASK, self.round_seconds):
             try:
                 self.reconcile()
             except RegistryUnavailable as reason:
-                log.warning("The registry was not looked through: %s", reason)
-        while (version := kept.claim(LEASE_SECONDS)) is not None:
+                log.warning("Could not search the registry: %s", reason)
+        while (version := store.claim(LEASE_SECONDS)) is not None:
             try:
                 self._process(version)
             except RegistryUnavailable as reason:
-                log.warning("%s %s waits: %s", version.name, version.version, reason)
-                kept.postpone(version, str(reason))
-                break  # the others would meet the same
+                log.warning("%s version %s waits: %s", version.name, version.version, reason)
+                store.postpone(version, str(reason))
+                break  # other versions would fail likewise
         return self.pause
 
     def reconcile(self) -> None:
-        """Notice versions that have no verdict: what the registry told of them was lost, or came before the policy."""
-        policies, found = self.jobs.store.policies.newest(), 0
+        """Enqueue versions without a verdict, whose webhook delivery was lost or preceded the policy."""
+        policies, count = self.jobs.store.policies.newest(), 0
         for pattern in {to_like_pattern(each.policy.registry.models) for each in policies if each.policy.registry}:
             for version in self.registry.versions(pattern):
-                if found >= MAX_NEW_VERSIONS:
+                if count >= MAX_NEW_VERSIONS:
                     return
-                wanted = version.status == READY and VERDICT not in version.tags
-                if wanted and policy_for(version.name, policies):
-                    found += self.jobs.store.registry.notice(version.name, version.version)
+                needs_audit = version.status == READY and VERDICT not in version.tags
+                if needs_audit and policy_for(version.name, policies):
+                    count += self.jobs.store.registry.notice(version.name, version.version)
 
     def _process(self, version: RegistryVersion) -> None:
         if version.state is VersionState.NOTICED:
@@ -75,67 +74,67 @@ class RegistrySync:
             self._write_tags(version)
 
     def _audit(self, version: RegistryVersion) -> None:
-        """Submit the job of a version; one that another version of its cohort has brought is the same."""
-        kept = self.jobs.store.registry
+        """Submit the job that audits a version. Versions of one cohort share a job."""
+        store = self.jobs.store.registry
         policy = policy_for(version.name, self.jobs.store.policies.newest())
         found = self.registry.version(version.name, version.version) if policy else None
         if policy is None or found is None:
-            kept.delete(version)
+            store.delete(version)
             return
         if found.status != READY:
-            kept.postpone(version, f"its status is {found.status}")
+            store.postpone(version, f"its status is {found.status}")
             return
         used = (policy.name, policy.version)
         try:
-            kept.mark_audited(version, used, self._submit(policy, found), None)
+            store.mark_audited(version, used, self._submit(policy, found), None)
         except SpecInvalid as refused:
-            kept.mark_audited(version, used, None, str(refused))
+            store.mark_audited(version, used, None, str(refused))
 
     def _submit(self, policy: StoredPolicy, version: ModelVersion) -> str:
-        """The ID of the job. Raises SpecInvalid."""
+        """Submit the job, unless another version of the cohort has. Returns its ID. Raises SpecInvalid."""
         cohorts = self._cohorts(policy, version)
-        made = [(name, [f"models:/{version.name}/{each}" for each in versions]) for name, versions in cohorts]
-        named = {"name": f"{version.name} {', '.join(cohorts[0][1])}"[:200], "labels": {"model": version.name[:200]}}
-        body = {**named, **policy.policy.spec(policy.name, policy.version, made)}
+        named_cohorts = [(name, [f"models:/{version.name}/{each}" for each in versions]) for name, versions in cohorts]
+        naming = {"name": f"{version.name} {', '.join(cohorts[0][1])}"[:200], "labels": {"model": version.name[:200]}}
+        body = {**naming, **policy.policy.spec(policy.name, policy.version, named_cohorts)}
         try:
             spec = JobSpec.model_validate(body)
         except ValidationError as error:
             raise SpecInvalid([FieldProblem.at(each["loc"], each["msg"]) for each in error.errors()]) from error
         key = f"registry:{spec_digest(spec)}"
         job = self.jobs.submit(spec, key)
-        while job.state in (JobState.FAILED, JobState.CANCELLED):  # whoever asks again wants another
+        while job.state in (JobState.FAILED, JobState.CANCELLED):  # a repeated request needs a new job
             job = self.jobs.submit(spec, f"{key}:{job.id}")
         return job.id
 
     def _cohorts(self, policy: StoredPolicy, version: ModelVersion) -> list[tuple[str, Sequence[str]]]:
-        """The candidate's runs, and the baseline's where there is one that shares none of them."""
+        """Return the candidate cohort, and the baseline if it exists and shares no version with the candidate."""
         assert policy.policy.registry is not None
         alias = policy.policy.registry.baseline_alias
         versions = [each for each in self.registry.versions(version.name) if each.name == version.name]
         candidate = versions_of_cohort(version, versions)
         baseline = self.registry.aliased(version.name, alias) if alias else None
-        made: list[tuple[str, Sequence[str]]] = [(CANDIDATE, candidate)]
+        cohorts: list[tuple[str, Sequence[str]]] = [(CANDIDATE, candidate)]
         if alias and baseline and not set(versions_of_cohort(baseline, versions)) & set(candidate):
-            made.append((alias, versions_of_cohort(baseline, versions)))
-        return made
+            cohorts.append((alias, versions_of_cohort(baseline, versions)))
+        return cohorts
 
     def _write_tags(self, version: RegistryVersion) -> None:
-        """Set the tags of a version whose job has ended, and the alias where it passed."""
-        kept = self.jobs.store.registry
+        """Write the tags of a version whose job has ended, and its alias if it passed."""
+        store = self.jobs.store.registry
         try:
             job, refusal = version.job, version.refusal or ""
             tags = tags_for_job(self.jobs, job, self.public_url) if job else refusal_tags(refusal)
         except JobNotFound:
-            kept.restart(version)
+            store.restart(version)
             return
         for key, value in tags.items():
             self.registry.set_tag(version.name, version.version, key, value)
         if tags[VERDICT] == Outcome.PASS:
             self._promote(version)
-        kept.delete(version)
+        store.delete(version)
 
     def _promote(self, version: RegistryVersion) -> None:
-        """Give a version that passed the policy's alias, unless a later version has it already."""
+        """Assign the policy's alias to a version that passed, unless a later version has it."""
         assert version.policy is not None
         policy = self.jobs.store.policies.get(*version.policy).policy
         alias = policy.registry.alias_on_pass if policy.registry else None
@@ -146,7 +145,7 @@ class RegistrySync:
 
 
 @contextmanager
-def running_sync(registrar: RegistrySync) -> Iterator[None]:
-    """Have the registrar at work while this context is open."""
-    with running_periodically("registrar", registrar.step, registrar.pause):
+def running_sync(sync: RegistrySync) -> Iterator[None]:
+    """Run the sync in a thread while this context is open."""
+    with running_periodically("registry sync", sync.step, sync.pause):
         yield

@@ -1,6 +1,6 @@
-"""What the registry is told of an audited version: its tags, in the order in which they are set.
+"""The tags of audited model versions, in the order in which they are written.
 
-The verdict comes last: a version that has it has all the others.
+The verdict is written last, so a version with a verdict has all other tags too.
 """
 
 import json
@@ -8,14 +8,23 @@ import json
 from service.domain.job import JobState
 from service.domain.policy import CANDIDATE
 from service.gate import Outcome
-from service.integrations.mlflow.words import JOB, REASON, REPORT, VERDICT, measure_tag
 from service.jobs.service import Jobs
 
+COHORT = "salience.cohort"  # set by users: equal for all versions of one recipe
+VERDICT = "salience.verdict"
+JOB = "salience.job"
+REPORT = "salience.report"
+REASON = "salience.reason"
 MAX_TAG_CHARACTERS = 1000
 
 
+def measure_tag(measure: str) -> str:
+    """Return the name of the tag for the mean of a measure."""
+    return f"salience.{measure}"
+
+
 def tags_for_job(jobs: Jobs, job: str, public_url: str) -> dict[str, str]:
-    """The tags of an ended job. Raises JobNotFound."""
+    """Return the tags for a version whose job has ended. Raises JobNotFound."""
     ended, verdict = jobs.store.jobs.get(job), jobs.verdict(job)
     measures = _measures(jobs.results(job)) if ended.state is JobState.SUCCEEDED else {}
     report = f"{public_url}/v1/jobs/{job}/report"
@@ -25,11 +34,11 @@ def tags_for_job(jobs: Jobs, job: str, public_url: str) -> dict[str, str]:
 
 
 def refusal_tags(refusal: str) -> dict[str, str]:
-    """The tags of a version that could not be audited."""
+    """Return the tags for a version that could not be audited."""
     return {REASON: refusal[:MAX_TAG_CHARACTERS], VERDICT: Outcome.ERROR}
 
 
 def _measures(document: str) -> dict[str, str]:
-    """The candidate's mean of each measure."""
-    found = json.loads(document)["cohorts"][CANDIDATE]["measures"]
-    return {measure_tag(name): f"{each['mean']:.6g}" for name, each in found.items() if each["mean"] is not None}
+    """Return a tag for each measure with the mean of the candidate."""
+    measures = json.loads(document)["cohorts"][CANDIDATE]["measures"]
+    return {measure_tag(name): f"{each['mean']:.6g}" for name, each in measures.items() if each["mean"] is not None}

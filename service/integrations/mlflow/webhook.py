@@ -1,6 +1,6 @@
-"""What the registry delivers: whether it is the registry's, new and timely, and which version it is about. Pure.
+"""Webhook deliveries from MLflow: checks their signature and time, and reads which version they report. Pure.
 
-MLflow signs "{delivery id}.{timestamp}.{body}" with the webhook's secret, and tries again with the same headers.
+MLflow signs "{delivery id}.{timestamp}.{body}" with the webhook's secret, and retries with the same headers.
 """
 
 import json
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from service.errors import DeliveryMalformed, DeliveryRefused
-from service.integrations.mlflow.words import COHORT
+from service.integrations.mlflow.tags import COHORT
 from service.integrations.signatures import is_timely, matches, sign
 
 WINDOW_SECONDS = 300.0
@@ -17,7 +17,7 @@ MAX_ID_CHARACTERS = 200
 
 @dataclass(frozen=True)
 class Delivery:
-    """A delivery as it came: its headers' values, and its body's bytes."""
+    """A received delivery: values of its headers, and its body."""
 
     id: str
     timestamp: str
@@ -25,20 +25,22 @@ class Delivery:
     body: bytes
 
     def check(self, secret: str, now: float) -> None:
-        """Raise DeliveryRefused unless the registry sent this, and not long ago."""
+        """Raise DeliveryRefused unless the signature is valid and the time is close to `now`."""
         if not 0 < len(self.id) <= MAX_ID_CHARACTERS or "\0" in self.id:
             raise DeliveryRefused(reason="X-MLflow-Delivery-Id is missing or too long")
         expected = sign(secret.encode(), self.id, self.timestamp, self.body)
         if not matches(self.signature, [expected]):
             raise DeliveryRefused(
-                reason="X-MLflow-Signature is not that of this body; give the webhook the secret that is in "
+                reason="X-MLflow-Signature does not match the body; the secret of the webhook must equal "
                 "SALIENCE_MLFLOW_SECRET"
             )
         if not is_timely(self.timestamp, now, WINDOW_SECONDS):
-            raise DeliveryRefused(reason=f"X-MLflow-Timestamp is more than {WINDOW_SECONDS:g} s from this clock")
+            raise DeliveryRefused(
+                reason=f"X-MLflow-Timestamp is more than {WINDOW_SECONDS:g} s away from this server's clock"
+            )
 
     def subject(self) -> tuple[str, str] | None:
-        """Name and version to audit; None for what changes nothing for us. Raises DeliveryMalformed."""
+        """Return name and version of the model to audit; None for other events. Raises DeliveryMalformed."""
         try:
             payload = json.loads(self.body)
             event, data = f"{payload['entity']}.{payload['action']}", payload["data"]
@@ -53,7 +55,7 @@ def _subject(data: Mapping[str, object]) -> tuple[str, str]:
     name, version = data["name"], data["version"]
     if not isinstance(name, str) or not isinstance(version, str) or not (version.isascii() and version.isdigit()):
         raise ValueError("data.name and data.version must be a name and a number")
-    name.encode()  # half a pair of surrogates is no text, and no database keeps it
+    name.encode()  # raises ValueError for a lone surrogate, which no database can store
     if not 0 < len(name) <= 256 or "\0" in name or len(version) > 32:
         raise ValueError("data.name or data.version is too long")
     return name, version

@@ -1,7 +1,7 @@
-"""Secrets of webhooks, derived from the operator's keys: what the database holds gives no secret away.
+"""Derives the secrets of webhooks from the operator's keys, so the database alone reveals no secret.
 
-Kept of a secret are a random salt and which key it is derived with. A new key goes first in the list; older ones
-stay in it until no webhook's secret is derived with them any more.
+The database stores a random salt for each secret and the ID of its key. To replace a key, add the new key at the start
+of the list, and keep the old key until no secret uses it.
 """
 
 import base64
@@ -23,41 +23,41 @@ KEY_FILE = "secret-key"
 
 @dataclass(frozen=True)
 class SecretKeys:
-    """The operator's keys, newest first; none, where webhooks are not offered."""
+    """The operator's keys, newest first. If there are none, webhooks are disabled."""
 
     keys: Sequence[str] = field(repr=False)
 
     def create_secret(self) -> Json:
-        """What is kept of a new secret. Raises NotConfigured without a key."""
+        """Return the stored form of a new secret. Raises NotConfigured if there is no key."""
         if not self.keys:
             raise NotConfigured(what="Sending webhooks", setting=SETTING)
         return {"key": _key_id(self.keys[0]), "salt": secrets.token_hex(16)}
 
-    def decrypt(self, kept: Json) -> bytes:
-        """The secret that something kept stands for. Raises NotConfigured where its key is gone."""
+    def decrypt(self, stored: Json) -> bytes:
+        """Return the secret of a stored form. Raises NotConfigured if its key is missing."""
         for key in self.keys:
-            if _key_id(key) == kept["key"]:
-                return hmac.digest(key.encode(), PURPOSE + bytes.fromhex(kept["salt"]), "sha256")
-        raise NotConfigured(what="This webhook's secret", setting=f"the key {kept['key']} in {SETTING}")
+            if _key_id(key) == stored["key"]:
+                return hmac.digest(key.encode(), PURPOSE + bytes.fromhex(stored["salt"]), "sha256")
+        raise NotConfigured(what="This webhook's secret", setting=f"the key {stored['key']} in {SETTING}")
 
 
 def display_secret(secret: bytes) -> str:
-    """A secret as its receiver is told it."""
+    """Return a secret in the format for its receiver."""
     return "whsec_" + base64.b64encode(secret).decode()
 
 
 def embedded_key(data_dir: Path) -> str:
-    """The key of the embedded service, made when first asked for; only its user can read it."""
+    """Return the key of the embedded service; create its file at first use, readable by its user only."""
     path = data_dir / KEY_FILE
     if not path.exists():
-        fresh = path.with_suffix(".new")
-        descriptor = os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+        new = path.with_suffix(".new")
+        descriptor = os.open(new, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as out:
             out.write(secrets.token_urlsafe(32))
-        fresh.replace(path)
+        new.replace(path)
     return path.read_text()
 
 
 def _key_id(key: str) -> str:
-    """What a key is called in the database, which tells nothing of it."""
+    """Return the ID of a key in the database, which does not reveal the key."""
     return hashlib.sha256(PURPOSE + key.encode()).hexdigest()[:12]

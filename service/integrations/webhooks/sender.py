@@ -1,6 +1,6 @@
-"""Sends what is in the outbox. Any API process may: a webhook is leased to one sender at a time.
+"""Sends the deliveries in the outbox. Every API process runs a sender; one sender at a time leases a webhook.
 
-A message is sent at least once, and until it has arrived, for a day; its id is the same each time.
+A message is sent at least once, and retried for a day until it arrives. Its id is the same at each attempt.
 """
 
 import logging
@@ -20,7 +20,7 @@ from service.net.backoff import parse_retry_after
 from service.queue.periodic import running_periodically
 from service.storage import Outbox
 
-MAX_CONCURRENT = 8  # receivers; a slow one keeps one thread, and no other receiver waiting
+MAX_CONCURRENT = 8  # receivers at a time; a slow receiver occupies one thread and delays no other
 LEASE_SECONDS = 60.0
 MAX_RETRY_AFTER_SECONDS = 3600.0
 RETENTION_SECONDS = 7 * 24 * 3600
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class WebhookSender:
-    """Sends to the webhooks for which something is due; `source` is this service's URL as others know it."""
+    """Sends due deliveries to webhooks; `source` is the public URL of this service."""
 
     outbox: Outbox
     keys: SecretKeys
@@ -45,11 +45,11 @@ class WebhookSender:
     cleanup_at: float = 0.0
 
     def step(self) -> float:
-        """Give what is due to threads. Returns the seconds until the next look."""
+        """Start threads for webhooks with due deliveries. Returns the seconds until the next step."""
         for each in [each for each in self.busy if each.done()]:
             self.busy.remove(each)
-            if error := each.exception():  # the lease runs out, and the next sender tries again
-                log.error("Sending broke off", exc_info=error)
+            if error := each.exception():  # the lease expires, and the next sender retries
+                log.error("Sending to a webhook failed", exc_info=error)
         while len(self.busy) < MAX_CONCURRENT and (webhook := self.outbox.claim(LEASE_SECONDS)):
             self.busy.append(self.pool.submit(self.serve, webhook))
         if time.monotonic() >= self.cleanup_at:
@@ -58,41 +58,41 @@ class WebhookSender:
         return self.pause
 
     def serve(self, webhook: Webhook) -> None:
-        """Send what is due for one webhook, in turn, until nothing is or the receiver fails."""
+        """Send all due deliveries of a webhook in order, until the receiver fails."""
         while not self.is_stopping:
             delivery = self.outbox.next_for(webhook.id)
             if delivery is None:
                 break
-            outcome = self.attempt(webhook, delivery)
-            if not self.outbox.record(webhook.id, delivery, outcome, LEASE_SECONDS):
+            attempt = self.attempt(webhook, delivery)
+            if not self.outbox.record(webhook.id, delivery, attempt, LEASE_SECONDS):
                 return
         self.outbox.release(webhook.id)
 
     def attempt(self, webhook: Webhook, delivery: Delivery) -> Attempt:
-        """Post one message. Whatever goes wrong is the outcome."""
+        """Post one message and return the result; errors are part of the result."""
         now = time.time()
         try:
-            secrets = [self.keys.decrypt(kept) for kept in webhook.secrets if kept.get("until", now) >= now]
+            secrets = [self.keys.decrypt(each) for each in webhook.secrets if each.get("until", now) >= now]
             message = sign_request(delivery, render_event(delivery, webhook.format, self.source), secrets, now)
-            # A receiver's answer is its status; of what else it sends, nothing is read.
-            with self.client.stream("POST", webhook.url, headers=message.headers, content=message.body) as answer:
-                return _outcome(answer)
+            # Only the status and headers of the response matter; its body is not read.
+            with self.client.stream("POST", webhook.url, headers=message.headers, content=message.body) as response:
+                return _to_attempt(response)
         except (httpx.HTTPError, httpx.InvalidURL, InputRefused, NotConfigured) as error:
             return Attempt(None, f"{type(error).__name__}: {error}"[:MAX_ERROR_CHARACTERS])
 
 
-def _outcome(answer: httpx.Response) -> Attempt:
-    rest = min(parse_retry_after(answer.headers.get("Retry-After", "")), MAX_RETRY_AFTER_SECONDS)
-    error = None if answer.is_success else f"{answer.status_code} {answer.reason_phrase}"[:MAX_ERROR_CHARACTERS]
-    return Attempt(answer.status_code, error, rest)
+def _to_attempt(response: httpx.Response) -> Attempt:
+    delay = min(parse_retry_after(response.headers.get("Retry-After", "")), MAX_RETRY_AFTER_SECONDS)
+    error = None if response.is_success else f"{response.status_code} {response.reason_phrase}"[:MAX_ERROR_CHARACTERS]
+    return Attempt(response.status_code, error, delay)
 
 
 @contextmanager
 def running_sender(outbox: Outbox, keys: SecretKeys, source: str, pause: float, client: httpx.Client) -> Iterator[None]:
-    """Send by this client while this is open; then what is under way is finished, and the rest left to others."""
+    """Send in threads while this context is open. At its end, messages in progress are finished."""
     with ThreadPoolExecutor(MAX_CONCURRENT, thread_name_prefix="webhooks") as pool:
         sender = WebhookSender(outbox, keys, source, client, pool, pause)
-        with running_periodically("sending of webhooks", sender.step, pause):
+        with running_periodically("webhook sender", sender.step, pause):
             try:
                 yield
             finally:

@@ -10,13 +10,13 @@ from service.integrations.signatures import is_timely, matches, sign
 KEY = b"k" * 32
 
 
-def test_a_signature_is_the_official_packages() -> None:
+def test_a_signature_equals_that_of_the_official_package() -> None:
     now = datetime.now(UTC).replace(microsecond=0)
     official = Webhook("whsec_" + base64.b64encode(KEY).decode()).sign("m", now, '{"ä": 1}')
     assert sign(KEY, "m", str(int(now.timestamp())), '{"ä": 1}'.encode()) == official
 
 
-def test_one_of_several_signatures_is_enough() -> None:
+def test_one_matching_signature_is_enough() -> None:
     own = sign(KEY, "m", "1", b"{}")
     assert matches(f"v1,AAAA {own}", [own])
     assert matches(own, ["v1,BBBB", own])
@@ -25,15 +25,15 @@ def test_one_of_several_signatures_is_enough() -> None:
 
 
 @pytest.mark.parametrize("field", ["key", "message", "timestamp", "body"])
-def test_whatever_is_changed_changes_the_signature(field: str) -> None:
+def test_every_part_of_a_message_changes_the_signature(field: str) -> None:
     signed = {"key": KEY, "message": "m", "timestamp": "1", "body": b"{}"}
     changed = {**signed, field: b"x" if isinstance(signed[field], bytes) else "2"}
-    assert sign(**signed) != sign(**changed)  # type: ignore[arg-type]  # each has its own type
+    assert sign(**signed) != sign(**changed)  # type: ignore[arg-type]  # the values have different types
 
 
-def test_a_time_counts_for_a_while_before_and_after() -> None:
+def test_a_time_is_valid_within_the_window_before_and_after() -> None:
     now = time.time()
     assert is_timely(str(int(now) - 299), now, 300)
     assert is_timely(str(int(now) + 299), now, 300)
-    for odd in (str(int(now) - 302), str(int(now) + 302), "", "now", "-1", "1e9", "٣", "9" * 400):
-        assert not is_timely(odd, now, 300)
+    for invalid in (str(int(now) - 302), str(int(now) + 302), "", "now", "-1", "1e9", "٣", "9" * 400):
+        assert not is_timely(invalid, now, 300)

@@ -3,23 +3,58 @@ from email.utils import format_datetime
 
 import pytest
 
-from service.net.backoff import exponential_delay, parse_retry_after
+from service.errors import DatabaseUnavailable
+from service.net.backoff import exponential_delay, parse_retry_after, retry_while_unavailable
 
 
-def test_a_pause_grows_up_to_the_longest_and_no_two_are_alike() -> None:
-    found = [exponential_delay(times, 1.0, 60.0) for times in range(1, 2000)]
+def test_the_delay_grows_to_the_maximum_and_is_random() -> None:
+    found = [exponential_delay(failures, 1.0, 60.0) for failures in range(1, 2000)]
     assert 0.5 <= found[0] <= 1
     assert 8 <= found[4] <= 16
     assert all(30 <= each <= 60 for each in found[6:])
     assert len(set(found)) == len(found)
 
 
-def test_retry_after_is_read_as_seconds_and_as_a_date() -> None:
+def test_retry_after_is_a_number_of_seconds_or_a_date() -> None:
     later = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
     assert parse_retry_after("2.5") == 2.5
     assert 50 < parse_retry_after(later) <= 60
 
 
-@pytest.mark.parametrize("told", ["", "soon", "-3", "nan", "inf", "Mon, 01 Jan 1990 00:00:00 GMT"])
-def test_what_asks_for_no_wait_is_none(told: str) -> None:
-    assert parse_retry_after(told) == 0
+@pytest.mark.parametrize("header", ["", "soon", "-3", "nan", "inf", "Mon, 01 Jan 1990 00:00:00 GMT"])
+def test_an_invalid_retry_after_is_zero(header: str) -> None:
+    assert parse_retry_after(header) == 0
+
+
+class UnavailableDatabase:
+    """A call that fails this many times and then succeeds."""
+
+    def __init__(self, times: int) -> None:
+        self.left = times
+
+    def __call__(self) -> str:
+        if self.left:
+            self.left -= 1
+            raise DatabaseUnavailable
+        return "result"
+
+
+def test_a_call_is_retried_until_the_database_is_available() -> None:
+    assert retry_while_unavailable(UnavailableDatabase(3)) == "result"
+
+
+def test_retries_end_after_the_given_time() -> None:
+    with pytest.raises(DatabaseUnavailable):
+        retry_while_unavailable(UnavailableDatabase(10**6), seconds=0.3)
+
+
+def test_no_other_error_is_retried() -> None:
+    calls = []
+
+    def fail() -> None:
+        calls.append(1)
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        retry_while_unavailable(fail)
+    assert calls == [1]

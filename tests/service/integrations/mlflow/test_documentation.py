@@ -1,4 +1,4 @@
-"""What docs/how-to/mlflow.md and docs/how-to/webhooks.md say, held against what is read."""
+"""Checks the request bodies and tags in docs/how-to/mlflow.md and docs/how-to/webhooks.md."""
 
 import json
 import re
@@ -7,19 +7,19 @@ from typing import Any
 
 from service.api.routes.webhooks import NewWebhook, Rotation
 from service.domain.policy import Policy
-from service.integrations.mlflow import words
+from service.integrations.mlflow import tags
 
 GUIDES = Path(__file__).parents[4] / "docs" / "how-to"
 REGISTRY, WEBHOOKS = ((GUIDES / f"{name}.md").read_text() for name in ("mlflow", "webhooks"))
 
 
 def bodies(text: str) -> list[Any]:
-    """The JSON that commands send."""
+    """Return the JSON bodies of the commands in a page."""
     plain = text.replace("'$SALIENCE_MLFLOW_SECRET'", "secret")
     return [json.loads(found) for found in re.findall(r"-d '(\{.*?\})'", plain, re.DOTALL)]
 
 
-def test_the_documented_bodies_are_read() -> None:
+def test_the_documented_bodies_are_valid() -> None:
     policy, _ = bodies(REGISTRY)
     assert Policy.model_validate(policy).registry
     webhook, rotation = bodies(WEBHOOKS)
@@ -27,8 +27,8 @@ def test_the_documented_bodies_are_read() -> None:
     assert Rotation.model_validate(rotation) == Rotation()
 
 
-def test_the_documented_tags_are_those_that_are_set() -> None:
-    message = set(re.findall(r"`(salience\.\w+)`", REGISTRY))
-    assert message == {
-        words.COHORT, words.VERDICT, words.JOB, words.REPORT, words.REASON, words.measure_tag("entropy")
+def test_the_documented_tags_are_the_tags_that_are_written() -> None:
+    documented = set(re.findall(r"`(salience\.\w+)`", REGISTRY))
+    assert documented == {
+        tags.COHORT, tags.VERDICT, tags.JOB, tags.REPORT, tags.REASON, tags.measure_tag("entropy")
     }  # fmt: skip

@@ -9,41 +9,41 @@ from service.integrations.mlflow.client import READY, ModelVersion
 from service.integrations.mlflow.selection import policy_for, to_like_pattern, versions_of_cohort
 
 
-def keep(name: str, models: str | None) -> StoredPolicy:
+def make_policy(name: str, models: str | None) -> StoredPolicy:
     registry = {"registry": {"models": models}, "job": {"images": {"uri": "file:///p"}}} if models else {}
     gate = {"rules": [{"measure": "entropy", "op": ">=", "value": 0}]}
     return StoredPolicy(name, 1, Policy.model_validate({"gate": gate, **registry}), 0.0)
 
 
-POLICIES = [keep("a", "*"), keep("b", "faces-*"), keep("c", "faces-v2"), keep("d", None)]
+POLICIES = [make_policy("a", "*"), make_policy("b", "faces-*"), make_policy("c", "faces-v2"), make_policy("d", None)]
 
 
 @pytest.mark.parametrize(("name", "chosen"), [("faces-v2", "c"), ("faces-v3", "a"), ("other", "a")])
-def test_a_policy_that_names_the_model_comes_before_patterns(name: str, chosen: str) -> None:
+def test_a_policy_that_names_the_model_precedes_patterns(name: str, chosen: str) -> None:
     found = policy_for(name, POLICIES)
     assert found and found.name == chosen
-    assert policy_for("faces", [keep("b", "faces-*"), keep("d", None)]) is None
+    assert policy_for("faces", [make_policy("b", "faces-*"), make_policy("d", None)]) is None
 
 
-def test_versions_of_one_tag_are_a_cohort_and_one_without_is_alone() -> None:
+def test_versions_with_one_tag_are_a_cohort() -> None:
     def version(number: int, status: str = READY, **tags: str) -> ModelVersion:
         return ModelVersion("m", str(number), status, {key.replace("_", "."): value for key, value in tags.items()})
 
-    image_set = [version(10, salience_cohort="a"), version(9, salience_cohort="a"), version(3, salience_cohort="b")]
-    image_set += [version(2), version(8, "PENDING_REGISTRATION", salience_cohort="a")]
-    assert versions_of_cohort(image_set[0], image_set) == ["9", "10"]
-    assert versions_of_cohort(image_set[3], image_set) == ["2"]
+    versions = [version(10, salience_cohort="a"), version(9, salience_cohort="a"), version(3, salience_cohort="b")]
+    versions += [version(2), version(8, "PENDING_REGISTRATION", salience_cohort="a")]
+    assert versions_of_cohort(versions[0], versions) == ["9", "10"]
+    assert versions_of_cohort(versions[3], versions) == ["2"]
     assert versions_of_cohort(version(11, salience_cohort="a"), []) == ["11"]
 
 
 @given(st.text("ab*?[]%_", max_size=6), st.text("ab%_[", max_size=6))
-def test_the_registrys_search_leaves_out_nothing_that_a_pattern_means(pattern: str, name: str) -> None:
+def test_the_like_pattern_matches_every_name_that_the_glob_pattern_matches(pattern: str, name: str) -> None:
     if fnmatchcase(name, pattern):
         assert _sql_like(name, to_like_pattern(pattern))
 
 
 def _sql_like(name: str, pattern: str) -> bool:
-    """SQL's LIKE, by its definition."""
+    """Implement LIKE of SQL by its definition."""
     if not pattern:
         return not name
     if pattern[0] == "%":

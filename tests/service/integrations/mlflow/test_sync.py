@@ -1,4 +1,4 @@
-"""Against a real MLflow server, on SQLite; what is kept between steps is tested on both databases."""
+"""Tests against a real MLflow server, on SQLite; the storage between steps is tested on both databases."""
 
 import shutil
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ from tests.support.webhook_receiver import await_true
 from worker.runner import Runner
 
 PUBLIC = "https://audits.example"
-PASSES = {"measure": "entropy", "cohort": "candidate", "op": ">=", "value": 0}
+PASSING_RULE = {"measure": "entropy", "cohort": "candidate", "op": ">=", "value": 0}
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def jobs(store: Store, redis_url: str, tmp_path: Path) -> Iterator[Jobs]:
 
 @dataclass(frozen=True)
 class Scene:
-    """A registry with its users, and the service's jobs with a worker."""
+    """A registry with its users, the jobs of the service, and a worker."""
 
     url: str
     users: Users
@@ -67,27 +67,27 @@ class Scene:
     ingredients: AuditInputs
 
     @contextmanager
-    def registrar(self, url: str = "", round_seconds: float = 3600) -> Iterator[RegistrySync]:
-        """A registrar of the registry, or of one elsewhere."""
+    def running_sync(self, url: str = "", round_seconds: float = 3600) -> Iterator[RegistrySync]:
+        """Return a sync with the registry, or with a registry at another URL."""
         with MlflowClient.connect(url or self.url) as registry:
             yield RegistrySync(self.jobs, registry, PUBLIC, round_seconds, pause=1)
 
     def put(self, models: str, *rules: dict[str, Any]) -> None:
-        """Keep a policy for these models."""
-        self.jobs.store.policies.put("p", Policy.model_validate(policy_of(self.ingredients, models, *rules)))
+        """Store a policy for these models."""
+        self.jobs.store.policies.put("p", Policy.model_validate(make_policy(self.ingredients, models, *rules)))
 
     def register(self, name: str, model: int = 0, **tags: str) -> str:
-        """Register one of the models as the next version of a name."""
+        """Register a model file as the next version of a model."""
         named = {key.replace("_", "."): value for key, value in tags.items()}
         return self.users.register(name, self.ingredients.models[model], named)
 
     def runs(self) -> list[dict[str, list[str]]]:
-        """The cohorts of each job, oldest first."""
+        """Return the runs of each cohort of each job, oldest job first."""
         found = self.jobs.store.jobs.find(JobQuery()).jobs
         return [{c.name: [run.uri for run in c.runs] for c in job.spec.cohorts} for job in reversed(found)]
 
     def work(self) -> None:
-        """Do all that waits for a worker."""
+        """Process all waiting shards."""
         while self.runner.work():
             pass
 
@@ -97,9 +97,9 @@ def scene(mlflow_url: str, users: Users, jobs: Jobs, runner: Runner, ingredients
     return Scene(mlflow_url, users, jobs, runner, ingredients)
 
 
-def policy_of(ingredients: AuditInputs, models: str, *rules: dict[str, Any]) -> dict[str, Any]:
+def make_policy(ingredients: AuditInputs, models: str, *rules: dict[str, Any]) -> dict[str, Any]:
     return {
-        "gate": {"rules": list(rules) or [PASSES]},
+        "gate": {"rules": list(rules) or [PASSING_RULE]},
         "job": {
             "images": {"uri": ingredients.images.as_uri()},
             "measures": ["entropy"],
@@ -109,7 +109,7 @@ def policy_of(ingredients: AuditInputs, models: str, *rules: dict[str, Any]) -> 
     }
 
 
-def test_a_version_is_audited_as_it_is_registered_and_told_its_verdict(
+def test_a_registered_version_is_audited_and_receives_its_verdict(
     scene: Scene, database_url: str, redis_url: str, tmp_path: Path
 ) -> None:
     settings = ServiceSettings(
@@ -118,18 +118,18 @@ def test_a_version_is_audited_as_it_is_registered_and_told_its_verdict(
     )  # fmt: skip
     users = scene.users
     with serving(create_app(settings)) as url, httpx.Client(base_url=url) as api:
-        assert api.put("/v1/policies/p", json=policy_of(scene.ingredients, "told")).is_success
+        assert api.put("/v1/policies/p", json=make_policy(scene.ingredients, "new")).is_success
         created = {"entity": "MODEL_VERSION", "action": "CREATED"}
         hook = {"name": "audits", "url": f"{url}/v1/hooks/mlflow", "secret": SECRET, "events": [created]}
         webhook = users.post("webhooks", **hook)["webhook"]["webhook_id"]
-        version = scene.register("told")
+        version = scene.register("new")
         await_true(scene.runs)
         scene.work()
-        await_true(lambda: users.aliases("told").get("champion") == version)
+        await_true(lambda: users.aliases("new").get("champion") == version)
         users.api.delete(f"mlflow/webhooks/{webhook}").raise_for_status()
         (job,) = api.get("/v1/jobs").json()["items"]
         results = api.get(job["links"]["results"]).json()
-    tags = users.tags("told", version)
+    tags = users.tags("new", version)
     assert (tags["salience.verdict"], tags["salience.job"]) == ("pass", job["id"])
     assert tags["salience.report"] == f"{PUBLIC}/v1/jobs/{job['id']}/report"
     mean = results["cohorts"]["candidate"]["measures"]["entropy"]["mean"]
@@ -137,85 +137,87 @@ def test_a_version_is_audited_as_it_is_registered_and_told_its_verdict(
     assert "entropy of candidate" in tags["salience.reason"]
 
 
-def test_versions_of_a_cohort_share_a_job_and_the_champion_is_the_baseline(scene: Scene) -> None:
+def test_versions_of_a_cohort_share_a_job_with_the_champion_as_baseline(scene: Scene) -> None:
     scene.put("team-*")
     users, old = scene.users, ["models:/team-a/1", "models:/team-a/2"]
     for model in (0, 1):
         scene.register("team-a", model, salience_cohort="old")
-    with scene.registrar(round_seconds=0.01) as registrar:
-        registrar.step()
+    with scene.running_sync(round_seconds=0.01) as sync:
+        sync.step()
         assert scene.runs() == [{"candidate": old}]
         scene.work()
-        registrar.step()
+        sync.step()
         assert users.tags("team-a", "1")["salience.job"] == users.tags("team-a", "2")["salience.job"]
-        assert users.aliases("team-a") == {"champion": "2"}, "an alias does not move back"
+        assert users.aliases("team-a") == {"champion": "2"}, "an alias never moves to an earlier version"
         scene.register("team-a", 2, salience_cohort="new")
-        registrar.step()
+        sync.step()
         assert scene.runs()[1:] == [{"candidate": ["models:/team-a/3"], "champion": old}]
         scene.jobs.cancel(scene.jobs.store.jobs.find(JobQuery()).jobs[0].id)
-        registrar.step()
-        assert users.tags("team-a", "3")["salience.verdict"] == "error", "without results nothing passes"
+        sync.step()
+        assert users.tags("team-a", "3")["salience.verdict"] == "error", "a job without results does not pass"
         assert users.aliases("team-a") == {"champion": "2"}
         tag = {"name": "team-a", "version": "3", "key": "salience.verdict"}
         users.api.request("DELETE", "mlflow/model-versions/delete-tag", json=tag).raise_for_status()
-        registrar.step()
-    assert scene.runs()[1] == scene.runs()[2], "whoever takes the verdict away has it audited again"
+        sync.step()
+    assert scene.runs()[1] == scene.runs()[2], "a version whose verdict was deleted is audited again"
 
 
-def test_while_the_registry_is_away_nothing_is_lost(scene: Scene) -> None:
-    scene.put("away")
-    version, store = scene.register("away"), scene.jobs.store
-    store.registry.record_delivery("d", 300, ("away", version))
+def test_no_version_is_lost_while_the_registry_is_unavailable(scene: Scene) -> None:
+    scene.put("late")
+    version, store = scene.register("late"), scene.jobs.store
+    store.registry.record_delivery("d", 300, ("late", version))
 
     def restart(url: str = "") -> None:
-        """Another process, after the pause."""
+        """Run a step in another process after the delay."""
         with store.database.write() as session:
             session.execute(update(VersionRow).values(next_at=0.0))
-        with scene.registrar(url) as registrar:
-            registrar.step()
+        with scene.running_sync(url) as sync:
+            sync.step()
 
     restart("http://127.0.0.1:1")
     assert scene.runs() == []
     restart()
     scene.work()
     restart("http://127.0.0.1:1")
-    assert "salience.verdict" not in scene.users.tags("away", version)
+    assert "salience.verdict" not in scene.users.tags("late", version)
     restart()
-    tags = scene.users.tags("away", version)
+    tags = scene.users.tags("late", version)
     assert tags["salience.verdict"] == "pass", tags
     assert len(scene.runs()) == 1
 
 
-def test_what_a_policy_cannot_be_asked_of_is_an_error_with_its_reason(scene: Scene) -> None:
+def test_a_version_that_the_policy_cannot_judge_gets_an_error_with_a_reason(scene: Scene) -> None:
     scene.put("first", {"measure": "entropy", "cohort": "candidate", "versus": "champion", "op": "<=", "margin": 0.1})
     version = scene.register("first")
-    with scene.registrar() as registrar:
-        registrar.step()
+    with scene.running_sync() as sync:
+        sync.step()
     tags = scene.users.tags("first", version)
     assert tags["salience.verdict"] == "error"
     assert "champion" in tags["salience.reason"]
     assert scene.runs() == [] and scene.users.aliases("first") == {}
 
 
-def test_a_model_is_found_whatever_signs_its_name_has(scene: Scene) -> None:
+def test_a_model_with_special_characters_in_its_name_is_found(scene: Scene) -> None:
     name = """it's the "best"; 100% \\ -- a_b\\"""
     scene.put(name.replace("best", "b?s*"))
     version = scene.register(name, salience_cohort="odd")
     scene.register(name.replace("'", "_"))
-    with scene.registrar(round_seconds=0.01) as registrar:
-        registrar.step()
+    with scene.running_sync(round_seconds=0.01) as sync:
+        sync.step()
         assert scene.runs() == [{"candidate": [f"models:/{name}/{version}"]}]
         scene.work()
-        registrar.step()
+        sync.step()
     assert scene.users.tags(name, version)["salience.verdict"] == "pass"
 
 
-def test_a_version_that_no_policy_is_for_or_that_is_gone_is_left_alone(scene: Scene) -> None:
+def test_a_version_without_a_policy_or_without_an_entry_is_ignored(scene: Scene) -> None:
     scene.put("mine")
-    version, kept = scene.register("others"), scene.jobs.store.registry
+    version, registry = scene.register("others"), scene.jobs.store.registry
     for noticed in (("others", version), ("mine", "99")):
-        kept.notice(*noticed)
-    with scene.registrar() as registrar:
-        registrar.step()
-    assert kept.notice("others", version) and kept.notice("mine", "99"), "nothing is kept of them"
+        registry.notice(*noticed)
+    with scene.running_sync() as sync:
+        sync.step()
+    assert registry.notice("others", version) and registry.notice("mine", "99"), (
+        "both versions were deleted from the queue"
+    )
     assert scene.runs() == [] and scene.users.tags("others", version) == {}

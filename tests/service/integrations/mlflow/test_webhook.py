@@ -20,7 +20,7 @@ def created(**data: Any) -> dict[str, Any]:
     return {"entity": "model_version", "action": "created", "data": {"name": "faces", "version": "3", **data}}
 
 
-def test_what_the_registry_sent_just_now_is_believed() -> None:
+def test_a_signed_recent_delivery_is_accepted() -> None:
     delivery = deliver(created())
     delivery.check(SECRET, time.time())
     assert delivery.subject() == ("faces", "3")
@@ -39,12 +39,12 @@ def test_what_the_registry_sent_just_now_is_believed() -> None:
         Delivery("d", "", "v1,", b"{}"),
     ],
 )
-def test_what_may_be_anybodys_or_comes_late_is_refused(delivery: Delivery) -> None:
+def test_an_unsigned_or_old_delivery_is_refused(delivery: Delivery) -> None:
     with pytest.raises(DeliveryRefused):
         delivery.check(SECRET, time.time())
 
 
-def test_nothing_of_a_signed_delivery_can_be_changed() -> None:
+def test_a_changed_delivery_is_refused() -> None:
     good = deliver(created())
     for forged in (
         Delivery("other", good.timestamp, good.signature, good.body),
@@ -55,14 +55,14 @@ def test_nothing_of_a_signed_delivery_can_be_changed() -> None:
             forged.check(SECRET, time.time())
 
 
-def test_a_cohorts_tag_is_a_reason_to_audit_and_other_events_are_none() -> None:
+def test_setting_the_cohort_tag_starts_an_audit_and_other_events_do_not() -> None:
     tag = {
         "entity": "model_version_tag",
         "action": "set",
         "data": {"name": "f", "version": "1", "key": "salience.cohort"},
     }
     assert deliver(tag).subject() == ("f", "1")
-    tag["data"]["key"] = "salience.verdict"  # type: ignore[index]  # a dictionary
+    tag["data"]["key"] = "salience.verdict"  # type: ignore[index]  # it is a dictionary
     assert deliver(tag).subject() is None
     assert deliver({"entity": "registered_model", "action": "created", "data": {"name": "f"}}).subject() is None
 
@@ -73,12 +73,12 @@ MALFORMED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("told", MALFORMED)
-def test_a_signed_delivery_that_says_nothing_is_malformed(told: Any) -> None:
+@pytest.mark.parametrize("payload", MALFORMED)
+def test_a_signed_delivery_without_a_valid_version_is_malformed(payload: Any) -> None:
     with pytest.raises(DeliveryMalformed):
-        deliver(told).subject()
+        deliver(payload).subject()
 
 
-def test_a_delivery_nested_too_deep_to_be_read_is_malformed() -> None:
+def test_a_delivery_with_too_deep_nesting_is_malformed() -> None:
     with pytest.raises(DeliveryMalformed):
         Delivery("id", "1", "", b"[" * 100_000).subject()

@@ -10,30 +10,30 @@ from service.integrations.webhooks.secrets import SecretKeys, embedded_key
 OLD, NEW = "old" * 12, "new" * 12
 
 
-def test_a_secret_comes_of_what_is_kept_and_a_key_and_of_neither_alone() -> None:
+def test_a_secret_needs_both_its_stored_form_and_its_key() -> None:
     keys = SecretKeys([OLD])
-    kept, other = keys.create_secret(), keys.create_secret()
-    assert keys.decrypt(kept) == keys.decrypt(kept) != keys.decrypt(other)
-    assert len(keys.decrypt(kept)) == 32
-    assert OLD not in json.dumps(kept)
+    stored, other = keys.create_secret(), keys.create_secret()
+    assert keys.decrypt(stored) == keys.decrypt(stored) != keys.decrypt(other)
+    assert len(keys.decrypt(stored)) == 32
+    assert OLD not in json.dumps(stored)
     assert OLD not in repr(keys)
     with pytest.raises(NotConfigured, match="SALIENCE_SECRET_KEYS"):
-        SecretKeys([NEW]).decrypt(kept)
+        SecretKeys([NEW]).decrypt(stored)
 
 
-def test_a_new_key_makes_new_secrets_while_old_ones_hold() -> None:
-    kept = SecretKeys([OLD]).create_secret()
+def test_old_secrets_stay_valid_after_a_new_key_is_added() -> None:
+    stored = SecretKeys([OLD]).create_secret()
     both = SecretKeys([NEW, OLD])
-    assert both.decrypt(kept) == SecretKeys([OLD]).decrypt(kept)
+    assert both.decrypt(stored) == SecretKeys([OLD]).decrypt(stored)
     assert SecretKeys([NEW]).decrypt(both.create_secret())
 
 
-def test_without_a_key_there_are_no_webhooks() -> None:
+def test_webhooks_are_disabled_without_a_key() -> None:
     with pytest.raises(NotConfigured, match="SALIENCE_SECRET_KEYS"):
         SecretKeys([]).create_secret()
 
 
-def test_the_embedded_services_key_is_made_once_and_for_its_user_alone(tmp_path: Path) -> None:
+def test_the_key_of_the_embedded_service_is_created_once_with_private_permissions(tmp_path: Path) -> None:
     key = embedded_key(tmp_path)
     assert embedded_key(tmp_path) == key
     assert len(key) >= 32

@@ -1,4 +1,4 @@
-"""Against a receiver that verifies with the official package, on SQLite; what the outbox does is tested on both."""
+"""Tests with a receiver that verifies by the official package, on SQLite; the outbox is tested on both databases."""
 
 import shutil
 from collections.abc import Iterator
@@ -39,28 +39,28 @@ def settings(database_url: str, redis_url: str, tmp_path: Path) -> ServiceSettin
 
 
 @contextmanager
-def api_of(settings: ServiceSettings) -> Iterator[httpx.Client]:
+def running_api(settings: ServiceSettings) -> Iterator[httpx.Client]:
     with serving(create_app(settings)) as url, httpx.Client(base_url=url) as client:
         yield client
 
 
 @pytest.fixture
 def api(settings: ServiceSettings) -> Iterator[httpx.Client]:
-    with api_of(settings) as client:
+    with running_api(settings) as client:
         yield client
 
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    with receiving() as made:
-        yield made
+    with receiving() as receiver:
+        yield receiver
 
 
 def register(api: httpx.Client, receiver: Receiver, **more: Any) -> str:
-    answer = api.post("/v1/webhooks", json={"url": receiver.url, **more})
-    assert answer.status_code == 201, answer.text
-    receiver.secret = answer.json()["secret"]
-    return f"/v1/webhooks/{answer.json()['id']}"
+    response = api.post("/v1/webhooks", json={"url": receiver.url, **more})
+    assert response.status_code == 201, response.text
+    receiver.secret = response.json()["secret"]
+    return f"/v1/webhooks/{response.json()['id']}"
 
 
 def cancel_one(api: httpx.Client, ingredients: AuditInputs) -> str:
@@ -69,19 +69,19 @@ def cancel_one(api: httpx.Client, ingredients: AuditInputs) -> str:
     return job
 
 
-def hurry(store: Store, **changes: str) -> None:
-    """As if the pauses were over."""
+def skip_delays(store: Store, **changes: str) -> None:
+    """End all delays and leases."""
     with store.database.write() as session:
         session.execute(update(DeliveryRow).values(next_at=0.0))
         session.execute(update(WebhookRow).values(lease_until=None, **changes))
 
 
-def listed(api: httpx.Client, webhook: str) -> list[dict[str, Any]]:
+def list_deliveries(api: httpx.Client, webhook: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = api.get(f"{webhook}/deliveries").json()["items"]
     return found
 
 
-def test_the_end_of_a_job_is_told_and_verified(
+def test_the_end_of_a_job_is_sent_and_verified(
     api: httpx.Client, receiver: Receiver, ingredients: AuditInputs, runner: Runner
 ) -> None:
     webhook = register(api, receiver)
@@ -93,12 +93,14 @@ def test_the_end_of_a_job_is_told_and_verified(
     assert message["type"] == "job.succeeded"
     assert (message["data"]["job"], message["data"]["state"], message["data"]["verdict"]) == (job, "succeeded", "pass")
     assert message["data"]["links"]["results"] == f"https://audits.example/v1/jobs/{job}/results"
-    await_true(lambda: listed(api, webhook)[0]["state"] == "delivered")
-    (found,) = listed(api, webhook)
+    await_true(lambda: list_deliveries(api, webhook)[0]["state"] == "delivered")
+    (found,) = list_deliveries(api, webhook)
     assert (found["id"], found["job"], found["status"], found["attempts"]) == (headers["webhook-id"], job, 204, 1)
 
 
-def test_a_cloud_event_has_its_envelope(api: httpx.Client, receiver: Receiver, ingredients: AuditInputs) -> None:
+def test_a_cloud_event_has_the_standard_attributes(
+    api: httpx.Client, receiver: Receiver, ingredients: AuditInputs
+) -> None:
     register(api, receiver, format="cloudevents", events=["job.cancelled"])
     job = cancel_one(api, ingredients)
     ((headers, message),) = receiver.await_messages(1)
@@ -108,47 +110,49 @@ def test_a_cloud_event_has_its_envelope(api: httpx.Client, receiver: Receiver, i
     assert message["data"]["labels"] == {"team": "x"}
 
 
-def test_what_fails_is_sent_again_under_the_same_id(api: httpx.Client, ingredients: AuditInputs, store: Store) -> None:
+def test_a_failed_message_is_sent_again_with_the_same_id(
+    api: httpx.Client, ingredients: AuditInputs, store: Store
+) -> None:
     with receiving([500, 301]) as receiver:
         webhook = register(api, receiver)
         cancel_one(api, ingredients)
         for count, error in ((1, "500 Internal Server Error"), (2, "301 Moved Permanently")):
             receiver.await_messages(count)
-            await_true(lambda: listed(api, webhook)[0]["attempts"] == count)  # noqa: B023  # called at once
-            (found,) = listed(api, webhook)
+            await_true(lambda: list_deliveries(api, webhook)[0]["attempts"] == count)  # noqa: B023  # the lambda is called immediately
+            (found,) = list_deliveries(api, webhook)
             assert (found["state"], found["error"]) == ("waiting", error)
             assert found["next_attempt_at"]
-            hurry(store)
+            skip_delays(store)
         seen = receiver.await_messages(3)
         assert len({headers["webhook-id"] for headers, _ in seen}) == 1
-        await_true(lambda: listed(api, webhook)[0]["state"] == "delivered")
+        await_true(lambda: list_deliveries(api, webhook)[0]["state"] == "delivered")
 
 
-def test_an_address_that_is_not_allowed_is_not_sent_to_whatever_its_name(
+def test_no_message_is_sent_to_an_address_that_is_not_allowed(
     settings: ServiceSettings, receiver: Receiver, ingredients: AuditInputs, store: Store
 ) -> None:
-    """As when a name that was public is made to stand for this machine, or the operator has taken a host back."""
-    made = store.webhooks.add(
+    """The address of a name may change, or the operator may remove an allowed host."""
+    webhook = store.webhooks.add(
         receiver.url, ["job.cancelled"], "standard", SecretKeys(settings.secret_keys).create_secret()
     )
-    with api_of(settings.model_copy(update={"allowed_hosts": ()})) as api:
+    with running_api(settings.model_copy(update={"allowed_hosts": ()})) as api:
         cancel_one(api, ingredients)
-        path = f"/v1/webhooks/{made.id}"
-        await_true(lambda: listed(api, path)[0]["attempts"] == 1)
-        assert "not a public address" in listed(api, path)[0]["error"]
+        path = f"/v1/webhooks/{webhook.id}"
+        await_true(lambda: list_deliveries(api, path)[0]["attempts"] == 1)
+        assert "not a public address" in list_deliveries(api, path)[0]["error"]
     assert receiver.seen == []
 
 
-def test_a_receiver_that_is_gone_is_disabled(api: httpx.Client, ingredients: AuditInputs) -> None:
+def test_a_webhook_whose_receiver_answers_410_is_disabled(api: httpx.Client, ingredients: AuditInputs) -> None:
     with receiving([410]) as receiver:
         webhook = register(api, receiver)
         cancel_one(api, ingredients)
         receiver.await_messages(1)
         await_true(lambda: api.get(webhook).json()["disabled_at"])
-        assert listed(api, webhook)[0]["state"] == "failed"
+        assert list_deliveries(api, webhook)[0]["state"] == "failed"
 
 
-def test_old_and_new_secret_verify_while_a_receiver_changes(
+def test_old_and_new_secrets_verify_during_a_rotation(
     api: httpx.Client, receiver: Receiver, ingredients: AuditInputs, store: Store
 ) -> None:
     webhook = register(api, receiver)
@@ -163,30 +167,32 @@ def test_old_and_new_secret_verify_while_a_receiver_changes(
     cancel_one(api, ingredients)
     await_true(lambda: receiver.refused)
     receiver.secret = newest
-    await_true(lambda: listed(api, webhook)[0]["attempts"] == 1)
-    hurry(store)
+    await_true(lambda: list_deliveries(api, webhook)[0]["attempts"] == 1)
+    skip_delays(store)
     receiver.await_messages(3)
 
 
-def test_a_message_that_could_not_be_sent_outlives_the_process(
+def test_an_unsent_message_survives_a_restart(
     settings: ServiceSettings, ingredients: AuditInputs, store: Store
 ) -> None:
-    nowhere = Receiver(url=f"http://127.0.0.1:{free_port()}/hook")
-    with api_of(settings) as api:
-        webhook = register(api, nowhere)
+    unreachable = Receiver(url=f"http://127.0.0.1:{free_port()}/hook")
+    with running_api(settings) as api:
+        webhook = register(api, unreachable)
         cancel_one(api, ingredients)
-        await_true(lambda: listed(api, webhook)[0]["attempts"] == 1)
-        assert "ConnectError" in listed(api, webhook)[0]["error"]
+        await_true(lambda: list_deliveries(api, webhook)[0]["attempts"] == 1)
+        assert "ConnectError" in list_deliveries(api, webhook)[0]["error"]
     with receiving() as receiver:
-        receiver.secret = nowhere.secret
-        hurry(store, url=receiver.url)
-        with api_of(settings):
+        receiver.secret = unreachable.secret
+        skip_delays(store, url=receiver.url)
+        with running_api(settings):
             receiver.await_messages(1)
 
 
-def test_of_two_processes_one_sends(settings: ServiceSettings, receiver: Receiver, ingredients: AuditInputs) -> None:
-    with api_of(settings) as first, api_of(settings) as second:
+def test_one_of_two_processes_sends_each_message(
+    settings: ServiceSettings, receiver: Receiver, ingredients: AuditInputs
+) -> None:
+    with running_api(settings) as first, running_api(settings) as second:
         webhook = register(first, receiver)
         jobs = {cancel_one(api, ingredients) for api in (first, second) * 5}
-        await_true(lambda: all(each["state"] == "delivered" for each in listed(first, webhook)))
-    assert sorted(message["data"]["job"] for _, message in receiver.seen) == sorted(jobs), "each once"
+        await_true(lambda: all(each["state"] == "delivered" for each in list_deliveries(first, webhook)))
+    assert sorted(message["data"]["job"] for _, message in receiver.seen) == sorted(jobs), "each message exactly once"

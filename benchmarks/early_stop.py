@@ -21,7 +21,7 @@ import numpy as np
 
 from service.domain.job import JobState
 from service.spec.model import JobSpec
-from service.storage.looks import next_interim_look
+from service.storage.interim import next_interim_look
 from tests.support.jobs import make_audit_inputs, write_image
 from worker.local import local_audit
 from worker.settings import WorkerSettings

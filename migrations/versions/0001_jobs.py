@@ -1,4 +1,4 @@
-"""Jobs, their shards, images, values and summaries."""
+"""Creates the tables of jobs, shards, images, values and summaries."""
 
 import sqlalchemy as sa
 from alembic import op

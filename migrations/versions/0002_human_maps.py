@@ -1,4 +1,4 @@
-"""Where people look: an image's human salience map."""
+"""Adds the human salience map of an image."""
 
 import sqlalchemy as sa
 from alembic import op

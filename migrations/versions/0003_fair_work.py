@@ -1,4 +1,4 @@
-"""Work in turns, by priority, after pauses, for workers that understand it; deadlines; forgotten jobs."""
+"""Adds priority, turn, delay and format of shards, and deadlines and deletion of jobs."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Sums of maps, to compare the mean maps of two image sets."""
+"""Adds sums of maps, to compare the mean maps of two image sets."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Looking at a model or an image set without an audit."""
+"""Adds inspections of models and image sets."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Verdicts, policies, and keys by which numbers are found again."""
+"""Adds verdicts, policies, and cache keys of numbers."""
 
 import sqlalchemy as sa
 from alembic import op

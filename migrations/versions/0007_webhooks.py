@@ -1,4 +1,4 @@
-"""Telling others that a job has ended, and the model versions of a registry that are audited."""
+"""Adds webhooks with their deliveries, and model versions of a registry."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Keys, and whose artifacts and inspections are; what was there is the default tenant's."""
+"""Adds API keys and the tenants of artifacts and inspections; existing rows belong to the default tenant."""
 
 import sqlalchemy as sa
 from alembic import op

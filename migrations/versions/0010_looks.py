@@ -1,4 +1,4 @@
-"""Looks at a job's numbers before it ends, and jobs that end by them."""
+"""Adds interim looks and jobs that stop early."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""The trace of the request that brought a job, so that its shards' spans belong to it."""
+"""Adds the trace of the request that submitted a job, to which the spans of its shards belong."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Maps to be looked at: those kept, pictures of them, sums by class, and those asked for."""
+"""Adds stored maps, their images, sums of maps by class, and requests for maps."""
 
 import sqlalchemy as sa
 from alembic import op

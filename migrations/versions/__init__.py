@@ -1,1 +1,1 @@
-"""One file a change of the schema."""
+"""Migrations of the database schema, one file each."""

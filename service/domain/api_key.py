@@ -1,7 +1,7 @@
-"""Keys and who holds them: what a caller may do, and for which tenant. Knows no HTTP and no SQL.
+"""API keys and their scopes and tenants. This module knows no HTTP and no SQL.
 
-A key is 256 random bits, so nobody can guess it, be its digest ever so quick to compute; slow digests are for
-passwords, which people choose. A quick one lets each request be checked anew, and so a key end at once.
+A key is 256 random bits, so a fast hash is safe; slow hashes protect guessable passwords. A fast hash lets us check the
+key on every request, so revocation takes effect at once.
 """
 
 import hashlib
@@ -18,21 +18,21 @@ TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 class Scope(StrEnum):
-    """What a key is for; each includes those before it."""
+    """What a key permits. Each scope includes the scopes before it."""
 
     READ = "read"
     SUBMIT = "submit"
     ADMIN = "admin"
 
     def includes(self, other: "Scope") -> bool:
-        """Whether who may do this may do the other."""
+        """Whether this scope permits everything that the other permits."""
         order = list(Scope)
         return order.index(self) >= order.index(other)
 
 
 @dataclass(frozen=True)
 class ApiKey:
-    """What is known of a key once it has been shown. Times in seconds since the epoch."""
+    """An API key without its secret. Times are in seconds since the epoch."""
 
     prefix: str
     name: str
@@ -44,13 +44,13 @@ class ApiKey:
     revoked_at: float | None = None
 
     def is_valid(self, now: float) -> bool:
-        """Whether it still opens."""
+        """Whether the key is neither revoked nor expired at the time `now`."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks: a key's holder, or (without a prefix) whoever is on this machine while the service has no keys."""
+    """The client of a request: the owner of a key, or (without a prefix) a local user of a service without keys."""
 
     tenant: str = ""
     scope: Scope = Scope.ADMIN
@@ -58,18 +58,20 @@ class Caller:
 
 
 def new_secret() -> tuple[str, str]:
-    """A key's prefix, which may be shown, and the whole key, which is shown once."""
+    """Return a new key's public prefix and the whole key, which is displayed only once."""
     prefix = f"{PREFIX}_{secrets.token_hex(4)}"
     return prefix, f"{prefix}_{secrets.token_urlsafe(SECRET_BYTES)}"
 
 
 def hash_key(secret: str) -> str:
-    """What is kept of a key."""
+    """Return the digest of a key, as it is stored."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def check_tenant(tenant: str) -> str:
-    """The tenant's name; empty for the default one. Raises InvalidApiKey."""
+    """Return a valid name of a tenant; the default tenant's is empty. Raises InvalidApiKey."""
     if tenant and not TENANT.fullmatch(tenant):
-        raise InvalidApiKey(field="tenant", detail=f"{tenant!r} is no tenant: up to 100 letters, digits and . _ -")
+        raise InvalidApiKey(
+            field="tenant", detail=f"invalid tenant {tenant!r}: use up to 100 letters, digits and . _ -"
+        )
     return tenant

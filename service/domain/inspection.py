@@ -1,4 +1,4 @@
-"""What can be asked of a model or an image set before an audit, and what is answered."""
+"""Inspections of a model or an image set before an audit: the request and the result."""
 
 from dataclasses import dataclass
 
@@ -10,11 +10,11 @@ from service.spec.model import Images, Json, Model, Run
 
 
 class InspectedModel(Run, Model):
-    """A model by its URI, with fields of the spec's `model`."""
+    """A model by its URI, with the fields of `model` in a spec."""
 
 
 class Inspect(StrictModel):
-    """What to inspect: give `model` or `images`."""
+    """What to inspect: either `model` or `images`."""
 
     model: InspectedModel | None = None
     """A model."""
@@ -24,20 +24,20 @@ class Inspect(StrictModel):
     @model_validator(mode="after")
     def _one(self) -> "Inspect":
         if (self.model is None) == (self.images is None):
-            raise PydanticCustomError("one_of", "give model or images, one of them")
+            raise PydanticCustomError("one_of", "give either model or images")
         return self
 
     def subject(self) -> tuple[str, str]:
-        """The field of what is looked at, and its URI."""
+        """Return the field of the inspected input and its URI."""
         if self.model is not None:
             return "model.uri", self.model.uri
-        assert self.images is not None, "one of the two is given"
+        assert self.images is not None, "the validator requires one of the two"
         return "images.uri", self.images.uri
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """An inspection as it stands: `found` or `error` once a worker has looked."""
+    """An inspection. `found` or `error` is set once a worker has finished it."""
 
     id: str
     asked: Inspect
@@ -47,5 +47,5 @@ class Inspection:
 
     @property
     def done(self) -> bool:
-        """Whether a worker has looked."""
+        """Whether a worker has finished the inspection."""
         return self.found is not None or self.error is not None

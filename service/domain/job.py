@@ -1,4 +1,4 @@
-"""What a job is: its states, its shards, what a worker hands in. Knows no HTTP and no SQL."""
+"""Jobs, their image sets and shards, and the results of shards. This module knows no HTTP and no SQL."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ class JobState(StrEnum):
 
 OPEN_STATES = (JobState.QUEUED, JobState.RUNNING)
 
-# What a shard and its job's plan hold, and what numbers come of them. A worker does the shards of the formats it
-# understands and leaves others to workers of their own version. Raise FORMAT with every change that a worker of the
-# version before would get wrong, and OLDEST_FORMAT once this version no longer gives an older format its numbers: open
-# jobs before it are planned anew. Format 3: degenerate maps agree with nothing, and their numbers are missing.
+# FORMAT is the version of shards, plans and their numbers. A worker claims only shards of formats that it supports.
+# Increment FORMAT with every change that workers of the previous version would process wrongly. Raise OLDEST_FORMAT if
+# this version computes other numbers for older formats: open jobs of those formats then restart.
+# Since format 3, scores of degenerate maps are missing values.
 FORMAT = 3
 OLDEST_FORMAT = 3
 
@@ -32,7 +32,7 @@ PRIORITIES: Mapping[str, int] = {"interactive": 0, "bulk": 1}
 
 
 class ShardKind(StrEnum):
-    """The kinds of work in a job: list the images, audit a slice of them, look at the numbers so far, sum up."""
+    """The kinds of work in a job: list the images, audit a slice of them, take an interim look, build results."""
 
     PLAN = "plan"
     MEASURE = "measure"
@@ -41,7 +41,7 @@ class ShardKind(StrEnum):
 
 
 class ShardState(StrEnum):
-    """`waiting -> running -> done`; back to waiting when a lease runs out."""
+    """`waiting -> running -> done`; back to waiting when the lease expires."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -50,7 +50,7 @@ class ShardState(StrEnum):
 
 @dataclass(frozen=True)
 class Job:
-    """A job as it stands. Times are seconds since the epoch; `trace` names the span of the request that brought it."""
+    """A job. Times are in seconds since the epoch; `trace` identifies the span of the request that submitted it."""
 
     id: str
     spec: JobSpec
@@ -73,9 +73,9 @@ class Job:
 
     @property
     def image_sets(self) -> "Sequence[ImageSet]":
-        """The image sets of a planned job: the pictures asked about, and those out of set where the spec has them.
+        """The image sets of a planned job: `images`, and `out_of_set` if the spec has it.
 
-        Of a job that stopped early, they are the pictures that it is decided on.
+        The set of a job that stopped early ends where the job stopped.
         """
         total, plan = self.images_audited, self.plan or {}
         outside = plan.get("out_of_set")
@@ -83,29 +83,29 @@ class Job:
         return [inside, ImageSet("out_of_set", inside.stop, total, **outside["columns"])] if outside else [inside]
 
     def image_set_of(self, image: int) -> "ImageSet":
-        """The image set that the picture of that number belongs to, whether it counts or was one too many."""
+        """Return the image set of an image by its number, even if the job stopped before that image."""
         return next((each for each in self.image_sets if image < each.stop), self.image_sets[-1])
 
     @property
     def images_audited(self) -> int:
-        """How many pictures the results are of: all, unless the job stopped early."""
+        """The number of images that the results cover: all, unless the job stopped early."""
         return self.stopped_at if self.stopped_at is not None else self.images_total or 0
 
     @property
     def images_done(self) -> int:
-        """Images' worth of forward passes made, or made before."""
+        """The number of images done, estimated from the forward passes that were made or reused."""
         if not self.images_total or not self.passes_total:
             return 0
-        if self.state is JobState.SUCCEEDED or self.stopped_at is not None:  # with nothing passed of skipped images
+        if self.state is JobState.SUCCEEDED or self.stopped_at is not None:  # skipped images need no passes
             return self.images_audited
         return self.images_total * (self.passes_done + self.passes_reused) // self.passes_total
 
 
 @dataclass(frozen=True)
 class ImageSet:
-    """One of a job's image sets: the spec's field, its pictures' numbers, the last left out, and its columns' names.
+    """An image set of a job: its field in the spec, its image numbers `start` to `stop` (exclusive), and its columns.
 
-    `run` names the columns of every run, `across` those across the runs of each cohort.
+    `run` names the columns of each run, and `across` for each cohort the columns across its runs.
     """
 
     field: str
@@ -117,10 +117,10 @@ class ImageSet:
 
 @dataclass(frozen=True)
 class Shard:
-    """A piece of leased work: the job's plan, a cohort over a slice of its images, a look, or its summary.
+    """A unit of leased work: the plan of a job, a cohort over a slice of the images, an interim look, or the summary.
 
-    A look is at the first `stop` images, or at all that are measured where `stop` is 0. On its last try, further
-    trouble is its job's end.
+    A look covers the first `stop` images, or all measured images if `stop` is 0. If `last_try` is set, another
+    transient error fails the job.
     """
 
     id: int
@@ -136,7 +136,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class Slice:
-    """A shard to be: one cohort over the images numbered start to stop, stop left out."""
+    """A planned shard: one cohort over the images numbered `start` to `stop` (exclusive)."""
 
     cohort: int
     start: int
@@ -144,9 +144,9 @@ class Slice:
 
 
 class Image(NamedTuple):
-    """A picture of a job. `sha256` or `skipped` is known once a shard has read it.
+    """An image of a job. `sha256` or `skipped` is set once a shard has read the image.
 
-    A tuple, since these are made by the million.
+    It is a tuple because a job can have millions of images.
     """
 
     number: int
@@ -160,9 +160,9 @@ class Image(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """What planning found: how many pictures, the slices, the passes, and facts about the models.
+    """The plan of a job: the number of images, the slices, the number of forward passes, and facts about the models.
 
-    The slices can be gone through any number of times, as storing them may be tried again: no generator can.
+    `slices` must not be a generator, since a retry iterates over it again.
     """
 
     images: int
@@ -176,9 +176,9 @@ ACROSS_RUNS = -1
 
 @dataclass(frozen=True)
 class Values:
-    """Numbers of one picture under one run (or ACROSS_RUNS), packed as float64 in the plan's column order.
+    """The numbers of one image under one run (or ACROSS_RUNS), packed as float64 in the plan's column order.
 
-    Numbers with one key are the same in all jobs; None: they are not to be found again.
+    Numbers with the same cache key are equal in all jobs; with None they are not reused.
     """
 
     cohort: int
@@ -190,7 +190,7 @@ class Values:
 
 @dataclass(frozen=True)
 class MapSum:
-    """Maps of so many pictures under one run, added pixel by pixel: int64, no number below 0, little endian."""
+    """The sum of the maps of `count` images under one run, by pixel: little-endian int64, none negative."""
 
     cohort: int
     run: int
@@ -201,7 +201,7 @@ class MapSum:
 
 @dataclass(frozen=True)
 class ShardResult:
-    """All that a measuring shard found, stored at once. `reused` passes were not made, as their numbers were known."""
+    """The results of a measuring shard, stored in one transaction. `reused` counts passes whose numbers were cached."""
 
     images: Sequence[Image]
     values: Sequence[Values]

@@ -1,4 +1,4 @@
-"""A policy: how models are judged, kept under a name for all who ask. Knows no HTTP and no SQL."""
+"""Policies: named, versioned rules that judge models. This module knows no HTTP and no SQL."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from service.spec.model import Model, Template
 
 Pattern = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]
 
-CANDIDATE = "candidate"  # the cohort of the registered versions that are judged
+CANDIDATE = "candidate"  # name of the cohort of registered versions that are judged
 
 
 class JobTemplate(Template):
@@ -59,12 +59,12 @@ class Policy(StrictModel):
         return self
 
     def spec(self, name: str, version: int, cohorts: Sequence[tuple[str, Sequence[str]]]) -> dict[str, Any]:
-        """The body of a job of this policy for some cohorts, each by its name and its runs' URIs."""
-        assert self.job is not None, "only a policy with a job can be submitted by"
+        """Return the spec of a job under this policy, for cohorts given by name and the URIs of their runs."""
+        assert self.job is not None, "only a policy with `job` can submit jobs"
         body = self.job.model_dump(mode="json", exclude_unset=True)
         model = body.pop("model", {})
-        made = [{"name": each, "model": model, "runs": [{"uri": uri} for uri in uris]} for each, uris in cohorts]
-        return {**body, "cohorts": made, "gate": {"policy": name, "version": version}}
+        bodies = [{"name": each, "model": model, "runs": [{"uri": uri} for uri in uris]} for each, uris in cohorts]
+        return {**body, "cohorts": bodies, "gate": {"policy": name, "version": version}}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Webhooks and what is sent to them: words that storage, sender and routes share. Knows no HTTP and no SQL."""
+"""Webhooks, their deliveries and attempts, as storage, sender and routes share them. It knows no HTTP and no SQL."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,7 +28,10 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True)
 class Webhook:
-    """Who is told, of what, and how. `secrets` are kept secrets, see keyring.py. Times are seconds since the epoch."""
+    """A subscription to events: URL, events and format. Times are in seconds since the epoch.
+
+    `secrets` are the stored forms of the secrets, see service/integrations/webhooks/secrets.py.
+    """
 
     id: str
     url: str
@@ -42,7 +45,7 @@ class Webhook:
 
 @dataclass(frozen=True)
 class Delivery:
-    """A message to a webhook: that an event happened, with the facts, and how far its sending is."""
+    """A message to a webhook: the event, its facts, and the state of its delivery."""
 
     number: int
     id: str
@@ -59,7 +62,7 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Attempt:
-    """What came of one attempt: the answer's status, or the trouble; and for how long the receiver wants no other."""
+    """The result of one attempt: HTTP status or error, and the seconds that the receiver asks to wait."""
 
     status: int | None
     error: str | None = None
@@ -67,10 +70,10 @@ class Attempt:
 
     @property
     def is_delivered(self) -> bool:
-        """Whether the receiver took the message."""
+        """Whether the receiver accepted the message (status 2xx)."""
         return self.status is not None and 200 <= self.status < 300
 
     @property
     def is_receiver_gone(self) -> bool:
-        """Whether the receiver wants no more of them."""
+        """Whether the receiver no longer exists (status 410)."""
         return self.status == 410

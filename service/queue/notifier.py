@@ -1,7 +1,7 @@
-"""The doorbell: tells workers that something waits. What waits is in the database, so a lost ring costs time only.
+"""Notifies workers through the broker that shards wait.
 
-A ring carries nothing; a worker that hears one claims the oldest waiting shard. The queue is kept as long
-as there are waiting shards, which is what autoscaling goes by.
+The shards are in the database, so a lost message costs time only. A message has no content: a worker that receives one
+claims the next waiting shard. The queue gets one message for each waiting shard, so autoscaling can use its length.
 """
 
 import logging
@@ -14,16 +14,16 @@ from kombu.exceptions import OperationalError
 from service.domain.job import FORMAT
 
 WORK = "salience.work"
-# A version's own, so that no ring is heard by a worker that does not understand the shard it is for.
+# Each format has its own queue, so no worker receives messages for shards that it cannot process.
 QUEUE = f"salience.{FORMAT}"
-# More than there are workers; sweeps ring again as these are heard. A million shards' rings would fill the broker.
+# More than there are workers. Sweeps send further messages later; a million messages at once would fill the broker.
 MAX_QUEUED = 10_000
 
 log = logging.getLogger(__name__)
 
 
 def make_celery(broker_url: str) -> Celery:
-    """A Celery application that gives up on a dead broker within seconds."""
+    """Return a Celery application that gives up on an unavailable broker within seconds."""
     app = Celery("salience", broker=broker_url)
     app.conf.update(
         task_default_queue=QUEUE,
@@ -33,7 +33,7 @@ def make_celery(broker_url: str) -> Celery:
         broker_transport_options={
             "socket_connect_timeout": 2,
             "socket_timeout": 5,
-            # A worker killed in mid-task gives its message back after an hour; the sweeper rings long before.
+            # The message of a killed worker returns after an hour; the sweeper sends a new one long before that.
             "visibility_timeout": 3600,
         },
     )
@@ -42,48 +42,48 @@ def make_celery(broker_url: str) -> Celery:
 
 @contextmanager
 def _ignoring_unavailable_broker() -> Iterator[None]:
-    """Let it be where the broker is away."""
+    """Log the error if the broker is unavailable."""
     try:
         yield
     except (OperationalError, OSError) as error:
-        log.warning("The broker does not answer; shards wait for the next sweep: %s", error)
+        log.warning("The broker is unavailable; shards wait for the next sweep: %s", error)
 
 
 class WorkNotifier:
-    """Rings for workers. Never raises where the broker is away: the sweeper rings again."""
+    """Notifies workers. An unavailable broker is no error, since the sweeper notifies again."""
 
     def __init__(self, broker_url: str, max_queued: int = MAX_QUEUED) -> None:
-        self._app, self._most = make_celery(broker_url), max_queued
+        self._app, self._max_queued = make_celery(broker_url), max_queued
 
-    def notify(self, times: int = 1) -> None:
-        """Ring so often; of several rings, only until the queue is as long as wakes everybody."""
+    def notify(self, count: int = 1) -> None:
+        """Send this many messages. If it is more than one, send at most until the queue has its maximum length."""
         with _ignoring_unavailable_broker():
-            self._send(times if times == 1 else min(times, self._most - self.length()))
+            self._send(count if count == 1 else min(count, self._max_queued - self.length()))
 
     def refill(self, waiting: int) -> None:
-        """Ring until the queue is as long as the number of waiting shards, or long enough."""
+        """Send messages until the queue has one for each waiting shard, or its maximum length."""
         if waiting:
             with _ignoring_unavailable_broker():
-                self._send(min(waiting, self._most) - self.length())
+                self._send(min(waiting, self._max_queued) - self.length())
 
-    def _send(self, times: int) -> None:
+    def _send(self, count: int) -> None:
         with self._app.producer_or_acquire() as producer:
-            for _ in range(times):
+            for _ in range(count):
                 self._app.send_task(WORK, producer=producer, retry=False)
 
     def length(self) -> int:
-        """Rings that no worker has heard yet. Raises OperationalError where the broker is away."""
+        """Return the number of messages in the queue. Raises OperationalError if the broker is unavailable."""
         with self._app.connection_for_write() as connection:
             connection.ensure_connection(max_retries=1, timeout=2)
-            # Declared as Celery declares it: a queue that is empty may not exist yet.
+            # An empty queue may not exist yet, so declare it with the same options as Celery.
             with connection.channel() as channel:
                 return int(channel.queue_declare(queue=QUEUE, durable=True, auto_delete=False).message_count)
 
     def ping(self) -> None:
-        """Raise OperationalError where the broker is away."""
+        """Raise OperationalError if the broker is unavailable."""
         with self._app.connection_for_write() as connection:
             connection.ensure_connection(max_retries=1, timeout=2)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close all connections."""
         self._app.close()

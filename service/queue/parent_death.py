@@ -1,8 +1,8 @@
-"""Run a command that dies with the process that started it, also if that one is killed with -9.
+"""Run a command that is killed when the process that started it ends, even by SIGKILL.
 
     python -P -m service.queue.parent_death PARENT_PID [--user UID] COMMAND [ARG ...]
 
-Linux only; elsewhere the command runs untethered.
+On systems other than Linux, the command survives its parent.
 """
 
 import ctypes
@@ -15,18 +15,18 @@ PR_SET_PDEATHSIG = 1
 
 
 def command(argv: Sequence[str], user: int | None = None) -> list[str]:
-    """The command line that runs argv tethered to this process (and as a user, for root)."""
+    """Return the command line that runs argv and ends with this process; root can choose another user."""
     switch = ["--user", str(user)] if user is not None else []
     return python_command("service.queue.parent_death", str(os.getpid()), *switch, *argv)
 
 
 def python_command(module: str, *arguments: str) -> list[str]:
-    """The command line that runs a module of ours. Modules that lie in the folder where it is started are not seen."""
+    """Return the command line of a Python module. `-P` prevents imports from the current folder."""
     return [sys.executable, "-P", "-m", module, *arguments]
 
 
 def exit_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when its parent dies; exit at once if that has happened."""
+    """Make the kernel kill this process when its parent dies; exit at once if the parent is dead already."""
     if sys.platform != "linux":
         return
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -35,7 +35,7 @@ def exit_with_parent(parent: int) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Become the command. Changing the user clears the tether, so it comes first."""
+    """Replace this process by the command. Changing the user resets the death signal, so that comes first."""
     parent, rest = int(arguments[0]), arguments[1:]
     if rest[0] == "--user":
         os.setgroups([])

@@ -1,4 +1,4 @@
-"""Work that comes again and again, in a thread beside the requests."""
+"""Runs a function periodically in a background thread."""
 
 import logging
 import threading
@@ -7,23 +7,23 @@ from contextlib import contextmanager
 
 from service.errors import DatabaseUnavailable
 
-FIRST_PAUSE = 0.05
+INITIAL_DELAY = 0.05
 
 log = logging.getLogger(__name__)
 
 
 @contextmanager
 def running_periodically(name: str, step: Callable[[], float], pause: float) -> Iterator[None]:
-    """Do a step while this context is open, each as many seconds after the last as that returned.
+    """Run `step` repeatedly while this context is open; it returns the seconds until the next run.
 
-    Whatever a step raises, the next comes after `pause` seconds.
+    After an exception the next run follows in `pause` seconds.
     """
     stop = threading.Event()
 
     def loop() -> None:
-        rest = min(FIRST_PAUSE, pause)
-        while not stop.wait(rest):
-            rest = _run_step(name, step, pause)
+        delay = min(INITIAL_DELAY, pause)
+        while not stop.wait(delay):
+            delay = _run_step(name, step, pause)
 
     thread = threading.Thread(target=loop, name=name, daemon=True)
     thread.start()
@@ -37,8 +37,8 @@ def running_periodically(name: str, step: Callable[[], float], pause: float) -> 
 def _run_step(name: str, step: Callable[[], float], pause: float) -> float:
     try:
         return step()
-    except DatabaseUnavailable:  # it has been logged
+    except DatabaseUnavailable:  # the database module has logged it
         return pause
-    except Exception:  # whatever it was, the next step may find it gone
-        log.exception("The %s failed; it goes on in %g s", name, pause)
+    except Exception:  # the next run may succeed
+        log.exception("The %s failed; retrying in %g s", name, pause)
         return pause

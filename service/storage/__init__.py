@@ -1,4 +1,4 @@
-"""All SQL, spoken in verbs. `Store` bundles what jobs, shards, values and results need of one database."""
+"""All SQL of the service. `Store` bundles the stores of one database: jobs, shards, leases, webhooks and so on."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,8 +15,7 @@ from service.storage.interim import InterimStore
 from service.storage.jobs import JobPage, JobQuery, JobStore
 from service.storage.leases import DEATHS, LIMITS, LeaseStore
 from service.storage.map_requests import MapRequestStore
-from service.storage.map_sums import MapSumStore
-from service.storage.maps import MapStore
+from service.storage.maps import MapStore, MapSumStore
 from service.storage.outbox import Outbox
 from service.storage.policies import PolicyStore
 from service.storage.registry import RegistryStore
@@ -48,12 +47,12 @@ __all__ = [
     "WebhookStore",
 ]  # fmt: skip
 
-MAX_CACHED_TENANTS = 64  # whose stores, with the jobs that they know, are kept at hand
+MAX_CACHED_TENANTS = 64  # tenants whose stores, with their cached jobs, stay in memory
 
 
 @dataclass(frozen=True)
 class Store:
-    """The one way to the database, for the API and for the workers; `for_tenant` is how a tenant sees it."""
+    """All stores of one database, for the API and the workers; `for_tenant` limits them to one tenant."""
 
     database: Database
     jobs: JobStore
@@ -76,12 +75,15 @@ class Store:
     _by_tenant: "dict[str, Store]" = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
-    def open(cls, url: str, deaths: int = LIMITS[DEATHS], timeouts: Timeouts = DEFAULT) -> "Store":
-        """Connect lazily to the database at a SQLAlchemy URL; a shard may kill so many workers, less one."""
-        return cls._on(Database(url, timeouts), {**LIMITS, DEATHS: deaths})
+    def open(cls, url: str, max_deaths: int = LIMITS[DEATHS], timeouts: Timeouts = DEFAULT) -> "Store":
+        """Return the store of the database at a SQLAlchemy URL, which connects at first use.
+
+        A job fails once one of its shards has killed `max_deaths` workers.
+        """
+        return cls._on(Database(url, timeouts), {**LIMITS, DEATHS: max_deaths})
 
     def for_tenant(self, tenant: str) -> "Store":
-        """What one tenant sees of it, and all that it can change."""
+        """Return a store that reads and changes the rows of one tenant only."""
         found = self._by_tenant.get(tenant)
         if found is None:
             if len(self._by_tenant) >= MAX_CACHED_TENANTS:
@@ -91,7 +93,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> "Iterator[Store]":
-        """The store inside one transaction: all that it reads and writes holds together, or nothing is written."""
+        """Yield the store inside one transaction, which commits at the end or writes nothing."""
         with self.database.joined() as joined:
             yield self._on(joined, self.leases.limits)
 

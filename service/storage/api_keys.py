@@ -1,4 +1,4 @@
-"""Keys in the database: made, found by their digest, revoked. Nothing of them is remembered between two requests."""
+"""API keys in the database: create, find by digest, revoke. Keys are not cached, so revocation takes effect at once."""
 
 import time
 from collections.abc import Sequence
@@ -15,17 +15,17 @@ from service.storage.tables.auth import KeyRow
 ANY_KEY = text("SELECT prefix FROM api_keys LIMIT 1")
 KEY_BY_DIGEST = text("SELECT * FROM api_keys WHERE sha256 = :sha256")
 KEY_BY_PREFIX = text("SELECT * FROM api_keys WHERE prefix = :prefix")
-USE_SECONDS = 60.0  # how exactly the last use is known, so that not every request writes
+USE_SECONDS = 60.0  # resolution of the last use, so that not every request writes
 
 
 class ApiKeyStore:
-    """What is kept of keys."""
+    """Stores API keys."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def create(self, name: str, tenant: str, scope: Scope, expires_at: float | None = None) -> tuple[ApiKey, str]:
-        """Make a key. Returns it, and the secret, which is not kept."""
+        """Create a key. Returns the key and its secret, which is not stored."""
         prefix, secret = new_secret()
         row = KeyRow(
             prefix=prefix, name=name, tenant=tenant, scope=scope, sha256=hash_key(secret),
@@ -36,16 +36,16 @@ class ApiKeyStore:
         return _to_key(row), secret
 
     def list(self) -> Sequence[ApiKey]:
-        """All of them, the oldest first, revoked ones too."""
+        """Return all keys, oldest first, including revoked keys."""
         with self._database.read() as session:
             return [_to_key(row) for row in session.scalars(select(KeyRow).order_by(KeyRow.created_at))]
 
     def has_any(self) -> bool:
-        """Whether a key was ever made."""
+        """Whether any key exists, including revoked keys."""
         return self._database.fetch_one(ANY_KEY) is not None
 
     def find(self, secret: str) -> ApiKey | None:
-        """The key that this secret is, good or not; None where there is none. Notes its use."""
+        """Return the key with this secret, valid or not, and store the time of its use; None if there is none."""
         row = self._database.fetch_one(KEY_BY_DIGEST, {"sha256": hash_key(secret)})
         found, now = _to_key(row) if row is not None else None, time.time()
         if found is not None and found.is_valid(now) and (found.used_at or 0.0) < now - USE_SECONDS:
@@ -54,12 +54,12 @@ class ApiKeyStore:
         return found
 
     def find_by_prefix(self, prefix: str) -> ApiKey | None:
-        """The key of that prefix, good or not; None where there is none."""
+        """Return the key with this prefix, valid or not; None if there is none."""
         row = self._database.fetch_one(KEY_BY_PREFIX, {"prefix": prefix})
         return _to_key(row) if row is not None else None
 
     def revoke(self, prefix: str) -> ApiKey:
-        """End a key, now. Raises ApiKeyNotFound."""
+        """Revoke a key at once. Raises ApiKeyNotFound."""
         with self._database.write() as session:
             row = session.get(KeyRow, prefix, with_for_update=True)
             if row is None:

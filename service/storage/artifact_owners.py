@@ -1,4 +1,4 @@
-"""Which tenants have an artifact: those that uploaded it, though its bytes are kept once for all."""
+"""Stores which tenants own an artifact. Every tenant that uploads it owns it; its content is stored only once."""
 
 from collections.abc import Callable, Collection
 
@@ -11,52 +11,54 @@ from service.storage.database import Database
 from service.storage.tables.auth import ArtifactOwnerRow
 from service.storage.tables.jobs import JobRow, PolicyRow
 
-BATCH_SIZE = 100  # artifacts that are looked at in one round
+BATCH_SIZE = 100  # artifacts that one call of `expire` checks
 
 
 class ArtifactOwnerStore:
-    """What is kept of who uploaded what. The default tenant also has what came before there were tenants."""
+    """Stores the owners of artifacts. The default tenant also owns artifacts that have no stored owner."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._tenant = database.own_tenant
 
     def add(self, digest: str) -> bool:
-        """Note that the tenant has an artifact. False: it had it before.
+        """Store that the tenant owns an artifact. Returns False if it owned it before.
 
-        When this returns, nobody is about to delete the artifact's bytes: `expire` has either deleted them or will
-        see that they are owned.
+        After this call `expire` cannot delete the content any more: it has either deleted it before, or sees the owner.
         """
         dialect = sqlite if self._database.is_sqlite else postgresql
         row = {"sha256": digest, "tenant": self._tenant, "uploaded_at": NOW}
-        noting = dialect.insert(ArtifactOwnerRow).values(row).on_conflict_do_nothing()
-        adding = noting.returning(ArtifactOwnerRow.sha256)
+        inserted = dialect.insert(ArtifactOwnerRow).values(row).on_conflict_do_nothing()
         with self._database.write() as session:
-            _owners(session, digest)
-            return not _renew(session, digest, self._tenant) and session.scalar(adding) is not None
+            _lock_owners(session, digest)
+            return (
+                not _renew(session, digest, self._tenant)
+                and session.scalar(inserted.returning(ArtifactOwnerRow.sha256)) is not None
+            )
 
     def has(self, digest: str) -> bool:
-        """Whether the tenant has an artifact."""
-        rows = ArtifactOwnerRow.__table__.c  # past the wall: is it another's?
+        """Whether the tenant owns an artifact."""
+        rows = ArtifactOwnerRow.__table__.c  # the table, unlike the class, is not limited to the tenant
         with self._database.read() as session:
             owners = set(session.scalars(select(rows.tenant).where(rows.sha256 == digest)))
         return self._tenant in owners or (not owners and not self._tenant)
 
     def lacking(self, digests: Collection[str]) -> set[str]:
-        """Those of some artifacts that the tenant does not have. The others are kept as if they were uploaded now.
+        """Return those artifacts that the tenant does not own; renew the others as if they were uploaded now.
 
-        Inside a transaction, nobody takes them from the tenant until it ends.
+        Inside a transaction, the tenant cannot lose the renewed artifacts until it ends.
         """
-        with self._database.write() as session:  # in order, so that no two transactions wait for each other
+        with self._database.write() as session:  # sorted, to prevent deadlocks
             return {digest for digest in sorted(digests) if not self._renew(session, digest)}
 
     def _renew(self, session: Session, digest: str) -> bool:
-        return _renew(session, digest, self._tenant) or (not self._tenant and not _owners(session, digest))
+        return _renew(session, digest, self._tenant) or (not self._tenant and not _lock_owners(session, digest))
 
     def expire(self, seconds: float, remove: Callable[[str], None]) -> int:
-        """Take from its owners what came so long ago and is named by no job or policy; `remove` what is nobody's.
+        """Delete owners of artifacts that are older than `seconds` and that no job or policy of the owner names.
 
-        What is named is looked at again after as long. Returns how many artifacts went.
+        Calls `remove` for each artifact that has lost its last owner. Artifacts that are named are renewed. Returns how
+        many artifacts were removed.
         """
         rows, due = ArtifactOwnerRow, ArtifactOwnerRow.uploaded_at <= NOW - seconds
         with self._database.read() as session:
@@ -64,42 +66,43 @@ class ArtifactOwnerStore:
         return sum(self._expire(digest, tenant, seconds, remove) for digest, tenant in found)
 
     def _expire(self, digest: str, tenant: str, seconds: float, remove: Callable[[str], None]) -> bool:
-        """Take an artifact from one owner. The bytes go before the row does, so that they are never another's."""
-        mine = (ArtifactOwnerRow.sha256 == digest, ArtifactOwnerRow.tenant == tenant)
-        due = select(ArtifactOwnerRow.sha256).where(*mine, ArtifactOwnerRow.uploaded_at <= NOW - seconds)
+        """Delete one owner of an artifact. The content is removed before the commit, so no new owner can see it."""
+        owned = (ArtifactOwnerRow.sha256 == digest, ArtifactOwnerRow.tenant == tenant)
+        due = select(ArtifactOwnerRow.sha256).where(*owned, ArtifactOwnerRow.uploaded_at <= NOW - seconds)
         with self._database.write() as session:
-            _owners(session, digest)
+            _lock_owners(session, digest)
             if session.scalar(due) is None:
                 return False
             if _is_named(session, digest, tenant):
                 _renew(session, digest, tenant)
                 return False
-            session.execute(delete(ArtifactOwnerRow).where(*mine))
-            last = not _owners(session, digest)
-            if last:
-                remove(digest)
-            return last
+            session.execute(delete(ArtifactOwnerRow).where(*owned))
+            if _lock_owners(session, digest):
+                return False
+            remove(digest)
+            return True
 
 
 def _is_named(session: Session, digest: str, tenant: str) -> bool:
-    """Whether a kept job or a policy of a tenant names an artifact."""
+    """Whether a job or a policy of a tenant names an artifact."""
     specs = select(JobRow.number).where(
         JobRow.tenant == tenant, ~JobRow.forgotten, cast(JobRow.spec, Text).contains(digest)
     )
     policies = select(PolicyRow.number).where(
         PolicyRow.tenant == tenant, ~PolicyRow.withdrawn, cast(PolicyRow.document, Text).contains(digest)
     )
-    return any(session.scalar(naming.limit(1)) is not None for naming in (specs, policies))
+    return any(session.scalar(query.limit(1)) is not None for query in (specs, policies))
 
 
 def _renew(session: Session, digest: str, tenant: str) -> bool:
-    mine = (ArtifactOwnerRow.sha256 == digest, ArtifactOwnerRow.tenant == tenant)
-    renewed = session.execute(update(ArtifactOwnerRow).where(*mine).values(uploaded_at=NOW))
+    """Set the time of upload to now. Returns False if the tenant does not own the artifact."""
+    owned = (ArtifactOwnerRow.sha256 == digest, ArtifactOwnerRow.tenant == tenant)
+    renewed = session.execute(update(ArtifactOwnerRow).where(*owned).values(uploaded_at=NOW))
     return bool(renewed.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult
 
 
-def _owners(session: Session, digest: str) -> set[str]:
-    """Whose an artifact is, past the wall between tenants; nobody is taken from them until the transaction ends."""
+def _lock_owners(session: Session, digest: str) -> set[str]:
+    """Lock and return the owners of an artifact, of all tenants; they cannot change until the transaction ends."""
     rows = ArtifactOwnerRow.__table__.c
-    owners = select(rows.tenant).where(rows.sha256 == digest).order_by(rows.tenant)  # all wait in one order
+    owners = select(rows.tenant).where(rows.sha256 == digest).order_by(rows.tenant)  # a fixed order prevents deadlocks
     return set(session.scalars(owners.with_for_update()))

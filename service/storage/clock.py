@@ -1,7 +1,7 @@
-"""The database's clock: what leases, pauses and deadlines run by, whatever the clocks of the machines around say.
+"""The clock of the database, in seconds since the epoch. Leases, delays and deadlines use it, not the machines' clocks.
 
-Seconds since the epoch. On Postgres it stands still for a statement; on SQLite it is this machine's, to the
-millisecond, so that a moment that has come is asked for by `<= NOW`.
+On Postgres the time is constant within a statement. On SQLite it is this machine's time with a resolution of one
+millisecond, so compare with `<= NOW`: a time that was stored just now must count as reached.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 
 class Now(FunctionElement[float]):
-    """The present moment inside a statement."""
+    """The current time, for use inside an SQL statement."""
 
     type = Double()
     inherit_cache = True
@@ -23,13 +23,13 @@ NOW = Now()
 
 
 def moment(session: Session) -> float:
-    """The present moment, for what reckons with it outside of statements."""
+    """Return the current time of the database, for calculations in Python."""
     return session.scalars(select(NOW)).one()
 
 
 @compiles(Now, "postgresql")
 def _on_postgres(_element: Now, _compiler: object, **_: Any) -> str:
-    # A subquery is asked once, not for each of a million rows that wait.
+    # Postgres evaluates a subquery once, not for each of a million waiting rows.
     return "(SELECT date_part('epoch', statement_timestamp()))"
 
 

@@ -1,11 +1,10 @@
-"""Connections and transactions. Knows no table; of a tenant, tenancy.py narrows what is asked.
+"""Connections and transactions. This module knows no table; tenancy.py limits the sessions of a tenant.
 
-SQLite's writers take the write lock when they begin, so that two of them wait for each other instead of
-failing halfway; its readers see a snapshot and wait for nobody (write-ahead log). What was committed is on the disk,
-also after a power cut.
+On SQLite, writers take the write lock when their transaction begins, so a second writer waits instead of failing
+halfway. Readers see a snapshot and never wait (write-ahead log). Committed data survives a power failure.
 
-A database that does not answer, or stops answering in a transaction, raises DatabaseUnavailable, whatever its driver
-raised; so does one that takes no changes. Whether a commit that was under way took effect is then unknown.
+If the database does not respond, or is read-only, every method raises DatabaseUnavailable or its subclass
+DatabaseReadOnly instead of the driver's error. It is then unknown whether a commit in progress took effect.
 """
 
 import logging
@@ -18,7 +17,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, Row, TextClause, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as NoConnectionLeft
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.orm import Session
 
 from service.errors import DatabaseReadOnly, DatabaseUnavailable
@@ -35,30 +34,30 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def translating_errors() -> Iterator[None]:
-    """Raise DatabaseUnavailable for whatever says that the database does not answer."""
+    """Translate errors of the driver into DatabaseUnavailable and DatabaseReadOnly."""
     try:
         yield
-    except NoConnectionLeft as error:
-        log.warning("The database does not answer: %s", error)
+    except PoolExhausted as error:
+        log.warning("The database is unavailable: %s", error)
         raise DatabaseUnavailable from error
     except DBAPIError as error:
         if _is_read_only(error):
-            log.warning("The database takes no changes: %s", error)
+            log.warning("The database is read-only: %s", error)
             raise DatabaseReadOnly from error
         if not isinstance(error, OperationalError | InterfaceError) and not error.connection_invalidated:
             raise
-        log.warning("The database does not answer: %s", error)
+        log.warning("The database is unavailable: %s", error)
         raise DatabaseUnavailable from error
 
 
 def _is_read_only(error: DBAPIError) -> bool:
-    """Whether a standby says so, a database whose transactions are set to read only, or SQLite of its file."""
-    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF  # the rest of it says why
+    """Whether the database is read-only: a standby, a setting, or the permissions of an SQLite file."""
+    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF  # the low byte is the primary error code
     return getattr(error.orig, "sqlstate", None) == READ_ONLY or code == sqlite3.SQLITE_READONLY
 
 
 class Database:
-    """One engine; `read` and `write` are its transactions. With a tenant, they see its rows only."""
+    """One engine and its transactions, `read` and `write`. If `tenant` is set, they cover its rows only."""
 
     def __init__(self, url: str, timeouts: Timeouts = DEFAULT) -> None:
         self.url = make_url(url)
@@ -68,16 +67,16 @@ class Database:
         self.engine = (_connect_sqlite if self.is_sqlite else connect_postgres)(self.url, timeouts)
 
     def for_tenant(self, tenant: str) -> "Database":
-        """The same database as one tenant sees it."""
+        """Return the same database, limited to one tenant."""
         scoped = copy(self)
         scoped.tenant = tenant
         return scoped
 
     @contextmanager
     def joined(self) -> Iterator["Database"]:
-        """The same database inside one writing transaction, which all its reads and writes join.
+        """Yield the same database inside one write transaction, which all its reads and writes join.
 
-        It commits at its end, or not at all. Raises DatabaseUnavailable.
+        The transaction commits at the end or writes nothing. Raises DatabaseUnavailable.
         """
         with translating_errors(), self._begin() as connection:
             joined = copy(self)
@@ -86,27 +85,27 @@ class Database:
 
     @property
     def own_tenant(self) -> str:
-        """The tenant whose rows are asked for where somebody's must be: the default one, unless it is said."""
+        """The tenant that owns new rows: `tenant`, or the default tenant ("") if it is not set."""
         return self.tenant or ""
 
-    def _session(self, bind: Engine | Connection, expire: bool = True) -> Session:
+    def _session(self, bind: Engine | Connection, expire_on_commit: bool = True) -> Session:
         if self.tenant is None:
-            return Session(bind, expire_on_commit=expire)
-        return TenantSession(bind, expire_on_commit=expire, info={TENANT: self.tenant})
+            return Session(bind, expire_on_commit=expire_on_commit)
+        return TenantSession(bind, expire_on_commit=expire_on_commit, info={TENANT: self.tenant})
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A transaction that changes nothing. Raises DatabaseUnavailable."""
+        """Open a transaction for reading. Raises DatabaseUnavailable."""
         with translating_errors(), self._session(self._joined or self.engine) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """A transaction that commits at its end, or not at all. Raises DatabaseUnavailable."""
+        """Open a transaction that commits at the end or writes nothing. Raises DatabaseUnavailable."""
         with (
             translating_errors(),
             nullcontext(self._joined) if self._joined else self._begin() as connection,
-            self._session(connection, expire=False) as session,
+            self._session(connection, expire_on_commit=False) as session,
             session.begin(),
         ):
             yield session
@@ -116,33 +115,34 @@ class Database:
         with self.engine.connect().execution_options(**WRITE_OPTIONS) as connection, connection.begin():
             yield connection
 
-    def fetch_one(self, query: TextClause, facts: Mapping[str, object] = NO_PARAMETERS) -> Row[Any] | None:
-        """The one row that a plain query gives, without a transaction, and past the wall between tenants.
+    def fetch_one(self, query: TextClause, parameters: Mapping[str, object] = NO_PARAMETERS) -> Row[Any] | None:
+        """Return the only row of a plain SQL query, without a transaction and without the limit to a tenant.
 
-        For what every request asks: a query that is text costs a third of one that is made. Raises DatabaseUnavailable.
+        It is for queries of every request, since plain SQL takes a third of the time of a constructed query. Raises
+        DatabaseUnavailable.
         """
         if self._joined:
-            return self._joined.execute(query, facts).one_or_none()
+            return self._joined.execute(query, parameters).one_or_none()
         with translating_errors(), self.engine.connect().execution_options(**AUTOCOMMIT) as connection:
-            return connection.execute(query, facts).one_or_none()
+            return connection.execute(query, parameters).one_or_none()
 
     def ping(self) -> None:
-        """Raise DatabaseUnavailable if it does not answer."""
+        """Raise DatabaseUnavailable if the database does not respond."""
         with self.read() as session:
             session.execute(text("SELECT 1"))
 
     def check_writable(self) -> None:
-        """Raise DatabaseReadOnly where it takes no changes; drop its connections, as new ones may reach the primary."""
+        """Raise DatabaseReadOnly if so, and drop all connections, since new ones may reach the primary."""
         if self.is_sqlite:
             return
         with self.read() as session:
-            reads_only = session.scalar(text("SHOW transaction_read_only")) == "on"
-        if reads_only:
+            is_read_only = session.scalar(text("SHOW transaction_read_only")) == "on"
+        if is_read_only:
             self.close()
             raise DatabaseReadOnly
 
     def close(self) -> None:
-        """Give all connections back."""
+        """Close all connections."""
         self.engine.dispose()
 
 

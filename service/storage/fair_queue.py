@@ -1,11 +1,11 @@
-"""Whose work comes next: shards of a priority take turns by job, and by tenant where jobs have one.
+"""Fair order of shards within a priority: jobs alternate, and so do tenants.
 
-A shard's turn is fixed when it is put into the queue, as start-time fair queueing does (Goyal et al. 1996): the clock
-is the latest turn that was claimed; a job's shards stand one turn apart, from the clock on. So a job that comes while
-ten thousand shards of another wait has its plan, its first slice and its summary done before the next of them, and
-from its second slice on they alternate. A tenant's jobs share its turns: with n of them open, a job's shards stand
-n turns apart. The slices of a job stand after those of the one of its tenant that ended last, so that some who post one
-small job after the other do not have every turn: such a job waits for one shard of each who is as far as it.
+The turn of a shard is fixed when it is enqueued, as in start-time fair queueing (Goyal et al. 1996). The clock is the
+latest turn that was claimed, and the shards of a job get turns at a distance of 1, starting at the clock. If a job
+arrives while ten thousand shards of another job wait, its plan, first slice and summary therefore come next, and from
+its second slice on the two jobs alternate. Jobs of one tenant share its turns: with n open jobs, the distance is n.
+The slices of a job come after those of the tenant's job that ended last, so a tenant that keeps posting small jobs
+cannot starve a tenant with a large job.
 """
 
 from sqlalchemy import func, select
@@ -16,23 +16,23 @@ from service.storage.tables.jobs import JobRow, ShardRow
 
 
 class TurnAllocator:
-    """The turns of shards that a job puts into the queue now: `at(0)`, `at(1)`, ..."""
+    """Assigns turns to the shards that a job enqueues now: `at(0)`, `at(1)` and so on."""
 
     def __init__(self, session: Session, job: int, *, slices: bool = False) -> None:
         row = session.execute(select(JobRow.tenant, JobRow.priority).where(JobRow.number == job)).one()
         self.priority: int = row.priority
-        self._apart = _open_jobs(session, row.tenant) if row.tenant else 1
-        self._first = _clock(session, row.priority) + self._apart - 1
+        self._distance = _open_jobs(session, row.tenant) if row.tenant else 1
+        self._first = _clock(session, row.priority) + self._distance - 1
         if slices:
             self._first = max(self._first, _last_slice(session, row.tenant, row.priority) + 1)
 
     def at(self, number: int) -> int:
-        """The turn of the job's shard of that number, counted from now."""
-        return self._first + number * self._apart
+        """Return the turn of the job's n-th shard from now, starting at 0."""
+        return self._first + number * self._distance
 
 
 def single_shard(session: Session, job: int, kind: ShardKind) -> ShardRow:
-    """A shard that a job puts into the queue alone."""
+    """Create a single waiting shard of a job; the caller adds it to the session."""
     turns = TurnAllocator(session, job)
     return ShardRow(
         job=job, kind=kind, state=ShardState.WAITING, format=FORMAT, priority=turns.priority, turn=turns.at(0)
@@ -40,13 +40,13 @@ def single_shard(session: Session, job: int, kind: ShardKind) -> ShardRow:
 
 
 def _open_jobs(session: Session, tenant: str) -> int:
-    """How many jobs of a tenant are open; the one that asks is."""
+    """Return how many jobs of a tenant are open, at least 1."""
     counted = select(func.count()).where(JobRow.tenant == tenant, JobRow.state.in_(OPEN_STATES))
     return max(1, session.scalar(counted) or 0)
 
 
 def _clock(session: Session, priority: int) -> int:
-    """The latest turn claimed. Each is one look at the end of an index."""
+    """Return the latest turn that was claimed. Each query reads only the end of an index."""
     latest = (
         select(func.max(ShardRow.turn)).where(ShardRow.state == state, ShardRow.priority == priority)
         for state in (ShardState.RUNNING, ShardState.DONE)
@@ -55,7 +55,7 @@ def _clock(session: Session, priority: int) -> int:
 
 
 def _last_slice(session: Session, tenant: str, priority: int) -> int:
-    """The latest turn that a slice had of the newest of a tenant's ended jobs; what those left undone is gone."""
+    """Return the latest turn of a measured slice of the tenant's newest ended job; its other slices are deleted."""
     ended = select(JobRow.number).where(
         JobRow.tenant == tenant, JobRow.priority == priority, JobRow.state.not_in(OPEN_STATES)
     )

@@ -1,7 +1,7 @@
-"""What the database tells about the state of the whole service, for /metrics: one query, one answer for all processes.
+"""Gauges of the whole service for /metrics, read from the database in one query.
 
-A gauge is a select of (label, value) rows; to tell more, add one to GAUGES. Each must be cheap with a million rows:
-a look into an index, or at open jobs alone.
+A gauge is a SELECT of (label, value) rows; add new gauges to GAUGES. Each must be fast with a million rows: it may
+read an index, or open jobs only.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,71 +17,78 @@ from service.storage.database import Database
 from service.storage.tables.jobs import JobRow, ShardRow
 from service.storage.tables.webhooks import DeliveryRow
 
-Rows = Select[*tuple[Any, ...]]
+LabelledValues = Select[*tuple[Any, ...]]
 
 
 @dataclass(frozen=True)
 class Gauge:
-    """A metric: what it says, the name of its label (none: one number), the labels it always has, and its select."""
+    """A metric: its help text, its SELECT, its label (None: a single value), and label values that default to 0."""
 
     meaning: str
-    rows: Callable[[], Rows]
+    query: Callable[[], LabelledValues]
     label: str | None = None
-    always: Sequence[str] = ()
+    default_labels: Sequence[str] = ()
 
 
-def _jobs() -> Rows:
+def _jobs() -> LabelledValues:
     return select(JobRow.state, func.count()).group_by(JobRow.state)
 
 
-def _shards() -> Rows:
-    open_ones = ShardRow.state.in_((ShardState.WAITING, ShardState.RUNNING))
-    return select(ShardRow.state, func.count()).where(open_ones).group_by(ShardRow.state)
+def _shards() -> LabelledValues:
+    is_open = ShardRow.state.in_((ShardState.WAITING, ShardState.RUNNING))
+    return select(ShardRow.state, func.count()).where(is_open).group_by(ShardRow.state)
 
 
-def _queue_age() -> Rows:
+def _queue_age() -> LabelledValues:
     waited = NOW - func.min(JobRow.created_at)
     return select(null(), func.coalesce(waited, 0.0)).where(JobRow.state == JobState.QUEUED)
 
 
-def _speed() -> Rows:
-    each = JobRow.passes_done / (NOW - JobRow.started_at)
-    return select(null(), func.coalesce(func.sum(each), 0.0)).where(
+def _speed() -> LabelledValues:
+    speed = JobRow.passes_done / (NOW - JobRow.started_at)
+    return select(null(), func.coalesce(func.sum(speed), 0.0)).where(
         JobRow.state == JobState.RUNNING, JobRow.started_at < NOW
     )
 
 
-def _busy() -> Rows:
+def _busy() -> LabelledValues:
     return select(null(), func.count(ShardRow.worker.distinct())).where(ShardRow.state == ShardState.RUNNING)
 
 
-def _deliveries() -> Rows:
+def _deliveries() -> LabelledValues:
     return select(DeliveryRow.state, func.count()).group_by(DeliveryRow.state)
 
 
 GAUGES: Mapping[str, Gauge] = {
-    "salience_jobs": Gauge("Jobs by state, forgotten ones until their rows are deleted", _jobs, "state", [*JobState]),
+    "salience_jobs": Gauge(
+        "Jobs by state, including deleted jobs until their rows are removed", _jobs, "state", [*JobState]
+    ),
     "salience_shards": Gauge(
         "Shards of open jobs by state", _shards, "state", [ShardState.WAITING, ShardState.RUNNING]
     ),
-    "salience_queue_age_seconds": Gauge("How long the oldest queued job has waited to be begun", _queue_age),
-    "salience_passes_per_second": Gauge("Forward passes a second: each running job's mean speed, added up", _speed),
+    "salience_queue_age_seconds": Gauge("Waiting time of the oldest queued job", _queue_age),
+    "salience_passes_per_second": Gauge(
+        "Forward passes per second: sum of the mean speeds of all running jobs", _speed
+    ),
     "salience_workers_busy": Gauge("Worker processes that hold a shard", _busy),
     "salience_webhook_deliveries": Gauge(
-        "Messages to webhooks by state; those that ended are counted for a week", _deliveries, "state", [*DeliveryState]
+        "Webhook deliveries by state; deliveries that have ended count for a week",
+        _deliveries,
+        "state",
+        [*DeliveryState],
     ),
 }
 
 
 def read_gauges(database: Database) -> Mapping[str, Mapping[str, float]]:
-    """Each gauge's value by label ("" where it has none). Raises DatabaseUnavailable."""
+    """Return the values of each gauge by label ("" if it has no label). Raises DatabaseUnavailable."""
     parts = []
     for name, gauge in GAUGES.items():
-        rows = gauge.rows().subquery()
+        rows = gauge.query().subquery()
         label, value = rows.c
         parts.append(select(literal(name), func.coalesce(label, ""), cast(value, Double)))
     found: dict[str, dict[str, float]] = {
-        name: dict.fromkeys(gauge.always or ("",), 0.0) for name, gauge in GAUGES.items()
+        name: dict.fromkeys(gauge.default_labels or ("",), 0.0) for name, gauge in GAUGES.items()
     }
     with database.read() as session:
         for name, label, value in session.execute(union_all(*parts)):

@@ -1,4 +1,4 @@
-"""A job's pictures and their numbers, read in the pictures' order."""
+"""Reads the images of a job and their numbers, in the order of the images."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ OF_JOB = JobRow.number == ImageRow.job
 
 @dataclass(frozen=True)
 class ReadImage:
-    """A picture that was read, by its number in the job, and what it is told apart by."""
+    """An image that a worker has read, with the SHA-256 of its content."""
 
     number: int
     name: str
@@ -28,25 +28,25 @@ class ReadImage:
 
 @dataclass(frozen=True)
 class MeasuredImage:
-    """A picture and its numbers under every run of every cohort."""
+    """An image and its numbers under every run of every cohort."""
 
     image: Image
     values: Sequence[Values]
 
 
 class ImageStore:
-    """What is kept of pictures."""
+    """Reads images and their numbers."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def slice(self, job: str, start: int, stop: int) -> list[Image]:
-        """The pictures numbered start to stop, stop left out."""
+        """Return the images numbered start to stop, without stop."""
         with self._database.read() as session:
             return _images(session, get_row(session, job).number, start, stop)
 
     def measured(self, job: str, start: int, stop: int) -> list[MeasuredImage]:
-        """The pictures numbered start to stop with their numbers, ordered by cohort and run."""
+        """Return the images numbered start to stop, without stop, and their numbers ordered by cohort and run."""
         with self._database.read() as session:
             number = get_row(session, job).number
             grouped: dict[int, list[Values]] = {}
@@ -62,34 +62,34 @@ class ImageStore:
             ]
 
     def chosen(self, job: str, numbers: Sequence[int]) -> list[Values]:
-        """The numbers of a few pictures."""
+        """Return the numbers of a few images."""
         chosen = select(ValueRow.cohort, ValueRow.run, ValueRow.image, ValueRow.data)
         with self._database.read() as session:
             own = ValueRow.job == get_row(session, job).number
             return [Values(*row) for row in session.execute(chosen.where(own, ValueRow.image.in_(numbers)))]
 
     def names(self, job: str, numbers: Sequence[int]) -> dict[int, str]:
-        """The names of a few pictures, by number."""
+        """Return the names of a few images, by number."""
         chosen = select(ImageRow.number, ImageRow.name).join(JobRow, OF_JOB).where(JobRow.id == job)
         with self._database.read() as session:
             rows = session.execute(chosen.where(ImageRow.number.in_(numbers)))
             return {row.number: row.name for row in rows}
 
     def find_numbers(self, job: str, names: Sequence[str]) -> list[int]:
-        """The numbers of the pictures of a few names."""
+        """Return the numbers of the images with these names, ascending."""
         chosen = select(ImageRow.number).join(JobRow, OF_JOB).where(JobRow.id == job, ImageRow.name.in_(names))
         with self._database.read() as session:
             return list(session.scalars(chosen.order_by(ImageRow.number)))
 
     def skipped(self, job: str) -> list[Image]:
-        """The pictures that could not be read, of those that the job's results are of."""
+        """Return the unreadable images among those that the job's results cover."""
         with self._database.read() as session:
             chosen = select(ImageRow).join(JobRow, OF_JOB).where(JobRow.id == job, ImageRow.skipped.is_not(None))
             chosen = chosen.where(or_(JobRow.stopped_at.is_(None), ImageRow.number < JobRow.stopped_at))
             return [_to_image(row) for row in session.scalars(chosen.order_by(ImageRow.number))]
 
     def read_images(self, job: str, image_set: ImageSet, rows: int) -> Iterator[ReadImage]:
-        """A set's pictures that have so many rows of numbers, by content and then by name, as text is coded."""
+        """Yield the images of a set that have exactly `rows` rows of numbers, ordered by digest and encoded name."""
         with self._database.read() as session:
             allow_long_statements(session)
             number = get_row(session, job).number
@@ -105,7 +105,7 @@ class ImageStore:
                 yield ReadImage(row.number, row.name, row.label, str(row.sha256))
 
     def values(self, job: str, image_set: ImageSet) -> Iterator[list[Values]]:
-        """All numbers of a set's pictures, a page in memory at a time."""
+        """Yield all numbers of the images of a set in pages, to bound memory."""
         with self._database.read() as session:
             allow_long_statements(session)
             number = get_row(session, job).number

@@ -1,9 +1,10 @@
-"""Looks at a job's numbers while it runs: when one is due, what it saw, and the end of a job that is decided by it.
+"""Interim looks at a running job: schedules them, stores their results, and stops a job whose gate is decided.
 
-A look is a shard like others: leased, given out again, counted once. A job has one at a time. Of a job that stops
-when it is decided, looks are at its first images, so many at a time as looks.py says, each once all slices of them
-are recorded; so that the look that ends it is the same whoever measured what in which order. Other jobs are looked at
-for those who watch, at all that there is, and no more often than a small share of a worker's time allows.
+A look is a shard like others: it is leased, requeued when its lease expires, and recorded once. A job has at most one
+look at a time. If a job stops early (`stop: when-decided`), each look covers a fixed number of its first images, in
+their seeded order, and waits until all of them are measured. The look that stops the job is therefore the same whatever
+the order in which workers measure the shards. For other jobs a look serves people who watch the job: it covers
+everything measured so far, and runs rarely enough to take only a small share of a worker's time.
 """
 
 from sqlalchemy import ColumnElement, delete, func, select, update
@@ -14,24 +15,32 @@ from service.spec.model import Json
 from service.storage.clock import NOW, moment
 from service.storage.database import Database
 from service.storage.fair_queue import single_shard
-from service.storage.looks import next_interim_look
 from service.storage.shard_rows import lock_owned
 from service.storage.tables.jobs import JobRow, ShardRow
 
-MIN_SECONDS_BETWEEN = 10.0  # seconds between looks for those who watch
-MAX_TIME_FACTOR = 49  # and so many times as long as the last one took
+MIN_SECONDS_BETWEEN = 10.0  # minimum pause between looks of a job that does not stop early
+MAX_TIME_FACTOR = 49  # the pause is also at least this many times the duration of the last look
+MIN_STEP = 32  # images between the first looks of a job that may stop early
+STEPS_PER_DOUBLING = 16  # later looks follow after a sixteenth of the images seen so far
+
+
+def next_interim_look(seen: int, total: int) -> int:
+    """Return after how many of `total` images the next look is due; the last look covered `seen` images."""
+    step = max(1, seen // (STEPS_PER_DOUBLING * MIN_STEP)) * MIN_STEP
+    return min(total, seen + step)
 
 
 class InterimStore:
-    """What is kept of looks."""
+    """Stores the results of interim looks."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def record(self, shard: Shard, so_far: Json, decided: bool, seconds: float) -> bool:
-        """Store what a look saw, which took so long; a job that is decided by it, or seen whole, has its summary next.
+        """Store the result of a look that took `seconds`, and enqueue what follows: the summary or the next look.
 
-        True: there is new work. Raises LeaseLost.
+        The summary follows if the look decided the gate or covered all images. Returns whether a shard was enqueued.
+        Raises LeaseLost.
         """
         with self._database.write() as session:
             row = lock_owned(session, shard)
@@ -39,9 +48,9 @@ class InterimStore:
             session.delete(row)
             session.flush()
             pause = max(MIN_SECONDS_BETWEEN, MAX_TIME_FACTOR * seconds)
-            noted = {"so_far": so_far, "look_after": NOW + pause, "looked": images}
-            noting = update(JobRow).where(JobRow.number == job).values(**noted, version=JobRow.version + 1)
-            total, left = session.execute(noting.returning(JobRow.images_total, JobRow.slices_left)).one()
+            changes = {"so_far": so_far, "look_after": NOW + pause, "looked": images}
+            changed = update(JobRow).where(JobRow.number == job).values(**changes, version=JobRow.version + 1)
+            total, left = session.execute(changed.returning(JobRow.images_total, JobRow.slices_left)).one()
             if images and (decided or images == total):
                 _stop_early(session, job, images)
                 session.add(single_shard(session, job, ShardKind.SUMMARISE))
@@ -50,20 +59,20 @@ class InterimStore:
 
 
 def enqueue_next(session: Session, job: int, left: int | None) -> bool:
-    """Put the look or the summary into the queue that is due now, with so many slices left. True: there is one.
+    """Enqueue the look or the summary that is due, if any; `left` slices are not measured yet.
 
-    The job's row is locked.
+    The caller has locked the job's row. Returns whether a shard was enqueued.
     """
-    stops, looked, total, after = session.execute(
+    stop, looked, total, not_before = session.execute(
         select(JobRow.spec["stop"].as_string(), JobRow.looked, JobRow.images_total, JobRow.look_after)
         .where(JobRow.number == job)
     ).one()  # fmt: skip
-    if stops is None:
+    if stop is None:
         if left == 0:
             session.execute(delete(ShardRow).where(*_interim_shards(job)))
             session.add(single_shard(session, job, ShardKind.SUMMARISE))
             return True
-        due = 0 if after is not None and after <= moment(session) else None
+        due = 0 if not_before is not None and not_before <= moment(session) else None
     else:
         images = next_interim_look(looked, total)
         due = images if looked < images and not _is_incomplete(session, job, images) else None
@@ -80,16 +89,18 @@ def _interim_shards(job: int) -> tuple[ColumnElement[bool], ...]:
 
 
 def _is_incomplete(session: Session, job: int, images: int) -> bool:
-    """Whether some slice of a job's first images is still to be measured."""
+    """Whether a slice of a job's first images is not measured yet."""
     slices = select(ShardRow.id).where(ShardRow.job == job, ShardRow.kind == ShardKind.MEASURE)
     left = slices.where(ShardRow.start < images, ShardRow.state != ShardState.DONE)
     return session.scalar(left.limit(1)) is not None
 
 
 def _stop_early(session: Session, job: int, images: int) -> None:
-    """Have a job's results be of its first images; whoever measures others learns that it is in vain."""
-    beyond = delete(ShardRow).where(ShardRow.job == job, ShardRow.kind == ShardKind.MEASURE, ShardRow.start >= images)
-    session.execute(beyond)
-    stopped = update(JobRow).where(JobRow.number == job, JobRow.images_total > images)
-    spent = JobRow.passes_done + JobRow.passes_reused
-    session.execute(stopped.values(stopped_at=images, slices_left=0, passes_total=spent))
+    """Limit a job to its first images. Workers that measure later ones lose their shards."""
+    later_slices = delete(ShardRow).where(
+        ShardRow.job == job, ShardRow.kind == ShardKind.MEASURE, ShardRow.start >= images
+    )
+    session.execute(later_slices)
+    unfinished = update(JobRow).where(JobRow.number == job, JobRow.images_total > images)
+    passes = JobRow.passes_done + JobRow.passes_reused
+    session.execute(unfinished.values(stopped_at=images, slices_left=0, passes_total=passes))

@@ -1,4 +1,4 @@
-"""Jobs in the database: accepted, found, cancelled. A forgotten job is not found any more."""
+"""Jobs in the database: accept, find, cancel and delete. A deleted job is not found, although its rows may remain."""
 
 import hashlib
 from collections.abc import Collection, Sequence
@@ -16,8 +16,8 @@ from service.spec.model import JobSpec
 from service.spec.resolution import resolved, to_stored
 from service.storage.clock import NOW
 from service.storage.database import Database
-from service.storage.ending import end_job
 from service.storage.fair_queue import single_shard
+from service.storage.shard_rows import end_job
 from service.storage.tables.jobs import JobRow, LabelRow, SummaryRow
 from service.telemetry.tracing import traceparent
 
@@ -27,7 +27,7 @@ MAX_VERSIONS = 500
 
 @dataclass(frozen=True)
 class JobQuery:
-    """Which jobs to list: filters, the page's size, and the number of the job before the page."""
+    """Which jobs to list: filters, the page size, and the number of the last job of the previous page."""
 
     state: JobState | None = None
     name: str | None = None
@@ -38,65 +38,66 @@ class JobQuery:
 
 @dataclass(frozen=True)
 class JobPage:
-    """A page of jobs, newest first; `next` is where the next page begins, None on the last."""
+    """A page of jobs, newest first; `next` is the cursor of the next page, None on the last page."""
 
     jobs: Sequence[Job] = field(default_factory=tuple)
     next: int | None = None
 
 
 class JobStore:
-    """What is kept of jobs."""
+    """Stores jobs."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._version = text(VERSION if database.tenant is None else f"{VERSION} AND tenant = :tenant")
-        self._known: dict[str, Job] = {}
+        self._cached: dict[str, Job] = {}
         self._lock = Lock()
 
-    def accept(self, spec: JobSpec, digest: str, key: str | None, most_open: int | None = None) -> tuple[Job, str]:
-        """Store a job and the shard that will plan it; a known key answers its job. Returns its digest too.
+    def accept(self, spec: JobSpec, digest: str, key: str | None, max_open: int | None = None) -> tuple[Job, str]:
+        """Store a job and its planning shard. Returns the job and the digest of its spec.
 
-        Raises TooManyJobs where the tenant has `most_open` queued and running jobs already.
+        If the idempotency key is known, returns the job that has it instead. Raises TooManyJobs if the tenant already
+        has `max_open` queued and running jobs.
         """
-        key = self._kept_key(key)
+        key = self._stored_key(key)
         with self._database.write() as session:
-            if most_open is not None and _of_key(session, key) is None:
-                self._check_room(session, most_open)
+            if max_open is not None and _find_by_key(session, key) is None:
+                self._check_room(session, max_open)
             row = None
-            while row is None:  # a key that was taken may have been freed before its job is read
+            while row is None:  # the job that has the key may lose it before it is read
                 number = self._insert(session, spec, digest, key)
-                row = _of_key(session, key) if number is None else session.get_one(JobRow, number)
+                row = _find_by_key(session, key) if number is None else session.get_one(JobRow, number)
             if number is not None:
                 session.add_all(LabelRow(job=number, key=name, value=text) for name, text in spec.labels.items())
                 session.add(single_shard(session, number, ShardKind.PLAN))
             return to_job(row), row.spec_digest
 
     def of_key(self, key: str) -> tuple[Job, str] | None:
-        """The job that came with this idempotency key before, and its digest."""
+        """Return the job with this idempotency key and the digest of its spec; None if there is none."""
         with self._database.read() as session:
-            row = _of_key(session, self._kept_key(key))
+            row = _find_by_key(session, self._stored_key(key))
             return (to_job(row), row.spec_digest) if row else None
 
-    def _kept_key(self, key: str | None) -> str | None:
-        """An idempotency key as it is kept, each tenant's apart from every other's.
+    def _stored_key(self, key: str | None) -> str | None:
+        """Return an idempotency key as it is stored, which differs between tenants.
 
-        Those of the default tenant stay as they were sent, as the version before keeps them; no other's can look like
-        one, since what is sent holds no control character.
+        A key of the default tenant is stored as it was sent, as in the previous release. The key of another tenant
+        starts with a control character, which no sent key contains, so the two cannot be equal.
         """
         tenant = self._database.own_tenant
         return "\x1f" + hashlib.sha256(f"{tenant}\x1f{key}".encode()).hexdigest() if key and tenant else key
 
-    def _check_room(self, session: Session, most: int) -> None:
-        """Raise TooManyJobs where a tenant has so many open ones. Two requests of a moment count one after another."""
+    def _check_room(self, session: Session, maximum: int) -> None:
+        """Raise TooManyJobs if a tenant has too many open jobs. A lock makes simultaneous requests count one by one."""
         tenant = self._database.own_tenant
-        if not self._database.is_sqlite:  # whose writers come one after the other anyway
+        if not self._database.is_sqlite:  # writers to SQLite run one by one anyway
             session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"jobs of {tenant}"))))
         counted = select(func.count()).where(JobRow.tenant == tenant, JobRow.state.in_(OPEN_STATES))
-        if (session.scalar(counted) or 0) >= most:
-            raise TooManyJobs(most=most)
+        if (session.scalar(counted) or 0) >= maximum:
+            raise TooManyJobs(most=maximum)
 
     def _insert(self, session: Session, spec: JobSpec, digest: str, key: str | None) -> int | None:
-        """The new row's number; None where the key is taken, also by a request of the same moment."""
+        """Insert a job and return its number; None if its idempotency key is taken, even by a simultaneous request."""
         dialect = sqlite if self._database.is_sqlite else postgresql
         number: int | None = session.scalar(
             dialect.insert(JobRow)
@@ -121,27 +122,27 @@ class JobStore:
         return number
 
     def get(self, job: str) -> Job:
-        """The job as it stands. Raises JobNotFound.
+        """Return a job. Raises JobNotFound.
 
-        All that can be seen of a job goes by its version, so one that was read before is not read again.
+        Every visible change of a job increments its version, so a cached job of the same version is returned as it is.
         """
         tenant = self._database.tenant
         facts = {"job": job} if tenant is None else {"job": job, "tenant": tenant}
         found = self._database.fetch_one(self._version, facts)
-        known = self._known.get(job)
-        if known is not None and found is not None and known.version == found.version:
-            return known
+        cached = self._cached.get(job)
+        if cached is not None and found is not None and cached.version == found.version:
+            return cached
         with self._database.read() as session:
             read = to_job(get_row(session, job))
         with self._lock:
-            self._known[job] = read
-            while len(self._known) > MAX_VERSIONS:
-                self._known.pop(next(iter(self._known)))
+            self._cached[job] = read
+            while len(self._cached) > MAX_VERSIONS:
+                self._cached.pop(next(iter(self._cached)))
         return read
 
     def find(self, query: JobQuery) -> JobPage:
-        """A page of jobs, newest first."""
-        # Said so that SQLite goes by number, and not by the index of what is forgotten through all jobs.
+        """Return a page of jobs, newest first."""
+        # `IS NOT TRUE` makes SQLite use the primary key; with `NOT forgotten` it would scan the index on `forgotten`.
         chosen = (
             select(JobRow).where(JobRow.forgotten.is_not(True)).order_by(JobRow.number.desc()).limit(query.limit + 1)
         )
@@ -160,7 +161,7 @@ class JobStore:
         return JobPage([to_job(row) for row in page], page[-1].number if len(rows) > query.limit else None)
 
     def cancel(self, job: str) -> Job:
-        """Stop an open job and forget its waiting work; an ended job stays as it is."""
+        """Cancel an open job and delete its waiting shards; an ended job does not change. Raises JobNotFound."""
         with self._database.write() as session:
             row = get_row(session, job)
             if end_job(session, row.number, JobState.CANCELLED, None):
@@ -168,32 +169,32 @@ class JobStore:
             return to_job(row)
 
     def versions(self, jobs: Collection[str]) -> dict[str, int]:
-        """The version each of these jobs has now."""
+        """Return the current version of each of these jobs that exists."""
         with self._database.read() as session:
             pairs = session.execute(select(JobRow.id, JobRow.version).where(JobRow.id.in_(jobs), ~JobRow.forgotten))
-            return {job: version for job, version in pairs}  # noqa: C416  # rows are no tuples to a type checker
+            return {job: version for job, version in pairs}  # noqa: C416  # the type checker does not treat rows as tuples
 
     def summary(self, job: str) -> str | None:
-        """The results as served, if there are any."""
+        """Return the results document; None if the job has no results."""
         with self._database.read() as session:
             chosen = select(SummaryRow.document).join(JobRow, JobRow.number == SummaryRow.job)
             return session.scalar(chosen.where(JobRow.id == job, ~JobRow.forgotten))
 
     def delete(self, job: str) -> None:
-        """Stop a job and have it found no more; its rows go in time, its key is free. Raises JobNotFound."""
+        """Cancel a job, hide it and free its idempotency key; its rows are deleted later. Raises JobNotFound."""
         with self._database.write() as session:
             number = get_row(session, job).number
             end_job(session, number, JobState.CANCELLED, None)
-            gone = update(JobRow).where(JobRow.number == number)
-            session.execute(gone.values(forgotten=True, idempotency_key=None, version=JobRow.version + 1))
+            hidden = update(JobRow).where(JobRow.number == number)
+            session.execute(hidden.values(forgotten=True, idempotency_key=None, version=JobRow.version + 1))
 
 
-def _of_key(session: Session, key: str | None) -> JobRow | None:
+def _find_by_key(session: Session, key: str | None) -> JobRow | None:
     return session.scalars(select(JobRow).where(JobRow.idempotency_key == key)).one_or_none() if key else None
 
 
 def get_row(session: Session, job: str) -> JobRow:
-    """The row of a job. Raises JobNotFound."""
+    """Return the row of a job. Raises JobNotFound."""
     row = session.scalars(select(JobRow).where(JobRow.id == job, ~JobRow.forgotten)).one_or_none()
     if row is None:
         raise JobNotFound(job=job)
@@ -201,7 +202,7 @@ def get_row(session: Session, job: str) -> JobRow:
 
 
 def to_job(row: JobRow) -> Job:
-    """The job that a row holds."""
+    """Convert a row to a job."""
     return Job(
         id=row.id, spec=resolved(JobSpec.model_validate(row.spec), row.plan), state=JobState(row.state),
         version=row.version, created_at=row.created_at, started_at=row.started_at, finished_at=row.finished_at,

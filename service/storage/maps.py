@@ -1,72 +1,80 @@
-"""Maps and pictures that are kept: of a job's sample as long as the job, of others for a day."""
+"""Maps, images and sums of maps in the database.
 
-from collections.abc import Sequence
+Maps of the images in a job's sample are stored as long as the job, and maps made on demand for a day.
+"""
+
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.domain.maps import StoredImage, StoredMaps
+from service.domain.job import MapSum
+from service.domain.maps import ClassSum, StoredImage, StoredMaps
 from service.storage.clock import moment
 from service.storage.database import Database
 from service.storage.jobs import get_row
-from service.storage.tables.jobs import JobRow
-from service.storage.tables.maps import KeptMapRow, KeptPictureRow
+from service.storage.tables.jobs import JobRow, MapSumRow
+from service.storage.tables.maps import ClassSumRow, KeptMapRow, KeptPictureRow
 
 ON_DEMAND_SECONDS = 24 * 3600
 
 
 def add_maps(
-    session: Session, job: int, maps: Sequence[StoredMaps], images: Sequence[StoredImage], lasting: bool = True
+    session: Session, job: int, maps: Sequence[StoredMaps], images: Sequence[StoredImage], is_permanent: bool = True
 ) -> None:
-    """Keep what was made; what is there already stays, and stays as long as either would."""
-    until = None if lasting else moment(session) + ON_DEMAND_SECONDS
-    for made in maps:
-        there = session.get(KeptMapRow, (job, made.image, made.cohort, made.variant))
-        if there is None:
+    """Store maps and images. Rows that exist keep their data and get the later expiry."""
+    until = None if is_permanent else moment(session) + ON_DEMAND_SECONDS
+    for new in maps:
+        stored = session.get(KeptMapRow, (job, new.image, new.cohort, new.variant))
+        if stored is None:
             row = KeptMapRow(
-                job=job, image=made.image, cohort=made.cohort, variant=made.variant, data=made.data, until=until
+                job=job, image=new.image, cohort=new.cohort, variant=new.variant, data=new.data, until=until
             )
             session.add(row)
         else:
-            there.until = until if there.until else None
-    for one in images:
-        _add_image(session, job, one, until)
+            stored.until = until if stored.until else None
+    for image in images:
+        _add_image(session, job, image, until)
 
 
-def _add_image(session: Session, job: int, one: StoredImage, until: float | None) -> None:
-    row = session.get(KeptPictureRow, (job, one.image, one.cohort))
+def _add_image(session: Session, job: int, image: StoredImage, until: float | None) -> None:
+    row = session.get(KeptPictureRow, (job, image.image, image.cohort))
     if row is None:
-        row = KeptPictureRow(job=job, image=one.image, cohort=one.cohort, until=until)
+        row = KeptPictureRow(job=job, image=image.image, cohort=image.cohort, until=until)
         session.add(row)
     row.until = until if row.until else None
-    row.sheet, row.picture, row.thumb = row.sheet or one.sheet, row.picture or one.palette_image, row.thumb or one.thumb
+    row.sheet, row.picture, row.thumb = (
+        row.sheet or image.sheet,
+        row.picture or image.palette_image,
+        row.thumb or image.thumb,
+    )
 
 
 class MapStore:
-    """What is kept to be looked at."""
+    """Stores maps and images for display."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, job: str, maps: Sequence[StoredMaps], images: Sequence[StoredImage], lasting: bool) -> None:
-        """Keep what was made of a picture."""
+    def add(self, job: str, maps: Sequence[StoredMaps], images: Sequence[StoredImage], is_permanent: bool) -> None:
+        """Store the maps and images of a job. Raises JobNotFound."""
         with self._database.write() as session:
-            add_maps(session, get_row(session, job).number, maps, images, lasting)
+            add_maps(session, get_row(session, job).number, maps, images, is_permanent)
 
     def maps(self, job: str, image: int, cohort: int, variant: str) -> StoredMaps | None:
-        """A picture's maps in a variant, where they are kept."""
+        """Return the maps of an image in a variant; None if they are not stored."""
         with self._database.read() as session:
             row = session.get(KeptMapRow, (get_row(session, job).number, image, cohort, variant))
             return StoredMaps(cohort, image, variant, row.data) if row else None
 
     def image(self, job: str, image: int, cohort: int) -> StoredImage | None:
-        """A picture as the cohort of that number prepares it, where it is kept."""
+        """Return an image as the models of a cohort see it; None if it is not stored."""
         with self._database.read() as session:
             row = session.get(KeptPictureRow, (get_row(session, job).number, image, cohort))
             return _to_image(row) if row else None
 
     def sheets(self, job: str, images: Sequence[int]) -> list[StoredImage]:
-        """The sheets of some pictures of a job with their thumbs, by picture and cohort."""
+        """Return the map sheets and thumbnails of some images of a job, ordered by image and cohort."""
         chosen = (
             select(KeptPictureRow.cohort, KeptPictureRow.image, KeptPictureRow.sheet, KeptPictureRow.thumb)
             .join(JobRow)
@@ -79,3 +87,58 @@ class MapStore:
 
 def _to_image(row: KeptPictureRow) -> StoredImage:
     return StoredImage(row.cohort, row.image, row.sheet, row.picture, row.thumb)
+
+
+def add_map_sums(session: Session, job: int, sums: Iterable[MapSum]) -> None:
+    """Add the sums of a shard to those of its job, whose row the caller has locked."""
+    for each in sums:
+        row = session.get(MapSumRow, (job, each.cohort, each.run, each.out_of_set))
+        if row is None:
+            row = MapSumRow(job=job, cohort=each.cohort, run=each.run, out_of_set=each.out_of_set, count=0, data=b"")
+            session.add(row)
+        row.count, row.data = row.count + each.count, _add_arrays(row.data, each.data)
+
+
+def add_class_sums(session: Session, job: int, sums: Iterable[ClassSum]) -> None:
+    """Add the sums of native maps for each class, as add_map_sums does."""
+    for each in sums:
+        row = session.get(ClassSumRow, (job, each.cohort, each.label))
+        if row is None:
+            row = ClassSumRow(job=job, cohort=each.cohort, label=each.label, count=0, data=b"")
+            session.add(row)
+        row.count, row.data = row.count + each.count, _add_arrays(row.data, each.data)
+
+
+def _add_arrays(first: bytes, second: bytes) -> bytes:
+    """Add two arrays of int64, element by element.
+
+    No element is negative or overflows, so none carries into the next, and one addition of big integers suffices.
+    """
+    total = int.from_bytes(first, "little") + int.from_bytes(second, "little")
+    return total.to_bytes(len(second), "little")
+
+
+class MapSumStore:
+    """Stores sums of maps over the images of a job."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def of_cohort(self, job: str, cohort: int, out_of_set: bool) -> list[MapSum]:
+        """Return the sums of a cohort's maps over one image set, in the order of the runs."""
+        chosen = (
+            select(MapSumRow)
+            .join(JobRow)
+            .where(JobRow.id == job, MapSumRow.cohort == cohort, MapSumRow.out_of_set == out_of_set)
+            .order_by(MapSumRow.run)
+        )
+        with self._database.read() as session:
+            rows = session.scalars(chosen)
+            return [MapSum(row.cohort, row.run, row.out_of_set, row.count, row.data) for row in rows]
+
+    def by_class(self, job: str) -> list[ClassSum]:
+        """Return the sums of all cohorts' native maps: for each cohort over all images (""), then by class."""
+        chosen = select(ClassSumRow).join(JobRow).where(JobRow.id == job)
+        with self._database.read() as session:
+            rows = session.scalars(chosen.order_by(ClassSumRow.cohort, ClassSumRow.label))
+            return [ClassSum(row.cohort, row.label, row.count, row.data) for row in rows]

@@ -1,4 +1,4 @@
-"""The database's schema: bringing it to the newest version, and asking whether it is there."""
+"""Migrates the schema of the database, and checks whether it is current."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def _config() -> Config:
 
 
 def upgrade(engine: Engine) -> None:
-    """Run the migrations that this database lacks, in one transaction; another process that would, waits for it."""
+    """Run all pending migrations in one transaction. A lock makes other processes wait for it."""
     config = _config()
     with engine.connect().execution_options(**WRITE_OPTIONS) as connection, connection.begin():
         lift_limits(connection)
@@ -31,12 +31,12 @@ def upgrade(engine: Engine) -> None:
 
 
 def is_current(engine: Engine) -> bool:
-    """Whether the database has every migration that this version knows.
+    """Whether the database has every migration of this version.
 
-    One that it does not know is of a newer version, which has migrated already and leaves this one its tables.
+    A revision that this version does not know belongs to a newer version, whose schema this version can use.
     """
     with engine.connect() as connection:
-        now = MigrationContext.configure(connection).get_current_revision()
+        revision = MigrationContext.configure(connection).get_current_revision()
     scripts = ScriptDirectory.from_config(_config())
     known = {each.revision for each in scripts.walk_revisions()}
-    return now is not None and (now == scripts.get_current_head() or now not in known)
+    return revision is not None and (revision == scripts.get_current_head() or revision not in known)

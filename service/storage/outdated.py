@@ -1,6 +1,6 @@
-"""Open jobs of an earlier release whose numbers this one computes differently: they are planned anew.
+"""Restarts open jobs of an earlier release whose numbers this release computes differently.
 
-So no job mixes numbers of two formats, and none waits for a release that is gone.
+No job then mixes numbers of two formats, and no job waits for workers of a release that no longer runs.
 """
 
 from sqlalchemy import delete, select
@@ -14,15 +14,15 @@ from service.storage.tables.maps import ClassSumRow
 OUTDATED = ShardRow.state == ShardState.WAITING, ShardRow.format < OLDEST_FORMAT
 
 
-def plan_outdated_anew(database: Database) -> int:
-    """Start the open jobs again that have waiting shards of a format before OLDEST_FORMAT. Returns how many."""
+def replan_outdated(database: Database) -> int:
+    """Restart the open jobs with waiting shards of a format before OLDEST_FORMAT. Returns how many."""
     with database.read() as session:
         found = session.scalars(select(ShardRow.job).where(*OUTDATED).distinct()).all()
-    return sum(_plan_anew(database, number) for number in found)
+    return sum(_replan(database, number) for number in found)
 
 
-def _plan_anew(database: Database, number: int) -> bool:
-    """Start a job again. False: it has ended, or another process was faster."""
+def _replan(database: Database, number: int) -> bool:
+    """Restart a job. Returns False if it has ended or another process has restarted it."""
     with database.write() as session:
         job = session.get(JobRow, number, with_for_update=True)
         left = session.scalar(select(ShardRow.id).where(ShardRow.job == number, *OUTDATED).limit(1))
@@ -30,12 +30,12 @@ def _plan_anew(database: Database, number: int) -> bool:
             return False
         for rows in (ShardRow, ValueRow, MapSumRow, ClassSumRow):
             session.execute(delete(rows).where(rows.job == number))
-        _forget_progress(job)
+        _reset_progress(job)
         session.add(single_shard(session, number, ShardKind.PLAN))
         return True
 
 
-def _forget_progress(job: JobRow) -> None:
+def _reset_progress(job: JobRow) -> None:
     job.plan = job.images_total = job.passes_total = job.slices_left = job.so_far = job.look_after = None
     job.passes_done = job.passes_reused = job.looked = 0
     job.stopped_at, job.version = None, job.version + 1

@@ -1,7 +1,7 @@
-"""Connections to Postgres on which nothing waits for ever.
+"""Connections to Postgres with time limits for every operation.
 
-The server ends statements and waits for locks that take too long. A server that is stopped, or a network that drops
-everything, ends nothing, so the client also closes a connection on which nothing has come for longer than that.
+The server cancels statements and lock waits that take too long. If the server hangs or the network drops all packets,
+the server cancels nothing; the client therefore also closes a connection that has been silent for too long.
 """
 
 import time
@@ -18,21 +18,21 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from service.settings.database import Timeouts
 
-PING_AFTER_SECONDS = 1.0  # for which a connection that answered is believed to answer
-GRACE_SECONDS = 2.0  # that the server's own word of a statement's end may take
+PING_AFTER_SECONDS = 1.0  # a connection idle for longer is tested before it is used
+GRACE_SECONDS = 2.0  # the server's report of a cancelled statement may take this long
 PROBES = 3
 READ_ONLY = "25006"
 
 
 class BoundedConnection(psycopg.Connection[Any]):
-    """A connection that closes where the server is silent for longer than a statement may take."""
+    """A connection that closes if the server is silent for longer than a statement may take."""
 
     timeouts = Timeouts()
     silence: float | None = None
 
     @classmethod
     def open(cls, timeouts: Timeouts, *arguments: Any, **options: Any) -> Self:
-        """Connect, and have the server know the limits."""
+        """Connect and set the time limits on the server."""
         opened = cls.connect(*arguments, **options)
         opened.timeouts = timeouts
         opened.autocommit = True
@@ -45,12 +45,12 @@ class BoundedConnection(psycopg.Connection[Any]):
         return opened
 
     def reset_silence(self) -> None:
-        """Allow the silence of a statement."""
+        """Reset the permitted silence to the limit of a statement."""
         self.silence = self.timeouts.statement + GRACE_SECONDS
 
     @contextmanager
     def silent_for(self, seconds: float) -> Iterator[None]:
-        """Allow less meanwhile."""
+        """Permit only `seconds` of silence inside this context."""
         before, self.silence = self.silence, seconds
         try:
             yield
@@ -58,70 +58,70 @@ class BoundedConnection(psycopg.Connection[Any]):
             self.silence = before
 
     def wait(self, gen: PQGen[RV], *arguments: Any, **options: Any) -> RV:
-        """Do what psycopg does wherever it waits for the server. Raises OperationalError on silence."""
+        """Wait for the server as psycopg does. Raises OperationalError after too long a silence."""
         return super().wait(self._bounded(gen), *arguments, **options)
 
     def _bounded(self, gen: PQGen[RV]) -> PQGen[RV]:
-        heard = time.monotonic()
+        last_data = time.monotonic()
         try:
-            wanted = next(gen)
+            request = next(gen)
             while True:
-                ready = yield wanted
+                ready = yield request
                 if ready:
-                    heard = time.monotonic()
-                elif self.silence is not None and time.monotonic() - heard > self.silence:
+                    last_data = time.monotonic()
+                elif self.silence is not None and time.monotonic() - last_data > self.silence:
                     self.close()
                     raise psycopg.OperationalError(f"the server was silent for {self.silence:g} s")
-                wanted = gen.send(ready)
+                request = gen.send(ready)
         except StopIteration as done:
             result: RV = done.value
             return result
 
 
 def connect_postgres(url: URL, timeouts: Timeouts) -> Engine:
-    """An engine whose connections have these limits."""
-    # An error's text names the statement, but not what was put into it: specs hold signed URLs.
+    """Return an engine whose connections have these time limits."""
+    # Error messages omit the parameters of statements, since specs contain signed URLs.
     engine = create_engine(url, hide_parameters=True, connect_args=_arguments(url, timeouts))
 
-    def opens(_dialect: object, _record: object, arguments: Any, options: Any) -> BoundedConnection:
+    def connect(_dialect: object, _record: object, arguments: Any, options: Any) -> BoundedConnection:
         return BoundedConnection.open(timeouts, *arguments, **options)
 
-    event.listen(engine, "do_connect", opens)
+    event.listen(engine, "do_connect", connect)
     event.listen(engine, "handle_error", _leave_standby)
-    _check_rested(engine, timeouts.connect)
+    _check_idle(engine, timeouts.connect)
     return engine
 
 
-def _check_rested(engine: Engine, seconds: float) -> None:
-    """Ask connections that have rested whether they still answer before they are used, as a pool's pre-ping does.
+def _check_idle(engine: Engine, seconds: float) -> None:
+    """Test idle connections before they are used, as the pre-ping of a pool does.
 
-    Those of a moment ago are not asked, which saves busy readers a question for each of theirs.
+    Connections that were used just now are not tested, which saves busy readers a round trip for each query.
     """
 
-    def rests(connection: BoundedConnection | None, record: ConnectionPoolEntry) -> None:
+    def on_checkin(connection: BoundedConnection | None, record: ConnectionPoolEntry) -> None:
         record.info["since"] = time.monotonic()
-        if connection is not None:  # None was closed
+        if connection is not None:  # it is None if it was closed
             connection.reset_silence()
 
-    def asks(connection: BoundedConnection, record: ConnectionPoolEntry, _: object) -> None:
-        rested = time.monotonic() - record.info.get("since", time.monotonic())
-        if rested > PING_AFTER_SECONDS and not _answers(engine, connection, seconds):
-            raise InvalidatePoolError  # upon which the pool opens new ones
+    def on_checkout(connection: BoundedConnection, record: ConnectionPoolEntry, _: object) -> None:
+        idle = time.monotonic() - record.info.get("since", time.monotonic())
+        if idle > PING_AFTER_SECONDS and not _answers(engine, connection, seconds):
+            raise InvalidatePoolError  # the pool then opens new connections
 
-    event.listen(engine, "checkin", rests)
-    event.listen(engine, "checkout", asks)
+    event.listen(engine, "checkin", on_checkin)
+    event.listen(engine, "checkout", on_checkout)
 
 
 def _answers(engine: Engine, connection: BoundedConnection, seconds: float) -> bool:
     try:
         with connection.silent_for(seconds):
-            return engine.dialect.do_ping(connection)  # type: ignore[arg-type]  # psycopg's own, as the dialect asks
+            return engine.dialect.do_ping(connection)  # type: ignore[arg-type]  # the dialect expects a connection of psycopg
     except psycopg.Error:
         return False
 
 
 def allow_long_statements(session: Session) -> None:
-    """Let each of a transaction's next statements go through all rows of a job, which has a limit of its own."""
+    """Apply the limit for long statements, which read or change all rows of a job, until the transaction ends."""
     connection = session.connection()
     driver = connection.connection.driver_connection
     if isinstance(driver, BoundedConnection):
@@ -131,7 +131,7 @@ def allow_long_statements(session: Session) -> None:
 
 
 def lift_limits(connection: Connection) -> None:
-    """Let the rest of a transaction take any time, as migrations do; a network that is away still ends it."""
+    """Remove the time limits until the transaction ends, for migrations; a broken network still ends it."""
     driver = connection.connection.driver_connection
     if isinstance(driver, BoundedConnection):
         _limit(connection, 0)
@@ -144,18 +144,18 @@ def _limit(connection: Connection, seconds: float) -> None:
 
 
 def _arguments(url: URL, timeouts: Timeouts) -> dict[str, int]:
-    """What libpq is told; what the URL says goes before it."""
-    given = {
+    """Return the connection options of libpq; those in the URL take precedence."""
+    options = {
         "connect_timeout": timeouts.connect,
         "tcp_user_timeout": round(timeouts.tcp * 1000),
         "keepalives_idle": timeouts.keepalive,
         "keepalives_interval": timeouts.keepalive,
         "keepalives_count": PROBES,
     }
-    return {name: value for name, value in given.items() if name not in url.query}
+    return {name: value for name, value in options.items() if name not in url.query}
 
 
 def _leave_standby(context: ExceptionContext) -> None:
-    """Drop all connections to a server that takes no changes: new ones may reach one that does."""
+    """Drop all connections to a read-only standby, since new connections may reach the primary."""
     if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
         context.is_disconnect = True

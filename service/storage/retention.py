@@ -1,8 +1,7 @@
-"""What ends or goes by the clock: deadlines, idempotency keys, old jobs, the rows of forgotten ones. And open jobs
-that no work is left of.
+"""Enforces deadlines and retention: fails overdue jobs and jobs without work, and deletes what has expired.
 
-Any process may look, at any time. A forgotten job's rows go in many short transactions, so that a job of a million
-pictures keeps nobody waiting.
+Any process can run this at any time. The rows of a deleted job are removed in many short transactions, so that a job
+of a million images blocks nobody.
 """
 
 import time
@@ -14,15 +13,15 @@ from service.domain.job import OPEN_STATES, JobState, ShardState
 from service.errors import DeadlineExceeded, WorkMissing
 from service.storage.clock import NOW
 from service.storage.database import Database
-from service.storage.ending import end_job
+from service.storage.shard_rows import end_job
 from service.storage.tables.jobs import ImageRow, JobRow, ShardRow, ValueRow
 from service.storage.tables.maps import KeptMapRow, KeptPictureRow
 
-IMAGES_PER_BATCH = 2_000  # whose rows go in one transaction
+IMAGES_PER_BATCH = 2_000  # images whose rows are deleted in one transaction
 
 
 class Retention:
-    """What is kept, and for how long."""
+    """Ends overdue jobs and deletes expired rows."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -32,47 +31,47 @@ class Retention:
         overdue = select(JobRow.number).where(JobRow.state.in_(OPEN_STATES), JobRow.deadline_at <= NOW)
         with self._database.read() as session:
             found = session.scalars(overdue).all()
-        return sum(self._end(number) for number in found)
+        return sum(self._fail_overdue(number) for number in found)
 
-    def _end(self, number: int) -> bool:
+    def _fail_overdue(self, number: int) -> bool:
         with self._database.write() as session:
             row = session.get(JobRow, number, with_for_update=True)
             if row is None or row.deadline_at is None:
                 return False
-            late = DeadlineExceeded(seconds=row.deadline_at - row.created_at)
-            return end_job(session, number, JobState.FAILED, {"type": late.kind, "detail": str(late)})
+            error = DeadlineExceeded(seconds=row.deadline_at - row.created_at)
+            return end_job(session, number, JobState.FAILED, {"type": error.kind, "detail": str(error)})
 
-    def end_without_work(self) -> int:
-        """Fail the open jobs of which no shard waits or runs, as nothing would end them. Returns how many."""
+    def fail_without_work(self) -> int:
+        """Fail the open jobs that have no waiting or running shard, which nothing else ends. Returns how many."""
         with self._database.read() as session:
             found = session.scalars(select(JobRow.number).where(*_without_work())).all()
-        return sum(self._end_without_work(number) for number in found)
+        return sum(self._fail_without_work(number) for number in found)
 
-    def _end_without_work(self, number: int) -> bool:
-        """End a job that has no shard. Its row is locked first, since it is locked as the next shard is queued, too."""
+    def _fail_without_work(self, number: int) -> bool:
+        """Fail a job that has no open shard. Its row is locked first, as it is when a shard is enqueued."""
         with self._database.write() as session:
             session.execute(select(JobRow.number).where(JobRow.number == number).with_for_update())
             if session.scalar(select(JobRow.number).where(JobRow.number == number, *_without_work())) is None:
                 return False
-            missing = WorkMissing()
-            return end_job(session, number, JobState.FAILED, {"type": missing.kind, "detail": str(missing)})
+            error = WorkMissing()
+            return end_job(session, number, JobState.FAILED, {"type": error.kind, "detail": str(error)})
 
     def expire(self, jobs_seconds: float, keys_seconds: float) -> int:
-        """Forget jobs that ended so long ago, keys that were sent so long ago, and maps that were made on demand.
+        """Mark old jobs as deleted, free old idempotency keys, and delete expired maps. Returns how many jobs.
 
-        Returns how many jobs.
+        A job is old `jobs_seconds` after its end, an idempotency key `keys_seconds` after its job was submitted.
         """
-        old = update(JobRow).where(~JobRow.forgotten, JobRow.finished_at <= NOW - jobs_seconds)
-        stale = update(JobRow).where(JobRow.idempotency_key.is_not(None), JobRow.created_at <= NOW - keys_seconds)
+        old_jobs = update(JobRow).where(~JobRow.forgotten, JobRow.finished_at <= NOW - jobs_seconds)
+        old_keys = update(JobRow).where(JobRow.idempotency_key.is_not(None), JobRow.created_at <= NOW - keys_seconds)
         with self._database.write() as session:
-            for kept in (KeptMapRow, KeptPictureRow):
-                session.execute(delete(kept).where(kept.until <= NOW))
-            session.execute(stale.values(idempotency_key=None))
-            forgotten = session.execute(old.values(forgotten=True, idempotency_key=None, version=JobRow.version + 1))
-            return int(forgotten.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult
+            for rows in (KeptMapRow, KeptPictureRow):
+                session.execute(delete(rows).where(rows.until <= NOW))
+            session.execute(old_keys.values(idempotency_key=None))
+            result = session.execute(old_jobs.values(forgotten=True, idempotency_key=None, version=JobRow.version + 1))
+            return int(result.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult
 
     def purge(self, seconds: float) -> bool:
-        """Delete rows of forgotten jobs for about so many seconds. True: none is left."""
+        """Remove rows of deleted jobs for about `seconds`. Returns True once none is left."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if not self._purge_batch():
@@ -80,17 +79,17 @@ class Retention:
         return False
 
     def _purge_batch(self) -> bool:
-        """Delete the rows of some pictures of a forgotten job, and at last the job. False: there is none."""
+        """Remove rows of some images of a deleted job, and finally the job. Returns False if there is none."""
         with self._database.write() as session:
             chosen = select(JobRow.number).where(JobRow.forgotten).order_by(JobRow.finished_at).limit(1)
             number = session.scalar(chosen.with_for_update(skip_locked=True))
             if number is None:
                 return False
-            least = session.scalar(select(func.min(ImageRow.number)).where(ImageRow.job == number))
-            if least is not None:
-                _delete_below(session, number, least + IMAGES_PER_BATCH)
+            first = session.scalar(select(func.min(ImageRow.number)).where(ImageRow.job == number))
+            if first is not None:
+                _delete_below(session, number, first + IMAGES_PER_BATCH)
                 return True
-            # Its shards, labels and summary go with it.
+            # The foreign keys of its shards, labels and results cascade.
             session.execute(delete(JobRow).where(JobRow.number == number))
             return True
 

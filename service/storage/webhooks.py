@@ -1,4 +1,4 @@
-"""Webhooks in the database: who is told when a job ends."""
+"""Webhooks in the database: the URLs that receive a message when a job ends."""
 
 import time
 from collections.abc import Sequence
@@ -14,18 +14,18 @@ from service.storage.database import Database
 from service.storage.tables.webhooks import WebhookRow
 
 MAX_WEBHOOKS = 100
-MAX_SECRETS = 5  # of a webhook, all of which sign
+MAX_SECRETS = 5  # for each webhook; each message is signed with all of them
 
 
 class WebhookStore:
-    """What is kept of webhooks."""
+    """Stores webhooks."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._tenant = database.own_tenant
 
     def add(self, url: str, events: Sequence[Event], form: Format, secret: Json) -> Webhook:
-        """Keep a webhook. Raises TooManyWebhooks."""
+        """Store a webhook. Raises TooManyWebhooks."""
         with self._database.write() as session:
             counted = select(func.count()).select_from(WebhookRow).where(WebhookRow.tenant == self._tenant)
             if (session.scalar(counted) or 0) >= MAX_WEBHOOKS:
@@ -38,7 +38,7 @@ class WebhookStore:
             return to_webhook(row)
 
     def all(self) -> list[Webhook]:
-        """Every webhook, oldest first."""
+        """Return all webhooks, oldest first."""
         chosen = (
             select(WebhookRow).where(WebhookRow.tenant == self._tenant).order_by(WebhookRow.created_at, WebhookRow.id)
         )
@@ -46,22 +46,22 @@ class WebhookStore:
             return [to_webhook(row) for row in session.scalars(chosen)]
 
     def get(self, webhook: str) -> Webhook:
-        """A webhook. Raises WebhookNotFound."""
+        """Return a webhook. Raises WebhookNotFound."""
         with self._database.read() as session:
             return to_webhook(_get_row(session, webhook, self._tenant))
 
     def remove(self, webhook: str) -> None:
-        """Forget a webhook and its deliveries, those that wait too. Raises WebhookNotFound."""
+        """Delete a webhook and all its deliveries, even those that wait. Raises WebhookNotFound."""
         with self._database.write() as session:
             session.delete(_get_row(session, webhook, self._tenant))
 
     def rotate(self, webhook: str, secret: Json, overlap: float) -> Webhook:
-        """Sign with a new secret, and for so many seconds more with those of before too. Raises WebhookNotFound."""
+        """Add a secret; earlier secrets also sign for `overlap` seconds. Raises WebhookNotFound."""
         now = time.time()
         with self._database.write() as session:
             row = _get_row(session, webhook, self._tenant)
-            before = [{"until": now + overlap, **each} for each in row.secrets]
-            row.secrets = [secret, *(each for each in before if each["until"] > now)][:MAX_SECRETS]
+            earlier = [{"until": now + overlap, **each} for each in row.secrets]
+            row.secrets = [secret, *(each for each in earlier if each["until"] > now)][:MAX_SECRETS]
             return to_webhook(row)
 
 
@@ -74,7 +74,7 @@ def _get_row(session: Session, webhook: str, tenant: str) -> WebhookRow:
 
 
 def to_webhook(row: WebhookRow) -> Webhook:
-    """The webhook that a row holds."""
+    """Convert a row to a webhook."""
     return Webhook(
-        row.id, row.url, row.events, row.format, row.secrets, row.created_at, row.disabled_at, row.disabled_reason  # type: ignore[arg-type]  # what was put in
+        row.id, row.url, row.events, row.format, row.secrets, row.created_at, row.disabled_at, row.disabled_reason  # type: ignore[arg-type]  # only valid values are inserted
     )  # fmt: skip

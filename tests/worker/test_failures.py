@@ -12,7 +12,8 @@ from service.domain.job import Job, JobState, Shard, ShardKind
 from service.errors import JobNotFound
 from service.spec.model import JobSpec, spec_digest
 from service.storage.leases import LIMITS, TROUBLES
-from service.storage.tables.jobs import Rows, ShardRow
+from service.storage.tables.base import Rows
+from service.storage.tables.jobs import ShardRow
 from tests.support.jobs import AuditInputs, write_image
 from worker.runner import KINDS, Runner
 from worker.runtime.lease import Lease

@@ -1,1 +1,1 @@
-"""Tables."""
+"""Tables of the database, as SQLAlchemy classes."""

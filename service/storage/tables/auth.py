@@ -1,13 +1,16 @@
-"""The rows of who may do what: keys, and the tenants that uploaded an artifact."""
+"""Tables of API keys and of the tenants that own artifacts."""
 
 from sqlalchemy import Double, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from service.storage.tables.jobs import Rows
+from service.storage.tables.base import Rows
 
 
 class KeyRow(Rows):
-    """A key, of which only the SHA-256 is kept. A revoked one stays, so that a service once closed never opens."""
+    """An API key, of which only the SHA-256 is stored.
+
+    Revoked keys stay, since a service without keys would accept requests without authentication.
+    """
 
     __tablename__ = "api_keys"
 
@@ -23,9 +26,9 @@ class KeyRow(Rows):
 
 
 class ArtifactOwnerRow(Rows):
-    """A tenant that uploaded an artifact, and when last, or when it was last named.
+    """A tenant that owns an artifact, and when it was last uploaded or named.
 
-    What nobody is noted for came before there were tenants.
+    Artifacts without a row were uploaded before tenants existed.
     """
 
     __tablename__ = "artifact_owners"

@@ -1,4 +1,4 @@
-"""The rows: jobs, their shards, images, values and summaries, policies. The same on SQLite and Postgres."""
+"""Tables of jobs with their shards, images, values and results, and of policies; the same on SQLite and Postgres."""
 
 from typing import Any
 
@@ -8,35 +8,19 @@ from sqlalchemy import (
     Double,
     ForeignKey,
     Index,
-    Integer,
     LargeBinary,
-    MetaData,
     String,
     Text,
     UniqueConstraint,
     false,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
-# SQLite numbers rows by itself only for a primary key of exactly INTEGER.
-RowNumber = BigInteger().with_variant(Integer, "sqlite")
-
-NAMING = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s",
-    "pk": "pk_%(table_name)s",
-}
-
-
-class Rows(DeclarativeBase):
-    """All tables; constraints are named so that migrations can name them."""
-
-    metadata = MetaData(naming_convention=NAMING)
+from service.storage.tables.base import LeasedRow, RowNumber, Rows
 
 
 class JobRow(Rows):
-    """A job. `version` grows with every change that a reader can see; rows of a forgotten one wait to be deleted."""
+    """A job. `version` grows with every visible change. If `forgotten` is set, it is deleted and its rows follow."""
 
     __tablename__ = "jobs"
     __table_args__ = (Index(None, "tenant", "state"), Index(None, "forgotten", "finished_at"))
@@ -72,7 +56,7 @@ class JobRow(Rows):
 
 
 class LabelRow(Rows):
-    """One label of a job, to find jobs by."""
+    """One label of a job."""
 
     __tablename__ = "job_labels"
     __table_args__ = (Index(None, "key", "value"),)
@@ -83,10 +67,10 @@ class LabelRow(Rows):
 
 
 class ShardRow(Rows):
-    """Leased work. Plan, look and summary belong to no cohort (-1); plan and summary span no images.
+    """A unit of leased work. Plan, look and summary belong to no cohort (-1); plan and summary cover no images.
 
-    Waiting shards are claimed by `priority`, `turn` and `id`, which is one look into an index. The defaults are
-    the database's too, so that a version that knows less can insert beside this one.
+    Waiting shards are claimed in the order of `priority`, `turn` and `id`, for which there is an index. The
+    database has the defaults too, so that an older version, which does not know all columns, can insert rows.
     """
 
     __tablename__ = "shards"
@@ -118,9 +102,9 @@ class ShardRow(Rows):
 
 
 class ImageRow(Rows):
-    """A picture of a job; `sha256` or `skipped` is filled by the shard that read it.
+    """An image of a job. The shard that reads it sets `sha256` or `skipped`.
 
-    Its job is no foreign key, since a million would be looked up one by one: who writes them holds the job's row.
+    `job` is not a foreign key, since a million inserts would each look it up; writers lock the job's row instead.
     """
 
     __tablename__ = "images"
@@ -135,8 +119,8 @@ class ImageRow(Rows):
     skipped: Mapped[str | None] = mapped_column(Text)
 
 
-class InspectionRow(Rows):
-    """A look at a model or an image set; `found` or `error` is filled by the worker that looked."""
+class InspectionRow(LeasedRow, Rows):
+    """An inspection of a model or an image set. The worker sets `found` or `error`."""
 
     __tablename__ = "inspections"
 
@@ -145,15 +129,14 @@ class InspectionRow(Rows):
     tenant: Mapped[str] = mapped_column(String(200), default="", server_default="")
     created_at: Mapped[float] = mapped_column(Double, index=True)
     attempt: Mapped[int] = mapped_column(default=0)
-    lease_until: Mapped[float | None] = mapped_column(Double)
     found: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class ValueRow(Rows):
-    """One picture's numbers under one run (-1: across a cohort's runs), float64 in the plan's column order.
+    """The numbers of one image under one run (-1: across the runs of a cohort), float64 in the plan's column order.
 
-    Equal keys mean equal numbers, whatever the job; a version that knows no keys leaves them out.
+    Equal keys mean equal numbers, in any job. Rows of versions without cache keys have no key.
     """
 
     __tablename__ = "image_values"
@@ -168,7 +151,7 @@ class ValueRow(Rows):
 
 
 class MapSumRow(Rows):
-    """The sum of a run's maps over the pictures of one of a job's image sets, measured so far."""
+    """The sum of a run's maps over the images of one image set that are measured so far."""
 
     __tablename__ = "map_sums"
 
@@ -181,7 +164,7 @@ class MapSumRow(Rows):
 
 
 class SummaryRow(Rows):
-    """A job's results, as the text that is served."""
+    """The results of a job, as the text that the API serves."""
 
     __tablename__ = "summaries"
 
@@ -190,7 +173,7 @@ class SummaryRow(Rows):
 
 
 class PolicyRow(Rows):
-    """A version of a policy. Withdrawn ones are there for the jobs that they judged alone."""
+    """A version of a policy. Withdrawn versions stay for the jobs that were judged by them."""
 
     __tablename__ = "policies"
     __table_args__ = (UniqueConstraint("tenant", "name", "version"),)

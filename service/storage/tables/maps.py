@@ -1,13 +1,13 @@
-"""The rows of maps to be looked at: those kept, pictures of them, their sums by class, and those asked for."""
+"""Tables of maps for display: stored maps, their images, their sums by class, and requests for maps."""
 
 from sqlalchemy import BigInteger, Double, ForeignKey, Index, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from service.storage.tables.jobs import Rows
+from service.storage.tables.base import LeasedRow, Rows
 
 
 class KeptMapRow(Rows):
-    """A picture's maps in one variant under a cohort's runs; those made on demand go at `until`."""
+    """The maps of an image in one variant under the runs of a cohort. Maps made on demand expire at `until`."""
 
     __tablename__ = "kept_maps"
 
@@ -20,7 +20,7 @@ class KeptMapRow(Rows):
 
 
 class KeptPictureRow(Rows):
-    """A picture as a cohort's models see it, and a sheet of their maps, where a job keeps them."""
+    """An image as a cohort's models see it, its thumbnail, and a sheet of the models' maps; each may be missing."""
 
     __tablename__ = "kept_pictures"
 
@@ -34,7 +34,7 @@ class KeptPictureRow(Rows):
 
 
 class ClassSumRow(Rows):
-    """The sum of a cohort's native maps over the pictures of a class ("": of all), measured so far."""
+    """The sum of a cohort's native maps over the images of a class ("": all images) that are measured so far."""
 
     __tablename__ = "class_sums"
 
@@ -45,8 +45,8 @@ class ClassSumRow(Rows):
     data: Mapped[bytes] = mapped_column(LargeBinary)
 
 
-class MapRequestRow(Rows):
-    """A picture that waits to be explained; the row goes once its maps are kept. `error` says why there are none."""
+class MapRequestRow(LeasedRow, Rows):
+    """A request for the maps of an image, deleted once they are stored. `error` states why they cannot be made."""
 
     __tablename__ = "map_requests"
     __table_args__ = (Index(None, "lasting", "asked_at"),)
@@ -58,5 +58,4 @@ class MapRequestRow(Rows):
     lasting: Mapped[bool]
     asked_at: Mapped[float] = mapped_column(Double)
     attempt: Mapped[int]
-    lease_until: Mapped[float | None] = mapped_column(Double)
     error: Mapped[str | None] = mapped_column(Text)

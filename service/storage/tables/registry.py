@@ -1,13 +1,13 @@
-"""The rows of a model registry's versions that wait for a verdict, and of what the registry delivered."""
+"""Tables of model versions that wait for a verdict, of received webhook deliveries, and of periodic tasks."""
 
 from sqlalchemy import Double, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from service.storage.tables.jobs import Rows
+from service.storage.tables.base import LeasedRow, Rows
 
 
-class VersionRow(Rows):
-    """A model version on its way to a verdict; leased to one process at a time."""
+class VersionRow(LeasedRow, Rows):
+    """A model version that waits for a verdict; one process at a time leases it."""
 
     __tablename__ = "registry_versions"
     __table_args__ = (Index(None, "state", "next_at"),)
@@ -22,12 +22,11 @@ class VersionRow(Rows):
     attempts: Mapped[int] = mapped_column(default=0, server_default="0")
     trouble: Mapped[str | None] = mapped_column(Text)
     next_at: Mapped[float] = mapped_column(Double)
-    lease_until: Mapped[float | None] = mapped_column(Double)
     lease: Mapped[str | None] = mapped_column(String(36))
 
 
 class HookRow(Rows):
-    """A delivery that was taken, by its ID, for as long as a repetition of it could pass for new."""
+    """The ID of a received delivery, stored as long as a repetition could pass the check of its time."""
 
     __tablename__ = "hook_deliveries"
 
@@ -36,7 +35,7 @@ class HookRow(Rows):
 
 
 class RoundRow(Rows):
-    """Work that comes round again: when it is next due. Who moves the time on does the round."""
+    """A periodic task and when it is due. The process that advances `due_at` runs the task."""
 
     __tablename__ = "rounds"
 

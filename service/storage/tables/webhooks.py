@@ -1,15 +1,15 @@
-"""The rows of webhooks and of what they are told."""
+"""Tables of webhooks and of their deliveries."""
 
 from typing import Any
 
 from sqlalchemy import JSON, Double, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from service.storage.tables.jobs import RowNumber, Rows
+from service.storage.tables.base import LeasedRow, RowNumber, Rows
 
 
-class WebhookRow(Rows):
-    """Who is told when a job ends; leased to one sender at a time. Of its secrets, nothing here gives one away."""
+class WebhookRow(LeasedRow, Rows):
+    """A URL that receives a message when a job ends; one sender at a time leases it. `secrets` holds no plain text."""
 
     __tablename__ = "webhooks"
 
@@ -22,11 +22,10 @@ class WebhookRow(Rows):
     created_at: Mapped[float] = mapped_column(Double)
     disabled_at: Mapped[float | None] = mapped_column(Double)
     disabled_reason: Mapped[str | None] = mapped_column(Text)
-    lease_until: Mapped[float | None] = mapped_column(Double)
 
 
 class DeliveryRow(Rows):
-    """A message to a webhook: put in when a job ends, and kept for a while after it has been sent."""
+    """A message to a webhook, inserted when a job ends and deleted some time after it was sent."""
 
     __tablename__ = "deliveries"
     __table_args__ = (Index(None, "state", "next_at"), Index(None, "webhook", "number"))

@@ -20,7 +20,7 @@ from service.domain.job import Job, JobState
 from service.domain.policy import StoredPolicy
 from service.errors import CrossSiteForm, CursorInvalid, FilterInvalid, JobEnded
 from service.jobs.service import Jobs
-from service.storage.last_judged import last_job_by_policy
+from service.storage.policies import last_job_by_policy
 from service.web.job_filter import Filter
 from service.web.panels import panels, tones
 from service.web.rendering import render_page

@@ -4,7 +4,7 @@ from service.domain.api_key import ApiKey, Scope, check_tenant, hash_key, new_se
 from service.errors import InvalidApiKey
 
 
-def test_a_scope_includes_those_before_it() -> None:
+def test_a_scope_includes_the_scopes_before_it() -> None:
     assert [[a.includes(b) for b in Scope] for a in Scope] == [
         [True, False, False],
         [True, True, False],
@@ -12,7 +12,7 @@ def test_a_scope_includes_those_before_it() -> None:
     ]
 
 
-def test_a_key_is_as_long_as_nobody_guesses_and_begins_with_its_prefix() -> None:
+def test_a_key_has_256_random_bits_after_its_prefix() -> None:
     prefix, secret = new_secret()
     assert secret.startswith(f"{prefix}_")
     assert len(secret.removeprefix(f"{prefix}_")) == 43, "256 bits in base64"
@@ -20,7 +20,7 @@ def test_a_key_is_as_long_as_nobody_guesses_and_begins_with_its_prefix() -> None
     assert secret not in hash_key(secret)
 
 
-def test_a_key_opens_until_it_expires_or_is_revoked() -> None:
+def test_a_key_is_valid_until_it_expires_or_is_revoked() -> None:
     key = ApiKey("p", "ci", "", Scope.READ, created_at=0.0, expires_at=10.0)
     assert key.is_valid(9.9)
     assert not key.is_valid(10.0)
@@ -28,6 +28,6 @@ def test_a_key_opens_until_it_expires_or_is_revoked() -> None:
 
 
 @pytest.mark.parametrize("tenant", ["a b", ".hidden", "x" * 101, "a/b", "a\n"])
-def test_what_is_no_tenants_name_is_refused(tenant: str) -> None:
+def test_an_invalid_name_of_a_tenant_is_refused(tenant: str) -> None:
     with pytest.raises(InvalidApiKey, match="tenant"):
         check_tenant(tenant)

@@ -2,7 +2,7 @@ from service.queue.notifier import WorkNotifier
 from tests.support.servers import free_port
 
 
-def test_the_queue_is_topped_up_to_the_number_of_waiting_shards(redis_url: str) -> None:
+def test_the_queue_is_refilled_to_the_number_of_waiting_shards(redis_url: str) -> None:
     notifier = WorkNotifier(redis_url.removesuffix("/0") + "/1")
     notifier.notify(2)
     notifier.refill(5)
@@ -11,7 +11,7 @@ def test_the_queue_is_topped_up_to_the_number_of_waiting_shards(redis_url: str) 
     notifier.close()
 
 
-def test_of_very_many_shards_the_broker_holds_no_more_rings_than_wake_everybody(redis_url: str) -> None:
+def test_the_queue_has_a_maximum_length(redis_url: str) -> None:
     notifier = WorkNotifier(redis_url.removesuffix("/0") + "/2", max_queued=4)
     notifier.refill(1_000_000)
     assert notifier.length() == 4
@@ -20,7 +20,7 @@ def test_of_very_many_shards_the_broker_holds_no_more_rings_than_wake_everybody(
     notifier.close()
 
 
-def test_a_ring_without_a_broker_loses_nothing_but_the_ring() -> None:
+def test_notifying_without_a_broker_raises_no_error() -> None:
     notifier = WorkNotifier(f"redis://127.0.0.1:{free_port()}/0")
     notifier.notify()
     notifier.refill(1)

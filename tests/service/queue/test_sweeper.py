@@ -24,20 +24,20 @@ def accept(store: Store, ingredients: AuditInputs, **changes: float) -> str:
     return store.jobs.accept(spec, spec_digest(spec), None)[0].id
 
 
-def test_what_nobody_works_on_is_given_out_and_rung_for(
-    store: Store, ingredients: AuditInputs, doorbell: WorkNotifier
+def test_an_expired_shard_is_requeued_and_workers_are_notified(
+    store: Store, ingredients: AuditInputs, notifier: WorkNotifier
 ) -> None:
     accept(store, ingredients)
     assert store.leases.claim("dead", lease_seconds=0)
-    before = doorbell.length()
-    Sweeper(store, doorbell, ServiceSettings()).sweep()
+    before = notifier.length()
+    Sweeper(store, notifier, ServiceSettings()).sweep()
     assert store.shards.waiting_count() == 1
-    assert doorbell.length() == max(before, 1)
+    assert notifier.length() == max(before, 1)
 
 
-def test_sweeping_goes_on_in_the_background(store: Store, ingredients: AuditInputs, doorbell: WorkNotifier) -> None:
+def test_the_sweeper_runs_in_the_background(store: Store, ingredients: AuditInputs, notifier: WorkNotifier) -> None:
     accept(store, ingredients)
-    with running_sweeper(store, doorbell, ServiceSettings(sweep_seconds=0.05)):
+    with running_sweeper(store, notifier, ServiceSettings(sweep_seconds=0.05)):
         store.leases.claim("dead", lease_seconds=0)
         end = time.monotonic() + 10
         while not store.shards.waiting_count() and time.monotonic() < end:
@@ -45,33 +45,33 @@ def test_sweeping_goes_on_in_the_background(store: Store, ingredients: AuditInpu
     assert store.shards.waiting_count() == 1
 
 
-def test_an_expired_lease_is_found_when_it_expires_and_not_at_the_next_round(
-    store: Store, ingredients: AuditInputs, doorbell: WorkNotifier
+def test_the_next_sweep_is_due_when_the_first_lease_expires(
+    store: Store, ingredients: AuditInputs, notifier: WorkNotifier
 ) -> None:
     accept(store, ingredients)
     store.leases.claim("dead", lease_seconds=0.5)
-    assert 0 < Sweeper(store, doorbell, ServiceSettings(sweep_seconds=60)).step() <= 0.6
+    assert 0 < Sweeper(store, notifier, ServiceSettings(sweep_seconds=60)).step() <= 0.6
 
 
-def test_a_job_beyond_its_deadline_fails(store: Store, ingredients: AuditInputs, doorbell: WorkNotifier) -> None:
-    late, other = accept(store, ingredients, deadline=0.01), accept(store, ingredients, deadline=1000)
+def test_a_job_fails_after_its_deadline(store: Store, ingredients: AuditInputs, notifier: WorkNotifier) -> None:
+    overdue, other = accept(store, ingredients, deadline=0.01), accept(store, ingredients, deadline=1000)
     held = store.leases.claim("w", lease_seconds=30)
     assert held
     time.sleep(0.02)
-    Sweeper(store, doorbell, ServiceSettings()).sweep()
-    ended = store.jobs.get(late)
+    Sweeper(store, notifier, ServiceSettings()).sweep()
+    ended = store.jobs.get(overdue)
     assert (ended.state, (ended.error or {})["type"]) == (JobState.FAILED, "deadline-exceeded")
     assert not store.leases.renew(held, 30, 1)
     assert store.jobs.get(other).state is JobState.QUEUED
 
 
-def test_the_living_keep_their_shards_when_the_database_comes_back(
-    store: Store, ingredients: AuditInputs, doorbell: WorkNotifier
+def test_workers_can_renew_their_leases_after_the_database_was_unavailable(
+    store: Store, ingredients: AuditInputs, notifier: WorkNotifier
 ) -> None:
     accept(store, ingredients)
-    shard = store.leases.claim("living", lease_seconds=0)
+    shard = store.leases.claim("alive", lease_seconds=0)
     assert shard
-    sweeper = Sweeper(Store.open("postgresql+psycopg://postgres@127.0.0.1:1/away"), doorbell, ServiceSettings())
+    sweeper = Sweeper(Store.open("postgresql+psycopg://postgres@127.0.0.1:1/unavailable"), notifier, ServiceSettings())
     sweeper.step()
     sweeper.store = store
     sweeper.step()

@@ -7,13 +7,13 @@ from service.storage import Store
 from service.storage.tables.auth import KeyRow
 
 
-def test_a_key_is_kept_by_its_digest_alone_and_found_by_what_it_is(store: Store) -> None:
+def test_only_the_digest_of_a_key_is_stored_and_the_key_is_found_by_its_secret(store: Store) -> None:
     assert not store.keys.has_any()
     made, secret = store.keys.create("ci", "forensics", Scope.SUBMIT)
     with store.database.read() as session:
         (row,) = session.scalars(select(KeyRow))
-        kept = {name: getattr(row, name) for name in KeyRow.__table__.columns.keys()}  # noqa: SIM118  # no mapping
-    assert secret.removeprefix(made.prefix) not in str(kept)
+        stored = {name: getattr(row, name) for name in KeyRow.__table__.columns.keys()}  # noqa: SIM118  # columns is not a mapping
+    assert secret.removeprefix(made.prefix) not in str(stored)
     found = store.keys.find(secret)
     assert found is not None
     assert (found.prefix, found.tenant, found.scope) == (made.prefix, "forensics", Scope.SUBMIT)
@@ -21,7 +21,7 @@ def test_a_key_is_kept_by_its_digest_alone_and_found_by_what_it_is(store: Store)
     assert store.keys.find(made.prefix) is None
 
 
-def test_a_last_use_is_written_once_a_minute(store: Store) -> None:
+def test_the_last_use_is_written_at_most_once_a_minute(store: Store) -> None:
     _, secret = store.keys.create("ci", "", Scope.READ)
     store.keys.find(secret)
     (first,) = store.keys.list()
@@ -35,12 +35,12 @@ def test_a_last_use_is_written_once_a_minute(store: Store) -> None:
     assert later.used_at is not None and later.used_at > first.used_at
 
 
-def test_a_revoked_key_stays_known_and_its_moment_too(store: Store) -> None:
+def test_a_revoked_key_stays_with_its_time_of_revocation(store: Store) -> None:
     made, secret = store.keys.create("ci", "", Scope.READ)
     first = store.keys.revoke(made.prefix)
     assert store.keys.revoke(made.prefix) == first
     found = store.keys.find(secret)
     assert found is not None and found.revoked_at is not None
-    assert store.keys.has_any(), "so that the service stays closed"
+    assert store.keys.has_any(), "so that the service still requires authentication"
     with pytest.raises(ApiKeyNotFound, match="salience keys list"):
         store.keys.revoke("salience_0")

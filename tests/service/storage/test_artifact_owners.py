@@ -17,63 +17,65 @@ DAY = 86400.0
 
 
 @pytest.fixture
-def place(store: Store, tmp_path: Path) -> ArtifactStore:
+def artifacts(store: Store, tmp_path: Path) -> ArtifactStore:
     return ArtifactStore(str(tmp_path / "artifacts"), store.artifact_owners)
 
 
-def files(place: ArtifactStore) -> int:
-    return sum(path.is_file() for path in Path(place.location).rglob("*"))
+def count_files(artifacts: ArtifactStore) -> int:
+    return sum(path.is_file() for path in Path(artifacts.location).rglob("*"))
 
 
-def test_uploads_go_when_they_are_old_and_those_that_are_used_stay(store: Store, place: ArtifactStore) -> None:
+def test_old_uploads_are_deleted_unless_they_are_in_use(store: Store, artifacts: ArtifactStore) -> None:
     for content in (b"old", b"sent again", b"named"):
-        upload(place, content)
-    assert place.expire(DAY) == 0
+        upload(artifacts, content)
+    assert artifacts.expire(DAY) == 0
     time.sleep(0.1)
-    upload(place, b"sent again")
-    place.find(upload(place, b"named"))
-    assert place.expire(0.1) == 1
-    assert files(place) == 2
+    upload(artifacts, b"sent again")
+    artifacts.find(upload(artifacts, b"named"))
+    assert artifacts.expire(0.1) == 1
+    assert count_files(artifacts) == 2
     time.sleep(0.1)
-    assert place.expire(0.1) == 2
-    assert files(place) == 0
+    assert artifacts.expire(0.1) == 2
+    assert count_files(artifacts) == 0
 
 
-def test_what_a_kept_job_or_a_policy_names_stays(store: Store, place: ArtifactStore, ingredients: AuditInputs) -> None:
-    of_job, of_policy = upload(place, b"model"), upload(place, b"pictures")
+def test_an_artifact_that_a_job_or_a_policy_names_is_not_deleted(
+    store: Store, artifacts: ArtifactStore, ingredients: AuditInputs
+) -> None:
+    of_job, of_policy = upload(artifacts, b"model"), upload(artifacts, b"pictures")
     spec = ingredients.spec(cohorts=[{**ingredients.cohort("a", 0, 1), "runs": [{"uri": of_job}]}])
     job = store.jobs.accept(spec, spec_digest(spec), None)[0].id
     rule = {"measure": "entropy", "cohort": "a", "op": ">=", "value": 0.5}
     store.policies.put("p", Policy.model_validate({"gate": {"rules": [rule]}, "job": {"images": {"uri": of_policy}}}))
-    assert place.expire(0) == 0
+    assert artifacts.expire(0) == 0
     store.jobs.cancel(job)
     store.jobs.delete(job)
-    assert place.expire(0) == 1
+    assert artifacts.expire(0) == 1
     with pytest.raises(InputRefused, match="upload it"):
-        place.find(of_job)
+        artifacts.find(of_job)
     store.policies.withdraw("p")
-    place.find(of_policy)
-    assert place.expire(0) == 1
+    artifacts.find(of_policy)
+    assert artifacts.expire(0) == 1
 
 
-def test_the_bytes_stay_as_long_as_a_tenant_has_them(store: Store, place: ArtifactStore) -> None:
-    theirs = replace(place, owners=store.for_tenant("theirs").artifact_owners)
-    uri = upload(place, b"shared")
+def test_the_content_stays_until_the_last_owner_is_deleted(store: Store, artifacts: ArtifactStore) -> None:
+    theirs = replace(artifacts, owners=store.for_tenant("theirs").artifact_owners)
+    uri = upload(artifacts, b"shared")
     time.sleep(0.1)
     upload(theirs, b"shared")
-    assert place.expire(0.1) == 0
+    assert artifacts.expire(0.1) == 0
     assert theirs.find(uri)
     with pytest.raises(InputRefused):
-        place.find(uri)
-    assert place.expire(0) == 1
+        artifacts.find(uri)
+    assert artifacts.expire(0) == 1
 
 
-def test_an_upload_that_was_broken_off_leaves_nothing_for_good(place: ArtifactStore) -> None:
+def test_the_files_of_an_interrupted_upload_are_deleted(artifacts: ArtifactStore) -> None:
     for name, age in (("upload-dead", 2 * DAY), ("upload-alive", 0)):
-        folder = Path(place.location, name)
+        folder = Path(artifacts.location, name)
         folder.mkdir(parents=True)
         (folder / "content").write_bytes(b"half")
         for path in (folder / "content", folder):
             os.utime(path, (time.time() - age,) * 2)
-    place.expire(DAY)
-    assert [path.name for path in Path(place.location).iterdir()] == ["upload-alive"]
+    artifacts.expire(DAY)
+    assert [path.name for path in Path(artifacts.location).iterdir()] == ["upload-alive"]

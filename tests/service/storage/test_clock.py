@@ -21,7 +21,7 @@ AHEAD = (
 
 @pytest.fixture
 def ahead(database_url: str) -> Iterator[Store]:
-    """A store on a Postgres whose clock is an hour before this process's."""
+    """A store on a Postgres whose clock is one hour ahead of this machine."""
     first = Store.open(database_url)
     with first.database.write() as session:
         for statement in AHEAD:
@@ -37,21 +37,19 @@ def accept(store: Store, ingredients: AuditInputs, **changes: float) -> str:
     return store.jobs.accept(spec, spec_digest(spec), None)[0].id
 
 
-def lease_for(store: Store, seconds: float) -> None:
-    """Have a worker hold a shard for so long from now by the database's clock."""
+def set_leases(store: Store, seconds: float) -> None:
+    """Set all leases to expire in `seconds` by the clock of the database."""
     with store.database.write() as session:
         session.execute(update(ShardRow).values(lease_until=moment(session) + seconds))
 
 
-def test_the_clock_tells_seconds_since_the_epoch(store: Store) -> None:
+def test_the_clock_returns_seconds_since_the_epoch(store: Store) -> None:
     with store.database.read() as session:
         assert moment(session) == pytest.approx(time.time(), abs=1)
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
-def test_a_worker_whose_clock_is_an_hour_behind_holds_its_shard_for_its_lease(
-    ahead: Store, ingredients: AuditInputs
-) -> None:
+def test_a_worker_whose_clock_is_an_hour_behind_gets_the_full_lease(ahead: Store, ingredients: AuditInputs) -> None:
     accept(ahead, ingredients)
     assert ahead.leases.claim("w", 30)
     assert 29 < (ahead.leases.next_expiry() or 0) <= 30
@@ -61,19 +59,19 @@ def test_a_worker_whose_clock_is_an_hour_behind_holds_its_shard_for_its_lease(
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
-def test_whoever_sweeps_sees_by_the_databases_clock_what_has_run_out(ahead: Store, ingredients: AuditInputs) -> None:
+def test_leases_expire_by_the_clock_of_the_database(ahead: Store, ingredients: AuditInputs) -> None:
     accept(ahead, ingredients)
     shard = ahead.leases.claim("w", 30)
     assert shard
-    lease_for(ahead, 5)
+    set_leases(ahead, 5)
     assert ahead.leases.release_expired() == 0
     assert ahead.leases.renew(shard, 30, 0)
-    lease_for(ahead, -5)  # an hour to come by this process's clock
+    set_leases(ahead, -5)  # this machine's clock reaches that time in almost an hour
     assert ahead.leases.release_expired() == 1
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
-def test_a_deadline_that_a_machine_an_hour_behind_set_is_the_databases(ahead: Store, ingredients: AuditInputs) -> None:
+def test_a_deadline_refers_to_the_clock_of_the_database(ahead: Store, ingredients: AuditInputs) -> None:
     job = accept(ahead, ingredients, deadline=60)
     assert ahead.retention.fail_overdue() == 0
     with ahead.database.write() as session:

@@ -10,30 +10,30 @@ from service.storage.postgres import PING_AFTER_SECONDS
 
 on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-OWN = text("SELECT pg_backend_pid()")
+BACKEND_PID = text("SELECT pg_backend_pid()")
 
 
-def cut(database: Database) -> None:
-    """End the database's side of the connection that rests in the pool."""
-    row = database.fetch_one(OWN)
+def terminate(database: Database) -> None:
+    """Terminate the idle connection in the pool on the side of the server."""
+    row = database.fetch_one(BACKEND_PID)
     assert row is not None
     with psycopg.connect(database.url.set(drivername="postgresql").render_as_string(hide_password=False)) as other:
         other.execute("SELECT pg_terminate_backend(%s, 5000)", [row[0]])
 
 
 @on_postgres
-def test_a_connection_that_was_cut_while_it_rested_is_nobodys_trouble(database_url: str) -> None:
+def test_a_terminated_idle_connection_is_replaced(database_url: str) -> None:
     database = Database(database_url)
-    cut(database)
+    terminate(database)
     time.sleep(PING_AFTER_SECONDS + 0.1)
     database.ping()
     database.close()
 
 
 @on_postgres
-def test_one_that_was_cut_a_moment_ago_is_a_database_away_once(database_url: str) -> None:
+def test_a_connection_terminated_just_now_fails_once(database_url: str) -> None:
     database = Database(database_url)
-    cut(database)
+    terminate(database)
     with pytest.raises(DatabaseUnavailable):
         database.ping()
     database.ping()
@@ -41,7 +41,7 @@ def test_one_that_was_cut_a_moment_ago_is_a_database_away_once(database_url: str
 
 
 @on_sqlite
-def test_what_was_committed_outlives_a_power_cut(database_url: str) -> None:
+def test_sqlite_syncs_every_commit_to_disk(database_url: str) -> None:
     database, full = Database(database_url), 2
     setting = database.fetch_one(text("PRAGMA synchronous"))
     assert setting is not None

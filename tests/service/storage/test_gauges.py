@@ -4,14 +4,14 @@ from service.storage.gauges import GAUGES, read_gauges
 from tests.support.jobs import AuditInputs
 
 
-def test_an_empty_database_tells_of_every_state(store: Store) -> None:
+def test_an_empty_database_reports_zero_for_every_state(store: Store) -> None:
     found = read_gauges(store.database)
     assert set(found) == set(GAUGES)
     assert found["salience_jobs"] == dict.fromkeys(["queued", "running", "succeeded", "failed", "cancelled"], 0.0)
     assert found["salience_queue_age_seconds"] == {"": 0.0}
 
 
-def test_jobs_shards_and_speed_are_told_as_they_stand(store: Store, ingredients: AuditInputs) -> None:
+def test_gauges_report_jobs_shards_and_workers(store: Store, ingredients: AuditInputs) -> None:
     for number in range(3):
         store.jobs.accept(ingredients.spec(), f"digest {number}", None)
     shard = store.leases.claim("one", 30)
@@ -30,7 +30,7 @@ def test_jobs_shards_and_speed_are_told_as_they_stand(store: Store, ingredients:
     assert found["salience_queue_age_seconds"][""] > 0
 
 
-def test_speed_is_of_running_jobs(store: Store, ingredients: AuditInputs) -> None:
+def test_only_running_jobs_have_a_speed(store: Store, ingredients: AuditInputs) -> None:
     job, _ = store.jobs.accept(ingredients.spec(), "digest", None)
     shard = store.leases.claim("one", 30)
     assert shard is not None

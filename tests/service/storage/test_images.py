@@ -12,10 +12,10 @@ IMAGES = [Image(n, f"{n}.png", "real" if n else None, f"/{n}.png") for n in rang
 def job(store: Store, ingredients: AuditInputs) -> str:
     spec = ingredients.spec()
     job = store.jobs.accept(spec, spec_digest(spec), None)[0].id
-    planned = store.leases.claim("w", 30)
-    assert planned
-    store.shards.record_images(planned, IMAGES)
-    store.shards.record_plan(planned, Plan(len(IMAGES), [Slice(0, 0, 3), Slice(1, 0, 3)], 6, {}))
+    planner = store.leases.claim("w", 30)
+    assert planner
+    store.shards.record_images(planner, IMAGES)
+    store.shards.record_plan(planner, Plan(len(IMAGES), [Slice(0, 0, 3), Slice(1, 0, 3)], 6, {}))
     return job
 
 
@@ -24,11 +24,11 @@ def record(store: Store, cohort: int) -> None:
     assert shard
     read = [Image(n, f"{n}.png", None, "", sha256=f"{n}" * 64) for n in (0, 1)]
     values = [Values(cohort, run, n, bytes([cohort, n])) for n in (1, 0) for run in (1, ACROSS_RUNS, 0)]
-    skipped = Image(2, "2.png", None, "", skipped="not a picture")
+    skipped = Image(2, "2.png", None, "", skipped="not an image")
     store.shards.record_values(shard, ShardResult([*read, skipped], values, 3, "cpu"))
 
 
-def test_numbers_come_back_by_picture_cohort_and_run(store: Store, job: str) -> None:
+def test_numbers_are_ordered_by_image_cohort_and_run(store: Store, job: str) -> None:
     record(store, 0)
     record(store, 1)
     found = store.images.measured(job, 0, 10)
@@ -38,14 +38,14 @@ def test_numbers_come_back_by_picture_cohort_and_run(store: Store, job: str) -> 
     assert found[1].image == Image(1, "1.png", "real", "/1.png", sha256="1" * 64)
 
 
-def test_a_skipped_picture_is_noted_once_with_its_reason(store: Store, job: str) -> None:
+def test_a_skipped_image_is_stored_once_with_its_reason(store: Store, job: str) -> None:
     record(store, 0)
     record(store, 1)
-    assert store.images.skipped(job) == [Image(2, "2.png", "real", "/2.png", skipped="not a picture")]
+    assert store.images.skipped(job) == [Image(2, "2.png", "real", "/2.png", skipped="not an image")]
     assert store.images.measured(job, 2, 3)[0].values == []
 
 
-def test_what_was_read_for_all_runs_comes_by_its_content_and_all_numbers_with_it(store: Store, job: str) -> None:
+def test_images_read_for_all_runs_are_ordered_by_digest(store: Store, job: str) -> None:
     record(store, 0)
     everything, last = (ImageSet("images", start, 3, [], []) for start in (0, 1))
     assert list(store.images.read_images(job, everything, 6)) == []
@@ -59,5 +59,5 @@ def test_what_was_read_for_all_runs_comes_by_its_content_and_all_numbers_with_it
     assert len([value for page in store.images.values(job, last) for value in page]) == 2 * 3
 
 
-def test_a_slice_leaves_its_end_out(store: Store, job: str) -> None:
+def test_a_slice_excludes_its_end(store: Store, job: str) -> None:
     assert [image.number for image in store.images.slice(job, 1, 3)] == [1, 2]

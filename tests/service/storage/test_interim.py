@@ -15,12 +15,12 @@ TOTAL, SIZE = 96, 16
 
 @pytest.fixture
 def job(store: Store, ingredients: AuditInputs) -> str:
-    """A planned job that stops when it is decided, of six slices; looks are after two, four and six of them."""
+    """A planned job of six slices that stops when decided; looks follow after two, four and six slices."""
     gate = {"rules": [{"measure": "entropy", "op": ">=", "value": 0.5}]}
-    return planned(store, ingredients, gate=gate, stop="when-decided")
+    return submit_planned(store, ingredients, gate=gate, stop="when-decided")
 
 
-def planned(store: Store, ingredients: AuditInputs, **changes: object) -> str:
+def submit_planned(store: Store, ingredients: AuditInputs, **changes: object) -> str:
     spec = ingredients.spec(**changes)
     job = store.jobs.accept(spec, spec_digest(spec), None)[0].id
     plan = claim(store)
@@ -50,11 +50,11 @@ def measure(store: Store) -> bool:
     return record(store, claim(store))
 
 
-def seen(store: Store, job: str) -> Job:
+def get_job(store: Store, job: str) -> Job:
     return store.jobs.get(job)
 
 
-def test_a_look_waits_once_all_slices_of_its_images_are_recorded_in_whatever_order(store: Store, job: str) -> None:
+def test_a_look_is_enqueued_once_all_slices_of_its_images_are_recorded_in_any_order(store: Store, job: str) -> None:
     first, second, third = (claim(store, name) for name in "abc")
     assert not record(store, third)
     assert not record(store, second)
@@ -63,7 +63,7 @@ def test_a_look_waits_once_all_slices_of_its_images_are_recorded_in_whatever_ord
     assert (look.kind, look.stop) == (ShardKind.LOOK, 32)
 
 
-def test_a_job_has_one_look_at_a_time_and_the_next_follows_it(store: Store, job: str) -> None:
+def test_a_job_has_one_look_at_a_time(store: Store, job: str) -> None:
     shards = [claim(store) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(lambda shard: record(store, shard), shards)) == 1
@@ -71,12 +71,10 @@ def test_a_job_has_one_look_at_a_time_and_the_next_follows_it(store: Store, job:
     assert store.interim.record(first, {"images": 32}, decided=False, seconds=0.1)
     second = claim(store)
     assert [each.stop for each in (first, second)] == [32, 64]
-    assert seen(store, job).so_far == {"images": 32}
+    assert get_job(store, job).so_far == {"images": 32}
 
 
-def test_a_decided_job_is_summed_up_next_and_whoever_measures_more_learns_that_it_is_in_vain(
-    store: Store, job: str
-) -> None:
+def test_a_decided_job_continues_with_its_summary_and_other_shards_lose_their_leases(store: Store, job: str) -> None:
     measure(store), measure(store)
     look, beyond = claim(store), claim(store)
     assert record(store, claim(store)) is False
@@ -86,12 +84,12 @@ def test_a_decided_job_is_summed_up_next_and_whoever_measures_more_learns_that_i
         record(store, beyond)
     assert claim(store).kind is ShardKind.SUMMARISE
     assert store.leases.claim("w", 30.0) is None
-    ended = seen(store, job)
+    ended = get_job(store, job)
     assert (ended.stopped_at, ended.images_done, ended.images_total) == (32, 32, TOTAL)
     assert ended.image_sets[0].stop == 32
 
 
-def test_a_look_whose_worker_died_is_given_out_again_and_counts_once(store: Store, job: str) -> None:
+def test_a_look_whose_worker_died_is_requeued_and_counts_once(store: Store, job: str) -> None:
     measure(store), measure(store)
     late = claim(store, "late", lease=0.0)
     assert store.leases.release_expired() == 1
@@ -100,28 +98,28 @@ def test_a_look_whose_worker_died_is_given_out_again_and_counts_once(store: Stor
     store.interim.record(again, {"images": 32}, decided=False, seconds=0.1)
     with pytest.raises(LeaseLost):
         store.interim.record(late, {"images": 0}, decided=True, seconds=0.1)
-    assert seen(store, job).stopped_at is None
+    assert get_job(store, job).stopped_at is None
 
 
-def test_a_look_at_all_images_ends_the_work_decided_or_not(store: Store, job: str) -> None:
+def test_after_a_look_at_all_images_the_summary_follows(store: Store, job: str) -> None:
     for _ in range(3):
         measure(store), measure(store)
         store.interim.record(claim(store), {}, decided=False, seconds=0.1)
     assert claim(store).kind is ShardKind.SUMMARISE
-    assert seen(store, job).stopped_at is None
+    assert get_job(store, job).stopped_at is None
 
 
-def test_a_decision_waits_for_the_looks_before_it_even_where_all_is_measured(store: Store, job: str) -> None:
+def test_looks_run_in_order_even_if_all_images_are_measured(store: Store, job: str) -> None:
     for shard in [claim(store) for _ in range(6)]:
         record(store, shard)
     assert store.interim.record(claim(store), {}, decided=True, seconds=0.1)
     assert claim(store).kind is ShardKind.SUMMARISE
-    assert seen(store, job).stopped_at == 32
+    assert get_job(store, job).stopped_at == 32
 
 
-def test_images_beyond_the_stop_are_not_told_of(store: Store, job: str) -> None:
+def test_skipped_images_beyond_the_stop_are_not_listed(store: Store, job: str) -> None:
     shards = [claim(store) for _ in range(3)]
-    skipped = [Image(40, "40.png", None, "/40.png", skipped="no picture")]
+    skipped = [Image(40, "40.png", None, "/40.png", skipped="not an image")]
     store.shards.record_values(shards[2], ShardResult(skipped, [], 16, "cpu"))
     assert len(store.images.skipped(job)) == 1
     record(store, shards[0]), record(store, shards[1])
@@ -129,18 +127,18 @@ def test_images_beyond_the_stop_are_not_told_of(store: Store, job: str) -> None:
     assert store.images.skipped(job) == []
 
 
-def test_other_jobs_are_looked_at_now_and_then_and_summed_up_without_a_last_look(
+def test_other_jobs_have_periodic_looks_and_a_summary_without_a_last_look(
     store: Store, ingredients: AuditInputs
 ) -> None:
-    job = planned(store, ingredients)
-    assert not measure(store)  # it has only just begun
-    _let_time_pass(store, job)
+    job = submit_planned(store, ingredients)
+    assert not measure(store)  # the job has only just started
+    _make_look_due(store, job)
     assert measure(store)
     look = claim(store)
     assert (look.kind, look.stop) == (ShardKind.LOOK, 0)
     store.interim.record(look, {"images": 32}, decided=False, seconds=3.0)
     assert not measure(store)
-    _let_time_pass(store, job)
+    _make_look_due(store, job)
     assert measure(store)
     waiting = claim(store)
     assert waiting.kind is ShardKind.LOOK
@@ -151,16 +149,16 @@ def test_other_jobs_are_looked_at_now_and_then_and_summed_up_without_a_last_look
     assert claim(store).kind is ShardKind.SUMMARISE
 
 
-def _let_time_pass(store: Store, job: str) -> None:
+def _make_look_due(store: Store, job: str) -> None:
     with store.database.write() as session:
         session.execute(update(JobRow).where(JobRow.id == job).values(look_after=0.0))
 
 
-def test_a_cancelled_job_has_no_look_left(store: Store, job: str) -> None:
+def test_a_cancelled_job_loses_its_look(store: Store, job: str) -> None:
     measure(store), measure(store)
     look = claim(store)
     store.jobs.cancel(job)
     with pytest.raises(LeaseLost):
         store.interim.record(look, {}, decided=True, seconds=0.1)
-    assert seen(store, job).state is JobState.CANCELLED
+    assert get_job(store, job).state is JobState.CANCELLED
     assert store.leases.claim("w", 30.0) is None

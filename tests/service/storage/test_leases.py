@@ -27,12 +27,12 @@ def claim(store: Store, lease: float = LEASE) -> Shard:
 
 
 def change(store: Store, **values: float) -> None:
-    """Change all shards, as a later moment or another version would."""
+    """Change all shards, to simulate a later time or another version."""
     with store.database.write() as session:
         session.execute(update(ShardRow).values(**values))
 
 
-def failure(store: Store, job: str) -> str:
+def failure_detail(store: Store, job: str) -> str:
     ended = store.jobs.get(job)
     assert (ended.state, (ended.error or {})["type"]) == (JobState.FAILED, "shard-lost")
     assert store.leases.claim("w", LEASE) is None
@@ -43,41 +43,41 @@ def test_a_shard_that_kills_its_worker_three_times_is_quarantined(store: Store, 
     for _ in range(LIMITS[DEATHS]):
         claim(store, lease=0)
         store.leases.release_expired()
-    assert "killed its worker 3 times" in failure(store, job)
+    assert "killed its worker 3 times" in failure_detail(store, job)
 
 
-def test_how_many_workers_a_shard_may_kill_is_a_setting(store: Store, job: str) -> None:
+def test_the_limit_of_killed_workers_is_configurable(store: Store, job: str) -> None:
     leases = LeaseStore(store.database, limits={**LIMITS, DEATHS: 1})
     claim(store, lease=0)
     leases.release_expired()
-    assert "killed its worker 1 times" in failure(store, job)
+    assert "killed its worker 1 times" in failure_detail(store, job)
 
 
-def test_a_shard_that_takes_the_whole_service_with_it_is_quarantined_at_last(store: Store, job: str) -> None:
+def test_a_shard_that_crashes_the_whole_service_is_quarantined(store: Store, job: str) -> None:
     for _ in range(LIMITS[RESTARTS]):
         assert store.jobs.get(job).error is None
         claim(store)
         store.leases.release_all()
-    assert "when the service died 10 times" in failure(store, job)
+    assert "when the service stopped unexpectedly 10 times" in failure_detail(store, job)
 
 
-def test_a_shard_in_trouble_pauses_longer_each_time_and_is_given_up_at_last(store: Store, job: str) -> None:
-    pauses = []
+def test_delays_grow_with_each_transient_error_until_the_job_fails(store: Store, job: str) -> None:
+    delays = []
     for number in range(LIMITS[TROUBLES]):
         shard = claim(store)
         assert shard.last_try == (number == LIMITS[TROUBLES] - 1)
-        pauses.append(store.leases.retry_later(shard, "MemoryError: too big"))
+        delays.append(store.leases.retry_later(shard, "MemoryError: too big"))
         assert store.leases.claim("w", LEASE) is None
         change(store, not_before=0)
-    for number, pause in enumerate(pauses[:-1]):
-        assert pause is not None
-        assert 0.5 * 2**number <= pause <= 2**number
-    assert pauses[-1] is None
-    assert "ran into trouble 6 times" in failure(store, job)
-    assert "MemoryError: too big" in failure(store, job)
+    for number, delay in enumerate(delays[:-1]):
+        assert delay is not None
+        assert 0.5 * 2**number <= delay <= 2**number
+    assert delays[-1] is None
+    assert "had a transient error 6 times" in failure_detail(store, job)
+    assert "MemoryError: too big" in failure_detail(store, job)
 
 
-def test_a_worker_that_stops_gives_its_shard_back_and_nothing_is_counted(store: Store, job: str) -> None:
+def test_a_worker_that_shuts_down_gives_its_shard_back_without_a_failure(store: Store, job: str) -> None:
     for _ in range(20):
         shard = claim(store)
         assert store.leases.give_back(["other"]) == 0
@@ -86,7 +86,7 @@ def test_a_worker_that_stops_gives_its_shard_back_and_nothing_is_counted(store: 
     assert store.jobs.get(job).state is JobState.RUNNING
 
 
-def test_a_worker_leaves_shards_that_it_does_not_understand_to_others(store: Store, job: str) -> None:
+def test_a_worker_does_not_claim_shards_of_an_unsupported_format(store: Store, job: str) -> None:
     change(store, format=FORMAT + 1)
     assert store.leases.claim("old", LEASE) is None
     assert (store.leases.claimable_count(), store.leases.other_version_count()) == (0, 1)
@@ -97,7 +97,7 @@ def test_a_worker_leaves_shards_that_it_does_not_understand_to_others(store: Sto
 
 
 def submit(store: Store, ingredients: AuditInputs, slices: int, tenant: str = "", **changes: object) -> str:
-    """A planned job with so many shards of one picture."""
+    """Submit and plan a job whose slices have one image each."""
     spec = ingredients.spec(**changes)
     job = store.for_tenant(tenant).jobs.accept(spec, spec_digest(spec), None)[0].id
     while (planner := claim(store)).kind is not ShardKind.PLAN:
@@ -109,11 +109,11 @@ def submit(store: Store, ingredients: AuditInputs, slices: int, tenant: str = ""
 
 
 def claimed(store: Store, count: int) -> Sequence[str]:
-    """The jobs of the next shards."""
+    """Claim the next shards and return their jobs."""
     return [claim(store).job for _ in range(count)]
 
 
-def test_ten_thousand_shards_delay_a_job_of_one_by_at_most_one(store: Store, ingredients: AuditInputs) -> None:
+def test_ten_thousand_shards_delay_a_small_job_by_at_most_one_shard(store: Store, ingredients: AuditInputs) -> None:
     large = submit(store, ingredients, 10_000)
     claimed(store, 50)
     spec = ingredients.spec()
@@ -128,7 +128,7 @@ def test_ten_thousand_shards_delay_a_job_of_one_by_at_most_one(store: Store, ing
     assert claimed(store, 1) == [large]
 
 
-def test_claiming_is_quick_however_many_shards_wait(store: Store, ingredients: AuditInputs) -> None:
+def test_claiming_is_fast_while_many_shards_wait(store: Store, ingredients: AuditInputs) -> None:
     submit(store, ingredients, 10_000)
     submit(store, ingredients, 10_000)
     spans = []
@@ -139,7 +139,7 @@ def test_claiming_is_quick_however_many_shards_wait(store: Store, ingredients: A
     assert sorted(spans)[25] < 0.02
 
 
-def test_jobs_alternate_once_both_have_begun(store: Store, ingredients: AuditInputs) -> None:
+def test_jobs_alternate_after_their_start(store: Store, ingredients: AuditInputs) -> None:
     first = submit(store, ingredients, 20)
     second = submit(store, ingredients, 20)
     found = claimed(store, 20)
@@ -147,7 +147,7 @@ def test_jobs_alternate_once_both_have_begun(store: Store, ingredients: AuditInp
     assert all(set(pair) == {first, second} for pair in zip(found[::2], found[1::2], strict=True))
 
 
-def test_a_tenants_many_jobs_do_not_crowd_out_anothers(store: Store, ingredients: AuditInputs) -> None:
+def test_many_jobs_of_one_tenant_do_not_starve_another_tenant(store: Store, ingredients: AuditInputs) -> None:
     many = {submit(store, ingredients, 40, "many") for _ in range(5)}
     few = submit(store, ingredients, 40, "few")
     found = claimed(store, 40)
@@ -155,14 +155,14 @@ def test_a_tenants_many_jobs_do_not_crowd_out_anothers(store: Store, ingredients
     assert set(found) == {*many, few}
 
 
-def test_interactive_work_comes_before_bulk_work(store: Store, ingredients: AuditInputs) -> None:
+def test_interactive_jobs_precede_bulk_jobs(store: Store, ingredients: AuditInputs) -> None:
     bulk = submit(store, ingredients, 10)
     urgent = submit(store, ingredients, 3, priority="interactive")
     assert claimed(store, 5) == [urgent, urgent, urgent, bulk, bulk]
 
 
-def do_next(store: Store) -> str:
-    """Do the next shard, whatever it is, as a worker would. Returns its job's ID."""
+def process_next(store: Store) -> str:
+    """Process the next shard as a worker would. Returns the ID of its job."""
     shard = claim(store)
     if shard.kind is ShardKind.PLAN:
         store.shards.record_images(shard, [Image(0, "0.png", None, "")])
@@ -175,7 +175,7 @@ def do_next(store: Store) -> str:
 
 
 @pytest.mark.parametrize("tenants", [("one", "two"), ("", "")])
-def test_small_jobs_that_follow_each_other_without_end_leave_a_large_one_its_turns(
+def test_an_endless_series_of_small_jobs_does_not_starve_a_large_job(
     store: Store, ingredients: AuditInputs, tenants: tuple[str, str]
 ) -> None:
     large = submit(store, ingredients, 100, "large" if tenants[0] else "")
@@ -183,20 +183,20 @@ def test_small_jobs_that_follow_each_other_without_end_leave_a_large_one_its_tur
     small = {store.for_tenant(each).jobs.accept(spec, spec_digest(spec), None)[0].id: each for each in tenants}
     done: list[str] = []
     while len(done) < 40:
-        done.append(do_next(store))
+        done.append(process_next(store))
         if done[-1] in small and store.jobs.get(done[-1]).state is JobState.SUCCEEDED:
             again = store.for_tenant(small[done[-1]]).jobs.accept(spec, spec_digest(spec), None)[0].id
             small[again] = small.pop(done[-1])
-    slices = (40 - done.count(large)) / 3  # of the small ones; the rest are plans and summaries
+    slices = (40 - done.count(large)) / 3  # of the small jobs; their other shards are plans and summaries
     assert done.count(large) >= slices / 2 - 1
 
 
-def test_what_a_cancelled_job_left_undone_delays_no_later_one_of_its_tenant(
+def test_unfinished_shards_of_a_cancelled_job_do_not_delay_later_jobs_of_its_tenant(
     store: Store, ingredients: AuditInputs
 ) -> None:
-    left = submit(store, ingredients, 100, "one")
+    cancelled = submit(store, ingredients, 100, "one")
     claimed(store, 3)
-    store.for_tenant("one").jobs.cancel(left)
+    store.for_tenant("one").jobs.cancel(cancelled)
     submit(store, ingredients, 100, "two")
     small = submit(store, ingredients, 1, "one")
     assert small in claimed(store, 3)

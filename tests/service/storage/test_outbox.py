@@ -17,8 +17,8 @@ FAILED = Attempt(503, "503 Service Unavailable")
 
 
 def add(store: Store, *events: Event, tenant: str = "") -> Webhook:
-    message = events or ("job.succeeded", "job.cancelled")
-    return store.for_tenant(tenant).webhooks.add("http://there", message, "standard", SECRET)
+    subscribed = events or ("job.succeeded", "job.cancelled")
+    return store.for_tenant(tenant).webhooks.add("http://there", subscribed, "standard", SECRET)
 
 
 def cancel_one(store: Store, ingredients: AuditInputs) -> str:
@@ -28,105 +28,105 @@ def cancel_one(store: Store, ingredients: AuditInputs) -> str:
     return job
 
 
-def sent(store: Store, webhook: Webhook) -> list[Delivery]:
+def deliveries(store: Store, webhook: Webhook) -> list[Delivery]:
     return store.outbox.page(webhook.id, None, 50)[0]
 
 
 def change(store: Store, rows: type[Any], **values: object) -> None:
-    """As if time had passed."""
+    """Change all rows of a table, to simulate that time has passed."""
     with store.database.write() as session:
         session.execute(update(rows).values(**values))
 
 
-def test_a_jobs_end_is_in_the_outbox_of_those_who_asked_and_of_nobody_else(
-    store: Store, ingredients: AuditInputs
-) -> None:
-    request, other, stranger = add(store), add(store, "job.failed"), add(store, tenant="them")
+def test_the_end_of_a_job_is_enqueued_for_its_subscribers_only(store: Store, ingredients: AuditInputs) -> None:
+    subscriber, other, stranger = add(store), add(store, "job.failed"), add(store, tenant="them")
     job = cancel_one(store, ingredients)
-    (found,) = sent(store, request)
+    (found,) = deliveries(store, subscriber)
     assert (found.event, found.state, found.attempts) == ("job.cancelled", DeliveryState.WAITING, 0)
     facts = {key: found.facts[key] for key in ("job", "name", "labels", "state", "error")}
     assert facts == {"job": job, "name": "n", "labels": {"team": "x"}, "state": JobState.CANCELLED, "error": None}
-    assert sent(store, other) == sent(store, stranger) == []
+    assert deliveries(store, other) == deliveries(store, stranger) == []
     store.jobs.cancel(job)
-    assert len(sent(store, request)) == 1, "it ended once"
+    assert len(deliveries(store, subscriber)) == 1, "the job ends only once"
 
 
-def test_one_sender_at_a_time_has_a_webhook_until_its_lease_runs_out(store: Store, ingredients: AuditInputs) -> None:
+def test_one_sender_at_a_time_leases_a_webhook(store: Store, ingredients: AuditInputs) -> None:
     webhook = add(store)
     assert store.outbox.claim(60) is None, "nothing is due"
     cancel_one(store, ingredients)
-    taken = store.outbox.claim(60)
-    assert taken and taken.id == webhook.id
+    claimed = store.outbox.claim(60)
+    assert claimed and claimed.id == webhook.id
     assert store.outbox.claim(60) is None
     store.outbox.release(webhook.id)
     assert store.outbox.claim(0)
-    assert store.outbox.claim(60), "the sender before died"
+    assert store.outbox.claim(60), "the lease of the first sender has expired"
 
 
-def test_what_arrived_is_not_sent_again(store: Store, ingredients: AuditInputs) -> None:
+def test_a_delivered_message_is_not_sent_again(store: Store, ingredients: AuditInputs) -> None:
     webhook = add(store)
     cancel_one(store, ingredients)
     delivery = store.outbox.next_for(webhook.id)
     assert delivery
     assert store.outbox.record(webhook.id, delivery, Attempt(204), 60)
     assert store.outbox.next_for(webhook.id) is None
-    (found,) = sent(store, webhook)
+    (found,) = deliveries(store, webhook)
     assert (found.state, found.status, found.attempts) == (DeliveryState.DELIVERED, 204, 1)
     store.outbox.delete_old(60)
-    assert sent(store, webhook) == [found]
+    assert deliveries(store, webhook) == [found]
     store.outbox.delete_old(-1)
-    assert sent(store, webhook) == []
+    assert deliveries(store, webhook) == []
 
 
-def test_what_did_not_arrive_waits_longer_each_time_for_a_day(store: Store, ingredients: AuditInputs) -> None:
+def test_delays_grow_with_each_failure_until_the_delivery_fails_after_a_day(
+    store: Store, ingredients: AuditInputs
+) -> None:
     webhook = add(store)
     cancel_one(store, ingredients)
-    waits = []
+    delays = []
     for _ in range(5):
         delivery = store.outbox.next_for(webhook.id)
         assert delivery
         assert not store.outbox.record(webhook.id, delivery, FAILED, 60)
         assert store.outbox.next_for(webhook.id) is None
-        waits.append(sent(store, webhook)[0].next_at - time.time())
+        delays.append(deliveries(store, webhook)[0].next_at - time.time())
         change(store, DeliveryRow, next_at=0.0)
-    assert waits == sorted(waits)
-    assert 2 < waits[0] <= 5
-    assert waits[4] > 600
+    assert delays == sorted(delays)
+    assert 2 < delays[0] <= 5
+    assert delays[4] > 600
     change(store, DeliveryRow, created_at=time.time() - GIVE_UP_SECONDS)
     delivery = store.outbox.next_for(webhook.id)
     assert delivery
     store.outbox.record(webhook.id, delivery, FAILED, 60)
-    assert sent(store, webhook)[0].state is DeliveryState.FAILED
+    assert deliveries(store, webhook)[0].state is DeliveryState.FAILED
 
 
-def test_a_receiver_that_asks_to_be_left_alone_is(store: Store, ingredients: AuditInputs) -> None:
+def test_a_retry_after_header_of_the_receiver_is_respected(store: Store, ingredients: AuditInputs) -> None:
     webhook = add(store)
     cancel_one(store, ingredients)
     delivery = store.outbox.next_for(webhook.id)
     assert delivery
     store.outbox.record(webhook.id, delivery, Attempt(429, "429 Too Many Requests", retry_after=1000), 60)
-    assert sent(store, webhook)[0].next_at > time.time() + 990
+    assert deliveries(store, webhook)[0].next_at > time.time() + 990
     cancel_one(store, ingredients)
-    assert store.outbox.claim(60) is None, "nor is it sent anything else for a moment"
+    assert store.outbox.claim(60) is None, "other deliveries to this receiver pause too"
     change(store, WebhookRow, lease_until=time.time() - RELEASE_SECONDS)
     assert store.outbox.claim(60)
 
 
-def test_a_receiver_that_is_gone_is_sent_nothing_more(store: Store, ingredients: AuditInputs) -> None:
+def test_a_receiver_that_answers_410_receives_no_further_messages(store: Store, ingredients: AuditInputs) -> None:
     webhook = add(store)
     cancel_one(store, ingredients)
     cancel_one(store, ingredients)
     delivery = store.outbox.next_for(webhook.id)
     assert delivery
     store.outbox.record(webhook.id, delivery, Attempt(410, "410 Gone"), 60)
-    assert {each.state for each in sent(store, webhook)} == {DeliveryState.FAILED}
+    assert {each.state for each in deliveries(store, webhook)} == {DeliveryState.FAILED}
     assert "410" in (store.webhooks.get(webhook.id).disabled_reason or "")
     cancel_one(store, ingredients)
-    assert len(sent(store, webhook)) == 2
+    assert len(deliveries(store, webhook)) == 2
 
 
-def test_deliveries_come_in_pages_newest_first(store: Store, ingredients: AuditInputs) -> None:
+def test_deliveries_are_listed_in_pages_newest_first(store: Store, ingredients: AuditInputs) -> None:
     webhook = add(store)
     jobs = [cancel_one(store, ingredients) for _ in range(3)]
     first, more = store.outbox.page(webhook.id, None, 2)
@@ -136,7 +136,7 @@ def test_deliveries_come_in_pages_newest_first(store: Store, ingredients: AuditI
 
 
 @pytest.mark.parametrize("overlap", [0.0, 60.0])
-def test_a_new_secret_leaves_those_of_before_a_while(store: Store, overlap: float) -> None:
+def test_earlier_secrets_stay_valid_during_the_overlap(store: Store, overlap: float) -> None:
     webhook = add(store)
     rotated = store.webhooks.rotate(webhook.id, {"key": "k", "salt": "01"}, overlap)
     assert [each["salt"] for each in rotated.secrets] == (["01", "00"] if overlap else ["01"])

@@ -1,4 +1,4 @@
-"""A job of an earlier release whose numbers differ is planned anew by this one, and mixes none."""
+"""A job of an earlier release whose numbers differ restarts in this release."""
 
 import pytest
 from sqlalchemy import func, select, update
@@ -8,7 +8,7 @@ from service.domain.maps import ClassSum
 from service.errors import LeaseLost
 from service.spec.model import spec_digest
 from service.storage import Store
-from service.storage.outdated import plan_outdated_anew
+from service.storage.outdated import replan_outdated
 from service.storage.tables.jobs import MapSumRow, ShardRow, ValueRow
 from service.storage.tables.maps import ClassSumRow
 from tests.support.jobs import AuditInputs
@@ -26,31 +26,31 @@ def make_outdated(store: Store) -> None:
         session.execute(update(ShardRow).values(format=OLDEST_FORMAT - 1))
 
 
-def rows(store: Store) -> int:
-    """How many rows of numbers there are."""
+def count_rows(store: Store) -> int:
+    """Return the number of rows with numbers."""
     with store.database.read() as session:
         counts = (select(func.count()).select_from(table) for table in (ValueRow, MapSumRow, ClassSumRow))
         return sum(session.scalar(each) or 0 for each in counts)
 
 
-def test_a_half_measured_job_starts_again_and_its_old_worker_hands_nothing_in(store: Store, job: str) -> None:
+def test_a_half_measured_job_restarts_and_its_old_worker_records_nothing(store: Store, job: str) -> None:
     plan(store)
     done, running = claim(store), claim(store)
     plain = result(done)
     sums = [MapSum(0, 0, False, 2, bytes(8))], [ClassSum(0, "", 2, bytes(8))]
     store.shards.record_values(done, ShardResult(plain.images, plain.values, 20, "cpu", sums[0], 0, sums[1]))
     assert store.leases.renew(running, 30, 5)
-    assert rows(store) > 2
+    assert count_rows(store) > 2
     make_outdated(store)
-    assert plan_outdated_anew(store.database) == 0  # its workers of the earlier release may finish it
+    assert replan_outdated(store.database) == 0  # workers of the earlier release may finish it
     store.leases.give_back(["w"])
-    assert plan_outdated_anew(store.database) == 1
-    assert plan_outdated_anew(store.database) == 0
+    assert replan_outdated(store.database) == 1
+    assert replan_outdated(store.database) == 0
     with pytest.raises(LeaseLost):
         store.shards.record_values(running, result(running))
     found = store.jobs.get(job)
     assert (found.state, found.plan, found.images_total) == (JobState.RUNNING, None, None)
-    assert (found.passes_done, found.passes_total, rows(store)) == (0, None, 0)
+    assert (found.passes_done, found.passes_total, count_rows(store)) == (0, None, 0)
     plan(store)
     for _ in range(2):
         shard = claim(store)
@@ -58,15 +58,15 @@ def test_a_half_measured_job_starts_again_and_its_old_worker_hands_nothing_in(st
     assert claim(store).kind is ShardKind.SUMMARISE
 
 
-def test_a_queued_job_of_an_earlier_release_is_planned_by_this_one(store: Store, job: str) -> None:
+def test_a_queued_job_of_an_earlier_release_is_planned_by_this_release(store: Store, job: str) -> None:
     make_outdated(store)
     assert store.leases.claim("w", 30) is None
-    assert plan_outdated_anew(store.database) == 1
+    assert replan_outdated(store.database) == 1
     assert claim(store).kind is ShardKind.PLAN
     assert store.jobs.get(job).error is None
 
 
-def test_a_job_of_this_release_is_left_alone(store: Store, job: str) -> None:
+def test_a_job_of_this_release_does_not_restart(store: Store, job: str) -> None:
     plan(store)
-    assert plan_outdated_anew(store.database) == 0
+    assert replan_outdated(store.database) == 0
     assert store.jobs.get(job).plan is not None

@@ -23,26 +23,24 @@ def audit(runner: Runner, ingredients: AuditInputs, key: str) -> str:
     return job
 
 
-def rows(store: Store) -> list[int]:
+def count_rows(store: Store) -> list[int]:
     tables = (JobRow, LabelRow, ShardRow, ImageRow, ValueRow, SummaryRow)
     with store.database.read() as session:
         return [session.scalar(select(func.count()).select_from(table)) or 0 for table in tables]
 
 
-def test_of_a_forgotten_job_nothing_stays(store: Store, runner: Runner, ingredients: AuditInputs) -> None:
+def test_all_rows_of_a_deleted_job_are_removed(store: Store, runner: Runner, ingredients: AuditInputs) -> None:
     job, other = (audit(runner, ingredients, key) for key in "ab")
-    both = rows(store)
+    both = count_rows(store)
     store.jobs.delete(job)
     assert store.retention.purge(seconds=30)
-    assert rows(store) == [count // 2 for count in both]
+    assert count_rows(store) == [count // 2 for count in both]
     assert store.jobs.get(other).state is JobState.SUCCEEDED
     with pytest.raises(JobNotFound):
         store.jobs.get(job)
 
 
-def test_jobs_go_when_they_have_been_kept_long_enough_and_open_ones_stay(
-    store: Store, runner: Runner, ingredients: AuditInputs
-) -> None:
+def test_old_jobs_are_deleted_and_open_jobs_stay(store: Store, runner: Runner, ingredients: AuditInputs) -> None:
     old = audit(runner, ingredients, "a")
     time.sleep(0.01)
     spec = ingredients.spec()
@@ -54,7 +52,7 @@ def test_jobs_go_when_they_have_been_kept_long_enough_and_open_ones_stay(
         store.jobs.get(old)
 
 
-def test_a_key_is_free_once_it_is_old(store: Store, ingredients: AuditInputs) -> None:
+def test_an_old_idempotency_key_can_be_used_again(store: Store, ingredients: AuditInputs) -> None:
     spec = ingredients.spec()
     first = store.jobs.accept(spec, spec_digest(spec), "key")[0].id
     time.sleep(0.01)

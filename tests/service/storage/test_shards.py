@@ -17,14 +17,14 @@ def job(store: Store, ingredients: AuditInputs) -> str:
     return store.jobs.accept(spec, spec_digest(spec), None)[0].id
 
 
-def test_a_shard_has_one_owner_however_many_ask(store: Store, job: str) -> None:
+def test_only_one_of_many_workers_claims_a_shard(store: Store, job: str) -> None:
     with ThreadPoolExecutor(8) as pool:
         claimed = list(pool.map(lambda n: store.leases.claim(f"w{n}", LEASE), range(8)))
     assert len([shard for shard in claimed if shard]) == 1
     assert store.jobs.get(job).state is JobState.RUNNING
 
 
-def test_a_job_goes_from_its_plan_over_its_slices_to_its_summary(store: Store, job: str) -> None:
+def test_a_job_runs_from_its_plan_through_its_slices_to_its_summary(store: Store, job: str) -> None:
     plan(store)
     first, last = claim(store), claim(store)
     assert not store.shards.record_values(first, result(first))
@@ -37,17 +37,17 @@ def test_a_job_goes_from_its_plan_over_its_slices_to_its_summary(store: Store, j
     assert store.shards.devices(job) == ["cpu"]
 
 
-def test_of_two_last_slices_at_one_moment_one_calls_for_the_summary(store: Store, job: str) -> None:
+def test_the_summary_is_enqueued_once_when_the_last_slices_end_together(store: Store, job: str) -> None:
     plan(store, [Slice(0, n, n + 1) for n in range(4)])
     shards = [claim(store) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
-        lasts = list(pool.map(lambda shard: store.shards.record_values(shard, result(shard)), shards))
-    assert lasts.count(True) == 1
+        results = list(pool.map(lambda shard: store.shards.record_values(shard, result(shard)), shards))
+    assert results.count(True) == 1
     assert store.shards.waiting_count() == 1
     assert store.jobs.get(job).images_done == 4 * 80 // 40
 
 
-def test_a_shard_whose_lease_ran_out_is_given_out_again_and_counts_once(store: Store, job: str) -> None:
+def test_a_shard_whose_lease_expired_is_requeued_and_counts_once(store: Store, job: str) -> None:
     plan(store)
     late = claim(store, "late", lease=0.0)
     assert store.leases.release_expired() == 1
@@ -59,7 +59,7 @@ def test_a_shard_whose_lease_ran_out_is_given_out_again_and_counts_once(store: S
     assert len(store.images.measured(job, 0, 2)[0].values) == 1
 
 
-def test_a_renewed_lease_does_not_run_out_and_tells_the_progress(store: Store, job: str) -> None:
+def test_renewing_a_lease_extends_it_and_stores_the_progress(store: Store, job: str) -> None:
     plan(store)
     shard = claim(store, lease=0.0)
     assert store.leases.renew(shard, LEASE, passes=10)
@@ -68,16 +68,16 @@ def test_a_renewed_lease_does_not_run_out_and_tells_the_progress(store: Store, j
     assert store.jobs.get(job).images_done == 1
 
 
-def test_a_shard_given_out_again_takes_its_progress_back(store: Store, job: str) -> None:
+def test_requeuing_a_shard_resets_its_progress(store: Store, job: str) -> None:
     plan(store)
     shard = claim(store)
     store.leases.renew(shard, LEASE, passes=10)
-    store.leases.retry_later(shard, "trouble")
+    store.leases.retry_later(shard, "error")
     assert store.jobs.get(job).passes_done == 0
     assert not store.leases.renew(shard, LEASE, passes=11)
 
 
-def test_a_worker_of_a_cancelled_job_learns_it_and_stores_nothing(store: Store, job: str) -> None:
+def test_a_worker_of_a_cancelled_job_loses_its_lease_and_stores_nothing(store: Store, job: str) -> None:
     plan(store)
     shard = claim(store)
     store.jobs.cancel(job)
@@ -87,7 +87,7 @@ def test_a_worker_of_a_cancelled_job_learns_it_and_stores_nothing(store: Store, 
     assert store.images.measured(job, 0, 1)[0].values == []
 
 
-def test_only_the_owner_fails_a_job(store: Store, job: str) -> None:
+def test_only_the_holder_of_the_lease_can_fail_a_job(store: Store, job: str) -> None:
     shard = claim(store)
     store.leases.give_back(["w"])
     assert not store.shards.fail(shard, {"type": "t", "detail": "d"})
@@ -95,13 +95,13 @@ def test_only_the_owner_fails_a_job(store: Store, job: str) -> None:
     assert store.jobs.get(job).error == {"type": "t", "detail": "d"}
 
 
-def test_a_lease_that_runs_is_not_released(store: Store, job: str) -> None:
+def test_an_unexpired_lease_is_not_released(store: Store, job: str) -> None:
     claim(store, lease=60)
     assert store.leases.release_expired() == 0
     assert store.jobs.get(job).started_at == pytest.approx(time.time(), abs=60)
 
 
-def test_pages_of_images_in_any_order_are_stored_once_and_displace_no_other(store: Store, job: str) -> None:
+def test_pages_of_images_are_stored_once_in_any_order(store: Store, job: str) -> None:
     planner = claim(store)
     pages = [[IMAGES[0], IMAGES[2]], [IMAGES[3], IMAGES[1]]]
     for page in pages + pages:
@@ -109,7 +109,7 @@ def test_pages_of_images_in_any_order_are_stored_once_and_displace_no_other(stor
     assert store.images.slice(job, 0, 10) == IMAGES
 
 
-def test_an_image_that_one_cohort_skips_has_its_reason_whichever_cohort_is_stored_first(
+def test_the_reason_of_a_skipped_image_is_stored_in_any_order_of_cohorts(
     store: Store, ingredients: AuditInputs
 ) -> None:
     spec = ingredients.spec()
@@ -119,7 +119,7 @@ def test_an_image_that_one_cohort_skips_has_its_reason_whichever_cohort_is_store
         shards = {shard.cohort: shard for shard in (claim(store), claim(store))}
         for cohort in order:
             read = Image(0, "0.png", None, "/0.png", sha256="0" * 64)
-            found = read if cohort == 0 else read._replace(sha256=None, skipped="it was cut off")
+            found = read if cohort == 0 else read._replace(sha256=None, skipped="truncated file")
             store.shards.record_values(shards[cohort], ShardResult([found], [], 1, "cpu"))
-        assert [image.skipped for image in store.images.skipped(job)] == ["it was cut off"]
+        assert [image.skipped for image in store.images.skipped(job)] == ["truncated file"]
         store.jobs.cancel(job)

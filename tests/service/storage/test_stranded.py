@@ -1,4 +1,4 @@
-"""Open jobs that nothing would end, as no work of theirs is left: the sweeper ends those, and no other."""
+"""The sweeper fails open jobs without shards, and no other jobs."""
 
 import threading
 from collections.abc import Iterator
@@ -30,53 +30,53 @@ def accept(store: Store, ingredients: AuditInputs) -> str:
 
 
 def strand(store: Store, job: str) -> None:
-    """Leave a job without work, as a plan that was stored without its slices did."""
+    """Leave a job without open shards."""
     number = select(JobRow.number).where(JobRow.id == job).scalar_subquery()
     with store.database.write() as session:
         session.execute(update(ShardRow).where(ShardRow.job == number).values(state=ShardState.DONE))
 
 
-def test_an_open_job_without_work_fails_and_says_so(
-    store: Store, ingredients: AuditInputs, doorbell: WorkNotifier
+def test_an_open_job_without_shards_fails_with_a_reason(
+    store: Store, ingredients: AuditInputs, notifier: WorkNotifier
 ) -> None:
     job, other = accept(store, ingredients), accept(store, ingredients)
     strand(store, job)
-    Sweeper(store, doorbell, ServiceSettings()).step()
+    Sweeper(store, notifier, ServiceSettings()).step()
     ended = store.jobs.get(job)
     assert (ended.state, (ended.error or {})["type"]) == (JobState.FAILED, "work-missing")
     assert store.jobs.get(other).state is JobState.QUEUED
 
 
-def test_a_job_at_work_is_never_taken_for_one_without(store: Store, ingredients: AuditInputs) -> None:
-    job, ends = accept(store, ingredients), store.retention.end_without_work
-    assert ends() == 0
+def test_a_job_in_progress_does_not_fail_at_any_step(store: Store, ingredients: AuditInputs) -> None:
+    job, fail = accept(store, ingredients), store.retention.fail_without_work
+    assert fail() == 0
     planner = store.leases.claim("w", 30)
-    assert planner is not None and ends() == 0
+    assert planner is not None and fail() == 0
     store.shards.record_images(planner, [Image(0, "0.png", None, "")])
     store.shards.record_plan(planner, Plan(1, [Slice(0, 0, 1)], 1, {}))
-    assert ends() == 0
+    assert fail() == 0
     measurer = store.leases.claim("w", 30)
-    assert measurer is not None and ends() == 0
+    assert measurer is not None and fail() == 0
     store.shards.record_values(measurer, ShardResult([], [], 1, "cpu"))
-    assert ends() == 0
+    assert fail() == 0
     summary = store.leases.claim("w", 30)
-    assert summary is not None and ends() == 0
+    assert summary is not None and fail() == 0
     store.shards.record_summary(summary, "{}")
-    assert ends() == 0
+    assert fail() == 0
     assert store.jobs.get(job).state is JobState.SUCCEEDED
 
 
-def test_jobs_that_are_accepted_while_the_sweeper_looks_stay_open(store: Store, ingredients: AuditInputs) -> None:
+def test_jobs_accepted_during_the_check_stay_open(store: Store, ingredients: AuditInputs) -> None:
     accepted: list[str] = []
     submitting = threading.Thread(target=lambda: accepted.extend(accept(store, ingredients) for _ in range(50)))
     submitting.start()
     while submitting.is_alive():
-        assert store.retention.end_without_work() == 0
+        assert store.retention.fail_without_work() == 0
     submitting.join()
     assert {store.jobs.get(job).state for job in accepted} == {JobState.QUEUED}
 
 
-def test_a_job_that_has_work_again_by_the_time_it_is_locked_stays_open(store: Store, ingredients: AuditInputs) -> None:
+def test_a_job_that_gets_a_shard_before_it_is_locked_stays_open(store: Store, ingredients: AuditInputs) -> None:
     job = accept(store, ingredients)
     strand(store, job)
     other = Store.open(store.database.url.render_as_string(hide_password=False))
@@ -86,15 +86,15 @@ def test_a_job_that_has_work_again_by_the_time_it_is_locked_stays_open(store: St
             session.execute(update(ShardRow).values(state=ShardState.WAITING))
 
     with after_statement(store.database.engine, 1, give_work) as countdown:
-        assert store.retention.end_without_work() == 0
+        assert store.retention.fail_without_work() == 0
     assert countdown.is_over
     assert store.jobs.get(job).state is JobState.QUEUED
     other.database.close()
 
 
-def test_a_job_without_any_shard_fails(store: Store, ingredients: AuditInputs) -> None:
+def test_a_job_without_any_row_of_a_shard_fails(store: Store, ingredients: AuditInputs) -> None:
     job = accept(store, ingredients)
     with store.database.write() as session:
         session.execute(delete(ShardRow))
-    assert store.retention.end_without_work() == 1
+    assert store.retention.fail_without_work() == 1
     assert store.jobs.get(job).state is JobState.FAILED

@@ -1,4 +1,4 @@
-"""Whatever is asked of a tenant's store, in whichever words, other tenants' rows are not there."""
+"""The store of a tenant never reads or changes rows of other tenants."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,12 +14,12 @@ from service.storage import JobQuery, Store
 from service.storage.tables.jobs import InspectionRow, JobRow, LabelRow, ShardRow
 from tests.support.jobs import AuditInputs
 
-ASKED = Inspect.model_validate({"images": {"uri": "file:///pictures"}})
+INSPECT = Inspect.model_validate({"images": {"uri": "file:///images"}})
 
 
-def accept(store: Store, ingredients: AuditInputs, key: str | None = None, most: int | None = None) -> str:
+def accept(store: Store, ingredients: AuditInputs, key: str | None = None, max_open: int | None = None) -> str:
     spec = ingredients.spec(labels={"team": "a"})
-    return store.jobs.accept(spec, spec_digest(spec), key, most)[0].id
+    return store.jobs.accept(spec, spec_digest(spec), key, max_open)[0].id
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def job(store: Store, ingredients: AuditInputs) -> str:
 
 
 @pytest.mark.parametrize("other", ["b", ""])
-def test_a_job_is_not_there_for_another_tenant(store: Store, job: str, other: str) -> None:
+def test_a_job_is_invisible_to_another_tenant(store: Store, job: str, other: str) -> None:
     theirs = store.for_tenant(other)
     assert store.for_tenant("a").jobs.get(job).tenant == "a"
     assert theirs.jobs.find(JobQuery()).jobs == []
@@ -37,13 +37,13 @@ def test_a_job_is_not_there_for_another_tenant(store: Store, job: str, other: st
     assert theirs.jobs.versions([job]) == {}
     assert theirs.jobs.summary(job) is None
     assert theirs.images.skipped(job) == []
-    for ask in (theirs.jobs.get, theirs.jobs.cancel, theirs.jobs.delete, lambda each: theirs.images.slice(each, 0, 1)):
+    for call in (theirs.jobs.get, theirs.jobs.cancel, theirs.jobs.delete, lambda each: theirs.images.slice(each, 0, 1)):
         with pytest.raises(JobNotFound):
-            ask(job)
-    assert store.jobs.get(job).id == job, "the service's own processes see all"
+            call(job)
+    assert store.jobs.get(job).id == job, "a store without a tenant sees all jobs"
 
 
-def test_no_statement_reaches_over_the_wall(store: Store, job: str) -> None:
+def test_no_statement_reaches_rows_of_another_tenant(store: Store, job: str) -> None:
     theirs, other = store.for_tenant("b").database, aliased(JobRow)
     with theirs.write() as session:
         assert session.scalar(select(func.count()).select_from(JobRow)) == 0
@@ -59,15 +59,15 @@ def test_no_statement_reaches_over_the_wall(store: Store, job: str) -> None:
         assert session.scalar(select(JobRow.name)) is None
 
 
-def test_what_a_tenant_adds_is_its_own_whatever_it_says(store: Store) -> None:
+def test_a_row_that_a_tenant_adds_belongs_to_it_even_if_it_names_another(store: Store) -> None:
     with store.for_tenant("b").database.write() as session:
         session.add(InspectionRow(id="1", asked={}, created_at=0.0, tenant="a"))
     with store.database.read() as session:
         assert session.scalar(select(InspectionRow.tenant)) == "b"
 
 
-def test_inspections_and_keys_are_a_tenants_too(store: Store) -> None:
-    request = store.for_tenant("a").inspections.create(ASKED)
+def test_inspections_and_keys_belong_to_a_tenant(store: Store) -> None:
+    request = store.for_tenant("a").inspections.create(INSPECT)
     assert store.for_tenant("a").inspections.get(request).id == request
     with pytest.raises(InspectionNotFound):
         store.for_tenant("b").inspections.get(request)
@@ -77,14 +77,14 @@ def test_inspections_and_keys_are_a_tenants_too(store: Store) -> None:
     assert (len(store.for_tenant("a").keys.list()), len(store.for_tenant("b").keys.list())) == (1, 0)
 
 
-def test_an_idempotency_key_is_each_tenants_own(store: Store, ingredients: AuditInputs) -> None:
+def test_tenants_can_use_the_same_idempotency_key(store: Store, ingredients: AuditInputs) -> None:
     jobs = {tenant: accept(store.for_tenant(tenant), ingredients, "k") for tenant in ("", "a", "b")}
     assert len(set(jobs.values())) == 3
     assert {tenant: accept(store.for_tenant(tenant), ingredients, "k") for tenant in jobs} == jobs
     assert [store.for_tenant(tenant).jobs.of_key("k") is None for tenant in ("a", "c")] == [False, True]
 
 
-def test_an_artifact_is_there_for_those_who_uploaded_it(store: Store) -> None:
+def test_an_artifact_is_visible_to_the_tenants_that_uploaded_it(store: Store) -> None:
     digest, older = "0" * 64, "1" * 64
     assert [store.for_tenant("a").artifact_owners.add(digest) for _ in range(2)] == [True, False]
     assert {tenant: store.for_tenant(tenant).artifact_owners.has(digest) for tenant in ("", "a", "b")} == {
@@ -92,26 +92,26 @@ def test_an_artifact_is_there_for_those_who_uploaded_it(store: Store) -> None:
         "a": True,
         "b": False,
     }
-    assert store.for_tenant("b").artifact_owners.add(digest), "it is new to b, who is not told that it was there"
+    assert store.for_tenant("b").artifact_owners.add(digest), "tenant b must not learn that the artifact existed"
     assert [store.for_tenant(tenant).artifact_owners.has(older) for tenant in ("", "a")] == [True, False], (
-        "it came before tenants"
+        "the default tenant owns artifacts without a stored owner"
     )
 
 
-def test_a_tenant_has_so_many_open_jobs_and_others_do_not_count(store: Store, ingredients: AuditInputs) -> None:
-    first = accept(store.for_tenant("a"), ingredients, "k", most=1)
+def test_the_limit_of_open_jobs_counts_for_each_tenant(store: Store, ingredients: AuditInputs) -> None:
+    first = accept(store.for_tenant("a"), ingredients, "k", max_open=1)
     with pytest.raises(TooManyJobs, match="SALIENCE_MAX_OPEN_JOBS"):
-        accept(store.for_tenant("a"), ingredients, most=1)
-    assert accept(store.for_tenant("a"), ingredients, "k", most=1) == first, "it is the same job"
-    accept(store.for_tenant("b"), ingredients, most=1)
+        accept(store.for_tenant("a"), ingredients, max_open=1)
+    assert accept(store.for_tenant("a"), ingredients, "k", max_open=1) == first, "the key refers to the same job"
+    accept(store.for_tenant("b"), ingredients, max_open=1)
     store.jobs.cancel(first)
-    accept(store.for_tenant("a"), ingredients, most=1)
+    accept(store.for_tenant("a"), ingredients, max_open=1)
 
 
-def test_requests_of_one_moment_do_not_pass_the_limit_together(store: Store, ingredients: AuditInputs) -> None:
+def test_simultaneous_requests_do_not_exceed_the_limit(store: Store, ingredients: AuditInputs) -> None:
     def try_one(_: int) -> bool:
         try:
-            accept(store.for_tenant("a"), ingredients, most=2)
+            accept(store.for_tenant("a"), ingredients, max_open=2)
         except TooManyJobs:
             return False
         return True

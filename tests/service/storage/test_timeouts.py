@@ -1,4 +1,4 @@
-"""Nothing that asks Postgres waits for ever, and what needs long has it."""
+"""Every operation on Postgres has a time limit, and long statements have a longer one."""
 
 import threading
 import time
@@ -13,27 +13,26 @@ from service.domain.job import ImageSet, Shard
 from service.errors import DatabaseUnavailable
 from service.settings.database import Timeouts
 from service.spec.model import spec_digest
-from service.storage import Database, Store
-from service.storage import migrate as schema
-from service.storage.bulk import bulk_insert
+from service.storage import Database, Store, migrate
 from service.storage.postgres import GRACE_SECONDS, PING_AFTER_SECONDS, allow_long_statements
+from service.storage.shards import bulk_insert
 from service.storage.tables.jobs import ImageRow
 from tests.conftest import create_database
 from tests.support.jobs import AuditInputs
 from tests.support.tcp_proxy import Proxy, proxy
 
 SHORT = Timeouts(connect=2, statement=0.5, long_statement=30, lock=20)
-LONGER = 1.5  # seconds: more than a short statement may take
-MOST = SHORT.connect + SHORT.statement + GRACE_SECONDS + 3
+LONGER = 1.5  # seconds; more than the limit of a short statement
+MAX_SECONDS = SHORT.connect + SHORT.statement + GRACE_SECONDS + 3
 
 on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 
 
 @contextmanager
-def quickly(seconds: float = MOST) -> Iterator[None]:
-    began = time.monotonic()
+def finishing_within(seconds: float = MAX_SECONDS) -> Iterator[None]:
+    start = time.monotonic()
     yield
-    assert time.monotonic() - began < seconds
+    assert time.monotonic() - start < seconds
 
 
 @contextmanager
@@ -45,7 +44,7 @@ def opened(url: str, timeouts: Timeouts = SHORT) -> Iterator[Database]:
 
 @pytest.fixture
 def network(database_url: str) -> Iterator[Proxy]:
-    """What lies between the service and Postgres."""
+    """A proxy between the service and Postgres."""
     port = make_url(database_url).port
     assert port is not None
     with proxy(port) as made:
@@ -53,69 +52,83 @@ def network(database_url: str) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def far(database_url: str, network: Proxy) -> Iterator[Database]:
-    """The database behind that network."""
+def proxied(database_url: str, network: Proxy) -> Iterator[Database]:
+    """The database behind that proxy."""
     url = make_url(database_url).set(port=network.port).render_as_string(hide_password=False)
     with opened(url) as database:
         yield database
 
 
 @on_postgres
-def test_a_server_that_falls_silent_during_a_transaction_is_a_database_away(far: Database, network: Proxy) -> None:
-    with quickly(), pytest.raises(DatabaseUnavailable), far.write() as session:
+def test_a_server_that_hangs_during_a_transaction_makes_the_database_unavailable(
+    proxied: Database, network: Proxy
+) -> None:
+    with finishing_within(), pytest.raises(DatabaseUnavailable), proxied.write() as session:
         session.execute(text("SELECT 1"))
         network.mute()
         session.execute(text("SELECT 1"))
 
 
 @on_postgres
-def test_a_server_that_is_silent_to_a_new_connection_is_a_database_away(far: Database, network: Proxy) -> None:
+def test_a_server_that_hangs_at_a_new_connection_makes_the_database_unavailable(
+    proxied: Database, network: Proxy
+) -> None:
     network.mute()
-    with quickly(), pytest.raises(DatabaseUnavailable):
-        far.ping()
+    with finishing_within(), pytest.raises(DatabaseUnavailable):
+        proxied.ping()
 
 
 @on_postgres
-def test_a_connection_that_fell_silent_while_it_rested_is_replaced(far: Database, network: Proxy) -> None:
-    far.ping()
+def test_an_idle_connection_that_hangs_is_replaced(proxied: Database, network: Proxy) -> None:
+    proxied.ping()
     network.mute(new=False)
     time.sleep(PING_AFTER_SECONDS + 0.1)
-    with quickly():
-        far.ping()
+    with finishing_within():
+        proxied.ping()
 
 
 @on_postgres
-def test_a_server_that_falls_silent_while_a_long_statement_runs_is_found_too(far: Database, network: Proxy) -> None:
+def test_a_server_that_hangs_during_a_long_statement_is_detected(proxied: Database, network: Proxy) -> None:
     brief = Timeouts(connect=2, statement=0.3, long_statement=0.6)
-    url = far.url.render_as_string(hide_password=False)
-    with opened(url, brief) as database, quickly(), pytest.raises(DatabaseUnavailable), database.write() as session:
+    url = proxied.url.render_as_string(hide_password=False)
+    with (
+        opened(url, brief) as database,
+        finishing_within(),
+        pytest.raises(DatabaseUnavailable),
+        database.write() as session,
+    ):
         allow_long_statements(session)
         network.mute()
         session.execute(text("SELECT 1"))
 
 
 @on_postgres
-def test_a_statement_that_takes_too_long_ends(database_url: str) -> None:
-    with opened(database_url) as database, quickly(), pytest.raises(DatabaseUnavailable), database.read() as session:
+def test_a_statement_that_takes_too_long_is_cancelled(database_url: str) -> None:
+    with (
+        opened(database_url) as database,
+        finishing_within(),
+        pytest.raises(DatabaseUnavailable),
+        database.read() as session,
+    ):
         session.execute(text("SELECT pg_sleep(60)"))
 
 
-def test_a_writer_that_waits_too_long_for_another_ends(database_url: str) -> None:
+def test_a_writer_that_waits_too_long_for_a_lock_fails(database_url: str) -> None:
     with opened(database_url, Timeouts(lock=0.5)) as database, database.write() as session:
         session.execute(text("UPDATE jobs SET version = version"))
         if not database.is_sqlite:
             session.execute(text("LOCK TABLE jobs"))
-        with quickly(), pytest.raises(DatabaseUnavailable), database.write() as other:
+        with finishing_within(), pytest.raises(DatabaseUnavailable), database.write() as other:
             other.execute(text("UPDATE jobs SET version = version"))
 
 
-def test_migrations_have_the_time_that_they_need(postgres_server: str) -> None:
+def test_migrations_have_no_time_limit(postgres_server: str) -> None:
     url = create_database(postgres_server)
     with opened(url, Timeouts(statement=0.1, lock=0.1)) as database, psycopg.connect(plain(url)) as other:
         other.execute("SELECT pg_advisory_xact_lock(hashtext('salience migrations'))")
         threading.Timer(LONGER, other.commit).start()
-        schema.upgrade(database.engine)
-        assert schema.is_current(database.engine)
+        migrate.upgrade(database.engine)
+        assert migrate.is_current(database.engine)
 
 
 def plain(url: str) -> str:
@@ -124,7 +137,7 @@ def plain(url: str) -> str:
 
 @contextmanager
 def held(url: str, table: str) -> Iterator[None]:
-    """Have whatever asks for a table wait, as for one that is long to go through."""
+    """Lock a table for LONGER seconds, to simulate a long statement."""
     with psycopg.connect(plain(url)) as other:
         other.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE".encode())
         release = threading.Timer(LONGER, other.commit)
@@ -140,25 +153,25 @@ def copy(store: Store) -> None:
         bulk_insert(session, ImageRow, ("job", "number", "name", "path"), [(1, 0, "0.png", "/0.png")])
 
 
-def forget_and_purge(store: Store, shard: Shard) -> None:
+def delete_and_purge(store: Store, shard: Shard) -> None:
     store.jobs.delete(shard.job)
     store.retention.purge(5)
 
 
-EVERY = ImageSet("images", 0, 1, [], [])
+ALL_IMAGES = ImageSet("images", 0, 1, [], [])
 LONG: dict[str, tuple[str, Callable[[Store, Shard], object]]] = {
     "copy": ("images", lambda store, _shard: copy(store)),
-    "forget": ("images", lambda store, shard: store.shards.delete_images(shard)),
-    "read": ("image_values", lambda store, shard: list(store.images.read_images(shard.job, EVERY, 1))),
-    "values": ("image_values", lambda store, shard: list(store.images.values(shard.job, EVERY))),
+    "delete images": ("images", lambda store, shard: store.shards.delete_images(shard)),
+    "read": ("image_values", lambda store, shard: list(store.images.read_images(shard.job, ALL_IMAGES, 1))),
+    "values": ("image_values", lambda store, shard: list(store.images.values(shard.job, ALL_IMAGES))),
     "cancel": ("shards", lambda store, shard: store.jobs.cancel(shard.job)),
-    "purge": ("images", forget_and_purge),
+    "purge": ("images", delete_and_purge),
 }
 
 
 @on_postgres
 @pytest.mark.parametrize("name", LONG)
-def test_what_goes_through_all_rows_of_a_job_has_the_time_that_it_needs(
+def test_statements_over_all_rows_of_a_job_have_the_longer_limit(
     database_url: str, ingredients: AuditInputs, name: str
 ) -> None:
     store, (table, act) = Store.open(database_url, timeouts=SHORT), LONG[name]
@@ -169,6 +182,6 @@ def test_what_goes_through_all_rows_of_a_job_has_the_time_that_it_needs(
         assert shard is not None
         with held(database_url, table):
             act(store, shard)
-        # What comes after it on the same connection has not.
+        # The next statement on the same connection has the short limit again.
         with held(database_url, "jobs"), pytest.raises(DatabaseUnavailable):
             store.jobs.versions([shard.job])

@@ -77,12 +77,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         # writes spans and logs without them.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    for routes in API:
-        app.include_router(routes.router, responses=http_errors.documented(*COMMON_STATUSES))
-    for routes in (hooks, health, metrics):
-        app.include_router(routes.router)
-    for routes in PAGES:
-        app.include_router(routes.router, include_in_schema=False)
+    _include_routes(app)
     app.add_middleware(RequestLimitsMiddleware, max_bytes=chosen.max_body_bytes, streamed=STREAMED)
     http_errors.install(app, partial(render_page, "problem.html"))
     app.state.metrics = make_registry()
@@ -90,6 +85,15 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         RequestTelemetryMiddleware, metrics=RequestMetrics(app.state.metrics), internal_error=http_errors.internal_error
     )
     return app
+
+
+def _include_routes(app: FastAPI) -> None:
+    for routes in API:
+        app.include_router(routes.router, responses=http_errors.documented(*COMMON_STATUSES))
+    for routes in (hooks, health, metrics):
+        app.include_router(routes.router)
+    for routes in PAGES:
+        app.include_router(routes.router, include_in_schema=False)
 
 
 @asynccontextmanager
@@ -109,11 +113,8 @@ async def _lifespan(app: FastAPI, settings: ServiceSettings) -> AsyncIterator[No
         app.state.all_jobs = jobs = Jobs(store, notifier, inputs, settings.job_limits)
         app.state.authenticator = authenticator = Authenticator(store.keys, settings.keys_required)
         app.state.rate_limiter = RateLimiter.for_broker(settings.rate_limit_per_minute, settings.broker_url)
-        app.state.watch, app.state.feed, app.state.stream_revocation = (
-            watch,
-            Feed(watch),
-            StreamRevocation(authenticator),
-        )
+        app.state.watch, app.state.feed = watch, Feed(watch)
+        app.state.stream_revocation = StreamRevocation(authenticator)
         stack.enter_context(_integrations(app, jobs, settings))
         gc.freeze()  # the objects created so far live as long as the process, so the collector can skip them
         yield

@@ -66,7 +66,7 @@ class Feed:
         self._watch = watch
         self._reads: dict[ReadKey, asyncio.Task[list[JobSnapshot]]] = {}
 
-    async def of_job(self, jobs: JobStore, job: str, seen: int | None = None) -> AsyncGenerator[str]:
+    async def job_events(self, jobs: JobStore, job: str, seen: int | None = None) -> AsyncGenerator[str]:
         """Yield the state of a job unless its version is `seen`, then each change, until it ends or is deleted."""
         yield OPENING
         state = None
@@ -84,7 +84,7 @@ class Feed:
             if not await self._watch.change(job, seen, HEARTBEAT_SECONDS):
                 yield HEARTBEAT
 
-    async def of_list(self, jobs: JobStore, query: JobQuery) -> AsyncGenerator[str]:
+    async def list_events(self, jobs: JobStore, query: JobQuery) -> AsyncGenerator[str]:
         """Yield the jobs that a query finds, then their changes and new jobs at the head of the list."""
         yield OPENING
         known = {each.job: each for each in await self._find_jobs(jobs, query)}

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from inspect import cleandoc
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class SalienceError(Exception):
 
     def __init__(self, **facts: object) -> None:
         self.facts = facts
-        message = cleandoc(self.__doc__ or "").format(**facts)
+        message = " ".join((self.__doc__ or "").split()).format(**facts)
         # A file name may hold bytes that are not valid text.
         super().__init__(message.encode(errors="backslashreplace").decode())
 

@@ -21,9 +21,8 @@ from service.storage import JobQuery
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 NOT_FOUND, INVALID = HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY
-VERSION = re.compile(
-    r"[0-9]{1,18}"
-)  # longer numbers are no versions of this service, and Python refuses to parse 5,000 digits
+# Versions are shorter than 18 digits, and Python refuses to parse 5,000.
+VERSION = re.compile(r"[0-9]{1,18}")
 # No cache may store the stream. Without the second header, nginx buffers events.
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 STREAM: dict[int | str, dict[str, Any]] = {
@@ -34,37 +33,42 @@ STREAM: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("/events", dependencies=[READ], response_class=Response, responses={**STREAM, **documented(INVALID)})
-async def of_list(
+@router.get(
+    "/events",
+    dependencies=[READ],
+    operation_id="of_list_v1_jobs_events_get",  # generated clients use this name
+    response_class=Response,
+    responses={**STREAM, **documented(INVALID)},
+)
+async def stream_list(
     request: Request, caller: CurrentCaller, jobs: CurrentJobs, query: Annotated[JobQuery, Depends(job_query)]
 ) -> Response:
     """Stream the events of a list of jobs: `listed`, `state`, `progress`, `added` and `forgotten`.
 
     The stream ends when the caller's API key is revoked or expires, otherwise never.
     """
-    return _stream(request, caller, _feed(request).of_list(jobs.store.jobs, query))
+    return _stream(request, caller, _feed(request).list_events(jobs.store.jobs, query))
 
 
-@router.get("/{job_id}/events", dependencies=[READ], response_class=Response, responses={
+@router.get("/{job_id}/events", dependencies=[READ], operation_id="of_job_v1_jobs__job_id__events_get",  # as above
+            response_class=Response, responses={
     **STREAM,
     204: {"description": "The job has ended, and the client has seen its last event"},
     **documented(NOT_FOUND, INVALID),
 })  # fmt: skip
-async def of_job(
+async def stream_job(
     request: Request,
     caller: CurrentCaller,
     jobs: CurrentJobs,
     job_id: Text,
-    last_event_id: Annotated[
-        str | None, Header(description="Version of the last event that the client has seen.")
-    ] = None,
+    last_event_id: Annotated[str | None, Header(description="Version of the last event that was seen.")] = None,
 ) -> Response:
     """Stream the events of a job, `state` and `progress`, until it has ended."""
     job = await run_in_threadpool(jobs.store.jobs.get, job_id)
     seen = int(last_event_id) if last_event_id and VERSION.fullmatch(last_event_id) else None
     if seen == job.version and job.state not in OPEN_STATES:
         return Response(status_code=HTTPStatus.NO_CONTENT)  # tells an EventSource not to reconnect
-    return _stream(request, caller, _feed(request).of_job(jobs.store.jobs, job_id, seen))
+    return _stream(request, caller, _feed(request).job_events(jobs.store.jobs, job_id, seen))
 
 
 def _feed(request: Request) -> Feed:

@@ -172,5 +172,5 @@ def test_the_client_sends_its_key_or_the_key_of_the_environment(
     with Client(url) as found:
         assert found.job(job.id).id == job.id
     monkeypatch.delenv("SALIENCE_API_KEY")
-    with Client(url) as nobody, pytest.raises(RequestRejected, match="salience keys create"):
-        nobody.job(job.id)
+    with Client(url) as without_key, pytest.raises(RequestRejected, match="salience keys create"):
+        without_key.job(job.id)

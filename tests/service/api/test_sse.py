@@ -48,7 +48,7 @@ def test_a_thousand_streams_send_the_current_and_the_final_state_of_a_job(
     streams: list[list[str]] = [[] for _ in range(1000)]
 
     async def listen(feed: Feed, received: list[str]) -> list[str]:
-        async for event in feed.of_job(store.jobs, job.id):
+        async for event in feed.job_events(store.jobs, job.id):
             received.append(event)
         return received
 
@@ -74,7 +74,7 @@ def test_a_stream_skips_the_version_that_the_client_has_seen(store: Store, ingre
     ended = store.jobs.cancel(job.id)
 
     async def stream(seen: int) -> list[str]:
-        return [event async for event in Feed(JobWatch(store.jobs)).of_job(store.jobs, job.id, seen)]
+        return [event async for event in Feed(JobWatch(store.jobs)).job_events(store.jobs, job.id, seen)]
 
     assert [f"id: {ended.version}" in event for event in asyncio.run(stream(job.version))] == [False, True]
     assert len(asyncio.run(stream(ended.version))) == 1
@@ -88,7 +88,7 @@ def test_the_stream_of_a_list_sends_its_jobs_their_changes_and_their_deletion(
     async def receive() -> list[tuple[str, str]]:
         watch = JobWatch(store.jobs)
         async with watch.running():
-            events = Feed(watch).of_list(store.jobs, JobQuery(name="n"))
+            events = Feed(watch).list_events(store.jobs, JobQuery(name="n"))
             received = [*await names(events, 2)]
             await asyncio.to_thread(store.jobs.cancel, older.id)
             received += await names(events, 1)
@@ -103,7 +103,7 @@ def test_the_stream_of_a_list_sends_only_new_jobs_that_match_its_query(store: St
     async def receive() -> list[tuple[str, str]]:
         watch = JobWatch(store.jobs)
         async with watch.running():
-            events = Feed(watch).of_list(store.jobs, JobQuery(name="n"))
+            events = Feed(watch).list_events(store.jobs, JobQuery(name="n"))
             waiting = asyncio.create_task(names(events, 1))
             await asyncio.sleep(0.1)
             await asyncio.to_thread(accept, store, ingredients, name="other")
@@ -121,7 +121,7 @@ def test_streams_end_when_the_watch_stops(store: Store, ingredients: AuditInputs
         watch = JobWatch(store.jobs)
         async with watch.running():
             feed = Feed(watch)
-            streams = feed.of_job(store.jobs, job.id), feed.of_list(store.jobs, JobQuery())
+            streams = feed.job_events(store.jobs, job.id), feed.list_events(store.jobs, JobQuery())
             listening = [asyncio.create_task(names(each, 9)) for each in streams]
             await asyncio.sleep(0.7)
         start = time.monotonic()

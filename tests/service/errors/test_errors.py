@@ -1,10 +1,11 @@
+import re
 from collections.abc import Iterator
 
 import pytest
 
 from service import errors
 from service.api.errors import status_for
-from service.errors import FieldProblem, ModelRefused, SalienceError, naming_field
+from service.errors import FieldProblem, ModelRefused, SalienceError, SpecInvalid, naming_field
 
 
 def every_kind(of: type[SalienceError] = SalienceError) -> Iterator[type[SalienceError]]:
@@ -32,3 +33,10 @@ def test_naming_field_adds_the_field_unless_the_error_has_one() -> None:
 
 def test_a_pydantic_location_becomes_a_path_in_the_usual_notation() -> None:
     assert FieldProblem.at(("cohorts", 0, "model", "layer"), "").field == "cohorts[0].model.layer"
+
+
+@pytest.mark.parametrize("error", list(every_kind()), ids=lambda error: error.__name__)
+def test_the_message_of_every_error_is_one_line(error: type[SalienceError]) -> None:
+    facts = dict.fromkeys(re.findall(r"{(\w+)", error.__doc__ or ""), 1)
+    message = str(error([]) if error is SpecInvalid else error(**facts))
+    assert message.splitlines() == [message]

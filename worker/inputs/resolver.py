@@ -33,7 +33,7 @@ MAX_REMEMBERED = 10_000  # resolved URIs
 class InputResolver:
     """Finds inputs: files under the roots, artifacts, and remote files, which it fetches into a cache.
 
-    It resolves a URI anew on each call; a resolver made by `for_job` resolves each URI once for all shards of a job.
+    It resolves a URI again on each call; a resolver made by `for_job` resolves each URI once for all shards of a job.
     """
 
     roots: Sequence[Path]

@@ -59,9 +59,9 @@ def test_colours_are_the_same_in_every_format(content: bytes, tolerance: float) 
 
 def test_grey_is_the_same_with_eight_bits_sixteen_bits_or_a_palette() -> None:
     grey = np.full((SIDE, SIDE), 100, dtype=np.uint8)
-    kept = [Image.fromarray(grey), Image.fromarray(grey.astype(np.uint16) * 257), Image.fromarray(grey).convert("P")]
-    kept.append(Image.fromarray(grey).convert("LA"))
-    for image in kept:
+    images = [Image.fromarray(grey), Image.fromarray(grey.astype(np.uint16) * 257), Image.fromarray(grey).convert("P")]
+    images.append(Image.fromarray(grey).convert("LA"))
+    for image in images:
         assert np.allclose(decode(encoded(image), SMALL).numpy(), 100 / 255)
 
 

@@ -129,9 +129,9 @@ def test_an_image_sets_folder_with_a_link_out_of_the_roots_is_not_listed(
 def test_an_image_set_with_links_inside_the_roots_is_read(
     narrow: InputResolver, inside: Path, ingredients: AuditInputs
 ) -> None:
-    shutil.copytree(ingredients.images, inside / "kept")
+    shutil.copytree(ingredients.images, inside / "stored")
     (inside / "set").mkdir()
-    for each in (inside / "kept").iterdir():
+    for each in (inside / "stored").iterdir():
         (inside / "set" / each.name).symlink_to(each)
     read = image_opener(narrow)
     assert all(read(entry.path) for entry in narrow.list_images(str(inside / "set")))

@@ -103,8 +103,8 @@ def test_artifacts_can_be_stored_in_s3(s3: Any, places: InputResolver, ingredien
     content = ingredients.models[0].read_bytes()
     digest = hashlib.sha256(content).hexdigest()
     s3.pipe_file(f"bucket/artifacts/{digest}", content)
-    kept = replace(places, artifacts=ArtifactStore("s3://bucket/artifacts"))
-    assert model_at(kept, f"artifact:sha256:{digest}").read_bytes() == content
+    resolver = replace(places, artifacts=ArtifactStore("s3://bucket/artifacts"))
+    assert model_at(resolver, f"artifact:sha256:{digest}").read_bytes() == content
 
 
 def test_old_artifacts_in_s3_are_deleted(s3: Any, store: Store) -> None:
@@ -177,7 +177,7 @@ class Site(BaseHTTPRequestHandler):
 
 @pytest.fixture(params=[True, False], ids=["ranges", "no ranges"])
 def web(request: pytest.FixtureRequest) -> Iterator[tuple[str, type[Site]]]:
-    handler = type("Own", (Site,), {"asked": [], "supports_ranges": request.param})
+    handler = type("Own", (Site,), {"requests": [], "supports_ranges": request.param})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

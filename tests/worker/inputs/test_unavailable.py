@@ -63,7 +63,7 @@ def image(url: str, places: InputResolver) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answers", "bring"),
+    ("answers", "fetch"),
     [
         ([], model), ([WHOLE], model), ([WHOLE, HALF], model), ([WHOLE, UNAVAILABLE], model),
         ([UNAVAILABLE] * 2, model),
@@ -71,10 +71,10 @@ def image(url: str, places: InputResolver) -> None:
     ],
 )  # fmt: skip
 def test_an_unavailable_web_server_is_a_transient_error(
-    answers: list[bytes], bring: Callable[[str, InputResolver], None], places: InputResolver
+    answers: list[bytes], fetch: Callable[[str, InputResolver], None], places: InputResolver
 ) -> None:
     with server(*answers) as url, pytest.raises(ConnectionError, match="is unavailable"):
-        bring(url, places)
+        fetch(url, places)
 
 
 def test_a_file_without_a_tag_is_fetched_completely_each_time(places: InputResolver) -> None:

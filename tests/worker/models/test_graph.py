@@ -56,13 +56,13 @@ def test_a_tapped_graph_gives_the_outputs_of_the_model_and_of_the_layer(name: st
     frozen = graph.freeze(traced(model, 64))
     layer = default_layer(frozen, images)
     outputs, features = graph.tap(frozen, layer.name)(images)
-    kept: list[Tensor] = []
+    outputs_seen: list[Tensor] = []
     # A copy, since later operations may change it in place.
-    model.get_submodule(layer.name).register_forward_hook(lambda _m, _i, out: kept.append(out.clone()))
+    model.get_submodule(layer.name).register_forward_hook(lambda _m, _i, out: outputs_seen.append(out.clone()))
     with torch.no_grad():
         expected = model(images)
     assert torch.allclose(outputs, expected, atol=1e-5)
-    assert torch.allclose(features, kept[0], atol=1e-4)
+    assert torch.allclose(features, outputs_seen[0], atol=1e-4)
     assert features.requires_grad
     assert features.is_leaf
 

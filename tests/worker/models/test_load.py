@@ -155,14 +155,14 @@ def test_the_map_of_a_transformer_comes_from_the_input_tokens_of_the_last_attent
         explained = loaded.explain(make_images())
         assert loaded.layer
         assert (loaded.layer.name, loaded.layer.shape[1:]) == ("encoder.layers.encoder_layer_1.ln_1", (8, 4, 4))
-        kept: list[torch.Tensor] = []
+        outputs_seen: list[torch.Tensor] = []
         layer = net.get_submodule(loaded.layer.name)
-        layer.register_forward_hook(lambda _module, _inputs, out: kept.append(out))
+        layer.register_forward_hook(lambda _module, _inputs, out: outputs_seen.append(out))
         for n, image in enumerate(make_images()):
-            kept.clear()
+            outputs_seen.clear()
             logits = net(normalise(image[None], SMALL.preprocessing).requires_grad_())[0]
-            (gradients,) = torch.autograd.grad(logits.max(), kept[0])
-            for found, twin in ((explained.features[n], kept[0][0]), (explained.gradients[n], gradients[0])):
+            (gradients,) = torch.autograd.grad(logits.max(), outputs_seen[0])
+            for found, twin in ((explained.features[n], outputs_seen[0][0]), (explained.gradients[n], gradients[0])):
                 assert torch.allclose(found, twin[1:].T.reshape(8, 4, 4), atol=1e-5)
         assert explained.gradients.abs().max() > 0
     finally:

@@ -69,8 +69,8 @@ class ByItsEffect(Net):
 
 class Dropped(Net):
     def pool(self, found: Tensor) -> Tensor:
-        kept: Tensor = self.drop(torch.relu(self.drop(found)))
-        return kept.mean((2, 3))
+        output: Tensor = self.drop(torch.relu(self.drop(found)))
+        return output.mean((2, 3))
 
 
 class MaxPooled(Net):

@@ -49,12 +49,12 @@ def test_attributions_do_not_change_the_images(net: nn.Module) -> None:
 def test_rise_averages_masks_weighted_by_the_targets_probability(net: nn.Module) -> None:
     masks = random_masks(9, 4, 0.5, 0, (16, 16))
 
-    def ask(images: Tensor) -> Tensor:
+    def predict(images: Tensor) -> Tensor:
         assert len(images) == 2
         found: Tensor = net(images).softmax(1)
         return found
 
-    found = rise(ask, make_images(), torch.tensor([0, 1]), masks)
+    found = rise(predict, make_images(), torch.tensor([0, 1]), masks)
     for n, target in enumerate((0, 1)):
         total, seen = torch.zeros(16, 16), torch.zeros(16, 16)
         for mask in masks:

@@ -67,7 +67,7 @@ class ExportedModel(nn.Module):
                 _place(self._block, _module_path(node), _step(node, path))
         for module in _paths(self._block):
             self._add(module)
-        self._output = _names_of(program.graph["outputs"][0])[0]
+        self._output = _output_names(program.graph["outputs"][0])[0]
 
     def forward(self, images: Tensor) -> Tensor:
         """Run the program on images (N, C, H, W) of the sizes it was exported for."""
@@ -107,7 +107,7 @@ class ExportedModel(nn.Module):
 
 
 def _step(node: Json, path: Path) -> Step:
-    outputs = [name for output in node["outputs"] for name in _names_of(output)]
+    outputs = [name for output in node["outputs"] for name in _output_names(output)]
     return Step(_resolve(node["target"], path), node["inputs"], outputs)
 
 
@@ -171,7 +171,7 @@ def _value(argument: Json, env: Env) -> Any:
     raise ValueError(f"unknown kind of argument: {kind}")
 
 
-def _names_of(output: Json) -> list[str]:
+def _output_names(output: Json) -> list[str]:
     ((kind, value),) = output.items()
     if kind == "as_tensor":
         return [value["name"]]

@@ -19,7 +19,7 @@ from worker.models.code_safety import check_code
 from worker.models.export_archive import read_program
 from worker.models.export_module import ExportedModel
 from worker.models.pretrained import load_pretrained
-from worker.models.trace import channels_last, names_of, trace
+from worker.models.trace import channels_last, get_submodule_names, trace
 
 # An example of the model's inputs -> the model as TorchScript on the example's device.
 Make = Callable[[Tensor], torch.jit.ScriptModule]
@@ -43,13 +43,13 @@ def open_source(files: ModelFiles, model: Model) -> Source:
     return SOURCES[files.format](files, model)
 
 
-def architecture_of(files: ModelFiles, model: Model) -> str | None:
+def get_architecture(files: ModelFiles, model: Model) -> str | None:
     """Return the architecture of a checkpoint: the spec's, or else the one that the files declare."""
     return model.architecture or files.architecture
 
 
 def _checkpoint(files: ModelFiles, model: Model) -> Source:
-    architecture = architecture_of(files, model)
+    architecture = get_architecture(files, model)
     if architecture is None:
         raise ModelRefused(
             model_field="architecture",
@@ -74,7 +74,7 @@ def _transformers(files: ModelFiles, _model: Model) -> Source:
 
 
 def _traced(eager: nn.Module) -> Source:
-    return Source(lambda example: trace(eager, example), names=names_of(eager))
+    return Source(lambda example: trace(eager, example), names=get_submodule_names(eager))
 
 
 SOURCES: Mapping[str, Callable[[ModelFiles, Model], Source]] = {

@@ -73,14 +73,14 @@ def readers(node: Node, through: Container[str]) -> list[Node]:
     """
     found: list[Node] = []
     for use in node.output().uses():
-        if kind_of(use.user) in through:
+        if get_kind(use.user) in through:
             found += readers(use.user, through)
         elif any(output.type().kind() == "TensorType" for output in use.user.outputs()):
             found.append(use.user)
     return sorted(found, key=cmp_to_key(_order))
 
 
-def kind_of(node: Node) -> str:
+def get_kind(node: Node) -> str:
     """Return an operation's name; `relu` for both aten::relu and the in-place aten::relu_."""
     return str(node.kind().removeprefix("aten::").removesuffix("_"))
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from service.errors import ModelRefused
 from worker.models import graph
-from worker.models.graph import kind_of
+from worker.models.graph import get_kind
 
 _ATTENTION = {"scaled_dot_product_attention", "softmax"}
 _RESHAPING = {"flatten", "squeeze", "view", "reshape", "dropout", "contiguous"}
@@ -122,9 +122,9 @@ def _find_by_name(path: Path, layers: Sequence[Layer], wanted: str) -> Layer:
 def _before_attention(frozen: torch.jit.ScriptModule, layers: Sequence[Layer]) -> Layer | None:
     """Return the last norm over tokens that an attention follows."""
     nodes, ends = graph.operations(frozen.graph), dict(graph.module_ends(frozen.graph))
-    attentions = [place for place, node in enumerate(nodes) if kind_of(node) in _ATTENTION]
+    attentions = [place for place, node in enumerate(nodes) if get_kind(node) in _ATTENTION]
     for layer in reversed(layers):
-        is_norm = layer.tokens and layer.extra > 0 and kind_of(ends[layer.path]) == "layer_norm"
+        is_norm = layer.tokens and layer.extra > 0 and get_kind(ends[layer.path]) == "layer_norm"
         if is_norm and any(place > nodes.index(ends[layer.path]) for place in attentions):
             return layer
     return None
@@ -133,12 +133,12 @@ def _before_attention(frozen: torch.jit.ScriptModule, layers: Sequence[Layer]) -
 def _is_rectified(frozen: torch.jit.ScriptModule, layer: Layer) -> bool:
     """Return whether a layer's output goes through a ReLU and then into a pooling."""
     readers = graph.readers(dict(graph.module_ends(frozen.graph))[layer.path], _RESHAPING)
-    relus = [node for node in readers if kind_of(node) == "relu"]
+    relus = [node for node in readers if get_kind(node) == "relu"]
     in_place = bool(readers) and readers[0].kind() == "aten::relu_"  # the other readers then read its result
     if relus != readers and not in_place:
         return False
     after = [node for relu in relus for node in graph.readers(relu, _RESHAPING)]
-    return any(kind_of(node) in _POOLING for node in [*readers, *after])
+    return any(get_kind(node) in _POOLING for node in [*readers, *after])
 
 
 @dataclass(frozen=True)
@@ -159,9 +159,9 @@ def linear_tail(frozen: torch.jit.ScriptModule, layer: Layer) -> LinearTail | No
     """
     nodes = graph.operations(frozen.graph)
     after = nodes[nodes.index(dict(graph.module_ends(frozen.graph))[layer.path]) + 1 :]
-    tail = [node for node in after if kind_of(node) not in _RESHAPING]
+    tail = [node for node in after if get_kind(node) not in _RESHAPING]
     rest = tail[1:] if layer.rectified else tail
-    if len(rest) != 2 or kind_of(rest[0]) not in _AVERAGING or kind_of(rest[1]) != "linear":
+    if len(rest) != 2 or get_kind(rest[0]) not in _AVERAGING or get_kind(rest[1]) != "linear":
         return None
     weights = list(rest[1].inputs())[1].toIValue()
     return LinearTail(weights, layer.rectified) if isinstance(weights, Tensor) else None

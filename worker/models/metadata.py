@@ -14,7 +14,7 @@ from worker.models import architectures
 from worker.models.classifier import Classifier
 from worker.models.config_files import ModelMetadata, from_timm_config, read_metadata_files
 from worker.models.export_archive import read_input_sizes
-from worker.models.formats import architecture_of
+from worker.models.formats import get_architecture
 from worker.models.load import load_classifier
 from worker.models.onnx import OnnxModel
 from worker.models.weights import read_weights
@@ -34,7 +34,7 @@ def describe(path: Path, model: Model, chunk: int) -> dict[str, Any]:
         "preprocessing": preprocessing.model_dump(mode="json"),
         "said_by_model": sorted(declared.preprocessing),
     }
-    if files.format == "checkpoint" and architecture_of(files, model) is None:
+    if files.format == "checkpoint" and get_architecture(files, model) is None:
         return description | _weights(files.path)
     return description | _loaded(load_classifier(path, resolved, chunk), declared)
 
@@ -62,7 +62,7 @@ def _architecture(files: ModelFiles, model: Model) -> str | None:
     if files.format == "transformers" and files.config is not None:
         config: Mapping[str, Any] = read_json(files.config / "config.json")
         return str((config.get("architectures") or [config["model_type"]])[0])
-    return architecture_of(files, model) if files.format == "checkpoint" else None
+    return get_architecture(files, model) if files.format == "checkpoint" else None
 
 
 def _weights(path: Path) -> dict[str, Any]:
@@ -96,5 +96,5 @@ def _from_sizes(sizes: Sequence[int | None]) -> ModelMetadata:
 
 
 def _from_architecture(files: ModelFiles, model: Model) -> ModelMetadata:
-    config = architectures.timm_config(architecture_of(files, model) or "") if files.format == "checkpoint" else None
+    config = architectures.timm_config(get_architecture(files, model) or "") if files.format == "checkpoint" else None
     return ModelMetadata(from_timm_config(config)) if config else ModelMetadata()

@@ -28,7 +28,7 @@ def trace(eager: nn.Module, example: Tensor) -> torch.jit.ScriptModule:
     return traced
 
 
-def names_of(eager: nn.Module) -> dict[str, str]:
+def get_submodule_names(eager: nn.Module) -> dict[str, str]:
     """Map the paths of submodules in a trace to their names. A trace leaves out lists, which are never called."""
     found: dict[str, list[str]] = {}
     modules = dict(eager.named_modules())

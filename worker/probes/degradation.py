@@ -8,13 +8,13 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from worker.probes.filters import bank, filter_matrix, radius_of
+from worker.probes.filters import bank, filter_matrix, filter_radius
 
 GUIDE_SIGMA = 5.0
 TOP_LEVEL = 100  # levels of 0.1 up to 10
 # The sigma of the blur in pixels for each level from 0. Levels whose filter covers a single pixel are left out.
 SIGMAS = tuple(
-    sigma for level in range(TOP_LEVEL + 1) if radius_of(sigma := (10 - level / 10) ** 4 / 1000) > 0
+    sigma for level in range(TOP_LEVEL + 1) if filter_radius(sigma := (10 - level / 10) ** 4 / 1000) > 0
 )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ BLOCK = 32  # output pixels in a product: longer blocks multiply more zeros, sho
 RADII = (6, 16)  # radii in pixels that divide a bank into groups, so that narrow filters have narrow bands
 
 
-def radius_of(sigma: float) -> int:
+def filter_radius(sigma: float) -> int:
     """Return the radius of a filter in pixels."""
     return int(TRUNCATE * sigma + 0.5)
 
@@ -124,13 +124,15 @@ def _hull(spans: Sequence[Spans]) -> Spans:
 @lru_cache(maxsize=8)
 def bank(sigmas: tuple[float, ...], size: tuple[int, int], dtype: torch.dtype, device: torch.device) -> Bank:
     """Return the bank of filters of these sigmas (in pixels, in descending order) for images of (height, width)."""
-    groups = [tuple(group) for _, group in groupby(sigmas, key=lambda sigma: sum(radius_of(sigma) > r for r in RADII))]
+    groups = [
+        tuple(group) for _, group in groupby(sigmas, key=lambda sigma: sum(filter_radius(sigma) > r for r in RADII))
+    ]
     rows, columns = ([_band(side, group, dtype, device) for group in groups] for side in size)
     return Bank(rows, columns)
 
 
 def _band(size: int, sigmas: Sequence[float], dtype: torch.dtype, device: torch.device) -> Band:
-    radius, made = radius_of(sigmas[0]), dict[tuple[int, int, int], Tensor]()
+    radius, made = filter_radius(sigmas[0]), dict[tuple[int, int, int], Tensor]()
     blocks = []
     for start in range(0, size, BLOCK):
         out = slice(start, min(start + BLOCK, size))
@@ -146,7 +148,7 @@ def _band(size: int, sigmas: Sequence[float], dtype: torch.dtype, device: torch.
 
 def _rows(size: int, sigma: float, out: slice, span: slice) -> Tensor:
     """Return the rows `out` and columns `span` of the filter's matrix; these rows are zero in all other columns."""
-    radius = radius_of(sigma)
+    radius = filter_radius(sigma)
     offsets = torch.arange(-radius, radius + 1)
     taps = torch.exp(-0.5 * (offsets.double() / sigma) ** 2)
     taps = taps / taps.sum()

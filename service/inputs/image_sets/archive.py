@@ -40,7 +40,7 @@ def list_zip(location: ImageSetLocation) -> Iterator[ImageEntry]:
     top = _common_folder(names)
     for name in names:
         reference = ArchiveMember("zip", location.source, name)
-        yield ImageEntry(name[len(top) :], _folder_of(name[len(top) :]), str(reference))
+        yield ImageEntry(name[len(top) :], _first_folder(name[len(top) :]), str(reference))
 
 
 def list_tar(location: ImageSetLocation) -> Iterator[ImageEntry]:
@@ -53,7 +53,7 @@ def list_tar(location: ImageSetLocation) -> Iterator[ImageEntry]:
     for file in _files(location):
         if is_image(file.name):
             name = file.name[len(top) :]
-            yield ImageEntry(name, _folder_of(name), file.reference(location))
+            yield ImageEntry(name, _first_folder(name), file.reference(location))
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def _label(location: ImageSetLocation, files: Iterable[_File]) -> str | None:
     return None
 
 
-def _folder_of(name: str) -> str | None:
+def _first_folder(name: str) -> str | None:
     return name.partition("/")[0] if "/" in name else None
 
 

@@ -1,1 +1,1 @@
-"""The schema's history, run by `salience migrate` through Alembic."""
+"""Migrations of the database schema, which `salience migrate` runs with Alembic."""

@@ -20,11 +20,11 @@ class JobTemplate(Template):
     """A job without its models."""
 
     model: Model = Model()
-    """How the files of registered model versions become models."""
+    """How to load the files of registered model versions."""
 
 
 class Registry(StrictModel):
-    """Which registered models the policy audits, what it compares them with, and what a pass changes."""
+    """Which registered models the policy audits, their baseline, and the alias that a passing version receives."""
 
     models: Annotated[
         Pattern,
@@ -38,10 +38,10 @@ class Registry(StrictModel):
 
 
 class Policy(StrictModel):
-    """A gate under a name; with `job` and `registry`, the service audits registered models by itself."""
+    """A named gate. With `job` and `registry`, the service audits registered models automatically."""
 
     description: Annotated[str, Field(max_length=2000)] = ""
-    """What the policy is for, for people."""
+    """Purpose of the policy, for readers."""
     gate: Gate
     """The rules."""
     job: JobTemplate | None = None
@@ -55,7 +55,7 @@ class Policy(StrictModel):
         if self.gate.policy is not None:
             raise PydanticCustomError("policy_of_policy", "a policy's gate holds rules; it cannot name a policy")
         if self.registry is not None and self.job is None:
-            raise PydanticCustomError("no_job", "with registry, job says what is audited; give it")
+            raise PydanticCustomError("no_job", "registry requires job, which describes the audit")
         return self
 
     def spec(self, name: str, version: int, cohorts: Sequence[tuple[str, Sequence[str]]]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Webhooks, their deliveries and attempts, as storage, sender and routes share them. It knows no HTTP and no SQL."""
+"""Webhooks, their deliveries and the attempts to send them. This module knows no HTTP and no SQL."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -31,7 +31,7 @@ DESCRIPTIONS = {
     TROUBLES: "had a transient error",
 }
 INITIAL_DELAY, MAX_DELAY = 1.0, 60.0
-# Without it Postgres, which has no statistics yet of shards just inserted, would sort ten thousand rows at each claim.
+# Postgres lacks statistics of rows that were just inserted, and would sort ten thousand waiting shards at each claim.
 IN_INDEX_ORDER = text("SET LOCAL enable_sort = off")
 EXPIRED = ShardRow.state == ShardState.RUNNING, ShardRow.lease_until <= NOW
 

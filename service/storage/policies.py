@@ -53,7 +53,7 @@ class PolicyStore:
         with self._database.read() as session:
             row = session.scalars(chosen.limit(1)).one_or_none()
             if row is None:
-                raise PolicyNotFound(policy=f"{name} of version {version}" if version else name)
+                raise PolicyNotFound(policy=f"{name} version {version}" if version else name)
             return _to_policy(row)
 
     def versions(self, name: str) -> Sequence[StoredPolicy]:

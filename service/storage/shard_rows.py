@@ -65,4 +65,4 @@ def end_job(session: Session, number: int, state: JobState, error: dict[str, obj
         enqueue_job_end(session, number, state)
         allow_long_statements(session)
         session.execute(delete(ShardRow).where(ShardRow.job == number, ShardRow.state != ShardState.DONE))
-    return bool(ended.rowcount)  # type: ignore[attr-defined]  # as above
+    return bool(ended.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult

@@ -82,7 +82,7 @@ class RegistrySync:
             store.delete(version)
             return
         if found.status != READY:
-            store.postpone(version, f"its status is {found.status}")
+            store.postpone(version, f"the version has status {found.status}")
             return
         used = (policy.name, policy.version)
         try:

@@ -54,7 +54,7 @@ class Delivery:
 def _subject(data: Mapping[str, object]) -> tuple[str, str]:
     name, version = data["name"], data["version"]
     if not isinstance(name, str) or not isinstance(version, str) or not (version.isascii() and version.isdigit()):
-        raise ValueError("data.name and data.version must be a name and a number")
+        raise ValueError("data.name must be a string, and data.version a string of digits")
     name.encode()  # raises ValueError for a lone surrogate, which no database can store
     if not 0 < len(name) <= 256 or "\0" in name or len(version) > 32:
         raise ValueError("data.name or data.version is too long")

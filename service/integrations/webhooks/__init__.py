@@ -1,1 +1,1 @@
-"""Telling others over HTTP that a job has ended, as the Standard Webhooks specification has it."""
+"""Outbound webhooks: HTTP messages about the end of a job, by the Standard Webhooks specification."""

@@ -1,1 +1,1 @@
-"""Domain."""
+"""Tests of the entities."""

@@ -1,1 +1,1 @@
-"""Net."""
+"""Tests of outbound requests."""

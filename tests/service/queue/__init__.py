@@ -1,1 +1,1 @@
-"""Queue."""
+"""Tests of the queue and the sweeper."""

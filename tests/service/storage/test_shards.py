@@ -1,14 +1,21 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
+from sqlalchemy import text
 
 from service.domain.job import Image, JobState, ShardKind, ShardResult, Slice
-from service.errors import LeaseLost
+from service.errors import DatabaseUnavailable, LeaseLost
 from service.spec.model import spec_digest
-from service.storage import Store
+from service.storage import Database, Store
+from service.storage.shards import bulk_insert
+from service.storage.tables.jobs import ImageRow
 from tests.support.jobs import AuditInputs
 from tests.support.shards import IMAGES, LEASE, claim, plan, result
+
+CREATE_FUNCTION = "CREATE FUNCTION full_() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE SQLSTATE '53100'; END $$"
+CREATE_TRIGGER = "CREATE TRIGGER full_ BEFORE INSERT ON images EXECUTE FUNCTION full_()"
 
 
 @pytest.fixture
@@ -123,3 +130,14 @@ def test_the_reason_of_a_skipped_image_is_stored_in_any_order_of_cohorts(
             store.shards.record_values(shards[cohort], ShardResult([found], [], 1, "cpu"))
         assert [image.skipped for image in store.images.skipped(job)] == ["truncated file"]
         store.jobs.cancel(job)
+
+
+def test_a_full_disk_during_copy_makes_the_database_unavailable(migrated_postgres: str) -> None:
+    with (
+        closing(Database(migrated_postgres)) as database,
+        pytest.raises(DatabaseUnavailable),
+        database.write() as session,  # the rollback removes the function and the trigger
+    ):
+        session.execute(text(CREATE_FUNCTION))
+        session.execute(text(CREATE_TRIGGER))
+        bulk_insert(session, ImageRow, ("job", "number", "name", "path"), [(1, 0, "0.png", "/0.png")])

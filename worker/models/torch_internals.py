@@ -12,18 +12,23 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-try:
-    from torch._export.serde import serialize
+# The numbers by which torch.export archives name dtypes, layouts and memory formats, as in torch/_export/serde/schema.py.
+# That module loads torch's compiler, which takes as long as torch itself, for each process of the worker.
+DTYPES: Mapping[int, torch.dtype] = {
+    1: torch.uint8, 2: torch.int8, 3: torch.int16, 4: torch.int32, 5: torch.int64, 6: torch.float16, 7: torch.float32,
+    8: torch.float64, 9: torch.complex32, 10: torch.complex64, 11: torch.complex128, 12: torch.bool,
+    13: torch.bfloat16, 28: torch.uint16, 29: torch.float8_e4m3fn, 30: torch.float8_e5m2, 31: torch.float8_e4m3fnuz,
+    32: torch.float8_e5m2fnuz, 33: torch.float8_e8m0fnu, 34: torch.uint32, 35: torch.uint64,
+}  # fmt: skip
 
-    # The numbers that torch.export archives write for dtypes, layouts and memory formats -> torch's own objects.
-    DTYPES: Mapping[int, torch.dtype] = serialize._SERIALIZE_TO_TORCH_DTYPE
-    LAYOUTS: Mapping[int, torch.layout] = serialize._SERIALIZE_TO_TORCH_LAYOUT
-    MEMORY_FORMATS: Mapping[int, torch.memory_format] = serialize._SERIALIZE_TO_TORCH_MEMORY_FORMAT
-except (ImportError, AttributeError) as error:
-    raise ImportError(
-        f"torch {torch.__version__} no longer has the tables of torch.export archives ({error}). Copy them from "
-        "torch/_export/serde/schema.py (ScalarType, Layout, MemoryFormat) into worker/models/torch_internals.py."
-    ) from error
+LAYOUTS: Mapping[int, torch.layout] = {
+    1: torch.sparse_coo, 2: torch.sparse_csr, 3: torch.sparse_csc, 4: torch.sparse_bsr, 5: torch.sparse_bsc,
+    6: torch._mkldnn, 7: torch.strided,
+}  # fmt: skip
+
+MEMORY_FORMATS: Mapping[int, torch.memory_format] = {
+    1: torch.contiguous_format, 2: torch.channels_last, 3: torch.channels_last_3d, 4: torch.preserve_format,
+}  # fmt: skip
 
 # An operator with one signature, such as `torch.ops.aten.add.Tensor`.
 Operator = torch._ops.OpOverload

@@ -34,24 +34,6 @@ def test_only_one_module_names_private_parts_of_torch() -> None:
     )
 
 
-def test_export_archives_number_dtypes_as_before() -> None:
-    numbered = {number: torch_internals.DTYPES.get(number) for number in (7, 8, 5, 13)}
-    assert numbered == {7: torch.float32, 8: torch.float64, 5: torch.int64, 13: torch.bfloat16}, advice(
-        "the numbers of dtypes in torch.export archives",
-        "The reader of .pt2 files turns these numbers into dtypes.",
-        "copy the tables of torch/_export/serde/schema.py (ScalarType), one for each schema version of an archive.",
-    )
-
-
-def test_export_archives_number_layouts_and_memory_formats_as_before() -> None:
-    found = (torch_internals.LAYOUTS.get(7), torch_internals.MEMORY_FORMATS.get(2))
-    assert found == (torch.strided, torch.channels_last), advice(
-        "the numbers of layouts or memory formats in torch.export archives",
-        "The reader of .pt2 files turns these numbers into torch's objects.",
-        "copy the tables of torch/_export/serde/schema.py (Layout, MemoryFormat).",
-    )
-
-
 def test_an_operator_with_one_signature_has_the_expected_type() -> None:
     assert isinstance(torch.ops.aten.add.Tensor, torch_internals.Operator), advice(
         "the type of torch.ops.aten.add.Tensor",

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -31,7 +32,8 @@ from worker.runner import Runner
 os.environ["OMP_NUM_THREADS"] = "1"
 torch.set_num_threads(1)
 
-HERE = ("127.0.0.1",)  # where the tests' own servers are
+HERE = ("127.0.0.1",)  # where the tests' own servers listen
+SHARED_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # a folder in memory
 
 
 @pytest.fixture(scope="session")
@@ -55,17 +57,24 @@ def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(request: pytest.FixtureRequest) -> str:
     """The URL of a database with the newest schema and no rows."""
     if request.param == "sqlite":
-        copied = shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "tests.sqlite")
-        return f"sqlite:///{copied}"
-    url: str = request.getfixturevalue("migrated_postgres")
-    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
-        tables = "jobs, images, inspections, policies, webhooks, registry_versions, hook_deliveries, rounds"
-        tables += ", api_keys, artifact_owners"
-        connection.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE".encode())
-    return url
+        sqlite: str = request.getfixturevalue("sqlite_url")
+        return sqlite
+    postgres: str = request.getfixturevalue("migrated_postgres")
+    empty_tables(postgres)
+    return postgres
+
+
+@pytest.fixture
+def sqlite_url(migrated_sqlite: Path) -> Iterator[str]:
+    """The URL of a SQLite database with the newest schema and no rows.
+
+    It is in memory where the system allows that: each commit waits for the disk otherwise, some 5 ms.
+    """
+    with tempfile.TemporaryDirectory(prefix="salience-", dir=SHARED_MEMORY) as folder:
+        yield f"sqlite:///{shutil.copy(migrated_sqlite, folder)}"
 
 
 @pytest.fixture(scope="session")
@@ -94,6 +103,20 @@ def create_database(server: str) -> str:
     with psycopg.connect(f"{server}postgres", autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())
     return server.replace("postgresql://", "postgresql+psycopg://") + name
+
+
+def empty_tables(url: str) -> None:
+    """Delete all rows of a Postgres database, and start its sequences at 1 again.
+
+    On small tables this takes a third of the time of TRUNCATE. Without triggers the order of the tables is free.
+    """
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+        tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        sequences = connection.execute("SELECT sequencename FROM pg_sequences WHERE schemaname = 'public'").fetchall()
+        statements = ["SET session_replication_role = replica"]
+        statements += [f"DELETE FROM {table}" for (table,) in tables if table != "alembic_version"]
+        statements += [f"SELECT setval('{sequence}', 1, false)" for (sequence,) in sequences]
+        connection.execute("; ".join(statements).encode())
 
 
 def migrate(url: str) -> None:

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-# The numbers by which torch.export archives name dtypes, layouts and memory formats, as in torch/_export/serde/schema.py.
-# That module loads torch's compiler, which takes as long as torch itself, for each process of the worker.
+# The numbers by which torch.export archives name dtypes, layouts and memory formats. They are written out, since
+# torch/_export/serde/schema.py, where they come from, loads torch's compiler, which takes as long as torch itself.
 DTYPES: Mapping[int, torch.dtype] = {
     1: torch.uint8, 2: torch.int8, 3: torch.int16, 4: torch.int32, 5: torch.int64, 6: torch.float16, 7: torch.float32,
     8: torch.float64, 9: torch.complex32, 10: torch.complex64, 11: torch.complex128, 12: torch.bool,
@@ -23,7 +23,7 @@ DTYPES: Mapping[int, torch.dtype] = {
 
 LAYOUTS: Mapping[int, torch.layout] = {
     1: torch.sparse_coo, 2: torch.sparse_csr, 3: torch.sparse_csc, 4: torch.sparse_bsr, 5: torch.sparse_bsc,
-    6: torch._mkldnn, 7: torch.strided,
+    6: torch._mkldnn, 7: torch.strided,  # type: ignore[attr-defined]  # torch's own name
 }  # fmt: skip
 
 MEMORY_FORMATS: Mapping[int, torch.memory_format] = {

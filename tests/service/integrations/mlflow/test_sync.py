@@ -1,6 +1,5 @@
 """Tests against a real MLflow server, on SQLite; the storage between steps is tested on both databases."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,8 +32,8 @@ PASSING_RULE = {"measure": "entropy", "cohort": "candidate", "op": ">=", "value"
 
 
 @pytest.fixture
-def database_url(migrated_sqlite: Path, tmp_path: Path) -> str:
-    return f"sqlite:///{shutil.copy(migrated_sqlite, tmp_path / 'tests.sqlite')}"
+def database_url(sqlite_url: str) -> str:
+    return sqlite_url
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Tests with a receiver that verifies by the official package, on SQLite; the outbox is tested on both databases."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,8 +24,8 @@ GATE = {"rules": [{"measure": "entropy", "op": ">=", "value": 0}]}
 
 
 @pytest.fixture
-def database_url(migrated_sqlite: Path, tmp_path: Path) -> str:
-    return f"sqlite:///{shutil.copy(migrated_sqlite, tmp_path / 'tests.sqlite')}"
+def database_url(sqlite_url: str) -> str:
+    return sqlite_url
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 # `make demo`, `make experiment` and `make test` install what they need into .venv once; see README.md.
 PYTHON ?= python3
 BIN := .venv/bin
+# Some containers forbid Python to cache compiled modules. The tests start hundreds of processes, so they need the cache.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo experiment test check client docs clean lock sbom licences audit
 

@@ -33,7 +33,19 @@ os.environ["OMP_NUM_THREADS"] = "1"
 torch.set_num_threads(1)
 
 HERE = ("127.0.0.1",)  # where the tests' own servers listen
+# These start services, workers or other servers again and again, or audit with large models.
+LONG_FILES = (
+    "tests/faults/test_shutdown.py", "tests/test_end_to_end.py", "tests/faults/test_random_kills.py",
+    "tests/browser/test_pages.py", "tests/test_docs.py", "tests/faults/test_rabbitmq.py", "tests/fuzz/test_contract.py",
+    "tests/worker/test_reproducibility.py", "tests/worker/planning/test_interrupted_plans.py",
+    "tests/service/integrations/mlflow/test_sync.py", "tests/worker/inputs/test_mlflow.py", "tests/test_pipelines.py",
+)  # fmt: skip
 SHARED_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # a folder in memory
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with the files that take longest, so that two processes end at about the same time."""
+    items.sort(key=lambda item: not item.path.as_posix().endswith(LONG_FILES))
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from worker.runner import Runner
 CPU = torch.device("cpu")
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the sharding is tried on both databases below
 @pytest.mark.parametrize(("shard_size", "batch_size"), [(1, 8), (7, 64), (100, 1)])
 @pytest.mark.parametrize(
     "name", ["squeezenet1_1", "mobilenet_v2"]

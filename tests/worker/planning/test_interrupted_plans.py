@@ -10,12 +10,13 @@ from sqlalchemy import Connection, Engine, select, update
 from service.domain.job import JobState, ShardKind
 from service.spec.model import JobSpec, spec_digest
 from service.storage import Store
+from service.storage.shards import PAGE_SIZE
 from service.storage.tables.jobs import ImageRow, JobRow, ShardRow
 from tests.support.interruptions import Countdown, after_statement, at_commit, commit_and_fail, end_backend, fail
 from tests.support.jobs import AuditInputs
 from worker.runner import Runner
 
-IMAGES = 1300  # of a slice each, which are stored in more than one statement
+IMAGES = PAGE_SIZE + 1  # each in its own slice; storing them takes more than one statement
 TRIES = 20
 Moment = Callable[[Engine, int, Callable[[Connection], None]], AbstractContextManager[Countdown]]
 

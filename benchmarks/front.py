@@ -29,7 +29,7 @@ from service.queue import parent_death
 from tests.support.jobs import AuditInputs, make_audit_inputs
 from tests.support.production import production
 from tests.support.servers import free_port
-from tests.support.supervised_process import Kept
+from tests.support.supervised_process import SupervisedProcess
 
 WAITERS, READS_PER_SECOND, JOBS, SPREAD = 1000, 200, 20, 30.0
 BARE = """
@@ -71,7 +71,7 @@ def bare(folder: Path) -> Iterator[str]:
     """Serve the bare route in a process of its own. Yields its URL."""
     port = free_port()
     argv = [sys.executable, "-c", BARE, str(folder / "body.json"), str(port)]
-    with Kept(lambda: subprocess.Popen(parent_death.command(argv))):
+    with SupervisedProcess(lambda: subprocess.Popen(parent_death.command(argv))):
         time.sleep(3)
         yield f"http://127.0.0.1:{port}/bare"
 

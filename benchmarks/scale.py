@@ -26,7 +26,7 @@ from benchmarks.sleeping import SLEEP
 from service.queue import parent_death
 from tests.support.jobs import AuditInputs, make_audit_inputs
 from tests.support.production import Production, production
-from tests.support.supervised_process import Kept
+from tests.support.supervised_process import SupervisedProcess
 
 COUNTS = (1, 2, 4, 8)
 SHARDS_PER_WORKER = 12
@@ -112,7 +112,9 @@ def sleepers(running: Production, count: int, seconds: float, **more: str) -> It
     with ExitStack() as stack, (running.installation.folder / "log.txt").open("ab") as log:
         for _ in range(count):
             stack.enter_context(
-                Kept(lambda: subprocess.Popen(parent_death.command(argv), env=environment, stdout=log, stderr=log))
+                SupervisedProcess(
+                    lambda: subprocess.Popen(parent_death.command(argv), env=environment, stdout=log, stderr=log)
+                )
             )
         time.sleep(3 + 3 * count)  # each worker imports torch, on few cores
         yield

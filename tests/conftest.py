@@ -1,4 +1,4 @@
-"""What tests ask for by name: real servers, fresh databases, small models and pictures."""
+"""Fixtures for all tests: real servers, empty databases, small models and images."""
 
 import os
 import shutil
@@ -28,7 +28,7 @@ from worker.inputs.resolver import InputResolver
 from worker.inputs.web import WebClient
 from worker.runner import Runner
 
-# The models are too small to share among threads, which only wait for each other on a busy machine.
+# The models are so small that several threads would only wait for each other on a busy machine.
 os.environ["OMP_NUM_THREADS"] = "1"
 torch.set_num_threads(1)
 
@@ -83,7 +83,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
 def sqlite_url(migrated_sqlite: Path) -> Iterator[str]:
     """The URL of a SQLite database with the newest schema and no rows.
 
-    It is in memory where the system allows that: each commit waits for the disk otherwise, some 5 ms.
+    It is stored in memory if the system has /dev/shm: on a disk each commit takes 5 ms.
     """
     with tempfile.TemporaryDirectory(prefix="salience-", dir=SHARED_MEMORY) as folder:
         yield f"sqlite:///{shutil.copy(migrated_sqlite, folder)}"
@@ -120,7 +120,7 @@ def create_database(server: str) -> str:
 def empty_tables(url: str) -> None:
     """Delete all rows of a Postgres database, and start its sequences at 1 again.
 
-    On small tables this takes a third of the time of TRUNCATE. Without triggers the order of the tables is free.
+    On small tables this takes a third of the time of TRUNCATE. With triggers off, the tables can come in any order.
     """
     with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
         tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
@@ -146,7 +146,7 @@ def store(database_url: str) -> Iterator[Store]:
 
 @pytest.fixture(scope="session")
 def ingredients(tmp_path_factory: pytest.TempPathFactory) -> AuditInputs:
-    """Three tiny models and a dozen small pictures in two classes."""
+    """Three tiny models and twelve small images in two classes."""
     return make_audit_inputs(tmp_path_factory.mktemp("ingredients"))
 
 
@@ -163,13 +163,13 @@ def api(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[httpx.Cli
 
 @pytest.fixture
 def places(tmp_path: Path) -> InputResolver:
-    """Every file, artifacts and a cache in the test's own folder, and the tests' own servers on loopback."""
+    """A resolver that may read every file and reach loopback; its artifacts and cache are in the test's folder."""
     web = WebClient(AllowedHosts.parse(HERE))
     return InputResolver((Path("/"),), ArtifactStore(str(tmp_path / "artifacts")), FileCache(tmp_path / "cache"), web)
 
 
 @pytest.fixture
 def runner(store: Store, places: InputResolver) -> Runner:
-    """A worker without a broker, on the same database as the other fixtures."""
+    """A worker without a broker, on the database of the fixture `store`."""
     means = WorkerContext.create(torch.device("cpu"), places, 4)
     return Runner(store, means, "tests", lease_seconds=30, notify=lambda _: None)

@@ -1,4 +1,4 @@
-"""Backup and restore by the commands of docs/how-to/back-up.md: what was dumped comes back to the byte, and goes on."""
+"""Backup and restore with the commands of docs/how-to/back-up.md: the restored service gives the same responses."""
 
 import os
 import re
@@ -21,8 +21,8 @@ from worker.runner import Runner
 GUIDE = Path(__file__).parents[1] / "docs" / "how-to" / "back-up.md"
 
 
-def follow(program: str, folder: Path, **urls: str) -> None:
-    """Run the line of docs/how-to/back-up.md that begins with this program."""
+def run_command(program: str, folder: Path, **urls: str) -> None:
+    """Run the command of docs/how-to/back-up.md that begins with this program."""
     (line,) = re.findall(rf"^    ({program} .*)$", GUIDE.read_text(), re.MULTILINE)
     path = f"{POSTGRES_BINARIES}:{os.environ['PATH']}"
     plain = {name: url.replace("+psycopg", "") for name, url in urls.items()}
@@ -30,14 +30,14 @@ def follow(program: str, folder: Path, **urls: str) -> None:
 
 
 def answers(database: str, broker: str, job: str) -> list[str]:
-    """What users read of a job."""
+    """The responses of the API about a job."""
     settings = ServiceSettings(database_url=database, broker_url=broker, sweep_seconds=60)
     with serving(create_app(settings)) as url, httpx.Client(base_url=f"{url}/v1/jobs") as client:
         return [client.get(f"/{job}{place}").raise_for_status().text for place in ("", "/results", "/images")]
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
-def test_a_restored_database_answers_as_the_dumped_one_and_goes_on(  # noqa: PLR0913
+def test_a_restored_database_gives_the_same_responses_and_its_jobs_continue(  # noqa: PLR0913
     runner: Runner, ingredients: AuditInputs, database_url: str, postgres_server: str, redis_url: str, tmp_path: Path
 ) -> None:
     def accept(seed: int) -> str:
@@ -49,8 +49,8 @@ def test_a_restored_database_answers_as_the_dumped_one_and_goes_on(  # noqa: PLR
         pass
     waiting = accept(1)
     restored = create_database(postgres_server)
-    follow("pg_dump", tmp_path, DATABASE_URL=database_url)
-    follow("pg_restore", tmp_path, NEW_DATABASE_URL=restored)
+    run_command("pg_dump", tmp_path, DATABASE_URL=database_url)
+    run_command("pg_restore", tmp_path, NEW_DATABASE_URL=restored)
 
     assert answers(restored, redis_url, done) == answers(database_url, redis_url, done)
     store = Store.open(restored)

@@ -24,8 +24,8 @@ from worker.runner import Runner
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 SIDE = 64  # of the images that examples/jobs/ audits
-BY_HAND = {"make demo", 'export PATH="$PWD/.venv/bin:$PATH"', "salience serve"}  # what the test does in its own way
-# Below these keys of a result, names come from the spec, the images or the software.
+BY_HAND = {"make demo", 'export PATH="$PWD/.venv/bin:$PATH"', "salience serve"}  # the test does these steps itself
+# The keys below these are names from the spec, the images or the software, not fields.
 NAMED = {"cohorts", "measures", "parts", "class", "models", "layers", "classes_by", "software"}
 
 
@@ -58,7 +58,7 @@ def run(block: str, installation: Installation) -> subprocess.CompletedProcess[s
     return subprocess.run(argv, env=environment, cwd=installation.folder, capture_output=True, text=True, check=False)
 
 
-def test_the_tutorials_commands_lead_to_a_report_and_a_verdict(demo: Path) -> None:
+def test_the_commands_of_the_tutorial_give_a_report_and_a_verdict(demo: Path) -> None:
     installation, commands = Installation.make(demo), blocks("tutorial.md")
     assert set(commands) > BY_HAND
     *steps, gate = [each for each in commands if each not in BY_HAND]
@@ -73,7 +73,7 @@ def test_the_tutorials_commands_lead_to_a_report_and_a_verdict(demo: Path) -> No
     assert "geometry.parts.hflip >= 0.5" in judged.stdout
 
 
-def test_a_stale_block_is_found_named_and_filled_again(tmp_path: Path) -> None:
+def test_a_stale_block_is_reported_and_can_be_generated_again(tmp_path: Path) -> None:
     pages = Path(shutil.copytree(DOCS, tmp_path / "docs"))
     page = pages / "reference" / "settings.md"
     current = page.read_text()
@@ -105,7 +105,7 @@ def test_the_site_builds_and_loads_nothing_from_other_servers(tmp_path: Path) ->
 
 
 def keys(tree: Any, named: bool = False) -> Iterator[str]:
-    """The keys of a result that are fields and not names."""
+    """The fields of a results document, without keys that are names."""
     if isinstance(tree, list):
         for each in tree:
             yield from keys(each)
@@ -116,7 +116,7 @@ def keys(tree: Any, named: bool = False) -> Iterator[str]:
             yield from keys(value, not named and key in NAMED)
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # which has no part in it
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the database does not matter here
 def test_the_reference_names_every_field_of_results(runner: Runner, ingredients: AuditInputs) -> None:
     spec = ingredients.spec(
         cohorts=[ingredients.cohort("a", 0, 1), ingredients.cohort("b", 1, 2)],
@@ -127,16 +127,16 @@ def test_the_reference_names_every_field_of_results(runner: Runner, ingredients:
     while runner.work():
         pass
     results = json.loads(runner.store.jobs.summary(job) or "")
-    results["provenance"].pop("spec")  # has a page of its own
+    results["provenance"].pop("spec")  # another page documents it
     text = (DOCS / "reference" / "results.md").read_text()
-    message = set(re.findall(r"[\w.]+", " ".join(re.findall(r"`([^`]+)`", text))))
-    message |= {part for each in message for part in each.split(".")} | set(get_args(MeasureName))
+    documented = set(re.findall(r"[\w.]+", " ".join(re.findall(r"`([^`]+)`", text))))
+    documented |= {part for each in documented for part in each.split(".")} | set(get_args(MeasureName))
     fields = {key.removesuffix("_ci95") for key in keys(results)}
-    assert {"wasserstein", "cohens_d", "histogram"} <= fields <= message
+    assert {"wasserstein", "cohens_d", "histogram"} <= fields <= documented
 
 
 @pytest.mark.parametrize("block", ["spec", "policy", "requests", "bodies", "settings", "measures", "methods"])
-def test_every_generated_row_says_what_it_means(block: str) -> None:
+def test_every_generated_row_has_a_description(block: str) -> None:
     rows = [line for line in BLOCKS[block]().splitlines() if line.startswith("| `")]
     assert rows
     assert [row for row in rows if not row.split(" | ")[-1].strip(" |")] == []

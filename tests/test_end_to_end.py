@@ -1,4 +1,4 @@
-"""The main job as users do it: by command and over HTTP, embedded and in production, through crashes."""
+"""Whole audits by command and over HTTP, embedded and in production, also when processes crash."""
 
 import json
 import os
@@ -19,7 +19,7 @@ LEASE_SECONDS = 1.0
 
 
 def numbers(results: str) -> dict[str, Any]:
-    """A result without the name of its job."""
+    """Results without the job's ID."""
     return {**json.loads(results), "job": None}
 
 
@@ -40,7 +40,7 @@ def await_progress(installation: Installation, job: str) -> None:
 
 
 def await_release(database: str) -> None:
-    """Return once no shard is anybody's any more."""
+    """Wait until no worker holds a shard."""
     end = time.monotonic() + 60
     with psycopg.connect(database, autocommit=True) as connection:
         while connection.execute("SELECT 1 FROM shards WHERE state = 'running'").fetchone():
@@ -48,7 +48,7 @@ def await_release(database: str) -> None:
             time.sleep(0.02)
 
 
-def test_the_embedded_service_gives_the_bits_of_an_audit_without_a_server_and_runs_no_code_of_its_folder(
+def test_the_embedded_service_gives_the_results_of_a_local_audit_and_runs_no_code_from_its_working_folder(
     ingredients: AuditInputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("service", "worker", "celeryconfig", "json", "torch", "torchvision", "timm", "yaml", "onnxruntime"):
@@ -65,7 +65,9 @@ def test_the_embedded_service_gives_the_bits_of_an_audit_without_a_server_and_ru
     assert not (tmp_path / "ran").exists()
 
 
-def test_after_a_kill_nothing_runs_and_a_restart_goes_on(ingredients: AuditInputs, tmp_path: Path) -> None:
+def test_a_killed_service_leaves_no_process_and_continues_its_jobs_after_a_restart(
+    ingredients: AuditInputs, tmp_path: Path
+) -> None:
     installation = Installation.make(tmp_path)
     spec = installation.write_spec(long_body(ingredients))
     with installation.serve() as api:
@@ -83,11 +85,11 @@ def test_after_a_kill_nothing_runs_and_a_restart_goes_on(ingredients: AuditInput
     assert numbers(installation.run("audit", spec, "--json")) == numbers(served)
 
 
-def test_a_service_that_is_asked_to_stop_stops_its_processes_itself_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_service_that_is_interrupted_stops_all_its_processes(tmp_path: Path) -> None:
     installation = Installation.make(tmp_path)
     with installation.serve() as api:
         family = process_tree(api.pid)
-        assert [pid for pid in family if os.getpgid(pid) == api.pid] == [api.pid], "Ctrl-C asks the service alone"
+        assert [pid for pid in family if os.getpgid(pid) == api.pid] == [api.pid], "Ctrl-C must reach the service only"
         os.killpg(api.pid, signal.SIGINT)
         api.wait(timeout=20)
     assert await_death(family) == set()
@@ -100,7 +102,7 @@ def test_two_services_do_not_share_a_data_directory(tmp_path: Path) -> None:
     assert "Another `salience serve` uses" in (tmp_path / "log.txt").read_text()
 
 
-def test_production_runs_on_postgres_and_redis_and_survives_a_killed_worker(
+def test_a_job_on_postgres_and_redis_succeeds_after_its_worker_is_killed(
     ingredients: AuditInputs, tmp_path: Path, postgres_server: str, redis_url: str
 ) -> None:
     database = create_database(postgres_server).replace("+psycopg", "")
@@ -129,7 +131,7 @@ def test_production_runs_on_postgres_and_redis_and_survives_a_killed_worker(
     assert numbers(installation.run("audit", spec, "--json")) == numbers(served)
 
 
-def test_a_flushed_broker_loses_no_job(ingredients: AuditInputs, tmp_path: Path, redis_url: str) -> None:
+def test_a_job_succeeds_after_the_broker_is_flushed(ingredients: AuditInputs, tmp_path: Path, redis_url: str) -> None:
     import redis
 
     broker = redis_url.removesuffix("/0") + "/4"
@@ -143,7 +145,7 @@ def test_a_flushed_broker_loses_no_job(ingredients: AuditInputs, tmp_path: Path,
             installation.run("wait", job)
 
 
-def test_a_job_that_fails_says_why_and_ends_with_status_two(ingredients: AuditInputs, tmp_path: Path) -> None:
+def test_a_failed_job_shows_its_error_and_exits_with_status_two(ingredients: AuditInputs, tmp_path: Path) -> None:
     installation = Installation.make(tmp_path)
     body = ingredients.body(cohorts=[ingredients.cohort("odd", 0, 1, layer="nowhere")])
     spec = installation.write_spec(body)

@@ -1,3 +1,5 @@
+"""The example specs are valid."""
+
 from pathlib import Path
 
 import pytest
@@ -8,9 +10,9 @@ JOBS = sorted((Path(__file__).parents[1] / "examples" / "jobs").glob("*.json"))
 
 
 @pytest.mark.parametrize("path", JOBS, ids=lambda path: path.stem)
-def test_every_example_is_a_job(path: Path) -> None:
+def test_every_example_is_a_valid_spec(path: Path) -> None:
     assert parse_spec(read_spec(path)).cohorts
 
 
-def test_there_are_examples() -> None:
+def test_the_folder_has_examples() -> None:
     assert JOBS

@@ -1,4 +1,4 @@
-"""Models whose salience is known by construction, through the whole audit, from files to results."""
+"""Whole audits of models whose salience is known from their construction."""
 
 import json
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ SHIFTS = ["shift:16,0", "shift:-16,8", "shift:0,-12"]
 
 
 def body(folder: Path, nets: Sequence[nn.Module], images: Path, **changes: Any) -> dict[str, Any]:
-    """A job over models, saved into a folder, and pictures."""
+    """The body of a job; the models are saved in `folder`."""
     paths = [save_archive(net.eval(), folder / f"{number}.pt", SIDE) for number, net in enumerate(nets)]
     preprocessing = {"size": [SIDE, SIDE], "mean": MEAN, "std": STD}
     cohort = {"name": "known", "model": {"preprocessing": preprocessing}, "runs": [{"uri": p.as_uri()} for p in paths]}
@@ -36,7 +36,7 @@ def body(folder: Path, nets: Sequence[nn.Module], images: Path, **changes: Any) 
 
 
 def measures(spec: dict[str, Any]) -> dict[str, Any]:
-    """What an audit in this process finds of its cohort."""
+    """Run an audit in this process. Returns the measures of its cohort."""
     with local_audit(JobSpec.model_validate(spec), WorkerSettings(device="cpu")) as local:
         job = local.run()
         assert job.state is JobState.SUCCEEDED, job.error
@@ -54,7 +54,7 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def blobs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Soft spots of several colours in the middle of grey, which no shift of 16 pixels moves out of the frame."""
+    """Images of a soft coloured spot on grey, small enough to stay in the frame when shifted by 16 pixels."""
     folder = tmp_path_factory.mktemp("blobs")
     rows, columns = np.mgrid[:SIDE, :SIDE]
     for number, colour in enumerate([(255, 40, 0), (0, 200, 90), (30, 60, 255), (250, 250, 0), (250, 250, 250)]):
@@ -64,7 +64,7 @@ def blobs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_model_that_looks_at_one_place_is_focused_and_stable_and_follows_nothing(tmp_path: Path, faces: Path) -> None:
+def test_a_model_with_a_fixed_map_is_focused_and_stable_but_not_equivariant(tmp_path: Path, faces: Path) -> None:
     found = measures(body(tmp_path, [FixedPlace(0), FixedPlace(1)], faces))
     assert found["entropy"]["mean"] < 0.15
     assert found["stability"]["mean"] == pytest.approx(1, abs=1e-6)
@@ -85,7 +85,7 @@ def test_a_shift_equivariant_model_passes_shifts(tmp_path: Path, blobs: Path) ->
     assert fixed["q95"] < 0.7
 
 
-def test_untrained_runs_do_not_agree_and_identical_ones_do(tmp_path: Path, faces: Path) -> None:
+def test_untrained_runs_disagree_and_identical_runs_agree(tmp_path: Path, faces: Path) -> None:
     untrained = []
     for seed in range(4):
         torch.manual_seed(seed)
@@ -107,7 +107,7 @@ def test_no_noise_changes_no_map(tmp_path: Path, faces: Path) -> None:
 
 @pytest.fixture(scope="module")
 def striped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Face]]:
-    """Synthetic faces before stripes, in a folder, and what is known of them in the order of their files."""
+    """A folder of synthetic faces on a striped background, and the parameters of each face in file order."""
     folder, random = tmp_path_factory.mktemp("striped"), np.random.default_rng(1)
     faces = [make_face(1, random, World(shortcut=1.0)) for _ in range(6)]
     for number, face in enumerate(faces):
@@ -115,17 +115,19 @@ def striped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Face]]
     return folder, faces
 
 
-def test_the_shortcut_models_salience_lies_on_the_shortcut(tmp_path: Path, striped: tuple[Path, list[Face]]) -> None:
+def test_the_salience_of_the_shortcut_model_lies_on_the_shortcut(
+    tmp_path: Path, striped: tuple[Path, list[Face]]
+) -> None:
     folder, faces = striped
     (maps,) = compute_maps(body(tmp_path, [StripeDetector()], folder), sorted(folder.glob("*.png")))["known"]
     for face, found in zip(faces, maps, strict=True):
         behind = Canvas(np.zeros((1, 1, 3)), face.pose).ellipse((-2, 0), (28, 24)) == 0
         inside = Canvas(np.zeros((1, 1, 3)), face.pose).ellipse((0, 0), (14, 10)) == 1
         assert found[behind].mean() > 0.7
-        assert found[inside].mean() < found[behind].mean() - 0.3  # eyes and lips are a little like stripes too
+        assert found[inside].mean() < found[behind].mean() - 0.3  # eyes and lips resemble stripes a little
 
 
-def test_the_shortcut_models_salience_is_kept_without_the_rest_and_lost_without_the_shortcut(
+def test_the_salience_of_the_shortcut_model_changes_only_when_the_shortcut_is_blurred(
     tmp_path: Path, striped: tuple[Path, list[Face]]
 ) -> None:
     parts = measures(body(tmp_path, [StripeDetector()], striped[0], measures=["degradation"]))["degradation"]["parts"]

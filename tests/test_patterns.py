@@ -1,4 +1,4 @@
-"""Every regular expression of the service and the worker takes time in proportion to the text that a user sends."""
+"""Every regular expression of the service and the worker runs in linear time, so no text of a user can slow it."""
 
 import ast
 import importlib
@@ -22,8 +22,8 @@ from worker.inputs.cache import FileCache
 Use = Callable[[Any], object]
 ENOUGH = 0.001  # seconds of CPU, a thousand times the clock's resolution
 LONGEST = 1 << 14  # a search of quadratic time takes 10 times ENOUGH here, at one step a nanosecond and 27 characters
-MOST_RATIO = 3.0  # of the times of texts of n and 2n: linear 2, quadratic 4
-TRIES = 5  # of a ratio, the least of which counts: others work on this machine too
+MOST_RATIO = 3.0  # of the times for 2n and n characters: linear 2, quadratic 4
+TRIES = 5  # the smallest ratio counts, because other programs disturb the timing
 RUNS = ["a", "1", "a.", "a-", "1a+", "a:a", ":1", "@:", "a=", "a: ", "a://", "token-", "eyJabcdefgh.", "eyJ-", "%2F",
         "cookie ", "bearer ", "-----BEGIN ", "-----BEGIN PRIVATE KEY-----", "PRIVATE KEY", "%3D", "\n\t "]  # fmt: skip
 BEGINNINGS = ["", "https://", "token="]
@@ -54,7 +54,7 @@ def seconds(use: Use, text: Any) -> float:
 
 
 def is_linear(use: Use, make: Callable[[int], Any]) -> bool:
-    """Whether twice the text takes about twice as long, at the first length that takes long enough to tell."""
+    """Whether doubling the text doubles the time, measured at the first length that takes ENOUGH seconds."""
     length = 256
     while seconds(use, make(length)) < ENOUGH:
         length *= 4
@@ -65,7 +65,7 @@ def is_linear(use: Use, make: Callable[[int], Any]) -> bool:
 
 
 def hostile(words: list[str], encode: bool) -> Iterator[Callable[[int], Any]]:
-    """Texts of any length: a run of one sign or word, after what a pattern begins with, before what it lacks."""
+    """Makers of texts of a given length: a beginning, then one word repeated, then a character that matches nothing."""
     for unit in [*RUNS, *words, *(f"{word}{sign}" for word in words for sign in "-= ")]:
         for begin in BEGINNINGS:
             yield partial(run_of, unit, begin, encode)
@@ -77,12 +77,12 @@ def run_of(unit: str, begin: str, encode: bool, length: int) -> str | bytes:
 
 
 def super_linear(uses: list[Use], words: list[str], encode: bool = False) -> list[Any]:
-    """The texts for which a use takes more than in proportion to their length, each shown short."""
+    """The texts for which a use takes more than linear time, shortened to 40 characters."""
     return [make(40) for make in hostile(words, encode) for use in uses if not is_linear(use, make)]
 
 
 @pytest.mark.parametrize("name", PATTERNS)
-def test_a_pattern_takes_time_in_proportion_to_its_text(name: str) -> None:
+def test_a_pattern_runs_in_linear_time(name: str) -> None:
     pattern = PATTERNS[name]
     source = pattern.pattern if isinstance(pattern.pattern, str) else pattern.pattern.decode()
     words = [*dict.fromkeys(re.findall("[A-Za-z]{3,}|[^A-Za-z0-9]", source))]
@@ -91,35 +91,35 @@ def test_a_pattern_takes_time_in_proportion_to_its_text(name: str) -> None:
 
 
 @pytest.mark.parametrize("use", [redact, redact_urls, strip_query_values, lambda text: redact(text, 10**9)])
-def test_redacting_takes_time_in_proportion_to_the_text(use: Use) -> None:
+def test_redaction_runs_in_linear_time(use: Use) -> None:
     assert super_linear([use], ["token", "password=", "Authorization: ", "?a=", "https://u:p@h/"]) == []
 
 
 def uses_of_settings(tmp_path: Path) -> list[Use]:
-    """What makes patterns of settings."""
+    """The functions that build patterns from settings."""
     artifacts, cache = ArtifactStore(str(tmp_path / "artifacts")), FileCache(tmp_path / "cache")
-    source = "https://h/" + "a" * 4000  # which a spec keeps to 4,096
+    source = "https://h/" + "a" * 4000  # a spec limits a URI to 4,096 characters
     return [artifacts.with_uris, lambda text: cache.with_source(text, source)]
 
 
-def test_hiding_where_files_are_kept_takes_time_in_proportion_to_the_text(tmp_path: Path) -> None:
+def test_replacing_the_paths_of_stored_files_runs_in_linear_time(tmp_path: Path) -> None:
     folders = [f"{tmp_path}/artifacts/", f"{tmp_path}/cache/objects/", f"{tmp_path}/cache/objects/{'0' * 64}/", "/ab/"]
     assert super_linear(uses_of_settings(tmp_path), folders) == []
 
 
-def test_every_pattern_is_one_that_is_timed_here() -> None:
-    """A constant of its module; which modules compile others is said here, and those are timed above."""
+def test_every_pattern_is_timed_in_this_file() -> None:
+    """Patterns are constants of their modules, except in two modules, whose functions are timed above."""
     found = {
         f"{package.__name__}/{path.relative_to(package.__path__[0])}"
         for package in (service, worker)
         for path in Path(package.__path__[0]).rglob("*.py")
-        if makes_patterns_in_passing(ast.parse(path.read_text()))
+        if compiles_other_patterns(ast.parse(path.read_text()))
     }
     assert found == {"service/artifacts/store.py", "worker/inputs/cache.py"}
 
 
-def makes_patterns_in_passing(module: ast.Module) -> bool:
-    """Whether `re` is used otherwise than in `NAME = re.compile(...)` and for escapes, flags and types."""
+def compiles_other_patterns(module: ast.Module) -> bool:
+    """Whether a module uses `re` for anything but `NAME = re.compile(...)`, escapes, flags and types."""
     constants = [
         each.value.func for each in module.body if isinstance(each, ast.Assign) and isinstance(each.value, ast.Call)
     ]

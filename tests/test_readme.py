@@ -1,4 +1,4 @@
-"""README's commands do what it says, run as they are written."""
+"""The commands of the README work unchanged."""
 
 import json
 import subprocess
@@ -28,7 +28,7 @@ def commands(start: str, end: str) -> str:
 
 
 def make_demo(folder: Path) -> None:
-    """What `make demo` leaves behind, smaller."""
+    """Create the files of `make demo`, with smaller models and fewer images."""
     models = folder / ".demo" / "models" / "human-guided"
     models.mkdir(parents=True)
     for seed in (1, 2):
@@ -41,7 +41,7 @@ def make_demo(folder: Path) -> None:
 
 @contextmanager
 def serving(script: str, folder: Path, settings: Mapping[str, str], url: str) -> Iterator[None]:
-    """The service that a command starts, once it is ready."""
+    """Start the service with a command of the README. Yields when it is ready."""
     with (folder / "log.txt").open("wb") as log:
         argv = tether.command(["bash", "-c", f"exec {script}"])
         process = subprocess.Popen(argv, cwd=folder, env=settings, stdout=log, stderr=log)
@@ -63,7 +63,7 @@ def is_ready(url: str) -> bool:
         return False
 
 
-def test_the_audit_by_curl_runs_as_it_is_written(tmp_path: Path) -> None:
+def test_the_commands_of_the_first_audit_work_unchanged(tmp_path: Path) -> None:
     make_demo(tmp_path)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
@@ -73,10 +73,10 @@ def test_the_audit_by_curl_runs_as_it_is_written(tmp_path: Path) -> None:
     own = environment(tmp_path, url)
     settings = {**own, "SALIENCE_PORT": str(port), "SALIENCE_DATA_DIR": str(tmp_path / "data")}
     with serving(serve, tmp_path, settings, url):
-        message = run(curls, tmp_path, own)
-    results, end = json.JSONDecoder().raw_decode(message)
+        output = run(curls, tmp_path, own)
+    results, end = json.JSONDecoder().raw_decode(output)
     assert results["cohorts"]["human-guided"]["measures"]["entropy"]["n"] == IMAGES * 2
-    assert '"state":"succeeded"' in message[end:], "the events"
+    assert '"state":"succeeded"' in output[end:], "the events"
     assert json.loads((tmp_path / "job.json").read_text())["state"] == "succeeded"
     assert len((tmp_path / "images.csv").read_text().splitlines()) > IMAGES
     assert (tmp_path / "report.html").read_text().lower().startswith("<!doctype html>")

@@ -1,4 +1,4 @@
-"""One service with the demo's layout of models and pictures, one browser, and a visitor who notices what is wrong."""
+"""Fixtures of the browser tests: a service with the files of the demo, a browser, and pages that record errors."""
 
 import os
 import shutil
@@ -24,27 +24,27 @@ PATIENCE = 60_000  # milliseconds; a busy machine is slow
 
 @dataclass
 class Visitor:
-    """A page of the browser, what went wrong on it, and where its pictures go."""
+    """A browser page of the service, and the errors in its console."""
 
     page: Page
     url: str
-    troubles: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
 
     def open(self, path: str) -> None:
-        """Go to a path of the service."""
+        """Open a path of the service."""
         self.page.goto(self.url + path)
 
     def keep(self, name: str) -> None:
-        """Keep a picture of the whole page."""
+        """Save a screenshot of the whole page."""
         SCREENSHOTS.mkdir(exist_ok=True)
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
 
-    def forgive(self, status: str) -> None:
-        """Take back what the browser says of an answer of this status, which was asked for."""
-        self.troubles[:] = [said for said in self.troubles if f"status of {status}" not in said]
+    def expect_status(self, status: str) -> None:
+        """Remove the console errors about responses of this status, which the test expects."""
+        self.errors[:] = [each for each in self.errors if f"status of {status}" not in each]
 
     def check(self) -> None:
-        """Fail where axe finds fault with the page."""
+        """Fail if axe finds an accessibility violation on the page."""
         found = Axe().run(self.page)
         assert found.violations_count == 0, found.generate_report()
 
@@ -58,25 +58,25 @@ class Site:
 
     @contextmanager
     def visitor(self, width: int = 1280, **context: Any) -> Iterator[Visitor]:
-        """Somebody new, on whose pages nothing may go wrong."""
+        """Open a page in a new browser context. Fails if the console shows an error at the end."""
         opened = self.browser.new_context(viewport={"width": width, "height": 900}, reduced_motion="reduce", **context)
         opened.set_default_timeout(PATIENCE)
         visitor = Visitor(opened.new_page(), self.url)
-        visitor.page.on("console", lambda said: _note(visitor, said))
-        visitor.page.on("pageerror", lambda error: visitor.troubles.append(str(error)))
+        visitor.page.on("console", lambda message: _record(visitor, message))
+        visitor.page.on("pageerror", lambda error: visitor.errors.append(str(error)))
         yield visitor
         opened.close()
-        assert visitor.troubles == []
+        assert visitor.errors == []
 
 
-def _note(visitor: Visitor, said: ConsoleMessage) -> None:
-    if said.type in ("error", "warning"):
-        visitor.troubles.append(f"{said.text} ({said.location})")
+def _record(visitor: Visitor, message: ConsoleMessage) -> None:
+    if message.type in ("error", "warning"):
+        visitor.errors.append(f"{message.text} ({message.location})")
 
 
-@pytest.fixture(scope="package")  # a Playwright that stayed would stand in the way of others' event loops
+@pytest.fixture(scope="package")  # a running Playwright would disturb event loops of other tests
 def site(ingredients: AuditInputs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """An embedded service whose form's example runs as it is."""
+    """An embedded service in which the example of the form can run unchanged, and a browser."""
     folder = tmp_path_factory.mktemp("site")
     _lay_out(ingredients, folder / ".demo")
     installation = Installation.make(folder, allowed_roots=folder)
@@ -89,7 +89,7 @@ def site(ingredients: AuditInputs, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def _lay_out(ingredients: AuditInputs, demo: Path) -> None:
-    """Two recipes of two runs each, as `make demo` leaves them."""
+    """Create the files of `make demo`: two recipes with two runs each."""
     for recipe, models in {"cross-entropy": (0, 1), "human-guided": (1, 2)}.items():
         for number, model in enumerate(models, start=1):
             place = demo / "models" / recipe / f"{number}.pt"
@@ -97,6 +97,6 @@ def _lay_out(ingredients: AuditInputs, demo: Path) -> None:
             place.hardlink_to(ingredients.models[model])
     shutil.copytree(ingredients.images, demo / "pictures", copy_function=os.link)
     random = np.random.default_rng(1)
-    for number in range(6, 9):  # so many that the first job can be watched
+    for number in range(6, 9):  # enough images to watch the progress of the first job
         for name in CLASSES:
             write_image(demo / "pictures" / name / f"{number}.png", random)

@@ -1,4 +1,4 @@
-"""An audit from the form to the comparison, as a person sees it. Pictures of all pages are kept in .screenshots."""
+"""The pages in a browser, from the form to the comparison. Screenshots are saved in .screenshots."""
 
 import json
 
@@ -17,7 +17,7 @@ SMALLEST_LETTERS = """() => Math.min(...[...document.querySelectorAll("svg text"
   const scale = text.checkVisibility() ? text.ownerSVGElement.getScreenCTM().a : 0;
   return scale ? [scale * parseFloat(getComputedStyle(text).fontSize)] : [];
 }))"""
-A4, SEVEN_POINTS = 695, 9.3  # pixels: a page without its margins, and letters that can be read on it
+A4, SEVEN_POINTS = 695, 9.3  # width of a page without margins and smallest letters, in pixels
 OVERFLOWS = "document.documentElement.scrollWidth > window.innerWidth"
 SPILLS = """[...document.querySelectorAll(".card > table")].some(
   (each) => each.getBoundingClientRect().right > each.parentElement.getBoundingClientRect().right
@@ -26,7 +26,7 @@ SPILLS = """[...document.querySelectorAll(".card > table")].some(
 
 @pytest.fixture(scope="module")
 def finished(site: Site) -> list[str]:
-    """Two jobs of one image set, submitted by the form, the first watched until it has ended."""
+    """Submit two jobs on one image set by the form and watch the first one. Returns their IDs."""
     with site.visitor() as visitor:
         page = visitor.page
         visitor.open("/")
@@ -47,7 +47,7 @@ def finished(site: Site) -> list[str]:
 
 
 def watch(visitor: Visitor) -> str:
-    """See a job go on and end, on a page that is loaded once. Returns its ID."""
+    """Watch a job until it ends, on a page that is not reloaded. Returns the job's ID."""
     page = visitor.page
     page.wait_for_url("**/jobs/*")
     page.evaluate("window.loadedOnce = true")
@@ -60,7 +60,7 @@ def watch(visitor: Visitor) -> str:
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 360)])
-def test_pages_are_faultless_in_light_and_dark_and_on_a_phone(
+def test_pages_are_accessible_and_fit_in_light_and_dark_and_on_a_phone(
     site: Site, finished: list[str], scheme: str, width: int
 ) -> None:
     first, second = finished
@@ -107,7 +107,7 @@ def test_jobs_are_found_and_compared_without_script(site: Site, finished: list[s
         expect(page.get_by_text("Both audited the same 18 images.")).to_be_visible()
 
 
-def test_a_wrong_spec_is_shown_again_with_what_is_wrong(site: Site, finished: list[str]) -> None:
+def test_an_invalid_spec_is_shown_again_with_its_errors(site: Site, finished: list[str]) -> None:
     with site.visitor() as visitor:
         page = visitor.page
         visitor.open(f"/new?from={finished[1]}")
@@ -121,10 +121,10 @@ def test_a_wrong_spec_is_shown_again_with_what_is_wrong(site: Site, finished: li
         assert json.loads(field.input_value()) == wrong
         visitor.keep("wrong")
         visitor.check()
-        visitor.forgive("422")
+        visitor.expect_status("422")
 
 
-def test_a_list_hears_of_a_new_job_and_how_it_fails(site: Site, finished: list[str]) -> None:
+def test_the_job_list_shows_a_new_job_and_its_failure(site: Site, finished: list[str]) -> None:
     with site.visitor() as visitor:
         page = visitor.page
         visitor.open("/")
@@ -142,7 +142,7 @@ def test_a_list_hears_of_a_new_job_and_how_it_fails(site: Site, finished: list[s
         visitor.check()
 
 
-def test_the_interface_is_read_without_the_web(site: Site) -> None:
+def test_the_api_documentation_works_without_the_internet(site: Site) -> None:
     with site.visitor() as visitor:
         visitor.page.route(lambda url: not url.startswith(site.url), lambda route: route.abort())
         visitor.open("/docs")
@@ -152,7 +152,7 @@ def test_the_interface_is_read_without_the_web(site: Site) -> None:
         expect(visitor.page.get_by_text("Submit an audit.")).to_be_visible()
 
 
-def test_the_report_is_opened_and_a_picture_looked_at(site: Site, finished: list[str]) -> None:
+def test_the_report_and_its_images_open_on_screen_and_on_paper(site: Site, finished: list[str]) -> None:
     with site.visitor() as visitor:
         page = visitor.page
         visitor.open(f"/jobs/{finished[0]}")
@@ -162,7 +162,7 @@ def test_the_report_is_opened_and_a_picture_looked_at(site: Site, finished: list
         image = page.get_by_role("article").first
         expect(image.locator(".sheets")).to_be_hidden()
         page.emulate_media(media="print")
-        expect(image.locator(".sheets")).to_be_visible()  # paper cannot be opened
+        expect(image.locator(".sheets")).to_be_visible()  # on paper nobody can click to open it
         page.set_viewport_size({"width": A4, "height": 1000})
         visitor.keep("report-print")
         assert page.evaluate(SMALLEST_LETTERS) > SEVEN_POINTS

@@ -1,4 +1,4 @@
-"""Jobs posted as a pipeline would: with a key, waiting out what is away for a moment; and what came of them."""
+"""Submits jobs as a pipeline does, with idempotency keys and retries, and checks how they end."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +19,7 @@ AT_ONCE = 4
 
 @dataclass(frozen=True)
 class Ended:
-    """A job as it ended: its ID, its state, its results without its ID, None where it has none."""
+    """A job that has ended. `results` has no job ID, and is None if the job failed."""
 
     job: str
     number: int
@@ -28,7 +28,7 @@ class Ended:
 
 
 def post_all(production: Production, bodies: Sequence[Mapping[str, Any]], go_on: Callable[[int], bool]) -> list[Ended]:
-    """Post jobs and follow them to their ends, some at once; the bodies in turn, while `go_on(number)` says so."""
+    """Submit the bodies in turn, AT_ONCE at a time, while `go_on(number)` is true. Returns the ended jobs in order."""
     clients = production.clients
 
     def follow(first: int) -> list[Ended]:
@@ -48,12 +48,12 @@ def post_all(production: Production, bodies: Sequence[Mapping[str, Any]], go_on:
 
 
 def without_identity(results: Json | None) -> Json | None:
-    """Results without the name of their job."""
+    """Results without the job's ID."""
     return {**results, "job": None} if results else None
 
 
 def undisturbed(body: Mapping[str, Any], folder: Path) -> Json:
-    """The results of a job that nothing happens to, in this process."""
+    """The results of a job that runs in this process without faults."""
     spec = JobSpec.model_validate(body)
     with local_audit(spec, WorkerSettings(data_dir=folder)) as audit:
         audit.run()
@@ -64,7 +64,7 @@ def undisturbed(body: Mapping[str, Any], folder: Path) -> Json:
 
 @dataclass(frozen=True)
 class Ledger:
-    """What is wrong after all jobs have ended: nothing, if all is well."""
+    """The faults after all jobs have ended: jobs that failed, jobs with other results, and doubled jobs or rows."""
 
     lost: Sequence[str]
     different: Sequence[str]
@@ -72,7 +72,7 @@ class Ledger:
 
 
 def audit_books(production: Production, ended: Sequence[Ended], wanted: Sequence[Json], rows: int) -> Ledger:
-    """Compare what was posted with what came of it; each job has so many rows of numbers."""
+    """Compare the ended jobs with the wanted results. Each job must have `rows` rows of values."""
     with psycopg.connect(production.installation.environment["SALIENCE_DATABASE_URL"]) as connection:
         jobs = connection.execute("SELECT count(*) FROM jobs").fetchone()
         counts = connection.execute(

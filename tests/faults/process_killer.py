@@ -1,4 +1,4 @@
-"""Killing at random, from a seed: which process, and when."""
+"""Kills random processes at random times, from a seed."""
 
 import contextlib
 import os
@@ -14,14 +14,14 @@ import redis
 
 from tests.support.processes import process_tree
 from tests.support.production import Production
-from tests.support.supervised_process import Kept
+from tests.support.supervised_process import SupervisedProcess
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.3, 1.5
 
 
 @dataclass
 class Killer:
-    """Kills one thing after the other; every kind once before it is left to chance."""
+    """Kills one process after another: first one of each kind, then random ones."""
 
     production: Production
     seed: int
@@ -29,7 +29,7 @@ class Killer:
     kills: Counter[str] = field(default_factory=Counter)
 
     def run(self, stop: threading.Event) -> None:
-        """Kill until told to stop, or often enough."""
+        """Kill until `stop` is set or `most` kills are done."""
         chance = random.Random(self.seed)
         kinds: Mapping[str, Callable[[random.Random], bool]] = {
             "worker": lambda chance: chance.choice(self.production.workers).signal(signal.SIGKILL),
@@ -48,7 +48,7 @@ class Killer:
                 self.kills[kind] += 1
 
     def _kill_child(self, chance: random.Random) -> bool:
-        worker: Kept = chance.choice(self.production.workers)
+        worker: SupervisedProcess = chance.choice(self.production.workers)
         pid = worker.pid
         children = sorted(process_tree(pid) - {pid}) if pid else []
         if children:
@@ -66,7 +66,7 @@ class Killer:
 
 @contextmanager
 def killing(production: Production, seed: int, most: int | None = None) -> Iterator[Killer]:
-    """Kill in the background, at most so many times."""
+    """Kill in a background thread, at most `most` times."""
     killer, stop = Killer(production, seed, most), threading.Event()
     thread = threading.Thread(target=killer.run, args=[stop], daemon=True)
     thread.start()

@@ -1,4 +1,4 @@
-"""The same service over RabbitMQ, by its URL alone."""
+"""The service with RabbitMQ as broker, which only the URL selects."""
 
 import signal
 import time
@@ -13,21 +13,24 @@ from tests.faults.job_ledger import undisturbed, without_identity
 from tests.support.jobs import AuditInputs
 from tests.support.processes import Installation
 from tests.support.rabbitmq import rabbit
-from tests.support.supervised_process import Kept
+from tests.support.supervised_process import SupervisedProcess
 
 
 @pytest.mark.timeout(300)  # two servers and a worker, which is started twice
-def test_over_rabbitmq_a_job_outlives_its_broker_and_its_worker(ingredients: AuditInputs, tmp_path: Path) -> None:
+def test_a_job_succeeds_although_rabbitmq_and_the_worker_are_killed(ingredients: AuditInputs, tmp_path: Path) -> None:
     body = ingredients.body(shard_size=1)
     wanted = undisturbed(body, tmp_path)
-    with rabbit(tmp_path) as made, Kept(made.start) as broker:
+    with rabbit(tmp_path) as made, SupervisedProcess(made.start) as broker:
         made.await_start()
-        count(made.url)
+        check_queue_length(made.url)
         installation = Installation.make(tmp_path, broker_url=made.url, lease_seconds=2, sweep_seconds=0.5)
         installation.run("migrate")
         with installation.serve(), httpx.Client(base_url=installation.url, timeout=60) as api:
             job = api.post("/v1/jobs", json=body).raise_for_status().headers["Location"]
-            with (tmp_path / "log.txt").open("ab") as log, Kept(lambda: installation.spawn(log, "worker")) as worker:
+            with (
+                (tmp_path / "log.txt").open("ab") as log,
+                SupervisedProcess(lambda: installation.spawn(log, "worker")) as worker,
+            ):
                 while not api.get(job).json()["progress"]["images_done"]:
                     time.sleep(0.1)
                 assert broker.signal(signal.SIGKILL) and worker.signal(signal.SIGKILL)
@@ -37,17 +40,17 @@ def test_over_rabbitmq_a_job_outlives_its_broker_and_its_worker(ingredients: Aud
             assert without_identity(api.get(f"{job}/results").json()) == wanted
 
 
-def count(url: str) -> None:
-    """Rings that nobody hears yet are counted, and no more are given than there are shards."""
+def check_queue_length(url: str) -> None:
+    """Notifications without a worker are counted, and `refill` adds no more than there are shards."""
     notifier = WorkNotifier(url)
-    rings: list[tuple[int, Callable[[], None]]] = [
+    calls: list[tuple[int, Callable[[], None]]] = [
         (2, lambda: notifier.notify(2)),
         (5, lambda: notifier.refill(5)),
         (5, lambda: notifier.refill(3)),
     ]
-    for wanted, ring in rings:
-        ring()
-        while notifier.length() < wanted:  # the server takes a ring when it comes to it
+    for wanted, call in calls:
+        call()
+        while notifier.length() < wanted:  # the server counts a message after a moment
             time.sleep(0.01)
         assert notifier.length() == wanted
     notifier.close()

@@ -1,4 +1,4 @@
-"""Whatever is killed, each job that was accepted ends once, with the numbers of an undisturbed run."""
+"""Random kills: each accepted job ends exactly once, with the results of an undisturbed run."""
 
 import logging
 import time
@@ -14,7 +14,7 @@ SEED, KILLS, JOBS, ROWS = 5, 18, 20, 12 * 3
 log = logging.getLogger(__name__)
 
 
-def test_twenty_jobs_come_through_whatever_is_killed(ingredients: AuditInputs, tmp_path: Path) -> None:
+def test_twenty_jobs_succeed_while_processes_are_killed_at_random(ingredients: AuditInputs, tmp_path: Path) -> None:
     bodies = [ingredients.body(seed=seed, shard_size=4, reuse=False) for seed in range(2)]
     wanted = [undisturbed(body, tmp_path) for body in bodies]
     with production(tmp_path) as running:
@@ -23,10 +23,10 @@ def test_twenty_jobs_come_through_whatever_is_killed(ingredients: AuditInputs, t
             ended = post_all(running, bodies, lambda number: number < JOBS)
         span = time.monotonic() - start
         running.database.await_start()
-        books = audit_books(running, ended, wanted, ROWS)
+        ledger = audit_books(running, ended, wanted, ROWS)
     message = f"{len(ended)} jobs in {span:.1f} s; killed with seed {SEED}: {dict(killer.kills)}"
     log.info(message)
-    assert (books.lost, books.different, books.doubled) == ([], [], 0), message
+    assert (ledger.lost, ledger.different, ledger.doubled) == ([], [], 0), message
     assert " 500 Internal Server Error" not in (tmp_path / "log.txt").read_text(), message
     assert len(ended) == JOBS, message
     assert len(killer.kills) == 6, message

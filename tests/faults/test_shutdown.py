@@ -1,4 +1,4 @@
-"""Processes that are asked to stop: they give back what they hold, at once, and nothing is lost or counted."""
+"""Stopping processes: a worker returns its shard at once, no work is lost, and no failure is counted."""
 
 import os
 import signal
@@ -21,23 +21,23 @@ from tests.support.jobs import AuditInputs
 from tests.support.processes import Installation
 from tests.support.production import Production, production
 
-BLAMED = "SELECT coalesce(sum(deaths + troubles + restarts), 0) FROM shards"
+FAILURES = "SELECT coalesce(sum(deaths + troubles + restarts), 0) FROM shards"
 HELD = "SELECT count(*) FROM shards WHERE kind = 'measure' AND state = 'running'"
 RUNNING = "SELECT count(*) FROM shards WHERE state = 'running'"
 
 
-def ask(url: str, query: str) -> int:
-    """The one number that a query gives."""
+def query_number(url: str, query: str) -> int:
+    """Run a query that returns one number."""
     with psycopg.connect(url) as connection:
         row = connection.execute(query.encode()).fetchone()
     assert row is not None
     return int(row[0])
 
 
-def await_held(url: str, held: str = HELD) -> None:
+def await_shard(url: str, query: str = HELD) -> None:
     end = time.monotonic() + 60
-    while not ask(url, held):
-        assert time.monotonic() < end, f"nothing is running: {held}"
+    while not query_number(url, query):
+        assert time.monotonic() < end, f"no shard is running: {query}"
         time.sleep(0.02)
 
 
@@ -45,21 +45,21 @@ def await_held(url: str, held: str = HELD) -> None:
 def installation(tmp_path: Path, postgres_server: str, redis_url: str) -> Installation:
     database = create_database(postgres_server).replace("+psycopg", "")
     made = Installation.make(
-        tmp_path, database_url=database, broker_url=redis_url.removesuffix("/0") + "/6", stop_seconds=2
+        tmp_path, database_url=database, broker_url=redis_url.removesuffix("/0") + "/6", shutdown_grace_seconds=2
     )
     made.run("migrate")
     return made
 
 
 def stop(worker: "subprocess.Popen[bytes]") -> float:
-    """Ask a worker to stop. Returns the seconds that it takes."""
+    """Stop a worker with SIGTERM. Returns how many seconds it takes."""
     start = time.monotonic()
     worker.terminate()
     worker.wait(timeout=30)
     return time.monotonic() - start
 
 
-def test_a_worker_that_is_asked_to_stop_gives_its_shard_back_between_batches(
+def test_a_stopping_worker_releases_its_shard_between_two_batches(
     ingredients: AuditInputs, installation: Installation
 ) -> None:
     cohort = ingredients.cohort("long", 0, 1, 2)
@@ -69,16 +69,16 @@ def test_a_worker_that_is_asked_to_stop_gives_its_shard_back_between_batches(
     with installation.serve():
         job = installation.run("submit", spec).strip()
         with installation.start("worker") as worker:
-            await_held(url)
+            await_shard(url)
             assert stop(worker) < 10
-        assert (ask(url, HELD), ask(url, BLAMED)) == (0, 0)
+        assert (query_number(url, HELD), query_number(url, FAILURES)) == (0, 0)
         with installation.start("worker"):
             installation.run("wait", job)
-    assert ask(url, BLAMED) == 0
+    assert query_number(url, FAILURES) == 0
 
 
 class Endless(nn.Module):
-    """Two classes; on a picture that is not the example it never comes to an end."""
+    """A model of two classes that never ends on an image, but does on the loader's example."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -87,13 +87,13 @@ class Endless(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) -> (N, 2)."""
-        while bool(images.min() < 0):  # normalised pictures are, the loader's example is not
+        while bool(images.min() < 0):  # true for normalised images, false for the loader's example
             images = images - 1
         pooled: Tensor = self.head(self.features(images).relu().mean((2, 3)))
         return pooled
 
 
-def test_a_worker_that_cannot_stop_in_time_is_ended_and_its_shard_goes_to_others(
+def test_a_worker_that_cannot_stop_in_time_is_killed_and_its_shard_is_released(
     ingredients: AuditInputs, installation: Installation, tmp_path: Path
 ) -> None:
     torch.jit.save(torch.jit.script(Endless().eval()), tmp_path / "endless.pt")
@@ -103,22 +103,22 @@ def test_a_worker_that_cannot_stop_in_time_is_ended_and_its_shard_goes_to_others
     with installation.serve():
         installation.run("submit", spec)
         with installation.start("worker") as worker:
-            await_held(url, RUNNING)  # its plan runs the model, and never ends
+            await_shard(url, RUNNING)  # the plan runs the model and never ends
             assert 1.5 < stop(worker) < 10
-        assert (ask(url, RUNNING), ask(url, BLAMED)) == (0, 0)
+        assert (query_number(url, RUNNING), query_number(url, FAILURES)) == (0, 0)
 
 
 @contextmanager
 def rolling(running: Production) -> Iterator[None]:
-    """Restart every process of ours in turn, while this context is open."""
+    """Restart each worker and API process in turn while this context is open."""
     done = threading.Event()
 
     def restart_all() -> None:
-        for kept in [*running.workers, *running.apis] * 2:
-            before = kept.pid
+        for process in [*running.workers, *running.apis] * 2:
+            before = process.pid
             assert before is not None
             os.kill(before, signal.SIGTERM)
-            while not done.is_set() and kept.pid in (None, before):
+            while not done.is_set() and process.pid in (None, before):
                 time.sleep(0.05)
             done.wait(1.5)
 
@@ -137,6 +137,6 @@ def test_rolling_restarts_lose_nothing(ingredients: AuditInputs, tmp_path: Path)
     with production(tmp_path) as running:
         with rolling(running):
             ended = post_all(running, bodies, lambda number: number < 12)
-        books = audit_books(running, ended, wanted, rows=12 * 3)
-        assert (books.lost, books.different, books.doubled) == ([], [], 0)
-        assert ask(running.installation.environment["SALIENCE_DATABASE_URL"], BLAMED) == 0
+        ledger = audit_books(running, ended, wanted, rows=12 * 3)
+        assert (ledger.lost, ledger.different, ledger.doubled) == ([], [], 0)
+        assert query_number(running.installation.environment["SALIENCE_DATABASE_URL"], FAILURES) == 0

@@ -1,4 +1,4 @@
-"""Inputs that kill their worker, by nothing but what is in them: the job fails and says so, and others go on."""
+"""An image that crashes its worker: its job fails with a clear error, and other jobs succeed."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ LEASE_SECONDS = 1
 
 
 class Deadly(nn.Module):
-    """Two classes; a white picture has it divide the least integer by -1, at which the processor gives up."""
+    """A model of two classes that divides the smallest integer by -1 on a white image, which crashes the process."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class Deadly(nn.Module):
 
 @pytest.fixture
 def deadly(ingredients: AuditInputs, tmp_path: Path) -> dict[str, object]:
-    """A job with one picture in five that kills whoever looks at it."""
+    """A job with five images, one of which crashes the worker."""
     torch.jit.save(torch.jit.script(Deadly().eval()), tmp_path / "deadly.pt")
     for number in range(4):
         write_image(tmp_path / "pictures" / f"{number}.png", np.random.default_rng(number))
@@ -44,7 +44,7 @@ def deadly(ingredients: AuditInputs, tmp_path: Path) -> dict[str, object]:
     return ingredients.body(cohorts=[cohort], images=images, measures=["entropy"], shard_size=1)
 
 
-def test_a_shard_that_kills_its_worker_ends_its_job_and_no_other(
+def test_a_shard_that_crashes_its_worker_fails_its_own_job_only(
     deadly: dict[str, object], ingredients: AuditInputs, tmp_path: Path, redis_url: str
 ) -> None:
     broker = redis_url.removesuffix("/0") + "/5"

@@ -1,4 +1,4 @@
-"""Requests that are wrong in every way we know, at random but the same for a seed, and what no answer may hold."""
+"""Generates invalid requests from a seed, and checks that responses leak nothing."""
 
 import json
 import random
@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 
 SECRET = "hunter2SECRET"
-WRONG_KEYS = 0.1  # the share that brings one, and so comes no further than the door
-# What an answer never says: where our code and files lie, what failed in it, or a secret that nobody sent there.
+WRONG_KEYS = 0.1  # share of requests with a wrong key, which authentication refuses
+# No response may contain a path of our code, a traceback, SQL or a secret.
 LEAK = re.compile(
     r"Traceback|File \"|\.py\b|site-packages|/root/|/usr/lib|sqlalchemy|psycopg|SELECT |INSERT |postgresql://"
 )
@@ -36,7 +36,7 @@ VALUES: tuple[Any, ...] = (
 
 @dataclass(frozen=True)
 class Bad:
-    """A request."""
+    """An invalid request."""
 
     method: str
     path: str
@@ -45,7 +45,7 @@ class Bad:
 
 
 def bad_requests(count: int, seed: int = 0) -> Iterator[Bad]:
-    """So many of them; each has its own ID and a secret in its headers."""
+    """Generate `count` requests. Each has its own request ID and a secret in its headers."""
     draw = random.Random(seed)
     for number in range(count):
         method = draw.choice(["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "BREW"])
@@ -64,18 +64,18 @@ def bad_requests(count: int, seed: int = 0) -> Iterator[Bad]:
 
 
 def _body(draw: random.Random) -> bytes:
-    """JSON of the right shape with wrong things in it."""
+    """A JSON object with known fields and wrong values."""
     return json.dumps({name: draw.choice(VALUES) for name in draw.sample(NAMES, draw.randrange(1, 6))}).encode()
 
 
 def _torn(draw: random.Random) -> bytes:
-    """No JSON, or half of it."""
+    """Bytes that are not JSON, or only half of a JSON document."""
     whole = _body(draw)
     return draw.choice([whole[: len(whole) // 2], draw.randbytes(60), b"[" * 5000, b'{"seed": NaN}', b""])
 
 
 def send(client: httpx.Client, bad: Bad, met: Counter[int]) -> str:
-    """What is wrong with the answer; empty where nothing is. `met` counts the statuses."""
+    """Send a request and count its status in `met`. Returns the fault of the response, empty if there is none."""
     request = client.build_request(bad.method, bad.path, content=bad.body, headers=bad.headers)
     answer = client.send(request)
     met[answer.status_code] += 1

@@ -1,6 +1,6 @@
-"""Schemathesis asks the API all that its OpenAPI document allows, and what it forbids, and follows its answers on.
+"""Schemathesis sends the API valid and invalid requests from its OpenAPI document, and follows links in responses.
 
-All of its checks hold: no 5xx, no status, header, content type or body that the document does not tell of.
+No response may be a 5xx, or have a status, header, content type or body that the document does not describe.
 """
 
 import json
@@ -19,19 +19,19 @@ from tests.support.worker_thread import working
 from worker.runner import Runner
 
 HERE = Path(__file__).parent
-# Of their own, and links first: else slow answers, and limits that were reached, leave none to follow.
+# Seconds per phase. Links come first, before other requests reach the limits of the service.
 SECONDS = {"stateful": 10, "coverage,fuzzing": 18}
-GATE = {"rules": [{"measure": "entropy", "op": ">=", "value": 0}]}  # so that there is a verdict to go to
+GATE = {"rules": [{"measure": "entropy", "op": ">=", "value": 0}]}  # so that a job has a verdict
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_every_answer_is_as_the_document_says(
+def test_every_response_matches_the_openapi_document(
     runner: Runner, redis_url: str, ingredients: AuditInputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")  # where nobody answers
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")  # a port without a server
     request = [
-        *("--exclude-path-regex", "/events$"),  # streams, which end with a job or never
+        *("--exclude-path-regex", "/events$"),  # event streams may never end
         *("--max-examples", 20, "--generation-deterministic", "--seed", 1),
         *("--checks", "all", "--no-color", "--continue-on-failure", "--request-timeout", 70, "--no-shrink"),
         *("--suppress-health-check", "all", "--warnings", "off"),

@@ -1,1 +1,1 @@
-"""The release before this one, kept as it was, so that it can be run on this one's database."""
+"""The previous release, stored unchanged, which the tests run on the database of this release."""

@@ -1,4 +1,4 @@
-"""Keep a release for the tests: `python -m tests.releases.keep_release TAG`, once it is out. Replaces the last one."""
+"""Store a release for the tests: `python -m tests.releases.keep_release TAG`. It replaces the one stored before."""
 
 import subprocess
 import sys
@@ -7,14 +7,14 @@ from pathlib import Path
 HERE = Path(__file__).parent
 
 
-def kept() -> Path:
-    """The release that is kept."""
+def stored_release() -> Path:
+    """The path of the stored release."""
     (found,) = HERE.glob("*.zip")
     return found
 
 
-def keep(tag: str) -> None:
-    """Put the service, as it was at a tag or commit, into an archive beside this file."""
+def store_release(tag: str) -> None:
+    """Store the service at a tag or commit in a zip beside this file."""
     archive = HERE / f"{tag}.zip"
     made = subprocess.run(
         ["git", "archive", "--format=zip", "-9", tag, "service", "migrations"], capture_output=True, check=True
@@ -25,4 +25,4 @@ def keep(tag: str) -> None:
 
 
 if __name__ == "__main__":
-    keep(sys.argv[1])
+    store_release(sys.argv[1])

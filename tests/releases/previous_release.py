@@ -1,9 +1,9 @@
-"""The life of some jobs, by the kept release's own code: run with it, not with this one's, ahead on the path.
+"""Runs some jobs with the code of the previous release, whose folder must come first on the Python path.
 
-    python life.py FOLDER {"database": ..., "broker": ..., "body": ...}
+    python previous_release.py FOLDER {"database": ..., "broker": ..., "body": ...}
 
-Every query of its API, its workers and its sweeper is made once at least. Exits with an error at the first that
-the database refuses. When another release is kept, its verbs may have changed: this file goes with it.
+It makes every query of the API, the workers and the sweeper at least once, and exits with an error at the first query
+that the database refuses. It calls functions of the stored release, so a newly stored release may need changes here.
 """
 
 import json
@@ -24,7 +24,7 @@ COLUMNS = {"run": ["entropy"], "across": [["stability"]]}
 
 
 def submit(client: TestClient, body: JSON, key: str) -> str:
-    """Ask for a job twice, which is once; find it in every way."""
+    """Submit a job twice with one idempotency key, and list it with every filter."""
     first, again = (client.post("/v1/jobs", json=body, headers={"Idempotency-Key": key}) for _ in range(2))
     assert first.status_code == 202, first.text
     job = str(first.json()["id"])
@@ -38,14 +38,14 @@ def submit(client: TestClient, body: JSON, key: str) -> str:
 def claim(store: Store, kind: ShardKind) -> Shard:
     """The next shard, which must be of this kind."""
     shard = store.leases.claim("old", 30)
-    assert shard is not None, "nothing waits that the old release understands"
+    assert shard is not None, "no shard that the old release can claim"
     assert shard.kind is kind, shard
     assert store.leases.renew(shard, 30, 1)
     return shard
 
 
 def plan(store: Store) -> None:
-    """List two pictures in two slices."""
+    """Plan two images in two slices."""
     shard = claim(store, ShardKind.PLAN)
     store.shards.forget_images(shard)
     store.shards.record_images(shard, [Image(number, f"{number}.png", "x", f"{number}.png") for number in range(2)])
@@ -53,7 +53,7 @@ def plan(store: Store) -> None:
 
 
 def measure(store: Store) -> None:
-    """Hand in the next slice, after it was given back."""
+    """Release the next slice, claim it again and record its values."""
     store.leases.give_back([claim(store, ShardKind.MEASURE).worker])
     shard = claim(store, ShardKind.MEASURE)
     images = store.images.slice(shard.job, shard.start, shard.stop)
@@ -63,7 +63,7 @@ def measure(store: Store) -> None:
 
 
 def read(store: Store, client: TestClient, job: str) -> None:
-    """Sum up, and read all that there is."""
+    """Record the results and read all data of the job."""
     store.shards.record_summary(claim(store, ShardKind.SUMMARISE), "{}")
     assert client.get(f"/v1/jobs/{job}").json()["state"] == "succeeded"
     for place in ("results", "images", "images?limit=1"):
@@ -77,7 +77,7 @@ def read(store: Store, client: TestClient, job: str) -> None:
 
 
 def fail(store: Store, client: TestClient, body: JSON) -> None:
-    """A job whose shard is in trouble, lost, and refused; one that is cancelled, one that is forgotten."""
+    """Fail a job after a retry and a lost lease, cancel another, and delete a third."""
     submit(client, body, "fails")
     assert store.leases.hand_back(claim(store, ShardKind.PLAN), "trouble") is not None
     time.sleep(1.1)
@@ -90,7 +90,7 @@ def fail(store: Store, client: TestClient, body: JSON) -> None:
 
 
 def tidy(store: Store) -> None:
-    """What the sweeper does."""
+    """Call what the sweeper calls."""
     store.retention.end_overdue()
     store.retention.expire(0, 0)
     store.retention.purge(5)
@@ -98,7 +98,7 @@ def tidy(store: Store) -> None:
 
 
 def inspect(store: Store, client: TestClient, body: JSON) -> None:
-    """Look at an image set."""
+    """Inspect an image set."""
     asked = client.post("/v1/inspect?wait=0", json={"images": body["images"]})
     assert asked.status_code == 202, asked.text
     found = store.inspections.claim()
@@ -108,8 +108,8 @@ def inspect(store: Store, client: TestClient, body: JSON) -> None:
 
 
 def main(folder: str, given: str) -> None:
-    """All of it."""
-    assert Path(str(service.__file__)).is_relative_to(folder), "another release than the one kept is ahead on the path"
+    """Run all queries with the release in `folder`."""
+    assert Path(str(service.__file__)).is_relative_to(folder), "the Python path starts with another release"
     asked = json.loads(given)
     settings = ServiceSettings(
         database_url=asked["database"], broker_url=asked["broker"], allowed_roots=(Path("/"),), sweep_seconds=60

@@ -1,4 +1,4 @@
-"""A release may only add to the database: the one before it runs on, until its last process is replaced."""
+"""The previous release still works on the database of this one, so that processes can be replaced one by one."""
 
 import json
 import os
@@ -7,15 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.releases.keep_release import HERE, kept
+from tests.releases.keep_release import HERE, stored_release
 from tests.support.jobs import AuditInputs
 
 
-def test_the_release_before_this_one_lives_on_this_ones_database(
+def test_the_previous_release_works_on_the_database_of_this_one(
     database_url: str, redis_url: str, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     old = tmp_path / "old"
-    shutil.unpack_archive(kept(), old)
+    shutil.unpack_archive(stored_release(), old)
     body = ingredients.body(name="old", labels={"team": "x"})
     given = json.dumps({"database": database_url, "broker": redis_url.removesuffix("/0") + "/7", "body": body})
     found = subprocess.run(

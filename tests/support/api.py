@@ -1,4 +1,4 @@
-"""Submits jobs over HTTP and does their work."""
+"""Submits jobs over HTTP and runs their shards."""
 
 from typing import Any
 

@@ -10,7 +10,7 @@ from worker.runner import Runner
 
 
 def audit(runner: Runner, spec: JobSpec) -> Job:
-    """Submit a job and do all of its work."""
+    """Submit a job and run all of its shards."""
     job = runner.store.jobs.accept(spec, spec_digest(spec), None)[0].id
     while runner.work():
         pass
@@ -30,6 +30,6 @@ def failure(job: Job) -> dict[str, Any]:
 
 
 def without_identity(document: dict[str, Any]) -> dict[str, Any]:
-    """What must be the same whatever the way a result was come to."""
+    """A results document without the fields that differ between two runs of one audit."""
     provenance = {key: value for key, value in document["provenance"].items() if key != "spec"}
     return {**document, "job": None, "provenance": provenance}

@@ -1,6 +1,6 @@
-"""The browser of the tests: `python -m tests.support.chromium` sees to it that there is one.
+"""Finds a Chromium for the browser tests; `python -m tests.support.chromium` installs one if there is none.
 
-Any that is there already will do; else, as root, Debian's is installed.
+The installation needs root and a Debian system.
 """
 
 import os
@@ -10,19 +10,19 @@ import sys
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MISSING = (
-    "The tests of the pages need a Chromium, and there is none. As root: apt-get install chromium; "
-    "or name one of your own in the environment: CHROMIUM=/path/to/chromium."
+    "No Chromium found, which the tests of the pages need. Run `apt-get install chromium` as root, "
+    "or set CHROMIUM=/path/to/chromium."
 )
 
 
 def find() -> str | None:
-    """The path of a Chromium, the one in the environment before others."""
+    """The path of a Chromium: that of the environment variable CHROMIUM, else the first on the PATH."""
     named = os.environ.get("CHROMIUM")
     return named or next((path for path in map(shutil.which, NAMES) if path), None)
 
 
 def install() -> None:
-    """Install Debian's, which takes root and apt. Raises CalledProcessError."""
+    """Install Debian's Chromium with apt, as root. Raises CalledProcessError."""
     apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120"]
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     subprocess.run([*apt, "update"], env=environment, check=True)
@@ -30,11 +30,11 @@ def install() -> None:
 
 
 def main() -> int:
-    """Returns the exit status."""
+    """Install Chromium if there is none. Returns the exit status."""
     if find() is None and os.getuid() == 0 and shutil.which("apt-get"):
         install()
     if find() is None:
-        print(MISSING, file=sys.stderr)  # noqa: T201  # to whoever runs the tests
+        print(MISSING, file=sys.stderr)  # noqa: T201  # for the person who runs the tests
         return 1
     return 0
 

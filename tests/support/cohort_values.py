@@ -1,4 +1,4 @@
-"""Cohorts of given or random numbers."""
+"""Cohorts with given or random values."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -12,7 +12,7 @@ RUN_COLUMNS = ["correct", "degenerate", "entropy", "entropy.spatial"]
 
 
 def cohort(runs: np.ndarray, labels: Sequence[str | None], name: str = "c") -> CohortValues:
-    """A cohort of entropies, with a made-up stability where it has several runs."""
+    """A cohort with the given values (images, runs, columns), and invented stability values if it has several runs."""
     count, pairs = runs.shape[1], list(combinations(range(runs.shape[1]), 2))
     plain = {"stability": 0.5, **{f"stability.{kind}": 0.1 for kind in ("pearson", "mse", "iou20")}}
     plain |= {key.replace("stability", "stability.resized"): value for key, value in plain.items()}
@@ -28,6 +28,7 @@ def cohort(runs: np.ndarray, labels: Sequence[str | None], name: str = "c") -> C
 
 
 def numbers(images: int, runs: int, seed: int = 0) -> np.ndarray:
+    """Random values of RUN_COLUMNS: (images, runs, 4)."""
     values = np.random.default_rng(seed).random((images, runs, 4))
     values[:, :, 0] = values[:, :, 0] > 0.3
     values[:, :, 1] = 0

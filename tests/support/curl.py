@@ -1,4 +1,4 @@
-"""Commands of the documentation, run as they are written, though the service under test listens elsewhere."""
+"""Runs commands of the documentation unchanged, although the service under test listens on another port."""
 
 import os
 import subprocess
@@ -8,11 +8,11 @@ from pathlib import Path
 
 import httpx
 
-WRITTEN = "127.0.0.1:8000"  # where the documentation has the service
+WRITTEN = "127.0.0.1:8000"  # the address of the service in the documentation
 
 
 def environment(home: Path, url: str) -> Mapping[str, str]:
-    """Variables with which curl asks the service at a URL instead, and with this environment's programs first."""
+    """Environment variables that make curl connect to `url`, and put this environment's programs first on the PATH."""
     request = httpx.URL(url)
     (home / ".curlrc").write_text(f'connect-to = "{WRITTEN}:{request.host}:{request.port}"\n')
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("SALIENCE_")}
@@ -20,7 +20,7 @@ def environment(home: Path, url: str) -> Mapping[str, str]:
 
 
 def run(script: str, folder: Path, environment: Mapping[str, str]) -> str:
-    """Run commands in a folder; each must succeed. Returns their standard output."""
+    """Run commands in a folder and check that each succeeds. Returns their standard output."""
     argv = ["bash", "-eu", "-o", "pipefail", "-c", script]
     found = subprocess.run(argv, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stdout + found.stderr

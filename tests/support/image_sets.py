@@ -1,4 +1,4 @@
-"""One folder of pictures in all the ways that image sets are kept, and uploads."""
+"""Writes one folder of images in each format of image sets, and uploads artifacts."""
 
 import asyncio
 import csv
@@ -17,7 +17,7 @@ from worker.inputs.resolver import InputResolver
 
 
 def images_of(folder: Path) -> list[tuple[str, str, bytes]]:
-    """Name, label and bytes of each picture of a folder with a folder a class."""
+    """Name, label and bytes of each image in a folder that has one subfolder per class."""
     found = sorted(path for path in folder.rglob("*.png"))
     return [(str(path.relative_to(folder)), path.parent.name, path.read_bytes()) for path in found]
 
@@ -46,14 +46,14 @@ def as_packed_tar(folder: Path, out: Path) -> Path:
 
 
 def as_webdataset(folder: Path, out: Path) -> Path:
-    """Two shards, one labelled by text, the other by a description."""
+    """Two shards: one with labels in .cls files, the other with labels in .json files."""
     shards = out / "shards"
     shards.mkdir()
     for shard in (0, 1):
         with tarfile.open(shards / f"{shard:05d}.tar", "w") as archive:
             for number, (_, label, content) in enumerate(images_of(folder)[shard::2]):
-                said = {"cls": label.encode()} if shard else {"json": json.dumps({"label": label}).encode()}
-                for extension, data in ({"png": content} | said).items():
+                label_file = {"cls": label.encode()} if shard else {"json": json.dumps({"label": label}).encode()}
+                for extension, data in ({"png": content} | label_file).items():
                     add(archive, f"{number:06d}.{extension}", data)
     return shards
 
@@ -82,7 +82,7 @@ def as_parquet_manifest(folder: Path, out: Path) -> Path:
 
 
 def as_parquet(folder: Path, out: Path) -> Path:
-    """As Hugging Face lays out datasets: bytes in a struct, labels as numbers of names in the metadata."""
+    """The layout of Hugging Face datasets: bytes in a struct, labels as indices of class names in the metadata."""
     names, labels, contents = zip(*images_of(folder), strict=True)
     classes = sorted(set(labels))
     image = pa.array([{"bytes": c, "path": n} for c, n in zip(contents, names, strict=True)])
@@ -113,7 +113,7 @@ WAYS: Mapping[str, Callable[[Path, Path], Path]] = {
 
 
 def upload(place: ArtifactStore, content: bytes) -> str:
-    """Store some bytes as an upload would. Returns the artifact's URI."""
+    """Store bytes as an uploaded artifact. Returns the artifact's URI."""
 
     async def parts() -> AsyncIterator[bytes]:
         yield content
@@ -122,6 +122,6 @@ def upload(place: ArtifactStore, content: bytes) -> str:
 
 
 def model_at(places: InputResolver, source: str) -> Path:
-    """The file or folder of a model."""
+    """The local file or folder of the model at a URI."""
     with places.model(source) as path:
         return path

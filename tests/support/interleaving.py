@@ -1,4 +1,4 @@
-"""Something that happens between the transactions of a request, where a test says."""
+"""Calls a function between two transactions of a request, to test races."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine, event
 
-HANDLERS = "AnyIO worker thread"  # the threads that answer requests, unlike the service's own
+HANDLERS = "AnyIO worker thread"  # prefix of the names of the threads that answer requests
 
 
 @dataclass
 class Moment:
-    """Just before a request takes a connection for its n-th transaction, counted from 0."""
+    """Calls `act` just before a request opens its n-th transaction, counted from 0."""
 
     number: int
     act: Callable[[], object]
     reached: bool = False
 
     def connects(self, *_: object) -> None:
-        """A connection is taken. Those that the act itself takes do not count."""
+        """Count a connection of a request. Connections that `act` opens do not count."""
         if self.reached or not threading.current_thread().name.startswith(HANDLERS):
             return
         if self.number == 0:
@@ -30,7 +30,7 @@ class Moment:
 
 @contextmanager
 def acting_before(engine: Engine, number: int, act: Callable[[], object]) -> Iterator[Moment]:
-    """Have something happen before a request's transaction of that number, of requests sent while this is open."""
+    """Call `act` before transaction `number` of a request that is sent while this context is open."""
     moment = Moment(number, act)
     event.listen(engine, "engine_connect", moment.connects)
     try:

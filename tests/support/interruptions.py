@@ -1,4 +1,4 @@
-"""A database that breaks off at a chosen moment, as a failover, a restart or a failing disk makes it do."""
+"""Interrupts the database at a chosen moment, as a failover, a restart or a failing disk would."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 @dataclass
 class Countdown:
-    """Counts what the thread that made it does, and acts once, when `left` falls to 0."""
+    """Counts events of the thread that created it, and calls `act` once, when `left` reaches 0."""
 
     left: int
     act: Callable[[Connection], None]
@@ -20,11 +20,11 @@ class Countdown:
 
     @property
     def is_over(self) -> bool:
-        """Whether the moment has come."""
+        """Whether `act` was called."""
         return self.left <= 0
 
     def count(self, connection: Connection) -> None:
-        """One more."""
+        """Count one event."""
         if threading.get_ident() == self.thread:
             self.left -= 1
             if self.left == 0:
@@ -35,9 +35,9 @@ class Countdown:
 def after_statement(
     engine: Engine, number: int, act: Callable[[Connection], None], containing: str = ""
 ) -> Iterator[Countdown]:
-    """Act after this thread's statement of that number, before its next statement, COPY or commit.
+    """Call `act` after statement `number` of this thread, before its next statement, COPY or commit.
 
-    Statements that do not contain the given text do not count.
+    Only statements that contain the text `containing` count.
     """
     countdown = Countdown(number, act)
 
@@ -51,14 +51,14 @@ def after_statement(
 
 @contextmanager
 def at_commit(engine: Engine, number: int, act: Callable[[Connection], None]) -> Iterator[Countdown]:
-    """Act in place of this thread's commit of that number."""
+    """Call `act` instead of commit `number` of this thread."""
     countdown = Countdown(number, act)
     with _listening(engine, "commit", countdown.count):
         yield countdown
 
 
 def end_backend(connection: Connection) -> None:
-    """Have Postgres end its side of a connection, and return once it has."""
+    """Make Postgres end its side of a connection, and wait until it has."""
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
     with psycopg.connect(driver.info.dsn) as other:
@@ -66,12 +66,12 @@ def end_backend(connection: Connection) -> None:
 
 
 def fail(_connection: Connection) -> None:
-    """Fail as a driver does whose database has a failing disk."""
+    """Raise the error of a driver whose database has a failing disk."""
     raise OperationalError("a statement", None, OSError("disk I/O error"))
 
 
 def commit_and_fail(connection: Connection) -> None:
-    """Commit, and lose the answer."""
+    """Commit, then fail as if the answer of the database was lost."""
     driver = connection.connection.driver_connection
     assert driver is not None
     driver.commit()

@@ -1,4 +1,4 @@
-"""Small audits to try the service with: tiny models, a dozen pictures, and the specs that name them."""
+"""Inputs of small audits: tiny models, twelve images, and specs that use them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ CLASSES = ("real", "synthetic")
 
 @dataclass(frozen=True)
 class AuditInputs:
-    """Where the models and the folder of pictures are."""
+    """The paths of the models and of the folder of images."""
 
     root: Path
     models: Sequence[Path]
@@ -42,14 +42,14 @@ class AuditInputs:
         return JobSpec.model_validate(self.body(**changes))
 
 
-# As small as an audit gets with every measure in it.
+# The smallest options that still give every measure a value.
 OPTIONS: Mapping[str, Any] = {
     "options": {"noise": {"amounts": [0.1, 0.5]}, "geometry": {"transforms": ["hflip", "shift:4,0"]}},
 }
 
 
 def make_audit_inputs(root: Path) -> AuditInputs:
-    """Write three models of different seeds and twelve pictures in two folders."""
+    """Write three models with different seeds and twelve images in two folders."""
     models = [save_archive(TinyNet(seed), root / f"model-{seed}.pt", SIZE) for seed in range(3)]
     random = np.random.default_rng(0)
     for name in CLASSES:
@@ -59,7 +59,7 @@ def make_audit_inputs(root: Path) -> AuditInputs:
 
 
 def write_image(path: Path, random: np.random.Generator, side: int = 30) -> Path:
-    """A picture of random blocks, which unlike white noise survives resizing."""
+    """Write an image of random blocks, which keeps its contrast when resized, unlike white noise."""
     path.parent.mkdir(parents=True, exist_ok=True)
     blocks = random.integers(0, 256, (side // 6, side // 6, 3), dtype=np.uint8)
     Image.fromarray(blocks.repeat(6, axis=0).repeat(6, axis=1)).save(path)

@@ -1,16 +1,16 @@
-"""Models of which it is known, by how they are built, where they look."""
+"""Models whose salience is known from their construction."""
 
 import math
 
 import torch
 from torch import Tensor, nn
 
-FAINT = 0.03  # as strong as noise alone can seem striped
-STRIPES = 6  # pixels from one to the next, as behind the experiment's faces
+FAINT = 0.03  # stripe energy that noise alone can reach
+STRIPES = 6  # period in pixels, as in the background of the experiment's faces
 
 
 class FixedPlace(nn.Module):
-    """Looks at one quarter whatever it is shown; runs differ in their heads alone."""
+    """Attends to one quarter of any image; runs differ only in their heads."""
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class _FixedQuarter(nn.Module):
 
 
 class Pointwise(nn.Module):
-    """Sees each pixel alone, so that what it sees moves with the content."""
+    """Uses each pixel separately, so that its map shifts with the content."""
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class Pointwise(nn.Module):
 
 
 class StripeDetector(nn.Module):
-    """Tells class 1 by diagonal stripes alone: the shortcut of the experiment's pictures."""
+    """Recognises class 1 only by diagonal stripes, the shortcut in the experiment's images."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class StripeDetector(nn.Module):
 
 
 class _StripeEnergy(nn.Module):
-    """Whether a place is striped, by the length of its sine and cosine parts, in cells of 4 pixels."""
+    """Stripe energy in cells of 4 pixels: the norm of the responses to a sine and a cosine filter, from 0 to 1."""
 
     kernel: Tensor
 
@@ -90,7 +90,7 @@ class _StripeEnergy(nn.Module):
 
 
 class Signed(nn.Module):
-    """Sees places brighter than a threshold. With sign -1 each logit falls with each feature: Grad-CAM has no map."""
+    """Responds to places brighter than a threshold. With sign -1, the head's weights are negative: no map."""
 
     def __init__(self, sign: int = 1, threshold: float = 0.0, seed: int = 0) -> None:
         super().__init__()

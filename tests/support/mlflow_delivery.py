@@ -1,4 +1,4 @@
-"""A delivery of MLflow's webhooks."""
+"""The body of a request that MLflow sends to a webhook."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A real MLflow server for the tests, and what its users do there."""
+"""Starts a real MLflow server, and calls it as its users do."""
 
 import base64
 import os
@@ -22,7 +22,7 @@ SECRET = "the secret of MLflow's webhook"
 
 @contextmanager
 def mlflow_server(folder: Path) -> Iterator[str]:
-    """An MLflow server that may send webhooks to loopback. Yields its URL."""
+    """Run an MLflow server that may send webhooks to loopback. Yields its URL."""
     port = free_port()
     command = [
         sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
@@ -60,19 +60,19 @@ def _is_up(url: str) -> bool:
 
 @dataclass(frozen=True)
 class Users:
-    """What users of the registry do, over its REST API."""
+    """Calls the REST API of an MLflow server."""
 
     api: httpx.Client
 
     def post(self, call: str, **body: Any) -> dict[str, Any]:
-        """Call MLflow, which must agree."""
+        """Call MLflow and check that it succeeds. Returns the response."""
         answer = self.api.post(f"mlflow/{call}", json=body)
         assert answer.is_success, answer.text
         found: dict[str, Any] = answer.json()
         return found
 
     def log(self, *files: tuple[str, Path]) -> tuple[str, str]:
-        """Log files under their names in a new run. Returns the run's ID and where its files are."""
+        """Log files by name in a new run. Returns the run's ID and its artifact URI."""
         run = self.post("runs/create", experiment_id="0")["run"]["info"]
         root = run["artifact_uri"].partition(":/")[2].lstrip("/")
         for name, path in files:
@@ -81,7 +81,7 @@ class Users:
         return run["run_id"], run["artifact_uri"]
 
     def register(self, name: str, model: Path, tags: Mapping[str, str] | None = None) -> str:
-        """Register a model's file as the next version of a name. Returns its number."""
+        """Register a model file as the next version of a registered model. Returns the version number."""
         if not self.api.get("mlflow/registered-models/get", params={"name": name}).is_success:
             self.post("registered-models/create", name=name)
         run, where = self.log(("m.pt", model))
@@ -91,11 +91,11 @@ class Users:
         return version
 
     def tags(self, name: str, version: str) -> dict[str, str]:
-        """The tags of a version."""
+        """The tags of a model version."""
         found = self.api.get("mlflow/model-versions/get", params={"name": name, "version": version}).json()
         return {each["key"]: each["value"] for each in found["model_version"].get("tags", [])}
 
     def aliases(self, name: str) -> dict[str, str]:
-        """Which version each alias stands for."""
+        """The version number of each alias of a registered model."""
         found = self.api.get("mlflow/registered-models/get", params={"name": name}).json()
         return {each["alias"]: each["version"] for each in found["registered_model"].get("aliases", [])}

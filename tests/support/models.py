@@ -29,9 +29,9 @@ class TinyNet(nn.Module):
 
 
 def save_archive(model: nn.Module, path: Path, side: int) -> Path:
-    """Save a model as a TorchScript archive traced on square inputs."""
+    """Trace a model on inputs of side x side pixels and save it as a TorchScript archive."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # tracing is deprecated, and what such archives are made by
+        warnings.simplefilter("ignore")  # torch warns that tracing is deprecated
         torch.jit.trace(model, torch.zeros(1, 3, side, side)).save(str(path))  # type: ignore[no-untyped-call]
     return path
 
@@ -39,27 +39,27 @@ def save_archive(model: nn.Module, path: Path, side: int) -> Path:
 def explain_slowly(
     model: nn.Module, layer: nn.Module, images: Tensor, target: int | None = None, *, relu_follows: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """Grad-CAM of one normalised picture (1, 3, H, W) by hooks and autograd: logits (C,) and the raw map (h, w).
+    """Grad-CAM of one normalised image (1, 3, H, W) by hooks and autograd. Returns logits (C,) and the raw map (h, w).
 
-    Where a ReLU follows the layer, the map is read after it.
+    With `relu_follows`, the map is computed from the features after a ReLU.
     """
-    kept: list[Tensor] = []
+    outputs: list[Tensor] = []
 
-    def keep(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
-        kept.append(output)
-        # What follows may change its input in place, as torchvision's DenseNet does.
+    def record(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
+        outputs.append(output)
+        # The next layer may change its input in place, as in torchvision's DenseNet.
         return output.clone()
 
-    handle = layer.register_forward_hook(keep)
+    handle = layer.register_forward_hook(record)
     try:
         with torch.enable_grad():
             logits = model(images.requires_grad_())[0]
             if len(logits) == 1:
                 logits = torch.cat([-logits, logits])
             chosen = int(logits.argmax()) if target is None else target
-            (gradients,) = torch.autograd.grad(logits[chosen], kept[0])
+            (gradients,) = torch.autograd.grad(logits[chosen], outputs[0])
     finally:
         handle.remove()
-    features = kept[0].relu() if relu_follows else kept[0]
+    features = outputs[0].relu() if relu_follows else outputs[0]
     weights = gradients.mean((2, 3), keepdim=True)
     return logits.detach(), (weights * features).sum(1).relu()[0].detach()

@@ -13,7 +13,7 @@ WEIGHTS = np.random.default_rng(0).normal(size=(3, 2)).astype(np.float32)
 
 
 def save(path: Path, batch: int | str = "batch", sizes: Sequence[int | str] = (3, SIDE, SIDE)) -> Path:
-    """Global average pooling and a linear layer."""
+    """Save a model of global average pooling and a linear layer."""
     nodes = [
         helper.make_node("GlobalAveragePool", ["images"], ["pooled"]),
         helper.make_node("Flatten", ["pooled"], ["flat"]),
@@ -25,7 +25,7 @@ def save(path: Path, batch: int | str = "batch", sizes: Sequence[int | str] = (3
 def save_net(
     path: Path, nodes: Sequence[NodeProto], weights: TensorProto, shapes: Sequence[Sequence[int | str]]
 ) -> Path:
-    """A net of two shapes: its images' and its logits'."""
+    """Save a network; `shapes` are those of its images and of its logits."""
     images = helper.make_tensor_value_info("images", TensorProto.FLOAT, shapes[0])
     given = helper.make_tensor_value_info("logits", TensorProto.FLOAT, shapes[1])
     graph = helper.make_graph(nodes, "net", [images], [given], [weights])

@@ -1,4 +1,4 @@
-"""Tiny models of transformers, made here and saved as their users save them."""
+"""Tiny models of the transformers library, saved with save_pretrained."""
 
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ def make_vit(names: tuple[str, ...] = NAMES) -> Any:
 
 
 def save_pretrained(model: nn.Module, folder: Path, **processor: Any) -> Path:
-    """Save a model with a processor that resizes to its size, unless told otherwise."""
+    """Save a model and an image processor that resizes to SIDE; `processor` overrides its options."""
     from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
     saved: Any = model

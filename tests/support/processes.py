@@ -1,4 +1,4 @@
-"""The service as its users start it: by its console script, in processes of their own."""
+"""Runs the console script `salience` in separate processes, as users do."""
 
 import json
 import os
@@ -13,6 +13,7 @@ from typing import IO, Any
 import httpx
 
 from service.queue import parent_death as tether
+from service.settings import ServiceSettings, WorkerSettings
 from tests.support.servers import free_port
 
 START_SECONDS = 60
@@ -20,7 +21,7 @@ START_SECONDS = 60
 
 @dataclass(frozen=True)
 class Installation:
-    """An environment to run commands in, and where its API will listen."""
+    """The environment and the folder in which commands run, and the port of the API."""
 
     environment: Mapping[str, str]
     folder: Path
@@ -28,7 +29,9 @@ class Installation:
 
     @classmethod
     def make(cls, folder: Path, **settings: object) -> "Installation":
-        """Settings by their names without the prefix, in lower case."""
+        """Create an installation. `settings` are named without the prefix SALIENCE_, in lower case."""
+        unknown = settings.keys() - ServiceSettings.model_fields.keys() - WorkerSettings.model_fields.keys()
+        assert not unknown, f"not settings of the service: {unknown}"
         port = free_port()
         own = {f"SALIENCE_{name.upper()}": str(value) for name, value in settings.items()}
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("SALIENCE_")}
@@ -37,11 +40,11 @@ class Installation:
 
     @property
     def url(self) -> str:
-        """Where the API listens."""
+        """The URL of the API."""
         return self.environment["SALIENCE_URL"]
 
     def run(self, *arguments: object, status: int = 0) -> str:
-        """Run a command to its end, which must have this status. Returns its standard output."""
+        """Run a command and check its exit status. Returns its standard output."""
         found = subprocess.run(
             self._command(*arguments), env=self.environment, capture_output=True, text=True, check=False
         )
@@ -50,7 +53,7 @@ class Installation:
 
     @contextmanager
     def start(self, *arguments: object) -> Iterator[subprocess.Popen[bytes]]:
-        """Run a command in the background; its output goes to a file in the folder."""
+        """Run a command in the background; its output goes to log.txt in the folder."""
         with (self.folder / "log.txt").open("ab") as log:
             process = self.spawn(log, *arguments)
         try:
@@ -60,13 +63,13 @@ class Installation:
             process.wait()
 
     def spawn(self, log: IO[bytes], *arguments: object) -> subprocess.Popen[bytes]:
-        """Start a command in a process group of its own, tethered to this thread."""
+        """Start a command in a new process group. It is killed when this thread ends."""
         argv = tether.command(self._command(*arguments))
         return subprocess.Popen(argv, env=self.environment, stdout=log, stderr=log, start_new_session=True)
 
     @contextmanager
     def serve(self) -> Iterator[subprocess.Popen[bytes]]:
-        """The API, once it is ready."""
+        """Run `salience serve`. Yields when the API is ready."""
         with self.start("serve", "--port", self.port) as process:
             end = time.monotonic() + START_SECONDS
             while not self._is_ready():
@@ -76,7 +79,7 @@ class Installation:
             yield process
 
     def write_spec(self, body: Mapping[str, Any]) -> Path:
-        """A spec in a file."""
+        """Write a spec to a file. Returns its path."""
         path = self.folder / "spec.json"
         path.write_text(json.dumps(body))
         return path
@@ -92,7 +95,7 @@ class Installation:
 
 
 def process_tree(pid: int) -> set[int]:
-    """A process and all that descend from it."""
+    """The IDs of a process and of all its descendants."""
     found = {pid}
     for child in Path(f"/proc/{pid}/task").glob("*/children"):
         for each in child.read_text().split():
@@ -101,7 +104,7 @@ def process_tree(pid: int) -> set[int]:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process runs; one that only waits to be reaped does not."""
+    """Whether a process runs. A zombie does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
@@ -109,7 +112,7 @@ def is_alive(pid: int) -> bool:
 
 
 def await_death(pids: set[int], seconds: float = 20) -> set[int]:
-    """Those that still live after a while."""
+    """Wait until the processes have ended, at most `seconds`. Returns those that still run."""
     end = time.monotonic() + seconds
     while any(map(is_alive, pids)) and time.monotonic() < end:
         time.sleep(0.05)

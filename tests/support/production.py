@@ -1,4 +1,4 @@
-"""The service in production, all of it on this machine: Postgres that syncs, Redis, API processes, workers."""
+"""A production deployment on this machine: Postgres with fsync, Redis, API processes and workers."""
 
 import subprocess
 import threading
@@ -16,25 +16,25 @@ from salience.errors import ServiceUnreachable
 from service.queue import parent_death as tether
 from tests.support.processes import START_SECONDS, Installation
 from tests.support.servers import Cluster, cluster, free_port
-from tests.support.supervised_process import Kept
+from tests.support.supervised_process import SupervisedProcess
 
 LEASE_SECONDS = 2.0
-PATIENCE_SECONDS = 90.0
-# Shards are killed far more often here than by any fault of theirs.
-SETTINGS: Mapping[str, object] = {"lease_seconds": LEASE_SECONDS, "sweep_seconds": 0.5, "max_deaths": 20}
+RETRY_SECONDS = 90.0
+# The tests kill workers so often that a shard could reach the usual limit.
+SETTINGS: Mapping[str, object] = {"lease_seconds": LEASE_SECONDS, "sweep_seconds": 0.5, "max_worker_crashes": 20}
 
 
 @dataclass(frozen=True)
 class Production:
-    """Every process of a service, each started again when it dies."""
+    """All processes of a deployment. Each is restarted when it dies."""
 
     installation: Installation
     database: Cluster
     broker_port: int
-    postgres: Kept
-    broker: Kept
-    apis: Sequence[Kept]
-    workers: Sequence[Kept]
+    postgres: SupervisedProcess
+    broker: SupervisedProcess
+    apis: Sequence[SupervisedProcess]
+    workers: Sequence[SupervisedProcess]
     clients: Sequence[Client]
 
     def flush(self) -> None:
@@ -45,11 +45,11 @@ class Production:
 
 @contextmanager
 def production(folder: Path, apis_wanted: int = 2, workers_wanted: int = 2) -> Iterator[Production]:
-    """So many API processes and workers, and their servers, once the schema is there."""
+    """Run a deployment with so many API processes and workers. Yields when the APIs answer."""
     ports, broker_port = [free_port() for _ in range(apis_wanted)], free_port()
     with cluster() as database, ExitStack() as stack:
-        postgres = stack.enter_context(Kept(lambda: database.start(fsync=True)))
-        broker = stack.enter_context(Kept(lambda: start_broker(broker_port, folder)))
+        postgres = stack.enter_context(SupervisedProcess(lambda: database.start(fsync=True)))
+        broker = stack.enter_context(SupervisedProcess(lambda: start_broker(broker_port, folder)))
         database.await_start()
         installation = Installation.make(
             folder, database_url=f"{database.url}postgres", broker_url=f"redis://127.0.0.1:{broker_port}/0", **SETTINGS
@@ -57,20 +57,20 @@ def production(folder: Path, apis_wanted: int = 2, workers_wanted: int = 2) -> I
         installation.run("migrate")
         with (folder / "log.txt").open("ab") as log:
 
-            def keep(*arguments: object) -> Kept:
-                return stack.enter_context(Kept(lambda: installation.spawn(log, *arguments)))
+            def supervise(*arguments: object) -> SupervisedProcess:
+                return stack.enter_context(SupervisedProcess(lambda: installation.spawn(log, *arguments)))
 
-            apis = [keep("serve", "--port", port) for port in ports]
-            workers = [keep("worker") for _ in range(workers_wanted)]
-            clients = [stack.enter_context(_meet(f"http://127.0.0.1:{port}")) for port in ports]
+            apis = [supervise("serve", "--port", port) for port in ports]
+            workers = [supervise("worker") for _ in range(workers_wanted)]
+            clients = [stack.enter_context(_connect(f"http://127.0.0.1:{port}")) for port in ports]
             yield Production(installation, database, broker_port, postgres, broker, apis, workers, clients)
             database.await_start()
             _stop_together([*apis, *workers])
 
 
-def _meet(url: str) -> Client:
-    """A client of an API process that has come up; it waits out whatever happens to it later."""
-    client, end = Client(url, PATIENCE_SECONDS), time.monotonic() + START_SECONDS
+def _connect(url: str) -> Client:
+    """Wait until an API process answers. Returns a client that retries later failures."""
+    client, end = Client(url, RETRY_SECONDS), time.monotonic() + START_SECONDS
     while True:
         try:
             client.ping()
@@ -81,8 +81,8 @@ def _meet(url: str) -> Client:
         time.sleep(0.1)
 
 
-def _stop_together(kept: Sequence[Kept]) -> None:
-    threads = [threading.Thread(target=each.__exit__) for each in kept]
+def _stop_together(processes: Sequence[SupervisedProcess]) -> None:
+    threads = [threading.Thread(target=each.__exit__) for each in processes]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -90,6 +90,6 @@ def _stop_together(kept: Sequence[Kept]) -> None:
 
 
 def start_broker(port: int, folder: Path) -> "subprocess.Popen[bytes]":
-    """A Redis-compatible server that keeps nothing; it dies with the thread that started it."""
+    """Start a Redis-compatible server without persistence. It is killed when this thread ends."""
     options = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no", "--dir", str(folder)]
     return subprocess.Popen(tether.command([str(get_binary_path()), *options]), stdout=subprocess.DEVNULL)

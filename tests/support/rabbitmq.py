@@ -1,6 +1,6 @@
-"""The RabbitMQ of the tests, in a folder of its own: `python -m tests.support.rabbitmq` sees to it that there is one.
+"""Starts Debian's RabbitMQ in a folder of its own; `python -m tests.support.rabbitmq` installs it if it is missing.
 
-It is Debian's; root has it installed from Debian, where that does not start a server of its own.
+The installation needs root, and a system where installing a package starts no services.
 """
 
 import os
@@ -19,15 +19,15 @@ from service.queue import parent_death as tether
 from service.queue.notifier import WorkNotifier
 from tests.support.servers import free_port
 
-SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the one in the path insists on a user and folders of its own
-NO_SERVICES = Path("/usr/sbin/policy-rc.d")  # as images of containers have it
+SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the one on the PATH requires a certain user and folders
+NO_SERVICES = Path("/usr/sbin/policy-rc.d")  # container images have this file, which prevents services from starting
 START_SECONDS = 60
-MISSING = "The tests of RabbitMQ need one, and there is none. As root: apt-get install rabbitmq-server"
+MISSING = "No RabbitMQ found, which its tests need. Run `apt-get install rabbitmq-server` as root."
 
 
 @dataclass(frozen=True)
 class Rabbit:
-    """A server, not started: its folder, and the ports of loopback that it and Erlang's port mapper listen on."""
+    """The folder of a RabbitMQ server, and the loopback ports of the server and of Erlang's port mapper."""
 
     folder: Path
     port: int
@@ -35,17 +35,17 @@ class Rabbit:
 
     @property
     def url(self) -> str:
-        """What SALIENCE_BROKER_URL is to say."""
+        """The value for SALIENCE_BROKER_URL."""
         return f"amqp://guest:guest@127.0.0.1:{self.port}//"
 
     def start(self) -> "subprocess.Popen[bytes]":
-        """Start the server; it dies with the thread that started it."""
+        """Start the server. It is killed when this thread ends."""
         with (self.folder / "log.txt").open("ab") as log:
             argv = tether.command([str(SERVER)])
             return subprocess.Popen(argv, env=self._environment(), cwd=self.folder, stdout=log, stderr=log)
 
     def start_mapper(self) -> "subprocess.Popen[bytes]":
-        """Start Erlang's port mapper, which a server would start to stay for ever."""
+        """Start Erlang's port mapper. Otherwise the server starts one that never ends."""
         argv = ["epmd", "-address", "127.0.0.1", "-port", str(self.mapper_port)]
         return subprocess.Popen(tether.command(argv), env=self._environment())
 
@@ -68,14 +68,14 @@ class Rabbit:
             "RABBITMQ_LOG_BASE": self.folder, "RABBITMQ_PID_FILE": self.folder / "pid",
             "RABBITMQ_CONF_ENV_FILE": "/dev/null", "RABBITMQ_CONFIG_FILE": self.folder / "rabbitmq",
             "RABBITMQ_ENABLED_PLUGINS_FILE": self.folder / "plugins",
-            "RUNNING_UNDER_SYSTEMD": 1,  # that is: becomes the server, in place of a shell that waits for it
+            "RUNNING_UNDER_SYSTEMD": 1,  # makes the script exec the server, so that signals reach it
         }  # fmt: skip
         return {**os.environ, **{name: str(value) for name, value in own.items()}}
 
 
 @contextmanager
 def rabbit(folder: Path) -> Iterator[Rabbit]:
-    """A server in a folder, not started, and the port mapper that it needs."""
+    """Run the port mapper. Yields a server that is not started yet."""
     assert SERVER.exists(), MISSING
     (folder / "plugins").write_text("[].")
     made = Rabbit(folder, free_port(), free_port())
@@ -88,7 +88,7 @@ def rabbit(folder: Path) -> Iterator[Rabbit]:
 
 
 def main() -> int:
-    """Returns the exit status."""
+    """Install RabbitMQ if it is missing. Returns the exit status."""
     if not SERVER.exists() and os.getuid() == 0 and shutil.which("apt-get") and NO_SERVICES.exists():
         apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120"]
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
@@ -96,7 +96,7 @@ def main() -> int:
         install = [*apt, "install", "--yes", "--no-install-recommends", "rabbitmq-server"]
         subprocess.run(install, env=environment, check=True)
     if not SERVER.exists():
-        print(MISSING, file=sys.stderr)  # noqa: T201  # to whoever runs the tests
+        print(MISSING, file=sys.stderr)  # noqa: T201  # for the person who runs the tests
         return 1
     return 0
 

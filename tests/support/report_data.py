@@ -1,4 +1,4 @@
-"""Report data made of a few means."""
+"""Builds report data from a few means."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ RUNS = [{"uri": "file:///1.pt"}, {"uri": "file:///2.pt"}]
 
 
 def material(means: dict[str, dict[str, float]], *differences: tuple[str, float, float]) -> ReportData:
-    """Means by cohort and measure, and differences of the first cohort less the second: measure, low, high."""
+    """Report data with means by cohort and measure. A difference is (measure, low, high), first minus second cohort."""
     spec = JobSpec.model_validate(
         {"cohorts": [{"name": name, "runs": RUNS} for name in means], "images": {"uri": "file:///i"}}
     )

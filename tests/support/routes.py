@@ -1,4 +1,4 @@
-"""All routes of the application, from its OpenAPI document."""
+"""Lists all routes of the application from its OpenAPI document."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import httpx
 from service.main import create_app
 from service.settings import ServiceSettings
 
-# Query parameters that a route cannot do without.
+# The query parameters that a route requires.
 QUERIES: Mapping[str, Mapping[str, str]] = {}
 
 
@@ -29,11 +29,11 @@ class Route:
 
     @property
     def scopes(self) -> list[str]:
-        """What a key must be for."""
+        """The scopes that a key needs for this route."""
         return [scope for each in self.document.get("security", []) for scope in each["key"]]
 
     def ask(self, client: httpx.Client, objects: Mapping[str, str], **request: Any) -> httpx.Response:
-        """Ask the route for these objects, with a body that says little where it takes one."""
+        """Send a request to the route with these path parameters, and an empty JSON object if it takes a body."""
         body: dict[str, Any] = {"json": {}} if "requestBody" in self.document else {}
         params = QUERIES.get(self.path, {})
         return client.request(self.method, self.path.format(**objects), **{"params": params, **body, **request})
@@ -41,7 +41,7 @@ class Route:
 
 @cache
 def routes() -> list[Route]:
-    """All of the application's, in the order of the document."""
+    """All routes of the application, hidden ones included, in the order of the document."""
     app = create_app(ServiceSettings())
     for each in _routes_of(app.router):
         for holder in (each, getattr(each, "include_context", each)):
@@ -52,7 +52,7 @@ def routes() -> list[Route]:
 
 
 def _routes_of(router: Any) -> Iterator[Any]:
-    """A router's routes, those of routers that it includes among them."""
+    """The routes of a router and of the routers that it includes."""
     for each in router.routes:
         yield each
         inner = getattr(each, "original_router", None)

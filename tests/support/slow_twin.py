@@ -19,13 +19,13 @@ DIGESTS = ("a" * 64, "b" * 64, "c" * 64)
 
 
 class Twin:
-    """One run, asked slowly."""
+    """The slow audit of one run."""
 
     def __init__(self, net: TinyNet) -> None:
         self.net = net
 
     def see(self, image: Array, target: int | None = None) -> tuple[Array, Array, Array]:
-        """Native map, map of the input's size, probabilities."""
+        """Returns the native map (h, w), the map resized to the input (SIZE, SIZE), and the probabilities (C,)."""
         mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
         inputs = torch.from_numpy((image - mean[:, None, None]) / std[:, None, None]).float()[None]
         logits, raw = explain_slowly(self.net, self.net.features, inputs, target, relu_follows=True)

@@ -1,4 +1,4 @@
-"""A receiver of OpenTelemetry spans on loopback, as collectors are: OTLP over HTTP."""
+"""Receives OpenTelemetry spans on loopback by OTLP over HTTP, as a collector does."""
 
 import threading
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 @dataclass(frozen=True)
 class Received:
-    """A span as it came: of which service, what, in which trace, below which span."""
+    """A received span with the name of its service, its trace and its parent span."""
 
     service: str
     name: str
@@ -23,13 +23,13 @@ class Received:
 
 @dataclass
 class Receiver:
-    """What has come so far."""
+    """The URL of the receiver and the spans that it has received."""
 
     url: str = ""
     spans: list[Received] = field(default_factory=list)
 
     def take(self, body: bytes) -> None:
-        """Note the spans of a request."""
+        """Add the spans of a request."""
         for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
             named = {each.key: each.value.string_value for each in resource.resource.attributes}
             for scope in resource.scope_spans:
@@ -42,7 +42,7 @@ class Receiver:
 
 @contextmanager
 def receiver() -> Iterator[Receiver]:
-    """Receive while this context is open."""
+    """Run a receiver while this context is open."""
     got = Receiver()
 
     class Handler(BaseHTTPRequestHandler):
@@ -52,7 +52,7 @@ def receiver() -> Iterator[Receiver]:
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:
-            """Nobody reads it."""
+            """Write no log."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)

@@ -1,4 +1,4 @@
-"""Processes that are started again whenever they die, as systemd or Docker would."""
+"""Restarts processes whenever they die, as systemd or Docker would."""
 
 import os
 import signal
@@ -11,16 +11,16 @@ RESTART_SECONDS = 0.3
 
 
 @dataclass
-class Kept:
-    """A process and the thread that keeps it running; the process dies with that thread."""
+class SupervisedProcess:
+    """A process and the thread that restarts it. The process is killed when that thread ends."""
 
     start: Callable[[], "subprocess.Popen[bytes]"]
     _process: "subprocess.Popen[bytes] | None" = None
     _stopping: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
-    def __enter__(self) -> "Kept":
-        self._thread = threading.Thread(target=self._keep, daemon=True)
+    def __enter__(self) -> "SupervisedProcess":
+        self._thread = threading.Thread(target=self._supervise, daemon=True)
         self._thread.start()
         return self
 
@@ -34,18 +34,18 @@ class Kept:
 
     @property
     def pid(self) -> int | None:
-        """The process, if it runs."""
+        """The process ID, None while the process does not run."""
         process = self._process
         return process.pid if process is not None and process.poll() is None else None
 
     def signal(self, number: signal.Signals) -> bool:
-        """Send a signal. False: it does not run."""
+        """Send a signal. Returns False if the process does not run."""
         pid = self.pid
         if pid is not None:
             os.kill(pid, number)
         return pid is not None
 
-    def _keep(self) -> None:
+    def _supervise(self) -> None:
         while not self._stopping.is_set():
             self._process = self.start()
             if self._stopping.is_set():

@@ -1,4 +1,4 @@
-"""A network that falls silent: a TCP proxy that can stop forwarding while all its connections stay open."""
+"""A TCP proxy that can stop forwarding while its connections stay open, as a broken network does."""
 
 import socket
 import threading
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Proxy:
-    """Forwards what comes to its port to a server on loopback."""
+    """Forwards connections to a server on loopback."""
 
     server: int
     listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
@@ -19,16 +19,16 @@ class Proxy:
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The port on which the proxy listens."""
         return int(self.listener.getsockname()[1])
 
     def mute(self, new: bool = True) -> None:
-        """Forward nothing any more of the connections that are open, nor of `new` ones."""
+        """Stop forwarding on all open connections and, if `new`, on later ones."""
         self.muted.update(self.sockets)
         self.mutes_new = new
 
     def run(self) -> None:
-        """Accept connections until it is closed."""
+        """Accept connections until the proxy is closed."""
         with suppress(OSError):
             while True:
                 client, _ = self.listener.accept()
@@ -48,7 +48,7 @@ class Proxy:
                 sink.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
-        """End everything; threads that wait for a socket hold it open until it is shut down."""
+        """Close all sockets. They are shut down first, because a thread that waits for a socket keeps it open."""
         for each in [self.listener, *self.sockets]:
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
@@ -57,7 +57,7 @@ class Proxy:
 
 @contextmanager
 def proxy(server: int) -> Iterator[Proxy]:
-    """A proxy to a port of loopback."""
+    """Run a proxy to a loopback port."""
     made = Proxy(server)
     thread = threading.Thread(target=made.run, daemon=True)
     thread.start()

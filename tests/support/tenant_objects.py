@@ -1,4 +1,4 @@
-"""What tenants make, and what must hold of the routes that list or make something: others have no part in it."""
+"""Creates objects as a tenant, and checks that the routes that list or create objects isolate the tenants."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ GATE = {"gate": {"rules": [{"measure": "entropy", "op": ">=", "value": 0}]}}
 
 @dataclass(frozen=True)
 class Making:
-    """What a tenant makes an object with."""
+    """A tenant's client and inputs, to create objects with."""
 
     client: httpx.Client
     ingredients: AuditInputs
@@ -43,7 +43,7 @@ class Making:
         return str(answer.raise_for_status().json()["id"])
 
 
-# How an object is made that a path names, by the parameter's name.
+# Creates the object that a path parameter of this name identifies.
 OBJECTS: Mapping[str, Callable[[Making], str]] = {
     "job_id": Making.job,
     "sha256": Making.artifact,
@@ -62,7 +62,7 @@ def lists_jobs(ours: Making, theirs: Making, path: str) -> None:
 
 
 def makes_jobs(ours: Making, theirs: Making, path: str) -> None:
-    """Neither an idempotency key nor an artifact is another tenant's."""
+    """A tenant can use neither the idempotency keys nor the artifacts of another."""
     headers, body = {"Idempotency-Key": "the same"}, ours.ingredients.body()
     made = [each.client.post(path, json=body, headers=headers).json()["id"] for each in (ours, theirs, ours)]
     assert made[0] == made[2] != made[1]
@@ -80,7 +80,7 @@ def makes_inspections(ours: Making, theirs: Making, path: str) -> None:
 
 
 def keeps_artifacts(ours: Making, theirs: Making, path: str) -> None:
-    """Of equal bytes nobody learns whether another has them."""
+    """A tenant does not learn that another has uploaded the same bytes."""
     content = uuid4().bytes
     stores = [each.client.put(path, content=content).status_code for each in (ours, theirs, theirs)]
     assert stores == [201, 201, 200]
@@ -96,7 +96,7 @@ def lists_policies(ours: Making, theirs: Making, path: str) -> None:
 
 
 def keeps_policies(ours: Making, theirs: Making, path: str) -> None:
-    """A name is each tenant's own."""
+    """Two tenants can use the same name for different policies."""
     name = ours.policy()
     own = {"gate": {"rules": [{"measure": "entropy", "op": "<=", "value": 1}]}}
     answer = theirs.client.put(path.format(name=name), json=own)
@@ -105,7 +105,7 @@ def keeps_policies(ours: Making, theirs: Making, path: str) -> None:
 
 
 def judges_jobs(ours: Making, theirs: Making, path: str) -> None:
-    """Neither another's policy nor another's job can be named."""
+    """A tenant can use neither the policies nor the jobs of another."""
     job, here, there = ours.job(), ours.policy(), theirs.policy()
     request = [(theirs, here, 404), (theirs, there, 404), (ours, here, 409)]
     for who, name, status in request:
@@ -118,7 +118,7 @@ def lists_webhooks(ours: Making, theirs: Making, path: str) -> None:
 
 
 def makes_webhooks(ours: Making, theirs: Making, path: str) -> None:
-    """Of the end of a job its own tenant's webhooks are told."""
+    """Only the webhooks of a job's own tenant receive its end."""
     for who in (ours, theirs):
         webhook, job = who.webhook(), ours.job()
         ours.client.post(f"/v1/jobs/{job}/cancel").raise_for_status()
@@ -128,22 +128,22 @@ def makes_webhooks(ours: Making, theirs: Making, path: str) -> None:
 
 def streams_a_list(ours: Making, theirs: Making, path: str) -> None:
     job = ours.job()
-    assert [job in _heard(each, path, {"label": "for:ours"}) for each in (ours, theirs)] == [True, False]
+    assert [job in _read_stream(each, path, {"label": "for:ours"}) for each in (ours, theirs)] == [True, False]
 
 
 def streams_a_job(ours: Making, theirs: Making, path: str) -> None:
     place = path.format(job_id=ours.job())
     assert theirs.client.get(place).status_code == 404
-    assert "queued" in _heard(ours, place, {})
+    assert "queued" in _read_stream(ours, place, {})
 
 
-def _heard(who: Making, path: str, params: Mapping[str, str]) -> str:
-    """What comes of a stream within a second."""
-    heard = ""
+def _read_stream(who: Making, path: str, params: Mapping[str, str]) -> str:
+    """The text that a stream sends within a second."""
+    text = ""
     with suppress(httpx.ReadTimeout), who.client.stream("GET", path, params=params, timeout=1) as answer:
         for line in answer.iter_lines():
-            heard += line
-    return heard
+            text += line
+    return text
 
 
 def shows_a_form(ours: Making, theirs: Making, path: str) -> None:
@@ -163,7 +163,7 @@ def compares_jobs(ours: Making, theirs: Making, path: str) -> None:
     assert [each.client.get(path, params=params).status_code for each in (ours, theirs)] == [409, 404]
 
 
-# What is tested of a route whose path names no object that must be there, or whose body names another.
+# The checks of routes whose path names no existing object, or whose body names a second object.
 OF_ITS_OWN: Mapping[tuple[str, str], Callable[[Making, Making, str], None]] = {
     ("get", "/"): lists_jobs,
     ("get", "/new"): shows_a_form,

@@ -1,4 +1,4 @@
-"""An API behind keys, with two tenants who know nothing of each other."""
+"""An API with authentication and two tenants."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,7 +20,7 @@ OURS, THEIRS = "ours", "theirs"
 
 @dataclass(frozen=True)
 class Tenants:
-    """Clients of one API: the two tenants' admins, and anybody without a key."""
+    """Clients of one API: one with an admin key for each tenant, and one without a key."""
 
     app: FastAPI
     store: Store
@@ -29,13 +29,13 @@ class Tenants:
     anybody: httpx.Client
 
     def holder(self, scope: Scope, tenant: str = OURS) -> str:
-        """A header with a new key of that scope."""
+        """The Authorization header of a new key with this scope."""
         return f"Bearer {self.store.keys.create('test', tenant, scope)[1]}"
 
 
 @contextmanager
 def tenants(store: Store, folder: Path, **settings: Any) -> Iterator[Tenants]:
-    """Serve two tenants on a store's database."""
+    """Serve an API for two tenants on a store's database."""
     url = store.database.url.render_as_string(hide_password=False)
     given = {"data_dir": folder, "database_url": url, "allowed_roots": (Path("/"),), "secret_keys": ("k" * 40,)}
     app = create_app(ServiceSettings(**{**given, **settings}))

@@ -1,4 +1,4 @@
-"""A server that receives webhooks as their users write one: it believes what the official package verifies."""
+"""Receives webhooks as a user's server does, and verifies them with the official standardwebhooks package."""
 
 import threading
 import time
@@ -15,7 +15,7 @@ from tests.support.servers import serving
 
 @dataclass
 class Receiver:
-    """What arrived, verified, and what it answers: the statuses in turn, and 204 after the last."""
+    """The verified messages, and the statuses to answer in order; after the last one, 204."""
 
     url: str = ""
     secret: str = ""
@@ -25,7 +25,7 @@ class Receiver:
     arrived: threading.Condition = field(default_factory=threading.Condition)
 
     def take(self, headers: dict[str, str], body: bytes) -> int:
-        """Verify a request. Returns the status to answer."""
+        """Verify a request and store its message. Returns the status to answer."""
         try:
             content = Webhook(self.secret).verify(body, headers)
         except WebhookVerificationError:
@@ -37,7 +37,7 @@ class Receiver:
         return self.statuses.pop(0) if self.statuses else 204
 
     def await_messages(self, count: int, seconds: float = 20) -> list[tuple[dict[str, str], Any]]:
-        """The first so many messages, once they are there."""
+        """Wait for `count` messages. Returns them with their headers."""
         with self.arrived:
             assert self.arrived.wait_for(lambda: len(self.seen) >= count, seconds), self.seen
         return self.seen[:count]
@@ -45,7 +45,7 @@ class Receiver:
 
 @contextmanager
 def receiving(statuses: Sequence[int] = ()) -> Iterator[Receiver]:
-    """A receiver that listens."""
+    """Run a receiver."""
     receiver, app = Receiver(statuses=list(statuses)), FastAPI()
 
     @app.post("/hook")
@@ -58,7 +58,7 @@ def receiving(statuses: Sequence[int] = ()) -> Iterator[Receiver]:
 
 
 def await_true(check: Any, seconds: float = 20) -> None:
-    """Return once something holds."""
+    """Wait until `check()` is true; fail after `seconds`."""
     end = time.monotonic() + seconds
     while not check():
         assert time.monotonic() < end

@@ -1,4 +1,4 @@
-"""A worker beside a test, in a thread."""
+"""Runs a worker in a thread beside a test."""
 
 import threading
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from worker.runner import Runner
 
 @contextmanager
 def working(runner: Runner) -> Iterator[None]:
-    """Have a runner work while this context is open."""
+    """Run shards in a thread while this context is open."""
     stop = threading.Event()
 
     def work() -> None:

@@ -18,7 +18,7 @@ from tests.support.mlflow_delivery import BODY
 from tests.support.production import start_broker
 from tests.support.routes import name, routes
 from tests.support.servers import Cluster, cluster, free_port, serving
-from tests.support.supervised_process import Kept
+from tests.support.supervised_process import SupervisedProcess
 
 WITHOUT_DATABASE = {"/healthz", "/readyz", "/metrics"}
 
@@ -86,7 +86,7 @@ def test_every_route_documents_its_response_to_an_unavailable_database(
 
 def test_a_broker_that_dies_causes_no_error(ingredients: AuditInputs, tmp_path: Path) -> None:
     port = free_port()
-    with Kept(lambda: start_broker(port, tmp_path)) as broker:
+    with SupervisedProcess(lambda: start_broker(port, tmp_path)) as broker:
         url = f"sqlite:///{tmp_path}/jobs.sqlite"
         migrate(url)
         settings = ServiceSettings(

@@ -30,9 +30,17 @@ class Output:
         return "standard output" if self.path is None else str(self.path)
 
     def write(self, content: bytes, append: bool = False) -> None:
-        """Write a document to the file, or append it."""
-        with click.open_file("-" if self.path is None else self.path, "ab" if append else "wb") as file:
-            file.write(content)
+        """Write a document to the file, or append it. Raises ClickException if that fails."""
+        try:
+            if self.path is None:
+                stream = click.get_binary_stream("stdout")
+                stream.write(content)
+                stream.flush()
+            else:
+                with self.path.open("ab" if append else "wb") as file:
+                    file.write(content)
+        except (OSError, RuntimeError) as error:  # click raises RuntimeError for a closed standard output
+            raise click.ClickException(f"{self} cannot be written: {error}. Name another file.") from error
 
 
 class OutputFile(click.ParamType[Output]):

@@ -13,6 +13,7 @@ from service.domain.job import OPEN_STATES, JobState, ShardState
 from service.errors import DeadlineExceeded, WorkMissing
 from service.storage.clock import NOW
 from service.storage.database import Database
+from service.storage.postgres import allow_long_statements
 from service.storage.shard_rows import end_job
 from service.storage.tables.jobs import ImageRow, JobRow, ShardRow, ValueRow
 from service.storage.tables.maps import KeptMapRow, KeptPictureRow
@@ -81,6 +82,7 @@ class Retention:
     def _purge_batch(self) -> bool:
         """Remove rows of some images of a deleted job, and finally the job. Returns False if there is none."""
         with self._database.write() as session:
+            allow_long_statements(session)
             chosen = select(JobRow.number).where(JobRow.forgotten).order_by(JobRow.finished_at).limit(1)
             number = session.scalar(chosen.with_for_update(skip_locked=True))
             if number is None:

@@ -13,8 +13,9 @@ from typing import IO, Any
 import httpx
 
 from service.queue import parent_death as tether
-from service.settings import ServiceSettings, WorkerSettings
+from service.settings import ServiceSettings
 from tests.support.servers import free_port
+from worker.settings import WorkerSettings
 
 START_SECONDS = 60
 

@@ -25,7 +25,8 @@ def score(clean: "Explanation") -> dict[str, Tensor]:
 def entropy(maps: Tensor) -> Tensor:
     """Entropy of each map's grey levels over its largest possible value. (N, h, w) in [0, 1] -> (N,) in [0, 1].
 
-    Shannon entropy in bits of the histogram of floor(255 * m), over log2(min(h * w, 256)). A degenerate map has 0.
+    Shannon entropy in bits of the histogram of floor(255 * m), over log2(min(h * w, 256)). A map of zeros gives 0, which
+    Explanation replaces by NaN.
     """
     levels = (255 * maps).floor().long().flatten(1)
     counts = torch.zeros(len(maps), LEVELS, dtype=torch.float64, device=maps.device)
@@ -37,7 +38,7 @@ def entropy(maps: Tensor) -> Tensor:
 def entropy_spatial(maps: Tensor) -> Tensor:
     """Entropy of each map read as a distribution over places. (N, h, w) in [0, 1] -> (N,) in [0, 1].
 
-    With p = m / sum(m): -sum p log2 p / log2(h * w). A degenerate map has 1.
+    With p = m / sum(m): -sum p log2 p / log2(h * w). A map of zeros gives 1, which Explanation replaces by NaN.
     """
     flat = maps.flatten(1).double()
     total = (mean_of(maps.double()) * flat.shape[1])[:, None]

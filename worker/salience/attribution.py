@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from worker.probes.random_fields import generator_for
 
 Predict = Callable[[Tensor], Tensor]
+CONSTANT = 1e-6  # float32 cannot tell probabilities apart whose range is a smaller share of the largest
 
 
 @torch.enable_grad()
@@ -45,17 +46,20 @@ def rise(predict: Predict, images: Tensor, targets: Tensor, masks: Tensor) -> Te
     """Average random masks, weighted by the target's probability for the masked image.
 
     Images (N, 3, H, W), targets (N,) and masks (M, H, W) -> maps (N, H, W). Petsiuk et al. 2018, equation 6. All images
-    get the same masks.
+    get the same masks. If the probability is the same under every mask, the map is 0 everywhere: the mean of the masks
+    would show the masks, not the model.
     """
     size, maps, masks = len(images), [], masks.to(images.device)
     for image, target in zip(images, targets, strict=True):
-        total = torch.zeros_like(masks[0])
+        total, lowest, highest = torch.zeros_like(masks[0]), torch.inf, -torch.inf
         for start in range(0, len(masks), size):
             batch = masks[start : start + size]
             padded = torch.cat([batch, batch[-1:].expand(size - len(batch), -1, -1)])
             weights = predict(image * padded[:, None])[: len(batch), target]
             total += (weights[:, None, None] * batch).sum(0)
-        maps.append(total / masks.sum(0).clamp(min=1e-6))
+            lowest, highest = min(lowest, float(weights.min())), max(highest, float(weights.max()))
+        is_constant = highest - lowest <= CONSTANT * highest
+        maps.append(torch.zeros_like(total) if is_constant else total / masks.sum(0).clamp(min=1e-6))
     return torch.stack(maps)
 
 

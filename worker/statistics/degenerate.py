@@ -23,4 +23,5 @@ def wilson(count: int, total: int) -> list[float]:
     share, weight = count / total, Z**2 / total
     middle = (share + weight / 2) / (1 + weight)
     reach = Z * np.sqrt(share * (1 - share) / total + weight / (4 * total)) / (1 + weight)
-    return [max(0.0, float(middle - reach)), min(1.0, float(middle + reach))]
+    # Exactly 0 or 1 where rounding would leave the interval without the share itself.
+    return [float(middle - reach) if count else 0.0, float(middle + reach) if count < total else 1.0]

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -22,3 +24,28 @@ def test_an_output_file_that_cannot_be_written_is_refused_before_the_work(
         ended = CliRunner().invoke(command, [*arguments, place])
         assert ended.exit_code == 2
         assert message in ended.stderr
+
+
+def run_write(path: str, stdout: str) -> "subprocess.CompletedProcess[str]":
+    """Write a document as a command does, with standard output redirected in a shell."""
+    code = (
+        "import click; from service.commands.arguments import OutputFile\n"
+        f"click.command(params=[click.Option(['-o', 'out'], type=OutputFile())])(lambda out: out.write(b'x'))(['-o', {path!r}])"
+    )
+    return subprocess.run(
+        ["bash", "-c", f"'{sys.executable}' -c \"$0\" {stdout}", code], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("stdout", [">/dev/full", ">&-"])
+def test_a_failure_to_write_standard_output_is_an_error_without_a_traceback(stdout: str) -> None:
+    ended = run_write("-", stdout)
+    assert ended.returncode == 1
+    assert "standard output cannot be written" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_file_may_be_called_dash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run_write("./-", "").stdout == ""
+    assert (tmp_path / "-").read_bytes() == b"x"

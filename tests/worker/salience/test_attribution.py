@@ -71,3 +71,12 @@ def test_masks_depend_on_the_seed_and_have_the_given_mean() -> None:
     assert masks.shape == (400, 20, 24)
     assert 0 <= masks.min() <= masks.max() <= 1
     assert abs(masks.mean().item() - 0.3) < 0.03
+
+
+def test_rise_shows_nothing_of_a_model_that_ignores_the_image() -> None:
+    def predict(images: Tensor) -> Tensor:
+        return torch.tensor([0.3, 0.7]).expand(len(images), 2)
+
+    masks = random_masks(64, 7, 0.5, 0, (16, 16))
+    maps = rise(predict, torch.rand(3, 3, 16, 16), torch.tensor([0, 1, 1]), masks)
+    assert not maps.any()

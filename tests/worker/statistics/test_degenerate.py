@@ -32,7 +32,9 @@ from worker.statistics.spread import resample_spread
 def test_the_interval_of_a_share_is_scipys_wilson(total: int) -> None:
     for count in {0, 1, total // 3, total - 1, total}:
         twin = stats.binomtest(count, total).proportion_ci(method="wilson")
-        assert wilson(count, total) == pytest.approx([twin.low, twin.high], abs=1e-12)
+        low, high = wilson(count, total)
+        assert (low, high) == pytest.approx((twin.low, twin.high), abs=1e-12)
+        assert 0 <= low <= count / total <= high <= 1
 
 
 def test_a_share_is_of_the_maps_that_count() -> None:

@@ -73,7 +73,7 @@ def test_the_step_exits_with_the_status_of_the_gate(ingredients: AuditInputs, tm
     assert again == job["verdict"]
     assert "### Salience gate: pass" in (tmp_path / "pass/out/summary.md").read_text()
     (failed,) = ElementTree.parse(tmp_path / "fail/out/junit.xml").getroot().iter("failure")
-    assert "wanted is at least 1.5" in failed.attrib["message"]
+    assert "below the threshold 1.5" in failed.attrib["message"]
     assert not (tmp_path / "refused/out/junit.xml").exists()
     installation.run("submit", spec, "--junit", "x.xml", status=2)
     installation.run("submit", spec, "--wait", "--junit", "x.xml", status=2)

@@ -1,6 +1,6 @@
 """The gate: from numbers to a decision. Pure: no database, no HTTP, no numpy.
 
-`rules.py` is what is asked, `numbers.py` finds the number that a rule names in a results document, `judging.py`
+`rules.py` defines rules, `lookup.py` finds the number that a rule names in a results document, and `decision.py`
 decides and explains.
 """
 

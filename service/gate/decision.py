@@ -1,9 +1,8 @@
 """The verdict: each rule decided on its 95 % interval, and the worst of them.
 
-An interval wholly on the good side of the threshold passes, one wholly on the bad side fails, one that holds the
-threshold is inconclusive. A rule whose number or interval is not there is an error. Of several, `error` is the worst:
-it says that the gate did not do its work, which somebody must mend, whatever the other rules found; next comes what
-is known to be bad, then what is not known to be good.
+A rule passes if its entire interval meets the threshold, fails if its entire interval misses it, and is inconclusive
+if the threshold lies inside the interval. A rule without a number or an interval is an error. `error` is the worst
+outcome, since the gate could not do its work; `fail` is worse than `inconclusive`.
 """
 
 from collections.abc import Sequence
@@ -70,7 +69,7 @@ class Verdict(StrictModel):
 
 
 def decide(interval: tuple[float, float], op: Op, threshold: float) -> Outcome:
-    """Where an interval (low, high) lies."""
+    """Return the outcome of an interval (low, high) against a threshold."""
     low, high = interval
     if op == "<=":
         low, high, threshold = -high, -low, -threshold
@@ -80,7 +79,7 @@ def decide(interval: tuple[float, float], op: Op, threshold: float) -> Outcome:
 
 
 def evaluate(rules: Sequence[Rule], numbers: NumberLookup, policy: PolicyUsed | None = None) -> Verdict:
-    """The verdict on what `numbers` finds for the rules."""
+    """Return the verdict on the numbers that `numbers` finds for the rules."""
     assert rules, "a gate has rules"
     judged, images = [], []
     for rule in rules:
@@ -94,12 +93,12 @@ def evaluate(rules: Sequence[Rule], numbers: NumberLookup, policy: PolicyUsed | 
 
 
 def worst_outcome(outcomes: Sequence[Outcome]) -> Outcome:
-    """The worst of some outcomes."""
+    """Return the worst of some outcomes."""
     return max(outcomes, key=OUTCOMES.index)
 
 
 def error_verdict(rules: Sequence[Rule], reason: str, policy: PolicyUsed | None = None) -> Verdict:
-    """The verdict `error` on all rules, where there is nothing to judge."""
+    """Return the verdict `error` on all rules, for a job without results."""
 
     def missing(_: Rule) -> Number:
         raise Missing(reason)
@@ -119,26 +118,27 @@ def _evaluate_rule(rule: Rule, numbers: NumberLookup) -> tuple[RuleResult, int |
         ), found.images
     outcome = decide(found.interval, rule.op, rule.threshold)
     low, high = (_format(rule, end) for end in found.interval)
-    wanted = f"wanted is at {'least' if rule.op == '>=' else 'most'} {_format(rule, rule.threshold)}"
-    reason = f"{message}, 95 % interval {low} to {high}; {wanted}, and {SIDES[outcome]}."
+    reason = f"{message}, 95 % interval [{low}, {high}]; {_explain_outcome(rule, outcome)}."
     return _result(rule, found, outcome, reason), found.images
 
 
-SIDES = {
-    Outcome.PASS: "all of the interval is on the good side",
-    Outcome.FAIL: "all of the interval is on the bad side",
-    Outcome.INCONCLUSIVE: "the interval lies on both sides",
-}
+def _explain_outcome(rule: Rule, outcome: Outcome) -> str:
+    threshold = _format(rule, rule.threshold)
+    if outcome is Outcome.INCONCLUSIVE:
+        return f"the threshold {threshold} lies inside the interval"
+    above, below = ("at or above", "below") if rule.op == ">=" else ("at or below", "above")
+    return f"the entire interval is {above if outcome is Outcome.PASS else below} the threshold {threshold}"
 
 
 def _why_no_interval(rule: Rule, found: Number) -> str:
-    """Why a number has no interval, and what would give it one."""
-    why = "the results hold no interval of it, which takes five images or more"
+    """Return why a number has no interval, and how to get one."""
+    why = "the results have no interval for it, which needs at least five images"
     if found.note is not None:
-        why = f"the results hold no interval of it ({found.note})"
+        why = f"the results have no interval for it ({found.note})"
     if rule.spread is None:
         return f"{why}; audit more images, or name another number"
-    return f"{why} and, of {rule.spread[1]}, a job's own gate that asks for one; {RESUBMIT}"
+    statistic = rule.spread[1]
+    return f"{why}, and one of {statistic} is computed only if the job's own gate has a rule for it; {RESUBMIT}"
 
 
 def _result(rule: Rule, found: Number | None, outcome: Outcome, reason: str) -> RuleResult:
@@ -156,7 +156,7 @@ def _result(rule: Rule, found: Number | None, outcome: Outcome, reason: str) -> 
 def _name(rule: Rule, cohort: str | None) -> str:
     statistic = "" if rule.statistic == "mean" else f" ({rule.statistic})"
     of = f" of {cohort}" if cohort else ""
-    less = f" less that of {rule.versus}" if rule.versus else ""
+    less = f" minus that of {rule.versus}" if rule.versus else ""
     return f"{rule.measure}{statistic}{of}{less}"
 
 
@@ -168,4 +168,8 @@ def _summarise(worst: Outcome, judged: Sequence[RuleResult]) -> str:
     if worst is Outcome.PASS:
         return f"All {len(judged)} rules pass." if len(judged) > 1 else judged[0].reason
     first, *more = [each.reason for each in judged if each.outcome is worst]
-    return f"{first} So it is with {len(more)} more." if more else first
+    return (
+        f"{first} {len(more)} more {'rule has' if len(more) == 1 else 'rules have'} the same outcome."
+        if more
+        else first
+    )

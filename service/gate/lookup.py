@@ -1,8 +1,8 @@
 """The number that a rule names, found in a results document, with its 95 % interval.
 
-Names are paths through a cohort's results, a measure's own name standing for `measures.NAME`. Keys may hold dots
-themselves (`noise.parts.0.1`), so a path is matched against the keys that are there. A number's interval stands
-beside it: `ci95` beside `mean`, `NAME_ci95` beside any other.
+Names are paths through a cohort's results; the name of a measure means `measures.NAME`. Keys may contain dots
+(`noise.parts.0.1`), so a path is matched against the keys of the results. The interval of `mean` is `ci95`, that of
+any other number `NAME` is `NAME_ci95`.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -13,12 +13,12 @@ from service.gate.degenerate import objection
 from service.gate.rules import Rule
 
 Json = Mapping[str, Any]
-RESUBMIT = "submit the job again with these rules as its gate, which reads what was computed"
+RESUBMIT = "submit the job again with these rules as its gate, which reuses the computed numbers"
 
 
 @dataclass(frozen=True)
 class Number:
-    """A number of the results, and of which cohort it is. No interval: none could be told; `note` may say why."""
+    """A number of a cohort's results. `interval` is None if the results have none; `note` may say why."""
 
     value: float
     interval: tuple[float, float] | None
@@ -28,14 +28,14 @@ class Number:
 
 
 class Missing(Exception):
-    """What a rule names is not there; the message says why."""
+    """The results do not have the number of a rule; the message says why."""
 
 
 NumberLookup = Callable[[Rule], Number]
 
 
 def number_lookup(document: Json) -> NumberLookup:
-    """How rules find their numbers in a results document. The function raises Missing."""
+    """Return a function that finds the number of a rule in a results document, and raises Missing."""
 
     def find(rule: Rule) -> Number:
         cohort = cohort_of(rule, list(document["cohorts"]))
@@ -51,7 +51,7 @@ def number_lookup(document: Json) -> NumberLookup:
 
 
 def cohort_of(rule: Rule, cohorts: list[str]) -> str:
-    """The cohort that a rule is about, of those there are. Raises Missing where it could be several."""
+    """Return the cohort that a rule is about. Raises Missing if it could be several."""
     if rule.cohort is not None:
         return rule.cohort
     left = [name for name in cohorts if name != rule.versus]
@@ -61,7 +61,7 @@ def cohort_of(rule: Rule, cohorts: list[str]) -> str:
 
 
 def find_paths(tree: Json, path: str) -> Iterator[tuple[Any, str]]:
-    """All places that a path may mean, as what holds the last key, and that key; longer keys first."""
+    """Yield all places that a path may mean, as the object with the last key, and that key; longer keys first."""
     for key in sorted(_keys(tree), key=len, reverse=True):
         if path == key:
             yield tree, key
@@ -70,7 +70,7 @@ def find_paths(tree: Json, path: str) -> Iterator[tuple[Any, str]]:
 
 
 def resolve_path(cohort: Json, path: str) -> tuple[Any, str] | None:
-    """Where a path leads in a cohort's results; None if nowhere."""
+    """Return the place of a path in a cohort's results, None if there is none."""
     for tree in (cohort["measures"], cohort):
         for found in find_paths(tree, path):
             return found
@@ -100,18 +100,18 @@ def _read(document: Json, rule: Rule, cohort: str) -> Number:
         found = holder[name]
     if isinstance(found, bool) or not isinstance(found, int | float):
         raise Missing(f"{rule.measure} of cohort {cohort!r} could not be computed")
-    # The matrix of stability has lists for rows, and these no place for an interval.
+    # The rows of a matrix of runs are lists, which have no intervals.
     beside = holder.get("ci95" if name == "mean" else f"{name}_ci95") if isinstance(holder, Mapping) else None
     note = holder.get("note") if isinstance(holder, Mapping) else None
     return Number(float(found), _interval(beside), cohort, _images(document), note)
 
 
 def _difference(document: Json, rule: Rule, cohort: str) -> Number:
-    """The cohort's number less that of `versus`, paired by image."""
+    """Return the cohort's number minus that of `versus`, paired by image."""
     baseline = document.get("baseline") or {}
     if baseline.get("name") == rule.versus and baseline.get("differs"):
         differs = "; ".join(baseline["differs"])
-        raise Missing(f"job {baseline['job']} cannot stand for {rule.versus!r}, for these differ: {differs}")
+        raise Missing(f"job {baseline['job']} cannot be the baseline {rule.versus!r}, because these differ: {differs}")
     for each in document["differences"]:
         if each["measure"] != rule.path or {each["a"], each["b"]} != {cohort, rule.versus}:
             continue
@@ -122,8 +122,8 @@ def _difference(document: Json, rule: Rule, cohort: str) -> Number:
     for name in (cohort, rule.versus):
         _check_cohort(name, [*document["cohorts"], *([baseline["name"]] if baseline else [])])
     raise Missing(
-        f"the results do not compare {rule.path} of {cohort!r} with {rule.versus!r}: of strata, and of what stands "
-        f"beside means, they do what the job's own gate asked for; {RESUBMIT}"
+        f"the results do not compare {rule.path} of {cohort!r} with {rule.versus!r}; numbers of strata and "
+        f"statistics other than means are compared only if the job's own gate has a rule for them; {RESUBMIT}"
     )
 
 

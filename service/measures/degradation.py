@@ -51,10 +51,10 @@ DEGRADATION = Measure(
     source=f"Salience-Based Image Degradation, {CRUM}",
     wording=Wording(
         "Degradation",
-        "Can it do without what it does not look at?",
-        low="needs what it does not look at",
-        middling="needs some of what it does not look at",
-        high="does not need what it does not look at",
+        "Does attention stay in place when the background is blurred?",
+        low="the model needs what its map ignores",
+        middling="the model needs some of what its map ignores",
+        high="the model does not need what its map ignores",
     ),
     options=DegradationOptions,
     variants=_variants,
@@ -65,8 +65,8 @@ DEGRADATION = Measure(
     is_seeded=_is_seeded,
     ranking=Ranking(
         "needs what it does not look at",
-        "Needs what it does not look at",
-        "blurring the background moves the look most",
+        "Needs what its map ignores",
+        "blurring the background shifts attention most",
     ),
     map_variants=MapVariants(
         syntax="degraded (or background), object, or most:SHARE and least:SHARE",

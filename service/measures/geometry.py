@@ -89,16 +89,16 @@ GEOMETRY = Measure(
     source=f"Salience Resilience to Geometrical Transformations, {CRUM}",
     wording=Wording(
         "Geometry",
-        "When the picture is moved or turned, does its look follow?",
-        low="does not follow the content",
-        middling="follows the content in part",
-        high="follows the content",
+        "Does attention follow the content of a moved or turned image?",
+        low="attention does not follow the content",
+        middling="attention partly follows the content",
+        high="attention follows the content",
     ),
     options=GeometryOptions,
     variants=_variants,
     validate=_validate,
     ranking=Ranking(
-        "follows transformations least", "Follows transformations least", "moved pictures are looked at elsewhere"
+        "follows transformations least", "Follows transformations least", "attention follows moved content least"
     ),
     map_variants=MapVariants(
         syntax="a transformation such as hflip, rot90, shift:16,0, rotate:15 or scale:0.8",

@@ -8,12 +8,12 @@ HUMAN = Measure(
     source="the comparison behind CYBORG, Boyd et al. 2023, arXiv 2112.00686",
     wording=Wording(
         "Likeness to people",
-        "Does it look where people look?",
-        low="looks elsewhere than people",
-        middling="looks in part where people look",
-        high="looks where people look",
+        "Does the model attend to what people attend to?",
+        low="the model attends to other regions than people",
+        middling="the model attends partly to what people attend to",
+        high="the model attends to what people attend to",
     ),
     is_default=False,
     needs_human_maps=True,
-    ranking=Ranking("least like people", "Least like people", "the maps are farthest from people's"),
+    ranking=Ranking("least like people", "Least like people", "the maps differ most from human maps"),
 )

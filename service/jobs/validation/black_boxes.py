@@ -1,4 +1,4 @@
-"""What cannot be asked of an ONNX model, which takes pictures and gives logits, and shows nothing else."""
+"""Checks of a spec with ONNX models, which give logits only: no gradients, layers or weights."""
 
 from collections.abc import Iterator
 
@@ -7,8 +7,8 @@ from service.spec.model import JobSpec
 
 
 def declared_black_box_problems(spec: JobSpec) -> Iterator[FieldProblem]:
-    """What does not suit the cohorts whose format the spec says is ONNX, wherever their files are."""
-    wrong: dict[str, FieldProblem] = {}  # of fields that all cohorts share, the first is told
+    """Yield the problems of cohorts that the spec declares as ONNX. Reads no files."""
+    wrong: dict[str, FieldProblem] = {}  # cohorts share some fields; report the first problem of each
     for number, cohort in enumerate(spec.cohorts):
         if cohort.model.format == "onnx":
             for problem in black_box_problems(spec, number, f"cohort {cohort.name!r}"):
@@ -17,17 +17,17 @@ def declared_black_box_problems(spec: JobSpec) -> Iterator[FieldProblem]:
 
 
 def black_box_problems(spec: JobSpec, number: int, what: object) -> Iterator[FieldProblem]:
-    """What of a spec does not suit a cohort of ONNX models; `what` is how they are called."""
+    """Yield the problems of one cohort of ONNX models; messages call the models `what`."""
     method = spec.salience.method
     if method != "rise":
-        message = f"{method} looks into the model, and {what} is ONNX, a black box; use rise"
+        message = f"{method} needs gradients or layers, and {what} is ONNX, a black box; use rise"
         yield FieldProblem("salience.method", message)
     if spec.cohorts[number].model.layer is not None:
-        yield FieldProblem(f"cohorts[{number}].model.layer", f"{what} is ONNX, which shows no layer; leave this out")
+        yield FieldProblem(f"cohorts[{number}].model.layer", f"{what} is ONNX, which exposes no layers; leave this out")
     for measure in spec.requested_measures():
         if measure.variant_kind == "randomised":
             yield FieldProblem(
                 "measures",
-                f"{what} is ONNX, whose weights `{measure.name}` cannot draw anew; leave it out, or give the model in "
+                f"{what} is ONNX, whose weights `{measure.name}` cannot randomise; leave it out, or give the model in "
                 "another format",
             )

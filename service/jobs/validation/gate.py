@@ -1,7 +1,6 @@
-"""What can be known of a gate before its job runs: whether its rules name numbers that the results will hold.
+"""Checks the rules of a gate before its job runs: each must name a number that the results will have.
 
-A rule finds its number in the results' tree, so the tree that a spec will give is built here, without values, and
-the rule looks there.
+A rule finds its number by its path in the results. The checks look the path up in the skeleton of the results.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,19 +11,19 @@ from service.gate.lookup import cohort_of, resolve_path
 from service.measures.tree import Tree, skeleton
 from service.spec.model import Cohort, JobSpec
 
-# Each cohort has its own right and wrong images; the others are compared as distributions.
+# Runs, image sets, and correctly classified images differ between cohorts, so these numbers are not paired by image.
 UNPAIRED_PREFIXES = ("runs.", "out_of_set.", "strata.correct.")
 
 
 def gate_problems(rules: Sequence[Rule], spec: JobSpec) -> Iterator[tuple[int, str, str]]:
-    """Everything wrong with a spec's rules: the rule's number, its field, and what would mend it."""
+    """Yield every problem of a spec's rules: the number of the rule, its field, and what to change."""
     for number, rule in enumerate(rules):
         for field, detail in _problems(rule, spec):
             yield number, field, detail
 
 
 def baseline_problem(spec: JobSpec) -> FieldProblem | None:
-    """What is wrong with the name of a baseline."""
+    """Return the problem of a baseline's name, None if there is none."""
     if spec.baseline and spec.baseline.name in [cohort.name for cohort in spec.cohorts]:
         return FieldProblem("baseline.name", f"{spec.baseline.name!r} is a cohort's name; give it another")
     return None
@@ -66,11 +65,14 @@ def _unknown_measure(rule: Rule, spec: JobSpec, cohort: Cohort) -> Iterator[tupl
     elif found is None and rule.statistic != "mean":
         yield "statistic", f"{rule.measure} is one number, which has no {rule.statistic}; leave statistic out"
     elif spec.stop and rule.spread:
-        yield "statistic", f"a job stops by means, and {rule.measure} is to be judged by its spread; leave stop out"
+        yield (
+            "statistic",
+            f"a job with stop judges means only, and {rule.measure} is a measure of spread; leave stop out",
+        )
     elif spec.stop and rule.versus is None and rule.measure.removesuffix(".mean").split(".")[-1] == "degenerate":
         yield (
             "measure",
-            "a job stops by intervals that hold at every look, and that of degenerate does not; leave stop out",
+            "a job with stop needs intervals that hold at every interim look, which degenerate has not; leave stop out",
         )
     elif rule.versus is not None and (rule.spread or rule.measure.startswith(UNPAIRED_PREFIXES)):
         yield "measure", f"{rule.measure} is not compared between cohorts; leave out versus, or name another number"
@@ -79,13 +81,13 @@ def _unknown_measure(rule: Rule, spec: JobSpec, cohort: Cohort) -> Iterator[tupl
 def _why_missing(measure: str, spec: JobSpec) -> str:
     names = ", ".join(spec.measures)
     return (
-        f"the results will hold no {measure} with an interval; measures asked for are {names}, and parts are named as "
-        "in noise.parts.0.1; ask for it in measures or options, or name another"
+        f"the results will have no {measure} with an interval; the job's measures are {names}, and a part is named as "
+        "in noise.parts.0.1; add it to measures or options, or name another number"
     )
 
 
 def _any_class(path: str, measures: list[str]) -> str:
-    """A path through a class's stratum as one through any class's: which there are is not known yet."""
+    """Return a path through the stratum of a class as one through any class, since classes are not known yet."""
     inside = path.removeprefix("strata.class.")
     if inside != path:
         for measure in measures:

@@ -105,16 +105,16 @@ def test_the_verdict_is_the_worst_of_its_rules_and_tells_why() -> None:
     assert verdict.images == 9
     assert verdict.reason == "absent cannot be judged: there is no absent."
     assert verdict.rules[0].reason == (
-        "bad of a is 0.2, 95 % interval 0.1 to 0.3; wanted is at least 0.5, and all of the interval is on the bad side."
+        "bad of a is 0.2, 95 % interval [0.1, 0.3]; the entire interval is below the threshold 0.5."
     )
 
 
 def test_a_number_without_an_interval_is_an_error_however_good() -> None:
     verdict = evaluate([rule("few")], numbers(few=Number(1.0, None, "a", 3)))
     assert (verdict.outcome, verdict.rules[0].number) == (Outcome.ERROR, 1.0)
-    assert "five images or more; audit more images" in verdict.reason
+    assert "at least five images; audit more images" in verdict.reason
     spread = evaluate([rule("few.sd")], lambda _: Number(1.0, None, "a", 30))
-    assert "of sd, a job's own gate that asks for one; submit the job again" in spread.reason
+    assert "one of sd is computed only if the job's own gate has a rule for it; submit the job again" in spread.reason
 
 
 def test_a_verdict_remembers_the_policy_that_gave_it() -> None:

@@ -114,7 +114,9 @@ def test_a_share_of_degenerate_maps_wholly_above_a_twentieth_leaves_no_number_of
         if believed:
             assert find("entropy", results, **rule).interval
         else:
-            with pytest.raises(Missing, match=r"10 of 20 maps show no salience \(50.0 %.*in 'x'; with more than 5 %"):
+            with pytest.raises(
+                Missing, match=r"10 of 20 maps show no salience \(50.0 %.*in 'x'; a cohort with more than 5 %"
+            ):
                 find("entropy", results, **rule)
     assert find("entropy", results, cohort="y").value == 0.8
 
@@ -127,7 +129,9 @@ def test_a_baseline_without_maps_is_compared_with_nothing() -> None:
 
 def test_results_of_a_release_that_took_empty_maps_for_alike_are_not_judged() -> None:
     assert find("entropy", document(degenerate={"x": [0, 0], "y": [3]})).value == 0.8
-    with pytest.raises(Missing, match="an earlier release took the empty maps of 'x' for alike; submit the job again"):
+    with pytest.raises(
+        Missing, match="an earlier release counted the degenerate maps of 'x' as similar; submit the job again"
+    ):
         find("entropy", document(degenerate={"x": [0, 3], "y": [0]}))
 
 
@@ -135,4 +139,4 @@ def test_a_number_tells_why_it_has_no_interval() -> None:
     results = document()
     results["cohorts"]["x"]["measures"]["noise"]["note"] = "30% of the values are missing: too many for an interval"
     verdict = evaluate([Rule(measure="noise", cohort="x", op=">=", value=0.1)], number_lookup(results))
-    assert "no interval of it (30% of the values are missing: too many for an interval); audit more" in verdict.reason
+    assert "no interval for it (30% of the values are missing: too many for an interval); audit more" in verdict.reason

@@ -41,5 +41,5 @@ def test_where_low_is_better_the_lower_cohort_is_ahead() -> None:
 
 def test_one_cohort_alone_is_told_in_words() -> None:
     found = find_findings(material({"only": BOTH["new"]}))
-    assert found.headline == "only looks at little; it is strong in stability and middling in noise."
+    assert found.headline == "only uses little of the image; it is strong in stability and middling in noise."
     assert found.reasons == []

@@ -21,8 +21,8 @@ def test_every_measure_has_its_words() -> None:
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        (0.1, "low: looks at little"), (0.45, "middling: looks at some of the picture"),
-        (0.9, "high: looks at much of the picture"), (None, "no number"),
+        (0.1, "low: uses little of the image"), (0.45, "middling: uses some of the image"),
+        (0.9, "high: uses much of the image"), (None, "no number"),
     ],
 )  # fmt: skip
 def test_a_number_says_what_it_means(value: float | None, words: str) -> None:
@@ -44,7 +44,7 @@ def test_numbers_are_written_as_people_write_them() -> None:
 def test_a_number_is_told_with_its_interval_and_what_it_means() -> None:
     assert (
         INTERPRETATIONS["noise"].describe_mean(0.1, [0.05, 0.15])
-        == "0.100, 95 % interval 0.050 to 0.150; low: noise moves its look"
+        == "0.100, 95 % interval 0.050 to 0.150; low: attention shifts under noise"
     )
     assert INTERPRETATIONS["noise"].describe_mean(None, None) == "no number"
     assert OBJECT.describe_mean(0.9, None) == "0.900; high: does not need what it looks at"

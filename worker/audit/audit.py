@@ -1,4 +1,4 @@
-"""Auditing one batch of pictures under all runs of a cohort: probe -> explain -> score."""
+"""Audits one batch of images under all runs of a cohort: probe -> explain -> score."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from worker.probes.random_fields import field
 
 @dataclass(frozen=True)
 class Missing:
-    """What is wanted of pictures: the numbers of some runs, and of all of them those across or the clean maps."""
+    """What images still need: the numbers of some runs, and, of all runs, the numbers across them or the clean maps."""
 
     runs: frozenset[int]
     across: bool
@@ -30,13 +30,13 @@ class Missing:
 
     @property
     def needs_clean_pass(self) -> bool:
-        """Whether each run has to see the clean picture, whatever is known of its numbers."""
+        """Whether each run has to explain the clean images, even if its numbers are cached."""
         return self.across or self.class_maps
 
 
 @dataclass(frozen=True)
 class Scores:
-    """A batch's numbers: columns of each run, and those across the runs; and maps (N, H, W), each by run."""
+    """A batch's numbers: the columns of each run and across the runs, and the maps (N, H, W) of each run."""
 
     runs: Mapping[int, Columns]
     across: Columns
@@ -59,7 +59,7 @@ class KeyedExplanation:
 
 @dataclass(frozen=True)
 class Audit:
-    """The audit of the spec's cohort of that number. `on_pass` hears of forward passes, chunk by chunk.
+    """The audit of one cohort of a spec, by its number. `on_pass` receives the number of images of each forward pass.
 
     `randomised` has each run's randomised models by share of layers, where the spec needs them.
     """
@@ -196,7 +196,7 @@ class Audit:
         return seen
 
     def _target_chooser(self, label: int) -> ChooseTargets:
-        """Which classes of a picture's first chunk are explained; there the clean picture comes first."""
+        """Return how to choose the classes to explain in an image's first chunk, which starts with the clean image."""
         target = self.spec.salience.target
         if target == "predicted":
             return predicted

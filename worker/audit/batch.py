@@ -1,4 +1,4 @@
-"""Pictures on their way through an audit together."""
+"""A batch of images that are audited together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class ImageBatch:
-    """N pictures (N, 3, H, W), the digests of their files, their class numbers (N,), -1 for none.
+    """N images (N, 3, H, W), the digests of their files, and their class numbers (N,), -1 for none.
 
-    `human` are maps of where people look (N, H, W), None where the image set has none.
+    `human` are the human salience maps (N, H, W), None if the image set has none.
     """
 
     images: Tensor

@@ -1,4 +1,4 @@
-"""What can be known of a spec before it is accepted: fields against each other, and the files it names."""
+"""Checks a spec before the service accepts it: its fields against each other, and the files it names."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -19,14 +19,14 @@ from service.telemetry.redaction import redact_urls
 
 @dataclass(frozen=True)
 class InputLocator:
-    """What the API can look at itself: files under the roots, artifacts in a folder, and which hosts may be asked."""
+    """Finds what the API process can read: files under the allowed roots, and artifacts in a folder."""
 
     roots: Sequence[Path]
     artifacts: ArtifactStore
     hosts: AllowedHosts = PUBLIC_ONLY
 
     def find(self, uri: str) -> Path | None:
-        """Where something is here, None if it is elsewhere. Raises InputRefused."""
+        """Return the local path of a URI, None if it is remote. Raises InputRefused."""
         if uri.startswith("artifact:"):
             found = self.artifacts.find(uri)
             return found if isinstance(found, Path) else None
@@ -39,7 +39,7 @@ class InputLocator:
 
 
 def find_problems(spec: JobSpec, locator: InputLocator) -> list[FieldProblem]:
-    """Everything wrong with a spec that can be told now; what lies elsewhere is looked at by a worker."""
+    """Return every problem that the API process can find; a worker checks remote files later."""
     problems = (
         FieldProblem(each.field, redact_urls(locator.artifacts.with_uris(each.detail)))
         for each in _files(spec, locator)
@@ -48,12 +48,12 @@ def find_problems(spec: JobSpec, locator: InputLocator) -> list[FieldProblem]:
 
 
 def field_problems(spec: JobSpec) -> list[FieldProblem]:
-    """Fields that do not go together, wherever the files are."""
+    """Return the problems of fields that contradict each other. Reads no files."""
     return [problem for check in CHECKS for problem in check(spec)]
 
 
 def preprocessing_problems(spec: JobSpec) -> list[FieldProblem]:
-    """What is wrong between fields once a spec's models have had their say of preprocessing."""
+    """Return the problems of a spec whose preprocessing was completed from its models' files."""
     models = [
         FieldProblem(f"cohorts[{number}].model.{problem.field}", problem.detail)
         for number, cohort in enumerate(spec.cohorts)
@@ -125,11 +125,13 @@ def _out_of_set(spec: JobSpec) -> Iterator[FieldProblem]:
 
 def _stop(spec: JobSpec) -> Iterator[FieldProblem]:
     if spec.stop and spec.gate is None:
-        yield FieldProblem("stop", "a job stops once its gate is decided, and this one has none; give gate, too")
+        yield FieldProblem("stop", "a job with stop needs a gate, which decides when it stops; add gate")
     if spec.stop and spec.baseline:
-        yield FieldProblem("stop", "a baseline is of a whole image set; give its runs as a cohort (numbers are reused)")
+        yield FieldProblem(
+            "stop", "a baseline needs the whole image set; add its runs as a cohort instead (numbers are reused)"
+        )
     if spec.stop and spec.out_of_set:
-        yield FieldProblem("stop", "out_of_set is compared as a whole; leave it out, or leave stop out")
+        yield FieldProblem("stop", "out_of_set needs the whole image set; remove it, or remove stop")
 
 
 CHECKS: Sequence[Callable[[JobSpec], Iterator[FieldProblem]]] = (
@@ -157,7 +159,7 @@ def _image_set(field: str, images: Images, locator: InputLocator) -> Iterator[Fi
 
 
 def _model_files(spec: JobSpec, number: int, locator: InputLocator) -> Iterator[FieldProblem]:
-    """What is wrong with a cohort's files; of fields that do not suit several of them, the first is told."""
+    """Yield the problems of a cohort's files, and of each field the first problem with any file."""
     wrong: dict[str, FieldProblem] = {}
     for index, run in enumerate(spec.cohorts[number].runs):
         field = f"cohorts[{number}].runs[{index}].uri"
@@ -174,7 +176,7 @@ def _model_files(spec: JobSpec, number: int, locator: InputLocator) -> Iterator[
 
 
 def _find_model(uri: str, locator: InputLocator) -> ModelFiles | None:
-    """The model's files, None where they are elsewhere."""
+    """Return the model's files, None if they are remote."""
     path = locator.find(uri)
     if path is not None and path.is_dir():
         check_links(path, locator.roots)
@@ -182,7 +184,7 @@ def _find_model(uri: str, locator: InputLocator) -> ModelFiles | None:
 
 
 def _model_problems(spec: JobSpec, number: int, files: ModelFiles) -> Iterator[FieldProblem]:
-    """What does not suit a model; of an archive of a folder, no more is known before it is unpacked."""
+    """Yield the fields that contradict a model's files. A packed folder is checked once a worker unpacks it."""
     model, field, path = spec.cohorts[number].model, f"cohorts[{number}].model", files.path
     if files.format == "packed":
         return
@@ -193,10 +195,10 @@ def _model_problems(spec: JobSpec, number: int, files: ModelFiles) -> Iterator[F
             f"{field}.architecture",
             f"{path} is a checkpoint, which holds weights only; name its architecture, such as torchvision/resnet50",
         )
-    elif files.format == "onnx" and model.format == "auto":  # else it was seen without the file
+    elif files.format == "onnx" and model.format == "auto":  # a declared format is checked without the file
         yield from black_box_problems(spec, number, path)
 
 
 def _has_shards(path: Path, roots: Sequence[Path]) -> bool:
-    """Whether a folder holds shards, which only a worker may be able to list."""
+    """Return whether a folder has shards, which the API process may be unable to list."""
     return path.is_dir() and bool(list_shards(path, SHARD_SUFFIXES, roots))

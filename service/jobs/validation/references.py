@@ -1,4 +1,4 @@
-"""What the database must say before a spec is accepted: of its artifacts' tenants, its gate's rules, its baseline."""
+"""Checks what a spec refers to in the database: artifacts of its tenant, the policy of its gate, its baseline."""
 
 from collections.abc import Iterator
 
@@ -12,18 +12,18 @@ from service.storage import Store
 
 
 def reference_problems(spec: JobSpec, store: Store) -> list[FieldProblem]:
-    """Everything wrong with a spec's artifacts, gate and baseline."""
+    """Return every problem of a spec's artifacts, gate and baseline."""
     named = baseline_problem(spec)
     known = [*_artifacts(spec, store), *_baseline(spec.baseline, store), *_gate(spec, store)]
     return [named, *known] if named else known
 
 
 def with_pinned_references(spec: JobSpec, store: Store) -> JobSpec:
-    """A spec without problems, with the policy's version and the baseline's cohort that it means now."""
+    """Return a valid spec with the current version of its policy and the cohort of its baseline filled in."""
     changes: dict[str, object] = {}
     if spec.gate and spec.gate.policy:
-        kept = store.policies.get(spec.gate.policy, spec.gate.version)
-        changes["gate"] = spec.gate.model_copy(update={"version": kept.version})
+        stored = store.policies.get(spec.gate.policy, spec.gate.version)
+        changes["gate"] = spec.gate.model_copy(update={"version": stored.version})
     if spec.baseline and spec.baseline.cohort is None:
         (only,) = store.jobs.get(spec.baseline.job).spec.cohorts
         changes["baseline"] = spec.baseline.model_copy(update={"cohort": only.name})
@@ -31,7 +31,7 @@ def with_pinned_references(spec: JobSpec, store: Store) -> JobSpec:
 
 
 def _artifacts(spec: JobSpec, store: Store) -> Iterator[FieldProblem]:
-    """Those that the tenant does not have."""
+    """Yield the artifacts that the tenant does not have."""
     named = {field: (uri, digest) for field, uri in spec.uris() if (digest := digest_in(uri))}
     lacking = store.artifact_owners.lacking({digest for _, digest in named.values()}) if named else ()
     for field, (uri, digest) in named.items():

@@ -1,7 +1,6 @@
-"""What is known of pictures already: numbers that any job computed of the same, found by their keys.
+"""Finds numbers that any job has computed for the same images, by their cache keys.
 
-Numbers are read one by one: a picture whose rows are all known is not even decoded, of another only what is missing
-is computed.
+The worker does not decode an image whose rows are all cached, and computes only the missing rows of other images.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,18 +17,18 @@ FindRows = Callable[[Sequence[bytes]], Mapping[bytes, bytes]]
 
 @dataclass(frozen=True)
 class CachedRows:
-    """The rows of a picture that are known, by run (ACROSS_RUNS: across them), as key and numbers."""
+    """The cached rows of an image, as key and numbers, by run (ACROSS_RUNS: across runs)."""
 
     rows: Mapping[int, tuple[bytes, bytes]] = field(default_factory=dict)
 
     def values(self, cohort: int, image: Image) -> list[Values]:
-        """The rows as this job's own."""
+        """Return the rows as rows of this job."""
         return [Values(cohort, run, image.number, data, key) for run, (key, data) in self.rows.items()]
 
 
 @dataclass(frozen=True)
 class ResultCache:
-    """What a cohort's pictures may be known by. Without `find` nothing is known."""
+    """The cache of a cohort's numbers. Without `find` it is empty."""
 
     spec: JobSpec
     runs: int
@@ -38,11 +37,11 @@ class ResultCache:
 
     @property
     def everything(self) -> Missing:
-        """What an unknown picture needs; beside a second set maps are added up, and no map is kept to be read."""
+        """What an image without cached rows needs. With a second image set that includes maps, which are not cached."""
         return Missing(frozenset(range(self.runs)), has_across_runs(self.spec), self.spec.out_of_set is not None)
 
     def find_rows(self, images: Sequence[ImageFacts]) -> list[CachedRows]:
-        """What is known of some pictures."""
+        """Return the cached rows of each image."""
         if self.find is None or not images:
             return [CachedRows() for _ in images]
         keys = [self._keys_of(each) for each in images]
@@ -50,13 +49,13 @@ class ResultCache:
         return [CachedRows({run: (key, found[key]) for run, key in own.items() if key in found}) for own in keys]
 
     def missing(self, known: CachedRows) -> Missing:
-        """What a picture still needs."""
+        """Return what an image still needs."""
         every = self.everything
         across = every.across and ACROSS_RUNS not in known.rows
         return Missing(every.runs.difference(known.rows), across, every.class_maps)
 
     def saved_passes(self, known: CachedRows) -> int:
-        """Passes that need not be made of a picture; of a run whose map alone is missing, all but one."""
+        """Return how many forward passes the cache saves for an image. A run that needs the clean map saves one less."""
         wanted = self.missing(known)
         return (self.runs - len(wanted.runs)) * (self.spec.passes() - wanted.needs_clean_pass)
 

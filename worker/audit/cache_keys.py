@@ -1,8 +1,8 @@
-"""What a picture's numbers depend on, as a key: equal keys mean equal numbers, to the bit.
+"""Cache keys of an image's numbers: equal keys mean equal numbers, to the bit.
 
-A key is a hash over all that goes into the numbers: the model's and the picture's digests, the options, the size of
-the chunks that pictures go through in, the device, the software. What is left out, such as the picture's name, the
-sharding or the rest of the cohort, has no part in them.
+A key is a hash of everything that the numbers depend on: the digests of the model and of the image, the options, the
+chunk size, the device and the software. It leaves out what has no influence, such as the image's name, the sharding
+and the rest of the cohort.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ def measures_of_runs(spec: JobSpec) -> set[str]:
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """What a picture brings along: digests of its file and of its human map, and its label."""
+    """The digests of an image's file and of its human map, and its label."""
 
     sha256: str
     human: str | None
@@ -45,7 +45,7 @@ class ImageFacts:
 
 @dataclass(frozen=True)
 class CacheKeys:
-    """The keys of a cohort's numbers. `facts` are the plan's of the cohort, `chunk` and `device` the worker's."""
+    """The keys of a cohort's numbers. `facts` come from the plan, `chunk` and `device` from the worker."""
 
     spec: JobSpec
     cohort: int
@@ -55,15 +55,15 @@ class CacheKeys:
     columns: tuple[tuple[str, ...], tuple[str, ...]]
 
     def for_run(self, number: int, image: ImageFacts) -> bytes:
-        """The key of a picture's numbers under one run."""
+        """Return the key of an image's numbers under one run."""
         return _hash([self._run_recipe, self.facts["runs"][number]["sha256"], self._image(image)])
 
     def for_row(self, run: int, image: ImageFacts) -> bytes:
-        """The key of a picture's row: under a run, or ACROSS_RUNS."""
+        """Return the key of an image's row under a run, or across runs for ACROSS_RUNS."""
         return self.for_cohort(image) if run == ACROSS_RUNS else self.for_run(run, image)
 
     def for_cohort(self, image: ImageFacts) -> bytes:
-        """The key of a picture's numbers across the runs, which depend on their order and their clean maps alone."""
+        """Return the key of an image's numbers across runs, which depend on the order and clean maps of runs."""
         runs = [run["sha256"] for run in self.facts["runs"]]
         return _hash([self._map_recipe, list(self.columns[1]), runs, self._image(image)])
 
@@ -73,7 +73,7 @@ class CacheKeys:
 
     @cached_property
     def _map_recipe(self) -> str:
-        """What makes a clean picture's map."""
+        """The digest of everything that a clean map depends on, model and image aside."""
         spec, method = self.spec, self.spec.salience.method
         return _digest({
             "format": FORMAT, "software": software(), "device": self.device, "chunk": self.chunk,
@@ -85,9 +85,9 @@ class CacheKeys:
 
     @cached_property
     def _run_recipe(self) -> str:
-        """What makes a run's numbers."""
+        """The digest of everything that a run's numbers depend on, model and image aside."""
         spec = self.spec
-        # A GPU may take another kernel for blurring by more runs' maps at once; a CPU was seen to take the same.
+        # A GPU may use another kernel if it blurs by the maps of more runs at once; a CPU uses the same in our tests.
         together = spec.guided_passes() > 0 and self.device != "cpu"
         return _digest({
             "map": self._map_recipe, "columns": list(self.columns[0]), "seed": spec.seed if is_seeded(spec) else None,
@@ -97,7 +97,7 @@ class CacheKeys:
 
 
 def class_number(label: str | None, classes: Mapping[str, int]) -> int:
-    """The number of a label's class, -1 where there is none."""
+    """Return the number of a label's class, -1 if there is none."""
     return -1 if label is None else classes.get(label, -1)
 
 

@@ -1,7 +1,7 @@
-"""A cohort of an earlier job that stands for one more: its numbers as they are stored, and whether they may.
+"""Loads a cohort of an earlier job as baseline, and checks that its numbers are comparable.
 
-They may where all that gave them is the same but the models: the pictures, the measures with their options, the
-method, the software. What differs is told in words, and the gate's rules about it become errors.
+They are comparable if everything but the models is the same: images, measures with their options, salience method
+and software. Otherwise the results list the differences, and the gate's rules about the baseline become errors.
 """
 
 import json
@@ -20,14 +20,14 @@ from worker.results.columns import ColumnTable, load_columns
 
 @dataclass(frozen=True)
 class BaselineCohort:
-    """A stored cohort: its number in its job, and all numbers of the job's pictures."""
+    """A stored cohort: its number in its job, and all numbers of the job's images."""
 
     cohort: int
     table: ColumnTable
 
 
 def find_baseline(job: Job, store: Store, now: Json) -> tuple[Job | None, list[str]]:
-    """The baseline's job, and what keeps it from standing for a cohort; `now` is the new results' provenance."""
+    """Return the baseline's job, None if it is not comparable, and the differences; `now` is the new provenance."""
     baseline = job.spec.baseline
     assert baseline is not None, "asked only of a job with a baseline"
     try:
@@ -47,7 +47,7 @@ def find_baseline(job: Job, store: Store, now: Json) -> tuple[Job | None, list[s
 
 @contextmanager
 def load_baseline(job: Job, baseline: Job, store: Store, check: Callable[[], None]) -> Iterator[BaselineCohort]:
-    """The numbers of the job's baseline, by picture in the order of the pictures' content."""
+    """Load the numbers of the job's baseline, by image in the order of the images' content."""
     assert job.spec.baseline is not None, "asked only of a job with a baseline"
     names = [cohort.name for cohort in baseline.spec.cohorts]
     number = names.index(job.spec.baseline.cohort or names[0])
@@ -56,7 +56,7 @@ def load_baseline(job: Job, baseline: Job, store: Store, check: Callable[[], Non
 
 
 def incompatibilities(then: Json, now: Json) -> Iterator[str]:
-    """What differs between two results' provenance that two cohorts of one comparison must share."""
+    """Yield the differences between two provenances that make their numbers incomparable."""
     a, b = (JobSpec.model_validate(each["spec"]) for each in (then, now))
     if then["images"]["sha256"] != now["images"]["sha256"]:
         yield f"the images (sha256 {then['images']['sha256'][:12]} there, {now['images']['sha256'][:12]} here)"

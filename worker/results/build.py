@@ -1,4 +1,4 @@
-"""Summing a job up: all its numbers become the results that are served, whatever order they came in."""
+"""Builds the results of a job from all its numbers; their order does not matter."""
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -33,11 +33,11 @@ from worker.statistics.results import summarise
 
 
 def build_results(job: Job, store: Store, check: Callable[[], None], rules: Sequence[Rule] = ()) -> Json:
-    """The results of a measured job, with what the rules ask for beyond the rest.
+    """Return the results of a measured job, with the further intervals that the rules need.
 
-    Raises ImagesMissing where a picture is not accounted for, ImagesRefused where none could be read.
+    Raises ImagesMissing if an image is neither measured nor skipped, ImagesRefused if no image could be read.
 
-    `check` is called now and then, and may raise.
+    It calls `check` now and then, which may raise.
     """
     assert job.plan is not None, "a job is summed up once it is planned"
     with ExitStack() as stack:
@@ -57,7 +57,7 @@ def build_results(job: Job, store: Store, check: Callable[[], None], rules: Sequ
             "baseline": message,
         }
         add_spread_intervals(document, sets[0], rules)
-        if job.spec.stop:  # whoever stops by what is seen needs intervals that allow it
+        if job.spec.stop:  # a job that may stop at any look needs intervals that hold at all looks
             document = with_intervals(
                 document,
                 interim_results(sets[0], InterimEstimate(Confidence(ALPHA, job.images_total or 0)), compared_paths),
@@ -83,7 +83,7 @@ def _read_sets(job: Job, tables: Sequence[ColumnTable]) -> list[ReadImageSet]:
 def _baseline(
     stack: ExitStack, job: Job, store: Store, made: Json, check: Callable[[], None]
 ) -> tuple[CohortValues | None, Json]:
-    """The cohort that stands for the job's baseline, None where it cannot, and what the results tell of it."""
+    """Return the baseline's cohort, None if it is not comparable, and its entry in the results."""
     baseline = job.spec.baseline
     assert baseline is not None, "asked only of a job with a baseline"
     before, differs = find_baseline(job, store, made)
@@ -91,7 +91,7 @@ def _baseline(
     if before is None:
         return None, message
     found, image_set = stack.enter_context(load_baseline(job, before, store, check)), before.image_sets[0]
-    # Its runs are others than any cohort's here, and its pictures are the same.
+    # Its runs differ from those of every cohort, and its images are the same.
     draws = Draws(job.spec.seed, str(len(job.spec.cohorts)), job.image_sets[0].field)
     values = CohortValues(
         name=baseline.name,
@@ -135,7 +135,7 @@ def _check_complete(job: Job, image_set: ImageSet, table: ColumnTable, store: St
 def cohort_values(
     job: Job, number: int, image_set: ImageSet, table: ColumnTable, check: Callable[[], None]
 ) -> CohortValues:
-    """The numbers of the job's cohort of that number."""
+    """Return the numbers of one of the job's cohorts."""
     return CohortValues(
         name=job.spec.cohorts[number].name,
         run_columns=image_set.run,
@@ -152,7 +152,7 @@ def cohort_values(
 
 
 def _compare(job: Job, store: Store, number: int, inside: CohortValues, outside: CohortValues) -> dict[str, Any]:
-    """A cohort in set and out of set."""
+    """Return the comparison of a cohort in set with the same cohort out of set."""
     size = job.spec.cohorts[number].model.preprocessing.size
     means = [
         np.stack([mean_map(total, size) for total in store.map_sums.of_cohort(job.id, number, out_of_set)])
@@ -181,7 +181,7 @@ def _bounds(spec: JobSpec) -> dict[str, Bounds]:
 
 
 def _name_runs(document: dict[str, Any], job: Job) -> None:
-    """Say of each run's numbers which file they are of."""
+    """Add the URI and the digest of its model to each run of the results."""
     assert job.plan is not None
     for cohort, facts in zip(job.spec.cohorts, job.plan["cohorts"], strict=True):
         tree = document["cohorts"][cohort.name]

@@ -1,9 +1,6 @@
-"""One cohort's numbers: every measure with its parts, by run and by stratum.
+"""One cohort's results: every measure with its parts, by run and by stratum. Pure: arrays in, plain values out."""
 
-Pure: arrays in, plain values out.
-"""
-
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
@@ -220,7 +217,7 @@ def strata_of(cohort: CohortValues) -> Iterator[tuple[str, str, Array, Any]]:
 
 def _stratum(cohort: CohortValues, used: Array, whole: Any) -> Tree:
     """Return the headlines over the values used, (n, K), and of measures across runs over the images `whole` (n,)."""
-    names = list(_headlines(cohort))
+    names = list(cohort.parts)
     indices = [cohort.run_columns.index(name) for name in names]
     some = used.any(1)
     values, counting = cohort.runs[:, :, indices][some], used[some]
@@ -234,10 +231,6 @@ def _stratum(cohort: CohortValues, used: Array, whole: Any) -> Tree:
         lacking = missing_share(cohort.pair_values(name)[whole])
         tree[name] = describe(cohort.across_column(name)[whole], means, missing=lacking)
     return tree | {"degenerate": degenerate_share(cohort.column("degenerate"), used)}
-
-
-def _headlines(cohort: CohortValues) -> Iterable[str]:
-    return cohort.parts.keys()
 
 
 def _accuracy_interval(cohort: CohortValues, correct: Array) -> list[float] | None:

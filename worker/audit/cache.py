@@ -55,7 +55,7 @@ class ResultCache:
         return Missing(every.runs.difference(known.rows), across, every.class_maps)
 
     def saved_passes(self, known: CachedRows) -> int:
-        """Return how many forward passes the cache saves for an image. A run that needs the clean map saves one less."""
+        """Return how many passes the cache saves for an image. A run that needs its clean map saves one less."""
         wanted = self.missing(known)
         return (self.runs - len(wanted.runs)) * (self.spec.passes() - wanted.needs_clean_pass)
 

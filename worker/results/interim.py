@@ -1,4 +1,4 @@
-"""Looking at a job's numbers while it runs: how sure they are by now, and what its gate would say of them."""
+"""Interim looks at a running job: the numbers so far with their intervals, and the verdict of its gate on them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,17 +20,17 @@ DECIDED = (Outcome.PASS, Outcome.FAIL)
 
 @dataclass(frozen=True)
 class InterimLook:
-    """What a look tells whoever watches, and whether the job's gate is decided by it."""
+    """The numbers that clients see at an interim look, and whether they decide the job's gate."""
 
     so_far: Json
     decided: bool
 
 
 def look(job: Job, images: int, store: Store, check: Callable[[], None], ruling: ResolvedGate) -> InterimLook:
-    """The numbers of a job's first images, or of all that are measured where `images` is 0.
+    """Return the numbers of a job's first images, or of all measured images if `images` is 0.
 
-    The intervals of a gate's rules hold all at once, whenever one looks, with 95 %; those of a job that does not stop
-    by its gate hold each, at a moment that was not chosen by them.
+    In a job that may stop early, the intervals of all rules hold together at all looks with 95 %. In other jobs, each
+    interval holds with 95 % at a look whose time does not depend on the numbers.
     """
     whole = job.image_sets[0]
     image_set = replace(whole, stop=images) if images else whole
@@ -58,13 +58,13 @@ def _interim_estimate(job: Job, whole: ImageSet, table: ColumnTable, rules: Sequ
 
 
 def _too_many_skipped(job: Job, image_set: ImageSet, store: Store) -> bool:
-    """Whether a larger share of some images is unreadable than the job allows; then more images must tell."""
+    """Return whether a larger share of images is unreadable than the job allows, so that it cannot stop yet."""
     skipped = sum(image.number < image_set.stop for image in store.images.skipped(job.id))
     return skipped > job.spec.images.max_skipped * (image_set.stop - image_set.start)
 
 
 def _headlines(tree: Mapping[str, Any]) -> Json:
-    """Every measure's own number, of each cohort and between them."""
+    """Return the headline of every measure, of each cohort and of each pair of cohorts."""
     return {
         "cohorts": {
             name: {

@@ -1,4 +1,4 @@
-"""A job's sample: chosen once its numbers are known, told in its results, and asked for so that its maps are kept."""
+"""Chooses a job's sample from its numbers, and requests the maps of the sample, which are stored."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,11 +12,11 @@ from worker.results.columns import ColumnTable
 from worker.statistics.cohort import CohortValues
 from worker.statistics.image_ranking import choose
 
-MAX_LISTED = 64  # of a job that keeps all maps, those that the results tell of
+MAX_LISTED = 64  # images in the results of a job that stores all maps
 
 
 def choose_sample(job: Job, store: Store, table: ColumnTable, cohorts: Sequence[CohortValues]) -> list[Json]:
-    """The pictures worth a look, best first, and why; as many as the spec has maps of."""
+    """Return the images of the sample in order, with the reasons; as many as the spec stores maps of."""
     keep = job.spec.maps.keep
     lowest = {each.name: each.ranking.why for each in across_first() if each.ranking}
     chosen = choose(cohorts, MAX_LISTED if keep == "all" else keep, lowest)
@@ -34,7 +34,7 @@ def choose_sample(job: Job, store: Store, table: ColumnTable, cohorts: Sequence[
 
 
 def request_maps(job: Job, store: Store, sample: Sequence[Json]) -> int:
-    """Put what is to be kept into the queue. Returns how many pictures wait."""
+    """Queue the maps to store. Return the number of images in the queue."""
     if job.spec.maps.keep == "all":
         numbers: Sequence[int] = range(job.image_sets[0].stop)
     else:

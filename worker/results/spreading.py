@@ -1,4 +1,4 @@
-"""Intervals of standard deviations and quantiles, put into the results where a gate's rules ask for them."""
+"""Adds intervals of standard deviations and quantiles to the results where a gate's rules need them."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ from worker.statistics.spread import resample_spread
 
 
 def add_spread_intervals(document: Json, cohorts: Sequence[CohortValues], rules: Sequence[Rule]) -> None:
-    """Set `NAME_ci95` beside each number NAME that a rule holds against a value."""
+    """Set `NAME_ci95` beside each number NAME that a rule compares with a value."""
     named = {each.name: each for each in cohorts}
     for rule in rules:
         spread = rule.spread

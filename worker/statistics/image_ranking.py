@@ -1,4 +1,4 @@
-"""Which pictures of a job are worth a look: the typical, the odd, the unstable, the disturbed, some of each class.
+"""Chooses a job's sample: typical and unusual images, those with the lowest values, and some of each class.
 
 Pure: arrays in, plain values out.
 """
@@ -14,14 +14,14 @@ from worker.statistics.cohort import CohortValues
 from worker.statistics.missing import known_mean
 
 MAX_CLASSES = 10
-PER_RANKING = 6  # of a ranking, for which it is a reason also where another ranking had them before
+PER_RANKING = 6  # of each ranking, this many images get its reason even if another ranking chose them first
 TYPICAL, ODD = "most typical", "least typical"
 WRONG, APART = "most often wrong", "cohorts differ most"
 
 
 @dataclass(frozen=True)
 class ChosenImage:
-    """A picture by its position, and what it was chosen for, with its rank in each, from 1."""
+    """An image by its position, with its rank, from 1, for each reason why it was chosen."""
 
     position: int
     why: Mapping[str, int]
@@ -48,10 +48,10 @@ def choose(cohorts: Sequence[CohortValues], count: int, lowest: Mapping[str, str
 
 
 def _rankings(cohorts: Sequence[CohortValues], lowest: Mapping[str, str]) -> Iterator[tuple[str, NDArray[np.intp]]]:
-    """Pictures in the order in which each reason would have them."""
+    """Yield each reason with the images in the order of their rank."""
     marks = [_typicality(cohort) for cohort in cohorts]
     away = known_mean(np.array([np.square(each).mean(0) for each in marks]), 0)
-    away = np.where(np.isnan(away), np.inf, away)  # nothing is odder than a picture that no model looks at
+    away = np.where(np.isnan(away), np.inf, away)  # an image without salience under any model is the least typical
     yield TYPICAL, np.argsort(away, kind="stable")
     yield ODD, np.argsort(-away, kind="stable")
     for measure, why in lowest.items():
@@ -71,13 +71,13 @@ def _rankings(cohorts: Sequence[CohortValues], lowest: Mapping[str, str]) -> Ite
 
 
 def _ascending(values: Array) -> NDArray[np.intp]:
-    """The pictures by their values, those left out that have none."""
+    """Return the images in the order of their values, without images that have none."""
     order = np.argsort(values, kind="stable")
     return order[~np.isnan(values[order])]
 
 
 def _typicality(cohort: CohortValues) -> Array:
-    """How far each picture is from the mean picture, in standard deviations of each headline, (measures, n)."""
+    """Return each image's distance from the mean of each headline, in standard deviations, (measures, n)."""
     rows = [_by_image(cohort, name) for name in (*cohort.parts, *cohort.across_parts) if _has(cohort, name)]
     values = np.stack(rows)
     data = values - known_mean(values, 1)[:, None]

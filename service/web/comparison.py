@@ -1,30 +1,27 @@
-"""Two finished jobs of one image set side by side. Pure: two results documents in, what a page shows out."""
+"""Compares two finished jobs of one image set, and builds the panels of the job page. Pure: results in, panels out."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from service.measures.catalogue import MEASURES
 from service.web.formatting import NOTHING
-from service.web.panels import Json, Mark, Panel, ShownCohort, panels
+from service.web.report.charts import TONES, Mark
+from service.web.report.figures import Panel
 
-SIDES = ("a", "b")
-IGNORED_FIELDS = (
-    "name",
-    "labels",
-    "cohorts",
-    "priority",
-    "deadline",
-    "shard_size",
-    "gate",
-    "maps",
-)  # of a spec: what no number depends on
+Json = Mapping[str, Any]
+
+SIDES = ("A", "B")
+IGNORED_FIELDS = (  # of a spec: no number depends on them
+    "name", "labels", "cohorts", "priority", "deadline", "shard_size", "gate", "maps",
+)  # fmt: skip
 Lines = Sequence[tuple[str, float | None, float | None]]
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A cohort of each job, and how much larger the second's mean is."""
+    """A cohort of each job, and the difference of their means, B - A."""
 
     a: Mark
     b: Mark
@@ -34,7 +31,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class MeasureComparison:
-    """A measure of both jobs; `pairs` are the cohorts that answer each other, `parts` the first pair's details."""
+    """A measure of both jobs; `pairs` are the cohorts that correspond, `parts` the details of the first pair."""
 
     panel: Panel
     pairs: Sequence[Pair]
@@ -43,34 +40,49 @@ class MeasureComparison:
 
 @dataclass(frozen=True)
 class SettingDifference:
-    """What the jobs did differently, beside their models."""
+    """A setting or a piece of software that differs between the jobs."""
 
     field: str
     a: str
     b: str
 
 
+@dataclass(frozen=True)
+class ShownCohort:
+    """A cohort of a results document, with its label and tone on the page."""
+
+    label: str
+    tone: int
+    cohort: Json
+
+
+def job_panels(results: Json) -> list[Panel]:
+    """Return the panels of one job, each cohort in its own tone."""
+    cohorts = enumerate(results["cohorts"].items())
+    return _panels([ShownCohort(name, place % TONES + 1, each) for place, (name, each) in cohorts])
+
+
 def is_same_image_set(a: Json, b: Json) -> bool:
-    """Whether two results are of the same pictures under the same names and labels."""
+    """Return whether two results are of the same images under the same names and labels."""
     return bool(a["provenance"]["images"]["sha256"] == b["provenance"]["images"]["sha256"])
 
 
 def compare_measures(a: Json, b: Json) -> list[MeasureComparison]:
-    """Every measure that either of two results has."""
+    """Compare every measure that at least one of two results has; each job has a tone."""
     shown = [
-        ShownCohort(f"{side.upper()} · {name}", side, cohort)
-        for side, results in zip(SIDES, (a, b), strict=True)
+        ShownCohort(f"{side} · {name}", place, cohort)
+        for place, (side, results) in enumerate(zip(SIDES, (a, b), strict=True), start=1)
         for name, cohort in results["cohorts"].items()
     ]
     partners = _partners(a, b)
     return [
         MeasureComparison(panel, list(_pairs(panel, partners)), _parts(panel.measure, a, b, partners))
-        for panel in panels(shown)
+        for panel in _panels(shown)
     ]
 
 
 def setting_differences(a: Json, b: Json) -> list[SettingDifference]:
-    """The settings and software in which two results differ."""
+    """Return the settings and software in which two results differ."""
     one, other = dict(_flatten(_settings_of(a))), dict(_flatten(_settings_of(b)))
     fields = dict.fromkeys([*one, *other])
     return [
@@ -80,8 +92,30 @@ def setting_differences(a: Json, b: Json) -> list[SettingDifference]:
     ]
 
 
+def are_disjoint(one: Mark, other: Mark) -> bool | None:
+    """Return whether the intervals of two marks do not overlap; None if a mark has no interval."""
+    if one.interval is None or other.interval is None:
+        return None
+    return one.interval[1] < other.interval[0] or other.interval[1] < one.interval[0]
+
+
+def _panels(shown: Sequence[ShownCohort]) -> list[Panel]:
+    """Return a panel for each measure that any of the cohorts has, in the order of the catalogue."""
+    had = {name for each in shown for name in each.cohort["measures"]}
+    return [
+        Panel(name, [_mark(each, name) for each in shown if name in each.cohort["measures"]])
+        for name in MEASURES
+        if name in had
+    ]
+
+
+def _mark(shown: ShownCohort, measure: str) -> Mark:
+    own = shown.cohort["measures"][measure]
+    return Mark(shown.label, shown.tone, own["mean"], own["ci95"])
+
+
 def _partners(a: Json, b: Json) -> list[tuple[str, str]]:
-    """Cohorts that answer each other: the only ones, or those of one name."""
+    """Return the names of corresponding cohorts: the only cohort of each job, or cohorts of the same name."""
     ours, theirs = list(a["cohorts"]), list(b["cohorts"])
     if len(ours) == len(theirs) == 1:
         return [(ours[0], theirs[0])]
@@ -93,7 +127,7 @@ def _pairs(panel: Panel, partners: Sequence[tuple[str, str]]) -> Iterator[Pair]:
     for ours, theirs in partners:
         one, other = marks.get(f"A · {ours}"), marks.get(f"B · {theirs}")
         if one and other and one.mean is not None and other.mean is not None:
-            yield Pair(one, other, other.mean - one.mean, panel.intervals_disjoint(one, other))
+            yield Pair(one, other, other.mean - one.mean, are_disjoint(one, other))
 
 
 def _parts(measure: str, a: Json, b: Json, partners: Sequence[tuple[str, str]]) -> Lines:
@@ -115,15 +149,14 @@ def _mean(parts: Json, part: str) -> float | None:
 
 
 def _settings_of(results: Json) -> dict[str, Any]:
-    made = results["provenance"]
-    spec = {name: value for name, value in made["spec"].items() if name not in IGNORED_FIELDS}
-    made_by = results.get("format", "an earlier release's")
+    provenance = results["provenance"]
+    spec = {name: value for name, value in provenance["spec"].items() if name not in IGNORED_FIELDS}
     return {
         **spec,
-        "format of the numbers": made_by,
-        "device": made["device"],
-        "precision": made["precision"],
-        "software": made["software"],
+        "format of the numbers": results.get("format", "older release"),
+        "device": provenance["device"],
+        "precision": provenance["precision"],
+        "software": provenance["software"],
     }
 
 

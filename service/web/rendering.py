@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
+from service.measures.catalogue import MEASURES
 from service.web.formatting import age, duration, minus, number
 
 # No source but this service, nothing inline, and no other site may frame a page or be sent a form.
@@ -67,15 +68,15 @@ def format_prose(text: str) -> Markup:
 
 @cache
 def _environment() -> Environment:
-    made = Environment(
+    environment = Environment(
         loader=PackageLoader("service.web"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals["asset"] = asset
-    made.filters |= {
+    environment.globals |= {"asset": asset, "catalogue": MEASURES}
+    environment.filters |= {
         "duration": duration,
         "minus": minus,
         "moment": format_time,
@@ -83,4 +84,4 @@ def _environment() -> Environment:
         "prose": format_prose,
         "count": "{:,}".format,
     }
-    return made
+    return environment

@@ -35,13 +35,13 @@ def finished(site: Site) -> list[str]:
         page.get_by_role("link", name="New audit").first.click()
         visitor.keep("new")
         visitor.check()
-        page.get_by_role("button", name="Start the audit").click()
+        page.get_by_role("button", name="Start audit").click()
         first = watch(visitor)
-        page.get_by_role("link", name="Copy to a new audit").click()
+        page.get_by_role("link", name="Edit and resubmit").click()
         field = page.get_by_label("Spec, as JSON")
         spec = json.loads(field.input_value())
         field.fill(json.dumps({**spec, "name": "guided alone", "seed": 1, "cohorts": spec["cohorts"][1:]}))
-        page.get_by_role("button", name="Start the audit").click()
+        page.get_by_role("button", name="Start audit").click()
         expect(page.get_by_role("heading", name="Measures")).to_be_visible()
         return [first, page.url.rpartition("/")[2]]
 
@@ -86,9 +86,9 @@ def test_two_jobs_are_chosen_and_compared_by_keyboard(site: Site, finished: list
             box.focus()
             page.keyboard.press("Space")
         visitor.keep("chosen")
-        page.get_by_role("button", name="Compare the two chosen").focus()
+        page.get_by_role("button", name="Compare selected").focus()
         page.keyboard.press("Enter")
-        expect(page.get_by_role("heading", name="At a glance")).to_be_visible()
+        expect(page.get_by_role("heading", name="Summary")).to_be_visible()
         assert set(finished) <= set(page.url.replace("=", "&").split("&"))
 
 
@@ -104,7 +104,7 @@ def test_jobs_are_found_and_compared_without_script(site: Site, finished: list[s
         for box in page.get_by_role("checkbox").all():
             box.check()
         page.get_by_role("button", name="Compare").click()
-        expect(page.get_by_text("Both audited the same 18 images.")).to_be_visible()
+        expect(page.get_by_text("Both jobs audited the same 18 images.")).to_be_visible()
 
 
 def test_an_invalid_spec_is_shown_again_with_its_errors(site: Site, finished: list[str]) -> None:
@@ -114,7 +114,7 @@ def test_an_invalid_spec_is_shown_again_with_its_errors(site: Site, finished: li
         field = page.get_by_label("Spec, as JSON")
         wrong = {**json.loads(field.input_value()), "measures": ["beauty"], "seed": -1}
         field.fill(json.dumps(wrong))
-        page.get_by_role("button", name="Start the audit").click()
+        page.get_by_role("button", name="Start audit").click()
         alert = page.get_by_role("alert")
         for name in ("measures[0]", "seed"):
             expect(alert).to_contain_text(name)
@@ -132,7 +132,7 @@ def test_the_job_list_shows_a_new_job_and_its_failure(site: Site, finished: list
         spec = httpx.get(f"{site.url}/v1/jobs/{finished[1]}").json()["spec"]
         spec["cohorts"][0]["model"]["layer"] = "nowhere"
         job = httpx.post(f"{site.url}/v1/jobs", json={**spec, "name": "<b>odd</b>"}).json()["id"]
-        page.get_by_role("link", name="Show a new job").click()
+        page.get_by_role("link", name="Show 1 new job").click()
         row = page.locator(f"[data-job='{job}']")
         expect(row).to_contain_text("no feature layer")
         expect(row).to_contain_text("<b>odd</b>")
@@ -156,7 +156,7 @@ def test_the_report_and_its_images_open_on_screen_and_on_paper(site: Site, finis
     with site.visitor() as visitor:
         page = visitor.page
         visitor.open(f"/jobs/{finished[0]}")
-        page.get_by_role("link", name="Open the report").click()
+        page.get_by_role("link", name="View report").click()
         expect(page.get_by_role("heading", name="The measures")).to_be_visible()
         visitor.keep("report-light-1280")
         image = page.get_by_role("article").first

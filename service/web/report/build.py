@@ -1,4 +1,4 @@
-"""Making a job's report: reading what it is made of, and no more of a large job than of a small one."""
+"""Reads the data of a report and renders it. It reads as much of a large job as of a small one."""
 
 import json
 from array import array
@@ -11,7 +11,7 @@ from service.web.report.document import render_report
 
 
 def report(jobs: Jobs, job_id: str) -> str:
-    """The report as HTML. Raises JobNotFound, JobNotFinished, JobHasNoResults."""
+    """Return the report as HTML. Raises JobNotFound, JobNotFinished, JobHasNoResults."""
     results = json.loads(jobs.results(job_id))
     job = jobs.store.jobs.get(job_id)
     numbers = jobs.store.images.find_numbers(job_id, [each["image"] for each in results.get("sample", ())])
@@ -24,13 +24,13 @@ def report(jobs: Jobs, job_id: str) -> str:
             names=jobs.store.images.names(job_id, numbers),
             values=_values(jobs, job, numbers),
             sums=jobs.store.map_sums.by_class(job_id),
-            waiting=jobs.store.map_requests.pending_count(job_id),
+            pending=jobs.store.map_requests.pending_count(job_id),
         )
     )
 
 
 def _values(jobs: Jobs, job: Job, numbers: list[int]) -> dict[tuple[int, int, int], dict[str, float]]:
-    """The chosen pictures' numbers by picture, cohort and run."""
+    """Return the values of the sample's images by (image, cohort, run) and column."""
     found = {}
     for each in jobs.store.images.chosen(job.id, numbers):
         image_set = job.image_set_of(each.image)

@@ -1,4 +1,4 @@
-"""A picture of the sample as the page shows it."""
+"""An image of the sample as the page shows it; a module of its own, as gallery and concerns both need it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 @dataclass(frozen=True)
 class CohortView:
-    """A cohort's look at a picture: the mean map over it, and the grid of all runs and variants."""
+    """The maps of an image under a cohort: the mean map over it, and the grid of all runs and variants."""
 
     cohort: str
     tone: int
@@ -18,7 +18,7 @@ class CohortView:
 
 @dataclass(frozen=True)
 class Card:
-    """A picture: its name and label, what it was chosen for and its rank in that, and each cohort's look at it."""
+    """An image with its maps under each cohort; `ranks` has its rank in each ranking that selected it (`why`)."""
 
     image: int
     name: str
@@ -27,14 +27,14 @@ class Card:
     ranks: Mapping[str, int]
     plain: Markup
     shown: Sequence[CohortView]
-    says: str
+    correctness: str
 
     @property
     def key(self) -> str:
-        """What its elements on the page are named by."""
+        """The ID of the card on the page."""
         return f"image-{self.image}"
 
     @property
-    def home(self) -> str:
-        """Of what it was chosen for, that in which it ranks highest."""
+    def best_ranking(self) -> str:
+        """The ranking in which the image ranks highest."""
         return min(self.why, key=self.ranks.__getitem__)

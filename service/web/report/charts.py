@@ -1,4 +1,4 @@
-"""The report's charts: small, pure functions from numbers to SVG. Colours and type are the stylesheet's."""
+"""The report's charts: small, pure functions from numbers to SVG. The stylesheet sets colours and type."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -6,38 +6,49 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from service.web.report.svg import Child, Scale, chart, domain, element
+from service.web.report.svg import Axis, Child, chart, domain, element
 
 ROW, LEFT, RIGHT = 22.0, 14.0, 14.0
-DESKTOP_SIZE, PHONE_SIZE = (640.0, 280.0), (340.0, 250.0)  # of a chart on a desk and on a phone
-SIDE = 52.0  # left of it, what is written of the axis
-PLACE = 34.0  # room that the name of a place takes
+DESKTOP_SIZE, PHONE_SIZE = (640.0, 280.0), (340.0, 250.0)
+SIDE = 52.0  # room for the labels of the vertical axis
+NAME_WIDTH = 34.0  # room for the name of a position
 TONES = 6  # colours, and as many shapes
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A mean in its cohort's tone, its interval, means of its runs, and what it says on hover."""
+    """A mean in its cohort's tone: its name, its 95 % interval, its interpretation, and the means of its runs."""
 
+    label: str
     tone: int
     mean: float | None
     interval: Sequence[float] | None
-    hover_text: str
+    interpretation: str = ""
     runs: Sequence[float] = ()
+
+    @property
+    def hover_text(self) -> str:
+        """The text that a chart shows on hover and reads to screen readers."""
+        return f"{self.label}: {self.interpretation}"
+
+    @property
+    def values(self) -> list[float]:
+        """All values that an axis must cover."""
+        return [each for each in (self.mean, *(self.interval or ()), *self.runs) if each is not None]
 
 
 def tone(cohort: int) -> int:
-    """The tone of a cohort by its number, from 1; each is another pair of colour and shape, as far as there are any."""
+    """Return the tone of a cohort, counted from 1. Each tone is its own pair of colour and shape, up to 36 cohorts."""
     return cohort % TONES**2 + 1
 
 
 def kind(which: int) -> int:
-    """Which of the shapes and dashes a tone has, from 1; once the colours begin anew, it is another of them."""
+    """Return the shape and dash of a tone, from 1 to 6; tones of the same colour have different shapes."""
     return (which - 1 + (which - 1) // TONES) % TONES + 1
 
 
 def shape(which: int, x: float, y: float, size: float = 5.0) -> Markup:
-    """The mark of a tone: each has a shape of its own, so that no colour is needed to tell it."""
+    """Return the symbol of a tone. Symbols differ in shape, so that cohorts can be distinguished without colour."""
     shapes = {
         1: element("circle", cx=x, cy=y, r=size),
         2: _polygon([(x, y - 1.25 * size), (x + 1.25 * size, y), (x, y + 1.25 * size), (x - 1.25 * size, y)]),
@@ -54,81 +65,82 @@ def shape(which: int, x: float, y: float, size: float = 5.0) -> Markup:
 def strip(
     label: str, rows: Sequence[Mark], unit: str, ends: tuple[float, float] = (0.0, 1.0), width: float = 300.0
 ) -> Markup:
-    """Means with their intervals, a row each, on one axis; runs are small ticks."""
+    """Draw means with their intervals on one axis, a row each; small ticks are runs."""
     down = ROW * len(rows)
-    scale = Scale(*ends, LEFT, width - RIGHT)
-    children: list[Child] = [_grid_x(scale, down), _ticks_x(scale, down + 14)]
-    for place, mark in enumerate(rows):
-        children.append(element("g", *_mark(mark, scale, ROW * (place + 0.5)), element("title", mark.hover_text)))
+    axis = Axis(*ends, LEFT, width - RIGHT)
+    children: list[Child] = [_grid_x(axis, down), _ticks_x(axis, down + 14)]
+    for row, mark in enumerate(rows):
+        children.append(element("g", *_mark(mark, axis, ROW * (row + 0.5)), element("title", mark.hover_text)))
     children.append(element("text", unit, x=width / 2, y=down + 29, text_anchor="middle", class_="unit"))
     return chart(width, down + 34, f"{label}. {'; '.join(mark.hover_text for mark in rows)}", *children)
 
 
-def _mark(mark: Mark, scale: Scale, y: float) -> list[Child]:
+def _mark(mark: Mark, axis: Axis, y: float) -> list[Child]:
     if mark.mean is None:
         return [element("text", "no number", x=LEFT, y=y + 4, class_="soft")]
-    found: list[Child] = [element("rect", x=LEFT, y=y - ROW / 2, width=scale.stop - LEFT, height=ROW, class_="hit")]
+    found: list[Child] = [element("rect", x=LEFT, y=y - ROW / 2, width=axis.stop - LEFT, height=ROW, class_="hit")]
     found += [
-        element("line", x1=scale.at(v), x2=scale.at(v), y1=y - 7, y2=y + 7, class_=f"run t{mark.tone}")
-        for v in mark.runs
+        element("line", x1=axis.at(v), x2=axis.at(v), y1=y - 7, y2=y + 7, class_=f"run t{mark.tone}") for v in mark.runs
     ]
     if mark.interval:
-        low, high = (scale.at(each) for each in mark.interval)
+        low, high = (axis.at(each) for each in mark.interval)
         found.append(element("line", x1=low, x2=high, y1=y, y2=y, class_=f"whisker t{mark.tone}"))
-    return [*found, shape(mark.tone, scale.at(mark.mean), y)]
+    return [*found, shape(mark.tone, axis.at(mark.mean), y)]
 
 
 def histogram(label: str, series: Mapping[int, Sequence[int]], unit: str) -> Markup:
-    """Shares of pictures by value in [0, 1], an outline a cohort."""
+    """Draw the shares of images by value in [0, 1], an outline per cohort; `series` has the counts of each tone."""
     shares = {each: [count / max(sum(counts), 1) for count in counts] for each, counts in series.items()}
     top = max((share for each in shares.values() for share in each), default=1) or 1
 
-    def drawn(wide: float, tall: float) -> Markup:
-        x, y = Scale(0, 1, SIDE, wide - RIGHT), Scale(0, top * 1.05, tall - 40, 10)
-        children: list[Child] = [_grid_y(y, SIDE, wide - RIGHT, percent=True), _ticks_x(x, tall - 24)]
+    def draw(width: float, height: float) -> Markup:
+        x, y = Axis(0, 1, SIDE, width - RIGHT), Axis(0, top * 1.05, height - 40, 10)
+        children: list[Child] = [_grid_y(y, SIDE, width - RIGHT, percent=True), _ticks_x(x, height - 24)]
         children += [
             element("path", d=_outline(bins, x, y), class_=f"area t{which} k{kind(which)}")
             for which, bins in shares.items()
         ]
-        children.append(element("text", unit, x=(SIDE + wide) / 2, y=tall - 4, text_anchor="middle", class_="unit"))
-        return chart(wide, tall, label, *children, _rotated_text("share of pictures", tall))
+        children.append(element("text", unit, x=(SIDE + width) / 2, y=height - 4, text_anchor="middle", class_="unit"))
+        return chart(width, height, label, *children, _rotated_text("share of images", height))
 
-    return _for_both(drawn)
+    return _draw_both_sizes(draw)
 
 
-def _outline(bins: Sequence[float], x: Scale, y: Scale) -> str:
+def _outline(bins: Sequence[float], x: Axis, y: Axis) -> str:
     path = f"M{x.at(0):.1f} {y.at(0):.1f}"
     for place, share in enumerate(bins):
         path += f"V{y.at(share):.1f}H{x.at((place + 1) / len(bins)):.1f}"
     return path + f"V{y.at(0):.1f}"
 
 
-def curve(label: str, places: Sequence[str], lines: Sequence[Sequence[Mark]], units: tuple[str, str]) -> Markup:
-    """Means over places in their order, a mark a place, with intervals as bands; the units are of places and means."""
-    values = [v for line in lines for mark in line for v in (mark.mean, *(mark.interval or ())) if v is not None]
+def curve(label: str, names: Sequence[str], lines: Sequence[Sequence[Mark]], units: tuple[str, str]) -> Markup:
+    """Draw a line of means per cohort over named positions, with intervals as bands; units: horizontal, vertical."""
+    values = [value for line in lines for mark in line for value in mark.values]
     across, up = units
 
-    def drawn(wide: float, tall: float) -> Markup:
-        x, y = Scale(0, max(len(places) - 1, 1), SIDE + 12, wide - 24), Scale(*domain(values), tall - 44, 12)
-        every = math.ceil(PLACE * len(places) / (wide - 80))
-        children: list[Child] = [_grid_y(y, SIDE, wide - RIGHT)]
+    def draw(width: float, height: float) -> Markup:
+        x, y = Axis(0, max(len(names) - 1, 1), SIDE + 12, width - 24), Axis(*domain(values), height - 44, 12)
+        every = math.ceil(NAME_WIDTH * len(names) / (width - 80))
+        children: list[Child] = [_grid_y(y, SIDE, width - RIGHT)]
         children += [
-            element("text", name, x=x.at(n), y=tall - 26, text_anchor="middle", class_="tick")
-            for n, name in enumerate(places) if n % every == 0
+            element("text", name, x=x.at(n), y=height - 26, text_anchor="middle", class_="tick")
+            for n, name in enumerate(names) if n % every == 0
         ]  # fmt: skip
         children += [element("g", *_line(line, x, y)) for line in lines]
-        children.append(element("text", across, x=(SIDE + wide) / 2, y=tall - 6, text_anchor="middle", class_="unit"))
-        return chart(wide, tall, label, *children, _rotated_text(up, tall))
+        children.append(
+            element("text", across, x=(SIDE + width) / 2, y=height - 6, text_anchor="middle", class_="unit")
+        )
+        return chart(width, height, label, *children, _rotated_text(up, height))
 
-    return _for_both(drawn)
-
-
-def _for_both(drawn: Callable[[float, float], Markup]) -> Markup:
-    """A chart as a desk and as a phone show it, whose letters are as large; the stylesheet shows one of them."""
-    return element("div", drawn(*DESKTOP_SIZE), class_="wide") + element("div", drawn(*PHONE_SIZE), class_="narrow")
+    return _draw_both_sizes(draw)
 
 
-def _line(line: Sequence[Mark], x: Scale, y: Scale) -> list[Child]:
+def _draw_both_sizes(draw: Callable[[float, float], Markup]) -> Markup:
+    """Draw a chart for desktops and for phones, with letters of the same size; the stylesheet shows one of them."""
+    return element("div", draw(*DESKTOP_SIZE), class_="wide") + element("div", draw(*PHONE_SIZE), class_="narrow")
+
+
+def _line(line: Sequence[Mark], x: Axis, y: Axis) -> list[Child]:
     there = [(n, mark.mean, mark.interval, mark) for n, mark in enumerate(line) if mark.mean is not None]
     banded = [(n, ends) for n, _, ends, _ in there if ends]
     up = [f"{x.at(n):.1f} {y.at(ends[1]):.1f}" for n, ends in banded]
@@ -144,22 +156,23 @@ def _line(line: Sequence[Mark], x: Scale, y: Scale) -> list[Child]:
     return found
 
 
-def _grid_x(scale: Scale, height: float) -> Markup:
-    lines = [element("line", x1=scale.at(t), x2=scale.at(t), y1=0, y2=height, class_="grid") for t in scale.ticks()]
-    return element("g", *lines)
+def _grid_x(axis: Axis, height: float) -> Markup:
+    return element(
+        "g", *(element("line", x1=axis.at(t), x2=axis.at(t), y1=0, y2=height, class_="grid") for t in axis.ticks)
+    )
 
 
-def _ticks_x(scale: Scale, y: float) -> Markup:
-    names = [element("text", _round(t), x=scale.at(t), y=y, text_anchor="middle", class_="tick") for t in scale.ticks()]
+def _ticks_x(axis: Axis, y: float) -> Markup:
+    names = [element("text", _round(t), x=axis.at(t), y=y, text_anchor="middle", class_="tick") for t in axis.ticks]
     return element("g", *names)
 
 
-def _grid_y(scale: Scale, left: float, right: float, percent: bool = False) -> Markup:
+def _grid_y(axis: Axis, left: float, right: float, percent: bool = False) -> Markup:
     found: list[Child] = []
-    for t in scale.ticks():
-        found.append(element("line", x1=left, x2=right, y1=scale.at(t), y2=scale.at(t), class_="grid"))
+    for t in axis.ticks:
+        found.append(element("line", x1=left, x2=right, y1=axis.at(t), y2=axis.at(t), class_="grid"))
         written = f"{100 * t:g} %" if percent else _round(t)
-        found.append(element("text", written, x=left - 6, y=scale.at(t) + 4, text_anchor="end", class_="tick"))
+        found.append(element("text", written, x=left - 6, y=axis.at(t) + 4, text_anchor="end", class_="tick"))
     return element("g", *found)
 
 

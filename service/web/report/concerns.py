@@ -1,4 +1,4 @@
-"""Pictures to worry about: the first of every ranking, where its number is not a high one. Pure."""
+"""Images to review: the first of every ranking, unless its value is high. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from service.web.report.cards import Card
 from service.web.report.data import ReportData
 from service.web.report.interpretation import INTERPRETATIONS, correctness_text
 
-MAX_CONCERNS = 4  # pictures that the first screen has room for
+MAX_CONCERNS = 4  # images that fit on the first screen
 WRONG = "most often wrong"
 _LOWEST = {each.ranking.why: each.name for each in across_first() if each.ranking}
 _ACROSS_RUNS = [why for why, measure in _LOWEST.items() if MEASURES[measure].across_runs]
@@ -21,14 +21,14 @@ REASONS: Mapping[str, str] = {**{why: _LOWEST[why] for why in _ACROSS_RUNS}, WRO
 
 @dataclass(frozen=True)
 class Concern:
-    """A picture, and what it is the first of, with its numbers."""
+    """An image to review, with the rankings that it leads and its values."""
 
     card: Card
     reasons: Sequence[str]
 
 
 def find_concerns(data: ReportData, cards: Mapping[str, Card]) -> list[Concern]:
-    """The first of each ranking that gives reason to; a picture that is the first of several has them all."""
+    """Return the first image of each ranking whose value is low; an image may lead several rankings."""
     found: dict[str, list[str]] = {}
     for why, measure in REASONS.items():
         for name, card in cards.items():
@@ -39,7 +39,7 @@ def find_concerns(data: ReportData, cards: Mapping[str, Card]) -> list[Concern]:
 
 
 def _describe(data: ReportData, card: Card, measure: str) -> str:
-    """A picture's numbers by cohort; empty where there is none, or no low one."""
+    """Describe an image's values by cohort; empty if it has none, or if all are high."""
     by_cohort = dict(_values(data, card, measure))
     if measure == "correct":
         runs = [int(value) for values in by_cohort.values() for value in values]
@@ -55,7 +55,7 @@ def _describe(data: ReportData, card: Card, measure: str) -> str:
 
 
 def _values(data: ReportData, card: Card, measure: str) -> Iterator[tuple[str, list[float]]]:
-    """A number of a picture under a cohort's runs, or across them; where it has none, nothing."""
+    """Yield each cohort that has values of an image, with the values of its runs or of the cohort."""
     for place, cohort in enumerate(data.cohorts):
         own = [
             values[measure]

@@ -1,4 +1,4 @@
-"""What a report is made of: a job, its results, its verdict, and what is kept of its pictures."""
+"""The data of a report: a job, its results, its verdict, and its stored images and maps."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,11 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class ReportData:
-    """`names` are the pictures' by number, `values` their numbers by (picture, cohort, run); `waiting` are to come."""
+    """The data of a report.
+
+    `names` has the images' names by number, `values` their values by (image, cohort, run) and column. `pending` is
+    the number of images that workers still compute.
+    """
 
     job: Job
     results: Json
@@ -24,29 +28,29 @@ class ReportData:
     names: Mapping[int, str]
     values: Mapping[tuple[int, int, int], Mapping[str, float]]
     sums: Sequence[ClassSum]
-    waiting: int
+    pending: int
 
     @cached_property
     def cohorts(self) -> list[str]:
-        """The cohorts' names in the spec's order."""
+        """The names of the cohorts, in the order of the spec."""
         return [cohort.name for cohort in self.job.spec.cohorts]
 
     @cached_property
     def measures(self) -> list[tuple[str, Interpretation]]:
-        """The measures that a cohort has, and what they mean, in the page's order."""
+        """The measures that at least one cohort has, with their interpretations, in the order of the page."""
         had = {name for cohort in self.cohorts for name in self.measures_of(cohort)}
         return [(name, interpretation) for name, interpretation in INTERPRETATIONS.items() if name in had]
 
     def measures_of(self, cohort: str) -> Json:
-        """A cohort's measures."""
+        """Return the measures of a cohort."""
         found: Json = self.results["cohorts"][cohort]["measures"]
         return found
 
     def runs_of(self, cohort: str) -> Sequence[Json]:
-        """A cohort's runs."""
+        """Return the runs of a cohort."""
         found: Sequence[Json] = self.results["cohorts"][cohort]["runs"]
         return found
 
     def differences(self, measure: str) -> list[Json]:
-        """How the cohorts differ by a measure's headline."""
+        """Return the differences between cohorts in a measure."""
         return [each for each in self.results["differences"] if each["measure"] == measure]

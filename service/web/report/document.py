@@ -1,4 +1,4 @@
-"""A report's HTML: its template with everything shown, and the policy that lets it load and run nothing."""
+"""Renders a report as HTML, with a content security policy that lets it load nothing and run nothing."""
 
 import hashlib
 import json
@@ -18,26 +18,25 @@ from service.gate.degenerate import share_of, told
 from service.measures import MEASURES
 from service.measures.methods import METHODS
 from service.web.formatting import minus, number
-from service.web.report.charts import shape, tone
+from service.web.report.charts import shape, strip, tone
 from service.web.report.data import ReportData
+from service.web.report.figures import panels
 from service.web.report.findings import find_findings
 from service.web.report.gallery import build_gallery
 from service.web.report.heatmaps import draw_legend
 from service.web.report.interpretation import INTERPRETATIONS, interval, join_words, pluralise
 from service.web.report.mean_maps import mean_maps, out_of_set
 from service.web.report.measure_figures.figures import measure_figures
-from service.web.report.panels import panels
-from service.web.report.strata import strata_figures
 from service.web.report.svg import element
-from service.web.report.tables import difference_tables
+from service.web.report.tables import difference_tables, strata_figures
 
 STYLES = ("tokens.css", "report.css")
 MAX_LISTED_SKIPPED = 200
 
 
 def render_report(data: ReportData) -> str:
-    """The page."""
-    shown = data.results
+    """Render the page."""
+    results = data.results
     return (
         _environment()
         .get_template("report.html")
@@ -46,7 +45,7 @@ def render_report(data: ReportData) -> str:
             title=data.job.spec.name or "Unnamed audit",
             style=Markup(style()),  # our own files
             policy=content_policy(),
-            made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+            created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
             ended=_moment(data.job.finished_at),
             facts=_facts(data),
             verdict=data.verdict,
@@ -58,15 +57,15 @@ def render_report(data: ReportData) -> str:
             differences=difference_tables(data),
             gallery=build_gallery(data),
             variants=sample_variants(data.job.spec),
-            waiting=data.waiting,
+            pending=data.pending,
             means=mean_maps(data),
             outside=out_of_set(data),
-            skipped=shown["skipped"][:MAX_LISTED_SKIPPED],
-            skipped_count=len(shown["skipped"]),
-            provenance=shown["provenance"],
-            spec=json.dumps(shown["provenance"]["spec"], indent=2, ensure_ascii=False),
-            map_legend=draw_legend("The scale of the maps' colours", "0: does not look", "1: looks most"),
-            tile_legend=draw_legend("The scale of the tiles' colours", "0: nothing alike", "1: the same"),
+            skipped=results["skipped"][:MAX_LISTED_SKIPPED],
+            skipped_count=len(results["skipped"]),
+            provenance=results["provenance"],
+            spec=json.dumps(results["provenance"]["spec"], indent=2, ensure_ascii=False),
+            map_legend=draw_legend("Colour scale of the maps", "0: not salient", "1: most salient"),
+            tile_legend=draw_legend("Colour scale of the tiles", "0: different", "1: identical"),
             meanings=MEASURES,
             version=__version__,
         )
@@ -74,14 +73,14 @@ def render_report(data: ReportData) -> str:
 
 
 def content_policy() -> str:
-    """What a report may load: its own style and its own pictures; and it may run nothing."""
+    """Return the content security policy: a report loads its own style and images only, and runs no script."""
     digest = b64encode(hashlib.sha256(style().encode()).digest()).decode()
     return f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
 
 
 @cache
 def style() -> str:
-    """The report's stylesheet."""
+    """Return the report's stylesheet."""
     folder = files("service.web") / "static"
     return "\n".join((folder / name).read_text(encoding="utf-8") for name in STYLES)
 
@@ -99,33 +98,33 @@ def _cohort(data: ReportData, place: int) -> dict[str, Any]:
 
 
 def _degenerate(data: ReportData, name: str) -> str:
-    """How many of a cohort's maps show no salience; empty where all do. Older results have the runs' counts alone."""
+    """Say how many maps of a cohort show no salience; empty if all do. Older results have only the counts of runs."""
     share = share_of(data.results, name)
     if share is None:
         count = sum(data.results["degenerate"][name])
-        return f"{pluralise(count, 'map')} without any salience" if count else ""
+        return f"{pluralise(count, 'map')} without salience" if count else ""
     return told(share) if share["count"] else ""
 
 
 def _facts(data: ReportData) -> list[tuple[str, str]]:
-    made, spec = data.results["provenance"], data.job.spec
+    provenance, spec = data.results["provenance"], data.job.spec
     runs = [len(cohort.runs) for cohort in spec.cohorts]
     return [
-        ("Images", f"{made['images']['read']:,}"),
+        ("Images", f"{provenance['images']['read']:,}"),
         (
             "Cohorts",
             f"{len(runs)}, with {join_words([str(each) for each in runs])} {'run' if runs[-1] == 1 else 'runs'}",
         ),
-        ("Maps by", f"{spec.salience.method}, of the {_target(spec.salience.target)}"),
+        ("Method", f"{spec.salience.method}, target: {_target(spec.salience.target)}"),
         ("Seed", str(spec.seed)),
     ]
 
 
 def _target(target: str | int) -> str:
     names: Mapping[str | int, str] = {
-        "predicted": "class predicted", "clean": "class predicted of the clean image", "label": "labelled class"
+        "predicted": "predicted class", "clean": "predicted class of the clean image", "label": "labelled class"
     }  # fmt: skip
-    return names.get(target, f"class numbered {target}")
+    return names.get(target, f"class {target}")
 
 
 def _moment(when: float | None) -> str:
@@ -133,16 +132,16 @@ def _moment(when: float | None) -> str:
 
 
 def _breakable(path: str) -> Markup:
-    """A path that lines break after the slashes of."""
+    """Return a path that may wrap after each slash."""
     return Markup("/<wbr>").join(path.split("/"))
 
 
 @cache
 def _environment() -> Environment:
-    made = Environment(
+    environment = Environment(
         loader=PackageLoader("service.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    made.filters |= {"breakable": _breakable, "minus": minus, "number": number, "interval": interval}
-    made.globals |= {"methods": METHODS, "words": INTERPRETATIONS}
-    return made
+    environment.filters |= {"breakable": _breakable, "minus": minus, "number": number, "interval": interval}
+    environment.globals |= {"methods": METHODS, "words": INTERPRETATIONS, "strip": strip}
+    return environment

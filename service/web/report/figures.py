@@ -1,4 +1,4 @@
-"""What a chart is shown with: its caption, what it tells, and the numbers behind it."""
+"""Panels and figures: the charts of a page, each with its caption, its text and the numbers behind it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +9,29 @@ from service.web.formatting import number
 from service.web.report.charts import Mark, tone
 from service.web.report.data import Json, ReportData
 from service.web.report.interpretation import Interpretation, interval
+from service.web.report.svg import Axis, domain
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A measure of all cohorts that have it: a mark for each cohort, and the axis that covers the marks."""
+
+    measure: str
+    marks: Sequence[Mark]
+
+    @property
+    def axis(self) -> Axis:
+        """An axis in percent that covers the values closely."""
+        return Axis.covering(self._values)
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The range of an axis that covers 0 to 1 and all values."""
+        return domain(self._values)
+
+    @property
+    def _values(self) -> list[float]:
+        return [value for mark in self.marks for value in mark.values]
 
 
 @dataclass(frozen=True)
@@ -21,7 +44,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart, or several beside each other with their captions, what they show, and the numbers behind them."""
+    """Charts side by side, each with its caption and tone (0: none), what they show, and the numbers behind them."""
 
     key: str
     title: str
@@ -32,19 +55,35 @@ class Figure:
     heat: bool = False
 
 
+def panels(data: ReportData) -> list[Panel]:
+    """Return a panel for each measure."""
+    return [
+        Panel(measure, [_with_runs(data, measure, *each) for each in cohorts_with(data, measure)])
+        for measure, _ in data.measures
+    ]
+
+
+def _with_runs(data: ReportData, measure: str, place: int, cohort: str, own: Json) -> Mark:
+    interpretation = dict(data.measures)[measure]
+    found = [run["measures"].get(measure, {}).get("mean") for run in data.runs_of(cohort)]
+    runs = [value for value in found if value is not None] if len(found) > 1 else []
+    words = interpretation.describe_mean(own["mean"], own["ci95"])
+    return Mark(cohort, tone(place), own["mean"], own["ci95"], words, runs)
+
+
 def cohorts_with(data: ReportData, measure: str) -> Iterator[tuple[int, str, Json]]:
-    """The cohorts that have a measure: number, name, and what the results tell of it."""
+    """Yield number, name and results of each cohort that has a measure."""
     for place, cohort in enumerate(data.cohorts):
         if measure in data.measures_of(cohort):
             yield place, cohort, data.measures_of(cohort)[measure]
 
 
 def mark(cohort: int, name: str, each: Json | None, interpretation: Interpretation) -> Mark:
-    """A cohort's number in a chart, which tells on hover what it is of and what it says."""
+    """Return a cohort's mark in a chart; on hover it shows its name, its number and their interpretation."""
     mean, ends = (each["mean"], each["ci95"]) if each else (None, None)
-    return Mark(tone(cohort), mean, ends, f"{name}: {interpretation.describe_mean(mean, ends)}")
+    return Mark(name, tone(cohort), mean, ends, interpretation.describe_mean(mean, ends))
 
 
 def cells(each: Json, interpretation: Interpretation) -> list[str]:
-    """A mean, its interval and what it says, beside each other in a table."""
+    """Return three cells of a table: a mean, its interval and its interpretation."""
     return [number(each["mean"]), interval(each["ci95"]), interpretation.describe(each["mean"])]

@@ -1,14 +1,14 @@
-"""The first screen: what the numbers say, in sentences. What differs is told where its interval leaves zero out."""
+"""The first screen: the results in sentences. A difference is reported if its interval excludes zero."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from service.web.formatting import number
 from service.web.report.data import Json, ReportData
-from service.web.report.degraded import excuse_high_value
 from service.web.report.interpretation import SIDES, interval, join_words
 from service.web.report.ranking import (
     compared_cohorts,
+    excuse_high_value,
     excused_leads,
     find_leads,
     headline,
@@ -19,18 +19,18 @@ from service.web.report.ranking import (
 
 @dataclass(frozen=True)
 class Findings:
-    """The headline, sentences under it, and what each cohort's look is like."""
+    """The headline, the sentences below it, and each cohort's measures as (title, words, value)."""
 
     headline: str
     reasons: Sequence[str]
-    looks: Mapping[str, Sequence[tuple[str, str, str]]]
+    cohorts: Mapping[str, Sequence[tuple[str, str, str]]]
 
 
 def find_findings(data: ReportData) -> Findings:
-    """What there is to say before any chart."""
-    looks = {cohort: list(_cohort_measures(data, cohort)) for cohort in data.cohorts}
-    found, open_ = find_leads(data), neutral_differences(data)
-    others = [*open_, *(lead.measure for lead in found if lead.excuse)]
+    """Return the findings that come before any chart."""
+    by_cohort = {cohort: list(_cohort_measures(data, cohort)) for cohort in data.cohorts}
+    found, neutral = find_leads(data), neutral_differences(data)
+    others = [*neutral, *(lead.measure for lead in found if lead.excuse)]
     alone = len(data.cohorts) == 1
     head = (
         _single_cohort(data, data.cohorts[0])
@@ -39,42 +39,42 @@ def find_findings(data: ReportData) -> Findings:
     )
     beside = len(compared_cohorts(data)) > 1
     return Findings(
-        head, [*lead_sentences(data, found), *excused_leads(found), *open_.values()] if beside else [], looks
+        head, [*lead_sentences(data, found), *excused_leads(found), *neutral.values()] if beside else [], by_cohort
     )
 
 
 def _single_cohort(data: ReportData, cohort: str) -> str:
-    """A cohort without another: what it is strong and weak in, and of what is neither good nor bad, what it says."""
+    """Describe a single cohort: its strong and weak measures, and the words of measures without a better side."""
     sides: dict[str, list[str]] = {side: [] for side in SIDES}
-    looks = []
+    words = []
     for measure, interpretation in data.measures:
         mean, excused = data.measures_of(cohort)[measure]["mean"], excuse_high_value(data, measure, cohort)
         side = interpretation.side(mean)
         if side == "weak" or (side and not excused):
             sides[side].append(interpretation.title.lower())
         elif mean is not None:
-            looks.append(excused or interpretation.describe(mean).partition(": ")[2])
+            words.append(excused or interpretation.describe(mean).partition(": ")[2])
     graded = join_words([f"{side} in {join_words(measures)}" for side, measures in sides.items() if measures])
-    said = [*looks, *([f"{'it ' if looks else ''}is {graded}"] if graded else [])]
-    return f"{cohort} {'; '.join(said)}." if said else f"{cohort} has no number to tell of."
+    parts = [*words, *([f"{'it ' if words else ''}is {graded}"] if graded else [])]
+    return f"{cohort} {'; '.join(parts)}." if parts else f"{cohort} has no values."
 
 
 def _cohort_measures(data: ReportData, cohort: str) -> list[tuple[str, str, str]]:
-    """A cohort's measures: title, words, number with interval."""
+    """Return title, words and value of each measure of a cohort."""
     found = []
     for measure, interpretation in data.measures:
         own = data.measures_of(cohort).get(measure)
         if own:
-            yet = excuse_high_value(data, measure, cohort)
+            excuse = excuse_high_value(data, measure, cohort)
             found.append(
                 (
                     interpretation.title,
-                    interpretation.describe(own["mean"]) + (f", but {yet}" if yet else ""),
-                    _told(own),
+                    interpretation.describe(own["mean"]) + (f", but {excuse}" if excuse else ""),
+                    _value(own),
                 )
             )
     return found
 
 
-def _told(own: Json) -> str:
+def _value(own: Json) -> str:
     return number(own["mean"]) + (f" [{interval(own['ci95'])}]" if own["ci95"] else "")

@@ -1,4 +1,4 @@
-"""The sample's pictures with their maps: cards in the order of what they were chosen for."""
+"""The images of the sample with their maps: cards, grouped by the ranking that selected them."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ TITLES = {
 
 @dataclass(frozen=True)
 class Group:
-    """Pictures chosen for one reason; those `before` rank above them, and stand in a group where they rank higher."""
+    """Images that one ranking selected. Images `before` rank higher, but another group shows them."""
 
     key: str
     title: str
@@ -39,15 +39,15 @@ class Group:
 
 @dataclass(frozen=True)
 class Gallery:
-    """All groups, the pictures that they use, and those to worry about."""
+    """All groups, the SVG definitions that they use, and the images to review."""
 
     groups: Sequence[Group]
     definitions: Markup
-    worrying: Sequence[Concern]
+    concerns: Sequence[Concern]
 
 
 def build_gallery(data: ReportData) -> Gallery:
-    """The sample by what its pictures were chosen for."""
+    """Group the sample by ranking."""
     by_image: dict[int, dict[int, StoredImage]] = {}
     for each in data.images:
         by_image.setdefault(each.image, {})[each.cohort] = each
@@ -64,32 +64,32 @@ def build_gallery(data: ReportData) -> Gallery:
 
 
 def group_cards(cards: Mapping[str, Card]) -> list[Group]:
-    """Each picture in the group in which it ranks highest, the groups in the page's order, those of classes last."""
+    """Put each image into the group of its best ranking; groups of classes come last."""
     order = [*TITLES, *dict.fromkeys(why for card in cards.values() for why in card.why if why not in TITLES)]
     found: list[Group] = []
     for why in order:
         ranking = sorted((card for card in cards.values() if why in card.why), key=lambda card: card.ranks[why])
         if ranking:
-            own = [card for card in ranking if card.home == why]
-            before = list(takewhile(lambda card: card.home != why, ranking))  # noqa: B023  # used at once
+            own = [card for card in ranking if card.best_ranking == why]
+            before = list(takewhile(lambda card: card.best_ranking != why, ranking))  # noqa: B023  # evaluated at once
             title, description = TITLES.get(why, (why.capitalize(), "nearest to the mean of its class"))
-            beside = [_beside(card, why) for card in own]
-            found.append(Group(f"group-{len(found)}", title, description, beside, before))
+            shown = [_without_reason(card, why) for card in own]
+            found.append(Group(f"group-{len(found)}", title, description, shown, before))
     return found
 
 
-def _beside(card: Card, why: str) -> Card:
-    """The card in its group, with what else it was chosen for."""
+def _without_reason(card: Card, why: str) -> Card:
+    """Return the card without the reason that its group already names."""
     return replace(card, why=[each for each in card.why if each != why])
 
 
-def _card(data: ReportData, drawn: Overlays, of: tuple[int, Json], kept: Mapping[int, StoredImage]) -> Card:
-    image, chosen = of
-    name, first = chosen["image"], image_cohort(data.job.spec, min(kept))
+def _card(data: ReportData, drawn: Overlays, which: tuple[int, Json], stored: Mapping[int, StoredImage]) -> Card:
+    image, chosen = which
+    name, first = chosen["image"], image_cohort(data.job.spec, min(stored))
     shown = [
         CohortView(data.cohorts[cohort], tone(cohort), drawn.mean(image, cohort, name), drawn.grid(image, cohort, name))
-        for cohort in sorted(kept)
-        if kept[cohort].sheet
+        for cohort in sorted(stored)
+        if stored[cohort].sheet
     ]
     plain = drawn.plain(image, first, name)
     why = chosen["why"]
@@ -98,7 +98,7 @@ def _card(data: ReportData, drawn: Overlays, of: tuple[int, Json], kept: Mapping
 
 
 def _correctness_text(data: ReportData, image: int) -> str:
-    """How many runs are right about a picture, where it has a label."""
+    """Say how many runs classify an image correctly; empty if it has no label."""
     right = [
         int(values["correct"])
         for (number, _, run), values in data.values.items()

@@ -95,9 +95,9 @@ def pluralise(count: int, one: str, many: str | None = None) -> str:
 
 
 def correctness_text(right: int, runs: int) -> str:
-    """How many runs are right about a picture."""
+    """Say how many runs classify an image correctly."""
     if runs == 1:
-        return "rightly classified" if right else "wrongly classified"
+        return "correctly classified" if right else "incorrectly classified"
     if right in (0, runs):
         return f"all {runs} runs are right" if right else f"all {runs} runs are wrong"
     return f"{right} of {runs} runs {'is' if right == 1 else 'are'} right"

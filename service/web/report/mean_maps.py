@@ -22,14 +22,14 @@ class MeanMaps:
 
 
 def mean_maps(data: ReportData) -> list[MeanMaps]:
-    """Of every cohort: of all pictures, then of each class."""
+    """Return the mean maps of every cohort: of all images, then of each class."""
     found = []
     for place, cohort in enumerate(data.cohorts):
         size = data.job.spec.cohorts[place].model.preprocessing.size
         maps = []
         for total in (each for each in data.sums if each.cohort == place):
             rows = total.mean(size)
-            name = total.label or "all pictures"
+            name = total.label or "all images"
             message = f"{pluralise(total.count, 'map')}, brightest {max(map(max, rows)):.2f}"
             maps.append(
                 (name, message, draw_mean_map(f"Mean map of {cohort}, {name}, over {message}; {_where(rows)}", rows))
@@ -40,7 +40,7 @@ def mean_maps(data: ReportData) -> list[MeanMaps]:
 
 
 def out_of_set(data: ReportData) -> list[list[str]]:
-    """How each cohort's look at the second image set differs from its look at the first, a row a number."""
+    """Compare each cohort's values on the out-of-set images with those on the first set, a row per measure."""
     rows = []
     for cohort in data.cohorts:
         for name, each in data.results["cohorts"][cohort].get("out_of_set", {}).items():
@@ -54,7 +54,7 @@ def out_of_set(data: ReportData) -> list[list[str]]:
 
 
 def _where(rows: Sequence[Sequence[float]]) -> str:
-    """Where a map is brightest, in words."""
+    """Say where a map is brightest."""
     height, width = len(rows), len(rows[0])
     row, column = max(((r, c) for r in range(height) for c in range(width)), key=lambda at: rows[at[0]][at[1]])
     down = ("top", "middle", "bottom")[min(2, 3 * row // height)]

@@ -1,6 +1,6 @@
-"""Maps over their pictures, as SVG: each picture and each sheet of maps is in the page once, and used where it shows.
+"""Maps over their images, as SVG. The page contains each image and each sheet of maps once, and refers to it.
 
-A sheet is grey; a filter gives it its colours, and lets the picture show through where the map is low.
+A sheet is grey; a filter colours it, and makes it more transparent where the map is low.
 """
 
 from base64 import b64encode
@@ -19,14 +19,14 @@ from service.web.formatting import number
 from service.web.report.data import ReportData
 from service.web.report.svg import Child, element
 
-CELL = 64.0  # of a picture's longer side
-LEFT, TOP = 44.0, 16.0  # room for the names of rows and columns
+CELL = 64.0  # units of an image's longer side
+LEFT, TOP = 44.0, 16.0  # room for the headings of rows and columns
 HEAT = "heat"
-HEADS = {"background": "no ground", "object": "no object"}
+HEADS = {"background": "background blurred", "object": "object blurred"}
 
 
 def colour_tables() -> Markup:
-    """From grey levels to the colours of inferno, and to how much of the picture they take."""
+    """Return the SVG filter that turns grey levels into the colours of inferno and their opacity."""
     take = MAX_OPACITY - MIN_OPACITY
     shares = element(
         "feColorMatrix", type="matrix", values=f"1 0 0 0 0 0 1 0 0 0 0 0 1 0 0 {take:g} 0 0 0 {MIN_OPACITY:g}"
@@ -45,19 +45,19 @@ def colour_tables() -> Markup:
 
 @dataclass(frozen=True)
 class Overlays:
-    """The pictures of a job's sample under its cohorts; each is drawn of a picture and a cohort by their numbers."""
+    """Draws the images of a job's sample with the maps of its cohorts; images and cohorts are given by number."""
 
     about: ReportData
 
     @cached_property
     def variants(self) -> list[str]:
-        """A sheet's columns."""
+        """The columns of a sheet."""
         return sample_variants(self.about.job.spec)
 
-    def definitions(self, image: int, kept: Mapping[int, StoredImage]) -> Markup:
-        """A picture and its sheets, to be used."""
+    def definitions(self, image: int, stored: Mapping[int, StoredImage]) -> Markup:
+        """Return the SVG definitions of an image and its sheets."""
         found = Markup("")
-        for cohort, each in kept.items():
+        for cohort, each in stored.items():
             if each.thumb:
                 found += _image(f"p{image}-{cohort}", each.thumb, self._cell(cohort))
             if each.sheet:
@@ -65,18 +65,18 @@ class Overlays:
         return found
 
     def plain(self, image: int, cohort: int, name: str) -> Markup:
-        """The picture alone."""
-        return _drawing(f"{name}, the picture", self._cell(cohort), self._image(image, cohort))
+        """Draw the image without a map."""
+        return _drawing(f"{name}, the image", self._cell(cohort), self._image(image, cohort))
 
     def mean(self, image: int, cohort: int, name: str) -> Markup:
-        """The runs' mean map over the picture."""
+        """Draw the mean map of the runs over the image."""
         width, height = self._cell(cohort)
         first = element("svg", _maps(image, cohort), width=width, height=height, viewBox=f"0 0 {width:g} {height:g}")
-        label = f"{name} under {self.about.cohorts[cohort]}: the mean map of its runs over the picture"
+        label = f"{name} under {self.about.cohorts[cohort]}: the mean map of its runs over the image"
         return _drawing(label, (width, height), self._image(image, cohort), first)
 
     def grid(self, image: int, cohort: int, name: str) -> Markup:
-        """All maps over the picture: the mean of the runs in the first row, then each run; a column a variant."""
+        """Draw all maps over the image: first the mean of the runs, then a row per run; a column per variant."""
         across, down = self._sheet(cohort)
         inside: list[Child] = [*self._background(image, cohort), _maps(image, cohort), *self._gaps(cohort)]
         shifted = element("g", *inside, *self._corner_numbers(image, cohort), transform=f"translate({LEFT:g} {TOP:g})")
@@ -84,7 +84,7 @@ class Overlays:
         return _drawing(label, (LEFT + across, TOP + down), *self._heads(cohort), shifted)
 
     def _cell(self, cohort: int) -> tuple[float, float]:
-        """Width and height of a picture."""
+        """Return width and height of an image."""
         height, width = self.about.job.spec.cohorts[cohort].model.preprocessing.size
         scale = CELL / max(height, width)
         return width * scale, height * scale
@@ -100,7 +100,7 @@ class Overlays:
         return element("use", href=f"#p{image}-{image_cohort(self.about.job.spec, cohort)}")
 
     def _background(self, image: int, cohort: int) -> Iterator[Markup]:
-        """The picture behind each map that lies over it; behind that of the mirrored picture, mirrored."""
+        """Draw the image behind each map of an unmoved variant, and mirrored behind the map of the mirrored image."""
         width, _ = self._cell(cohort)
         yield element("defs", self._column(image, cohort))
         for place, variant in enumerate(self.variants):
@@ -111,7 +111,7 @@ class Overlays:
                 yield element("use", href=f"#c{image}-{cohort}", transform=mirrored)
 
     def _column(self, image: int, cohort: int) -> Markup:
-        """The picture in every row. A pattern would do on screens, but printers make a picture of each that is used."""
+        """Draw the image in every row. No SVG pattern: printers would rasterise each use of it."""
         _, height = self._cell(cohort)
         name = f"#p{image}-{image_cohort(self.about.job.spec, cohort)}"
         return element(
@@ -136,7 +136,7 @@ class Overlays:
             yield element("text", message, x=LEFT - 5, y=TOP + (n + 0.5) * height + 3, text_anchor="end", class_="tick")
 
     def _corner_numbers(self, image: int, cohort: int) -> Iterator[Markup]:
-        """In each map's corner: of the clean one the probability of its class, of others how alike they are to it."""
+        """Write the probability of the class into each map's corner, for variants the similarity to the clean map."""
         width, height = self._cell(cohort)
         for run in range(self._runs(cohort)):
             values = self.about.values.get((image, cohort, run), {})
@@ -144,20 +144,22 @@ class Overlays:
                 value, says = self._number(values, variant)
                 if value:
                     hover = element("title", f"run {run + 1}, {head(variant)}: {says} {value}")
-                    yield element("text", value, hover, x=place * width + 3, y=(run + 2) * height - 4, class_="told")
+                    yield element(
+                        "text", value, hover, x=place * width + 3, y=(run + 2) * height - 4, class_="probability"
+                    )
 
     def _number(self, values: Mapping[str, float], variant: str) -> tuple[str, str]:
         if variant == CLEAN:
-            said = f"{100 * values['top_probability']:.0f} %" if values else ""
-            return said, "probability of the class that it gives"
+            share = f"{100 * values['top_probability']:.0f} %" if values else ""
+            return share, "probability of the predicted class"
         column = value_column(variant, self.about.job.spec.measures)
         value = values.get(column) if column else None
         message = "" if value is None or isnan(value) else number(value, 2)
-        return message, "similarity to the clean picture's map"
+        return message, "similarity to the map of the clean image"
 
 
 def head(variant: str) -> str:
-    """A variant as a column is headed."""
+    """Return the heading of a variant's column."""
     return HEADS.get(variant, variant.replace(":", " "))
 
 

@@ -1,20 +1,21 @@
-"""Which cohort is ahead of which, in sentences: of two with the number, of more with the names alone. Pure."""
+"""Which cohort is ahead of which, in sentences: two cohorts with the difference, more with the names only. Pure."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from service.gate.degenerate import above_limit, share_of, told
 from service.web.report.data import Json, ReportData
-from service.web.report.degraded import excuse_high_value
-from service.web.report.interpretation import Interpretation, join_words
+from service.web.report.interpretation import Interpretation, compare_blurs, join_words
 
-MAX_NAMED = 3  # cohorts that a sentence calls ahead of others; the table has all pairs
+DEGRADATION = "degradation"
+MAX_NAMED = 3  # cohorts that a sentence names as ahead; the table has all pairs
 Pairs = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True)
 class Lead:
-    """One cohort ahead of another by a measure whose better side is known; `excuse` says why that is no merit."""
+    """One cohort ahead of another in a measure; `excuse` says why the higher value is not better here."""
 
     winner: str
     loser: str
@@ -24,13 +25,13 @@ class Lead:
 
 
 def compared_cohorts(data: ReportData) -> list[str]:
-    """The cohorts that are compared: the job's, and one of an earlier job that stands beside them."""
+    """Return the names of the compared cohorts: those of the job, and the baseline from an earlier job."""
     named = [name for each in data.results["differences"] for name in (each["a"], each["b"])]
     return list(dict.fromkeys([*data.cohorts, *named]))
 
 
 def find_leads(data: ReportData) -> list[Lead]:
-    """Every lead that an interval tells, in the page's order."""
+    """Return every lead whose interval excludes zero, in the order of the page."""
     return [
         _lead(data, interpretation, each)
         for measure, interpretation in data.measures
@@ -41,7 +42,7 @@ def find_leads(data: ReportData) -> list[Lead]:
 
 
 def excludes_zero(each: Json) -> bool:
-    """Whether a difference's interval leaves zero out."""
+    """Return whether the interval of a difference excludes zero."""
     return bool(each["ci95"]) and not each["ci95"][0] <= 0 <= each["ci95"][1]
 
 
@@ -53,12 +54,12 @@ def _lead(data: ReportData, interpretation: Interpretation, each: Json) -> Lead:
 
 
 def headline(cohorts: Sequence[str], found: Sequence[Lead], others: Sequence[str]) -> str:
-    """Which cohort looks best, by leads that are merits; `others` are measures in which cohorts differ all the same."""
+    """Say which cohort is best, by leads without an excuse; `others` are the other measures in which cohorts differ."""
     merits = [lead for lead in found if not lead.excuse]
     if not merits and others:
-        return f"No cohort looks better: they differ in {join_words(list(others))} alone."
+        return f"No cohort looks better: they differ only in {join_words(list(others))}."
     if not merits:
-        return "No measure tells the cohorts apart: every difference's interval holds zero."
+        return "No measure distinguishes the cohorts: the interval of every difference contains zero."
     unbeaten = [each for each in cohorts if all(_balance(merits, other, each) <= 0 for other in cohorts)]
     for best in unbeaten:
         if all(_balance(merits, best, other) > 0 for other in cohorts if other != best):
@@ -73,7 +74,7 @@ def headline(cohorts: Sequence[str], found: Sequence[Lead], others: Sequence[str
 
 
 def _balance(merits: Sequence[Lead], one: str, other: str) -> int:
-    """In how many measures more the one is ahead of the other than behind it."""
+    """Return in how many more measures one cohort is ahead of another than behind it."""
     return sum((lead.winner, lead.loser) == (one, other) for lead in merits) - sum(
         (lead.winner, lead.loser) == (other, one) for lead in merits
     )
@@ -90,7 +91,7 @@ def _looks_best(best: str, merits: Sequence[Lead], rivals: int) -> str:
 
 
 def _ahead(beaten: Mapping[str, int], rivals: int) -> str:
-    """In what a cohort is ahead of all its rivals, and in what of some, by how many it beats in each measure."""
+    """Name the measures in which a cohort leads all rivals, or some; `beaten` counts the rivals in each measure."""
     everywhere = [measure for measure, count in beaten.items() if count == rivals]
     somewhere = [measure for measure, count in beaten.items() if count < rivals]
     if not everywhere:
@@ -104,19 +105,19 @@ def _measures(merits: Sequence[Lead], winner: str = "", loser: str = "") -> str:
 
 
 def lead_sentences(data: ReportData, found: Sequence[Lead]) -> list[str]:
-    """A sentence a measure that tells cohorts apart, and one of all measures that do not."""
+    """Write a sentence for each measure that distinguishes cohorts, and one for all measures that do not."""
     few, by_measure = len(compared_cohorts(data)) <= 2, dict[str, list[Lead]]()  # a and b
     for lead in found:
         if not lead.excuse:
             by_measure.setdefault(lead.measure, []).append(lead)
-    said = [_reason(measure, own, data, few) for measure, own in by_measure.items()]
+    sentences = [_reason(measure, own, data, few) for measure, own in by_measure.items()]
     shown = {lead.measure for lead in found}
     titles = [interpretation.title.lower() for _, interpretation in data.measures if interpretation.better]
-    open_ = [each for each in titles if each not in shown]
-    if open_:
-        verb, whom = "does" if len(open_) == 1 else "do", "the cohorts" if few else "any two cohorts"
-        said.append(f"{join_words(open_).capitalize()} {verb} not tell {whom} apart.")
-    return said
+    unclear = [each for each in titles if each not in shown]
+    if unclear:
+        verb, whom = "does" if len(unclear) == 1 else "do", "the cohorts" if few else "any two cohorts"
+        sentences.append(f"{join_words(unclear).capitalize()} {verb} not distinguish {whom}.")
+    return sentences
 
 
 def _reason(measure: str, own: Sequence[Lead], data: ReportData, few: bool) -> str:
@@ -127,16 +128,16 @@ def _reason(measure: str, own: Sequence[Lead], data: ReportData, few: bool) -> s
 
 
 def excused_leads(found: Sequence[Lead]) -> list[str]:
-    """What is larger where larger would be better, and is no merit here."""
+    """Write a sentence for each lead with an excuse: the higher value is not better."""
     return [
-        f"{lead.measure.capitalize()}: {lead.winner} is higher than {lead.loser} {lead.by}, which is no merit: "
+        f"{lead.measure.capitalize()}: {lead.winner} is higher than {lead.loser} {lead.by}, which is not better: "
         f"{lead.excuse}."
         for lead in found if lead.excuse
     ]  # fmt: skip
 
 
 def neutral_differences(data: ReportData) -> dict[str, str]:
-    """Measures that differ and of which neither side is better, by title, and in a sentence how."""
+    """Return a sentence for each measure that differs and has no better side, by its title."""
     found = {}
     for measure, interpretation in data.measures:
         pairs = [
@@ -144,21 +145,37 @@ def neutral_differences(data: ReportData) -> dict[str, str]:
             for each in data.differences(measure) if not interpretation.better and excludes_zero(each)
         ]  # fmt: skip
         if pairs:
-            message = ranking_sentence(pairs, "uses more of the picture", "than", len(compared_cohorts(data)))
-            found[interpretation.title.lower()] = f"{interpretation.title}, of which neither side is better: {message}."
+            message = ranking_sentence(pairs, "uses more of the image", "than", len(compared_cohorts(data)))
+            found[interpretation.title.lower()] = f"{interpretation.title} (neither side is better): {message}."
     return found
 
 
 def ranking_sentence(pairs: Pairs, verb: str, link: str, cohorts: int) -> str:
-    """Who stands before whom: `a is ahead of b and c; b of c`."""
+    """Write which cohort is before which, such as `a is ahead of b and c; b of c`."""
     behind: dict[str, list[str]] = {}
     for one, other in pairs:
         behind.setdefault(one, []).append(other)
     ranked = sorted(behind, key=lambda each: -len(behind[each]))
-    said = [
+    parts = [
         f"{each} {link} {'all others' if 1 < len(behind[each]) == cohorts - 1 else join_words(behind[each])}"
         for each in ranked[:MAX_NAMED]
     ]
     left = sum(len(behind[each]) for each in ranked[MAX_NAMED:])
-    said[0] = said[0].replace(f"{ranked[0]} ", f"{ranked[0]} {verb} ", 1)
-    return "; ".join([*said, *([f"{left} more in the table of differences"] if left else [])])
+    parts[0] = parts[0].replace(f"{ranked[0]} ", f"{ranked[0]} {verb} ", 1)
+    return "; ".join([*parts, *([f"{left} more in the table of differences"] if left else [])])
+
+
+def excuse_high_value(data: ReportData, measure: str, cohort: str) -> str:
+    """Return why a high value of a cohort is not better; empty if nothing speaks against it.
+
+    A high value is not better if too many maps show no salience. A high degradation is not better if the map stays as
+    similar, or more similar, when the object is blurred: then it does not show what the model uses.
+    """
+    share = share_of(data.results, cohort)
+    if share is not None and above_limit(share):
+        return told(share)
+    if measure != DEGRADATION or cohort not in data.cohorts:
+        return ""
+    own = data.measures_of(cohort).get(measure, {})
+    ends = own.get("parts", {}).get("gap", {}).get("ci95")
+    return "" if not ends or ends[0] > 0 else compare_blurs(ends)

@@ -1,4 +1,4 @@
-"""SVG elements as escaped text, and scales from values to places. Knows no chart."""
+"""SVG elements as escaped text, and the axis of every chart. Knows no chart."""
 
 import math
 from collections.abc import Sequence
@@ -6,22 +6,28 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
+from service.web.formatting import number
+
 Child = Markup | str | None
+
+MIN_SPAN = 0.02  # of an axis in percent: over a smaller one, differences would look larger than they are
+EDGE = 4.0  # percent of the width that stay free at either end
+MAX_STEPS, MAX_STEPS_PERCENT = 8, 6  # between ticks; the labels of an axis in percent must fit on a phone
 
 
 def element(name: str, *children: Child, **attributes: object) -> Markup:
-    """An element. `class_` is written class, `stroke_width` stroke-width; what is None is left out."""
-    message = "".join(
+    """Return an element. `class_` becomes class, `stroke_width` becomes stroke-width; None is left out."""
+    written = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(_short(value))}"'
         for key, value in attributes.items()
         if value is not None
     )
     inside = "".join(escape(child) for child in children if child is not None)
-    return Markup(f"<{name}{message}>{inside}</{name}>" if inside else f"<{name}{message}/>")  # all escaped
+    return Markup(f"<{name}{written}>{inside}</{name}>" if inside else f"<{name}{written}/>")  # all escaped
 
 
 def chart(width: float, height: float, label: str, *children: Child) -> Markup:
-    """A picture of so many units, which `label` tells to those who do not see it."""
+    """Return an SVG image of this size in user units; screen readers read `label`."""
     box = f"0 0 {_short(width)} {_short(height)}"
     return element("svg", *children, viewBox=box, width=width, height=height, role="img", aria_label=label)
 
@@ -31,32 +37,46 @@ def _short(value: object) -> object:
 
 
 @dataclass(frozen=True)
-class Scale:
-    """From values [low, high] to places [start, stop]."""
+class Axis:
+    """Maps values in [low, high] to positions in [start, stop], in user units or in percent."""
 
     low: float
     high: float
     start: float
     stop: float
+    max_steps: int = MAX_STEPS
+
+    @classmethod
+    def covering(cls, values: Sequence[float]) -> "Axis":
+        """Return an axis in percent that covers these values, with two to seven ticks."""
+        low, high = min(values, default=0.0), max(values, default=1.0)
+        middle, half = (low + high) / 2, max(high - low, MIN_SPAN) / 2
+        return cls(middle - half, middle + half, EDGE, 100 - EDGE, MAX_STEPS_PERCENT)
 
     def at(self, value: float) -> float:
-        """Where a value stands; what lies beyond stands at the end."""
+        """Return the position of a value; values outside the axis are drawn at its end."""
         share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
         return self.start + share * (self.stop - self.start)
 
+    @property
     def ticks(self) -> list[float]:
-        """Round values to mark, four to eight of them."""
-        span = self.high - self.low
-        step = next(each for each in _steps() if span / each <= 8)
-        first = math.ceil(self.low / step - 1e-9)
-        return [round(step * n, 10) for n in range(first, math.floor(self.high / step + 1e-9) + 1)]
+        """Round values to mark."""
+        step = self._step()
+        first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
+        return [round(step * n, 10) for n in range(first, last + 1)]
 
+    def format_tick(self, tick: float) -> str:
+        """Return a tick's label, with as many digits as distinguish it from the next tick."""
+        return number(tick, max(0, -math.floor(math.log10(self._step()) + 1e-9)))
 
-def _steps() -> Sequence[float]:
-    return [times * 10.0**power for power in range(-3, 3) for times in (1, 2, 2.5, 5)]
+    def _step(self) -> float:
+        """Return the smallest of 1, 2 and 5 times a power of ten that gives at most `max_steps` steps."""
+        least = (self.high - self.low) / self.max_steps
+        power = 10.0 ** math.floor(math.log10(least))
+        return next(times * power for times in (1.0, 2.0, 5.0, 10.0) if times * power >= least * (1 - 1e-9))
 
 
 def domain(values: Sequence[float]) -> tuple[float, float]:
-    """A range that shows these similarities: 0 to 1, from below where a value is."""
+    """Return the range in which to show similarities: 0 to 1, extended where a value lies outside."""
     low = min(values, default=0.0)
     return (0.0 if low >= 0 else math.floor(low * 10) / 10), max(1.0, *values) if values else 1.0

@@ -1,20 +1,26 @@
-"""How the cohorts differ, picture by picture: a table, and of many cohorts a table a measure."""
+"""Tables: the differences between cohorts, image by image, and every measure by class and by correctness."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from service.web.formatting import MINUS, number
-from service.web.report.data import Json, ReportData
-from service.web.report.degraded import excuse_high_value
-from service.web.report.interpretation import Interpretation, describe_effect, interval
-from service.web.report.ranking import excludes_zero
+from markupsafe import Markup
 
-MAX_PAIRS = 3  # that one table of all measures has: those of three cohorts
+from service.web.formatting import MINUS, number
+from service.web.report.charts import strip
+from service.web.report.data import Json, ReportData
+from service.web.report.figures import Figure, Table, cells, mark
+from service.web.report.interpretation import Interpretation, describe_effect, interval, pluralise
+from service.web.report.ranking import excludes_zero, excuse_high_value
+from service.web.report.svg import domain
+
+MAX_PAIRS = 3  # in one table of all measures: the pairs of three cohorts
+MAX_DRAWN, MAX_LISTED = 12, 100  # strata in charts and in the table
+CORRECTNESS = {"true": "correctly classified", "false": "incorrectly classified"}
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A first cohort less a second one by a measure."""
+    """The difference of a first cohort minus a second one in a measure, as text."""
 
     measure: str
     pair: str
@@ -22,13 +28,13 @@ class Difference:
     interval: str
     d: str
     effect: str
-    apart: str
+    verdict: str
     differs: bool
 
 
 @dataclass(frozen=True)
 class Differences:
-    """A table of them, what it is headed with, and whether it is open."""
+    """A table of differences, its title, and whether it is open."""
 
     title: str
     rows: Sequence[Difference]
@@ -36,21 +42,23 @@ class Differences:
 
 
 def difference_tables(data: ReportData) -> list[Differences]:
-    """All differences in one table, or in a folded one of each measure, which tells how many pairs differ."""
+    """Return all differences in one table, or of many cohorts a closed table for each measure."""
     found = {
         interpretation.title: list(_rows(data, measure, interpretation)) for measure, interpretation in data.measures
         if data.differences(measure)
     }  # fmt: skip
     if all(len(rows) <= MAX_PAIRS for rows in found.values()):
         rows = [row for own in found.values() for row in own]
-        return [Differences("How the cohorts differ, picture by picture", rows, True)] if rows else []
+        return [Differences("Differences between cohorts, image by image", rows, True)] if rows else []
     return [
-        Differences(f"{title}: {_apart(rows)} of {len(rows)} pairs of cohorts differ, picture by picture", rows, False)
+        Differences(
+            f"{title}: {_differing_count(rows)} of {len(rows)} pairs of cohorts differ, image by image", rows, False
+        )
         for title, rows in found.items()
     ]
 
 
-def _apart(rows: Sequence[Difference]) -> int:
+def _differing_count(rows: Sequence[Difference]) -> int:
     return sum(row.differs for row in rows)
 
 
@@ -59,15 +67,78 @@ def _rows(data: ReportData, measure: str, interpretation: Interpretation) -> Ite
         yield Difference(
             measure=interpretation.title, pair=f"{each['a']} {MINUS} {each['b']}", mean=number(each["mean"], 3, True),
             interval=interval(each["ci95"], True), d=number(each["cohens_d"], 2, True),
-            effect=describe_effect(each["cohens_d"]), apart=_said(data, interpretation, each),
+            effect=describe_effect(each["cohens_d"]), verdict=_verdict(data, interpretation, each),
             differs=excludes_zero(each),
         )  # fmt: skip
 
 
-def _said(data: ReportData, interpretation: Interpretation, each: Json) -> str:
-    """What a difference says; of a lead that is no merit, that it is none."""
+def _verdict(data: ReportData, interpretation: Interpretation, each: Json) -> str:
+    """Say whether cohorts differ and which is ahead, or why the higher value is not better."""
     names = (each["a"], each["b"])
     first, _ = interpretation.order(names, each["mean"])
     message = interpretation.describe_difference(names, each["mean"], each["ci95"])
-    yet = excuse_high_value(data, each["measure"], first)
-    return f"yes: {first} is higher, but {yet}" if yet and excludes_zero(each) else message
+    excuse = excuse_high_value(data, each["measure"], first)
+    return f"yes: {first} is higher, but {excuse}" if excuse and excludes_zero(each) else message
+
+
+def strata_figures(data: ReportData) -> list[Figure]:
+    """Return a figure of each measure by class and by correctness, if the images have labels."""
+    found = [_stratum(data, measure, interpretation) for measure, interpretation in data.measures]
+    return [each for each in found if each.table.rows]
+
+
+def _stratum(data: ReportData, measure: str, interpretation: Interpretation) -> Figure:
+    charts: list[tuple[str, int, Markup]] = []
+    rows = []
+    found = _by_stratum(data, measure)
+    drawn, listed = (_most_extreme(found, most) for most in (MAX_DRAWN, MAX_LISTED))
+    ends = domain(
+        [value for by_cohort in found.values() for each in by_cohort.values() for value in _values(each)]
+    )  # one axis for all
+    for name in listed:
+        marks = []
+        for place, cohort in enumerate(data.cohorts):
+            each = found[name].get(cohort)
+            if each is None:
+                continue
+            marks.append(mark(place, f"{cohort}, {name}, {pluralise(each['n'], 'value')}", each, interpretation))
+            rows.append([name, cohort, *cells(each, interpretation), f"{each['n']:,}"])
+        if name in drawn:
+            charts.append((name, 0, strip(f"{interpretation.title}, {name}", marks, interpretation.unit, ends, 260)))
+    heads = ["images", "cohort", interpretation.title.lower(), "95 % interval", "in words", "values"]
+    notes = [_omitted_note(len(found), len(listed))] if len(drawn) < len(found) else []
+    return Figure(f"strata-{measure}", interpretation.title, interpretation.question, charts, Table(heads, rows), notes)
+
+
+def _most_extreme(found: Mapping[str, Mapping[str, Json]], most: int) -> list[str]:
+    """Select at most `most` strata: those of correctness, and the classes with the lowest and highest means."""
+    classes = [name for name in found if name not in CORRECTNESS.values()]
+    room = max(most - (len(found) - len(classes)), 0)
+    ranked = sorted(classes, key=lambda name: min((each["mean"] or 0.0) for each in found[name].values()))
+    selected = {*ranked[: room - room // 2], *ranked[len(ranked) - room // 2 :]} if len(classes) > room else {*ranked}
+    return [name for name in found if name in selected or name not in classes]
+
+
+def _omitted_note(all_: int, listed_count: int) -> str:
+    table = (
+        f"; the table has {listed_count}, selected in the same way, and the results have all"
+        if listed_count < all_
+        else ""
+    )
+    return f"Of {all_} strata, the charts show the classes with the lowest and highest values{table}."
+
+
+def _values(each: Json) -> list[float]:
+    return [value for value in (each["mean"], *(each["ci95"] or ())) if value is not None]
+
+
+def _by_stratum(data: ReportData, measure: str) -> dict[str, dict[str, Json]]:
+    found: dict[str, dict[str, Json]] = {}
+    for cohort in data.cohorts:
+        tree = data.results["cohorts"][cohort]["strata"]
+        named = {f"class {name}": each for name, each in tree.get("class", {}).items()}
+        named |= {title: tree["correct"][key] for key, title in CORRECTNESS.items() if tree}
+        for name, each in named.items():
+            if measure in each:
+                found.setdefault(name, {})[cohort] = each[measure]
+    return found

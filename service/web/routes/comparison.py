@@ -1,4 +1,4 @@
-"""Two finished jobs side by side."""
+"""The page that compares two finished jobs."""
 
 import json
 import time
@@ -21,7 +21,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/compare", dependencies=[READ])
 def compare(jobs: CurrentJobs, a: Text = "", b: Text = "", job: Annotated[list[Text], Query()] = []) -> Response:  # noqa: B006  # FastAPI copies it
-    """Jobs `a` and `b`; or the two that were chosen in the list."""
+    """Compare jobs `a` and `b`; two jobs selected in the list are redirected to that URL."""
     if len(job) == 2:
         return RedirectResponse(f"/compare?{urlencode({'a': job[0], 'b': job[1]})}", HTTPStatus.SEE_OTHER)
     if not (a and b) or a == b:
@@ -30,7 +30,7 @@ def compare(jobs: CurrentJobs, a: Text = "", b: Text = "", job: Annotated[list[T
         )
     one, other = json.loads(jobs.results(a)), json.loads(jobs.results(b))
     if not is_same_image_set(one, other):
-        raise JobsNotComparable(reason="they audited different images, so their numbers do not speak of the same")
+        raise JobsNotComparable(reason="they audited different images, so their results are not comparable")
     bodies = [JobBody.of(jobs.store.jobs.get(each), time.time()) for each in (a, b)]
     measures = compare_measures(one, other)
     return render_page(

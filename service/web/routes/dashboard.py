@@ -1,4 +1,4 @@
-"""The pages a person starts from: the list of jobs, and a job."""
+"""The list of jobs, and the page of a job."""
 
 import json
 import time
@@ -21,28 +21,28 @@ from service.domain.policy import StoredPolicy
 from service.errors import CrossSiteForm, CursorInvalid, FilterInvalid, JobEnded
 from service.jobs.service import Jobs
 from service.storage.policies import last_job_by_policy
+from service.web.comparison import job_panels
 from service.web.job_filter import Filter
-from service.web.panels import panels, tones
 from service.web.rendering import render_page
 
 router = APIRouter(include_in_schema=False)
 
 PAGE_SIZE = 50
-MAX_OTHERS = 50  # of the newest finished jobs, those that are looked through for the same images
+MAX_OTHERS = 50  # newest finished jobs that are searched for the same images
 
 
 def require_same_site(request: Request) -> None:
-    """Refuse a form that another site sends in its reader's name. Raises CrossSiteForm."""
+    """Reject a form that another site sends. Raises CrossSiteForm."""
     if is_cross_site(request):
         raise CrossSiteForm
 
 
 @dataclass(frozen=True)
 class JobListRequest:
-    """Which jobs an address asks for, what is `wrong` with it and so left out, and a label to be mended."""
+    """The filter that a URL names, the `problems` of its invalid parts, and the last invalid label, to be corrected."""
 
     chosen: Filter
-    wrong: Sequence[str]
+    problems: Sequence[str]
     label: str
 
 
@@ -52,40 +52,42 @@ def parse_filter(
     label: Annotated[list[Text], Query()] = [],  # noqa: B006  # FastAPI copies it
     cursor: str = "",
 ) -> JobListRequest:
-    """What a list's address says; fields that a form leaves empty say nothing."""
+    """Read the filter from the query; empty fields filter nothing, and invalid ones are ignored."""
     chosen, wrong, fix = Filter(name=name or None), list[str](), ""
-    with _noting(wrong):
+    with _collect_errors(wrong):
         chosen = replace(chosen, state=_state_of(state))
     for each in filter(None, dict.fromkeys(label)):
         fix = each
-        with _noting(wrong):
+        with _collect_errors(wrong):
             parse_label(each)
             chosen, fix = replace(chosen, labels=(*chosen.labels, each)), ""
-    with _noting(wrong):
+    with _collect_errors(wrong):
         decode(cursor or None)
         chosen = replace(chosen, cursor=cursor or None)
     return JobListRequest(chosen, wrong, fix)
 
 
 @router.get("/", dependencies=[READ])
-def dashboard(jobs: CurrentJobs, asked: Annotated[JobListRequest, Depends(parse_filter)]) -> Response:
-    """The jobs, newest first; where the filter is wrong, what is wrong with it and the jobs without that."""
-    found = jobs.store.jobs.find(_query(asked.chosen))
-    status = HTTPStatus.UNPROCESSABLE_ENTITY if asked.wrong else HTTPStatus.OK
+def dashboard(jobs: CurrentJobs, requested: Annotated[JobListRequest, Depends(parse_filter)]) -> Response:
+    """List the jobs, newest first. Invalid parts of the filter are shown as problems and ignored."""
+    found = jobs.store.jobs.find(_query(requested.chosen))
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if requested.problems else HTTPStatus.OK
     shown = {"jobs": _bodies(found.jobs), "next": encode(found.next), "states": list(JobState)}
-    return render_page("dashboard.html", status, asked=asked, filter=asked.chosen, policies=_policies(jobs), **shown)
+    return render_page(
+        "dashboard.html", status, requested=requested, filter=requested.chosen, policies=_policies(jobs), **shown
+    )
 
 
 @router.get("/jobs/{job_id}", dependencies=[READ])
 def job_page(job_id: Text, jobs: CurrentJobs) -> Response:
-    """A job: how it stands, what it found, what was asked."""
+    """Show a job: its state, its results and its configuration."""
     job = jobs.store.jobs.get(job_id)
     body = JobBody.of(job, time.time())
     shown: dict[str, Any] = {"panels": [], "skipped": 0, "others": []}
     if job.state is JobState.SUCCEEDED:
         results = json.loads(jobs.results(job_id))
         shown = {
-            "panels": panels(tones(results)), "skipped": len(results["skipped"]), "others": _others(jobs, job),
+            "panels": job_panels(results), "skipped": len(results["skipped"]), "others": _others(jobs, job),
         }  # fmt: skip
     spec = json.dumps(body.spec.model_dump(mode="json"), indent=2, ensure_ascii=False)
     return render_page("job.html", job=body, spec=spec, all=Filter(), **shown)
@@ -93,21 +95,21 @@ def job_page(job_id: Text, jobs: CurrentJobs) -> Response:
 
 @router.get("/docs")
 def api_page() -> Response:
-    """The API's document, to be read and tried. It is no secret, and nobody needs a key to see it."""
+    """Show the API documentation. It is public: it needs no key."""
     return render_page("api.html")
 
 
 @router.post("/jobs/{job_id}/cancel", dependencies=[Depends(require_same_site), SUBMIT])
 def cancel(job_id: Text, jobs: CurrentJobs) -> Response:
-    """Stop a job and show it; one that has ended meanwhile is shown as it is."""
+    """Cancel a job and show it; a job that has already ended stays as it is."""
     with suppress(JobEnded):
         jobs.cancel(job_id)
     return RedirectResponse(f"/jobs/{job_id}", HTTPStatus.SEE_OTHER)
 
 
 @contextmanager
-def _noting(wrong: list[str]) -> Iterator[None]:
-    """Add what is wrong with a part of an address to what is known to be."""
+def _collect_errors(wrong: list[str]) -> Iterator[None]:
+    """Add the message of an invalid part of the filter to `wrong`."""
     try:
         yield
     except (FilterInvalid, CursorInvalid) as error:
@@ -115,9 +117,9 @@ def _noting(wrong: list[str]) -> Iterator[None]:
 
 
 def _state_of(text: str) -> JobState | None:
-    """The state of this name; None for none. Raises FilterInvalid."""
+    """Return the state of this name; None if the name is empty. Raises FilterInvalid."""
     if text and text not in list(JobState):
-        raise FilterInvalid(detail=f"state={text}: there is no such state; write one of {', '.join(JobState)}")
+        raise FilterInvalid(detail=f"state={text}: unknown state. Use one of {', '.join(JobState)}")
     return JobState(text) if text else None
 
 
@@ -127,7 +129,7 @@ def _query(chosen: Filter) -> storage.JobQuery:
 
 
 def _policies(jobs: Jobs) -> list[tuple[StoredPolicy, JobBody | None]]:
-    """Each policy and the job that it judged last."""
+    """Return each policy with the last job that it judged."""
     policies = jobs.store.policies.newest()
     last = last_job_by_policy(jobs.store.database, [each.name for each in policies]) if policies else {}
     bodies = {name: JobBody.of(job, time.time()) for name, job in last.items()}
@@ -135,7 +137,7 @@ def _policies(jobs: Jobs) -> list[tuple[StoredPolicy, JobBody | None]]:
 
 
 def _others(jobs: Jobs, job: Job) -> list[JobBody]:
-    """Finished jobs, newest first, that were asked about the same images."""
+    """Return finished jobs of the same images, newest first."""
     found = jobs.store.jobs.find(storage.JobQuery(JobState.SUCCEEDED, limit=MAX_OTHERS)).jobs
     return _bodies([each for each in found if each.id != job.id and each.spec.images == job.spec.images])
 

@@ -1,2 +1,2 @@
-// The API's document, to be read and tried.
+// Shows the API documentation.
 SwaggerUIBundle({ url: "openapi.json", dom_id: "#api", deepLinking: true });

@@ -1,17 +1,17 @@
-// What pages do beyond being read: jobs that change while they are looked at. Everything else works without.
+// Updates jobs on a page while they run. Every other function of the pages works without this script.
 "use strict";
 
 const OPEN = ["queued", "running"];
 const UNITS = [["d", 86400], ["h", 3600], ["min", 60]];
 
 function duration(seconds) {
-  const said = [];
+  const parts = [];
   let left = Math.round(seconds);
   for (const [unit, size] of [...UNITS, ["s", 1]]) {
-    if (left >= size || said.length) said.push(`${Math.floor(left / size)} ${unit}`);
+    if (left >= size || parts.length) parts.push(`${Math.floor(left / size)} ${unit}`);
     left %= size;
   }
-  return said.slice(0, 2).join(" ") || "0 s";
+  return parts.slice(0, 2).join(" ") || "0 s";
 }
 
 function age(moment) {
@@ -20,14 +20,14 @@ function age(moment) {
   return unit ? `${Math.floor(passed / unit[1])} ${unit[0]} ago` : "just now";
 }
 
-function say(text) {
-  document.getElementById("said").textContent = text;
+function announce(text) {
+  document.getElementById("status").textContent = text;
 }
 
-function told(job) {
-  if (job.state === "queued") return "waiting for a worker";
+function progressText(job) {
+  if (job.state === "queued") return "Waiting for a worker";
   const { images_done: done, images_total: total, seconds_left: left } = job.progress;
-  if (!total) return "listing images";
+  if (!total) return "Listing images";
   const images = `${done.toLocaleString("en")} of ${total.toLocaleString("en")} images`;
   return left === null ? images : `${images}, about ${duration(left)} left`;
 }
@@ -48,11 +48,11 @@ function showProgress(place, job) {
     bar.max = job.progress.images_total;
     bar.value = job.progress.images_done;
   }
-  shown.querySelector("[data-told]").textContent = told(job);
+  shown.querySelector("[data-progress-text]").textContent = progressText(job);
 }
 
-// The page as the server shows it now, put in the place of a part of this one; what is focused or chosen stays.
-async function renew(part) {
+// Replaces a part of this page by the server's current version of it; the focus and the selected jobs stay.
+async function reload(part) {
   const chosen = new Set([...part.querySelectorAll("input:checked")].map((each) => each.value));
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
   if (!answer.ok) return;
@@ -70,7 +70,7 @@ class Live {
   constructor(part) {
     this.part = part;
     this.seen = new Map();
-    this.came = new Set();
+    this.added = new Set();
     this.isList = part.dataset.live === "list";
   }
 
@@ -78,9 +78,9 @@ class Live {
     if (this.source || !this.part.isConnected) return;
     this.source = new EventSource(this.part.dataset.events);
     for (const name of ["listed", "added", "state", "progress"]) {
-      this.source.addEventListener(name, (event) => this.hear(name, JSON.parse(event.data), Number(event.lastEventId)));
+      this.source.addEventListener(name, (event) => this.update(name, JSON.parse(event.data), Number(event.lastEventId)));
     }
-    this.source.addEventListener("forgotten", (event) => this.forget(JSON.parse(event.data).id));
+    this.source.addEventListener("forgotten", (event) => this.remove(JSON.parse(event.data).id));
   }
 
   close() {
@@ -88,11 +88,11 @@ class Live {
     this.source = null;
   }
 
-  hear(name, job, version) {
+  update(name, job, version) {
     if ((this.seen.get(job.id) ?? 0) >= version) return;
     this.seen.set(job.id, version);
     const place = this.isList ? this.part.querySelector(`[data-job="${CSS.escape(job.id)}"]`) : this.part;
-    if (!place) return this.announce(job);
+    if (!place) return this.showNew(job);
     const ended = OPEN.includes(place.dataset.state) && !OPEN.includes(job.state);
     showState(place, job.state);
     showProgress(place, job);
@@ -100,21 +100,21 @@ class Live {
   }
 
   end(job) {
-    say(`${job.name ?? "The audit"} has ${job.state}`);
+    announce(`${job.name ?? "The audit"} has ${job.state}`);
     this.close();
-    renew(this.part);
+    reload(this.part);
   }
 
-  announce(job) {
-    this.came.add(job.id);
+  showNew(job) {
+    this.added.add(job.id);
     const news = this.part.querySelector(".news");
     if (!news) return;
-    const count = this.came.size;
+    const count = this.added.size;
     news.hidden = false;
-    news.firstElementChild.textContent = count === 1 ? "Show a new job" : `Show ${count} new jobs`;
+    news.firstElementChild.textContent = count === 1 ? "Show 1 new job" : `Show ${count} new jobs`;
   }
 
-  forget(id) {
+  remove(id) {
     if (!this.isList) return this.close();
     this.part.querySelector(`[data-job="${CSS.escape(id)}"]`)?.remove();
   }
@@ -125,20 +125,20 @@ let live = null;
 function start(part) {
   live?.close();
   live = part.dataset.events ? new Live(part) : null;
-  // A browser opens six connections to a place at most: a page that nobody looks at holds none.
+  // A browser opens at most six connections to a server, so a hidden page closes its own.
   if (!document.hidden) live?.open();
-  choose(part);
+  initCompare(part);
 }
 
-// Two jobs are compared, no more and no fewer.
-function choose(part) {
+// Enables the button to compare when exactly two jobs are selected.
+function initCompare(part) {
   const button = part.querySelector("[data-compare]");
   if (!button) return;
   const boxes = [...part.querySelectorAll("input[type=checkbox]")];
   const check = () => {
     const count = boxes.filter((box) => box.checked).length;
     button.disabled = count !== 2;
-    button.textContent = count === 2 ? "Compare the two chosen" : `Choose two to compare${count ? ` (${count})` : ""}`;
+    button.textContent = count === 2 ? "Compare selected" : `Select two to compare${count ? ` (${count})` : ""}`;
     for (const box of boxes) box.disabled = count >= 2 && !box.checked;
   };
   part.addEventListener("change", check);

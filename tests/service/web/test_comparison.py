@@ -28,26 +28,26 @@ def results(*cohorts: str, mean: float | None = 0.5, ci95: Any = CI, **spec: Any
         (("x", "y"), ("z",), []),
     ],
 )
-def test_cohorts_answer_each_other_as_the_only_ones_or_by_name(a: Any, b: Any, pairs: Any) -> None:
+def test_cohorts_correspond_if_they_are_the_only_ones_or_have_the_same_name(a: Any, b: Any, pairs: Any) -> None:
     (measure,) = compare_measures(results(*a), results(*b))
     assert [(pair.a.label, pair.b.label) for pair in measure.pairs] == pairs
     assert len(measure.panel.marks) == len(a) + len(b)
 
 
 @pytest.mark.parametrize(("ci95", "apart"), [([0.7, 0.9], True), ([0.6, 0.9], False), ([0.1, 0.3], True), (None, None)])
-def test_intervals_are_apart_only_if_they_do_not_touch(ci95: Any, apart: bool | None) -> None:
+def test_intervals_are_disjoint_only_if_they_do_not_touch(ci95: Any, apart: bool | None) -> None:
     (measure,) = compare_measures(results("x"), results("x", mean=0.8, ci95=ci95))
     (pair,) = measure.pairs
     assert (pair.intervals_disjoint, round(pair.difference, 9)) == (apart, 0.3)
     assert measure.parts == [("spatial", 0.5, 0.8)]
 
 
-def test_a_cohort_without_a_number_is_not_subtracted() -> None:
+def test_a_cohort_without_a_mean_has_no_difference() -> None:
     (measure,) = compare_measures(results("x"), results("x", mean=None, ci95=None))
     assert measure.pairs == []
 
 
-def test_what_jobs_did_differently_is_told_and_names_are_not() -> None:
+def test_differing_settings_are_listed_without_names() -> None:
     own: dict[str, Any] = {"name": "m", "gate": {"rules": []}, "maps": {"keep": 0}}
     found = setting_differences(
         results("x"), results("y", seed=3, salience={"method": "cam"}, measures=["noise"], **own)
@@ -59,7 +59,7 @@ def test_what_jobs_did_differently_is_told_and_names_are_not() -> None:
     ]
 
 
-def test_jobs_of_other_images_are_not_of_one_set() -> None:
+def test_jobs_of_different_images_do_not_have_the_same_image_set() -> None:
     a, b = results("x"), results("x")
     assert is_same_image_set(a, b)
     b["provenance"]["images"] = {"sha256": "2"}

@@ -4,7 +4,7 @@ from service.web.report.charts import Mark, curve, histogram, kind, shape, strip
 from service.web.report.heatmaps import Tile, draw_legend, draw_mean_map, draw_tiles
 
 
-def test_every_tone_has_a_colour_or_a_shape_of_its_own() -> None:
+def test_each_tone_differs_from_the_others_in_colour_or_shape() -> None:
     drawn = {re.sub(r" class=\"[^\"]*\"", "", shape(tone, 0, 0)) for tone in range(1, 7)}
     assert len(drawn) == 6
     pairs = {((tone(cohort) - 1) % 6, kind(tone(cohort))) for cohort in range(20)}
@@ -13,51 +13,53 @@ def test_every_tone_has_a_colour_or_a_shape_of_its_own() -> None:
     assert len(set(re.findall('class="area (.*?)"', many))) == 20
 
 
-def test_a_strip_has_each_mean_at_its_place_with_interval_runs_and_words() -> None:
-    marks = [Mark(1, 0.5, [0.25, 0.75], "half & half", [0.4, 0.6]), Mark(2, None, None, "none")]
-    drawn = strip("told", marks, "likeness", width=228)
+def test_a_strip_shows_each_mean_with_its_interval_runs_and_interpretation() -> None:
+    marks = [Mark("a", 1, 0.5, [0.25, 0.75], "half & half", [0.4, 0.6]), Mark("b", 2, None, None, "none")]
+    drawn = strip("label", marks, "likeness", width=228)
     assert '<circle cx="114" cy="11"' in drawn
     assert re.search(r'x1="64" x2="164" y1="11" y2="11" class="whisker t1"', drawn)
     assert drawn.count('class="run t1"') == 2
-    assert "<title>half &amp; half</title>" in drawn
+    assert "<title>a: half &amp; half</title>" in drawn
     assert "no number" in drawn
-    assert 'role="img" aria-label="told. half &amp; half; none"' in drawn
+    assert 'role="img" aria-label="label. a: half &amp; half; b: none"' in drawn
     assert ">likeness</text>" in drawn
 
 
-def test_a_curve_leaves_out_what_has_no_number() -> None:
-    lines = [[Mark(1, 0.5, [0.4, 0.6], "at half"), Mark(1, None, None, "none"), Mark(1, 0.25, None, "low")]]
-    drawn = curve("told", ["0.1", "0.2", "0.3"], lines, ("amount", "likeness"))
+def test_a_curve_omits_positions_without_a_number() -> None:
+    lines = [
+        [Mark("a", 1, 0.5, [0.4, 0.6], "at half"), Mark("b", 1, None, None, "none"), Mark("c", 1, 0.25, None, "low")]
+    ]
+    drawn = curve("label", ["0.1", "0.2", "0.3"], lines, ("amount", "likeness"))
     for points in re.findall(r'<polyline points="([^"]*)"', drawn):
         assert len(points.split()) == 2
-    for said in ("<title>at half</title>", "<title>low</title>", ">amount</text>", ">likeness</text>"):
-        assert drawn.count(said) == 2, said  # for a desk and for a phone
+    for text in ("<title>a: at half</title>", "<title>c: low</title>", ">amount</text>", ">likeness</text>"):
+        assert drawn.count(text) == 2, text  # for desktops and for phones
     assert "none" not in drawn
 
 
-def test_places_that_have_no_room_for_their_names_are_left_without() -> None:
+def test_a_curve_omits_names_that_do_not_fit() -> None:
     places = [str(n) for n in range(50)]
-    drawn = curve("told", places, [[Mark(1, 0.5, None, "") for _ in places]], ("amount", "likeness"))
+    drawn = curve("label", places, [[Mark("", 1, 0.5, None) for _ in places]], ("amount", "likeness"))
     wide, narrow = (re.findall(r'class="tick">(\d\d?)</text>', each) for each in drawn.split('class="narrow"')[:2])
     assert len(narrow) < len(wide) < len(places)
 
 
-def test_a_histogram_shows_shares_so_that_cohorts_of_all_sizes_compare() -> None:
-    once, thrice = (histogram("told", {1: [n, 3 * n, 0]}, "entropy") for n in (1, 3))
+def test_a_histogram_shows_shares_so_that_cohorts_of_different_sizes_are_comparable() -> None:
+    once, thrice = (histogram("label", {1: [n, 3 * n, 0]}, "entropy") for n in (1, 3))
     assert once == thrice
     assert "80 %" in once or "75 %" in once or "60 %" in once
 
 
-def test_tiles_have_ink_that_can_be_read_on_them() -> None:
+def test_text_on_tiles_is_legible() -> None:
     drawn = draw_tiles(
-        "told", [Tile(0, 0, 0.05, "dark"), Tile(1, 0, 0.95, "bright"), Tile(2, 0, None, "nothing", "clean")]
+        "label", [Tile(0, 0, 0.05, "dark"), Tile(1, 0, 0.95, "bright"), Tile(2, 0, None, "nothing", "clean")]
     )
     assert re.findall(r'fill="(#\w{6})" class="value"', drawn) == ["#ffffff", "#000000"]
     assert drawn.count("<title>") == 3
 
 
-def test_a_mean_map_is_brightest_where_the_models_look_most_and_the_legend_spans_the_colours() -> None:
-    drawn = draw_mean_map("told", [[0.0, 0.2], [0.1, 0.05]])
+def test_a_mean_map_is_brightest_at_its_maximum_and_the_legend_spans_all_colours() -> None:
+    drawn = draw_mean_map("label", [[0.0, 0.2], [0.1, 0.05]])
     assert re.findall(r'fill="(#\w{6})"', drawn)[1] == "#fcffa4"
-    scale = re.findall(r'fill="(#\w{6})"', draw_legend("told", "0", "1"))
+    scale = re.findall(r'fill="(#\w{6})"', draw_legend("label", "0", "1"))
     assert (scale[0], scale[-1]) == ("#000004", "#fcffa4")

@@ -18,8 +18,8 @@ def card(image: int, **ranks: int) -> Card:
     return Card(image, f"{image}.png", "", list(own), own, Markup(), [], "")
 
 
-def told(cards: list[Card], *cohorts: list[dict[str, float]]) -> dict[str, list[str]]:
-    """What is said of pictures whose numbers under two runs of each cohort are these, a dict a picture."""
+def reasons_of(cards: list[Card], *cohorts: list[dict[str, float]]) -> dict[str, list[str]]:
+    """The reasons to review each image, given its values under two runs of each cohort."""
     own = material({name: {"noise": 0.5} for name in ("old", "new")[: len(cohorts)]})
     values = {
         (image, place, run): each if run >= 0 else {"stability": each["stability"]}
@@ -32,17 +32,17 @@ def told(cards: list[Card], *cohorts: list[dict[str, float]]) -> dict[str, list[
     return {each.card.name: list(each.reasons) for each in find_concerns(data, {each.name: each for each in cards})}
 
 
-def test_a_picture_that_is_the_first_of_several_rankings_is_told_with_all() -> None:
+def test_an_image_that_leads_several_rankings_is_listed_with_all_of_them() -> None:
     first, second = {"stability": 0.1, "noise": 0.2, "correct": 0}, {"stability": 0.3, "noise": 0.3, "correct": 1}
     cards = [card(1, unstable=2, noisy=2), card(0, unstable=1, wrong=1, noisy=1)]
-    assert told(cards, [first, second]) == {
+    assert reasons_of(cards, [first, second]) == {
         "0.png": [f"{UNSTABLE}, 0.10", f"{WRONG}, all 2 runs are wrong", f"{NOISY}, 0.20"]
     }
 
 
-def test_where_cohorts_differ_each_has_its_number() -> None:
+def test_a_concern_names_the_value_of_each_cohort() -> None:
     cards = [card(0, unstable=1)]
-    assert told(cards, [{"stability": 0.9}], [{"stability": 0.2}]) == {
+    assert reasons_of(cards, [{"stability": 0.9}], [{"stability": 0.2}]) == {
         "0.png": [f"{UNSTABLE}, 0.90 of old, 0.20 of new"]
     }
 
@@ -50,11 +50,11 @@ def test_where_cohorts_differ_each_has_its_number() -> None:
 @pytest.mark.parametrize(
     "values", [{"stability": 0.8, "noise": 0.7, "correct": 1}, {"noise": math.nan, "correct": math.nan}]
 )
-def test_high_numbers_and_none_are_nothing_to_worry_about(values: dict[str, float]) -> None:
-    assert told([card(0, unstable=1, noisy=1, wrong=1)], [values]) == {}
+def test_high_and_missing_values_are_no_concern(values: dict[str, float]) -> None:
+    assert reasons_of([card(0, unstable=1, noisy=1, wrong=1)], [values]) == {}
 
 
-def test_a_group_names_the_worst_of_its_ranking_also_where_another_group_shows_it() -> None:
+def test_a_group_names_the_lowest_of_its_ranking_even_if_another_group_shows_them() -> None:
     cards = [card(0, unstable=1, noisy=2), card(1, noisy=3, unstable=2), card(2, noisy=4), card(3, wrong=1, noisy=1)]
     found = {group.title: group for group in group_cards({each.name: each for each in cards})}
     noisy = found["Most disturbed by noise"]

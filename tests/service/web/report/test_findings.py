@@ -7,23 +7,23 @@ BOTH = {
 }
 
 
-def test_the_better_cohort_is_named_with_its_reasons() -> None:
+def test_the_headline_names_the_better_cohort_and_the_reasons_follow() -> None:
     found = find_findings(material(BOTH, ("entropy", 0.05, 0.2), ("noise", -0.4, -0.2), ("stability", -0.6, -0.4)))
     assert found.headline == "new looks better: ahead in noise and stability."
     assert "Noise: new is ahead of old by 0.300 (95 % interval 0.200 to 0.400)." in found.reasons
-    assert found.reasons[-1].endswith("old uses more of the picture than new.")
+    assert found.reasons[-1].endswith("old uses more of the image than new.")
 
 
-def test_what_the_intervals_leave_open_is_no_reason() -> None:
+def test_a_difference_whose_interval_contains_zero_is_no_reason() -> None:
     found = find_findings(material(BOTH, ("noise", -0.4, 0.01), ("stability", -0.2, 0.4)))
-    assert found.headline.startswith("No measure tells the cohorts apart")
-    assert found.reasons == ["Noise and stability do not tell the cohorts apart."]
+    assert found.headline.startswith("No measure distinguishes the cohorts")
+    assert found.reasons == ["Noise and stability do not distinguish the cohorts."]
     neutral = find_findings(material(BOTH, ("entropy", 0.05, 0.2), ("noise", -0.4, 0.01)))
-    assert neutral.headline == "No cohort looks better: they differ in entropy alone."
-    assert neutral.reasons[-1].endswith("old uses more of the picture than new.")
+    assert neutral.headline == "No cohort looks better: they differ only in entropy."
+    assert neutral.reasons[-1].endswith("old uses more of the image than new.")
 
 
-def test_cohorts_ahead_in_different_measures_are_both_told() -> None:
+def test_the_headline_names_both_cohorts_if_each_is_ahead_in_some_measure() -> None:
     split = find_findings(material(BOTH, ("noise", -0.4, -0.2), ("stability", 0.1, 0.3)))
     assert split.headline.startswith("The cohorts are ahead of each other in different measures")
     three = {name: {**own, "geometry": 0.5} for name, own in BOTH.items()}
@@ -39,7 +39,7 @@ def test_where_low_is_better_the_lower_cohort_is_ahead() -> None:
     )
 
 
-def test_one_cohort_alone_is_told_in_words() -> None:
+def test_a_single_cohort_is_described_in_words() -> None:
     found = find_findings(material({"only": BOTH["new"]}))
     assert found.headline == "only uses little of the image; it is strong in stability and middling in noise."
     assert found.reasons == []

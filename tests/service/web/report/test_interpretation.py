@@ -14,7 +14,7 @@ from service.web.report.interpretation import (
 )
 
 
-def test_every_measure_has_its_words() -> None:
+def test_every_measure_has_an_interpretation() -> None:
     assert INTERPRETATIONS.keys() == MEASURES.keys()
 
 
@@ -25,11 +25,11 @@ def test_every_measure_has_its_words() -> None:
         (0.9, "high: uses much of the image"), (None, "no number"),
     ],
 )  # fmt: skip
-def test_a_number_says_what_it_means(value: float | None, words: str) -> None:
+def test_a_value_is_described_in_words(value: float | None, words: str) -> None:
     assert INTERPRETATIONS["entropy"].describe(value) == words
 
 
-def test_numbers_are_written_as_people_write_them() -> None:
+def test_numbers_intervals_and_lists_are_formatted_for_people() -> None:
     assert (number(-0.12345), number(0.5, 2, sign=True), number(None)) == (
         "\N{MINUS SIGN}0.123",
         "+0.50",
@@ -41,7 +41,7 @@ def test_numbers_are_written_as_people_write_them() -> None:
     assert (pluralise(1, "run"), pluralise(1200, "run")) == ("1 run", "1,200 runs")
 
 
-def test_a_number_is_told_with_its_interval_and_what_it_means() -> None:
+def test_a_mean_is_described_with_its_interval() -> None:
     assert (
         INTERPRETATIONS["noise"].describe_mean(0.1, [0.05, 0.15])
         == "0.100, 95 % interval 0.050 to 0.150; low: attention shifts under noise"
@@ -60,11 +60,13 @@ def test_a_number_is_told_with_its_interval_and_what_it_means() -> None:
         ("noise", 0.2, None, "not known: there is no interval"),
     ],
 )  # fmt: skip
-def test_a_difference_says_who_is_ahead(measure: str, mean: float, ends: list[float] | None, words: str) -> None:
+def test_a_difference_names_the_cohort_that_is_ahead(
+    measure: str, mean: float, ends: list[float] | None, words: str
+) -> None:
     assert INTERPRETATIONS[measure].describe_difference(("old", "new"), mean, ends) == words
 
 
-def test_effects_and_gaps_have_words() -> None:
+def test_effects_and_gaps_are_described_in_words() -> None:
     assert [describe_effect(d) for d in (None, -0.1, 0.3, -0.6, 0.8)] == [
         "", "a tiny effect", "a small effect", "a middling effect", "a large effect"
     ]  # fmt: skip
@@ -74,9 +76,9 @@ def test_effects_and_gaps_have_words() -> None:
     assert compare_blurs(None) == "not known: there is no interval"
 
 
-def test_how_many_runs_are_right_is_told_of_one_and_of_many() -> None:
+def test_the_number_of_correct_runs_is_described_for_one_run_and_for_many() -> None:
     message = [correctness_text(*each) for each in ((1, 1), (0, 1), (0, 3), (1, 3), (2, 3), (3, 3))]
     assert message == [
-        "rightly classified", "wrongly classified", "all 3 runs are wrong", "1 of 3 runs is right",
+        "correctly classified", "incorrectly classified", "all 3 runs are wrong", "1 of 3 runs is right",
         "2 of 3 runs are right", "all 3 runs are right",
     ]  # fmt: skip

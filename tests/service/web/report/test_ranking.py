@@ -54,15 +54,15 @@ def ranked(**strengths: tuple[float, float, float]) -> ReportData:
         ),
     ],
 )
-def test_of_several_cohorts_the_best_is_one_that_each_other_is_behind(about: ReportData, headline: str) -> None:
+def test_the_best_of_several_cohorts_is_ahead_of_each_other_cohort(about: ReportData, headline: str) -> None:
     assert find_findings(about).headline == headline
 
 
-def test_of_many_cohorts_a_measure_has_one_sentence_and_a_folded_table() -> None:
+def test_each_measure_of_many_cohorts_has_one_sentence_and_a_closed_table() -> None:
     data = ranked(**{name: (place / 10, 0.5, place / 10) for place, name in enumerate("abcdefg")})
     noise, stability, geometry = find_findings(data).reasons
     assert noise.startswith("Noise: g is ahead of all others; f of a, b, c, d and e; e of a, b, c and d; 6 more in")
-    assert (stability[:9], geometry) == ("Stability", "Geometry does not tell any two cohorts apart.")
+    assert (stability[:9], geometry) == ("Stability", "Geometry does not distinguish any two cohorts.")
     assert [table.title.partition(",")[0] for table in difference_tables(data)] == [
         "Noise: 21 of 21 pairs of cohorts differ", "Geometry: 0 of 21 pairs of cohorts differ",
         "Stability: 21 of 21 pairs of cohorts differ",
@@ -75,14 +75,14 @@ def test_of_many_cohorts_a_measure_has_one_sentence_and_a_folded_table() -> None
     [
         (
             [-0.3, -0.1],
-            "No cohort looks better: they differ in degradation alone.",
+            "No cohort looks better: they differ only in degradation.",
             "it needs what it ignores more than",
         ),
-        ([-0.1, 0.1], "No cohort looks better: they differ in degradation alone.", "it is not known to need"),
+        ([-0.1, 0.1], "No cohort looks better: they differ only in degradation.", "it is not known to need"),
         ([0.1, 0.3], "a looks better: ahead in degradation.", "a is ahead"),
     ],
 )
-def test_a_map_that_stays_also_without_the_object_is_not_ahead_in_degradation(
+def test_a_cohort_whose_maps_ignore_a_blurred_object_is_not_ahead_in_degradation(
     gap: list[float], headline: str, word: str
 ) -> None:
     data = compared({"a": {"degradation": 0.9}, "b": {"degradation": 0.5}})
@@ -91,14 +91,14 @@ def test_a_map_that_stays_also_without_the_object_is_not_ahead_in_degradation(
     found = find_findings(data)
     assert found.headline == headline
     assert word in found.reasons[0]
-    assert word in difference_tables(data)[0].rows[0].apart
+    assert word in difference_tables(data)[0].rows[0].verdict
     alone = material({"only": {"degradation": 0.9}})
     alone.measures_of("only")["degradation"]["parts"] = own["parts"]
     assert ("strong in degradation" in find_findings(alone).headline) is (gap[0] > 0)
-    assert ("but it" in find_findings(alone).looks["only"][0][1]) is (gap[0] <= 0)
+    assert ("but it" in find_findings(alone).cohorts["only"][0][1]) is (gap[0] <= 0)
 
 
-def test_a_cohort_of_an_earlier_job_is_compared_with() -> None:
+def test_the_baseline_of_an_earlier_job_is_compared() -> None:
     data = compared({"new": {"noise": 0.9}, "earlier": {"noise": 0.5}})
     data.job.spec.cohorts.pop()
     found = find_findings(data)
@@ -106,11 +106,11 @@ def test_a_cohort_of_an_earlier_job_is_compared_with() -> None:
     assert found.reasons == ["Noise: new is ahead of earlier by 0.400 (95 % interval 0.390 to 0.410)."]
 
 
-def test_no_cohort_leads_by_maps_that_show_no_salience() -> None:
+def test_a_cohort_whose_maps_show_no_salience_is_not_ahead() -> None:
     data = ranked(dead=(0.9, 0.9, 0.9), live=(0.5, 0.5, 0.5))
     data.results["cohorts"]["dead"]["degenerate"] = {"mean": 0.5, "ci95": [0.3, 0.7], "count": 10, "n": 20}
     found = find_findings(data)
-    assert found.headline == "No cohort looks better: they differ in noise, geometry and stability alone."
+    assert found.headline == "No cohort looks better: they differ only in noise, geometry and stability."
     assert not [each for each in found.reasons if "dead is ahead" in each]
-    message = "which is no merit: 10 of 20 maps show no salience (50.0 %, 95 % interval 30.0 % to 70.0 %)."
+    message = "which is not better: 10 of 20 maps show no salience (50.0 %, 95 % interval 30.0 % to 70.0 %)."
     assert sum(each.endswith(message) for each in found.reasons) == 3

@@ -1,10 +1,13 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from markupsafe import Markup
 
-from service.web.report.svg import Scale, domain, element
+from service.web.formatting import MINUS
+from service.web.report.svg import EDGE, Axis, domain, element
 
 
-def test_what_is_put_into_an_element_is_escaped() -> None:
+def test_an_element_escapes_its_content() -> None:
     made = element(
         "text", "<b>", element("title", 'a "quoted" & b'), class_="x", stroke_width=1.50, aria_label='"', none=None
     )
@@ -14,9 +17,9 @@ def test_what_is_put_into_an_element_is_escaped() -> None:
     )
 
 
-def test_values_have_their_places_and_those_beyond_the_ends_the_ends() -> None:
-    scale = Scale(0, 1, 10, 110)
-    assert [scale.at(value) for value in (0, 0.5, 1, 7, -7)] == [10, 60, 110, 110, 10]
+def test_an_axis_draws_values_outside_it_at_its_ends() -> None:
+    axis = Axis(0, 1, 10, 110)
+    assert [axis.at(value) for value in (0, 0.5, 1, 7, -7)] == [10, 60, 110, 110, 10]
 
 
 @pytest.mark.parametrize(
@@ -28,10 +31,41 @@ def test_values_have_their_places_and_those_beyond_the_ends_the_ends() -> None:
     ],
 )
 def test_ticks_are_round_and_few(ends: tuple[float, float], ticks: list[float]) -> None:
-    assert Scale(*ends, 0, 1).ticks() == ticks
+    assert Axis(*ends, 0, 1).ticks == ticks
 
 
-def test_a_range_holds_all_values_and_zero_to_one() -> None:
+def test_the_domain_covers_all_values_and_zero_to_one() -> None:
     assert domain([0.2, 0.9]) == (0.0, 1.0)
     assert domain([]) == (0.0, 1.0)
     assert domain([-0.13, 0.4]) == (-0.2, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("values", "ticks"),
+    [
+        ([0.4, 0.73], [0.4, 0.5, 0.6, 0.7]),
+        ([-0.14, 0.143], [-0.1, -0.05, 0.0, 0.05, 0.1]),
+        ([], [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]),
+    ],
+)
+def test_ticks_of_an_axis_in_percent_are_round_and_inside(values: list[float], ticks: list[float]) -> None:
+    assert Axis.covering(values).ticks == ticks
+
+
+def test_nearly_equal_values_do_not_look_different() -> None:
+    axis = Axis.covering([0.5, 0.5001])
+    assert axis.at(0.5001) - axis.at(0.5) < 1
+
+
+@pytest.mark.parametrize(("values", "label"), [([0.4, 0.62], "0.45"), ([-14.0, 14.0], f"{MINUS}5")])
+def test_labels_of_ticks_have_the_digits_that_distinguish_them(values: list[float], label: str) -> None:
+    axis = Axis.covering(values)
+    assert label in [axis.format_tick(tick) for tick in axis.ticks]
+
+
+@given(st.lists(st.floats(-1, 1), min_size=1))
+def test_an_axis_in_percent_covers_all_values_and_ticks(values: list[float]) -> None:
+    axis = Axis.covering(values)
+    assert 2 <= len(axis.ticks) <= 7
+    for value in (*values, *axis.ticks):
+        assert EDGE - 0.01 <= axis.at(value) <= 100 - EDGE + 0.01

@@ -31,9 +31,7 @@ def send(api: httpx.Client, path: str, headers: Mapping[str, str] = {}, **fields
     return api.post(path, content=urlencode(fields), headers=form)
 
 
-def test_pages_have_nothing_inline_and_files_of_ours_that_are_kept_for_good(
-    api: httpx.Client, ingredients: AuditInputs
-) -> None:
+def test_pages_have_no_inline_code_and_cache_their_own_files(api: httpx.Client, ingredients: AuditInputs) -> None:
     job = submit(api, ingredients)["id"]
     for path in ("/", "/new", "/docs", f"/jobs/{job}"):
         text = look(api, path)
@@ -46,7 +44,7 @@ def test_pages_have_nothing_inline_and_files_of_ours_that_are_kept_for_good(
     assert api.get("/static/secrets.env").status_code == 404
 
 
-def test_what_people_wrote_is_text_and_nothing_else(api: httpx.Client, ingredients: AuditInputs) -> None:
+def test_user_input_is_escaped(api: httpx.Client, ingredients: AuditInputs) -> None:
     hostile = "<script>alert(1)</script>"
     job = submit(api, ingredients, name=hostile, labels={hostile: '"><img src=x>'})["id"]
     for path in ("/", f"/jobs/{job}", f"/new?from={job}", f"/?{urlencode({'name': hostile})}"):
@@ -55,7 +53,9 @@ def test_what_people_wrote_is_text_and_nothing_else(api: httpx.Client, ingredien
         assert "<img src=x" not in text
 
 
-def test_a_list_is_filtered_by_state_name_and_labels_and_has_pages(api: httpx.Client, ingredients: AuditInputs) -> None:
+def test_the_job_list_is_filtered_by_state_name_and_labels_and_has_pages(
+    api: httpx.Client, ingredients: AuditInputs
+) -> None:
     wanted = submit(api, ingredients, name="n", labels={"k": "v"})["id"]
     others = [submit(api, ingredients)["id"] for _ in range(51)]
     found = look(api, "/", state="queued", name="n", label=["k:v", ""])
@@ -68,12 +68,10 @@ def test_a_list_is_filtered_by_state_name_and_labels_and_has_pages(api: httpx.Cl
     assert wanted in look(api, older.replace("&amp;", "&"))
 
 
-def test_what_is_wrong_in_a_filter_is_told_beside_the_jobs_of_the_rest(
-    api: httpx.Client, ingredients: AuditInputs
-) -> None:
+def test_invalid_filters_are_reported_and_the_others_still_apply(api: httpx.Client, ingredients: AuditInputs) -> None:
     job, other = (submit(api, ingredients, name=name)["id"] for name in ("n", "other"))
     message = {
-        "state": ("succeed", "state=succeed: there is no such state; write one of queued, running, succeeded, failed"),
+        "state": ("succeed", "state=succeed: unknown state. Use one of queued, running, succeeded, failed"),
         "label": ("plain", "label=plain: write key:value"),
         "cursor": ("!", "The cursor is invalid"),
     }
@@ -87,7 +85,9 @@ def test_what_is_wrong_in_a_filter_is_told_beside_the_jobs_of_the_rest(
     assert all(said in text for _, said in message.values())
 
 
-def test_a_form_sent_twice_is_one_job_and_changed_another(api: httpx.Client, ingredients: AuditInputs) -> None:
+def test_a_form_sent_twice_starts_one_job_and_a_changed_form_another(
+    api: httpx.Client, ingredients: AuditInputs
+) -> None:
     body = ingredients.body()
     answers = [send(api, "/new", token="t", spec=json.dumps({**body, "seed": seed})) for seed in (0, 0, 1)]
     assert [each.status_code for each in answers] == [303] * 3
@@ -105,7 +105,7 @@ def test_a_form_sent_twice_is_one_job_and_changed_another(api: httpx.Client, ing
         (None, "<code>images.uri</code>"),
     ],
 )
-def test_a_wrong_spec_comes_back_with_each_field_that_is_wrong(
+def test_an_invalid_spec_is_shown_again_with_each_invalid_field(
     api: httpx.Client, ingredients: AuditInputs, text: str | None, told: str
 ) -> None:
     spec = text or json.dumps(ingredients.body(images={"uri": "file:///nowhere"}))
@@ -117,7 +117,7 @@ def test_a_wrong_spec_comes_back_with_each_field_that_is_wrong(
 @pytest.mark.parametrize(
     "headers", [{"Origin": "https://elsewhere.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}]
 )
-def test_a_form_of_another_site_is_refused(
+def test_a_form_from_another_site_is_rejected(
     api: httpx.Client, ingredients: AuditInputs, headers: Mapping[str, str]
 ) -> None:
     job = submit(api, ingredients)["id"]
@@ -126,14 +126,14 @@ def test_a_form_of_another_site_is_refused(
     assert [each["state"] for each in api.get("/v1/jobs").json()["items"]] == ["queued"]
 
 
-def test_a_job_is_cancelled_from_its_page_also_twice(api: httpx.Client, ingredients: AuditInputs) -> None:
+def test_a_job_can_be_cancelled_twice_from_its_page(api: httpx.Client, ingredients: AuditInputs) -> None:
     job = submit(api, ingredients)["id"]
     for _ in range(2):
         assert send(api, f"/jobs/{job}/cancel").headers["Location"] == f"/jobs/{job}"
     assert "cancelled" in look(api, f"/jobs/{job}")
 
 
-def test_two_finished_jobs_are_compared_and_nothing_else(api: httpx.Client, ingredients: AuditInputs) -> None:
+def test_only_two_finished_jobs_can_be_compared(api: httpx.Client, ingredients: AuditInputs) -> None:
     a, b = (submit(api, ingredients)["id"] for _ in range(2))
     chosen = api.get("/compare", params={"job": [a, b]})
     assert (chosen.status_code, chosen.headers["Location"]) == (303, f"/compare?a={a}&b={b}")
@@ -144,7 +144,7 @@ def test_two_finished_jobs_are_compared_and_nothing_else(api: httpx.Client, ingr
     look(api, "/compare", 404, a="nobody", b=b)
 
 
-def test_policies_are_shown_with_what_they_said_last(
+def test_policies_are_shown_with_their_last_verdict(
     api: httpx.Client, ingredients: AuditInputs, runner: Runner
 ) -> None:
     rule = {"measure": "entropy", "op": "<=", "value": 1.1}
@@ -152,20 +152,18 @@ def test_policies_are_shown_with_what_they_said_last(
         api.put(f"/v1/policies/{name}", json={"gate": {"rules": [rule]}})
     small = {"measures": ["entropy"], "cohorts": [ingredients.cohort("c", 0)], "gate": {"policy": "release"}}
     job = submit(api, ingredients, **small)["id"]
-    assert "Has judged no job lately." in look(api, "/")
+    assert "No recent verdict." in look(api, "/")
     work_off(runner)
     text = look(api, "/")
-    assert text.count("Has judged no job lately.") == 1
+    assert text.count("No recent verdict.") == 1
     assert 'class="pill pass"' in text
     shown = look(api, f"/jobs/{job}")
-    assert "By policy" in shown
+    assert "Policy <a" in shown
     assert 'class="rules"' not in shown, "the only rule's reason is the verdict's"
 
 
 @pytest.mark.parametrize("path", ["/jobs/nobody", "/nowhere", "/new?from=nobody"])
-def test_what_is_not_there_is_told_as_a_page_to_people_and_as_a_problem_to_programs(
-    api: httpx.Client, path: str
-) -> None:
-    assert "To the jobs" in look(api, path, 404)
+def test_not_found_is_a_page_for_browsers_and_a_problem_for_programs(api: httpx.Client, path: str) -> None:
+    assert "Back to jobs" in look(api, path, 404)
     assert api.get(path).headers["Content-Type"] == "application/problem+json"
     assert api.get(f"/v1{path}", headers=AS_A_BROWSER).headers["Content-Type"] == "application/problem+json"

@@ -45,7 +45,7 @@ def finished(
     return job
 
 
-def test_the_report_is_one_file_that_loads_and_runs_nothing(
+def test_the_report_is_one_file_that_loads_nothing_and_runs_nothing(
     api: httpx.Client, runner: Runner, ingredients: AuditInputs
 ) -> None:
     cohorts = [ingredients.cohort("<b>old</b>", 0, 1), ingredients.cohort("new", 1, 2)]
@@ -71,9 +71,7 @@ def test_the_report_is_one_file_that_loads_and_runs_nothing(
 
 
 @SQLITE
-def test_the_pictures_to_worry_about_are_the_first_of_their_rankings(
-    api: httpx.Client, runner: Runner, ingredients: AuditInputs
-) -> None:
+def test_the_images_to_review_lead_their_rankings(api: httpx.Client, runner: Runner, ingredients: AuditInputs) -> None:
     job = finished(api, runner, ingredients)
     sample = api.get(f"/v1/jobs/{job}/results").json()["sample"]
     assert len(sample) == 12, "all pictures are chosen"
@@ -88,7 +86,7 @@ def test_the_pictures_to_worry_about_are_the_first_of_their_rankings(
 
 
 @SQLITE
-def test_the_report_tells_all_in_order_and_to_those_who_do_not_see(
+def test_the_report_has_all_sections_in_order_and_labels_for_screen_readers(
     api: httpx.Client, runner: Runner, ingredients: AuditInputs
 ) -> None:
     rules = [{"measure": "entropy", "cohort": "new", "op": "<=", "value": 0.99}]
@@ -109,19 +107,19 @@ def test_the_report_tells_all_in_order_and_to_those_who_do_not_see(
     assert all(message.get("aria-label") or message.get("width") for message in drawn)
     results = api.get(f"/v1/jobs/{job}/results").json()
     assert f"{results['cohorts']['new']['measures']['noise']['mean']:.3f}" in page
-    assert page.count('<article class="picture"') == len(results["sample"]) == 12
+    assert page.count('<article class="image"') == len(results["sample"]) == 12
     assert results["provenance"]["images"]["sha256"] in page
-    assert "Nothing was skipped." in page
+    assert "No images were skipped." in page
 
 
 @SQLITE
-def test_without_pictures_the_report_says_that_they_come_or_that_there_are_none(
+def test_a_report_without_images_says_whether_they_are_pending(
     api: httpx.Client, runner: Runner, ingredients: AuditInputs
 ) -> None:
     waiting = finished(api, runner, ingredients, images=False, measures=["entropy"])
-    assert "12 pictures are still being made" in api.get(f"/v1/jobs/{waiting}/report").text
+    assert "A worker is still computing 12 images" in api.get(f"/v1/jobs/{waiting}/report").text
     none = finished(api, runner, ingredients, measures=["entropy"], maps={"keep": 0})
-    assert "No pictures are kept of this job." in api.get(f"/v1/jobs/{none}/report").text
+    assert "This job stores no images." in api.get(f"/v1/jobs/{none}/report").text
     unfinished = api.post("/v1/jobs", json=ingredients.body()).json()["id"]
     assert api.get(f"/v1/jobs/{unfinished}/report").status_code == 409
     assert api.get("/v1/jobs/nowhere/report").status_code == 404

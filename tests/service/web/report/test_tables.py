@@ -1,10 +1,10 @@
 from typing import Any
 
-from service.web.report.strata import strata_figures
+from service.web.report.tables import strata_figures
 from tests.support.report_data import material
 
 
-def test_of_many_classes_the_lowest_and_highest_are_drawn_and_correctness_always() -> None:
+def test_charts_show_the_lowest_and_highest_of_many_classes_and_always_correctness() -> None:
     data = material({"only": {"noise": 0.5}})
 
     def message(mean: float) -> dict[str, Any]:
@@ -17,9 +17,9 @@ def test_of_many_classes_the_lowest_and_highest_are_drawn_and_correctness_always
     (found,) = strata_figures(data)
     names = [name for name, _, _ in found.charts]
     assert len(names) == 12
-    assert {"class 042", "class 123", "rightly classified", "wrongly classified"} <= set(names)
+    assert {"class 042", "class 123", "correctly classified", "incorrectly classified"} <= set(names)
     assert len(found.table.rows) == 100
-    assert found.notes[0].startswith("Of 302 strata, the classes with the lowest and the highest numbers are drawn")
+    assert found.notes[0].startswith("Of 302 strata, the charts show the classes with the lowest and highest values")
     data.results["cohorts"]["only"]["strata"] = {"class": {"a": message(0.5), "b": message(0.6)}, "correct": correct}
     (few,) = strata_figures(data)
     assert ([name for name, _, _ in few.charts][:2], list(few.notes)) == (["class a", "class b"], [])

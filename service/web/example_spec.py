@@ -1,4 +1,4 @@
-"""The spec that a new audit's form begins with: one that runs as it is where the demo's models lie, else a pattern."""
+"""The initial spec of the form: one that runs if the demo's models are present, else a template to fill in."""
 
 import json
 from collections.abc import Sequence
@@ -7,19 +7,19 @@ from typing import Any
 
 from service.spec.model import Cohort, JobSpec
 
-DEMO = Path(".demo")  # where `make demo` leaves models and pictures
+DEMO = Path(".demo")  # where `make demo` writes models and images
 DEMO_INPUT = {"preprocessing": {"size": [64, 64], "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}}
 PLACEHOLDER = Path("/path/to")
 
 
 def example_spec(roots: Sequence[Path]) -> str:
-    """Two cohorts of what lies under these roots, as the text of a spec."""
+    """Return the text of a spec with the demo's cohorts under these roots, or of a template."""
     demo = next((root / DEMO for root in roots if (root / DEMO / "models").is_dir()), None)
     return format_spec(_of_demo(demo) if demo else _pattern())
 
 
 def copy_spec(spec: JobSpec, other: JobSpec | None = None) -> str:
-    """A job's spec to be changed; with another's cohorts beside its own, so that one job compares them by image."""
+    """Return the text of a job's spec, also with the cohorts of another job, so that one job compares them by image."""
     document = spec.model_dump(mode="json", exclude_defaults=True)
     if other is not None:
         taken = {cohort.name for cohort in spec.cohorts}
@@ -28,7 +28,7 @@ def copy_spec(spec: JobSpec, other: JobSpec | None = None) -> str:
 
 
 def format_spec(spec: dict[str, Any]) -> str:
-    """A spec as people write it: what is short stays on one line."""
+    """Format a spec as people write it: short values stay on one line."""
     return _lines(spec, "")
 
 

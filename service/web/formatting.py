@@ -8,7 +8,7 @@ UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
 def number(value: float | None, digits: int = 3, sign: bool = False) -> str:
-    """A value with so many decimals; a dash for none."""
+    """Return a value with this many decimals; a dash for None."""
     if value is None:
         return NOTHING
     rounded = round(value, digits) + 0.0  # which leaves no minus before zero
@@ -16,12 +16,12 @@ def number(value: float | None, digits: int = 3, sign: bool = False) -> str:
 
 
 def minus(text: str) -> str:
-    """A sentence in which numbers below zero are written with a hyphen, with the sign that they have."""
+    """Replace the hyphens before negative numbers in a sentence by minus signs."""
     return HYPHEN.sub(MINUS, text)
 
 
 def duration(seconds: float) -> str:
-    """A stretch of time in its two largest units."""
+    """Return a duration in its two largest units."""
     left, said = round(seconds), list[str]()
     for unit, size in UNITS:
         if left >= size or said:
@@ -31,5 +31,5 @@ def duration(seconds: float) -> str:
 
 
 def age(seconds: float) -> str:
-    """How long ago something was, in its largest unit."""
+    """Return how long ago something was, in its largest unit."""
     return "just now" if seconds < 60 else " ".join([*duration(seconds).split()[:2], "ago"])

@@ -1,4 +1,4 @@
-"""Which jobs a list of jobs shows, as its address says it. Pure."""
+"""The filter of the job list, as its URL states it. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -18,11 +18,11 @@ class Filter:
 
     @property
     def is_any(self) -> bool:
-        """Whether jobs of all kinds are shown."""
+        """Whether all jobs are shown."""
         return not (self.state or self.name or self.labels)
 
     def query(self) -> str:
-        """The query part of its address; empty for all jobs."""
+        """Return the query of its URL; empty for all jobs."""
         pairs: Iterable[tuple[str, str | None]] = [
             ("state", self.state), ("name", self.name), *(("label", label) for label in self.labels),
             ("cursor", self.cursor),
@@ -30,23 +30,23 @@ class Filter:
         return urlencode([(key, value) for key, value in pairs if value])
 
     def of_state(self, state: str | None) -> str:
-        """The address of the same list for another state, or for all."""
+        """Return the URL of the same list for another state, or for all."""
         return _address(replace(self, state=JobState(state) if state else None, cursor=None))
 
     def of_name(self, name: str | None) -> str:
-        """The address of the same list for another name, or for all."""
+        """Return the URL of the same list for another name, or for all."""
         return _address(replace(self, name=name, cursor=None))
 
     def with_label(self, label: str) -> str:
-        """The address of the jobs of this list that have a label too."""
+        """Return the URL of the jobs of this list that also have a label."""
         return _address(replace(self, labels=tuple(dict.fromkeys([*self.labels, label])), cursor=None))
 
     def without_label(self, label: str) -> str:
-        """The address of the same list whatever that label."""
+        """Return the URL of the same list without the filter on a label."""
         return _address(replace(self, labels=tuple(each for each in self.labels if each != label), cursor=None))
 
     def at(self, cursor: str | None) -> str:
-        """The address of another page of the list."""
+        """Return the URL of another page of the list."""
         return _address(replace(self, cursor=cursor))
 
 

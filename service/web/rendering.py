@@ -1,4 +1,4 @@
-"""Templates to HTML answers, with the headers that let a page run nothing but our own script."""
+"""Renders templates as HTML responses, with headers that let a page run only our own scripts."""
 
 import hashlib
 import time
@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse
 from service.measures.catalogue import MEASURES
 from service.web.formatting import age, duration, minus, number
 
-# No source but this service, nothing inline, and no other site may frame a page or be sent a form.
+# Pages load from this service only and run nothing inline; other sites may not frame a page or receive a form.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -28,29 +28,29 @@ HEADERS: Mapping[str, str] = {
 
 
 def render_page(template: str, status: int = 200, **shown: Any) -> HTMLResponse:
-    """A template's page."""
+    """Return the page of a template."""
     return HTMLResponse(render(template, **shown), status, headers=HEADERS)
 
 
 def render(template: str, **shown: Any) -> str:
-    """A template's text, with everything shown escaped."""
+    """Return the text of a template, with every value escaped."""
     return _environment().get_template(template).render(**shown)
 
 
 @cache
 def asset(name: str) -> str:
-    """The address of a file that pages load, which is another once the file is."""
+    """Return the URL of a file that pages load; it changes with the content of the file."""
     return f"/static/{name}?v={hashlib.sha256(static_content(name)).hexdigest()[:12]}"
 
 
 def static_content(name: str) -> bytes:
-    """What is in a file of ours, or of Swagger UI, which fastapi-offline carries."""
+    """Return the content of one of our files, or of a Swagger UI file from fastapi-offline."""
     package = "fastapi_offline" if name.startswith("swagger-ui") else "service.web"
     return (files(package) / "static" / name).read_bytes()
 
 
 def format_time(when: datetime) -> Markup:
-    """A time as one says it, with the exact one for machines and on hover; the script keeps it true."""
+    """Return the age of a time, with the exact time on hover; the script updates it."""
     exact = when.astimezone(UTC)
     said = age(time.time() - exact.timestamp())
     stamp = exact.strftime("%Y-%m-%d %H:%M:%S UTC")
@@ -58,7 +58,7 @@ def format_time(when: datetime) -> Markup:
 
 
 def format_prose(text: str) -> Markup:
-    """A text in which names stand between backticks."""
+    """Return a text as HTML; names between backticks become code."""
     parts = text.split("`")
     marked = [
         Markup("<code>{}</code>").format(part) if number % 2 else escape(part) for number, part in enumerate(parts)

@@ -1,4 +1,4 @@
-"""Charts whose colour is the number: tiles with their value in them, mean maps, and the scale of both."""
+"""Charts that show values as colours: tiles, mean maps, and the colour scale of both."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ STEPS = 48
 
 @dataclass(frozen=True)
 class Tile:
-    """A value at a place of a grid, how it is named there, and what it says on hover."""
+    """A value at a position of a grid, with its name and its text on hover."""
 
     column: float
     row: int
@@ -26,7 +26,7 @@ class Tile:
 
 
 def draw_tiles(label: str, found: Sequence[Tile], heads: tuple[Sequence[str], Sequence[str]] = ((), ())) -> Markup:
-    """Values as tiles; `heads` name the columns and the rows."""
+    """Draw values as tiles; `heads` has the names of the columns and of the rows."""
     columns, rows = heads
     left, top = (58.0 if rows else 0.0), (18.0 if columns else 0.0)
     width = left + (max(each.column for each in found) + 1) * (TILE + GAP)
@@ -73,7 +73,7 @@ def _tile(tile: Tile, x: float, y: float) -> Markup:
 
 
 def draw_mean_map(label: str, rows: Sequence[Sequence[float]]) -> Markup:
-    """A mean map as a grid of its own values, scaled so that its largest is brightest."""
+    """Draw a mean map as a grid of its values, scaled so that the largest is brightest."""
     top = max(max(row) for row in rows) or 1.0
     cells = [
         element("rect", x=column, y=place, width=1.03, height=1.03, fill=to_hex(value / top))
@@ -85,7 +85,7 @@ def draw_mean_map(label: str, rows: Sequence[Sequence[float]]) -> Markup:
 
 
 def draw_legend(label: str, low: str, high: str) -> Markup:
-    """The colours' scale."""
+    """Draw the colour scale."""
     width = 180.0
     steps = [
         element("rect", x=n * width / STEPS, y=0, width=width / STEPS + 0.5, height=10, fill=to_hex(n / (STEPS - 1)))

@@ -33,7 +33,7 @@ def new(
     origin: Annotated[Text, Query(alias="from")] = "",
     other: Annotated[Text, Query(alias="with")] = "",
 ) -> Response:
-    """The form, with an example; `from` a job, with its spec; `with` another, with that one's cohorts too."""
+    """Show the form with an example, or with the spec of the job `from` and also the cohorts of the job `with`."""
     if not origin:
         return _form(example_spec(jobs.inputs.roots), [])
     beside = jobs.store.jobs.get(other).spec if other else None
@@ -42,13 +42,13 @@ def new(
 
 @router.post("/new", dependencies=[Depends(require_same_site), SUBMIT])
 async def start(request: Request, jobs: CurrentJobs) -> Response:
-    """Start the audit and show its job; or show the form again, and what is wrong."""
+    """Start the audit and show its job, or show the form again with its problems."""
     sent = parse_qs((await request.body()).decode(errors="replace"), keep_blank_values=True)
     text, token = sent.get("spec", [""])[0], sent.get("token", [""])[0]
     spec, problems = parsed(text)
     if spec is not None:
         try:
-            # A form sent twice is one job; sent again with another spec, another.
+            # The same form sent twice starts one job; with a changed spec it starts another.
             job = await run_in_threadpool(jobs.submit, spec, f"form-{token[:36]}-{spec_digest(spec)}")
             return RedirectResponse(f"/jobs/{job.id}", HTTPStatus.SEE_OTHER)
         except SalienceError as error:
@@ -57,7 +57,7 @@ async def start(request: Request, jobs: CurrentJobs) -> Response:
 
 
 def parsed(text: str) -> tuple[JobSpec | None, Sequence[FieldProblem]]:
-    """A spec's text as a spec, or what is wrong with it by field."""
+    """Parse a spec, or return its problems by field."""
     try:
         return JobSpec.model_validate(json.loads(text)), []
     except json.JSONDecodeError as error:

@@ -1,4 +1,4 @@
-"""A job's report over HTTP: one HTML file with nothing outside it."""
+"""A job's report over HTTP: one self-contained HTML file."""
 
 import asyncio
 import time
@@ -18,7 +18,7 @@ from service.web.report.document import content_policy
 router = APIRouter(prefix="/v1/jobs", tags=["results"])
 
 POLL_SECONDS = 0.5
-Wait = Annotated[float, Query(ge=0, le=60, description="seconds to wait for pictures that workers still make")]
+Wait = Annotated[float, Query(ge=0, le=60, description="seconds to wait for images that workers still compute")]
 
 
 @router.get("/{job_id}/report", dependencies=[READ], response_class=Response, responses={

@@ -1,4 +1,4 @@
-"""The files that pages load: stylesheets, scripts, an icon. An address is of one content, and kept for good."""
+"""The files that pages load: stylesheets, scripts, an icon. Browsers cache them forever, by a URL per content."""
 
 from fastapi import APIRouter, Response
 
@@ -17,7 +17,7 @@ CACHED_HEADERS = {**HEADERS, "Cache-Control": "public, max-age=31536000, immutab
 
 @router.get("/static/{file}")
 def page_file(file: str) -> Response:
-    """One file of those."""
+    """Return one of these files."""
     if file not in TYPES:
         raise StaticFileNotFound(file=file)
     return Response(static_content(file), media_type=TYPES[file], headers=CACHED_HEADERS)

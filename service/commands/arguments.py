@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
+from click.utils import get_binary_stream
 
 
 class JobId(click.ParamType[str]):
@@ -33,7 +34,7 @@ class Output:
         """Write a document to the file, or append it. Raises ClickException if that fails."""
         try:
             if self.path is None:
-                stream = click.get_binary_stream("stdout")
+                stream = get_binary_stream("stdout")
                 stream.write(content)
                 stream.flush()
             else:

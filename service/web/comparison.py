@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from service.measures.catalogue import MEASURES
+from service.measures import MEASURES
 from service.web.formatting import NOTHING
 from service.web.report.charts import TONES, Mark
 from service.web.report.figures import Panel

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
-from service.measures.catalogue import MEASURES
+from service.measures import MEASURES
 from service.web.formatting import age, duration, minus, number
 
 # Pages load from this service only and run nothing inline; other sites may not frame a page or receive a form.

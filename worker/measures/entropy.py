@@ -25,8 +25,8 @@ def score(clean: "Explanation") -> dict[str, Tensor]:
 def entropy(maps: Tensor) -> Tensor:
     """Entropy of each map's grey levels over its largest possible value. (N, h, w) in [0, 1] -> (N,) in [0, 1].
 
-    Shannon entropy in bits of the histogram of floor(255 * m), over log2(min(h * w, 256)). A map of zeros gives 0, which
-    Explanation replaces by NaN.
+    Shannon entropy in bits of the histogram of floor(255 * m), over log2(min(h * w, 256)). A map of zeros gives 0,
+    which Explanation replaces by NaN.
     """
     levels = (255 * maps).floor().long().flatten(1)
     counts = torch.zeros(len(maps), LEVELS, dtype=torch.float64, device=maps.device)

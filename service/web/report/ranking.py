@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from service.gate.degenerate import above_limit, share_of, told
+from service.measures import MEASURES
 from service.web.report.data import Json, ReportData
 from service.web.report.interpretation import Interpretation, compare_blurs, join_words
 
-DEGRADATION = "degradation"
 MAX_NAMED = 3  # cohorts that a sentence names as ahead; the table has all pairs
 Pairs = Sequence[tuple[str, str]]
 
@@ -168,14 +168,15 @@ def ranking_sentence(pairs: Pairs, verb: str, link: str, cohorts: int) -> str:
 def excuse_high_value(data: ReportData, measure: str, cohort: str) -> str:
     """Return why a high value of a cohort is not better; empty if nothing speaks against it.
 
-    A high value is not better if too many maps show no salience. A high degradation is not better if the map stays as
-    similar, or more similar, when the object is blurred: then it does not show what the model uses.
+    A high value is not better if too many maps show no salience, or if the interval of the measure's control part
+    reaches 0: a map that stays as similar when the object is blurred does not show what the model uses.
     """
     share = share_of(data.results, cohort)
     if share is not None and above_limit(share):
         return told(share)
-    if measure != DEGRADATION or cohort not in data.cohorts:
+    control = MEASURES[measure].control_part if measure in MEASURES else None
+    if control is None or cohort not in data.cohorts:
         return ""
     own = data.measures_of(cohort).get(measure, {})
-    ends = own.get("parts", {}).get("gap", {}).get("ci95")
+    ends = own.get("parts", {}).get(control, {}).get("ci95")
     return "" if not ends or ends[0] > 0 else compare_blurs(ends)

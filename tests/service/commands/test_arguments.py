@@ -28,10 +28,12 @@ def test_an_output_file_that_cannot_be_written_is_refused_before_the_work(
 
 def run_write(path: str, stdout: str) -> "subprocess.CompletedProcess[str]":
     """Write a document as a command does, with standard output redirected in a shell."""
-    code = (
-        "import click; from service.commands.arguments import OutputFile\n"
-        f"click.command(params=[click.Option(['-o', 'out'], type=OutputFile())])(lambda out: out.write(b'x'))(['-o', {path!r}])"
-    )
+    code = f"""
+import click
+from service.commands.arguments import OutputFile
+option = click.Option(['-o', 'out'], type=OutputFile())
+click.command(params=[option])(lambda out: out.write(b'x'))(['-o', {path!r}])
+"""
     return subprocess.run(
         ["bash", "-c", f"'{sys.executable}' -c \"$0\" {stdout}", code], capture_output=True, text=True, check=False
     )

@@ -1,4 +1,4 @@
-"""How two cohorts differ in any of their numbers, paired by image.
+"""The differences between two cohorts, paired by image.
 
 Pure: arrays in, plain values out. A number is named as in the results: `noise.parts.0.1`, `accuracy`,
 `strata.class.synthetic.entropy`.
@@ -20,13 +20,13 @@ from worker.statistics.missing import known_mean, missing_share
 def all_differences(
     cohorts: Sequence[CohortValues], baseline: CohortValues | None = None, extra_paths: Sequence[str] = ()
 ) -> list[Tree]:
-    """Of each two cohorts, and of each and the baseline."""
+    """Return the differences of each two cohorts, and of each cohort and the baseline."""
     pairs = [*combinations(cohorts, 2), *((each, baseline) for each in cohorts if baseline is not None)]
     return [each for a, b in pairs for each in differences(a, b, extra_paths)]
 
 
 def differences(a: CohortValues, b: CohortValues, extra_paths: Sequence[str] = ()) -> Iterator[Tree]:
-    """a - b in every measure with its parts, in accuracy where there are labels, and in what else is asked."""
+    """Yield a - b for every measure and its parts, for accuracy if there are labels, and for `extra_paths`."""
     for each in pairings(a, b, extra_paths):
         rows = each.rows
         first, second = (_resampled(cohort, each.column, rows) for cohort in (a, b))
@@ -38,7 +38,7 @@ def differences(a: CohortValues, b: CohortValues, extra_paths: Sequence[str] = (
 class Pairing:
     """A number of two cohorts by image, (n,) each, its name and column, and the images that have it in both, (n,).
 
-    `missing` is the share of values that the cohort lacks which lacks more of them.
+    `missing` is the larger of the two cohorts' shares of missing values.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Pairing:
 
 
 def pairings(a: CohortValues, b: CohortValues, extra_paths: Sequence[str] = ()) -> Iterator[Pairing]:
-    """What of two cohorts can be compared image by image; see `difference_tables`."""
+    """Yield the numbers of two cohorts that can be compared image by image."""
     for name in dict.fromkeys([*_standard(a, b), *extra_paths]):
         path, extra_paths = locate_number(a, name)
         column = column_of(a, path)
@@ -72,7 +72,7 @@ def _standard(a: CohortValues, b: CohortValues) -> Iterator[str]:
 
 
 def locate_number(cohort: CohortValues, name: str) -> tuple[str, Any]:
-    """A number's name without its class, and the images of that, (n,)."""
+    """Return a number's name without its class, and which images belong to that class, (n,)."""
     name = name.removeprefix("measures.")
     inside = name.removeprefix("strata.class.")
     if inside != name:
@@ -82,7 +82,7 @@ def locate_number(cohort: CohortValues, name: str) -> tuple[str, Any]:
 
 
 def column_of(cohort: CohortValues, name: str) -> str | None:
-    """The column of a number; None where the cohort has none."""
+    """Return the column of a number, None if the cohort has none."""
     if name == "accuracy":
         return "correct"
     measure, _, part = name.partition(".parts.")
@@ -92,14 +92,14 @@ def column_of(cohort: CohortValues, name: str) -> str | None:
 
 
 def _by_image(cohort: CohortValues, column: str) -> Array:
-    """A number by image, (n,), the mean of the runs'."""
+    """Return a column by image, (n,), as the mean over the runs."""
     if column in cohort.paired_columns:
         return cohort.across_column(column)
     return np.asarray(known_mean(cohort.column(column), 1))
 
 
 def _missing(cohort: CohortValues, column: str, rows: Any) -> float:
-    """Which share of a cohort's values is missing; an image without a label lacks no correctness."""
+    """Return the share of missing values; correctness does not count as missing for an image without a label."""
     if column == "correct":
         return 0.0
     return missing_share(
@@ -108,7 +108,7 @@ def _missing(cohort: CohortValues, column: str, rows: Any) -> float:
 
 
 def _resampled(cohort: CohortValues, column: str, rows: Any) -> Array:
-    """Resampled means of a column over some of the images, (R,)."""
+    """Return resampled means of a column over some images, (R,)."""
     if column in cohort.paired_columns:
         return cohort.resample_across(column, rows)
     if rows.all():

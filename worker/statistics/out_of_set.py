@@ -1,4 +1,4 @@
-"""Salience in set against salience out of set, as distributions: what changes on images a model was not made for.
+"""Compares the distributions of salience in set and out of set, that is, on images that a model was not made for.
 
 Pure: arrays in, plain values out. Source: Crum et al. 2023 (salience fed out-of-set samples).
 """
@@ -19,7 +19,7 @@ from worker.statistics.missing import known_mean, number_or_none
 
 @dataclass(frozen=True)
 class InAndOutOfSet:
-    """A cohort's numbers in set and out of set, and each run's mean maps there, (K, H, W) both."""
+    """A cohort's numbers in set and out of set, and the mean maps of its runs in both, (K, H, W) each."""
 
     inside: CohortValues
     outside: CohortValues

@@ -1,12 +1,12 @@
 """Parameter types and options that several commands share."""
 
 import os
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
-from click.utils import get_binary_stream
 
 
 class JobId(click.ParamType[str]):
@@ -34,13 +34,14 @@ class Output:
         """Write a document to the file, or append it. Raises ClickException if that fails."""
         try:
             if self.path is None:
-                stream = get_binary_stream("stdout")
-                stream.write(content)
-                stream.flush()
+                if sys.stdout is None:  # Python's value for a closed stream
+                    raise OSError("it is closed")
+                sys.stdout.buffer.write(content)
+                sys.stdout.buffer.flush()
             else:
                 with self.path.open("ab" if append else "wb") as file:
                     file.write(content)
-        except (OSError, RuntimeError) as error:  # click raises RuntimeError for a closed standard output
+        except OSError as error:
             raise click.ClickException(f"{self} cannot be written: {error}. Name another file.") from error
 
 

@@ -25,7 +25,7 @@ from examples.experiment.training import (
 )
 from examples.experiment.worlds import CLASSES, TEST_WORLDS, TRAINING, World
 from service.inputs.image_sets.listing import list_images
-from service.spec.model import Model, Preprocessing
+from service.spec.cohort import Model, Preprocessing
 from worker.models.load import load_classifier
 
 

@@ -9,7 +9,8 @@ from service.domain.inspection import Inspect, InspectedModel
 from service.errors import InputRefused, naming_field
 from service.errors.transient import is_transient
 from service.inputs.image_sets.listing import ImageEntry
-from service.spec.model import Images, Json, Model, Preprocessing
+from service.spec.cohort import Model, Preprocessing
+from service.spec.model import Images, Json
 from service.telemetry.redaction import redact, strip_query_values
 from worker.inputs.decode import UnreadableImage, read_image
 from worker.inputs.digests import digest_path

@@ -6,7 +6,8 @@ from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
 from service.measures.strict_model import StrictModel
-from service.spec.model import Images, Json, Model, Run
+from service.spec.cohort import Model, Run
+from service.spec.model import Images, Json
 
 
 class InspectedModel(Run, Model):

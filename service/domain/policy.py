@@ -9,7 +9,8 @@ from pydantic_core import PydanticCustomError
 
 from service.gate.rules import Gate, Text
 from service.measures.strict_model import StrictModel
-from service.spec.model import Model, Template
+from service.spec.cohort import Model
+from service.spec.model import Template
 
 Pattern = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]
 

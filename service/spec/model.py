@@ -1,6 +1,6 @@
-"""What a job is asked to do, with every default. The shape is the API's contract.
+"""The spec of a job with all defaults. Its shape is part of the API.
 
-Each class checks its own fields; checks.py checks what concerns several of them.
+Each class validates its own fields; service.jobs.validation validates what concerns several of them.
 """
 
 import hashlib
@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, JsonValue, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from service.gate.rules import Gate
@@ -18,15 +18,16 @@ from service.measures.measure import Measure, VariantKind
 from service.measures.methods import METHODS, SalienceMethod
 from service.measures.options import Options
 from service.measures.strict_model import StrictModel
+from service.spec.cohort import Cohort
 
 
 def _no_colons(labels: object) -> object:
-    """Labels as they were given; the pattern of their keys says the same, but without reason or remedy."""
+    """Refuse keys with a colon. The pattern of the keys refuses them too, but without a reason and a remedy."""
     for key in labels if isinstance(labels, dict) else ():
         if isinstance(key, str) and ":" in key:
             raise PydanticCustomError(
                 "label_key",
-                "{key} has a colon, which parts a label's key from its value in filters; write another letter",
+                "{key} has a colon, which separates key and value in filters; use another character",
                 {"key": repr(key)},
             )
     return labels
@@ -36,12 +37,11 @@ LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=200, patter
 Method = Literal[
     "gradcam", "cam", "gradcam++", "hirescam", "layercam", "eigencam", "saliency", "integrated_gradients", "rise"
 ]
-# How generated clients may call the methods; by their own rules `gradcam` and `gradcam++` would be one name.
+# Names of the methods in generated clients, which would give `gradcam` and `gradcam++` the same name.
 VARIABLES: list[JsonValue] = [name.replace("+", "p") for name in get_args(Method)]
 Precision = Literal["float32", "tf32", "bfloat16", "float16"]
 Priority = Literal["interactive", "bulk"]
 Stop = Literal["when-decided"]
-Size = Annotated[int, Field(ge=8, le=4096)]
 
 if TYPE_CHECKING:
     MeasureName = str
@@ -54,95 +54,6 @@ DEFAULT_MEASURES = [name for name, measure in MEASURES.items() if measure.is_def
 def _describe(entries: Mapping[str, Measure] | Mapping[str, SalienceMethod]) -> str:
     """Return all entries in one text, for the description of a field."""
     return "\n\n".join(f"`{name}`: {entry.meaning} ({entry.source})" for name, entry in entries.items())
-
-
-class ShorterSide(StrictModel):
-    """Resize the shorter side to this many pixels, then crop the centre to the input size."""
-
-    shorter: Size
-    """Length of the shorter side after resizing, in pixels."""
-
-
-class Preprocessing(StrictModel):
-    """How an image becomes the model's input."""
-
-    size: tuple[Size, Size] = (224, 224)
-    """Height and width of the model's input, in pixels."""
-    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
-    """Mean of each channel, subtracted after scaling. One value per channel."""
-    std: tuple[Annotated[float, Field(gt=0)], ...] = (0.229, 0.224, 0.225)
-    """Standard deviation of each channel, by which the difference is divided."""
-    resize: Literal["squash"] | ShorterSide = "squash"
-    """`squash` resizes to `size` and ignores the aspect ratio; `{"shorter": N}` resizes the shorter side to N and crops
-    the centre."""
-    interpolation: Literal["bilinear", "bicubic", "nearest"] = "bilinear"
-    """How pixels are interpolated when an image is resized."""
-    channels: Literal["rgb", "bgr", "gray"] = "rgb"
-    """Order of the channels that the model expects."""
-    scale: Annotated[float, Field(gt=0)] = 1.0
-    """Factor applied to images in [0, 1] before mean and standard deviation; 255 for models that expect bytes."""
-
-
-class Outputs(StrictModel):
-    """Which output of the model stands for which label, and whether the outputs are logits."""
-
-    names: tuple[Name, ...] | None = None
-    """Names of the labels, in the order of the logits. Give `names` or `order`, not both."""
-    order: tuple[Annotated[int, Field(ge=0)], ...] | None = None
-    """For each label, in alphabetical order, the number of its logit."""
-    single: Literal["class-0", "class-1"] = "class-1"
-    """The class that the logit of a model with one output stands for."""
-    activation: Literal["auto", "logits", "probabilities"] = "auto"
-    """What the outputs are: `logits`, or `probabilities`, which are turned back into logits. `auto` takes them for
-    logits and refuses a model whose outputs are probabilities."""
-
-
-def _or_defaults(outputs: Outputs | None) -> Outputs:
-    """Take null, which specs of earlier versions say, for the defaults."""
-    return outputs or Outputs()
-
-
-def _without_default(schema: dict[str, object]) -> None:
-    """Generators of clients take no default but null for a field that may be null."""
-    schema.pop("default", None)
-
-
-class Model(StrictModel):
-    """How the files of a cohort become models."""
-
-    format: Literal["auto", "checkpoint", "torchscript", "exported", "transformers", "onnx"] = "auto"
-    """Format of the model files; `auto` detects it from their content."""
-    architecture: Name | None = None
-    """Architecture of a checkpoint, such as `torchvision/resnet50` or `timm/resnet50`."""
-    num_classes: Annotated[int, Field(ge=1, le=100_000)] | None = None
-    """Number of classes. Default: read from the weights of the last layer."""
-    layer: Name | None = None
-    """Module whose output is explained. Default: the last feature map before pooling."""
-    preprocessing: Preprocessing = Preprocessing()
-    """How an image becomes the model's input. Fields left out are read from the model's own files, if they say."""
-    outputs: Annotated[Outputs | None, AfterValidator(_or_defaults), Field(json_schema_extra=_without_default)] = (
-        Outputs()
-    )
-    """Which output stands for which label. Default: the model's own label names, otherwise the labels as numbers,
-    otherwise in alphabetical order."""
-
-
-class Run(StrictModel):
-    """One trained model."""
-
-    uri: Annotated[str, StringConstraints(min_length=1, max_length=4096)]
-    """Where the model is: `file://`, `artifact:`, `https://`, `s3://`, `gs://`, `models:/` or `runs:/`."""
-
-
-class Cohort(StrictModel):
-    """The runs of one training recipe."""
-
-    name: Name
-    """Name of the cohort; unique in the job."""
-    model: Model = Model()
-    """How the files of all runs become models."""
-    runs: Annotated[list[Run], Field(min_length=1, max_length=100)]
-    """The trained models of the cohort."""
 
 
 class Images(StrictModel):
@@ -172,7 +83,7 @@ class Salience(StrictModel):
 
 
 class Maps(StrictModel):
-    """Which maps are stored to be looked at: those of the most informative images, all, or none."""
+    """Which maps are stored for viewing: those of the most informative images, all, or none."""
 
     keep: Literal["all"] | Annotated[int, Field(ge=0, le=1000)] = 64
     """Number of images whose maps are stored for the report, `all`, or 0 for none."""
@@ -259,7 +170,7 @@ class JobSpec(Template):
         return data
 
     def uris(self) -> Iterator[tuple[str, str]]:
-        """All that it names, by field."""
+        """Yield the field and the URI of each image set and model."""
         yield "images.uri", self.images.uri
         if self.out_of_set:
             yield "out_of_set.uri", self.out_of_set.uri
@@ -312,16 +223,17 @@ class JobSpec(Template):
 
 
 def spec_digest(spec: JobSpec) -> str:
-    """SHA-256 of what is asked for beyond the defaults, so that equal specs are equal whatever was spelt out.
+    """Return the SHA-256 of all fields that differ from their defaults.
 
-    A field that a later version adds changes no digest, and a key sent to both versions is the same job's.
+    A spec that writes a default out has the same digest as one that omits it. A field that a later version adds does
+    not change the digest, so that an Idempotency-Key sent to both versions belongs to one job.
     """
     document = spec.model_dump(mode="json", exclude_defaults=True)
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
 def _has_single_run(cohorts: object) -> bool:
-    """Whether a cohort of an unchecked spec has one run; what is malformed is refused later."""
+    """Return whether a cohort of an unvalidated spec has one run. Validation refuses malformed cohorts later."""
     if not isinstance(cohorts, list | tuple):
         return False
     runs = [cohort.get("runs") if isinstance(cohort, dict) else None for cohort in cohorts]

@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from service.errors import ModelRefused
-from service.spec.model import JobSpec, Preprocessing
+from service.spec.cohort import Preprocessing
+from service.spec.model import JobSpec
 
 Json = dict[str, Any]
 

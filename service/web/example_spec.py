@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from service.spec.model import Cohort, JobSpec
+from service.spec.cohort import Cohort
+from service.spec.model import JobSpec
 
 DEMO = Path(".demo")  # where `make demo` writes models and images
 DEMO_INPUT = {"preprocessing": {"size": [64, 64], "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}}

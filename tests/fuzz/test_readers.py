@@ -23,7 +23,7 @@ from safetensors.torch import save
 
 from service.errors import InputRefused
 from service.inputs.model_files import find_model
-from service.spec.model import Preprocessing
+from service.spec.cohort import Preprocessing
 from tests.support import image_sets as sets
 from tests.support.jobs import AuditInputs
 from worker.inputs.decode import UnreadableImage, decode

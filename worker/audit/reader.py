@@ -11,7 +11,7 @@ import torch
 
 from service.domain.job import Image
 from service.inputs.references import parse_reference
-from service.spec.model import Preprocessing
+from service.spec.cohort import Preprocessing
 from service.telemetry.redaction import redact
 from worker.audit.batch import ImageBatch
 from worker.audit.cache import CachedRows, ResultCache

@@ -14,7 +14,7 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from service.spec.model import Preprocessing
+from service.spec.cohort import Preprocessing
 
 MAX_PIXELS = 50_000_000  # pixels of an image resized by its shorter side, before the crop
 # Pillow would start other programs for some other formats, such as PostScript.

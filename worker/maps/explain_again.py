@@ -9,7 +9,7 @@ from service.domain.job import Image
 from service.domain.maps import MapRequest
 from service.domain.variants import CLEAN, variant_of, with_only_variants
 from service.errors import ImagesRefused
-from service.spec.model import Preprocessing
+from service.spec.cohort import Preprocessing
 from service.storage import Store
 from worker.audit.audit import Audit, Explanations
 from worker.audit.batch import ImageBatch

@@ -10,7 +10,8 @@ import torch
 
 from service.errors import ModelRefused, naming_field
 from service.errors.transient import is_transient
-from service.spec.model import JobSpec, Model
+from service.spec.cohort import Model
+from service.spec.model import JobSpec
 from worker.inputs.digests import Stamp, digest_path, stamp_path
 from worker.models.classifier import Classifier
 from worker.models.load import load_classifier

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from service.spec.model import Preprocessing
+from service.spec.cohort import Preprocessing
 from worker.models.layers import Layer, LinearTail
 from worker.models.precision import Precision, normalise
 

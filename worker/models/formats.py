@@ -13,7 +13,7 @@ from service.errors import ModelRefused
 from service.errors.base import last_line
 from service.errors.transient import is_transient
 from service.inputs.model_files import ModelFiles
-from service.spec.model import Model
+from service.spec.cohort import Model
 from worker.models.checkpoint import load_checkpoint
 from worker.models.code_safety import check_code
 from worker.models.export_archive import read_program

@@ -11,7 +11,7 @@ from service.errors import ModelRefused
 from service.errors.base import last_line
 from service.errors.transient import is_transient
 from service.inputs.model_files import ModelFiles, find_model
-from service.spec.model import Model, Outputs
+from service.spec.cohort import Model, Outputs
 from worker.models import graph, layers
 from worker.models.classifier import Classifier, Head, Plain, Tapped, differentiate
 from worker.models.formats import Source, open_source

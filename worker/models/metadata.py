@@ -8,7 +8,7 @@ import torch
 
 from service.inputs.model_files import ModelFiles, find_model, read_json
 from service.measures.methods import METHODS
-from service.spec.model import Model
+from service.spec.cohort import Model
 from service.spec.resolution import resolve_preprocessing
 from worker.models import architectures
 from worker.models.classifier import Classifier

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from service.spec.model import Preprocessing
+from service.spec.cohort import Preprocessing
 
 # ITU-R 601 luma, as Pillow converts to grey.
 LUMA = (0.299, 0.587, 0.114)

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from service.errors import ModelRefused
-from service.spec.model import Model
+from service.spec.cohort import Model
 from worker.models.classifier import Classifier
 from worker.models.export_module import ATTRIBUTE_PREFIX
 from worker.models.load import load_altered

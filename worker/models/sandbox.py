@@ -14,7 +14,8 @@ from pathlib import Path
 from service.errors import ModelRefused
 from service.errors.transient import TransientError
 from service.queue import parent_death
-from service.spec.model import Json, Model
+from service.spec.cohort import Model
+from service.spec.model import Json
 from worker.models.config_files import ModelMetadata
 from worker.settings import WorkerSettings
 

@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 from service.errors import InputRefused
 from service.errors.transient import is_transient
-from service.spec.model import Model
+from service.spec.cohort import Model
 from worker.models.metadata import describe, read_metadata
 from worker.runtime.batch_size import is_out_of_memory
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from service.errors import ImagesRefused, ModelRefused
-from service.spec.model import Outputs
+from service.spec.cohort import Outputs
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from service.domain.job import Image
 from service.errors import ModelRefused
-from service.spec.model import Outputs, Preprocessing
+from service.spec.cohort import Outputs, Preprocessing
 from worker.inputs.decode import UnreadableImage, decode
 from worker.models.classifier import Classifier
 from worker.models.precision import normalise

@@ -14,7 +14,8 @@ from service.domain.job import Image, Plan, Slice
 from service.errors import ImagesRefused, ModelRefused, naming_field
 from service.inputs.image_sets.listing import ImageEntry
 from service.jobs.validation.fields import preprocessing_problems
-from service.spec.model import Cohort, Images, JobSpec, Json, Outputs
+from service.spec.cohort import Cohort, Outputs
+from service.spec.model import Images, JobSpec, Json
 from service.spec.resolution import resolve_preprocessing, with_preprocessing
 from service.telemetry.redaction import redact
 from worker.audit.scoring import column_names, column_names_across

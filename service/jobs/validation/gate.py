@@ -9,7 +9,8 @@ from service.errors import FieldProblem
 from service.gate import Missing, Rule
 from service.gate.lookup import cohort_of, resolve_path
 from service.measures.tree import Tree, skeleton
-from service.spec.model import Cohort, JobSpec
+from service.spec.cohort import Cohort
+from service.spec.model import JobSpec
 
 # Runs, image sets, and correctly classified images differ between cohorts, so these numbers are not paired by image.
 UNPAIRED_PREFIXES = ("runs.", "out_of_set.", "strata.correct.")

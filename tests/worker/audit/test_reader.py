@@ -7,7 +7,7 @@ from PIL import Image as Picture
 
 from service.artifacts.store import ArtifactStore
 from service.domain.job import Image
-from service.spec.model import Preprocessing
+from service.spec.cohort import Preprocessing
 from tests.support.jobs import write_image
 from worker.audit.reader import ImageDecoder, make_batch, read_ahead
 from worker.inputs.cache import FileCache

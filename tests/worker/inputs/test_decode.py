@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from service.spec.model import Preprocessing, ShorterSide
+from service.spec.cohort import Preprocessing, ShorterSide
 from worker.inputs.decode import UnreadableImage, decode, read_image
 
 SMALL = Preprocessing(size=(12, 10))

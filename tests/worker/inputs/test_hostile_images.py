@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from service.spec.model import Preprocessing
+from service.spec.cohort import Preprocessing
 from worker.inputs.decode import UnreadableImage, decode
 
 SIDE = 16

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from service.errors import InputRefused
-from service.spec.model import Model
+from service.spec.cohort import Model
 from tests.support.image_sets import WAYS, add, images_of, model_at
 from tests.support.jobs import AuditInputs, write_image
 from tests.support.pretrained import make_vit, save_pretrained

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from service.errors import ModelRefused
-from service.spec.model import Model, Preprocessing
+from service.spec.cohort import Model, Preprocessing
 from tests.support.models import TinyNet, save_archive
 from worker.models import architectures
 from worker.models.code_safety import check_code

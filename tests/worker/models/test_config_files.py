@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from service.errors import ModelRefused
-from service.spec.model import Preprocessing
+from service.spec.cohort import Preprocessing
 from service.spec.resolution import resolve_preprocessing
 from worker.inputs.decode import decode
 from worker.models import architectures

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from service.errors import ModelRefused
-from service.spec.model import Model, Preprocessing
+from service.spec.cohort import Model, Preprocessing
 from tests.support.exported_models import SIDE, export
 from tests.support.models import TinyNet, explain_slowly
 from worker.models import architectures

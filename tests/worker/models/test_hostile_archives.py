@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from service.errors import ModelRefused
-from service.spec.model import Model, Preprocessing
+from service.spec.cohort import Model, Preprocessing
 from tests.worker.models.test_code_safety import script
 from worker.models.load import load_classifier
 from worker.models.operators import EXPORTED, NAMESPACED, SCRIPTED

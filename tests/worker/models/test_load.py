@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from service.errors import ModelRefused
-from service.spec.model import Model, Outputs, Preprocessing
+from service.spec.cohort import Model, Outputs, Preprocessing
 from tests.support.models import TinyNet, explain_slowly, save_archive
 from worker.models import architectures
 from worker.models.classifier import Classifier

@@ -8,7 +8,7 @@ import torch
 from onnx import TensorProto, helper
 
 from service.errors import ModelRefused
-from service.spec.model import Model, Preprocessing
+from service.spec.cohort import Model, Preprocessing
 from tests.support.onnx_models import SIDE, WEIGHTS, save, save_net
 from worker.models.load import load_classifier
 from worker.models.metadata import read_metadata

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from service.errors import ModelRefused
-from service.spec.model import Model, Preprocessing
+from service.spec.cohort import Model, Preprocessing
 from tests.support.models import explain_slowly
 from tests.support.pretrained import SIDE, make_resnet, make_vit, save_pretrained
 from worker.models.load import load_classifier

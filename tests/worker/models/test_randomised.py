@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from service.errors import ModelRefused
-from service.spec.model import Model, Preprocessing
+from service.spec.cohort import Model, Preprocessing
 from tests.support.exported_models import export
 from tests.support.models import TinyNet, save_archive
 from tests.support.onnx_models import save as save_onnx

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchcam.methods import CAM, GradCAM
 
-from service.spec.model import Model, Preprocessing
+from service.spec.cohort import Model, Preprocessing
 from tests.support.exported_models import export
 from tests.support.models import save_archive
 from worker.models import architectures

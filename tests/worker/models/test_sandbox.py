@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from service.errors import ModelRefused
-from service.spec.model import Model, Preprocessing
+from service.spec.cohort import Model, Preprocessing
 from tests.support.models import TinyNet, save_archive
 from tests.support.pretrained import SIDE, make_vit, save_pretrained
 from worker.models.sandbox import ModelSandbox, SandboxLimits

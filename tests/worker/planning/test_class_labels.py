@@ -1,7 +1,7 @@
 import pytest
 
 from service.errors import InputRefused
-from service.spec.model import Outputs
+from service.spec.cohort import Outputs
 from worker.planning.class_labels import class_numbers
 
 

@@ -1,6 +1,6 @@
-"""A measure of some cohorts as a figure for a paper: a column wide, with 95 % intervals. Needs matplotlib.
+"""Draws a measure of several cohorts, with 95 % intervals, as a figure for a paper. Needs matplotlib.
 
-Colours are Okabe and Ito's, and each cohort has a mark and a line of its own, so that print without colours will do.
+The colours are those of Okabe and Ito. Cohorts also differ in their marks and lines, so that a grey print is readable.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLUMN_MM = 86.0  # millimetres: a column of most two-column journals
+COLUMN_MM = 86.0  # millimetres: the column width of most two-column journals
 MM_PER_INCH = 25.4
 KINDS = ("pdf", "svg", "png")
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -26,15 +26,15 @@ STYLE: Any = {
     "axes.linewidth": 0.6, "lines.linewidth": 1.2, "lines.markersize": 4, "pdf.fonttype": 42, "svg.fonttype": "none",
     "svg.hashsalt": "salience", "axes.spines.top": False, "axes.spines.right": False, "font.family": "sans-serif",
 }  # fmt: skip
-HIDDEN = ("matrix", "background")  # of the parts, what is no mean, or the headline itself
-LETTER, LEGEND_LINE = 1.4, 4.0  # millimetres that a letter of the legend is wide at most, as most are, and a line high
-HANDLE_LETTERS, MAX_COLUMNS = 8, 3  # letters that a line and its mark are as wide as, of the legend
+HIDDEN = ("matrix", "background")  # parts that are not means, or repeat the measure's own value
+LETTER, LEGEND_LINE = 1.4, 4.0  # millimetres: an upper estimate of a letter's width, a line's height, in the legend
+HANDLE_LETTERS, MAX_COLUMNS = 8, 3  # width of a legend's line and mark, in letters; columns of the legend
 
 Json = Mapping[str, Any]
 
 
 def draw(results: Json, measure: str, kind: str, width: float = COLUMN_MM) -> bytes:
-    """The figure of a measure that the results have, as a file of one of KINDS, `width` in millimetres."""
+    """Return the figure of a measure in the results, as a file of one of KINDS; `width` is in millimetres."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -58,14 +58,14 @@ def draw(results: Json, measure: str, kind: str, width: float = COLUMN_MM) -> by
 
 
 def _wrapped(names: Sequence[str], width: float) -> tuple[list[str], int]:
-    """Names as lines that a legend as wide as the figure holds, and in how many columns they stand."""
+    """Return the names, wrapped to fit a legend as wide as the figure, and the number of its columns."""
     across = int(width / LETTER) - HANDLE_LETTERS
     columns = max(1, min(len(names), MAX_COLUMNS, (across + HANDLE_LETTERS) // (max(map(len, names)) + HANDLE_LETTERS)))
     return ["\n".join(wrap(name, across)) for name in names], columns
 
 
 def _legend(made: "Figure", handles: Sequence["Artist"], names: Sequence[str], columns: int) -> None:
-    """Names as they are: none is read as a formula, and none is hidden for its first letter."""
+    """Add the legend with verbatim names: matplotlib would parse `$` and hide names that start with `_`."""
     blank = [str(number) for number in range(len(names))]
     legend = made.legend(handles, blank, loc="outside upper center", ncols=columns, frameon=False)
     for text, name in zip(legend.get_texts(), names, strict=True):
@@ -74,7 +74,7 @@ def _legend(made: "Figure", handles: Sequence["Artist"], names: Sequence[str], c
 
 
 def _metadata(kind: str, results: Json) -> dict[str, Any] | None:
-    """Which job it is of, and no date, so that the same results give the same file."""
+    """Return the file's metadata: the job, but no date, so that the same results give the same file."""
     message = f"salience-audit, job {results['job']}"
     known: Mapping[str, dict[str, Any]] = {
         "pdf": {"Subject": message, "CreationDate": None},
@@ -85,7 +85,7 @@ def _metadata(kind: str, results: Json) -> dict[str, Any] | None:
 
 
 def _curve(axes: "Axes", measure: str, cohorts: Sequence[tuple[str, Json]]) -> list["Artist"]:
-    """Similarity over amounts of noise, at equal distances; what the legend shows of each cohort."""
+    """Draw similarity over equally spaced levels, and return each cohort's symbol for the legend."""
     places, drawn = list(cohorts[0][1]["parts"]), list["Artist"]()
     for number, (_, own) in enumerate(cohorts):
         parts = [own["parts"][place] for place in places]
@@ -103,7 +103,7 @@ def _curve(axes: "Axes", measure: str, cohorts: Sequence[tuple[str, Json]]) -> l
 
 
 def _dots(axes: "Axes", measure: str, cohorts: Sequence[tuple[str, Json]]) -> list["Artist"]:
-    """The headline and each part in a row, the cohorts under each other; what the legend shows of each cohort."""
+    """Draw the measure and each part in a row, and return each cohort's symbol for the legend."""
     from matplotlib.lines import Line2D
 
     parts, drawn = _parts(cohorts), list["Artist"]()

@@ -1,6 +1,6 @@
-"""The measures on offer, in the order in which pages and tables show them.
+"""The available measures, in the order in which pages and tables show them.
 
-`worker.audit.scoring.SCORERS` has the computation of each.
+`worker.audit.scoring.SCORERS` computes them.
 """
 
 from service.measures.degradation import DEGRADATION
@@ -18,5 +18,5 @@ MEASURES: dict[str, Measure] = {
 
 
 def across_first() -> list[Measure]:
-    """The measures in the order of a job's sample: those across the runs of a cohort come first."""
+    """Return the measures in the order of a job's sample: those that compare runs of a cohort come first."""
     return sorted(MEASURES.values(), key=lambda measure: not measure.across_runs)

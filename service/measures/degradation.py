@@ -1,4 +1,4 @@
-"""Degradation: whether the model needs what its map ignores."""
+"""Degradation: whether the model needs the regions that its map ignores."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -79,7 +79,7 @@ DEGRADATION = Measure(
     ),
     control_part="gap",
     figure=FigureStyle(
-        {"degradation": "background blurred", "object": "object blurred", "gap": "background less object"},
+        {"degradation": "background blurred", "object": "object blurred", "gap": "background minus object"},
         unit="similarity of maps (SSIM),\nor difference of similarities",
     ),
 )

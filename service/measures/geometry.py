@@ -18,7 +18,7 @@ Transform = Annotated[str, StringConstraints(pattern=_TRANSFORM)]
 
 SHIFTS = tuple(f"shift:{dx},{dy}" for dy in (-16, 0, 16) for dx in (-16, 0, 16) if dx or dy)
 TRANSFORMS = ("hflip", "vflip", "rot90", "rot270", *SHIFTS)
-MIN_RESAMPLED_SIDE = 16  # so that windows of SSIM fit
+MIN_RESAMPLED_SIDE = 16  # so that SSIM windows fit
 
 
 class GeometryOptions(StrictModel):
@@ -54,13 +54,13 @@ def _validate(options: GeometryOptions, sizes: Mapping[str, Size]) -> Iterator[F
 
 def _transform_problem(transform: str, height: int, width: int) -> str | None:
     if transform in ("rot90", "rot270") and height != width:
-        return f"needs a square input, and preprocessing.size is {height} x {width}"
+        return f"needs a square input, but preprocessing.size is {height} x {width}"
     if transform.startswith("shift:"):
         dx, dy = map(int, transform.removeprefix("shift:").split(","))
         if not (dx or dy):
-            return "moves nothing"
+            return "does not move the image"
         if abs(dx) >= width or abs(dy) >= height:
-            return f"leaves nothing of an input of {height} x {width}"
+            return f"moves the whole image out of an input of {height} x {width} pixels"
     if transform.startswith(("rotate:", "scale:")):
         return _resampling_problem(transform, min(height, width))
     return None
@@ -71,12 +71,12 @@ def _resampling_problem(transform: str, side: int) -> str | None:
     by = float(amount)
     if kind == "rotate":
         if by % 360 == 0:
-            return "turns nothing"
+            return "does not rotate the image"
         if side < MIN_RESAMPLED_SIDE:
             return f"leaves too little to compare; the input must have at least {MIN_RESAMPLED_SIDE} pixels a side"
         return None
     if by == 1:
-        return "scales nothing"
+        return "does not scale the image"
     if not 0.25 <= by <= 4 or by * side < MIN_RESAMPLED_SIDE:
         return f"leaves too little to compare; scale by 0.25 to 4, and to at least {MIN_RESAMPLED_SIDE} pixels"
     return None

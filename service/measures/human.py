@@ -1,10 +1,11 @@
-"""Likeness to people: whether the map resembles the human salience map of the image."""
+"""Likeness to people: whether the map is similar to the human salience map of the image."""
 
 from service.measures.measure import Measure, Ranking, Wording
 
 HUMAN = Measure(
     name="human",
-    meaning="SSIM between the map and the human salience map of the image. High: the model attends to what people do.",
+    meaning="SSIM between the map and the human salience map of the image. High: the model attends to the same regions "
+    "as people.",
     source="the comparison behind CYBORG, Boyd et al. 2023, arXiv 2112.00686",
     wording=Wording(
         "Likeness to people",

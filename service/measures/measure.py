@@ -1,4 +1,4 @@
-"""What the API, the gate, the client and the report know of one measure. Computes nothing."""
+"""Describes a measure for the API, the gate, the client and the report. Computes nothing."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ VariantKind = Literal["independent", "guided", "randomised"]
 
 UNIT: Bounds = (0.0, 1.0)
 SIGNED: Bounds = (-1.0, 1.0)
-SIMILARITY_STATISTICS = ("pearson", "mse", "iou20")  # the results give these beside a mean SSIM
+SIMILARITY_STATISTICS = ("pearson", "mse", "iou20")  # in the results beside a mean SSIM
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Ranking:
 
 @dataclass(frozen=True)
 class FigureStyle:
-    """How `salience figure` draws a measure: names of rows, the axis of its values.
+    """How `salience figure` draws a measure: the names of rows and the label of the value axis.
 
     With `levels`, the label of an axis of levels, the figure is a curve over the variants.
     """
@@ -52,19 +52,19 @@ class FigureStyle:
 
 
 def canonical_amount(name: str) -> str:
-    """Return a name such as `noise:.20` with its number as Python writes it. Raises ValueError for no number."""
+    """Return a name such as `noise:.20` with its number in Python's notation. Raises ValueError without a number."""
     kind, colon, amount = name.partition(":")
     return f"{kind}:{float(amount)}" if colon else name
 
 
 @dataclass(frozen=True)
 class MapVariants:
-    """How users name the variants of which they request maps. A variant's name is `prefix` and its key.
+    """How users name the variants whose maps they request. A variant's name is `prefix` followed by its key.
 
     `syntax` describes the names, and every name matches `pattern`.
-    `sample` names the variants, of some options, whose maps are stored with a job's sample. `narrow` gives the
-    options under which the measure has the named variants and as few others as possible. `remedies` says, by option,
-    which values a name may contain.
+    `sample` returns the variants whose maps are stored with a job's sample. `narrow` returns options that give the
+    measure the named variants and as few others as possible. `remedies` says, by option, which values a name may
+    contain.
     """
 
     syntax: str
@@ -73,7 +73,7 @@ class MapVariants:
     narrow: Callable[[Any, Sequence[str]], Mapping[str, Any]]
     prefix: str = ""
     canonical: Callable[[str], str] = str
-    """The one spelling of a name. Raises ValueError."""
+    """Returns the canonical spelling of a name. Raises ValueError."""
     aliases: Mapping[str, str] = field(default_factory=dict)
     remedies: Mapping[str, str] = field(default_factory=dict)
 
@@ -96,7 +96,7 @@ def _no_problems(_options: Any, _sizes: Mapping[str, Size]) -> Iterator[FieldPro
 
 @dataclass(frozen=True, kw_only=True)
 class Measure:
-    """One measure. Functions receive its options, an instance of `options`, or None where it has no options."""
+    """One measure. Functions receive its options, an instance of `options`, or None if it has none."""
 
     name: str
     meaning: str
@@ -105,44 +105,44 @@ class Measure:
     options: type[StrictModel] | None = None
     is_default: bool = True
     bounds: Bounds = SIGNED
-    """The least and the largest value. The results give a histogram of a measure with values in [0, 1]."""
+    """The smallest and the largest value. The results have a histogram of each measure with values in [0, 1]."""
     statistics: Sequence[str] = SIMILARITY_STATISTICS
     """The statistics that the results give beside the mean, of the measure and of each variant."""
     variants: Callable[[Any], Sequence[str]] = _no_variants
-    """The keys of the forward passes that the measure needs beside the clean image's."""
+    """The keys of the forward passes that the measure needs in addition to that of the clean image."""
     variant_kind: VariantKind = "independent"
     """Whether the passes see changed images, images changed by the clean image's map, or a randomised model.
 
-    The key of a `randomised` variant is the share of layers whose weights are drawn anew.
+    The key of a `randomised` variant is the share of layers that get new random weights.
     """
     variant_statistics: Sequence[str] = ()
-    """The statistics of each variant beside `statistics`."""
+    """The statistics that each variant has in addition to `statistics`."""
     extra_parts: Callable[[Any], Mapping[str, Sequence[str]]] = _no_parts
-    """The parts in the results that are no variants, each with the statistics beside its mean."""
+    """The parts in the results that are not variants, each with its statistics in addition to the mean."""
     part_bounds: Mapping[str, Bounds] = field(default_factory=dict)
     """The bounds of extra parts. Default: those of the measure."""
     across_runs: bool = False
-    """Whether the measure compares the runs of a cohort, of which it then needs two."""
+    """Whether the measure compares the runs of a cohort; it then needs at least two runs."""
     is_compared_out_of_set: bool = False
-    """Whether the results compare its distribution in set with that out of set."""
+    """Whether the results compare its distribution on the image set with that on the out-of-set images."""
     needs_human_maps: bool = False
     """Whether every image needs a human salience map."""
     is_seeded: Callable[[Any], bool] = _is_never_seeded
     """Whether its values depend on the job's seed."""
     validate: Callable[[Any, Mapping[str, Size]], Iterator[FieldProblem]] = _no_problems
-    """The problems of its options with the input size (height, width) of each cohort, by name."""
+    """Yields the problems of its options, given each cohort's input size (height, width) by the cohort's name."""
     ranking: Ranking | None = None
     map_variants: MapVariants | None = None
     control_part: str | None = None
-    """The part whose interval must lie above zero for a high value to be a merit."""
+    """The part whose interval must lie above zero before a high value counts as better."""
     figure: FigureStyle = FigureStyle()
 
     def parts(self, options: Any) -> dict[str, Sequence[str]]:
-        """The parts in the results, each with the statistics beside its mean."""
+        """Return the parts in the results, each with its statistics in addition to the mean."""
         of_variants = (*self.statistics, *self.variant_statistics)
         return {**dict.fromkeys(self.variants(options), of_variants), **self.extra_parts(options)}
 
     def column_bounds(self, options: Any) -> dict[str, Bounds]:
-        """The bounds of the measure's own column and of those of its extra parts, by the column's name."""
+        """Return the bounds of the measure's column and of the columns of its extra parts, by column name."""
         extra = {f"{self.name}.{part}": self.part_bounds.get(part, self.bounds) for part in self.extra_parts(options)}
         return {self.name: self.bounds, **extra}

@@ -1,4 +1,4 @@
-"""The salience methods on offer: what each computes, its options and its source."""
+"""The available salience methods: what each computes, its options and its source."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Noise: whether the map stays where it was as noise is added to the image."""
+"""Noise: whether the map stays the same when noise is added to the image."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal

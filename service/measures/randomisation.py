@@ -17,7 +17,7 @@ class RandomisationOptions(StrictModel):
     """How many of the model's layers get new random weights."""
 
     shares: Annotated[list[LayerShare], Field(min_length=1, max_length=10)] = list(LAYER_SHARES)  # noqa: RUF012  # pydantic copies it
-    """Shares of the model's layers whose weights are drawn anew, from the output backwards; at least one layer each."""
+    """Shares of the model's layers that get new random weights, from the output backwards; at least one layer each."""
 
 
 def _variants(options: RandomisationOptions) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""Stability: whether independently trained runs of a cohort agree."""
+"""Stability: whether the maps of independently trained runs of a cohort agree."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

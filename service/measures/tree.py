@@ -1,4 +1,4 @@
-"""The shape of a cohort's results: every number that has an interval, by its path. Computes nothing."""
+"""Describes the structure of a cohort's results: the path of every number that has an interval."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -34,7 +34,7 @@ def skeleton(options: Mapping[str, Any], runs: int, *, out_of_set: bool) -> Tree
 
 
 def columns_compared_out_of_set(options: Mapping[str, Any]) -> list[str]:
-    """Return the columns whose distributions in set and out of set the results compare; `options` as above."""
+    """Return the columns whose distributions in set and out of set the results compare; `options` as in `skeleton`."""
     compared = [each for name, each in MEASURES.items() if each.is_compared_out_of_set and name in options]
     columns = [column for each in compared for column in each.column_bounds(options[each.name])]
     return [*columns, "top_probability"]
@@ -52,7 +52,7 @@ def _of_run(measure: Measure, options: Any) -> Tree:
 
 
 def _number(measure: Measure, beside: Sequence[str] = ()) -> Tree:
-    """Return the statistics of a number; pairs of runs have no values of one run that could spread."""
+    """Return the statistics of a number; a measure across runs has only a mean."""
     return _mean() if measure.across_runs else dict.fromkeys(("mean", *SPREAD_STATISTICS, *beside))
 
 

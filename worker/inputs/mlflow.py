@@ -1,4 +1,4 @@
-"""Models and images of MLflow, by its REST API at MLFLOW_TRACKING_URI: `models:/name/version` and `runs:/id/path`."""
+"""Fetches models and images from MLflow by `models:/name/version` and `runs:/id/path`, over its REST API."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,11 +19,11 @@ from worker.inputs.web import RemoteFile, entity_tag, resume_headers, resumes
 
 PROXY = "mlflow-artifacts"
 SECONDS = 30
-MAX_STEPS = 5  # a version names a model, which names where its files are
+MAX_STEPS = 5  # a version refers to a model, and a model to the location of its files
 
 
 def pin_version(uri: str) -> str:
-    """The URI with an alias replaced by the version that it now stands for. Raises InputRefused."""
+    """Return the URI with its alias replaced by the current version of that alias. Raises InputRefused."""
     name, at, alias = uri.removeprefix("models:/").partition("@")
     if not uri.startswith("models:/") or not at:
         return uri
@@ -32,7 +32,7 @@ def pin_version(uri: str) -> str:
 
 
 def artifact_uri(uri: str) -> str:
-    """Where the files of a `models:/` or `runs:/` URI are; another URI as it is. Raises InputRefused."""
+    """Return where the files of a `models:/` or `runs:/` URI are, any other URI unchanged. Raises InputRefused."""
     for _ in range(MAX_STEPS):
         if uri.startswith("models:/"):
             uri = _of_model(uri)
@@ -40,7 +40,7 @@ def artifact_uri(uri: str) -> str:
             uri = _of_run(uri)
         else:
             return uri
-    raise InputRefused(reason=f"{uri} leads in a circle")
+    raise InputRefused(reason=f"{uri}: MLflow resolves this URI to itself; correct its registered artifact location")
 
 
 def _of_model(uri: str) -> str:
@@ -57,7 +57,7 @@ def _of_model(uri: str) -> str:
 def _of_run(uri: str) -> str:
     run, _, path = uri.removeprefix("runs:/").partition("/")
     found = _request("runs/get", run_id=run)["run"]
-    # Models that a run logged are kept beside it since MLflow 3.
+    # Since MLflow 3, the models that a run logs are stored outside the run.
     for output in found.get("outputs", {}).get("model_outputs", []):
         model = _request(f"logged-models/{quote(output['model_id'], safe='')}")["model"]["info"]
         if model["name"] == path:
@@ -66,18 +66,18 @@ def _of_run(uri: str) -> str:
 
 
 def list_files(uri: str) -> Sequence[RemoteFile]:
-    """The file at an `mlflow-artifacts:` URI, or the files below it, sorted by name. Raises InputRefused."""
+    """List the file at an `mlflow-artifacts:` URI, or the files below it, sorted by name. Raises InputRefused."""
     root = _root(uri)
     below = [RemoteFile(f"{PROXY}:/{path}", path.removeprefix(f"{root}/"), size, "") for path, size in _list(root)]
     folder, _, name = root.rpartition("/")
     files = below or [RemoteFile(uri, name, size, "") for path, size in _list(folder) if path == root]
     if not files:
-        raise InputRefused(reason=f"{uri} holds no files")
+        raise InputRefused(reason=f"{uri}: no files found")
     return sorted(files, key=lambda file: file.name)
 
 
 def fetch(uri: str, cache: FileCache) -> Path:
-    """The files at an `mlflow-artifacts:` URI, which the tracking server hands out. Raises InputRefused."""
+    """Download the files at an `mlflow-artifacts:` URI from the tracking server. Raises InputRefused."""
     files = tagged(list_files(uri))
     cache.check_size(sum(file.size or 0 for file in files), uri)
     key = "\n".join([_server(), uri, *(f"{file.uri}\t{file.tag}\t{file.size}" for file in files)])
@@ -85,9 +85,9 @@ def fetch(uri: str, cache: FileCache) -> Path:
 
 
 def tagged(files: Sequence[RemoteFile]) -> Sequence[RemoteFile]:
-    """The files with what changes when they do, which lists of them lack.
+    """Return the files with their entity tags, which file lists lack.
 
-    A server that keeps its files in an object store has new tags each time: it hands out copies.
+    A server that stores its files in an object store sends new tags each time, since it serves copies.
     """
     with _client() as client:
         answers = [client.head(_url(file.uri)) for file in files]
@@ -95,7 +95,7 @@ def tagged(files: Sequence[RemoteFile]) -> Sequence[RemoteFile]:
 
 
 def read_bytes(uri: str, most: int) -> bytes:
-    """The content of the file at an `mlflow-artifacts:` URI, of at most so many bytes. Raises InputRefused."""
+    """Read the file at an `mlflow-artifacts:` URI. Raises InputRefused, also if it has over `most` bytes."""
     found = bytearray()
     with _client() as client, client.stream("GET", _url(uri)) as answer:
         _check(answer, uri)
@@ -126,7 +126,7 @@ def _download_all(files: Sequence[RemoteFile], folder: Path) -> None:
 
 
 def download(file: RemoteFile, target: Path) -> None:
-    """Bring a file, going on where an earlier attempt ended if the server can."""
+    """Download a file, and resume an interrupted download if the server supports it. Raises TransientError."""
     have = target.stat().st_size if target.exists() else 0
     headers = resume_headers(file, have) if have else {}
     with _client() as client, client.stream("GET", _url(file.uri), headers=headers) as answer:
@@ -134,14 +134,14 @@ def download(file: RemoteFile, target: Path) -> None:
         is_rest = answer.status_code == httpx.codes.PARTIAL_CONTENT
         if is_rest and not resumes(file, have, answer):
             target.unlink(missing_ok=True)
-            raise TransientError(f"{file.uri} changed while it was fetched, which begins anew")
+            raise TransientError(f"{file.uri} changed during the download; the download starts again")
         with target.open("ab" if is_rest else "wb") as out:
             for part in answer.iter_bytes():
                 out.write(part)
 
 
 def _root(uri: str) -> str:
-    """The path of an artifact on the server."""
+    """Return the path of an artifact on the server."""
     return urlsplit(uri).path.strip("/")
 
 
@@ -166,12 +166,12 @@ def _check(answer: httpx.Response, what: str) -> None:
         return
     answer.read()
     if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
-        raise TransientError(f"MLflow answered {answer.status_code} for {what}")
+        raise TransientError(f"MLflow responded {answer.status_code} to {what}")
     try:
         message = answer.json()["message"]
     except (ValueError, KeyError, TypeError):
         message = f"{answer.status_code} for {what}"
-    raise InputRefused(reason=f"MLflow at {redact(_server())} says: {message}")
+    raise InputRefused(reason=f"MLflow at {redact(_server())} responded: {message}")
 
 
 def _server() -> str:
@@ -185,7 +185,7 @@ def _server() -> str:
 
 @contextmanager
 def _client() -> Iterator[httpx.Client]:
-    """A client of the server; what keeps it from answering may pass."""
+    """Open a client of the server. Connection errors become TransientError."""
     try:
         with open_http_client(_server(), SECONDS, follow_redirects=True) as client:
             yield client
@@ -193,5 +193,5 @@ def _client() -> Iterator[httpx.Client]:
         raise InputRefused(reason=INVALID_URL) from None
     except httpx.TransportError as error:
         raise TransientError(
-            f"MLflow at {redact(_server())} does not answer: {str(error) or type(error).__name__}"
+            f"MLflow at {redact(_server())} does not respond: {str(error) or type(error).__name__}"
         ) from error

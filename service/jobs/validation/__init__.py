@@ -1,1 +1,1 @@
-"""Validation."""
+"""Checks job specs before the service accepts them."""

@@ -17,13 +17,15 @@ def declared_black_box_problems(spec: JobSpec) -> Iterator[FieldProblem]:
 
 
 def black_box_problems(spec: JobSpec, number: int, what: object) -> Iterator[FieldProblem]:
-    """Yield the problems of one cohort of ONNX models; messages call the models `what`."""
+    """Yield the problems of one cohort of ONNX models; messages name the models with `what`."""
     method = spec.salience.method
     if method != "rise":
         message = f"{method} needs gradients or layers, and {what} is ONNX, a black box; use rise"
         yield FieldProblem("salience.method", message)
     if spec.cohorts[number].model.layer is not None:
-        yield FieldProblem(f"cohorts[{number}].model.layer", f"{what} is ONNX, which exposes no layers; leave this out")
+        yield FieldProblem(
+            f"cohorts[{number}].model.layer", f"{what} is ONNX, which has no accessible layers; remove this field"
+        )
     for measure in spec.requested_measures():
         if measure.variant_kind == "randomised":
             yield FieldProblem(

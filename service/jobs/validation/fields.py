@@ -54,7 +54,7 @@ def field_problems(spec: JobSpec) -> list[FieldProblem]:
 
 
 def preprocessing_problems(spec: JobSpec) -> list[FieldProblem]:
-    """Return the problems of a spec whose preprocessing was completed from its models' files."""
+    """Return the problems of a spec whose missing preprocessing values were read from its models' files."""
     models = [
         FieldProblem(f"cohorts[{number}].model.{problem.field}", problem.detail)
         for number, cohort in enumerate(spec.cohorts)
@@ -97,19 +97,23 @@ def _model(model: Model) -> Iterator[FieldProblem]:
     wanted = 1 if model.preprocessing.channels == "gray" else 3
     for field, values in (("mean", model.preprocessing.mean), ("std", model.preprocessing.std)):
         if len(values) != wanted:
-            yield FieldProblem(f"preprocessing.{field}", f"give {wanted} value(s), one a channel")
+            yield FieldProblem(f"preprocessing.{field}", f"give {wanted} value(s), one per channel")
     resize = model.preprocessing.resize
     if not isinstance(resize, str) and resize.shorter < max(model.preprocessing.size):
-        yield FieldProblem("preprocessing.resize.shorter", "must be at least the larger side of size, to crop from")
+        yield FieldProblem(
+            "preprocessing.resize.shorter", "must be at least the larger side of size, so that the crop fits"
+        )
     if model.architecture and not model.architecture.startswith(("torchvision/", "timm/")):
-        yield FieldProblem("architecture", "write torchvision/ or timm/ and the name of one of its classifiers")
+        yield FieldProblem(
+            "architecture", "write torchvision/NAME or timm/NAME, with the name of a classifier of that library"
+        )
     outputs = model.outputs
     if outputs and outputs.names is not None and outputs.order is not None:
         yield FieldProblem("outputs", "give names or order, not both")
     if outputs and outputs.order is not None and len(set(outputs.order)) < len(outputs.order):
-        yield FieldProblem("outputs.order", "names a logit twice")
+        yield FieldProblem("outputs.order", "the same logit is given twice; give each once")
     if outputs and outputs.names is not None and len(set(outputs.names)) < len(outputs.names):
-        yield FieldProblem("outputs.names", "names a class twice")
+        yield FieldProblem("outputs.names", "the same class is given twice; give each once")
 
 
 def _measure_options(spec: JobSpec) -> Iterator[FieldProblem]:
@@ -160,7 +164,7 @@ def _image_set(field: str, images: Images, locator: InputLocator) -> Iterator[Fi
 
 
 def _model_files(spec: JobSpec, number: int, locator: InputLocator) -> Iterator[FieldProblem]:
-    """Yield the problems of a cohort's files, and of each field the first problem with any file."""
+    """Yield the problems of a cohort's files. If several files contradict a field, yield its first problem only."""
     wrong: dict[str, FieldProblem] = {}
     for index, run in enumerate(spec.cohorts[number].runs):
         field = f"cohorts[{number}].runs[{index}].uri"
@@ -190,7 +194,9 @@ def _model_problems(spec: JobSpec, number: int, files: ModelFiles) -> Iterator[F
     if files.format == "packed":
         return
     if model.format not in ("auto", files.format):
-        yield FieldProblem(f"{field}.format", f"{path} is a {files.format}, not the {model.format} that this says")
+        yield FieldProblem(
+            f"{field}.format", f"{path} has the format {files.format}, not {model.format}; correct it, or leave it out"
+        )
     elif files.format == "checkpoint" and not (model.architecture or files.architecture):
         yield FieldProblem(
             f"{field}.architecture",

@@ -26,7 +26,9 @@ def gate_problems(rules: Sequence[Rule], spec: JobSpec) -> Iterator[tuple[int, s
 def baseline_problem(spec: JobSpec) -> FieldProblem | None:
     """Return the problem of a baseline's name, None if there is none."""
     if spec.baseline and spec.baseline.name in [cohort.name for cohort in spec.cohorts]:
-        return FieldProblem("baseline.name", f"{spec.baseline.name!r} is a cohort's name; give it another")
+        return FieldProblem(
+            "baseline.name", f"{spec.baseline.name!r} is already the name of a cohort; choose another name"
+        )
     return None
 
 
@@ -34,7 +36,7 @@ def _problems(rule: Rule, spec: JobSpec) -> Iterator[tuple[str, str]]:
     cohorts = {cohort.name: cohort for cohort in spec.cohorts}
     others = [*cohorts, *([spec.baseline.name] if spec.baseline else [])]
     if rule.versus is not None and rule.versus not in others:
-        yield "versus", f"there is no cohort {rule.versus!r}, only {', '.join(others)}"
+        yield "versus", f"there is no cohort {rule.versus!r}; name one of {', '.join(others)}"
         return
     try:
         name = cohort_of(rule, list(cohorts))
@@ -42,9 +44,9 @@ def _problems(rule: Rule, spec: JobSpec) -> Iterator[tuple[str, str]]:
         yield "cohort", f"{missing}; name one"
         return
     if name not in cohorts:
-        yield "cohort", f"there is no cohort {name!r}, only {', '.join(cohorts)}"
+        yield "cohort", f"there is no cohort {name!r}; name one of {', '.join(cohorts)}"
     elif name == rule.versus:
-        yield "versus", "names the rule's own cohort; name another"
+        yield "versus", "is the cohort of the rule itself; name another cohort"
     else:
         yield from _unknown_measure(rule, spec, cohorts[name])
 
@@ -59,10 +61,14 @@ def _unknown_measure(rule: Rule, spec: JobSpec, cohort: Cohort) -> Iterator[tupl
     found = holder[int(key)] if isinstance(holder, list) else holder[key]
     if isinstance(found, Mapping) and rule.statistic not in found:
         offered = ", ".join(key for key, value in found.items() if value is None)
-        message = f"has no {rule.statistic} with an interval; it has {offered}" if offered else "is no single number"
+        message = (
+            f"has no {rule.statistic} with an interval; it has {offered}"
+            if offered
+            else "is not a single number; name a number below it"
+        )
         yield "statistic" if offered else "measure", f"{rule.measure} {message}"
     elif not isinstance(found, Mapping | None):
-        yield "measure", f"{rule.measure} is no single number"
+        yield "measure", f"{rule.measure} is not a single number; name a number below it"
     elif found is None and rule.statistic != "mean":
         yield "statistic", f"{rule.measure} is one number, which has no {rule.statistic}; leave statistic out"
     elif spec.stop and rule.spread:
@@ -73,7 +79,7 @@ def _unknown_measure(rule: Rule, spec: JobSpec, cohort: Cohort) -> Iterator[tupl
     elif spec.stop and rule.versus is None and rule.measure.removesuffix(".mean").split(".")[-1] == "degenerate":
         yield (
             "measure",
-            "a job with stop needs intervals that hold at every interim look, which degenerate has not; leave stop out",
+            "a job with stop needs intervals that hold at every interim look, and degenerate has none; leave stop out",
         )
     elif rule.versus is not None and (rule.spread or rule.measure.startswith(UNPAIRED_PREFIXES)):
         yield "measure", f"{rule.measure} is not compared between cohorts; leave out versus, or name another number"
@@ -82,13 +88,13 @@ def _unknown_measure(rule: Rule, spec: JobSpec, cohort: Cohort) -> Iterator[tupl
 def _why_missing(measure: str, spec: JobSpec) -> str:
     names = ", ".join(spec.measures)
     return (
-        f"the results will have no {measure} with an interval; the job's measures are {names}, and a part is named as "
-        "in noise.parts.0.1; add it to measures or options, or name another number"
+        f"the results will have no {measure} with an interval; the job's measures are {names}, and a part has a name "
+        "such as noise.parts.0.1; add it to measures or options, or name another number"
     )
 
 
 def _any_class(path: str, measures: list[str]) -> str:
-    """Return a path through the stratum of a class as one through any class, since classes are not known yet."""
+    """Replace the class in the path of a stratum by a placeholder, since validation does not know the classes."""
     inside = path.removeprefix("strata.class.")
     if inside != path:
         for measure in measures:

@@ -1,4 +1,4 @@
-"""Checks what a spec refers to in the database: artifacts of its tenant, the policy of its gate, its baseline."""
+"""Checks the references of a spec against the database: artifacts of the tenant, gate policy and baseline."""
 
 from collections.abc import Iterator
 
@@ -63,7 +63,7 @@ def _baseline(request: Baseline | None, store: Store) -> Iterator[FieldProblem]:
         yield FieldProblem("baseline.job", str(error))
         return
     if job.state is not JobState.SUCCEEDED:
-        yield FieldProblem("baseline.job", f"job {job.id} is {job.state}; name one that has succeeded")
+        yield FieldProblem("baseline.job", f"job {job.id} is {job.state}; name a job that succeeded")
     else:
         yield from _cohort(request, job)
 
@@ -73,4 +73,6 @@ def _cohort(request: Baseline, job: Job) -> Iterator[FieldProblem]:
     if request.cohort is None and len(names) > 1:
         yield FieldProblem("baseline.cohort", f"job {job.id} has the cohorts {', '.join(names)}; name one")
     elif request.cohort is not None and request.cohort not in names:
-        yield FieldProblem("baseline.cohort", f"job {job.id} has no cohort {request.cohort!r}, only {', '.join(names)}")
+        yield FieldProblem(
+            "baseline.cohort", f"job {job.id} has no cohort {request.cohort!r}; name one of {', '.join(names)}"
+        )

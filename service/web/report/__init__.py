@@ -1,1 +1,1 @@
-"""The report: one page, with nothing outside it, that says what a job's numbers mean. Pure: documents in, HTML out."""
+"""The report: a self-contained HTML page that explains the results of a job."""

@@ -1,4 +1,4 @@
-"""Reads the data of a report and renders it. It reads as much of a large job as of a small one."""
+"""Reads the data of a report and renders it. The amount of data does not grow with the number of images."""
 
 import json
 from array import array

@@ -1,4 +1,4 @@
-"""An image of the sample as the page shows it; a module of its own, as gallery and concerns both need it."""
+"""Describes how the page shows an image of the sample. The gallery and the images to review share these cards."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

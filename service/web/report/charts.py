@@ -1,4 +1,4 @@
-"""The report's charts: small, pure functions from numbers to SVG. The stylesheet sets colours and type."""
+"""Draws the report's charts as SVG with pure functions. The stylesheet sets colours and fonts."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -65,7 +65,7 @@ def shape(which: int, x: float, y: float, size: float = 5.0) -> Markup:
 def strip(
     label: str, rows: Sequence[Mark], unit: str, ends: tuple[float, float] = (0.0, 1.0), width: float = 300.0
 ) -> Markup:
-    """Draw means with their intervals on one axis, a row each; small ticks are runs."""
+    """Draw each mean with its interval in a row, on one axis; small ticks are the means of runs."""
     down = ROW * len(rows)
     axis = Axis(*ends, LEFT, width - RIGHT)
     children: list[Child] = [_grid_x(axis, down), _ticks_x(axis, down + 14)]
@@ -136,7 +136,7 @@ def curve(label: str, names: Sequence[str], lines: Sequence[Sequence[Mark]], uni
 
 
 def _draw_both_sizes(draw: Callable[[float, float], Markup]) -> Markup:
-    """Draw a chart for desktops and for phones, with letters of the same size; the stylesheet shows one of them."""
+    """Draw a chart for desktops and for phones, with text of the same size; the stylesheet shows one of them."""
     return element("div", draw(*DESKTOP_SIZE), class_="wide") + element("div", draw(*PHONE_SIZE), class_="narrow")
 
 

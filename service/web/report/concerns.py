@@ -1,4 +1,4 @@
-"""Images to review: the first of every ranking, unless its value is high. Pure."""
+"""Finds the images to review: the first image of each ranking, unless its value is high."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Renders a report as HTML, with a content security policy that lets it load nothing and run nothing."""
+"""Renders a report as HTML, with a content security policy that forbids scripts and external resources."""
 
 import hashlib
 import json
@@ -98,7 +98,7 @@ def _cohort(data: ReportData, place: int) -> dict[str, Any]:
 
 
 def _degenerate(data: ReportData, name: str) -> str:
-    """Say how many maps of a cohort show no salience; empty if all do. Older results have only the counts of runs."""
+    """Say how many maps of a cohort show no salience; empty if there are none. Older results have only run counts."""
     share = share_of(data.results, name)
     if share is None:
         count = sum(data.results["degenerate"][name])

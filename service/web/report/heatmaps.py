@@ -65,7 +65,7 @@ def _tile(tile: Tile, x: float, y: float) -> Markup:
             )
         )
     if tile.marked:
-        inside += [  # light on dark, to stand out from every tile
+        inside += [  # a light frame on a dark one, visible on every colour
             element("rect", x=x + 2, y=y + 2, width=TILE - 4, height=TILE - 4, rx=3, class_=name)
             for name in ("marking", "marked")
         ]

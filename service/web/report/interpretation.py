@@ -1,4 +1,4 @@
-"""What a number means, in words. The bands are this page's own: they help to read, and judge nothing."""
+"""Describes numbers in words. The bands of low, middling and high help readers; no verdict depends on them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ SIDES = ("strong", "middling", "weak")
 
 @dataclass(frozen=True)
 class Interpretation(Wording):
-    """A measure in words: its question, what low, middling and high values say, and which side is better."""
+    """A measure in words: its question, what low, middling and high values mean, and which side is better."""
 
     def describe(self, value: float | None) -> str:
-        """What a value says, such as `low: looks at little`."""
+        """Return what a value means, such as `low: uses little of the image`."""
         if value is None:
             return "no number"
         if value < self.bands[0]:
@@ -23,30 +23,33 @@ class Interpretation(Wording):
         return f"middling: {self.middling}" if value < self.bands[1] else f"high: {self.high}"
 
     def side(self, value: float | None) -> str | None:
-        """Whether a value is a strong or a weak one, where a side is better."""
+        """Return the side of SIDES on which a value lies; None without a value, or if neither side is better."""
         if value is None or not self.better:
             return None
         band = sum(value >= end for end in self.bands)
         return SIDES[2 - band if self.better > 0 else band]
 
     def describe_mean(self, mean: float | None, ends: Sequence[float] | None) -> str:
-        """A mean with its interval and what it says."""
+        """Return a mean with its interval and its meaning."""
         within = f", 95 % interval {interval(ends)}" if ends else ""
         return f"{number(mean)}{within}; {self.describe(mean)}" if mean is not None else self.describe(mean)
 
     def order(self, names: tuple[str, str], mean: float) -> tuple[str, str]:
-        """Two cohorts, the better of them first, or the higher where neither side is better; `mean` is a - b."""
+        """Return two cohorts, the better first, or the higher first if neither side is better.
+
+        `mean` is the value of the first cohort minus that of the second.
+        """
         first, second = names
         return (first, second) if (mean > 0) == (self.better >= 0) else (second, first)
 
     def describe_difference(self, names: tuple[str, str], mean: float, ends: Sequence[float] | None) -> str:
-        """What a difference of a first cohort less a second one says."""
+        """Say whether two cohorts differ, by the interval of the first one's mean minus the second one's."""
         if not ends:
-            return "not known: there is no interval"
+            return "unknown: there is no interval"
         if ends[0] <= 0 <= ends[1]:
-            return "no: the interval holds zero"
+            return "no: the interval includes zero"
         first, _ = self.order(names, mean)
-        return f"yes: {first} {'is ahead' if self.better else 'looks at more of the picture'}"
+        return f"yes: {first} {'is ahead' if self.better else 'uses more of the image'}"
 
 
 INTERPRETATIONS: Mapping[str, Interpretation] = {
@@ -54,43 +57,46 @@ INTERPRETATIONS: Mapping[str, Interpretation] = {
 }
 
 
-# Of blurring what the model looks at: its map should not outlive that.
+# Interprets the similarity of maps after the salient region is blurred. A faithful map changes, so low is better.
 OBJECT = Interpretation(
-    "Object blurred", "Does its look move once what it looks at is gone?", "needs what it looks at",
-    "needs some of what it looks at", "does not need what it looks at", better=-1,
+    "Object blurred", "Does attention shift when the salient region is blurred?", "the model needs the salient region",
+    "the model partly needs the salient region", "the model does not need the salient region", better=-1,
 )  # fmt: skip
 
 
 def compare_blurs(ends: Sequence[float] | None) -> str:
-    """What the map's likeness without the background less that without the object says, by its interval."""
+    """Say which blurred region the model needs more.
+
+    `ends` is the interval of the similarity with the background blurred minus that with the object blurred.
+    """
     if not ends:
-        return "not known: there is no interval"
+        return "unknown: there is no interval"
     if ends[0] <= 0 <= ends[1]:
-        return "it is not known to need what it looks at more than what it ignores"
-    one, other = ("what it looks at", "what it ignores") if ends[0] > 0 else ("what it ignores", "what it looks at")
-    return f"it needs {one} more than {other}"
+        return "it is unknown whether the model needs the salient region more than the background"
+    one, other = ("salient region", "background") if ends[0] > 0 else ("background", "salient region")
+    return f"the model needs the {one} more than the {other}"
 
 
-SIZES = ((0.2, "a tiny effect"), (0.5, "a small effect"), (0.8, "a middling effect"))
+SIZES = ((0.2, "a tiny effect"), (0.5, "a small effect"), (0.8, "a medium effect"))
 
 
 def describe_effect(d: float | None) -> str:
-    """How large an effect is, as Cohen has called them."""
+    """Return the size of an effect in words, with the limits of Cohen (1988); empty if `d` is unknown."""
     return "" if d is None else next((message for below, message in SIZES if abs(d) < below), "a large effect")
 
 
 def interval(ends: Sequence[float] | None, sign: bool = False) -> str:
-    """A 95 % interval."""
+    """Return an interval as text; empty if there is none."""
     return "" if ends is None else f"{number(ends[0], 3, sign)} to {number(ends[1], 3, sign)}"
 
 
 def join_words(things: list[str]) -> str:
-    """Things in a row: a, b and c."""
+    """Join names as in `a, b and c`."""
     return things[0] if len(things) == 1 else ", ".join(things[:-1]) + f" and {things[-1]}" if things else ""
 
 
 def pluralise(count: int, one: str, many: str | None = None) -> str:
-    """So many of something."""
+    """Return a count with its noun in the singular or the plural."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
@@ -99,5 +105,5 @@ def correctness_text(right: int, runs: int) -> str:
     if runs == 1:
         return "correctly classified" if right else "incorrectly classified"
     if right in (0, runs):
-        return f"all {runs} runs are right" if right else f"all {runs} runs are wrong"
-    return f"{right} of {runs} runs {'is' if right == 1 else 'are'} right"
+        return f"all {runs} runs are correct" if right else f"all {runs} runs are wrong"
+    return f"{right} of {runs} runs {'is' if right == 1 else 'are'} correct"

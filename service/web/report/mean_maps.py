@@ -1,4 +1,4 @@
-"""The mean map of each cohort and class, and how two image sets compare."""
+"""Draws the mean map of each cohort and class, and compares the values of two image sets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Which cohort is ahead of which, in sentences: two cohorts with the difference, more with the names only. Pure."""
+"""Writes sentences that rank the cohorts. With two cohorts they give the difference, with more only the names."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -151,7 +151,7 @@ def neutral_differences(data: ReportData) -> dict[str, str]:
 
 
 def ranking_sentence(pairs: Pairs, verb: str, link: str, cohorts: int) -> str:
-    """Write which cohort is before which, such as `a is ahead of b and c; b of c`."""
+    """Write which cohorts are ahead of which, such as `a is ahead of b and c; b of c`."""
     behind: dict[str, list[str]] = {}
     for one, other in pairs:
         behind.setdefault(one, []).append(other)
@@ -169,7 +169,8 @@ def excuse_high_value(data: ReportData, measure: str, cohort: str) -> str:
     """Return why a high value of a cohort is not better; empty if nothing speaks against it.
 
     A high value is not better if too many maps show no salience, or if the interval of the measure's control part
-    reaches 0: a map that stays as similar when the object is blurred does not show what the model uses.
+    does not lie above 0: if blurring the object changes the map no more than blurring the background does, the map does
+    not show what the model uses.
     """
     share = share_of(data.results, cohort)
     if share is not None and above_limit(share):

@@ -44,14 +44,14 @@ def test_names_are_drawn_as_they_are_written_and_within_the_column() -> None:
     assert max(map(len, lines)) < 60
 
 
-def test_a_row_that_is_a_difference_is_named_as_one() -> None:
+def test_the_row_of_a_difference_says_that_it_is_a_difference() -> None:
     parts = {"background": about(0.4), "object": about(0.7), "gap": about(-0.3)}
     cohorts = {"a": {"measures": {"degradation": about(0.4) | {"parts": parts}}}}
     names = re.findall(">([a-z][^<>]*)</text>", draw({"job": "j", "cohorts": cohorts}, "degradation", "svg").decode())
     assert [n for n in names if "ground" in n or "object" in n] == [
         "background blurred",
         "object blurred",
-        "background less object",
+        "background minus object",
     ]
     assert "or difference of similarities" in names
     assert "gap" not in names

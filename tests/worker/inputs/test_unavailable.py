@@ -116,7 +116,7 @@ def test_an_invalid_address_of_an_image_is_unreadable_at_once(uri: str, places: 
 def test_an_unavailable_mlflow_is_a_transient_error(
     answers: list[bytes], places: InputResolver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with server(*answers) as url, pytest.raises(ConnectionError, match=r"does not answer|answered 503"):
+    with server(*answers) as url, pytest.raises(ConnectionError, match=r"does not respond|responded 503"):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
         mlflow.fetch("mlflow-artifacts:/0/m.pt", places.cache)
 

@@ -1,1 +1,1 @@
-"""Measure figures."""
+"""The figures of single measures: distributions, curves, strips, tiles and matrices."""

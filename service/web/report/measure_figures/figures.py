@@ -1,4 +1,4 @@
-"""Each measure's own picture: here a distribution, a curve, two strips; geometry and stability have files."""
+"""Draws the figures of entropy, noise and degradation, and collects the figures of all measures."""
 
 from collections.abc import Mapping
 
@@ -12,13 +12,13 @@ from service.web.report.measure_figures.stability import stability
 from service.web.report.svg import domain
 
 BLUR_PARTS: Mapping[str, tuple[str, Interpretation]] = {
-    "background": ("what it ignores is blurred", INTERPRETATIONS["degradation"]),
-    "object": ("what it looks at is blurred", OBJECT),
+    "background": ("the background is blurred", INTERPRETATIONS["degradation"]),
+    "object": ("the object is blurred", OBJECT),
 }
 
 
 def measure_figures(data: ReportData) -> list[Figure]:
-    """Each measure's own picture, of the measures that have one."""
+    """Return the figure of each measure that has one."""
     had = dict(data.measures)
     own = (("entropy", _entropy), ("noise", _noise), ("geometry", geometry), ("stability", stability),
            ("degradation", _degradation))  # fmt: skip
@@ -39,15 +39,15 @@ def _entropy(data: ReportData) -> Figure:
     heads = ["cohort", "entropy", "95 % interval", "in words", "5 %", "25 %", "median", "75 %", "95 %", "spatial",
              "95 % interval"]  # fmt: skip
     drawn = (
-        [("", 0, histogram("Shares of pictures by their entropy", series, "entropy of the native map"))]
+        [("", 0, histogram("Shares of images by the entropy of their maps", series, "entropy of the native map"))]
         if series
         else []
     )
     lead = (
-        "How many grey levels the maps use, over all pictures and runs: to the left, models that look at little; to "
-        "the right, models that look at much. Spatial entropy, in the table, tells how widely salience spreads."
+        "How many grey levels the maps use, over all images and runs. Models on the left use little of the image; "
+        "models on the right use much of it. Spatial entropy, in the table, measures how widely salience spreads."
     )
-    return Figure("entropy", "Entropy: how it is distributed", lead, drawn, Table(heads, rows))
+    return Figure("entropy", "Entropy: distribution", lead, drawn, Table(heads, rows))
 
 
 def _noise(data: ReportData) -> Figure:
@@ -71,10 +71,10 @@ def _noise(data: ReportData) -> Figure:
     unit = "share of values made black or white" if kind == "salt_pepper" else "standard deviation of the noise"
     heads = ["cohort", unit, "similarity", "95 % interval", "in words", "change of entropy",
              "change of the class's probability"]  # fmt: skip
-    lead = "How alike the map stays as noise grows. A line that stays high: the model keeps looking where it looked."
+    lead = "How similar the map stays as noise increases. A line that stays high means that attention stays in place."
     return Figure(
         "noise",
-        "Noise: the curve over its amounts",
+        "Noise: similarity by amount of noise",
         lead,
         [("", 0, curve("Similarity of maps over amounts of noise", places, lines, (unit, interpretation.unit)))],
         Table(heads, rows),
@@ -91,15 +91,15 @@ def _degradation(data: ReportData) -> Figure:
             each = own["parts"][part]
             marks.append(mark(place, f"{cohort}, {words}", each, interpretation))
             rows.append([cohort, words, *cells(each, interpretation), number(each.get("probability_change"), 3, True)])
-        drawn = strip(f"Similarity of the maps where {words}", marks, interpretation.unit, ends, 340)
+        drawn = strip(f"Similarity of the maps when {words}", marks, interpretation.unit, ends, 340)
         charts.append((words.capitalize(), 0, drawn))
     for _, cohort, own in cohorts_with(data, "degradation"):
         gap = own["parts"]["gap"]
         words = compare_blurs(gap["ci95"])
         rows.append([cohort, "difference", number(gap["mean"], 3, True), interval(gap["ci95"], True), words, ""])
     lead = (
-        "A map that points at what the model uses stays as it is while the background is blurred away, and changes "
-        "once the object is. The first strip should lie to the right, the second to the left of it."
+        "A map that shows what the model uses stays the same when the background is blurred, and changes when the "
+        "object is blurred. Values in the first strip should be higher than those in the second."
     )
     heads = ["cohort", "blurred", "similarity", "95 % interval", "in words", "change of the class's probability"]
-    return Figure("degradation", "Degradation: background against object", lead, charts, Table(heads, rows))
+    return Figure("degradation", "Degradation: background and object compared", lead, charts, Table(heads, rows))

@@ -1,4 +1,4 @@
-"""Geometry's own picture: shifts where they move the content to, flips and turns beside them."""
+"""Draws the figure of geometry: a tile for each transformation, with shifts in a grid."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,42 +11,44 @@ from service.web.report.interpretation import INTERPRETATIONS
 
 MEANING = INTERPRETATIONS["geometry"]
 SHIFT = "shift:"
-IN_GRID = "Shifts stand where they move the content to; flips and turns stand beside them."
-MAX_OFFSETS = 5  # in one direction, for a grid
-IN_A_ROW = 6  # tiles without a grid, which a phone still shows legibly
-MAX_OTHERS = 12  # of other transformations beside the grid
-APART, SHORT = 0.4, 4  # columns between grid and rest; how many of the rest stand in two columns
+IN_GRID = (
+    "Each shift is drawn at the position to which it moves the content; other transformations are beside the grid."
+)
+MAX_OFFSETS = 5  # in one direction of a grid
+IN_A_ROW = 6  # tiles without a grid; more would not be legible on a phone
+MAX_OTHERS = 12  # transformations beside the grid
+APART, SHORT = 0.4, 4  # columns between the grid and the rest; up to so many others use two columns
 
 
 def geometry(data: ReportData) -> Figure:
-    """Similarity by transformation, a grid a cohort."""
+    """Draw similarity by transformation, with one grid per cohort."""
     charts, rows = [], []
     for place, cohort, own in cohorts_with(data, "geometry"):
         drawn = draw_tiles(f"{cohort}: similarity by transformation", list(_found(cohort, own["parts"])))
         charts.append((cohort, tone(place), drawn))
         rows += [[cohort, name, *cells(each, MEANING)] for name, each in own["parts"].items()]
     gridded = all(_is_grid(own["parts"]) for _, _, own in cohorts_with(data, "geometry"))
-    where = IN_GRID if gridded else "Shifts are named by the pixels that they move the content right and down."
-    lead = f"Maps of moved pictures against moved maps. {where} Bright: salience follows the content."
+    where = IN_GRID if gridded else "The name of a shift says how many pixels it moves the content right and down."
+    lead = f"Maps of transformed images compared with transformed maps. {where} Bright: salience follows the content."
     heads = ["cohort", "transformation", "similarity", "95 % interval", "in words"]
     return Figure("geometry", "Geometry: by transformation", lead, charts, Table(heads, rows), heat=True)
 
 
 def _is_grid(parts: Json) -> bool:
-    """Whether shifts have so few offsets, and what else there is so few members, that they stand in a grid."""
+    """Return whether there are few enough offsets and other transformations to draw the shifts as a grid."""
     moved = [_offset(name) for name in parts if name.startswith(SHIFT)]
     across, down = (len({0, *steps}) for steps in zip((0, 0), *moved, strict=True))
     return bool(moved) and max(across, down) <= MAX_OFFSETS and len(parts) - len(moved) <= MAX_OTHERS
 
 
 def _found(cohort: str, parts: Json) -> Iterator[Tile]:
-    """Shifts as a grid with the rest beside it; else everything in rows, in the spec's order."""
+    """Yield the tiles: a grid of shifts with the rest beside it, or without a grid all in rows, in the spec's order."""
     if not _is_grid(parts):
         yield from _rows(cohort, parts, list(parts), 0.0, IN_A_ROW)
         return
     moved = {name: _offset(name) for name in parts if name.startswith(SHIFT)}
     across, down = (sorted({0, *steps}) for steps in zip((0, 0), *moved.values(), strict=True))
-    yield Tile(across.index(0), down.index(0), None, "the picture as it is", "clean")
+    yield Tile(across.index(0), down.index(0), None, "the unchanged image", "clean")
     for name, (dx, dy) in moved.items():
         yield _tile(cohort, name, parts[name], (across.index(dx), down.index(dy)))
     others = [name for name in parts if name not in moved]
@@ -65,7 +67,7 @@ def _tile(cohort: str, name: str, each: Json, at: tuple[float, int]) -> Tile:
 
 
 def _named(name: str) -> tuple[str, str]:
-    """A transformation as its tile has room for it, and in words."""
+    """Return the short name of a transformation, for its tile, and its name in words."""
     kind, _, amount = name.replace("-", MINUS).partition(":")
     if kind == "shift":
         short = ", ".join(map(_signed, _offset(name)))

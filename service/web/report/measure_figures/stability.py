@@ -1,4 +1,4 @@
-"""Stability's own picture: run against run, and the run that strayed."""
+"""Draws the figure of stability: the similarity of each pair of runs, with an outlier run framed."""
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations
@@ -11,36 +11,39 @@ from service.web.report.heatmaps import Tile, draw_tiles
 from service.web.report.interpretation import INTERPRETATIONS
 
 MEANING = INTERPRETATIONS["stability"]
-MIN_GAP = 0.02  # below which no run stands far from others
-Matrix = Sequence[Sequence[float | None]]  # None of runs whose maps are not there
+MIN_GAP = 0.02  # the least gap, in similarity, that makes a run an outlier
+Matrix = Sequence[Sequence[float | None]]  # None for a pair of which a map is missing
 
 
 def stability(data: ReportData) -> Figure:
-    """Similarity of the maps of each two runs, a matrix a cohort."""
+    """Draw the similarity of the maps of each pair of runs, with one matrix per cohort."""
     charts, rows, notes = [], [], []
-    any_strayed = False
+    has_outlier = False
     for place, cohort, own in cohorts_with(data, "stability"):
         means = [run["measures"]["stability"]["mean"] for run in data.runs_of(cohort)]
         matrix, names = own["parts"]["matrix"], [f"run {n + 1}" for n in range(len(means))]
         framed = find_outlier_run(means)
-        any_strayed = any_strayed or framed is not None
-        drawn = draw_tiles(f"{cohort}: similarity of the maps of each two runs", list(_tiles(cohort, matrix, framed)),
-                      (names, names))  # fmt: skip
+        has_outlier = has_outlier or framed is not None
+        label = f"{cohort}: similarity of the maps of each pair of runs"
+        drawn = draw_tiles(label, list(_tiles(cohort, matrix, framed)), (names, names))
         charts.append((cohort, tone(place), drawn))
         notes += [_note(cohort, means, framed)] if len(means) > 2 else []
         rows += [
             [cohort, which, number(value), MEANING.describe(value)] for which, value in _pairs(matrix, names, means)
         ]
-    message = "; framed, the run that strayed" if any_strayed else ""
-    lead = f"How alike the maps of independently trained runs are, pair by pair{message}."
+    message = " Outlier runs are framed." if has_outlier else ""
+    lead = f"How similar the maps of independently trained runs are, for each pair of runs.{message}"
     table = Table(["cohort", "runs", "similarity", "in words"], rows)
-    return Figure("stability", "Stability: run against run", lead, charts, table, notes, heat=True)
+    return Figure("stability", "Stability: pairs of runs", lead, charts, table, notes, heat=True)
 
 
 def find_outlier_run(means: Sequence[float | None]) -> int | None:
-    """The run that is farther below the others than they are apart, by each run's mean to the others; of three up."""
+    """Return the number of the outlier run, None without one. `means` has each run's mean similarity to the others.
+
+    The lowest run is an outlier if its gap to the next exceeds the range of the others; this takes three runs or more.
+    """
     known = [mean for mean in means if mean is not None]
-    if len(known) < 3:  # two runs are as far from each other
+    if len(known) < 3:  # either of two runs is as far from the other
         return None
     least, *others = sorted(known)
     apart = max(others[-1] - others[0], MIN_GAP)
@@ -52,10 +55,16 @@ def _note(cohort: str, means: Sequence[float | None], framed: int | None) -> str
     if not known:
         return f"{cohort}: no run has a map to compare."
     if framed is None:
-        return f"{cohort}: no run strayed; their means to the others are {number(min(known))} to {number(max(known))}."
+        return (
+            f"{cohort}: no run is an outlier; the runs' mean similarities to the other runs are "
+            f"{number(min(known))} to {number(max(known))}."
+        )
     others = [mean for place, mean in enumerate(means) if place != framed and mean is not None]
     rest = f"{number(min(others))} to {number(max(others))}"
-    return f"{cohort}: run {framed + 1} strayed, at {number(means[framed])} against {rest} of the others."
+    return (
+        f"{cohort}: run {framed + 1} is an outlier; its mean similarity to the other runs is {number(means[framed])}, "
+        f"theirs are {rest}."
+    )
 
 
 def _tiles(cohort: str, matrix: Matrix, framed: int | None) -> Iterator[Tile]:

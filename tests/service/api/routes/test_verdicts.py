@@ -77,7 +77,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"gate": gate({"measure": "accuracy", "statistic": "sd"})}, "gate.rules[0].statistic", "one number"),
     ({"gate": gate({"statistic": "q05"}), "stop": "when-decided"}, "gate.rules[0].statistic", "by means"),
     ({"gate": gate({"measure": "stability.parts.matrix"})}, "gate.rules[0].measure", "matrix"),
-    ({"gate": gate({"measure": "noise.parts"})}, "gate.rules[0].measure", "no single number"),
+    ({"gate": gate({"measure": "noise.parts"})}, "gate.rules[0].measure", "not a single number"),
     ({"gate": gate({"measure": "strata.class.x.human"})}, "gate.rules[0].measure", "human"),
     ({"gate": gate({"measure": "out_of_set.entropy.difference"})}, "gate.rules[0].measure", "out_of_set"),
     ({"gate": gate({"statistic": "pearson"})}, "gate.rules[0].statistic", "it has mean"),
@@ -86,7 +86,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     (
         {"gate": gate({"cohort": "plain", "value": None, "versus": "plain", "margin": 0})},
         "gate.rules[0].versus",
-        "own cohort",
+        "the cohort of the rule itself",
     ),
     ({"gate": {"policy": "nothing"}}, "gate.policy", "no policy nothing"),
     ({"gate": {"policy": "nothing", "version": 3}}, "gate.policy", "version 3"),

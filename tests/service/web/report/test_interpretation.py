@@ -47,7 +47,7 @@ def test_a_mean_is_described_with_its_interval() -> None:
         == "0.100, 95 % interval 0.050 to 0.150; low: attention shifts under noise"
     )
     assert INTERPRETATIONS["noise"].describe_mean(None, None) == "no number"
-    assert OBJECT.describe_mean(0.9, None) == "0.900; high: does not need what it looks at"
+    assert OBJECT.describe_mean(0.9, None) == "0.900; high: the model does not need the salient region"
 
 
 @pytest.mark.parametrize(
@@ -55,9 +55,9 @@ def test_a_mean_is_described_with_its_interval() -> None:
     [
         ("noise", 0.2, [0.1, 0.3], "yes: old is ahead"), ("noise", -0.2, [-0.3, -0.1], "yes: new is ahead"),
         ("randomisation", 0.2, [0.1, 0.3], "yes: new is ahead"),
-        ("noise", 0.2, [-0.1, 0.5], "no: the interval holds zero"),
-        ("entropy", -0.2, [-0.3, -0.1], "yes: new looks at more of the picture"),
-        ("noise", 0.2, None, "not known: there is no interval"),
+        ("noise", 0.2, [-0.1, 0.5], "no: the interval includes zero"),
+        ("entropy", -0.2, [-0.3, -0.1], "yes: new uses more of the image"),
+        ("noise", 0.2, None, "unknown: there is no interval"),
     ],
 )  # fmt: skip
 def test_a_difference_names_the_cohort_that_is_ahead(
@@ -68,17 +68,17 @@ def test_a_difference_names_the_cohort_that_is_ahead(
 
 def test_effects_and_gaps_are_described_in_words() -> None:
     assert [describe_effect(d) for d in (None, -0.1, 0.3, -0.6, 0.8)] == [
-        "", "a tiny effect", "a small effect", "a middling effect", "a large effect"
+        "", "a tiny effect", "a small effect", "a medium effect", "a large effect"
     ]  # fmt: skip
-    assert compare_blurs([0.1, 0.2]) == "it needs what it looks at more than what it ignores"
-    assert compare_blurs([-0.2, -0.1]) == "it needs what it ignores more than what it looks at"
-    assert compare_blurs([-0.1, 0.1]).startswith("it is not known to need")
-    assert compare_blurs(None) == "not known: there is no interval"
+    assert compare_blurs([0.1, 0.2]) == "the model needs the salient region more than the background"
+    assert compare_blurs([-0.2, -0.1]) == "the model needs the background more than the salient region"
+    assert compare_blurs([-0.1, 0.1]).startswith("it is unknown whether the model needs")
+    assert compare_blurs(None) == "unknown: there is no interval"
 
 
 def test_the_number_of_correct_runs_is_described_for_one_run_and_for_many() -> None:
     message = [correctness_text(*each) for each in ((1, 1), (0, 1), (0, 3), (1, 3), (2, 3), (3, 3))]
     assert message == [
-        "correctly classified", "incorrectly classified", "all 3 runs are wrong", "1 of 3 runs is right",
-        "2 of 3 runs are right", "all 3 runs are right",
+        "correctly classified", "incorrectly classified", "all 3 runs are wrong", "1 of 3 runs is correct",
+        "2 of 3 runs are correct", "all 3 runs are correct",
     ]  # fmt: skip

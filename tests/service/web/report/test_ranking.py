@@ -76,9 +76,13 @@ def test_each_measure_of_many_cohorts_has_one_sentence_and_a_closed_table() -> N
         (
             [-0.3, -0.1],
             "No cohort looks better: they differ only in degradation.",
-            "it needs what it ignores more than",
+            "the model needs the background more than",
         ),
-        ([-0.1, 0.1], "No cohort looks better: they differ only in degradation.", "it is not known to need"),
+        (
+            [-0.1, 0.1],
+            "No cohort looks better: they differ only in degradation.",
+            "it is unknown whether the model needs",
+        ),
         ([0.1, 0.3], "a looks better: ahead in degradation.", "a is ahead"),
     ],
 )

@@ -10,7 +10,7 @@ from tests.support.report_data import material
 
 
 def figure(measure: str, parts: dict[str, Any], runs: list[float]) -> Figure:
-    """A measure's picture, of one cohort."""
+    """Return the figure of a measure for a job with one cohort."""
     data = material({"only": {measure: 0.5}})
     own = data.results["cohorts"]["only"]
     own["measures"][measure]["parts"] = parts
@@ -31,17 +31,17 @@ def part(mean: float) -> dict[str, Any]:
         ("degradation", {"background": part(0.9), "object": part(0.2), "gap": part(0.7)}),
     ],
 )  # fmt: skip
-def test_each_number_says_what_it_means_on_hover_and_in_the_table(measure: str, parts: dict[str, Any]) -> None:
+def test_hover_texts_and_tables_explain_each_number(measure: str, parts: dict[str, Any]) -> None:
     found = figure(measure, parts, [0.55, 0.55, 0.2])
     hovers = " ".join(re.findall("<title>(.*?)</title>", "".join(chart for _, _, chart in found.charts)))
     message = " ".join(row[found.table.heads.index("in words")] for row in found.table.rows)
-    low = "needs what it looks at" if measure == "degradation" else INTERPRETATIONS[measure].low
+    low = "the model needs the salient region" if measure == "degradation" else INTERPRETATIONS[measure].low
     for words in (f"high: {INTERPRETATIONS[measure].high}", f"low: {low}"):
         assert words in hovers
         assert words in message
 
 
-def test_the_run_that_strayed_is_framed_and_where_none_did_none() -> None:
+def test_an_outlier_run_is_framed_and_no_frame_is_drawn_without_one() -> None:
     two = figure("stability", {"matrix": [[1.0, 0.4], [0.4, 1.0]]}, [0.4, 0.4])
     three = figure("stability", {"matrix": [[1.0, 0.9, 0.2], [0.9, 1.0, 0.3], [0.2, 0.3, 1.0]]}, [0.55, 0.6, 0.25])
     tied = figure("stability", {"matrix": [[1.0, 0.4, 0.4], [0.4, 1.0, 0.4], [0.4, 0.4, 1.0]]}, [0.4, 0.4, 0.4])
@@ -50,12 +50,14 @@ def test_the_run_that_strayed_is_framed_and_where_none_did_none() -> None:
     assert len(framed) == 4
     assert all("run 3" in each for each in framed)
     assert (list(two.notes), ["framed" in each.lead for each in (two, three, tied)]) == ([], [False, True, False])
-    assert three.notes[0].startswith("only: run 3 strayed, at 0.250 against 0.550 to 0.600")
-    assert tied.notes[0].startswith("only: no run strayed")
+    assert three.notes[0].startswith(
+        "only: run 3 is an outlier; its mean similarity to the other runs is 0.250, theirs are 0.550 to 0.600"
+    )
+    assert tied.notes[0].startswith("only: no run is an outlier")
 
 
 def tiles_of(*transforms: str) -> list[str]:
-    """The names of geometry's tiles, each of which stands at a place of its own."""
+    """Return the names on the tiles of the geometry figure. Fails if two tiles overlap."""
     (chart,) = (chart for _, _, chart in figure("geometry", {each: part(0.5) for each in transforms}, []).charts)
     places = re.findall('<rect x="(.*?)" y="(.*?)" width="54" height="54" rx="4"', chart)
     assert len(places) == len(set(places))
@@ -76,7 +78,7 @@ def test_shifts_of_any_number_of_offsets_are_drawn() -> None:
     assert tiles_of("shift:4,0", "hflip") == ["clean", "+4, 0", "hflip"]
 
 
-def test_many_turns_stand_beside_each_other_with_names_that_their_tiles_hold() -> None:
+def test_many_rotations_are_drawn_in_rows_with_names_that_fit_their_tiles() -> None:
     turns = [f"rotate:{degrees}" for degrees in range(-20, 21) if degrees]
     assert tiles_of("shift:4,0", *turns, "scale:0.8")[-2:] == ["20\N{DEGREE SIGN}", "\N{MULTIPLICATION SIGN} 0.8"]
     (chart,) = (chart for _, _, chart in figure("geometry", {each: part(0.5) for each in turns}, []).charts)

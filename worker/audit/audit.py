@@ -19,7 +19,7 @@ from worker.probes.random_fields import field
 
 @dataclass(frozen=True)
 class Missing:
-    """What images still need: the numbers of some runs, and, of all runs, the numbers across them or the clean maps."""
+    """The numbers that images still lack: those of some runs, those across all runs, or the maps for class means."""
 
     runs: frozenset[int]
     across: bool
@@ -43,7 +43,7 @@ class Scores:
     maps: Sequence[Tensor]
 
 
-# The clean images' explanation, and those of the variants by measure and key.
+# The explanation of the clean images, and the explanations of their variants by measure and key.
 Explanations = tuple[Explanation, Mapping[str, Mapping[str, Explanation]]]
 VariantKey = tuple[str, str]  # measure and key
 CLEAN: VariantKey = ("", "clean")
@@ -61,7 +61,7 @@ class KeyedExplanation:
 class Audit:
     """The audit of one cohort of a spec, by its number. `on_pass` receives the number of images of each forward pass.
 
-    `randomised` has each run's randomised models by share of layers, where the spec needs them.
+    `randomised` has each run's randomised models by the share of randomised layers, if the spec needs them.
     """
 
     spec: JobSpec
@@ -72,15 +72,15 @@ class Audit:
 
     @torch.no_grad()
     def score(self, batch: ImageBatch, wanted: Missing | None = None) -> Scores:
-        """All the spec's measures of a batch, or those wanted. Raises ModelRefused where a model gives no numbers.
+        """Return a batch's numbers: all measures of the spec, or those `wanted`.
 
-        What is across the runs needs the clean maps of all of them.
+        Numbers across runs need the clean maps of all runs. Raises ModelRefused if a model's outputs are not finite.
         """
         every = range(len(self.classifiers))
         wanted = wanted or Missing(frozenset(every), has_across_runs(self.spec))
-        looked = {run: run in wanted.runs for run in every if wanted.needs_clean_pass or run in wanted.runs}
+        with_variants = {run: run in wanted.runs for run in every if wanted.needs_clean_pass or run in wanted.runs}
         columns, clean = dict[int, Columns](), []
-        for run, variant_of in zip(looked, self._explain_batch(batch, looked), strict=True):
+        for run, variant_of in zip(with_variants, self._explain_batch(batch, with_variants), strict=True):
             clean.append(variant_of[0])
             if run in wanted.runs:
                 columns[run] = score_run(self.spec, clean[-1], batch, variant_of[1])
@@ -94,7 +94,7 @@ class Audit:
 
     @torch.no_grad()
     def explain(self, batch: ImageBatch) -> Iterator[Explanations]:
-        """What each run sees of a batch and of all its variants. Raises ModelRefused as `score` does."""
+        """Yield each run's explanations of a batch and of all its variants. Raises ModelRefused as `score` does."""
         return self._explain_batch(batch, dict.fromkeys(range(len(self.classifiers)), True))
 
     def _explain_batch(self, batch: ImageBatch, runs: Mapping[int, bool]) -> Iterator[Explanations]:

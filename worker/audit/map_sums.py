@@ -1,4 +1,4 @@
-"""Sums of maps, exact: whole numbers of a small unit, so that no order of the pictures changes a mean map's bits."""
+"""Exact sums of maps: integers in a small unit, so that a mean map does not depend on the order of the images."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -15,19 +15,19 @@ from service.domain.maps import SUM_UNIT, ClassSum, small_size
 
 @dataclass
 class MapSums:
-    """The sums of a shard's maps so far, of each run."""
+    """The sum of a shard's maps so far, for each run."""
 
     count: int = 0
     _sums: list[Tensor] = field(default_factory=list)
 
     def add(self, maps: Sequence[Tensor]) -> None:
-        """Some pictures' maps (N, H, W) in [0, 1] under each run."""
+        """Add some images' maps (N, H, W) in [0, 1], one tensor per run."""
         more = [(each.double() / SUM_UNIT).round().long().sum(0).cpu() for each in maps]
         self._sums = [total + new for total, new in zip(self._sums, more, strict=True)] if self._sums else more
         self.count += len(maps[0])
 
     def rows(self, cohort: int, out_of_set: bool) -> list[MapSum]:
-        """As they are stored."""
+        """Return the sums as database rows."""
         return [
             MapSum(cohort, run, out_of_set, self.count, total.numpy().astype("<i8").tobytes())
             for run, total in enumerate(self._sums)
@@ -36,7 +36,7 @@ class MapSums:
 
 @dataclass
 class ClassSums:
-    """The sums of a cohort's maps over pictures and runs, of all pictures ("") and of some classes, made small."""
+    """The sums of a cohort's downscaled maps over images and runs: of all images (label "") and of some classes."""
 
     cohort: int
     labels: Collection[str]
@@ -44,7 +44,7 @@ class ClassSums:
     _counts: Counter[str] = field(default_factory=Counter)
 
     def add(self, labels: Sequence[str | None], maps: Sequence[Tensor]) -> None:
-        """Some pictures' labels and maps (N, H, W) in [0, 1] under runs."""
+        """Add some images' labels and maps (N, H, W) in [0, 1], one tensor per run."""
         for each in maps:
             small = adaptive_avg_pool2d(each, small_size(each.shape[1:]))
             units = (small.double() / SUM_UNIT).round().long().cpu()
@@ -58,7 +58,7 @@ class ClassSums:
         self._counts[name] += 1
 
     def rows(self) -> list[ClassSum]:
-        """As they are stored."""
+        """Return the sums as database rows."""
         return [
             ClassSum(self.cohort, label, self._counts[label], total.numpy().astype("<i8").tobytes())
             for label, total in self._sums.items()
@@ -66,5 +66,5 @@ class ClassSums:
 
 
 def mean_map(total: MapSum, size: Sequence[int]) -> NDArray[np.float64]:
-    """The mean of the maps in a sum, (H, W) in [0, 1]."""
+    """Return the mean of the summed maps, (H, W) in [0, 1]."""
     return np.frombuffer(total.data, dtype="<i8").reshape(tuple(size)) * (SUM_UNIT / total.count)

@@ -1,4 +1,4 @@
-"""What a result says of its own making: all that is needed to get it again."""
+"""Describes the provenance of a result: everything needed to reproduce it."""
 
 import platform
 from collections.abc import Mapping, Sequence
@@ -21,20 +21,20 @@ LIBRARIES = (
 
 @dataclass(frozen=True)
 class ReadImageSet:
-    """The pictures read of a set: SHA-256 over their lines `digest name label` (tabs between), sorted; how many."""
+    """The number of images read from a set; SHA-256 over their sorted, tab-separated lines `digest name label`."""
 
     among: ImageSet
     sha256: str
     read: int
 
     def to_json(self) -> Json:
-        """As the results show it; what was not read was skipped."""
+        """Return the digest and the numbers of listed, read and skipped images, as the results show them."""
         listed = self.among.stop - self.among.start
         return {"sha256": self.sha256, "listed": listed, "read": self.read, "skipped": listed - self.read}
 
 
 def provenance(job: Job, sets: Sequence[ReadImageSet], devices: Sequence[str]) -> Json:
-    """The spec with its defaults, digests of models and images, versions, devices, precision."""
+    """Return the spec with defaults, digests of models and images, software versions, devices and precision."""
     plan = job.plan or {}
     models = _models([run for cohort in plan["cohorts"] for run in cohort["runs"]])
     by_cohort = list(zip(job.spec.cohorts, plan["cohorts"], strict=True))
@@ -52,7 +52,10 @@ def provenance(job: Job, sets: Sequence[ReadImageSet], devices: Sequence[str]) -
 
 
 def _models(runs: Sequence[Json]) -> dict[str, str]:
-    """The digest of each model by its URI; those that only what is hidden tells apart are counted."""
+    """Return the digest of each model by its URI without query values.
+
+    URIs that differ only in the removed values get a number, such as `uri (2)`.
+    """
     found: dict[str, str] = {}
     for uri, digest in {run["uri"]: run["sha256"] for run in runs}.items():
         shown = name = strip_query_values(uri)
@@ -66,7 +69,7 @@ def _models(runs: Sequence[Json]) -> dict[str, str]:
 
 @cache
 def software() -> Mapping[str, str]:
-    """The versions of all that has a part in the numbers."""
+    """Return the versions of Python and of the libraries that affect the numbers."""
     found = {"salience-audit": __version__, "python": platform.python_version()}
     for name in LIBRARIES:
         try:

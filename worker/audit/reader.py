@@ -1,4 +1,4 @@
-"""Reading a shard's pictures ahead of the work on them, in a thread of their own."""
+"""Reads a shard's images in a background thread, one page ahead of the audit."""
 
 import hashlib
 from collections import deque
@@ -22,9 +22,9 @@ from worker.inputs.image_bytes import skip_reason
 
 @dataclass(frozen=True)
 class ReadImage:
-    """A picture of a job, what was read of it, and where people look on it, if the set has that.
+    """An image of a job with its pixels, and its human map (H, W) if the image set has human maps.
 
-    `cached` are numbers that need not be computed, `facts` what others are known by.
+    `known` has the cached numbers of the image; `facts` has the cache key's part that the image determines.
     """
 
     image: Image
@@ -36,7 +36,7 @@ class ReadImage:
 
 @dataclass(frozen=True)
 class Page:
-    """Some of a shard's pictures: those to be scored, those of which all is known, what there is to note of each."""
+    """Some of a shard's images: those to score, those whose numbers are all cached, and the read status of each."""
 
     to_score: Sequence[ReadImage]
     cached: Sequence[tuple[Image, CachedRows]]
@@ -44,39 +44,39 @@ class Page:
 
     @property
     def all_known(self) -> list[CachedRows]:
-        """What is known of each."""
+        """The cached rows of every readable image."""
         return [*(known for _, known in self.cached), *(each.known for each in self.to_score)]
 
 
 def read_ahead(
     images: Sequence[Image], size: Callable[[], int], decode: "ImageDecoder", last_try: bool = False
 ) -> Iterator[Page]:
-    """Pages of at most `size()` pictures; while one is worked on, the next is read.
+    """Yield pages of at most `size()` images; the next page is read while the caller works on one.
 
-    Raises OSError where a file may be readable later; on the last try, such a picture is skipped as others are.
+    Raises OSError if a file may be readable later. On the last try such an image is skipped, like any unreadable one.
     """
     with ThreadPoolExecutor(1, "reading") as pool:
-        coming: deque[Future[Page]] = deque()
+        pending: deque[Future[Page]] = deque()
         start = 0
-        while start < len(images) or coming:
+        while start < len(images) or pending:
             if start < len(images):
                 stop = start + size()
-                coming.append(pool.submit(_read_page, images[start:stop], decode, last_try))
+                pending.append(pool.submit(_read_page, images[start:stop], decode, last_try))
                 start = stop
-            if len(coming) > 1 or start >= len(images):
-                yield coming.popleft().result()
+            if len(pending) > 1 or start >= len(images):
+                yield pending.popleft().result()
 
 
 @dataclass(frozen=True)
 class ImageDecoder:
-    """How references become pictures: where their bytes come from, what is made of these, what is known of them."""
+    """Turns references into images: reads their bytes, decodes them, and finds their cached rows."""
 
     read: Callable[[str], bytes]
     preprocessing: Preprocessing
     cache: ResultCache | None = None
 
     def fetch(self, image: Image) -> "_Fetched":
-        """A picture's bytes. Raises UnreadableImage, and OSError where they may be readable later."""
+        """Read an image's bytes. Raises UnreadableImage, and OSError if they may be readable later."""
         content = self.read(image.path)
         human = None
         if image.human:
@@ -86,7 +86,7 @@ class ImageDecoder:
         return _Fetched(image, content, human, facts)
 
     def decode(self, fetched: "_Fetched", known: CachedRows) -> ReadImage:
-        """The picture, and a grey one of where people look, (H, W) in [0, 1], cut as it. Raises UnreadableImage."""
+        """Decode the image, and its human map (H, W) in [0, 1] with the same crop. Raises UnreadableImage."""
         image, human = read_image(fetched.content, self.preprocessing), None
         if fetched.human is not None:
             with _naming_human_map(fetched.image):
@@ -94,11 +94,11 @@ class ImageDecoder:
         return ReadImage(fetched.image, image, human, fetched.facts, known)
 
     def find_rows(self, fetched: Sequence["_Fetched"]) -> Sequence[CachedRows]:
-        """What is known of some pictures."""
+        """Return the cached rows of some images."""
         return self.cache.find_rows([each.facts for each in fetched]) if self.cache else [CachedRows() for _ in fetched]
 
     def is_complete(self, known: CachedRows) -> bool:
-        """Whether nothing is left to compute."""
+        """Return whether all numbers of an image are cached."""
         return self.cache is not None and not self.cache.missing(known)
 
 
@@ -111,7 +111,7 @@ class _Fetched:
 
 
 def _read_page(images: Sequence[Image], decode: ImageDecoder, last_try: bool) -> Page:
-    read, noted, finished = list[ReadImage](), list[Image](), list[tuple[Image, CachedRows]]()
+    read, checked, finished = list[ReadImage](), list[Image](), list[tuple[Image, CachedRows]]()
     fetched = []
     for image in images:
         try:
@@ -119,17 +119,17 @@ def _read_page(images: Sequence[Image], decode: ImageDecoder, last_try: bool) ->
         except (UnreadableImage, OSError) as error:
             if isinstance(error, OSError) and not last_try:
                 raise
-            noted.append(image._replace(skipped=skip_reason(error)))
+            checked.append(image._replace(skipped=skip_reason(error)))
     for each, known in zip(fetched, decode.find_rows(fetched), strict=True):
-        noted.append(each.image._replace(sha256=each.facts.sha256))
+        checked.append(each.image._replace(sha256=each.facts.sha256))
         if decode.is_complete(known):
             finished.append((each.image, known))
             continue
         try:
             read.append(decode.decode(each, known))
         except UnreadableImage as error:
-            noted[-1] = each.image._replace(skipped=str(error))
-    return Page(read, finished, sorted(noted, key=lambda each: each.number))
+            checked[-1] = each.image._replace(skipped=str(error))
+    return Page(read, finished, sorted(checked, key=lambda each: each.number))
 
 
 @contextmanager
@@ -146,7 +146,7 @@ def _digest(content: bytes) -> str:
 
 
 def make_batch(read: Sequence[ReadImage], classes: dict[str, int], device: torch.device) -> ImageBatch:
-    """Pictures read, on a device; `classes` are the numbers of their labels."""
+    """Return a batch of images on a device; `classes` has the class number of each label."""
     labels = [class_number(each.image.label, classes) for each in read]
     humans = [each.human for each in read if each.human is not None]
     return ImageBatch(

@@ -1,4 +1,4 @@
-"""Measuring a shard: read its pictures, audit them batch by batch under all runs of its cohort."""
+"""Audits a shard: reads its images and audits them batch by batch under all runs of its cohort."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -26,27 +26,32 @@ from worker.runtime.devices import device_name
 from worker.runtime.lease import Lease
 
 
-def audit_shard(  # noqa: PLR0913  # all that a shard is made of
-    job: Job, shard: Shard, images: Sequence[Image], means: "WorkerContext", lease: Lease, find: FindRows | None = None
+def audit_shard(  # noqa: PLR0913  # a shard needs all of these
+    job: Job,
+    shard: Shard,
+    images: Sequence[Image],
+    context: "WorkerContext",
+    lease: Lease,
+    find: FindRows | None = None,
 ) -> ShardResult:
-    """The numbers of a shard's pictures, those computed anew that `find` does not know.
+    """Return the numbers of a shard's images, taken from the cache where `find` returns them, computed otherwise.
 
-    Raises ModelRefused where a file is not what was planned, and LeaseLost.
+    Raises ModelRefused if a model file has changed since the job was planned, and LeaseLost.
     """
     image_set, totals = job.image_set_of(shard.start), MapSums()
     classes = ClassSums(shard.cohort, _classes_with_means(job, shard.cohort))
-    work = _ShardAudit(job, image_set, shard.cohort, means, lease, find if job.spec.reuse else None)
+    work = _ShardAudit(job, image_set, shard.cohort, context, lease, find if job.spec.reuse else None)
     preprocessing = work.spec.cohorts[shard.cohort].model.preprocessing
-    noted: list[Image] = []
+    checked: list[Image] = []
     values: list[Values] = []
     reused = 0
-    decode = ImageDecoder(image_opener(means.inputs), preprocessing, work.cache)
+    decode = ImageDecoder(image_opener(context.inputs), preprocessing, work.cache)
 
-    def fitting() -> int:
-        return means.batch_size.images(work.spec.passes(), preprocessing.size)
+    def page_size() -> int:
+        return context.batch_size.images(work.spec.passes(), preprocessing.size)
 
-    for page in read_ahead(images, fitting, decode, shard.last_try):
-        noted += page.checked
+    for page in read_ahead(images, page_size, decode, shard.last_try):
+        checked += page.checked
         for image, known in page.cached:
             values += known.values(shard.cohort, image)
         reused += sum(map(work.cache.saved_passes, page.all_known))
@@ -58,19 +63,19 @@ def audit_shard(  # noqa: PLR0913  # all that a shard is made of
                 classes.add([each.image.label for each in part.read], part.maps)
         lease.check()
     sums = totals.rows(shard.cohort, image_set.field == "out_of_set")
-    return ShardResult(noted, values, lease.passes, device_name(means.models.device), sums, reused, classes.rows())
+    return ShardResult(checked, values, lease.passes, device_name(context.models.device), sums, reused, classes.rows())
 
 
 def _classes_with_means(job: Job, cohort: int) -> Collection[str]:
-    """The labels that have a mean map of their own."""
-    assert job.plan is not None, "measuring shards exist once a job is planned"
+    """Return the labels whose mean maps are stored; none if there are more than MAX_MEAN_CLASSES."""
+    assert job.plan is not None, "a shard is audited only after its job is planned"
     labels: Json = job.plan["cohorts"][cohort]["classes"]
     return labels if len(labels) <= MAX_MEAN_CLASSES else ()
 
 
 @dataclass(frozen=True)
 class _Scored:
-    """The numbers of some pictures, and their maps (N, H, W) under each run."""
+    """The numbers of some images, and their maps (N, H, W) under each run."""
 
     values: Sequence[Values]
     maps: Sequence[Tensor]
@@ -80,41 +85,41 @@ class _Scored:
 @dataclass(frozen=True)
 class _ShardAudit:
     job: Job
-    among: ImageSet
+    image_set: ImageSet
     cohort: int
-    means: WorkerContext
+    context: WorkerContext
     lease: Lease
     find: FindRows | None
 
     @cached_property
     def spec(self) -> JobSpec:
-        """What is asked of this set's pictures."""
-        return self.job.spec if self.among.field == "images" else self.job.spec.for_out_of_set()
+        """The spec that applies to this image set."""
+        return self.job.spec if self.image_set.field == "images" else self.job.spec.for_out_of_set()
 
     @cached_property
     def cache(self) -> ResultCache:
-        """What the cohort's numbers are known by."""
-        models, columns = self.means.models, (tuple(self.among.run), tuple(self.among.across[self.cohort]))
-        own = CacheKeys(
+        """The cache of the cohort's numbers."""
+        models, columns = self.context.models, (tuple(self.image_set.run), tuple(self.image_set.across[self.cohort]))
+        keys = CacheKeys(
             self.spec, self.cohort, self._facts, models.chunk(self.spec), device_name(models.device), columns
         )
-        return ResultCache(self.spec, len(self._facts["runs"]), own, self.find)
+        return ResultCache(self.spec, len(self._facts["runs"]), keys, self.find)
 
     def score(self, read: Sequence[ReadImage]) -> list[_Scored]:
-        """The numbers of a page, pictures that lack the same together."""
+        """Return the numbers of a page. Images that lack the same numbers are scored together."""
         lacking: dict[Missing, list[ReadImage]] = {}
         for each in read:
             lacking.setdefault(self.cache.missing(each.known), []).append(each)
         return [part for wanted, some in lacking.items() for part in self._score_what_fits(some, wanted)]
 
     def _score_what_fits(self, read: Sequence[ReadImage], wanted: Missing) -> list[_Scored]:
-        """The numbers of pictures; where memory runs out, of fewer at a time."""
+        """Return the numbers of images. If memory runs out, score half of them at a time."""
         try:
             return [self._score(read, wanted)]
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-            smaller = self.means.batch_size.halve(len(read)) or self.means.models.halve_chunks()
+            smaller = self.context.batch_size.halve(len(read)) or self.context.models.halve_chunks()
             if not smaller:
                 raise
         torch.cuda.empty_cache()
@@ -122,11 +127,11 @@ class _ShardAudit:
         return [part for some in (read[:half], read[half:]) if some for part in self._score_what_fits(some, wanted)]
 
     def _score(self, read: Sequence[ReadImage], wanted: Missing) -> _Scored:
-        loaded = load_planned(self.job, self.cohort, self.spec, self.means)
+        loaded = load_planned(self.job, self.cohort, self.spec, self.context)
         classifiers, randomised = ([getattr(each, name) for each in loaded] for name in ("classifier", "randomised"))
         audit = Audit(self.spec, self.cohort, classifiers, self.lease.count, randomised)
-        scores = audit.score(make_batch(read, self._facts["classes"], self.means.models.device), wanted)
-        keys = replace(self.cache.keys, chunk=classifiers[0].chunk)  # where memory ran out, it has become less
+        scores = audit.score(make_batch(read, self._facts["classes"], self.context.models.device), wanted)
+        keys = replace(self.cache.keys, chunk=classifiers[0].chunk)  # smaller than planned if memory ran out
         values = [
             Values(self.cohort, run, each.image.number, row, keys.for_row(run, each.facts))
             for run, columns in [*scores.runs.items(), (ACROSS_RUNS, scores.across)]
@@ -138,18 +143,18 @@ class _ShardAudit:
 
     @property
     def _facts(self) -> Json:
-        assert self.job.plan is not None, "measuring shards exist once a job is planned"
+        assert self.job.plan is not None, "a shard is audited only after its job is planned"
         facts: Json = self.job.plan["cohorts"][self.cohort]
         return facts
 
 
-def load_planned(job: Job, cohort: int, spec: JobSpec, means: WorkerContext) -> list[LoadedModel]:
-    """A cohort's models, made for a spec's passes. Raises ModelRefused where a file is not what was planned."""
-    assert job.plan is not None, "models are loaded once a job is planned"
+def load_planned(job: Job, cohort: int, spec: JobSpec, context: WorkerContext) -> list[LoadedModel]:
+    """Load a cohort's models for a spec. Raises ModelRefused if a file has changed since the job was planned."""
+    assert job.plan is not None, "models are loaded only after the job is planned"
     loaded, model = [], job.spec.cohorts[cohort].model
     for index, run in enumerate(job.plan["cohorts"][cohort]["runs"]):
-        with naming_run(cohort, index), means.inputs.model(run["path"]) as path:
-            found = means.models.load(path, model, spec)
+        with naming_run(cohort, index), context.inputs.model(run["path"]) as path:
+            found = context.models.load(path, model, spec)
             if found.sha256 != run["sha256"]:
                 raise ModelRefused(reason=f"{path} has changed since the job was planned; submit it again")
         loaded.append(found)
@@ -157,6 +162,6 @@ def load_planned(job: Job, cohort: int, spec: JobSpec, means: WorkerContext) -> 
 
 
 def _pack(columns: Columns) -> list[bytes]:
-    """A row an image, float64 in the columns' order."""
+    """Return one row per image, as little-endian float64 in the columns' order."""
     table = torch.stack([column.double() for column in columns.values()], dim=1).cpu().numpy()
     return [np.ascontiguousarray(row).astype("<f8").tobytes() for row in table]

@@ -1,1 +1,1 @@
-"""Planning."""
+"""Plans jobs: surveys the images, loads each model once, and cuts the images into shards."""

@@ -1,4 +1,4 @@
-"""From label names to the model's classes."""
+"""Maps the images' labels to the model's classes."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from service.spec.cohort import Outputs
 
 @dataclass(frozen=True)
 class ClassLabels:
-    """The class of each label, and the way it was found."""
+    """The class number of each label; `by` names the source of this mapping."""
 
     numbers: dict[str, int]
     by: str
@@ -18,20 +18,20 @@ class ClassLabels:
 def class_numbers(
     labels: Iterable[str], outputs: Outputs | None, classes: int, own: Sequence[str] | None = None
 ) -> ClassLabels:
-    """The class of each label: by the spec's names or order, else the model's own names, else whole numbers as they
-    are, else as they sort.
+    """Return the class number of each label.
 
-    Raises ImagesRefused or ModelRefused where they cannot be told apart.
+    The first source that applies is used: the spec's names or order, the model's own names, labels that are whole
+    numbers, and last the labels' sorted order. Raises ImagesRefused or ModelRefused if the labels do not fit.
     """
     names = sorted(set(labels))
     chosen = _choose(names, outputs, own)
     if len(names) > classes and max(chosen.numbers.values()) >= classes:
         raise ImagesRefused(
-            reason=f"the images have {len(names)} labels ({_first_names(names)}), and the model {classes} classes"
+            reason=f"the images have {len(names)} labels ({_first_names(names)}), but the model {classes} classes"
         )
     beyond = {name: number for name, number in chosen.numbers.items() if number >= classes}
     if beyond:
-        raise ModelRefused(reason=f"labels {beyond} point beyond the model's {classes} classes; see model.outputs")
+        raise ModelRefused(reason=f"labels {beyond} are beyond the model's {classes} classes; check model.outputs")
     return chosen
 
 
@@ -58,7 +58,7 @@ def _choose(names: list[str], outputs: Outputs | None, own: Sequence[str] | None
         unknown = [name for name in names if name not in own]
         raise ImagesRefused(
             reason=f"labels {_first_names(unknown)} are not among the model's own names ({_first_names(list(own))}); "
-            "rename them, or say in model.outputs.order which logit each is"
+            "rename them, or give the class of each label in model.outputs.order"
         )
     return ClassLabels({name: number for number, name in enumerate(names)}, "sorted order")
 

@@ -1,4 +1,7 @@
-"""Whether a model's outputs are what its spec says: logits, or probabilities, which a second sigmoid would distort."""
+"""Checks that a model returns what its spec declares, logits or probabilities.
+
+Probabilities that are taken for logits would pass through a second sigmoid or softmax, which distorts them.
+"""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -13,51 +16,52 @@ from worker.inputs.decode import UnreadableImage, decode
 from worker.models.classifier import Classifier
 from worker.models.precision import normalise
 
-FACTORS = (1, 10, 100, -100)  # of normalised inputs: such inputs drive a logit out of [0, 1], and a probability never
-IMAGES = 4  # so that the check costs less than the audit of one image
+# Normalised inputs times these factors drive logits out of [0, 1]; probabilities always stay inside.
+FACTORS = (1, 10, 100, -100)
+IMAGES = 4  # few enough that the check costs less than the audit of one image
 ROUNDING = 1e-6
 SUM_ROUNDING = 1e-3
 
 
 def read_first(images: Sequence[Image], read: Callable[[str], bytes], preprocessing: Preprocessing) -> Tensor:
-    """The first images that can be read, at most IMAGES (N, 3, H, W); a grey one where none can."""
+    """Return the first readable images, at most IMAGES, (N, 3, H, W); a grey image if none is readable."""
     found: list[Tensor] = []
     for image in images:
         if len(found) == IMAGES:
             break
-        with suppress(UnreadableImage, OSError):  # whoever audits it says why
+        with suppress(UnreadableImage, OSError):  # the audit reports the reason
             found.append(decode(read(image.path), preprocessing))
     return torch.stack(found or [torch.full((3, *preprocessing.size), 0.5)])
 
 
 def check_outputs(path: str, outputs: Outputs, classifier: Classifier, images: Tensor) -> None:
-    """Raise ModelRefused for probabilities that the spec does not declare, and for a declaration that does not hold."""
+    """Raise ModelRefused if the model returns undeclared probabilities, or other values than declared probabilities."""
     if outputs.activation == "logits":
         return
     found = _outputs(classifier, images)
     if not len(found):
         return
-    lone, are_probabilities = found.shape[1] == 1, _are_probabilities(found)
+    single, are_probabilities = found.shape[1] == 1, _are_probabilities(found)
     if are_probabilities and outputs.activation == "auto":
-        facts = "its one output lies in [0, 1]" if lone else "its outputs are not negative and sum to 1"
+        facts = "its only output lies in [0, 1]" if single else "its outputs are not negative and sum to 1"
         raise ModelRefused(
             model_field="outputs.activation",
-            reason=f"{path} gives probabilities, not logits: {facts}, even for normalised inputs times 10, 100 and "
-            "-100. Set model.outputs.activation to `probabilities` to have them turned back into logits, or to "
-            "`logits` if that is what they are",
+            reason=f"{path} gives probabilities, not logits: {facts}, even if the normalised inputs are multiplied "
+            "by 10, 100 and -100. Set model.outputs.activation to `probabilities`, which converts them to logits, or "
+            "to `logits` if they are logits",
         )
     if not are_probabilities and outputs.activation == "probabilities":
-        facts = "its one output leaves [0, 1]" if lone else "its outputs are negative or do not sum to 1"
+        facts = "its only output leaves [0, 1]" if single else "its outputs are negative or do not sum to 1"
         raise ModelRefused(
             model_field="outputs.activation",
-            reason=f"{path} does not give the probabilities that model.outputs.activation says: {facts}, for the first "
-            "images or for these as normalised inputs times 10, 100 and -100. Set it to `logits`, or leave it out",
+            reason=f"{path} does not give the probabilities that model.outputs.activation declares: {facts}, for the "
+            "first images or for their normalised inputs times 10, 100 and -100. Set the field to `logits`, or omit it",
         )
 
 
 @torch.no_grad()
 def _outputs(classifier: Classifier, images: Tensor) -> Tensor:
-    """The model's outputs (N, width) for images and their multiples, without those that are not numbers."""
+    """Return the outputs (N, width) for images times each of FACTORS, without rows that contain NaN."""
     inputs = normalise(images.to(classifier.device), classifier.preprocessing)
     found = []
     for part in torch.split(torch.cat([inputs * factor for factor in FACTORS]), classifier.chunk):
@@ -68,7 +72,10 @@ def _outputs(classifier: Classifier, images: Tensor) -> Tensor:
 
 
 def _are_probabilities(outputs: Tensor) -> bool:
-    """Whether rows (N, width) are probabilities: of one class in [0, 1], of several not negative and 1 in sum."""
+    """Return whether rows (N, width) are probabilities.
+
+    A single output must lie in [0, 1]; several outputs must not be negative and must sum to 1.
+    """
     low, high = float(outputs.min()), float(outputs.max())
     if outputs.shape[1] == 1:
         return low >= -ROUNDING and high <= 1 + ROUNDING

@@ -1,6 +1,6 @@
-"""Planning a job: list its pictures, load every model once, cut the pictures into shards.
+"""Plans a job: lists its images, loads every model once, and cuts the images into shards.
 
-Whatever can be found wrong before the first pass is found here.
+The planner reports every error that can be found before the first forward pass of the audit.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -31,28 +31,28 @@ from worker.salience.cam import NEEDS_GRADIENTS, NEEDS_LAYER, NEEDS_LINEAR_HEAD
 from worker.statistics.bootstrap import generator
 
 SHARD_SIZE = 32
-MIN_SHARDS = 8  # that a small set is cut into, so that several processes work on it
+MIN_SHARDS = 8  # a small image set is cut into this many shards, so that several processes can share it
 
 
 @dataclass(frozen=True)
 class Planner:
-    """Plans jobs with pictures and models from some places. `check` raises LeaseLost once it is in vain."""
+    """Plans jobs with the images and models that `inputs` resolves. `check` raises LeaseLost once the lease is lost."""
 
     models: ModelCache
     inputs: InputResolver
     check: Callable[[], None]
     max_images: int = MAX_IMAGES
 
-    def plan(self, spec: JobSpec, keep: Callable[[Sequence[Image]], None]) -> Plan:
-        """Everything that the job's shards need to know; `keep` gets the pictures page by page. Raises InputRefused."""
-        spec, said = self._resolve_preprocessing(spec)
+    def plan(self, spec: JobSpec, store: Callable[[Sequence[Image]], None]) -> Plan:
+        """Return facts that the job's shards need. `store` receives the pages of images. Raises InputRefused."""
+        spec, metadata = self._resolve_preprocessing(spec)
         with naming_field("images.uri"):
-            inside = Survey(needs_human=spec.needs_human_maps(), most=self.max_images)
-            survey = self._survey(spec, spec.images, keep, inside)
+            inside_survey = Survey(needs_human=spec.needs_human_maps(), most=self.max_images)
+            survey = self._survey(spec, spec.images, store, inside_survey)
         with naming_field("out_of_set.uri"):
-            beyond = Survey(start=survey.count, most=self.max_images)
-            outside = self._survey(spec, spec.out_of_set, keep, beyond)
-        cohorts = [self._cohort(spec, number, survey, own) for number, own in enumerate(said)]
+            outside_survey = Survey(start=survey.count, most=self.max_images)
+            outside = self._survey(spec, spec.out_of_set, store, outside_survey)
+        cohorts = [self._cohort(spec, number, survey, own) for number, own in enumerate(metadata)]
         sizes = [
             spec.shard_size or min(SHARD_SIZE, max(1, -(-each_survey.count // MIN_SHARDS)))
             for each_survey in (survey, outside)
@@ -72,11 +72,11 @@ class Planner:
         return Plan(outside.stop, Slices(np.concatenate(parts), len(cohorts)), passes, facts)
 
     def _survey(
-        self, spec: JobSpec, images: Images | None, keep: Callable[[Sequence[Image]], None], survey: Survey
+        self, spec: JobSpec, images: Images | None, store: Callable[[Sequence[Image]], None], survey: Survey
     ) -> Survey:
-        """Hand a set's pictures on, or `limit` of them drawn by the job's seed; none of no set.
+        """Pass a set's images to `store`, or `limit` of them that the job's seed chooses; nothing if there is no set.
 
-        They are numbered in the set's order, or in the seed's where the job may stop early.
+        Images are numbered in the set's order, or in a random order from the seed if the job may stop early.
         """
         if images is None:
             return survey
@@ -92,34 +92,34 @@ class Planner:
         for page in survey.pages(drawn(), places):
             self.check()
             self.inputs.check_artifacts(each for image in page for each in (image.path, image.human) if each)
-            keep(page)
+            store(page)
         return survey
 
     def _resolve_preprocessing(self, spec: JobSpec) -> tuple[JobSpec, list[ModelMetadata]]:
-        """The spec with what its models say of their input, and what each cohort's models say."""
-        said = [self._model_metadata(spec, number) for number in range(len(spec.cohorts))]
+        """Return the spec with preprocessing filled in from the models' metadata, and the metadata of each cohort."""
+        metadata = [self._model_metadata(spec, number) for number in range(len(spec.cohorts))]
         filled = []
-        for number, (cohort, own) in enumerate(zip(spec.cohorts, said, strict=True)):
+        for number, (cohort, own) in enumerate(zip(spec.cohorts, metadata, strict=True)):
             with naming_field(f"cohorts[{number}].model.preprocessing"):
                 filled.append(resolve_preprocessing(cohort.model.preprocessing, own.preprocessing))
-        settled = with_preprocessing(spec, filled)
-        for problem in preprocessing_problems(settled):
+        resolved = with_preprocessing(spec, filled)
+        for problem in preprocessing_problems(resolved):
             raise ModelRefused(field=problem.field, reason=problem.detail)
-        return settled, said
+        return resolved, metadata
 
     def _model_metadata(self, spec: JobSpec, number: int) -> ModelMetadata:
-        """What a cohort's models say of themselves, which must be one thing."""
-        said: list[ModelMetadata] = []
+        """Return the metadata of a cohort's models. Raises ModelRefused unless all of them have the same."""
+        found: list[ModelMetadata] = []
         for index, run in enumerate(spec.cohorts[number].runs):
             self.check()
             with naming_run(number, index), self.inputs.model(self.inputs.resolve(run.uri)) as path:
-                said.append(self.models.sandbox.read_metadata(path, spec.cohorts[number].model))
-                if said[-1] != said[0]:
+                found.append(self.models.sandbox.read_metadata(path, spec.cohorts[number].model))
+                if found[-1] != found[0]:
                     raise ModelRefused(
-                        reason=f"{path} says otherwise than its cohort's first run how pictures become its input, or "
-                        "what its classes are; give it a cohort of its own"
+                        reason=f"{path} declares other preprocessing or other classes than its cohort's first run; "
+                        "move it to a separate cohort"
                     )
-        return said[0]
+        return found[0]
 
     def _cohort(self, spec: JobSpec, number: int, survey: Survey, own: ModelMetadata) -> Json:
         cohort = spec.cohorts[number]
@@ -165,7 +165,7 @@ class Planner:
 
 @dataclass(frozen=True, eq=False)
 class Slices(Collection[Slice]):
-    """Every cohort over every part of the images: where a part starts and stops is in memory, as (parts, 2)."""
+    """One slice for every cohort and every part of the images; `parts` (P, 2) has each part's start and stop."""
 
     parts: NDArray[np.int64]
     cohorts: int
@@ -181,7 +181,10 @@ class Slices(Collection[Slice]):
 
 
 def _parts(image_set: Survey, size: int, seed: int | None) -> NDArray[np.int64]:
-    """Where a set's slices start and stop: in order, or in one of the seed's, so that those done are a sample."""
+    """Return each slice's start and stop, (P, 2).
+
+    With a seed they are in random order, so that the slices done at any time are a random sample of the set.
+    """
     starts = np.arange(image_set.start, image_set.stop, size, dtype=np.int64)
     if seed is not None:
         starts = starts[generator("slices", seed).permutation(len(starts))]
@@ -189,33 +192,33 @@ def _parts(image_set: Survey, size: int, seed: int | None) -> NDArray[np.int64]:
 
 
 def _columns(spec: JobSpec) -> Json:
-    """What the numbers of a picture are called: under every run, and across the runs of each cohort."""
+    """Return the column names of an image's numbers: those of a single run, and those across runs for each cohort."""
     across = [column_names_across(spec, len(cohort.runs)) for cohort in spec.cohorts]
     return {"run": column_names(spec), "across": across}
 
 
 def _agree(method: str, path: str, run: Classifier, first: Classifier) -> None:
-    """The runs of a cohort are compared map by map and class by class. Raises ModelRefused."""
+    """Raise ModelRefused if a run has other classes or another map size than its cohort's first run."""
     facts: list[tuple[str, object, object]] = [
         ("classes", run.head.classes, first.head.classes),
-        ("a map of", _map_size(method, run), _map_size(method, first)),
+        ("map size", _map_size(method, run), _map_size(method, first)),
     ]
-    for what, own, wanted in facts:
+    for name, own, wanted in facts:
         if own != wanted:
             raise ModelRefused(
-                reason=f"{path} has {what} {own}, its cohort's first run {wanted}; give it a cohort of its own"
+                reason=f"{path} has {name} {own}, its cohort's first run {wanted}; move it to a separate cohort"
             )
 
 
 def _map_size(method: str, run: Classifier) -> list[int]:
-    """Height and width of the native maps."""
+    """Return the height and width of the native maps, in pixels."""
     return list(run.layer.shape[2:] if method in NEEDS_LAYER and run.layer else run.preprocessing.size)
 
 
 def _check_method(method: str, path: str, run: Classifier) -> None:
     message = ""
     if method in NEEDS_GRADIENTS and not run.differentiable:
-        message = f"is a black box without gradients, which {method} needs; use rise"
+        message = f"has no gradients, which {method} needs; use rise"
     elif method in NEEDS_LAYER and run.layer is None:
         message = (
             "has no layer with a feature map of more than one pixel that can be differentiated, "

@@ -1,4 +1,4 @@
-"""Going through an image set once, page by page: what a plan must know of all its pictures, holding none of them."""
+"""Surveys an image set page by page, so that a plan never holds all of its images in memory."""
 
 import hashlib
 from array import array
@@ -20,10 +20,10 @@ MOST_FIRST = 16
 
 @dataclass
 class Survey:
-    """What was seen of a set: how many pictures, numbered from `start` on, whether some had no label.
+    """The facts of an image set: the number of its images, numbered from `start` on, and whether some have no label.
 
-    `labels` are those of the whole set, so that which class each is does not depend on a sample of it. `first` are the
-    first pictures, to try models with.
+    `labels` has the labels of the whole set, so that the classes of labels do not depend on the sample. `first` has
+    the first images, which the planner uses to check the models.
     """
 
     needs_human: bool = False
@@ -36,20 +36,20 @@ class Survey:
 
     @property
     def stop(self) -> int:
-        """The number after the last picture's."""
+        """The last image's number plus one."""
         return self.start + self.count
 
     def recording(self, entries: Iterable[ImageEntry]) -> Iterator[ImageEntry]:
-        """All entries of the set, with their labels noted."""
+        """Yield all entries of the set, and record their labels."""
         for entry in entries:
             if entry.label is not None:
                 self.labels.add(entry.label)
             yield entry
 
     def pages(self, entries: Iterable[ImageEntry], places: Iterable[int]) -> Iterator[list[Image]]:
-        """The entries as pictures numbered by their places, some at a time. Raises ImagesRefused."""
-        left = zip(entries, places, strict=False)
-        while page := [self._record(entry, place) for entry, place in islice(left, PAGE_SIZE)]:
+        """Yield pages of images, numbered by their places. Raises ImagesRefused."""
+        remaining = zip(entries, places, strict=False)
+        while page := [self._record(entry, place) for entry, place in islice(remaining, PAGE_SIZE)]:
             yield page
 
     def _record(self, entry: ImageEntry, place: int) -> Image:
@@ -58,13 +58,13 @@ class Survey:
         if human is None and self.needs_human:
             raise ImagesRefused(
                 reason=f"the measure `human` needs a human map for every image, and {name!r} has none; "
-                "name them in the manifest's column human_map, or leave the measure out"
+                "add it to the manifest's column human_map, or remove the measure from the spec"
             )
         self.count += 1
         if self.stop > self.most:
             raise ImagesRefused(
-                reason=f"the job has more than {self.most:,} images; take fewer by `limit`, "
-                "or see SALIENCE_MAX_JOB_IMAGES"
+                reason=f"the job has more than {self.most:,} images; set `limit` to fewer, "
+                "or raise SALIENCE_MAX_JOB_IMAGES"
             )
         image = Image(self.start + int(place), name, label, path, human)
         if len(self.first) < MOST_FIRST:
@@ -73,9 +73,10 @@ class Survey:
 
 
 def sample(listed: Callable[[], Iterator[ImageEntry]], limit: int | None, seed: int) -> Iterator[ImageEntry]:
-    """The entries, or `limit` of them chosen by their names and the seed, whatever else the set holds, in its order.
+    """Yield the entries in the set's order: all, or the `limit` entries of lowest rank.
 
-    The set is gone through twice: first for the least ranks, 8 bytes an entry.
+    A rank depends on the entry's name and the seed alone. The set is listed twice: the first time for the ranks, of
+    8 bytes per entry.
     """
     if limit is None:
         yield from listed()
@@ -89,9 +90,9 @@ def sample(listed: Callable[[], Iterator[ImageEntry]], limit: int | None, seed: 
 
 
 def seeded_positions(entries: Iterable[ImageEntry], seed: int) -> NDArray[np.int64]:
-    """Where each entry stands in the order that the seed gives them, which their names alone decide.
+    """Return each entry's position, (n,), in the order of their ranks, which depend on name and seed alone.
 
-    The first n of that order are the sample of n.
+    The first m entries of that order are the sample that `sample` chooses for a limit of m.
     """
     ranks = np.frombuffer(array("Q", (_rank(entry, seed) for entry in entries)), dtype=np.uint64)
     places = np.empty(len(ranks), np.int64)

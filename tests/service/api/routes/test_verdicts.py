@@ -71,18 +71,18 @@ def test_a_job_without_a_gate_has_no_verdict(api: httpx.Client, ingredients: Aud
 
 REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"gate": gate({"measure": "beauty"})}, "gate.rules[0].measure", "no beauty"),
-    ({"gate": gate({}, {"measure": "human"})}, "gate.rules[1].measure", "asked for"),
+    ({"gate": gate({}, {"measure": "human"})}, "gate.rules[1].measure", "the job's measures are"),
     ({"gate": gate({"measure": "noise.parts.0.2"})}, "gate.rules[0].measure", "0.2"),
     ({"gate": gate({"measure": "stability", "statistic": "q05"})}, "gate.rules[0].statistic", "it has mean"),
     ({"gate": gate({"measure": "accuracy", "statistic": "sd"})}, "gate.rules[0].statistic", "one number"),
-    ({"gate": gate({"statistic": "q05"}), "stop": "when-decided"}, "gate.rules[0].statistic", "by means"),
+    ({"gate": gate({"statistic": "q05"}), "stop": "when-decided"}, "gate.rules[0].statistic", "judges means only"),
     ({"gate": gate({"measure": "stability.parts.matrix"})}, "gate.rules[0].measure", "matrix"),
     ({"gate": gate({"measure": "noise.parts"})}, "gate.rules[0].measure", "not a single number"),
     ({"gate": gate({"measure": "strata.class.x.human"})}, "gate.rules[0].measure", "human"),
     ({"gate": gate({"measure": "out_of_set.entropy.difference"})}, "gate.rules[0].measure", "out_of_set"),
     ({"gate": gate({"statistic": "pearson"})}, "gate.rules[0].statistic", "it has mean"),
-    ({"gate": gate({"cohort": "z"})}, "gate.rules[0].cohort", "only plain"),
-    ({"gate": gate({"value": None, "versus": "z", "margin": 0})}, "gate.rules[0].versus", "only plain"),
+    ({"gate": gate({"cohort": "z"})}, "gate.rules[0].cohort", "name one of plain"),
+    ({"gate": gate({"value": None, "versus": "z", "margin": 0})}, "gate.rules[0].versus", "name one of plain"),
     (
         {"gate": gate({"cohort": "plain", "value": None, "versus": "plain", "margin": 0})},
         "gate.rules[0].versus",

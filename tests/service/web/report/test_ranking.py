@@ -99,7 +99,7 @@ def test_a_cohort_whose_maps_ignore_a_blurred_object_is_not_ahead_in_degradation
     alone = material({"only": {"degradation": 0.9}})
     alone.measures_of("only")["degradation"]["parts"] = own["parts"]
     assert ("strong in degradation" in find_findings(alone).headline) is (gap[0] > 0)
-    assert ("but it" in find_findings(alone).cohorts["only"][0][1]) is (gap[0] <= 0)
+    assert (", but " in find_findings(alone).cohorts["only"][0][1]) is (gap[0] <= 0)
 
 
 def test_the_baseline_of_an_earlier_job_is_compared() -> None:

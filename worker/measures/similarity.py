@@ -1,7 +1,7 @@
 """Similarity of two maps: SSIM, Pearson correlation, mean squared error, overlap of the most salient fifth.
 
-Pure: tensors in, tensors out; each pair's numbers depend on that pair alone, to the last bit.
-A valid mask (H, W) restricts all four: SSIM to windows wholly valid. One that is a rectangle is a crop of both maps.
+Pure: tensors in, tensors out; each pair's numbers depend on that pair alone, to the last bit. A valid mask (H, W)
+restricts all four to its pixels, and SSIM to windows inside it. A rectangular mask is the same as cropping both maps.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,35 +16,35 @@ from worker.measures.reduction import mean_of
 from worker.measures.ssim import Moments, moments, ssim_of, window_of
 
 TOP_SHARE = 0.2
-ROUNDING = 1e-9  # more than what rounding leaves of the variance of a constant map in [0, 1]
+ROUNDING = 1e-9  # the computed variance of a constant map in [0, 1] stays below this
 
 
 @dataclass(frozen=True)
 class ComparableMaps:
-    """Maps (N, H, W) in [0, 1]; what several comparisons need of them is computed once."""
+    """Maps (N, H, W) in [0, 1], with the intermediate results that several comparisons share."""
 
     maps: Tensor
 
     def cut(self, by: Callable[[Tensor], Tensor]) -> "ComparableMaps":
-        """What is left of the maps once their margins are cut off; what is known of their windows is still known."""
-        left = ComparableMaps(by(self.maps))
-        if window_of(left.maps) == self.moments.window:
-            vars(left).update(about=by(self.about), moments=self.moments.cut(by))
-        return left
+        """Return the maps without their margins, and reuse the moments of windows that remain."""
+        cropped = ComparableMaps(by(self.maps))
+        if window_of(cropped.maps) == self.moments.window:
+            vars(cropped).update(about=by(self.about), moments=self.moments.cut(by))
+        return cropped
 
     @cached_property
     def mean(self) -> Tensor:
-        """Of each map, (N,)."""
+        """The mean of each map, (N,)."""
         return mean_of(self.maps)
 
     @cached_property
     def centred(self) -> Tensor:
-        """The maps about their own mean, (N, H, W)."""
+        """The maps minus their own mean, (N, H, W)."""
         return self.maps - self.mean[:, None, None]
 
     @cached_property
     def about(self) -> Tensor:
-        """The maps about the origin of their moments, which is their own mean or that before the cut; (N, H, W)."""
+        """The maps minus the origin of their moments: their own mean, or the mean before the cut; (N, H, W)."""
         return self.centred
 
     @cached_property
@@ -54,7 +54,7 @@ class ComparableMaps:
 
     @cached_property
     def variance(self) -> Tensor:
-        """Of each map, (N,)."""
+        """The variance of each map, (N,)."""
         return mean_of(self.squared)
 
     @cached_property
@@ -67,12 +67,12 @@ class ComparableMaps:
 
     @cached_property
     def moments(self) -> Moments:
-        """What SSIM needs of each map's windows."""
+        """The moments of each map's windows, for SSIM."""
         return moments(self.centred, self.squared, self.mean)
 
     @cached_property
     def top(self) -> Tensor:
-        """1 for the most salient fifth of the pixels, of equals those with the lower index, else 0; (N, H, W)."""
+        """1 for the most salient fifth of the pixels, else 0, (N, H, W). Of equal pixels, lower indices come first."""
         flat, count = self.maps.flatten(1), _top_count(self.maps)
         least = _select(flat, flat.shape[1] - count)[:, None]
         top = (flat >= least).to(flat.dtype)
@@ -86,14 +86,17 @@ class ComparableMaps:
 def ssim(a: ComparableMaps, b: ComparableMaps, valid: Tensor | None = None) -> Tensor:
     """Structural similarity, (N,), at most 1. Wang et al. 2004.
 
-    As scikit-image's `structural_similarity(a, b, data_range=1)`: uniform window of 7 (on a smaller map the
-    largest odd number that fits), sample covariance, mean over the windows wholly inside.
+    Equals scikit-image's `structural_similarity(a, b, data_range=1)`: uniform window of 7 (on a smaller map the
+    largest odd number that fits), sample covariance, mean over the windows that lie inside the map.
     """
     return ssim_of(a.about * b.about, a.moments, b.moments, valid)
 
 
 def pearson(a: ComparableMaps, b: ComparableMaps, product: Tensor | None = None) -> Tensor:
-    """Linear correlation, (N,) in [-1, 1]; both constant: 1, one constant: 0. `product` is of the centred maps."""
+    """Linear correlation, (N,) in [-1, 1]; 1 if both maps are constant, 0 if one is.
+
+    `product` (N, H, W) is the product of the centred maps, if the caller already has it.
+    """
     product = a.centred * b.centred if product is None else product
     undefined = a.is_constant | b.is_constant
     scale = (a.variance.sqrt() * b.variance.sqrt()).masked_fill(undefined, 1)
@@ -120,24 +123,24 @@ SIMILARITIES = ("ssim", *POINTWISE)
 
 
 def similarities(a: ComparableMaps, b: ComparableMaps, valid: Tensor | None = None) -> dict[str, Tensor]:
-    """All four of each pair, over the pixels that a mask (H, W) calls valid. -> name: (N,)."""
+    """Return all four similarities of each pair, over the pixels of the mask `valid` (H, W) -> name: (N,)."""
     product = a.about * b.about
     found = {"ssim": ssim_of(product, a.moments, b.moments, valid)}
-    if valid is not None:  # the others ask for no neighbours, so that the valid pixels may stand in a row
+    if valid is not None:  # the other similarities ignore neighbourhoods, so the valid pixels can form one row
         a, b = (ComparableMaps(each.maps[:, valid][:, None]) for each in (a, b))
     shared = product if valid is None and a.about is a.centred and b.about is b.centred else None
     return found | {"pearson": pearson(a, b, shared), "mse": mse(a, b), "iou20": iou20(a, b)}
 
 
-# What a map is like that shows nothing: a similarity of 0, and the largest distance that maps in [0, 1] can have. The
-# plain distance to an empty map is small where the other map is focused, and would pass for likeness.
+# The values for a degenerate map: a similarity of 0, and the largest distance of maps in [0, 1]. The computed distance
+# to an empty map is small if the other map is focused, and would count as similarity.
 UNLIKE: Mapping[str, float] = {"ssim": 0.0, "pearson": 0.0, "mse": 1.0, "iou20": 0.0}
 
 
 def without_degenerate(found: Mapping[str, Tensor], clean: Tensor, other: Tensor | None = None) -> dict[str, Tensor]:
-    """Similarities (N,) of clean maps and others, where `clean` and `other` (N,) say which maps are degenerate.
+    """Return similarities (N,) with degenerate maps replaced; `clean` and `other` (N,) mark the degenerate maps.
 
-    Missing (NaN) where the clean map is degenerate, UNLIKE where the other alone is.
+    NaN (missing) if the clean map is degenerate, UNLIKE if only the other map is.
     """
     if other is not None:
         found = {name: values.masked_fill(other, UNLIKE[name]) for name, values in found.items()}
@@ -149,7 +152,7 @@ def _top_count(maps: Tensor) -> int:
 
 
 def _select(flat: Tensor, place: int) -> Tensor:
-    """The value at a place of each row's ascending order, (N, n) -> (N,)."""
+    """Return the value at index `place` of each sorted row, (N, n) -> (N,)."""
     if flat.is_cuda:
         return flat.kthvalue(place + 1).values
     # On a CPU numpy's selection is several times as fast as torch's.

@@ -13,16 +13,16 @@ from worker.measures.similarity import SIMILARITIES, ComparableMaps, similaritie
 
 
 def run_pairs(runs: int) -> list[tuple[int, int]]:
-    """All pairs i < j of so many runs."""
+    """Return all pairs i < j of run numbers below `runs`."""
     return list(combinations(range(runs), 2))
 
 
 def score(native: Tensor, resized: Tensor, degenerate: Tensor | None = None) -> dict[str, Tensor]:
-    """Native maps (K, N, h, w) and resized ones (K, N, H, W) of K >= 2 runs -> name: (N,).
+    """Return the stability of native maps (K, N, h, w) and resized maps (K, N, H, W) of K >= 2 runs -> name: (N,).
 
-    `stability` is the mean over pairs of SSIM on the native maps and `stability.pair.I.J` each pair's, with
-    the other similarities' means beside it; `stability.resized` the same on the resized maps. A pair with one of the
-    `degenerate` maps (K, N) is missing (NaN), and so is the mean where no pair is left.
+    `stability` is the mean SSIM of the native maps over all pairs of runs, `stability.pair.I.J` the SSIM of one pair,
+    and `stability.KIND` the mean of another similarity. `stability.resized` has the same numbers for the resized maps.
+    A pair with a `degenerate` map (K, N) is missing (NaN); a mean without any pair is NaN too.
     """
     empty = torch.zeros(native.shape[:2], dtype=torch.bool, device=native.device) if degenerate is None else degenerate
     return _over_pairs("stability", native, empty) | _over_pairs("stability.resized", resized, empty)

@@ -1,1 +1,1 @@
-"""Many numbers become means with intervals. Pure: arrays in, plain values out."""
+"""Summarises the numbers of many images as means with intervals. Pure: arrays in, plain values out."""

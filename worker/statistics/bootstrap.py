@@ -1,8 +1,8 @@
 """Percentile bootstrap of means over images, and over runs and images for a cohort.
 
-Pure: arrays in, arrays out. Images are resampled with replacement, and in a cohort the runs too, since
-runs are what one generalises over (the pigeonhole bootstrap, Owen 2007). Equal seeds give equal resamples,
-so cohorts over the same images are paired.
+Pure: arrays in, arrays out. The bootstrap resamples images with replacement, and the runs of a cohort too,
+because results should generalise to further runs (the pigeonhole bootstrap, Owen 2007). Equal seeds give equal
+resamples, so cohorts over the same images are paired.
 """
 
 import hashlib
@@ -23,9 +23,9 @@ BLOCK = 20_000  # images whose columns are in memory at a time
 
 @dataclass(frozen=True)
 class Draws:
-    """Which random numbers resample: a job's seed, and the names of the runs' and the images' own streams.
+    """The random numbers of the resamples: a job's seed, and the names of the streams for runs and for images.
 
-    Cohorts have the same images and other runs, image sets the same runs and other images.
+    Cohorts of a job share the image stream; image sets of a job share the run stream.
     """
 
     seed: int
@@ -34,26 +34,26 @@ class Draws:
 
 
 def no_check() -> None:
-    """Nothing is checked on the way."""
+    """Do nothing."""
 
 
 def generator(stream: str, seed: int) -> np.random.Generator:
-    """The random numbers of one stream of a job."""
+    """Return the random number generator of one named stream of a job."""
     key = hashlib.sha256(f"bootstrap:{stream}:{seed}".encode()).digest()[:16]
     return np.random.Generator(np.random.Philox(key=int.from_bytes(key, "little")))
 
 
 def draw_counts(draws: np.random.Generator, resamples: int, size: int) -> Array:
-    """How often each of `size` members is drawn in each resample, (resamples, size)."""
+    """Return how often each resample draws each of `size` members, (resamples, size)."""
     picks = draws.integers(0, size, (resamples, size)) + np.arange(resamples)[:, None] * size
     return np.bincount(picks.ravel(), minlength=resamples * size).reshape(resamples, size).astype(float)
 
 
 def _image_counts(by: Draws, images: int) -> Iterator[tuple[slice, slice, Array]]:
-    """How often images are drawn: slices of the RESAMPLES and of the images, and their counts, which fit in memory.
+    """Yield how often images are drawn: a slice of the resamples, a slice of the images, and their counts.
 
-    Of more than BLOCK images, it is drawn first how many fall into each block of them, and then which: multinomial
-    counts either way.
+    Each part fits in memory. Beyond BLOCK images, the number of draws per block is drawn first, then the images of
+    each block. The counts are multinomial in both cases.
     """
     blocks = -(-images // BLOCK)
     edges = [images * block // blocks for block in range(blocks + 1)]
@@ -70,13 +70,13 @@ def _image_counts(by: Draws, images: int) -> Iterator[tuple[slice, slice, Array]
 
 
 def _counts_of(draws: np.random.Generator, shares: NDArray[np.int64], size: int) -> Array:
-    """In each resample, how often each of `size` images is drawn in so many draws, (R, size)."""
+    """Return how often each of `size` images is drawn, (R, size); `shares` (R,) has the draws of each resample."""
     picks = draws.integers(0, size, int(shares.sum())) + np.repeat(np.arange(len(shares)) * size, shares)
     return np.bincount(picks, minlength=len(shares) * size).reshape(len(shares), size).astype(float)
 
 
 def _resampled_sums(by: Draws, images: int, block_of: Callable[[slice], Array], check: Check) -> Array:
-    """Sums over the images of each resample (R, C), of columns (n, C) that are asked for block by block."""
+    """Return sums over each resample's images, (R, C); `block_of` returns the columns of a slice of images, (b, C)."""
     block, columns, sums = slice(0, 0), np.empty((0, 0)), np.empty((0, 0))
     for rows, wanted, counts in _image_counts(by, images):
         check()
@@ -89,7 +89,7 @@ def _resampled_sums(by: Draws, images: int, block_of: Callable[[slice], Array], 
 
 @dataclass(frozen=True)
 class Resampled:
-    """Means over the resamples: of the whole (R, C), and of each run (R, K, C). NaN where nothing was drawn."""
+    """Means of each resample: over all runs (R, C), and of each run (R, K, C). NaN where no value was drawn."""
 
     whole: Array
     runs: Array
@@ -98,16 +98,19 @@ class Resampled:
 def resample_means(values: Array, used: Array, by: Draws, check: Check = no_check) -> Resampled:
     """Bootstrap the means of values (n, K, C); `used` (n, K) is 1 for values that count and 0 for others.
 
-    Values that are missing (NaN) do not count either. `check` is called now and then, and may raise.
+    Missing values (NaN) do not count either. `check` is called between blocks, and may raise.
     """
     images, runs, columns = values.shape
     lacking = [column for column in range(columns) if np.isnan(values[:, :, column]).any()]
 
     def block_of(some: slice) -> Array:
         there = (used[some, :, None] > 0) & ~np.isnan(values[some])
-        kept = np.where(there, values[some], 0.0)
-        # Of stability alone no run has a headline, and a shape of -1 could not be told.
-        own = [kept.reshape(len(kept), runs * columns), there[:, :, lacking].reshape(len(kept), runs * len(lacking))]
+        filled = np.where(there, values[some], 0.0)
+        # Explicit shapes, because -1 fails for zero columns: a job of stability alone has no columns of runs.
+        own = [
+            filled.reshape(len(filled), runs * columns),
+            there[:, :, lacking].reshape(len(filled), runs * len(lacking)),
+        ]
         return np.concatenate([*own, used[some]], axis=1)
 
     ends = np.cumsum([runs * columns, runs * len(lacking)])
@@ -120,7 +123,7 @@ def resample_means(values: Array, used: Array, by: Draws, check: Check = no_chec
 
 @dataclass(frozen=True)
 class _Counted:
-    """Sums (R, K, C) and the numbers of values in them: (R, K) of most columns, (R, K, L) of those `lacking` some."""
+    """Sums (R, K, C) and their counts: `sizes` (R, K) of complete columns, `own` (R, K, L) of `lacking` columns."""
 
     sums: Array
     sizes: Array
@@ -128,7 +131,7 @@ class _Counted:
     lacking: Sequence[int]
 
     def means(self, weights: Array) -> Resampled:
-        """The means, each run weighing (R, K) in that of the whole."""
+        """Return the means; `weights` (R, K) has how often each run is drawn."""
         sums, own = ((each * weights[:, :, None]).sum(1) for each in (self.sums, self.own))
         with np.errstate(invalid="ignore", divide="ignore"):
             whole = sums / (self.sizes * weights).sum(1)[:, None]
@@ -141,10 +144,10 @@ class _Counted:
 def resample_pairs(
     values: Array, pairs: Sequence[tuple[int, int]], runs: int, by: Draws, check: Check = no_check
 ) -> Array:
-    """Bootstrap the mean over pairs of distinct runs of values (n, P) -> (R,).
+    """Bootstrap the mean of values (n, P) over P pairs of distinct runs -> (R,).
 
-    A pair weighs as often as its two runs were drawn together; a run drawn twice is not compared with
-    itself, and a resample of one run alone is NaN. Values that are missing (NaN) do not count.
+    A pair's weight is the product of how often its two runs are drawn. A run that is drawn twice is not compared
+    with itself, and a resample of a single run is NaN. Missing values (NaN) do not count.
     """
 
     def block_of(some: slice) -> Array:
@@ -159,9 +162,9 @@ def resample_pairs(
 
 
 def interval(means: Array) -> list[float] | None:
-    """The 95 % percentile interval of resampled means (R,); None where fewer than a quarter could be formed."""
-    formed = means[~np.isnan(means)]
-    if len(formed) < len(means) // 4:
+    """Return the 95 % percentile interval of resampled means (R,); None if over three quarters of them are NaN."""
+    known = means[~np.isnan(means)]
+    if len(known) < len(means) // 4:
         return None
-    low, high = np.quantile(formed, [0.025, 0.975])
+    low, high = np.quantile(known, [0.025, 0.975])
     return [float(low), float(high)]

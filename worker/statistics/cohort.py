@@ -1,4 +1,4 @@
-"""One cohort's results: every measure with its parts, by run and by stratum. Pure: arrays in, plain values out."""
+"""Summarises one cohort: every measure and its parts, by run and by stratum. Pure: arrays in, plain values out."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -32,10 +32,10 @@ SECONDARY_STATISTICS = ("pearson", "mse", "iou20", "entropy_change", "probabilit
 
 @dataclass(frozen=True)
 class CohortValues:
-    """Columns of every run, (n, K, C), and across the runs, (n, D), of the same n images in one order.
+    """A cohort's values for n images: columns of each run, (n, K, C), and columns across the runs, (n, D).
 
-    `parts` has the parts of each measure of single runs, `across_parts` those of each measure across runs. `bounds`
-    has the bounds of columns that are no similarity. `check` is called now and then, and may raise.
+    `parts` has the parts of each measure of single runs, `across_parts` the parts of each measure across runs.
+    `bounds` has the bounds of columns that are not similarities. `check` is called between steps, and may raise.
     """
 
     name: str
@@ -52,15 +52,15 @@ class CohortValues:
 
     @cached_property
     def paired_columns(self) -> list[str]:
-        """The columns across runs of which the value of each pair of runs is known."""
+        """The columns across runs that also have a value for each pair of runs."""
         return [column for name, parts in self.across_parts.items() for column in (name, *_part_columns(name, parts))]
 
     def column(self, name: str) -> Array:
-        """One column of all runs, (n, K)."""
+        """Return one column for all runs, (n, K)."""
         return self.runs[:, :, self.run_columns.index(name)]
 
     def across_column(self, name: str) -> Array:
-        """One column across the runs, (n,)."""
+        """Return one column across the runs, (n,)."""
         return self.across[:, self.across_columns.index(name)]
 
     @property
@@ -69,39 +69,39 @@ class CohortValues:
         return list(combinations(range(self.runs.shape[1]), 2))
 
     def pair_values(self, name: str, run: int | None = None) -> Array:
-        """Similarity of each pair of runs, or of each that a run is in, (n, P); `name` as below."""
+        """Return one of `paired_columns` for each pair of runs, or for each pair that contains `run`, (n, P)."""
         pairs = [pair for pair in self.pairs if run is None or run in pair]
         return np.stack([self.across_column(f"{name}.pair.{i}.{j}") for i, j in pairs], axis=1)
 
     @cached_property
     def run_weights(self) -> Array:
-        """How often each run is drawn in the resamples, (R, K)."""
+        """How often each resample draws each run, (R, K)."""
         return draw_counts(generator(self.draws.runs, self.draws.seed), RESAMPLES, self.runs.shape[1])
 
     @cached_property
     def pair_weights(self) -> Array:
-        """How often the two runs of each pair are drawn together, (R, P)."""
+        """The product of how often each resample draws the two runs of a pair, (R, P)."""
         return np.stack([self.run_weights[:, i] * self.run_weights[:, j] for i, j in self.pairs], axis=1)
 
     @cached_property
     def resampled(self) -> Resampled:
-        """Resampled means of all columns over all images."""
+        """The resampled means of all columns of single runs over all images."""
         return resample_means(self.runs, np.ones(self.runs.shape[:2]), self.draws, self.check)
 
     def resampled_column(self, name: str) -> Array:
-        """Resampled cohort means of a column, of a run's or across runs, (R,)."""
+        """Return resampled cohort means, (R,), of a column of single runs or across runs."""
         if name in self.across_columns:
             return self.resample_across(name, np.arange(len(self.across)))
         return self.resampled.whole[:, self.run_columns.index(name)]
 
     def resample_across(self, name: str, images: Any) -> Array:
-        """Return resampled means over pairs of runs, (R,), of one of `paired_columns` and some images."""
+        """Return resampled means, (R,), of one of `paired_columns` over pairs of runs and the selected images."""
         values = self.pair_values(name)[images]
         return resample_pairs(values, self.pairs, self.runs.shape[1], self.draws, self.check)
 
 
 def summarise_cohort(cohort: CohortValues) -> Tree:
-    """Measures of the cohort, of each run, and by class and correctness where there are labels."""
+    """Return the measures of the cohort and of each run, and by class and correctness if there are labels."""
     measures = _measures(cohort, cohort.runs, cohort.resampled.whole)
     for name in measures:
         if cohort.bounds.get(name) == UNIT:
@@ -123,16 +123,17 @@ def _run(cohort: CohortValues, number: int) -> Tree:
 
 
 def _measures(cohort: CohortValues, values: Array, resampled: Array) -> Tree:
-    """Statistics of the measures that a run has: values (n, K, C), or (n, C) of one run, resampled means (R, C).
+    """Return statistics of the measures of single runs.
 
-    Of a cohort, what stands beside a measure has its interval beside it.
+    `values` is (n, K, C) for a cohort or (n, C) for one run, `resampled` has the means (R, C). For a cohort,
+    the secondary statistics have intervals too.
     """
 
     def data(column: str) -> Tree:
         index = cohort.run_columns.index(column)
         return describe(values[..., index], resampled[:, index])
 
-    def beside(prefix: str) -> Tree:
+    def secondary(prefix: str) -> Tree:
         found = {kind: f"{prefix}.{kind}" for kind in SECONDARY_STATISTICS if f"{prefix}.{kind}" in cohort.run_columns}
         indices = {kind: cohort.run_columns.index(name) for kind, name in found.items()}
         means = {kind: number_or_none(known_mean(values[..., index])) for kind, index in indices.items()}
@@ -145,15 +146,15 @@ def _measures(cohort: CohortValues, values: Array, resampled: Array) -> Tree:
 
     tree = {}
     for measure, parts in cohort.parts.items():
-        tree[measure] = data(measure) | beside(measure)
+        tree[measure] = data(measure) | secondary(measure)
         tree[measure]["parts"] = {
-            part: data(headline_of(cohort, measure, part)) | beside(f"{measure}.{part}") for part in parts
+            part: data(headline_of(cohort, measure, part)) | secondary(f"{measure}.{part}") for part in parts
         }
     return tree
 
 
 def headline_of(cohort: CohortValues, measure: str, part: str) -> str:
-    """The column of a part's own number."""
+    """Return the column that has the headline number of a part."""
     plain = f"{measure}.{part}"
     return plain if plain in cohort.run_columns else f"{plain}.ssim"
 
@@ -170,19 +171,19 @@ def _across(cohort: CohortValues, measure: str, parts: Sequence[str]) -> Tree:
         lacking = missing_share(cohort.pair_values(name))
         found = describe(cohort.across_column(name), cohort.resample_across(name, everything), missing=lacking)
         columns = {kind: f"{name}.{kind}" for kind in SECONDARY_STATISTICS}
-        beside = {
+        secondary = {
             kind: known_mean(cohort.across_column(column))
             for kind, column in columns.items()
             if column in cohort.across_columns
         }
-        return found | {kind: number_or_none(mean) for kind, mean in beside.items()}
+        return found | {kind: number_or_none(mean) for kind, mean in secondary.items()}
 
     found = {part: data(f"{measure}.{part}") for part in parts}
     return data(measure) | {"parts": {**found, "matrix": _matrix(cohort, measure)}}
 
 
 def _matrix(cohort: CohortValues, measure: str) -> list[list[float | None]]:
-    """The mean similarity of each two runs; a run of which all maps are degenerate agrees with none, nor itself."""
+    """Return the mean similarity of each two runs; None, even of a run and itself, if all its maps are degenerate."""
     matrix = np.diag(np.where(cohort.column("degenerate").all(0), np.nan, 1.0))
     for i, j in cohort.pairs:
         matrix[i, j] = matrix[j, i] = known_mean(cohort.across_column(f"{measure}.pair.{i}.{j}"))
@@ -190,7 +191,7 @@ def _matrix(cohort: CohortValues, measure: str) -> list[list[float | None]]:
 
 
 def _across_of_run(cohort: CohortValues, measure: str, number: int) -> Tree:
-    """A run's mean similarity to the others."""
+    """Return statistics of a run's mean similarity to the other runs."""
     pairs = cohort.pair_values(measure, number)
     values = known_mean(pairs, 1)[:, None, None]
     means = resample_means(values, np.ones(values.shape[:2]), replace(cohort.draws, runs="one"), cohort.check)
@@ -205,7 +206,7 @@ def _strata(cohort: CohortValues) -> Tree:
 
 
 def strata_of(cohort: CohortValues) -> Iterator[tuple[str, str, Array, Any]]:
-    """Each stratum's kind and name, which values count, (n, K), and which images count as a whole, (n,)."""
+    """Yield each stratum's kind and name, its values as a mask (n, K), and its images for numbers across runs, (n,)."""
     everything, correct = np.ones(cohort.runs.shape[:2]), cohort.column("correct")
     for name in sorted({label for label in cohort.labels if label is not None}):
         rows = np.array([label == name for label in cohort.labels])
@@ -216,7 +217,7 @@ def strata_of(cohort: CohortValues) -> Iterator[tuple[str, str, Array, Any]]:
 
 
 def _stratum(cohort: CohortValues, used: Array, whole: Any) -> Tree:
-    """Return the headlines over the values used, (n, K), and of measures across runs over the images `whole` (n,)."""
+    """Return headlines over the values `used` (n, K); for measures across runs, over the images `whole` (n,)."""
     names = list(cohort.parts)
     indices = [cohort.run_columns.index(name) for name in names]
     some = used.any(1)

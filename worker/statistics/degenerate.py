@@ -1,4 +1,4 @@
-"""How many maps are degenerate: the share, with Wilson's interval. Pure: arrays in, plain values out."""
+"""Computes the share of degenerate maps, with Wilson's interval. Pure: arrays in, plain values out."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ import numpy as np
 
 from worker.statistics.bootstrap import Array
 
-Z = 1.959963984540054  # the standard normal's quantile of 97.5 %
+Z = 1.959963984540054  # the 97.5 % quantile of the standard normal distribution
 
 
 def degenerate_share(degenerate: Array, used: Array | None = None) -> dict[str, Any]:
-    """The share of maps (...) that are degenerate (1) and not (0), of those `used` (...) is above 0 for."""
+    """Return the share of degenerate maps: `degenerate` (...) is 1 or 0; only maps with `used` (...) above 0 count."""
     counting = degenerate if used is None else degenerate[used > 0]
     count, maps = int(counting.sum()), int(counting.size)
     if not maps:
@@ -19,9 +19,9 @@ def degenerate_share(degenerate: Array, used: Array | None = None) -> dict[str, 
 
 
 def wilson(count: int, total: int) -> list[float]:
-    """The 95 % interval of a share (Wilson 1927)."""
+    """Return the 95 % interval of the share count / total (Wilson 1927)."""
     share, weight = count / total, Z**2 / total
     middle = (share + weight / 2) / (1 + weight)
     reach = Z * np.sqrt(share * (1 - share) / total + weight / (4 * total)) / (1 + weight)
-    # Exactly 0 or 1 where rounding would leave the interval without the share itself.
+    # The ends are exactly 0 and 1 for these shares, because a rounded end could exclude the share itself.
     return [float(middle - reach) if count else 0.0, float(middle + reach) if count < total else 1.0]

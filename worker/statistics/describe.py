@@ -1,4 +1,4 @@
-"""Mean, spread, quantiles and interval of one column, as the results show them.
+"""Computes the mean, spread, quantiles and interval of one column, as the results show them.
 
 Pure: arrays in, plain values out.
 """
@@ -18,11 +18,11 @@ BINS = 40
 def describe(
     values: Array, resampled: Array, used: Array | None = None, missing: float | None = None
 ) -> dict[str, Any]:
-    """Values of a column, (n, ...) by image (NaN: missing), and their resampled means (R,) -> its statistics.
+    """Return the statistics of a column from its values (n, ...), NaN if missing, and their resampled means (R,).
 
-    `used` (n, ...) is above 0 for values that count, `n` and `missing` in the result count those that are there and
-    that are not. Fewer than FEW images tell nothing of others: spread and interval are None, and `note` says so; so it
-    does where more than MOST_MISSING of the values are missing, or the share of others that is given as `missing`.
+    `used` (n, ...) is above 0 for values that count. In the result, `n` is the number of known values and `missing`
+    of unknown ones. With fewer than MIN_IMAGES images, spread and interval are None. If more than MOST_MISSING of the
+    values are missing, the interval is None; the argument `missing` overrides this share. `note` gives the reason.
     """
     counting = np.ones(values.shape, bool) if used is None else used > 0
     there = counting & ~np.isnan(values)
@@ -42,15 +42,15 @@ def describe(
 
 
 def histogram(values: Array) -> list[int]:
-    """How many of the values lie in each of BINS equal parts of [0, 1]; those at an end are of the part beside it."""
+    """Return how many values lie in each of BINS equal bins of [0, 1]; values outside go to the nearest bin."""
     there = values[~np.isnan(values)].clip(0, 1)
     return [int(count) for count in np.histogram(there, BINS, (0, 1))[0]]
 
 
 def compare(a: Array, b: Array, resampled_a: Array, resampled_b: Array, missing: float = 0.0) -> dict[str, Any]:
-    """The difference a - b of two cohorts, paired by image. Values (n,), resampled means (R,).
+    """Return the difference a - b of two cohorts, paired by image, from values (n,) and resampled means (R,).
 
-    `missing` is the share of values that one of them lacks; above MOST_MISSING there is no interval.
+    `missing` is the larger share of missing values of the two; above MOST_MISSING there is no interval.
     `cohens_d` is the mean difference over the standard deviation of the images' differences (d_z of paired
     samples, Cohen 1988).
     """
@@ -67,7 +67,7 @@ def compare(a: Array, b: Array, resampled_a: Array, resampled_b: Array, missing:
 
 
 def _note(images: int, missing: float) -> dict[str, str]:
-    """What there is to say of so many images, and of such a share of missing values."""
+    """Return a note if there are too few images, or too many missing values, for an interval; else nothing."""
     if missing > MOST_MISSING:
         return {"note": f"{missing:.0%} of the values are missing: too many for an interval"}
     return {} if images >= MIN_IMAGES else {"note": f"{images} image(s): too few for a spread or an interval"}

@@ -1,6 +1,6 @@
-"""The differences between two cohorts, paired by image.
+"""Computes the differences between two cohorts, paired by image.
 
-Pure: arrays in, plain values out. A number is named as in the results: `noise.parts.0.1`, `accuracy`,
+Pure: arrays in, plain values out. Numbers have the same names as in the results: `noise.parts.0.1`, `accuracy`,
 `strata.class.synthetic.entropy`.
 """
 
@@ -20,7 +20,7 @@ from worker.statistics.missing import known_mean, missing_share
 def all_differences(
     cohorts: Sequence[CohortValues], baseline: CohortValues | None = None, extra_paths: Sequence[str] = ()
 ) -> list[Tree]:
-    """Return the differences of each two cohorts, and of each cohort and the baseline."""
+    """Return the differences of every pair of cohorts, and of each cohort and the baseline."""
     pairs = [*combinations(cohorts, 2), *((each, baseline) for each in cohorts if baseline is not None)]
     return [each for a, b in pairs for each in differences(a, b, extra_paths)]
 
@@ -36,7 +36,7 @@ def differences(a: CohortValues, b: CohortValues, extra_paths: Sequence[str] = (
 
 @dataclass(frozen=True)
 class Pairing:
-    """A number of two cohorts by image, (n,) each, its name and column, and the images that have it in both, (n,).
+    """One number of two cohorts by image, (n,) each; `rows` (n,) selects the images that have it in both cohorts.
 
     `missing` is the larger of the two cohorts' shares of missing values.
     """
@@ -52,14 +52,14 @@ class Pairing:
 def pairings(a: CohortValues, b: CohortValues, extra_paths: Sequence[str] = ()) -> Iterator[Pairing]:
     """Yield the numbers of two cohorts that can be compared image by image."""
     for name in dict.fromkeys([*_standard(a, b), *extra_paths]):
-        path, extra_paths = locate_number(a, name)
+        path, in_class = locate_number(a, name)
         column = column_of(a, path)
         if column is None or column != column_of(b, path):
             continue
         ours, theirs = _by_image(a, column), _by_image(b, column)
-        rows = extra_paths & ~np.isnan(ours) & ~np.isnan(theirs)
+        rows = in_class & ~np.isnan(ours) & ~np.isnan(theirs)
         if rows.any():
-            missing = max(_missing(cohort, column, extra_paths) for cohort in (a, b))
+            missing = max(_missing(cohort, column, in_class) for cohort in (a, b))
             yield Pairing(name, column, ours, theirs, rows, missing)
 
 
@@ -72,7 +72,7 @@ def _standard(a: CohortValues, b: CohortValues) -> Iterator[str]:
 
 
 def locate_number(cohort: CohortValues, name: str) -> tuple[str, Any]:
-    """Return a number's name without its class, and which images belong to that class, (n,)."""
+    """Return a number's name without its class prefix, and a mask of that class's images, (n,)."""
     name = name.removeprefix("measures.")
     inside = name.removeprefix("strata.class.")
     if inside != name:
@@ -82,7 +82,7 @@ def locate_number(cohort: CohortValues, name: str) -> tuple[str, Any]:
 
 
 def column_of(cohort: CohortValues, name: str) -> str | None:
-    """Return the column of a number, None if the cohort has none."""
+    """Return the column of a number; None if the cohort has no such column."""
     if name == "accuracy":
         return "correct"
     measure, _, part = name.partition(".parts.")
@@ -99,7 +99,7 @@ def _by_image(cohort: CohortValues, column: str) -> Array:
 
 
 def _missing(cohort: CohortValues, column: str, rows: Any) -> float:
-    """Return the share of missing values; correctness does not count as missing for an image without a label."""
+    """Return the share of missing values, which is 0 for correctness: an image without a label has none."""
     if column == "correct":
         return 0.0
     return missing_share(

@@ -14,14 +14,14 @@ from worker.statistics.cohort import CohortValues
 from worker.statistics.missing import known_mean
 
 MAX_CLASSES = 10
-PER_RANKING = 6  # of each ranking, this many images get its reason even if another ranking chose them first
+PER_RANKING = 6  # so many first images of a ranking get its reason, even if another ranking chose them
 TYPICAL, ODD = "most typical", "least typical"
 WRONG, APART = "most often wrong", "cohorts differ most"
 
 
 @dataclass(frozen=True)
 class ChosenImage:
-    """An image by its position, with its rank, from 1, for each reason why it was chosen."""
+    """The position of an image, and its rank (from 1) for each reason why it was chosen."""
 
     position: int
     why: Mapping[str, int]
@@ -30,7 +30,7 @@ class ChosenImage:
 def choose(cohorts: Sequence[CohortValues], count: int, lowest: Mapping[str, str]) -> list[ChosenImage]:
     """Return at most `count` images: the first of every ranking, then the second of each, and so on.
 
-    `lowest` has, for each measure that ranks images by its lowest values, the reason for which it chooses them.
+    `lowest` maps each measure that ranks images by their lowest values to the reason that is shown.
     """
     rankings = list(_rankings(cohorts, lowest))
     found: dict[int, dict[str, int]] = {}
@@ -48,12 +48,14 @@ def choose(cohorts: Sequence[CohortValues], count: int, lowest: Mapping[str, str
 
 
 def _rankings(cohorts: Sequence[CohortValues], lowest: Mapping[str, str]) -> Iterator[tuple[str, NDArray[np.intp]]]:
-    """Yield each reason with the images in the order of their rank."""
-    marks = [_typicality(cohort) for cohort in cohorts]
-    away = known_mean(np.array([np.square(each).mean(0) for each in marks]), 0)
-    away = np.where(np.isnan(away), np.inf, away)  # an image without salience under any model is the least typical
-    yield TYPICAL, np.argsort(away, kind="stable")
-    yield ODD, np.argsort(-away, kind="stable")
+    """Yield each reason and the positions of its images, ordered by rank."""
+    scores = [_typicality(cohort) for cohort in cohorts]
+    distance = known_mean(np.array([np.square(each).mean(0) for each in scores]), 0)
+    distance = np.where(
+        np.isnan(distance), np.inf, distance
+    )  # an image without salience under any model is the least typical
+    yield TYPICAL, np.argsort(distance, kind="stable")
+    yield ODD, np.argsort(-distance, kind="stable")
     for measure, why in lowest.items():
         values = [_by_image(cohort, measure) for cohort in cohorts if _has(cohort, measure)]
         if values:
@@ -62,22 +64,22 @@ def _rankings(cohorts: Sequence[CohortValues], lowest: Mapping[str, str]) -> Ite
     wrong = np.argsort(correct, kind="stable")
     yield WRONG, wrong[correct[wrong] < 1]
     if len(cohorts) > 1:
-        yield APART, _ascending(-known_mean(np.var(marks, axis=0), 0))
+        yield APART, _ascending(-known_mean(np.var(scores, axis=0), 0))
     labels = np.array(["" if each is None else each for each in cohorts[0].labels])
     classes = [each for each in np.unique(labels) if each]
     for name in classes if len(classes) <= MAX_CLASSES else ():
         own = np.flatnonzero(labels == name)
-        yield f"typical of {name}", own[np.argsort(away[own], kind="stable")]
+        yield f"typical of {name}", own[np.argsort(distance[own], kind="stable")]
 
 
 def _ascending(values: Array) -> NDArray[np.intp]:
-    """Return the images in the order of their values, without images that have none."""
+    """Return the positions of images in ascending order of value, without images that have no value."""
     order = np.argsort(values, kind="stable")
     return order[~np.isnan(values[order])]
 
 
 def _typicality(cohort: CohortValues) -> Array:
-    """Return each image's distance from the mean of each headline, in standard deviations, (measures, n)."""
+    """Return each image's signed distance from the mean of each headline, in standard deviations, (measures, n)."""
     rows = [_by_image(cohort, name) for name in (*cohort.parts, *cohort.across_parts) if _has(cohort, name)]
     values = np.stack(rows)
     data = values - known_mean(values, 1)[:, None]

@@ -1,8 +1,8 @@
-"""One number and its interval, at a moment when more images are to come.
+"""Estimates one number and its interval while the audit of further images continues.
 
-Pure: arrays in, plain values out. An interval has two parts, which are added. The images' is a confidence sequence
-of the mean under these runs (sequences.py). The runs' is the bootstrap's: how far the mean of resampled runs strays
-from that of all. So what is said of a few runs is no more than the results say at last.
+Pure: arrays in, plain values out. An interval adds two parts. The part for images is a confidence sequence of the
+mean under the given runs (confidence_sequence.py). The part for runs comes from the bootstrap: the deviation of the
+mean over resampled runs from the mean over all runs. It therefore claims no more about few runs than the final results.
 """
 
 from dataclasses import dataclass
@@ -22,10 +22,10 @@ NO_VARIATION = np.zeros(1)
 
 @dataclass(frozen=True)
 class Sample:
-    """Values (n, K) under K runs between two bounds, `used` (n, K) 1 for those that count and 0 for others.
+    """Values (n, K) under K runs with the bounds `within`; `used` (n, K) is 1 for values that count and 0 for others.
 
-    `run_deviations` (R,) say how far the mean of resampled runs is from that of all; STILL where no runs are resampled.
-    `missing` is the share of values that would count, were they there.
+    `run_deviations` (R,) has the mean over resampled runs minus the mean over all runs; NO_VARIATION if runs are not
+    resampled. `missing` is the share of missing values.
     """
 
     values: Array
@@ -37,38 +37,38 @@ class Sample:
 
 @dataclass(frozen=True)
 class InterimEstimate:
-    """How sure an interval is to be, and, where images came in slices, which slice each came in (n,)."""
+    """Computes interim numbers at a confidence `claim`; `slices` (n,) has each image's slice, None without slices."""
 
     claim: Confidence
     slices: NDArray[np.int64] | None = None
 
     def number(self, sample: Sample) -> dict[str, Any]:
-        """The mean of a sample's values that count, its interval, and how many there are.
+        """Return the mean, interval and number of the values that count.
 
-        Few images, or too many missing values, have no interval, so that nothing is decided by them.
+        With few images, or too many missing values, there is no interval, so that no decision rests on them.
         """
         used, within = sample.used, sample.within
         if not used.any():
             return {"mean": None, "ci95": None, "n": 0}
-        kept = np.where(used > 0, sample.values, within[0])
-        mean = float((kept * used).sum() / used.sum())
+        filled = np.where(used > 0, sample.values, within[0])
+        mean = float((filled * used).sum() / used.sum())
         enough = int(used.any(1).sum()) >= MIN_IMAGES and sample.missing <= MOST_MISSING
-        return {"mean": mean, "ci95": self._interval(kept, sample) if enough else None, "n": int(used.sum())}
+        return {"mean": mean, "ci95": self._interval(filled, sample) if enough else None, "n": int(used.sum())}
 
-    def _interval(self, kept: Array, sample: Sample) -> list[float] | None:
+    def _interval(self, filled: Array, sample: Sample) -> list[float] | None:
         low, high = sample.within
-        # Similarities in float32 may pass their bounds by a rounding.
-        scaled = np.clip((kept - low) / (high - low), 0.0, 1.0) * sample.used
+        # Rounding can put similarities in float32 slightly outside their bounds.
+        scaled = np.clip((filled - low) / (high - low), 0.0, 1.0) * sample.used
         parts, wholes = self._by_slice(scaled.mean(1)), self._by_slice(sample.used.mean(1))
         least, most = (low + (high - low) * end for end in ratio_interval(parts, wholes, self.claim))
-        strays = sample.run_deviations[~np.isnan(sample.run_deviations)]
-        if len(strays) < len(sample.run_deviations) // 4:  # as the bootstrap has it
+        deviations = sample.run_deviations[~np.isnan(sample.run_deviations)]
+        if len(deviations) < len(sample.run_deviations) // 4:  # the same rule as the bootstrap's interval
             return None
-        down, up = np.quantile(strays, [self.claim.alpha / 2, 1 - self.claim.alpha / 2])
+        down, up = np.quantile(deviations, [self.claim.alpha / 2, 1 - self.claim.alpha / 2])
         return [max(low, float(least + down)), min(high, float(most + up))]
 
     def _by_slice(self, values: Array) -> Array:
-        """One value a slice where images came in slices, since neighbours in a set are alike."""
+        """Return one value per slice if images have slices, because neighbouring images of a set are alike."""
         if self.slices is None:
             return values
         _, own = np.unique(self.slices, return_inverse=True)
@@ -76,9 +76,9 @@ class InterimEstimate:
 
 
 def run_deviations(values: Array, used: Array, weights: Array) -> Array:
-    """How far means over resampled runs, which weigh (R, K) in them, are from that over all, (R,).
+    """Return the mean over each resample of the runs minus the mean over all runs, (R,).
 
-    NaN where nothing was drawn.
+    `weights` (R, K) has how often each resample draws each run. NaN if a resample has no values.
     """
     sums, sizes = np.where(used > 0, values, 0.0).sum(0), used.sum(0)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -1,4 +1,4 @@
-"""Means of numbers of which some are missing (NaN), and how many may be. Pure: arrays in, arrays out."""
+"""Handles missing values (NaN): means without them, and the largest share allowed. Pure: arrays in, arrays out."""
 
 from typing import Any
 
@@ -6,21 +6,21 @@ import numpy as np
 
 from worker.statistics.bootstrap import Array
 
-MOST_MISSING = 0.2  # of the values that count; of more no interval is given
+MOST_MISSING = 0.2  # the share of missing values above which there is no interval
 
 
 def known_mean(values: Array, axis: int | None = None) -> Any:
-    """The mean of what is there, NaN where nothing is."""
+    """Return the mean of the values that are not NaN; NaN if there are none."""
     there = ~np.isnan(values)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(there, values, 0.0).sum(axis) / there.sum(axis)
 
 
 def number_or_none(value: Any) -> float | None:
-    """A number as JSON has it: NaN is None."""
+    """Return a number for JSON: None instead of NaN."""
     return None if np.isnan(value) else float(value)
 
 
 def missing_share(values: Array) -> float:
-    """Which share of some values is missing; 0 of no values."""
+    """Return the share of values that are NaN; 0 if there are no values."""
     return float(np.isnan(values).mean()) if values.size else 0.0

@@ -1,4 +1,4 @@
-"""Compares the distributions of salience in set and out of set, that is, on images that a model was not made for.
+"""Compares salience on a job's images with salience on out-of-set images, for which the model was not made.
 
 Pure: arrays in, plain values out. Source: Crum et al. 2023 (salience fed out-of-set samples).
 """
@@ -19,7 +19,7 @@ from worker.statistics.missing import known_mean, number_or_none
 
 @dataclass(frozen=True)
 class InAndOutOfSet:
-    """A cohort's numbers in set and out of set, and the mean maps of its runs in both, (K, H, W) each."""
+    """A cohort's numbers in set and out of set, and its runs' mean maps for both image sets, (K, H, W) each."""
 
     inside: CohortValues
     outside: CohortValues
@@ -27,16 +27,16 @@ class InAndOutOfSet:
 
     @cached_property
     def wholes(self) -> tuple[Array, Array]:
-        """Resampled cohort means of all columns, in set and out of set, under the same runs."""
+        """Resampled cohort means (R, C) in set and out of set; both resample the runs in the same way."""
         return self.inside.resampled.whole, self.outside.resampled.whole
 
     def runs(self, number: int) -> tuple[Array, Array]:
-        """Resampled means of one run."""
+        """Return the resampled means (R, C) of one run, in set and out of set."""
         return self.inside.resampled.runs[:, number], self.outside.resampled.runs[:, number]
 
 
 def compare_sets(sets: InAndOutOfSet, columns: Sequence[str]) -> Tree:
-    """Return the cohort's distributions of some columns over all its runs, its mean maps, and the same of each run."""
+    """Return the comparison of some columns and of the mean maps, for all runs together and for each run."""
     number = list(range(len(sets.mean_maps[0])))
     runs = [
         {name: _compare(sets, name, [run], sets.runs(run)) for name in columns} | {"mean_map": _mean_maps(sets, [run])}
@@ -47,7 +47,7 @@ def compare_sets(sets: InAndOutOfSet, columns: Sequence[str]) -> Tree:
 
 
 def _compare(sets: InAndOutOfSet, name: str, runs: Sequence[int], resampled: tuple[Array, Array]) -> Tree:
-    """One column under some runs. The difference is out of set less in set."""
+    """Return the comparison of one column under some runs. The difference is out of set minus in set."""
     inside, outside = (each.column(name)[:, runs] for each in (sets.inside, sets.outside))
     means = [
         means[:, each.run_columns.index(name)]
@@ -69,7 +69,7 @@ def _compare(sets: InAndOutOfSet, name: str, runs: Sequence[int], resampled: tup
 
 
 def _mean_maps(sets: InAndOutOfSet, runs: Sequence[int]) -> dict[str, float | None]:
-    """Similarity of the mean maps of both sets, taken over some runs. A mean of degenerate maps alone is degenerate."""
+    """Return the similarities of both sets' mean maps over some runs; a mean map that is 0 everywhere is degenerate."""
     means = [torch.from_numpy(maps[runs].mean(0)[None]) for maps in sets.mean_maps]
     inside, outside = (ComparableMaps(each) for each in means)
     found = without_degenerate(similarities(inside, outside), *(each.amax((1, 2)) == 0 for each in means))
@@ -77,18 +77,18 @@ def _mean_maps(sets: InAndOutOfSet, runs: Sequence[int]) -> dict[str, float | No
 
 
 def wasserstein(a: Array, b: Array) -> float:
-    """Wasserstein-1 distance of two samples: the area between their distribution functions."""
+    """Return the Wasserstein-1 distance of two samples: the area between their distribution functions."""
     places = np.sort(np.concatenate([a, b]))
     gaps = np.abs(_share_below(a, places[:-1]) - _share_below(b, places[:-1]))
     return float((gaps * np.diff(places)).sum())
 
 
 def kolmogorov_smirnov(a: Array, b: Array) -> float:
-    """The largest distance of two samples' distribution functions, in [0, 1]."""
+    """Return the largest distance between two samples' distribution functions, in [0, 1]."""
     places = np.concatenate([a, b])
     return float(np.abs(_share_below(a, places) - _share_below(b, places)).max())
 
 
 def _share_below(sample: Array, places: Array) -> Array:
-    """The sample's distribution function at some places."""
+    """Return the sample's distribution function at the given places."""
     return np.searchsorted(np.sort(sample), places, side="right") / len(sample)

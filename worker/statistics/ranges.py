@@ -1,4 +1,4 @@
-"""The least and the largest value that a column can have. Pure."""
+"""Gives the smallest and largest value that a column can have."""
 
 from collections.abc import Mapping
 
@@ -18,7 +18,7 @@ RANGES: Mapping[str, Range] = {
 
 
 def range_of(column: str, bounds: Mapping[str, Range]) -> Range:
-    """Return the least and the largest value of a column; `bounds` has those of measures that are no similarity."""
+    """Return the least and the largest value of a column; `bounds` has columns that are not similarities."""
     return bounds[column] if column in bounds else RANGES.get(column.rpartition(".")[2], SIGNED)
 
 

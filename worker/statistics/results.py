@@ -1,4 +1,4 @@
-"""The results of a job: every cohort's numbers, and how the cohorts differ.
+"""Summarises a job: every cohort's numbers, and the differences between cohorts.
 
 Pure: arrays in, plain values out.
 """
@@ -12,7 +12,7 @@ from worker.statistics.differences import all_differences
 def summarise(
     cohorts: Sequence[CohortValues], baseline: CohortValues | None = None, extra_paths: Sequence[str] = ()
 ) -> Tree:
-    """Cohorts by name, and the differences of each two, and of each from the baseline."""
+    """Return the cohorts by name, and the differences of every pair and of each cohort from the baseline."""
     return {
         "cohorts": {cohort.name: summarise_cohort(cohort) for cohort in cohorts},
         "differences": all_differences(cohorts, baseline, extra_paths),

@@ -1,18 +1,21 @@
-"""Intervals of what tells how values spread, standard deviation and quantiles, by the same bootstrap as the means.
+"""Resamples standard deviations and quantiles with the same bootstrap as the means.
 
-Pure: arrays in, arrays out. Computed where a rule asks for it alone: a quantile costs some hundred means.
+Pure: arrays in, arrays out. Only gate rules need these numbers: a quantile costs as much as hundreds of means.
 """
 
 import numpy as np
 
 from worker.statistics.bootstrap import Array, Check, Draws, no_check, resample_means
 
-BINS = 400  # values among which a quantile is looked for
-MAX_VALUES = 1_000_000  # of more no quantile is resampled
+BINS = 400  # a resampled quantile is one of this many values
+MAX_VALUES = 1_000_000  # quantiles of more values are not resampled
 
 
 def resample_spread(values: Array, statistic: str, by: Draws, check: Check = no_check) -> Array | None:
-    """Resampled `sd`, or quantile such as `q05`, of values (n, K), NaN missing -> (R,); None of too many values."""
+    """Resample `sd` or a quantile such as `q05` of values (n, K), NaN if missing -> (R,).
+
+    Returns None for quantiles of more than MAX_VALUES values.
+    """
     return _deviations(values, by, check) if statistic == "sd" else _quantiles(values, int(statistic[1:]), by, check)
 
 
@@ -23,11 +26,11 @@ def _deviations(values: Array, by: Draws, check: Check) -> Array:
 
 
 def _quantiles(values: Array, percent: int, by: Draws, check: Check) -> Array | None:
-    """In each resample, the least of some values that so many percent do not exceed."""
+    """Return, for each resample, the smallest candidate that at least `percent` % of its values do not exceed, (R,)."""
     if values.size > MAX_VALUES:
         return None
     missing = np.isnan(values)
-    places = np.unique(np.quantile(values[~missing], np.linspace(0, 1, BINS), method="higher"))
-    below = np.where(missing[:, :, None], np.nan, values[:, :, None] <= places)
+    candidates = np.unique(np.quantile(values[~missing], np.linspace(0, 1, BINS), method="higher"))
+    below = np.where(missing[:, :, None], np.nan, values[:, :, None] <= candidates)
     reached = resample_means(below, np.ones(values.shape), by, check).whole >= percent / 100 - 1e-9
-    return np.asarray(places[reached.argmax(1)])
+    return np.asarray(candidates[reached.argmax(1)])

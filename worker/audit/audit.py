@@ -98,7 +98,7 @@ class Audit:
         return self._explain_batch(batch, dict.fromkeys(range(len(self.classifiers)), True))
 
     def _explain_batch(self, batch: ImageBatch, runs: Mapping[int, bool]) -> Iterator[Explanations]:
-        """Yield each run's explanations of a batch, with those of its variants where `runs` says so."""
+        """Yield each run's explanations of a batch, with those of its variants if `runs` maps the run to True."""
         variants = self._independent_variants(batch) if any(runs.values()) else {}
         seen = [
             self._explain_image(batch, number, {key: each[number] for key, each in variants.items()}, runs)
@@ -128,7 +128,7 @@ class Audit:
     def _explain_image(
         self, batch: ImageBatch, number: int, variants: Mapping[VariantKey, Tensor], runs: Mapping[int, bool]
     ) -> dict[int, KeyedExplanation]:
-        """Return each run's explanations of one image, with those of its variants where `runs` says so.
+        """Return each run's explanations of one image, with those of its variants if `runs` maps the run to True.
 
         The first chunk starts with the clean image, whose map guides further variants.
         """

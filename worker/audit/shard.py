@@ -34,7 +34,7 @@ def audit_shard(  # noqa: PLR0913  # a shard needs all of these
     lease: Lease,
     find: FindRows | None = None,
 ) -> ShardResult:
-    """Return the numbers of a shard's images, taken from the cache where `find` returns them, computed otherwise.
+    """Return the numbers of a shard's images, from the cache if `find` returns them, else computed.
 
     Raises ModelRefused if a model file has changed since the job was planned, and LeaseLost.
     """
@@ -107,12 +107,12 @@ class _ShardAudit:
 
     def score(self, read: Sequence[ReadImage]) -> list[_Scored]:
         """Return the numbers of a page. Images that lack the same numbers are scored together."""
-        lacking: dict[Missing, list[ReadImage]] = {}
+        by_missing: dict[Missing, list[ReadImage]] = {}
         for each in read:
-            lacking.setdefault(self.cache.missing(each.known), []).append(each)
-        return [part for wanted, some in lacking.items() for part in self._score_what_fits(some, wanted)]
+            by_missing.setdefault(self.cache.missing(each.known), []).append(each)
+        return [part for wanted, some in by_missing.items() for part in self._score_within_memory(some, wanted)]
 
-    def _score_what_fits(self, read: Sequence[ReadImage], wanted: Missing) -> list[_Scored]:
+    def _score_within_memory(self, read: Sequence[ReadImage], wanted: Missing) -> list[_Scored]:
         """Return the numbers of images. If memory runs out, score half of them at a time."""
         try:
             return [self._score(read, wanted)]
@@ -124,7 +124,7 @@ class _ShardAudit:
                 raise
         torch.cuda.empty_cache()
         half = -(-len(read) // 2)
-        return [part for some in (read[:half], read[half:]) if some for part in self._score_what_fits(some, wanted)]
+        return [part for some in (read[:half], read[half:]) if some for part in self._score_within_memory(some, wanted)]
 
     def _score(self, read: Sequence[ReadImage], wanted: Missing) -> _Scored:
         loaded = load_planned(self.job, self.cohort, self.spec, self.context)

@@ -101,43 +101,43 @@ def resample_means(values: Array, used: Array, by: Draws, check: Check = no_chec
     Missing values (NaN) do not count either. `check` is called between blocks, and may raise.
     """
     images, runs, columns = values.shape
-    lacking = [column for column in range(columns) if np.isnan(values[:, :, column]).any()]
+    incomplete = [column for column in range(columns) if np.isnan(values[:, :, column]).any()]
 
     def block_of(some: slice) -> Array:
-        there = (used[some, :, None] > 0) & ~np.isnan(values[some])
-        filled = np.where(there, values[some], 0.0)
+        known = (used[some, :, None] > 0) & ~np.isnan(values[some])
+        filled = np.where(known, values[some], 0.0)
         # Explicit shapes, because -1 fails for zero columns: a job of stability alone has no columns of runs.
         own = [
             filled.reshape(len(filled), runs * columns),
-            there[:, :, lacking].reshape(len(filled), runs * len(lacking)),
+            known[:, :, incomplete].reshape(len(filled), runs * len(incomplete)),
         ]
         return np.concatenate([*own, used[some]], axis=1)
 
-    ends = np.cumsum([runs * columns, runs * len(lacking)])
+    ends = np.cumsum([runs * columns, runs * len(incomplete)])
     sums, own, sizes = np.split(_resampled_sums(by, images, block_of, check), ends, axis=1)
     counted = _Counted(
-        sums.reshape(RESAMPLES, runs, columns), sizes, own.reshape(RESAMPLES, runs, len(lacking)), lacking
+        sums.reshape(RESAMPLES, runs, columns), sizes, own.reshape(RESAMPLES, runs, len(incomplete)), incomplete
     )
     return counted.means(draw_counts(generator(by.runs, by.seed), RESAMPLES, runs))
 
 
 @dataclass(frozen=True)
 class _Counted:
-    """Sums (R, K, C) and their counts: `sizes` (R, K) of complete columns, `own` (R, K, L) of `lacking` columns."""
+    """Sums (R, K, C) and their counts: `sizes` (R, K) of complete columns, `own` (R, K, L) of `incomplete` ones."""
 
     sums: Array
     sizes: Array
     own: Array
-    lacking: Sequence[int]
+    incomplete: Sequence[int]
 
     def means(self, weights: Array) -> Resampled:
         """Return the means; `weights` (R, K) has how often each run is drawn."""
         sums, own = ((each * weights[:, :, None]).sum(1) for each in (self.sums, self.own))
         with np.errstate(invalid="ignore", divide="ignore"):
             whole = sums / (self.sizes * weights).sum(1)[:, None]
-            whole[:, self.lacking] = sums[:, self.lacking] / own
+            whole[:, self.incomplete] = sums[:, self.incomplete] / own
             runs = self.sums / self.sizes[:, :, None]
-            runs[:, :, self.lacking] = self.sums[:, :, self.lacking] / self.own
+            runs[:, :, self.incomplete] = self.sums[:, :, self.incomplete] / self.own
         return Resampled(whole, runs)
 
 
@@ -151,8 +151,8 @@ def resample_pairs(
     """
 
     def block_of(some: slice) -> Array:
-        there = ~np.isnan(values[some])
-        return np.concatenate([np.where(there, values[some], 0.0), there], axis=1)
+        known = ~np.isnan(values[some])
+        return np.concatenate([np.where(known, values[some], 0.0), known], axis=1)
 
     sums, sizes = np.split(_resampled_sums(by, len(values), block_of, check), 2, axis=1)
     weights = draw_counts(generator(by.runs, by.seed), RESAMPLES, runs)

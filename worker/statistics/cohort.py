@@ -168,8 +168,8 @@ def _across(cohort: CohortValues, measure: str, parts: Sequence[str]) -> Tree:
     everything = np.arange(len(cohort.across))
 
     def data(name: str) -> Tree:
-        lacking = missing_share(cohort.pair_values(name))
-        found = describe(cohort.across_column(name), cohort.resample_across(name, everything), missing=lacking)
+        missing = missing_share(cohort.pair_values(name))
+        found = describe(cohort.across_column(name), cohort.resample_across(name, everything), missing=missing)
         columns = {kind: f"{name}.{kind}" for kind in SECONDARY_STATISTICS}
         secondary = {
             kind: known_mean(cohort.across_column(column))
@@ -229,8 +229,8 @@ def _stratum(cohort: CohortValues, used: Array, whole: Any) -> Tree:
     tree = {name: describe(values[:, :, n], resampled[:, n], counting) for n, name in enumerate(names)}
     for name in cohort.across_parts:
         means = cohort.resample_across(name, whole) if whole.any() else empty[0]
-        lacking = missing_share(cohort.pair_values(name)[whole])
-        tree[name] = describe(cohort.across_column(name)[whole], means, missing=lacking)
+        missing = missing_share(cohort.pair_values(name)[whole])
+        tree[name] = describe(cohort.across_column(name)[whole], means, missing=missing)
     return tree | {"degenerate": degenerate_share(cohort.column("degenerate"), used)}
 
 

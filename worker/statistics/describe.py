@@ -25,8 +25,8 @@ def describe(
     values are missing, the interval is None; the argument `missing` overrides this share. `note` gives the reason.
     """
     counting = np.ones(values.shape, bool) if used is None else used > 0
-    there = counting & ~np.isnan(values)
-    images, present = int(there.any(tuple(range(1, values.ndim))).sum()), values[there]
+    known = counting & ~np.isnan(values)
+    images, present = int(known.any(tuple(range(1, values.ndim))).sum()), values[known]
     absent = missing_share(values[counting]) if missing is None else missing
     counts = {"n": len(present), "missing": int(counting.sum()) - len(present), **_note(images, absent)}
     if not len(present):
@@ -43,8 +43,8 @@ def describe(
 
 def histogram(values: Array) -> list[int]:
     """Return how many values lie in each of BINS equal bins of [0, 1]; values outside go to the nearest bin."""
-    there = values[~np.isnan(values)].clip(0, 1)
-    return [int(count) for count in np.histogram(there, BINS, (0, 1))[0]]
+    known = values[~np.isnan(values)].clip(0, 1)
+    return [int(count) for count in np.histogram(known, BINS, (0, 1))[0]]
 
 
 def compare(a: Array, b: Array, resampled_a: Array, resampled_b: Array, missing: float = 0.0) -> dict[str, Any]:

@@ -103,9 +103,9 @@ class _CohortView:
         self.cohort.check()
         pairs = self.cohort.pair_values(name, self.run)
         counting = self._counting(pairs)
-        there = (counting & ~np.isnan(pairs)).astype(float)
-        deviations = run_deviations(pairs, there, self.cohort.pair_weights) if self.run is None else NO_VARIATION
-        values, used = known_mean(pairs, 1)[:, None], there.any(1, keepdims=True).astype(float)
+        known = (counting & ~np.isnan(pairs)).astype(float)
+        deviations = run_deviations(pairs, known, self.cohort.pair_weights) if self.run is None else NO_VARIATION
+        values, used = known_mean(pairs, 1)[:, None], known.any(1, keepdims=True).astype(float)
         return self.look.number(
             Sample(values, used, range_of(name, self.cohort.bounds), deviations, missing_share(pairs[counting]))
         )

@@ -11,9 +11,9 @@ MOST_MISSING = 0.2  # the share of missing values above which there is no interv
 
 def known_mean(values: Array, axis: int | None = None) -> Any:
     """Return the mean of the values that are not NaN; NaN if there are none."""
-    there = ~np.isnan(values)
+    known = ~np.isnan(values)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(there, values, 0.0).sum(axis) / there.sum(axis)
+        return np.where(known, values, 0.0).sum(axis) / known.sum(axis)
 
 
 def number_or_none(value: Any) -> float | None:

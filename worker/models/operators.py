@@ -69,30 +69,29 @@ _EXPORTED = """
     swapaxes swapdims sym_numel sym_size sym_size.int sym_storage_offset sym_stride sym_stride.int t take_along_dim
     tan tanh tanh_ tensordot threshold threshold_ tile to.device to.dtype to.dtype_layout to.other topk trace
     transpose.int transpose_ tril tril_ triu triu_ true_divide.Scalar true_divide.Tensor true_divide_.Scalar
-    true_divide_.Tensor trunc type_as unbind.int unflatten.int unfold unsqueeze unsqueeze_ upsample_bicubic2d
-    upsample_bicubic2d.vec upsample_bilinear2d upsample_bilinear2d.vec upsample_linear1d upsample_linear1d.vec
-    upsample_nearest1d upsample_nearest1d.vec upsample_nearest2d upsample_nearest2d.vec upsample_nearest3d
-    upsample_nearest3d.vec upsample_trilinear3d upsample_trilinear3d.vec var.correction var var.dim
-    var_mean.correction var_mean var_mean.dim vdot view view.dtype view_as view_as_complex view_as_real vsplit.array
-    vsplit.int vstack where.Scalar where.ScalarOther where.ScalarSelf where where.self xlogy.Scalar_Other
-    xlogy.Scalar_Self xlogy.Tensor xlogy_.Scalar_Other xlogy_.Tensor zero zero_ zeros zeros_like gru.input
-    lstm.input _upsample_bicubic2d_aa.vec _upsample_bilinear2d_aa.vec _upsample_nearest_exact2d.vec
+    true_divide_.Tensor trunc type_as unbind.int unflatten.int unfold unsqueeze unsqueeze_ upsample_bicubic2d.vec
+    upsample_bilinear2d.vec upsample_linear1d.vec upsample_nearest1d.vec upsample_nearest2d.vec
+    upsample_nearest3d.vec upsample_trilinear3d.vec var.correction var var.dim var_mean.correction var_mean
+    var_mean.dim vdot view view.dtype view_as view_as_complex view_as_real vsplit.array vsplit.int vstack
+    where.Scalar where.ScalarOther where.ScalarSelf where where.self xlogy.Scalar_Other xlogy.Scalar_Self
+    xlogy.Tensor xlogy_.Scalar_Other xlogy_.Tensor zero zero_ zeros zeros_like _upsample_bicubic2d_aa.vec
+    _upsample_bilinear2d_aa.vec _upsample_nearest_exact1d.vec _upsample_nearest_exact2d.vec
+    _upsample_nearest_exact3d.vec
 """
 _SCRIPTED = """
     Bool Complex Float Int FloatImplicit IntImplicit ScalarImplicit ComplexImplicit Size append as_tensor bernoulli
     bernoulli_ bin can_cast capitalize data center chr clear copy count cpu cuda degrees device dict dim divmod
-    endswith equal expandtabs extend fabs find floordiv format gamma get get_device gru_cell hash hex insert
+    endswith equal expandtabs extend fabs find floordiv format gamma get get_device hash hex insert
     is_autocast_enabled is_autocast_cpu_enabled is_contiguous is_grad_enabled is_leaf is_nonzero is_scripting
     isalnum isalpha isdecimal isdigit isidentifier islower isnumeric isprintable isspace istitle isupper items join
-    keys len list ljust lower lstm_cell lstrip mathremainder mode multinomial normal normal_ oct ord partition
-    percentFormat pop popitem promote_types radians rand rand_like randint randn randn_like random_ randperm range
-    remove replace requires_grad_ result_type reverse rfind rindex rjust rnn_relu rnn_tanh rpartition rrelu rsplit
-    rstrip setdefault sorted splitlines startswith str stride strip swapcase tensor title tril_indices triu_indices
-    uniform_ unsafe_chunk unsafe_split update upper values wait warn zfill empty empty_like new_empty __and__
-    __contains__ __derive_index __getitem__ __iand__ __ilshift__ __interpolate __ior__ __irshift__ __is__ __isnot__
-    __ixor__ __lshift__ __not__ __or__ __range_length __round_to_zero_floordiv __rshift__ __upsample
-    __upsample_bilinear __upsample_nearest __xor__ _convolution _convolution_mode _native_multi_head_attention
-    _set_item _upsample_lanczos2d_aa _upsample_nearest_exact1d _upsample_nearest_exact3d
+    keys len list ljust lower lstrip mathremainder mode multinomial normal normal_ oct ord partition percentFormat
+    pop popitem promote_types radians rand rand_like randint randn randn_like random_ randperm range remove replace
+    requires_grad_ result_type reverse rfind rindex rjust rpartition rrelu rsplit rstrip setdefault sorted
+    splitlines startswith str stride strip swapcase tensor title tril_indices triu_indices uniform_ unsafe_chunk
+    unsafe_split update upper values wait warn zfill empty empty_like new_empty __and__ __contains__ __derive_index
+    __getitem__ __iand__ __ilshift__ __ior__ __irshift__ __is__ __isnot__ __ixor__ __lshift__ __not__ __or__
+    __range_length __round_to_zero_floordiv __rshift__ __xor__ _convolution _convolution_mode
+    _native_multi_head_attention _set_item
 """
 _PRIM = """
     EnumName EnumValue NumToTensor RaiseException abs data device dtype is_cpu is_cuda is_meta is_mkldnn is_mps
@@ -100,16 +99,23 @@ _PRIM = """
     unchecked_unwrap_optional
 """
 
+# Operators that resize. Their `vec` overloads compute the output size from the scales; their others take any size with
+# any scales, and read outside the image. Each name stands with the number of arguments of its `vec` overload.
+RESIZED = {
+    name.split(".")[0]: 3 if "nearest" in name else 4
+    for name in [*_EXPORTED.split(), "_upsample_lanczos2d_aa.vec"]
+    if "upsample_" in name
+}
 # The operators for torch.export archives, by full name: `add.Tensor` is `aten.add.Tensor`, and `relu` is
 # `aten.relu.default`. Exported models of torchvision, timm and transformers use these and similar ones. No operator
-# returns uninitialised memory (`empty`) or trusts sizes that the caller gives (`as_strided`, `set_`). None is private
-# (`_...`), except those that `interpolate` is exported as, which check their sizes.
+# returns uninitialised memory (`empty`) or trusts sizes that the caller gives (`as_strided`, `set_`). Recurrent ones
+# (`lstm`, `gru`) are left out, since they do not compare the sizes of their weights. None is private (`_...`), except
+# those that `interpolate` is exported as, which check their sizes.
 EXPORTED = frozenset(f"aten.{name}" if "." in name else f"aten.{name}.default" for name in _EXPORTED.split())
-# The operators for TorchScript after `torch.`, by name alone, since its compiler chooses the overload: those above;
-# the methods of Python's numbers, lists and strings; random draws of training; and private operators that traced
-# convolutions, scripted attention and scripted resizing call. Stochastic depth in training calls `empty`.
-SCRIPTED = frozenset(name.split(".")[1] for name in EXPORTED) | frozenset(_SCRIPTED.split())
+# The operators for TorchScript after `torch.`, by name alone, since its compiler chooses the overload: those above
+# without RESIZED, whose calls script_types.py checks; methods of Python's numbers, lists and strings; random draws of
+# training; and private operators that traced convolutions, scripted attention and scripted resizing call. Stochastic
+# depth in training calls `empty`.
+SCRIPTED = (frozenset(name.split(".")[1] for name in EXPORTED) | frozenset(_SCRIPTED.split())) - set(RESIZED)
 # The operators for TorchScript after `ops.`.
-NAMESPACED = frozenset(f"prim.{name}" for name in _PRIM.split()) | {
-    "torchvision.deform_conv2d", "torchvision.nms", "torchvision.roi_align"
-}  # fmt: skip
+NAMESPACED = frozenset(f"prim.{name}" for name in _PRIM.split())

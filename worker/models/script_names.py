@@ -8,6 +8,7 @@ import ast
 from collections.abc import Iterator
 
 from worker.models.operators import NAMESPACED, SCRIPTED
+from worker.models.script_types import casts_safely, resize_calls
 from worker.models.torch_internals import is_operator
 
 _PYTHON = """
@@ -15,10 +16,10 @@ _PYTHON = """
     NamedTuple NoneType Optional Scalar ScalarType Stream Tensor Tuple Union __annotations__ abs all annotate any
     awaitable bin bool chr complex dict divmod enumerate float fork getattr hasattr hash hex id inf infj int
     isinstance len list max min nan nanj number oct ord pow print range rangelist reversed round sorted str sum
-    tuple unchecked_cast uninitialized zip
+    tuple uninitialized zip
 """
 PYTHON = frozenset(_PYTHON.split())
-RESERVED = frozenset({"CONSTANTS", "__torch__", "getattr", "ops", "torch"})  # the code may not define these names
+RESERVED = frozenset({"CONSTANTS", "__torch__", "getattr", "ops", "torch", "unchecked_cast"})  # not for definitions
 COMPILED = "classes"  # `__torch__.torch.classes` has the classes compiled into torch, some of which open sockets
 # Syntax that torch never writes into an archive, and that can bind names.
 FOREIGN = (
@@ -30,6 +31,7 @@ FOREIGN = (
 def refused_names(code: ast.Module) -> Iterator[str]:
     """Yield each name that a model may not use; an operator as `aten::from_file`, anything else as it is written."""
     direct = {id(part) for node in ast.walk(code) for chain in _direct_uses(node) for part in ast.walk(chain)}
+    direct |= {id(part) for function in resize_calls(code) for part in ast.walk(function)}
     defined = set(_defined_names(code))
     known = (defined | PYTHON) - RESERVED
     yield from sorted(defined & RESERVED)
@@ -66,14 +68,16 @@ def _direct_uses(node: ast.AST) -> Iterator[ast.expr]:
     """Yield the parts of a node that may contain a reserved name: constants, types and called operators."""
     if isinstance(node, ast.Attribute) and _parts(node)[0] in ("CONSTANTS", "__torch__"):
         yield node
-    elif isinstance(node, ast.Call) and _may_call(node.func):
+    elif isinstance(node, ast.Call) and _may_call(node):
         yield node.func
 
 
-def _may_call(function: ast.expr) -> bool:
-    match _parts(function):
+def _may_call(call: ast.Call) -> bool:
+    match _parts(call.func):
         case ["getattr"]:
             return True
+        case ["unchecked_cast"]:
+            return casts_safely(call)
         case ["torch", name]:
             return name in SCRIPTED
         case ["ops", namespace, name]:

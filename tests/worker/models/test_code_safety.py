@@ -111,6 +111,18 @@ def test_code_with_training_and_attention_passes(tmp_path: Path, name: str) -> N
     check_code(script(architectures.build(name, 2).eval(), tmp_path / "m.pt"))
 
 
+class Resized(nn.Module):
+    def forward(self, images: Tensor) -> Tensor:
+        larger = nn.functional.interpolate(images, scale_factor=2.0, mode="nearest")
+        smaller = nn.functional.interpolate(larger, size=[8, 8], mode="bicubic", antialias=True)
+        return nn.functional.interpolate(smaller, size=[16, 16], mode="bilinear").mean((2, 3))
+
+
+def test_a_scripted_or_traced_model_may_resize_its_images(tmp_path: Path) -> None:
+    check_code(script(Resized(), tmp_path / "scripted.pt"))
+    check_code(save_archive(Resized(), tmp_path / "traced.pt", 16))
+
+
 class NamedOddly(nn.Module):
     """A model whose attributes have names of Python and of TorchScript's operators."""
 

@@ -114,7 +114,9 @@ def name_input(text: str) -> Callable[[Any], None]:
      "torch.ops.aten.empty.memory_format", "torch.ops.aten.empty_strided.default", "torch.ops.aten.new_empty.default",
      "torch.ops.aten.resize_.default", "torch.ops.aten._softmax.default", "torch.ops.aten.add.out",
      "torch.ops.aten.add.Missing", "torch.ops.aten.add", "torch.ops.prims.as_strided.default",
-     "torch.ops.quantized.add.default", "torch.ops.aten.add.Tensor.extra"],
+     "torch.ops.quantized.add.default", "torch.ops.aten.add.Tensor.extra", "torch.ops.aten.lstm.input",
+     "torch.ops.aten.gru.input", "torch.ops.aten._upsample_bilinear2d_aa.default",
+     "torch.ops.aten.upsample_bilinear2d.default", "torch.ops.aten.upsample_nearest2d.default"],
 )  # fmt: skip
 def test_an_operator_outside_the_allow_list_is_refused_by_name(tmp_path: Path, target: str) -> None:
     path = rewrite(export(TinyNet(0), tmp_path / "m.pt2"), call(target))

@@ -198,11 +198,11 @@ def test_a_sigmoid_that_is_declared_a_logit_is_taken_for_one(tmp_path: Path, run
     assert results(runner, job)["cohorts"]["c"]["accuracy"] == 0.5
 
 
-def test_images_that_cannot_be_read_hide_no_probabilities(tmp_path: Path, ask: Ask, pictures: Path) -> None:
+def test_probabilities_are_found_among_unreadable_images(tmp_path: Path, ask: Ask, images: Path) -> None:
     for number in range(40):
-        (pictures / "0" / f"-{number}.png").write_bytes(b"no picture")
-    images = {"uri": pictures.as_uri(), "max_skipped": 1}
-    assert "probabilities" in refusal(ask(traced(Brightness(nn.Sigmoid()), tmp_path), images=images))
+        (images / "0" / f"-{number}.png").write_bytes(b"not an image")
+    image_set = {"uri": images.as_uri(), "max_skipped": 1}
+    assert "probabilities" in refusal(ask(traced(Brightness(nn.Sigmoid()), tmp_path), images=image_set))
 
 
 def test_every_run_of_a_cohort_is_checked(tmp_path: Path, runner: Runner, images: Path) -> None:

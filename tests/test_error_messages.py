@@ -146,7 +146,7 @@ def test_an_error_about_an_image_names_its_path_in_the_archive(
     stored.unlink()  # as an operator might do
     responses = [client("GET", f"{path}/images/{image}/map.png") for image in range(3)]
     assert [each.status_code for each in responses] == [422] * 3
-    assert sum("cannot be read any more" in each.text for each in responses) == 2
+    assert sum("is no longer readable" in each.text for each in responses) == 2
 
 
 def test_an_error_about_a_fetched_file_names_its_uri_without_secrets(runner: Runner) -> None:

@@ -3,7 +3,6 @@
 Pure.
 """
 
-import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
@@ -33,7 +32,7 @@ def canonical_name(variant: str) -> str:
     """Return the one spelling of a variant's name. Raises FilterInvalid."""
     for _, named in _named_variants():
         name = named.aliases.get(variant, variant)
-        if re.fullmatch(named.pattern, name):
+        if named.pattern.fullmatch(name):
             try:
                 return named.canonical(name)
             except ValueError:
@@ -94,7 +93,7 @@ def value_column(variant: str, measures: Collection[str]) -> str | None:
 
 def _measure_of(variant: str) -> str:
     for measure, named in _named_variants():
-        if re.fullmatch(named.pattern, variant):
+        if named.pattern.fullmatch(variant):
             return measure
     raise _invalid_variant(variant)
 

@@ -1,5 +1,6 @@
 """Degradation: whether the model needs the regions that its map ignores."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ from service.measures.strict_model import StrictModel
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 
+VARIANT = re.compile(r"background|object|(most|least):[^:]*")
 BLURS = ("background", "object")
 ORDERS = ("most", "least")
 
@@ -70,7 +72,7 @@ DEGRADATION = Measure(
     ),
     map_variants=MapVariants(
         syntax="degraded (or background), object, or most:SHARE and least:SHARE",
-        pattern=r"background|object|(most|least):[^:]*",
+        pattern=VARIANT,
         sample=_sample,
         narrow=_narrow,
         canonical=canonical_amount,

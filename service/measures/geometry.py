@@ -1,5 +1,6 @@
 """Geometry: whether the map follows the content of a moved, turned or scaled image."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ _TRANSFORM = (
     r"^(hflip|vflip|rot90|rot270|shift:-?[0-9]{1,4},-?[0-9]{1,4}"
     r"|rotate:-?[0-9]{1,3}(\.[0-9]{1,3})?|scale:[0-9]{1,2}(\.[0-9]{1,3})?)$"
 )
+VARIANT = re.compile(_TRANSFORM)
 Transform = Annotated[str, StringConstraints(pattern=_TRANSFORM)]
 
 SHIFTS = tuple(f"shift:{dx},{dy}" for dy in (-16, 0, 16) for dx in (-16, 0, 16) if dx or dy)
@@ -102,7 +104,7 @@ GEOMETRY = Measure(
     ),
     map_variants=MapVariants(
         syntax="a transformation such as hflip, rot90, shift:16,0, rotate:15 or scale:0.8",
-        pattern=_TRANSFORM,
+        pattern=VARIANT,
         sample=_sample,
         narrow=_narrow,
     ),

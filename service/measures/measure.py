@@ -1,5 +1,6 @@
 """Describes a measure for the API, the gate, the client and the report. Computes nothing."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -68,7 +69,7 @@ class MapVariants:
     """
 
     syntax: str
-    pattern: str
+    pattern: re.Pattern[str]
     sample: Callable[[Any], Sequence[str]]
     narrow: Callable[[Any, Sequence[str]], Mapping[str, Any]]
     prefix: str = ""

@@ -1,5 +1,6 @@
 """Noise: whether the map stays the same when noise is added to the image."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
@@ -15,6 +16,7 @@ Sigma = Annotated[float, Field(gt=0, le=10)]
 AMOUNTS = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0)
 SIGMAS = (0.05, 0.1, 0.2, 0.4)
 PREFIX = "noise:"
+VARIANT = re.compile(rf"{PREFIX}[^:]*")
 
 
 class NoiseOptions(StrictModel):
@@ -69,7 +71,7 @@ NOISE = Measure(
     ranking=Ranking("most disturbed by noise", "Most disturbed by noise", "noise shifts attention most"),
     map_variants=MapVariants(
         syntax="noise:AMOUNT",
-        pattern=rf"{PREFIX}[^:]*",
+        pattern=VARIANT,
         sample=_sample,
         narrow=_narrow,
         prefix=PREFIX,

@@ -5,6 +5,7 @@ registries shows. It runs in an interpreter of its own, since the spec reads the
 """
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
@@ -57,7 +58,7 @@ CONTRAST = Measure(
     ranking=Ranking("most disturbed by contrast", "Most disturbed by contrast", "contrast shifts attention most"),
     map_variants=MapVariants(
         syntax="contrast:FACTOR",
-        pattern=r"contrast:[^:]*",
+        pattern=re.compile(r"contrast:[^:]*"),
         sample=sample,
         narrow=narrow,
         prefix="contrast:",

@@ -42,7 +42,7 @@ def test_every_rule_is_a_test_case_with_its_outcome(lenient: bool) -> None:
     assert names == ["good >= 0.5", "wide >= 0.5", "bad >= 0.5", "lost >= 0.5"]
     tags = [[each.tag for each in case] for case in suite]
     assert tags == [[], ["skipped" if lenient else "failure"], ["failure"], ["error"]]
-    assert "0.1 to 0.3" in suite[2][0].attrib["message"]
+    assert "[0.1, 0.3]" in suite[2][0].attrib["message"]
 
 
 def test_rules_without_a_cohort_and_characters_that_xml_forbids_leave_the_file_valid() -> None:

@@ -83,7 +83,7 @@ def test_without_a_worker_the_response_names_the_location_of_the_inspection(
         ("file:///nowhere/m.pt", "does not exist"),
         (
             f"http://127.0.0.1:{CLOSED_PORT}/m.pt?token=hidden",
-            "is unavailable: .*refused; see whether the URI is right",
+            "is unavailable: .*refused; check the URI",
         ),
         (f"artifact:sha256:{'0' * 64}", "PUT /v1/artifacts"),
         ("m.pt", "has an unknown scheme; write file://"),

@@ -124,4 +124,4 @@ def test_a_changed_image_is_not_explained(
     with working(runner):
         answer = api.get(f"/v1/jobs/{job}/images/0/map.png", params={"wait": 60}, timeout=90)
     assert (answer.status_code, answer.json()["type"]) == (422, "urn:salience:problem:map-refused")
-    assert "has changed since it was measured" in answer.json()["detail"]
+    assert "has changed since the audit" in answer.json()["detail"]

@@ -28,7 +28,7 @@ def casts_safely(call: ast.Call) -> bool:
 
 
 def resize_calls(code: ast.Module) -> Iterator[ast.expr]:
-    """Yield the function of each call, such as `torch._upsample_bilinear2d_aa`, whose scales are a list or None."""
+    """Yield the function of each call, such as `_upsample_bilinear2d_aa`, whose scales are a list or None."""
     classes = [node for node in code.body if isinstance(node, ast.ClassDef)]
     for function in [*code.body, *(each for own in classes for each in own.body)]:
         if isinstance(function, ast.FunctionDef):

@@ -168,7 +168,7 @@ def test_a_label_that_the_database_cannot_store_is_refused(
     assert answer.json()["errors"][0]["field"].startswith("labels")
     answer = api.post("/v1/jobs", json=ingredients.body(labels={"env:prod": "x"}))
     assert answer.status_code == 422
-    assert "write another letter" in answer.json()["errors"][0]["detail"]
+    assert "use another character" in answer.json()["errors"][0]["detail"]
 
 
 def test_a_known_idempotency_key_returns_its_job_after_its_files_are_deleted(

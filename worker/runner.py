@@ -10,6 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from opentelemetry.trace import SpanKind
+from structlog.contextvars import bound_contextvars
 
 from service.domain.job import Job, Shard, ShardKind
 from service.domain.maps import MapRequest
@@ -18,7 +19,6 @@ from service.gate import evaluate, number_lookup
 from service.jobs.verdicts import ResolvedGate, resolve_gate
 from service.net.backoff import retry_while_unavailable
 from service.storage import Store
-from service.telemetry.logs import bound_ids
 from service.telemetry.tracing import span
 from worker.audit.shard import audit_shard
 from worker.context import WorkerContext
@@ -73,7 +73,7 @@ class Runner:
         shard = self._claim(lambda: self.store.leases.claim(self.name, self.lease_seconds))
         if shard is None:
             return False
-        with bound_ids(job=shard.job, shard=shard.id), timed(shard.kind):
+        with bound_contextvars(job=shard.job, shard=shard.id), timed(shard.kind):
             outcome = self._process_shard(shard)
             SHARDS.labels(shard.kind, outcome).inc()
             log.info("Processed a %s shard: %s", shard.kind, outcome)

@@ -16,10 +16,11 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bound_contextvars
 
 from service.auth.rate_limit import WINDOW_SECONDS, Allowance
 from service.errors import BodyTooLarge
-from service.telemetry import logs, tracing
+from service.telemetry import tracing
 from service.telemetry.redaction import redact
 
 REQUEST_ID = "X-Request-ID"
@@ -122,7 +123,7 @@ class RequestTelemetryMiddleware:
         headers = Headers(scope=scope)
         request = _valid_id(headers.get(REQUEST_ID)) or uuid4().hex
         with (
-            logs.bound_ids(request=request),
+            bound_contextvars(request=request),
             tracing.span(scope["method"], SpanKind.SERVER, headers.get(tracing.HEADER)) as span,
         ):
             response = _ObservedResponse(send, request)
@@ -147,7 +148,7 @@ class RequestTelemetryMiddleware:
         facts = {"method": scope["method"], "path": path, "status": response.status, "seconds": round(seconds, 4)}
         level = logging.DEBUG if route in DEBUG_ROUTES else logging.INFO
         ids = {name.removesuffix("_id"): value for name, value in scope.get("path_params", {}).items()}
-        with logs.bound_ids(**ids):
+        with bound_contextvars(**ids):
             log.log(level, "%(method)s %(path)s %(status)d in %(seconds)s s", facts, extra=facts)
 
 

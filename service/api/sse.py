@@ -5,6 +5,7 @@ version of the job, so a client that reconnects gets only the versions that it h
 """
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from fastapi.concurrency import run_in_threadpool
+from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 
 from service.api.schemas import JobBody
 from service.domain.job import OPEN_STATES, Job, JobState
@@ -27,8 +29,7 @@ EVENT_FIELDS = {"id", "name", "labels", "state", "progress", "error", "verdict",
 
 ReadKey = tuple[JobStore, str]  # the store of the tenant, and a name of what is read from it
 
-OPENING = "retry: 2000\n\n"
-HEARTBEAT = ": nothing new\n\n"
+OPENING = format_sse_event(retry=2000)  # milliseconds
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,11 @@ class JobSnapshot:
         """Whether the job can still change."""
         return self.state in OPEN_STATES
 
-    def event(self, name: str) -> str:
+    def event(self, name: str) -> bytes:
         """Return an event with this name."""
-        return f"event: {name}\nid: {self.version}\ndata: {self.text}\n\n"
+        return format_sse_event(event=name, id=str(self.version), data_str=self.text)
 
-    def change_since(self, state: JobState | None) -> str:
+    def change_since(self, state: JobState | None) -> bytes:
         """Return a `progress` event if the state is still this one, otherwise a `state` event."""
         return self.event("progress" if self.state is state else "state")
 
@@ -66,7 +67,7 @@ class Feed:
         self._watch = watch
         self._reads: dict[ReadKey, asyncio.Task[list[JobSnapshot]]] = {}
 
-    async def job_events(self, jobs: JobStore, job: str, seen: int | None = None) -> AsyncGenerator[str]:
+    async def job_events(self, jobs: JobStore, job: str, seen: int | None = None) -> AsyncGenerator[bytes]:
         """Yield the state of a job unless its version is `seen`, then each change, until it ends or is deleted."""
         yield OPENING
         state = None
@@ -82,9 +83,9 @@ class Feed:
             seen, state = now.version, now.state
             await asyncio.sleep(MIN_EVENT_SECONDS)
             if not await self._watch.change(job, seen, HEARTBEAT_SECONDS):
-                yield HEARTBEAT
+                yield KEEPALIVE_COMMENT
 
-    async def list_events(self, jobs: JobStore, query: JobQuery) -> AsyncGenerator[str]:
+    async def list_events(self, jobs: JobStore, query: JobQuery) -> AsyncGenerator[bytes]:
         """Yield the jobs that a query finds, then their changes and new jobs at the head of the list."""
         yield OPENING
         known = {each.job: each for each in await self._find_jobs(jobs, query)}
@@ -101,10 +102,10 @@ class Feed:
                 last_sent = time.monotonic()
             elif time.monotonic() - last_sent > HEARTBEAT_SECONDS:
                 last_sent = time.monotonic()
-                yield HEARTBEAT
+                yield KEEPALIVE_COMMENT
             await asyncio.sleep(MIN_EVENT_SECONDS)
 
-    async def _changes(self, jobs: JobStore, known: dict[str, JobSnapshot]) -> list[str]:
+    async def _changes(self, jobs: JobStore, known: dict[str, JobSnapshot]) -> list[bytes]:
         """Wait for a change of an open job in `known`, update `known`, and return the events."""
         versions = {job: each.version for job, each in known.items() if each.is_open}
         events = []
@@ -118,7 +119,7 @@ class Feed:
                 events.append(now.change_since(before.state))
         return events
 
-    async def _new_jobs(self, jobs: JobStore, query: JobQuery, known: dict[str, JobSnapshot]) -> list[str]:
+    async def _new_jobs(self, jobs: JobStore, query: JobQuery, known: dict[str, JobSnapshot]) -> list[bytes]:
         """Add the jobs that the query finds before the first known one to `known`, and return their events."""
         found = await self._find_jobs(jobs, replace(query, limit=min(query.limit, MAX_NEW_JOBS)))
         new = list(takewhile(lambda each: each.job not in known, found))
@@ -163,5 +164,5 @@ class Feed:
         return await asyncio.shield(task)
 
 
-def _deleted_event(job: str) -> str:
-    return f'event: forgotten\ndata: {{"id": "{job}"}}\n\n'
+def _deleted_event(job: str) -> bytes:
+    return format_sse_event(event="forgotten", data_str=json.dumps({"id": job}))

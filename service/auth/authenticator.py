@@ -62,7 +62,7 @@ class StreamRevocation:
         self._authenticator = authenticator
         self._checked: dict[str | None, tuple[float, bool]] = {}  # by key: the time of the check, and its result
 
-    async def until_revoked(self, caller: Caller, events: AsyncGenerator[str]) -> AsyncIterator[str]:
+    async def until_revoked(self, caller: Caller, events: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:
         """Yield the events, and stop at the first event after the caller's key was revoked or has expired."""
         async with aclosing(events):
             async for event in events:

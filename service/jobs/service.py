@@ -4,6 +4,8 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from structlog.contextvars import bound_contextvars
+
 from service.artifacts.store import ArtifactStore
 from service.domain.inspection import Inspect
 from service.domain.job import OPEN_STATES, Job, JobState
@@ -28,7 +30,6 @@ from service.settings import JobLimits
 from service.spec.model import JobSpec, spec_digest
 from service.storage import Store
 from service.storage.images import MeasuredImage
-from service.telemetry import logs
 from service.telemetry.redaction import redact_urls
 
 log = logging.getLogger(__name__)
@@ -64,7 +65,7 @@ class Jobs:
         job, stored = before or self._accept(spec, digest, key)
         if stored != digest:
             raise IdempotencyKeyReused(key=key, job=job.id)
-        with logs.bound_ids(job=job.id):
+        with bound_contextvars(job=job.id):
             log.info("Job accepted")
         self.notifier.notify()
         return job

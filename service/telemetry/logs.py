@@ -4,38 +4,24 @@ Every message, field and traceback is redacted by service.telemetry.redaction be
 """
 
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Any, Literal
+from typing import Literal
 
-from pythonjsonlogger.json import JsonFormatter
+from structlog.contextvars import get_contextvars
+from structlog.processors import JSONRenderer, TimeStamper, format_exc_info
+from structlog.stdlib import ExtraAdder, ProcessorFormatter
+from structlog.typing import EventDict, Processor
 
 from service.telemetry import tracing
 from service.telemetry.redaction import redact, redact_value
 
 MAX_TRACEBACK = 32_768  # characters; the limit must leave the end, which names the error
-TRACEBACK_FIELDS = ("traceback", "stack_info")  # fields of a JSON line with this limit
 TRACEBACK_START = "Traceback (most recent call last)"  # Starlette logs the traceback of a failed start as a message
 
 LogFormat = Literal["plain", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 # Only warnings of other libraries are logged.
 OWN_LOGGERS = ("service", "worker", "uvicorn", "celery")
-NO_IDS: Mapping[str, object] = {}
-
-_ids: ContextVar[Mapping[str, object]] = ContextVar("ids", default=NO_IDS)
 _LINE_BREAKS = {ord("\n"): r"\n", ord("\r"): r"\r", 0x1B: r"\x1b", 0x2028: r"\u2028", 0x85: r"\x85"}
-
-
-@contextmanager
-def bound_ids(**ids: object) -> Iterator[None]:
-    """Add IDs such as `request`, `job` and `shard` to every line that is logged in this context."""
-    token = _ids.set({**_ids.get(), **ids})
-    try:
-        yield
-    finally:
-        _ids.reset(token)
 
 
 def configure(style: LogFormat, level: LogLevel) -> None:
@@ -69,23 +55,23 @@ class PlainLines(logging.Formatter):
         return redact(super().format(record), MAX_TRACEBACK)
 
 
-class JsonLines(JsonFormatter):
+class JsonLines(ProcessorFormatter):
     """Formats each record as one JSON object: time, level, logger, message, IDs, and the fields of `extra`."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "%(levelname)s %(name)s %(message)s",
-            rename_fields={"levelname": "level", "name": "logger", "exc_info": "traceback"},
-            timestamp="time",
-        )
+        prepare: list[Processor] = [ExtraAdder(), format_exc_info, TimeStamper(fmt="iso", key="time")]
+        super().__init__(foreign_pre_chain=prepare, processors=[_json_fields, JSONRenderer()])
 
-    def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
-        """Return the redacted fields of the record."""
-        record = {**_current_ids(), **super().process_log_record(log_data)}
-        tracebacks = {
-            name: redact(str(record.pop(name)), MAX_TRACEBACK) for name in TRACEBACK_FIELDS if record.get(name)
-        }
-        return {**redact_value(record), "message": _message(str(record.get("message", ""))), **tracebacks}
+
+def _json_fields(_logger: object, _method: str, fields: EventDict) -> EventDict:
+    """Return the redacted fields of a record."""
+    record, message, _ = fields.pop("_record"), fields.pop("event"), fields.pop("_from_structlog")
+    found = {"traceback": fields.pop("exception", None), "stack_info": fields.pop("stack_info", None)}
+    return {
+        **redact_value({**_current_ids(), **fields, "level": record.levelname, "logger": record.name}),
+        "message": _message(message),
+        **{name: redact(text, MAX_TRACEBACK) for name, text in found.items() if text},
+    }
 
 
 def _message(text: str) -> str:
@@ -95,4 +81,4 @@ def _message(text: str) -> str:
 
 def _current_ids() -> dict[str, object]:
     trace = tracing.current_trace()
-    return {**_ids.get(), **({"trace": trace} if trace else {})}
+    return {**get_contextvars(), **({"trace": trace} if trace else {})}

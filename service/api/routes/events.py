@@ -76,7 +76,7 @@ def _feed(request: Request) -> Feed:
     return feed
 
 
-def _stream(request: Request, caller: Caller, events: AsyncGenerator[str]) -> Response:
+def _stream(request: Request, caller: Caller, events: AsyncGenerator[bytes]) -> Response:
     revocation: StreamRevocation = request.app.state.stream_revocation
     until_revoked = revocation.until_revoked(caller, events)
     return StreamingResponse(until_revoked, media_type="text/event-stream", headers=HEADERS)

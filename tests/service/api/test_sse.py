@@ -22,17 +22,17 @@ def accept(store: Store, ingredients: AuditInputs, **changes: Any) -> Job:
     return store.jobs.accept(spec, spec_digest(spec), None)[0]
 
 
-def parse(event: str) -> tuple[str, dict[str, Any]]:
+def parse(event: bytes) -> tuple[str, dict[str, Any]]:
     """Return the name and the data of an event."""
-    fields = dict(line.split(": ", 1) for line in event.strip().splitlines())
+    fields = dict(line.split(": ", 1) for line in event.decode().strip().splitlines())
     return fields["event"], json.loads(fields["data"])
 
 
-async def names(events: AsyncIterator[str], count: int) -> Sequence[tuple[str, str]]:
+async def names(events: AsyncIterator[bytes], count: int) -> Sequence[tuple[str, str]]:
     """Return the name and the job of the next events, without comments."""
     found = []
     async for event in events:
-        if event.startswith("event:"):
+        if event.startswith(b"event:"):
             name, data = parse(event)
             found.append((name, data["id"]))
         if len(found) == count:
@@ -45,26 +45,26 @@ def test_a_thousand_streams_send_the_current_and_the_final_state_of_a_job(
 ) -> None:
     job = accept(store, ingredients)
 
-    streams: list[list[str]] = [[] for _ in range(1000)]
+    streams: list[list[bytes]] = [[] for _ in range(1000)]
 
-    async def listen(feed: Feed, received: list[str]) -> list[str]:
+    async def listen(feed: Feed, received: list[bytes]) -> list[bytes]:
         async for event in feed.job_events(store.jobs, job.id):
             received.append(event)
         return received
 
-    async def receive() -> tuple[list[list[str]], float]:
+    async def receive() -> tuple[list[list[bytes]], float]:
         watch = JobWatch(store.jobs)
         async with watch.running():
             feed = Feed(watch)
             listening = [asyncio.create_task(listen(feed, received)) for received in streams]
-            while not all(any(event.startswith("event:") for event in received) for received in streams):
+            while not all(any(event.startswith(b"event:") for event in received) for received in streams):
                 await asyncio.sleep(0.01)
             await asyncio.to_thread(store.jobs.cancel, job.id)
             start = time.monotonic()
             return await asyncio.gather(*listening), time.monotonic() - start
 
     received, seconds = asyncio.run(receive())
-    states = [[parse(event)[1]["state"] for event in each if event.startswith("event:")] for each in received]
+    states = [[parse(event)[1]["state"] for event in each if event.startswith(b"event:")] for each in received]
     assert states == [["queued", "cancelled"]] * 1000
     assert seconds < 10
 
@@ -73,10 +73,10 @@ def test_a_stream_skips_the_version_that_the_client_has_seen(store: Store, ingre
     job = accept(store, ingredients)
     ended = store.jobs.cancel(job.id)
 
-    async def stream(seen: int) -> list[str]:
+    async def stream(seen: int) -> list[bytes]:
         return [event async for event in Feed(JobWatch(store.jobs)).job_events(store.jobs, job.id, seen)]
 
-    assert [f"id: {ended.version}" in event for event in asyncio.run(stream(job.version))] == [False, True]
+    assert [f"id: {ended.version}".encode() in event for event in asyncio.run(stream(job.version))] == [False, True]
     assert len(asyncio.run(stream(ended.version))) == 1
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from structlog.contextvars import bound_contextvars
 
 from service.telemetry import logs
 
@@ -24,7 +25,7 @@ def written(request: pytest.FixtureRequest) -> Iterator[tuple[logging.Logger, io
 def test_no_secret_is_written_in_any_part_of_a_record(written: tuple[logging.Logger, io.StringIO]) -> None:
     log, stream = written
     url = f"https://user:{SECRET}@host/model.pt?X-Amz-Signature={SECRET}"
-    with logs.bound_ids(request=url):
+    with bound_contextvars(request=url):
         log.info("read %s", url, extra={"asked": {"headers": {"Authorization": f"Bearer {SECRET}"}, "uri": [url]}})
         log.info({"api_key": SECRET, "uri": url})
         try:
@@ -48,7 +49,7 @@ def test_lines_have_the_ids_that_are_bound_at_the_time() -> None:
         return found
 
     record = logging.makeLogRecord({"msg": "%d images", "args": (3,), "levelname": "INFO", "name": "worker"})
-    with logs.bound_ids(job="a"), logs.bound_ids(shard=7):
+    with bound_contextvars(job="a"), bound_contextvars(shard=7):
         inside = message()
     assert (inside["job"], inside["shard"], inside["message"]) == ("a", 7, "3 images")
     assert "job" not in message()
@@ -56,7 +57,7 @@ def test_lines_have_the_ids_that_are_bound_at_the_time() -> None:
 
 def test_a_bound_id_cannot_replace_a_field_of_the_record() -> None:
     record = logging.makeLogRecord({"msg": "true", "levelname": "INFO", "name": "service"})
-    with logs.bound_ids(message="false", level="DEBUG", logger="other"):
+    with bound_contextvars(message="false", level="DEBUG", logger="other"):
         message = json.loads(logs.JsonLines().format(record))
     assert (message["message"], message["level"], message["logger"]) == ("true", "INFO", "service")
 

@@ -62,9 +62,16 @@ def job_panels(results: Json) -> list[Panel]:
     return _panels([ShownCohort(name, place % TONES + 1, each) for place, (name, each) in cohorts])
 
 
-def is_same_image_set(a: Json, b: Json) -> bool:
-    """Return whether two results are of the same images under the same names and labels."""
-    return bool(a["provenance"]["images"]["sha256"] == b["provenance"]["images"]["sha256"])
+def reason_not_comparable(a: Json, b: Json) -> str | None:
+    """Return why the numbers of two results cannot be compared, None if they can."""
+    if a["provenance"]["images"]["sha256"] != b["provenance"]["images"]["sha256"]:
+        return "they audited different images"
+    if a.get("format") != b.get("format"):
+        return (
+            f"their numbers have format {_format(a)} and format {_format(b)}, and the releases that computed them "
+            "define some numbers differently; audit the older one again"
+        )
+    return None
 
 
 def compare_measures(a: Json, b: Json) -> list[MeasureComparison]:
@@ -148,12 +155,15 @@ def _mean(parts: Json, part: str) -> float | None:
     return parts[part]["mean"] if part in parts else None
 
 
+def _format(results: Json) -> str:
+    return str(results.get("format", "1"))
+
+
 def _settings_of(results: Json) -> dict[str, Any]:
     provenance = results["provenance"]
     spec = {name: value for name, value in provenance["spec"].items() if name not in IGNORED_FIELDS}
     return {
         **spec,
-        "format of the numbers": results.get("format", "older release"),
         "device": provenance["device"],
         "precision": provenance["precision"],
         "software": provenance["software"],

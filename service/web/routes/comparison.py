@@ -13,7 +13,7 @@ from service.api.dependencies import READ
 from service.api.routes.jobs import CurrentJobs, Text
 from service.api.schemas import JobBody
 from service.errors import ComparisonIncomplete, JobsNotComparable
-from service.web.comparison import compare_measures, is_same_image_set, setting_differences
+from service.web.comparison import compare_measures, reason_not_comparable, setting_differences
 from service.web.rendering import render_page
 
 router = APIRouter(include_in_schema=False)
@@ -29,8 +29,8 @@ def compare(jobs: CurrentJobs, a: Text = "", b: Text = "", job: Annotated[list[T
             named="one twice" if a and b else len([each for each in (*job, a, b) if each]) or "none"
         )
     one, other = json.loads(jobs.results(a)), json.loads(jobs.results(b))
-    if not is_same_image_set(one, other):
-        raise JobsNotComparable(reason="they audited different images, so their results are not comparable")
+    if reason := reason_not_comparable(one, other):
+        raise JobsNotComparable(reason=reason)
     bodies = [JobBody.of(jobs.store.jobs.get(each), time.time()) for each in (a, b)]
     measures = compare_measures(one, other)
     return render_page(

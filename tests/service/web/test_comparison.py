@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from service.web.comparison import compare_measures, is_same_image_set, setting_differences
+from service.web.comparison import compare_measures, reason_not_comparable, setting_differences
 from service.web.formatting import NOTHING
 
 CI = [0.4, 0.6]
@@ -59,8 +59,17 @@ def test_differing_settings_are_listed_without_names() -> None:
     ]
 
 
-def test_jobs_of_different_images_do_not_have_the_same_image_set() -> None:
+def test_results_of_different_images_are_not_comparable() -> None:
     a, b = results("x"), results("x")
-    assert is_same_image_set(a, b)
+    assert reason_not_comparable(a, b) is None
     b["provenance"]["images"] = {"sha256": "2"}
-    assert not is_same_image_set(a, b)
+    assert reason_not_comparable(a, b) == "they audited different images"
+
+
+@pytest.mark.parametrize(("formats", "named"), [((3, 4), ("3", "4")), ((None, 4), ("1", "4"))])
+def test_results_of_different_formats_are_not_comparable(formats: tuple[int | None, int], named: Any) -> None:
+    a, b = ({**results("x"), "format": number} if number else results("x") for number in formats)
+    reason = reason_not_comparable(a, b)
+    assert reason is not None
+    assert all(f"format {number}" in reason for number in named)
+    assert "audit the older one again" in reason

@@ -1,4 +1,4 @@
-import time
+import timeit
 from collections.abc import Sequence
 
 import pytest
@@ -128,15 +128,16 @@ def test_ten_thousand_shards_delay_a_small_job_by_at_most_one_shard(store: Store
     assert claimed(store, 1) == [large]
 
 
-def test_claiming_is_fast_while_many_shards_wait(store: Store, ingredients: AuditInputs) -> None:
-    submit(store, ingredients, 10_000)
-    submit(store, ingredients, 10_000)
-    spans = []
-    for _ in range(50):
-        start = time.perf_counter()
-        claim(store)
-        spans.append(time.perf_counter() - start)
-    assert sorted(spans)[25] < 0.02
+def shortest_claim(store: Store) -> float:
+    """Return the seconds of the fastest of 30 claims, which other processes slow least."""
+    return min(timeit.repeat(lambda: claim(store), number=1, repeat=30))
+
+
+def test_claiming_does_not_slow_down_as_more_shards_wait(store: Store, ingredients: AuditInputs) -> None:
+    submit(store, ingredients, 40)
+    few = shortest_claim(store)
+    submit(store, ingredients, 20_000)
+    assert shortest_claim(store) < 3 * few  # without its index, SQLite takes 4.6 times as long
 
 
 def test_jobs_alternate_after_their_start(store: Store, ingredients: AuditInputs) -> None:

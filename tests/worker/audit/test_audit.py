@@ -1,4 +1,4 @@
-"""The whole audit of a batch against a slow twin: picture by picture, with hooks, autograd, scikit-image and scipy.
+"""Compares the audit of a batch with a slow twin: image by image, with hooks, autograd, scikit-image and scipy.
 
 The tolerance is 1e-4: both sides compute in float32, and SSIM divides by variances as small as its constant 9e-4.
 """
@@ -38,7 +38,7 @@ def spec(**changes: Any) -> JobSpec:
 
 @pytest.fixture(scope="module")
 def nets() -> list[TinyNet]:
-    other = TinyNet(11)  # whose head has no closed form
+    other = TinyNet(11)  # its gradients have no closed form
     other.head = nn.Sequential(nn.Linear(8, 6), nn.Hardswish(), nn.Linear(6, 2))
     return [TinyNet(10), other.eval()]
 
@@ -92,7 +92,7 @@ def slow_columns(net: TinyNet, image: Array, digest: str) -> dict[str, float]:
     return found
 
 
-def test_every_number_is_the_slow_twins(tmp_path: Path, nets: list[TinyNet], batch: ImageBatch) -> None:
+def test_every_number_agrees_with_the_slow_twin(tmp_path: Path, nets: list[TinyNet], batch: ImageBatch) -> None:
     scores = audit(tmp_path, nets, spec()).score(batch)
     for net, columns in zip(nets, scores.runs.values(), strict=True):
         for n, digest in enumerate(DIGESTS):
@@ -101,7 +101,9 @@ def test_every_number_is_the_slow_twins(tmp_path: Path, nets: list[TinyNet], bat
             assert columns.keys() - twin.keys() == {"correct", "degenerate", "entropy.spatial"}
 
 
-def test_correctness_is_known_where_there_is_a_label(tmp_path: Path, nets: list[TinyNet], batch: ImageBatch) -> None:
+def test_correctness_is_missing_for_an_image_without_a_label(
+    tmp_path: Path, nets: list[TinyNet], batch: ImageBatch
+) -> None:
     columns = audit(tmp_path, nets, spec()).score(batch).runs[0]
     predicted = columns["predicted"].tolist()
     assert columns["correct"][:2].tolist() == [float(predicted[0] == 0), float(predicted[1] == 1)]
@@ -110,10 +112,10 @@ def test_correctness_is_known_where_there_is_a_label(tmp_path: Path, nets: list[
 
 @pytest.mark.parametrize("target", ["predicted", "clean", 1])
 @pytest.mark.parametrize("method", ["gradcam", "cam"])
-def test_a_pictures_numbers_are_the_same_bits_alone_or_in_any_company(
+def test_an_image_has_the_same_bits_alone_and_in_a_batch(
     tmp_path: Path, nets: list[TinyNet], batch: ImageBatch, target: str | int, method: str
 ) -> None:
-    own = [nets[0], nets[0]] if method == "cam" else nets  # the other has no linear head
+    own = [nets[0], nets[0]] if method == "cam" else nets  # the other net has no linear head
     request = audit(tmp_path, own, spec(salience={"method": method, "target": target}))
     together = request.score(batch)
     for n in (2, 0, 1):
@@ -125,7 +127,9 @@ def test_a_pictures_numbers_are_the_same_bits_alone_or_in_any_company(
                 assert torch.equal(column[0].nan_to_num(-1), all_of_them[name][n].nan_to_num(-1)), name
 
 
-def test_the_target_label_explains_the_labels_class(tmp_path: Path, nets: list[TinyNet], batch: ImageBatch) -> None:
+def test_the_target_label_explains_the_class_of_each_label(
+    tmp_path: Path, nets: list[TinyNet], batch: ImageBatch
+) -> None:
     labelled = ImageBatch(batch.images[:2], DIGESTS[:2], torch.tensor([0, 1]))
     found = audit(tmp_path, nets, spec(salience={"target": "label"})).score(labelled).runs[0]
     for n, label in enumerate((0, 1)):
@@ -133,7 +137,7 @@ def test_the_target_label_explains_the_labels_class(tmp_path: Path, nets: list[T
         assert found["probability"][n].item() == pytest.approx(said[label], abs=1e-5)
 
 
-def test_every_pass_is_counted(tmp_path: Path, nets: list[TinyNet], batch: ImageBatch) -> None:
+def test_an_audit_counts_every_forward_pass(tmp_path: Path, nets: list[TinyNet], batch: ImageBatch) -> None:
     counted: list[int] = []
     request = audit(tmp_path, nets, spec())
     Audit(request.spec, 0, request.classifiers, counted.append).score(batch)

@@ -1,4 +1,4 @@
-"""What was computed before is read: passes are counted, and the numbers are those of an audit that reads nothing."""
+"""Audits with cached numbers make fewer passes, and have the same numbers as audits without a cache."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from tests.support.jobs import AuditInputs, write_image
 from worker.runner import Runner
 
 IMAGES = 12
-ONE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # where the database has no part in it
+ONE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # these tests do not depend on the database
 
 
 def cohorts_of(store: Store, job: Job) -> dict[str, Any]:
@@ -23,34 +23,34 @@ def cohorts_of(store: Store, job: Job) -> dict[str, Any]:
     return found
 
 
-def spent(job: Job) -> tuple[int, int]:
-    """Passes made, and passes spared."""
+def passes_of(job: Job) -> tuple[int, int]:
+    """The passes that a job made, and those that the cache saved."""
     return job.passes_done, job.passes_reused
 
 
-def test_the_same_again_makes_no_pass_and_has_the_same_bits(runner: Runner, ingredients: AuditInputs) -> None:
+def test_a_repeated_audit_makes_no_pass_and_has_the_same_bits(runner: Runner, ingredients: AuditInputs) -> None:
     first = audit(runner, ingredients.spec(shard_size=5))
     again = audit(runner, ingredients.spec(shard_size=7))
-    assert spent(first) == (first.passes_total, 0)
-    assert spent(again) == (0, first.passes_total)
+    assert passes_of(first) == (first.passes_total, 0)
+    assert passes_of(again) == (0, first.passes_total)
     assert cohorts_of(runner.store, again) == cohorts_of(runner.store, first)
 
 
-def test_a_champion_costs_nothing_when_the_challenger_comes(runner: Runner, ingredients: AuditInputs) -> None:
+def test_a_cohort_that_was_audited_before_costs_no_pass(runner: Runner, ingredients: AuditInputs) -> None:
     champion, challenger = ingredients.cohort("champion", 0, 1), ingredients.cohort("challenger", 2, 1)
     before = audit(runner, ingredients.spec(cohorts=[champion]))
     both = audit(runner, ingredients.spec(cohorts=[challenger, champion]))
     per_run = ingredients.spec().passes()
-    # Of the challenger's runs one is new; of the other the clean map alone is needed, for the new pair's stability.
-    assert spent(both) == (IMAGES * (per_run + 1), IMAGES * (3 * per_run - 1))
+    # One run of the challenger is new. The other run needs only its clean maps, for the stability of the new pair.
+    assert passes_of(both) == (IMAGES * (per_run + 1), IMAGES * (3 * per_run - 1))
     assert cohorts_of(runner.store, both)["champion"]["runs"] == cohorts_of(runner.store, before)["champion"]["runs"]
     anew = audit(runner, ingredients.spec(cohorts=[challenger, champion], reuse=False))
-    assert spent(anew) == (anew.passes_total, 0)
+    assert passes_of(anew) == (anew.passes_total, 0)
     assert cohorts_of(runner.store, anew) == cohorts_of(runner.store, both)
 
 
 @ONE
-def test_a_higher_limit_pays_for_the_new_images_alone(runner: Runner, ingredients: AuditInputs) -> None:
+def test_a_higher_limit_makes_passes_for_the_new_images_only(runner: Runner, ingredients: AuditInputs) -> None:
     def of(limit: int, **changes: Any) -> Job:
         images = {"uri": ingredients.images.as_uri(), "limit": limit}
         return audit(runner, ingredients.spec(images=images, **changes))
@@ -58,20 +58,20 @@ def test_a_higher_limit_pays_for_the_new_images_alone(runner: Runner, ingredient
     of(4)
     more = of(10)
     per_image = 2 * ingredients.spec().passes()
-    assert spent(more) == (6 * per_image, 4 * per_image)
+    assert passes_of(more) == (6 * per_image, 4 * per_image)
     assert cohorts_of(runner.store, of(10, reuse=False)) == cohorts_of(runner.store, more)
 
 
 @ONE
-def test_other_options_are_computed_anew(runner: Runner, ingredients: AuditInputs) -> None:
+def test_an_audit_with_another_method_makes_all_passes(runner: Runner, ingredients: AuditInputs) -> None:
     small = {"images": {"uri": ingredients.images.as_uri(), "limit": 2}}
     audit(runner, ingredients.spec(**small))
     other = audit(runner, ingredients.spec(**small, salience={"method": "gradcam++"}))
-    assert spent(other) == (other.passes_total, 0)
+    assert passes_of(other) == (other.passes_total, 0)
 
 
 @ONE
-def test_the_seed_and_names_do_not_matter_where_nothing_goes_by_them(
+def test_other_names_and_another_seed_make_no_pass_if_no_number_depends_on_them(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     measures = ["entropy", "geometry"]
@@ -79,13 +79,13 @@ def test_the_seed_and_names_do_not_matter_where_nothing_goes_by_them(
     for number, path in enumerate(sorted(ingredients.images.rglob("*.png"))):
         (tmp_path / path.parent.name).mkdir(exist_ok=True)
         (tmp_path / path.parent.name / f"other-{number}.png").write_bytes(path.read_bytes())
-    cohort = ingredients.cohort("by another name", 1, 0, format="torchscript")
+    cohort = ingredients.cohort("another name", 1, 0, format="torchscript")
     moved = {"cohorts": [cohort], "images": {"uri": tmp_path.as_uri()}, "seed": 5}
     assert audit(runner, ingredients.spec(measures=measures, **moved)).passes_done == 0
 
 
 @ONE
-def test_a_label_counts_and_a_deleted_job_is_forgotten(
+def test_an_image_is_not_cached_for_another_label_or_after_its_job_is_deleted(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     for label in ("real", "synthetic"):
@@ -95,14 +95,14 @@ def test_a_label_counts_and_a_deleted_job_is_forgotten(
     spec = {"measures": ["entropy"], "cohorts": [ingredients.cohort("c", 0)]}
     first = audit(runner, ingredients.spec(**spec, images={"uri": (tmp_path / "first").as_uri()}))
     turned = audit(runner, ingredients.spec(**spec, images={"uri": (tmp_path / "turned").as_uri()}))
-    assert spent(turned) == (1, 1)
+    assert passes_of(turned) == (1, 1)
     for job in (first, turned):
         runner.store.jobs.delete(job.id)
     again = audit(runner, ingredients.spec(**spec, images={"uri": (tmp_path / "first").as_uri()}))
     assert again.passes_reused == 0
 
 
-def test_what_another_tenant_computed_is_not_seen(runner: Runner, ingredients: AuditInputs) -> None:
+def test_numbers_of_another_tenant_are_not_used(runner: Runner, ingredients: AuditInputs) -> None:
     spec = ingredients.spec(measures=["entropy"])
     theirs = audit(runner, spec)
     with runner.store.database.write() as session:
@@ -111,7 +111,7 @@ def test_what_another_tenant_computed_is_not_seen(runner: Runner, ingredients: A
 
 
 @ONE
-def test_rows_of_a_version_that_knew_no_keys_are_not_read(runner: Runner, ingredients: AuditInputs) -> None:
+def test_rows_without_a_cache_key_are_not_used(runner: Runner, ingredients: AuditInputs) -> None:
     spec = ingredients.spec(measures=["entropy", "stability"])
     audit(runner, spec)
     with runner.store.database.write() as session:
@@ -121,15 +121,15 @@ def test_rows_of_a_version_that_knew_no_keys_are_not_read(runner: Runner, ingred
 
 
 @ONE
-def test_an_audit_with_a_set_beside_it_sees_clean_pictures_for_their_maps_and_reads_the_rest(
+def test_an_audit_with_a_second_image_set_makes_only_the_clean_passes_again(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     write_image(tmp_path / "scene.png", np.random.default_rng(9))
     spec, scenes = ingredients.spec(), {"uri": tmp_path.as_uri()}
     first = audit(runner, spec)
     beside, anew = (audit(runner, ingredients.spec(out_of_set=scenes, reuse=reuse)) for reuse in (True, False))
-    assert spent(beside) == (2 * IMAGES + 2, 2 * IMAGES * (spec.passes() - 1))
-    assert spent(anew) == (anew.passes_total, 0) == (sum(spent(beside)), 0)
+    assert passes_of(beside) == (2 * IMAGES + 2, 2 * IMAGES * (spec.passes() - 1))
+    assert passes_of(anew) == (anew.passes_total, 0) == (sum(passes_of(beside)), 0)
     assert cohorts_of(runner.store, beside) == cohorts_of(runner.store, anew)
     for job in (first, anew):
         runner.store.jobs.delete(job.id)

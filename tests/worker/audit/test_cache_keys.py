@@ -1,4 +1,4 @@
-"""A key changes with all that numbers depend on, and with nothing else."""
+"""A cache key changes with everything that the numbers depend on, and with nothing else."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -46,37 +46,37 @@ OTHERS: dict[str, Make] = {
 
 
 @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS.keys())
-def test_a_key_changes_with_what_numbers_depend_on(other: Make) -> None:
+def test_a_key_changes_with_each_setting_that_numbers_depend_on(other: Make) -> None:
     assert other().for_row(0, IMAGE) != keys().for_row(0, IMAGE)
 
 
-@pytest.mark.parametrize("picture", [replace(IMAGE, sha256="7" * 64), replace(IMAGE, label="synthetic")])
+@pytest.mark.parametrize("image", [replace(IMAGE, sha256="7" * 64), replace(IMAGE, label="synthetic")])
 @pytest.mark.parametrize("run", [0, ACROSS_RUNS])
-def test_a_key_changes_with_the_picture_and_its_class(picture: ImageFacts, run: int) -> None:
-    assert keys().for_row(run, picture) != keys().for_row(run, IMAGE)
+def test_a_key_changes_with_the_image_and_its_class_but_not_its_label(image: ImageFacts, run: int) -> None:
+    assert keys().for_row(run, image) != keys().for_row(run, IMAGE)
     assert keys().for_row(run, replace(IMAGE, label="genuine")) == keys().for_row(run, IMAGE)
 
 
-def test_a_runs_key_is_its_models_and_not_its_place() -> None:
+def test_the_key_of_a_run_depends_on_its_model_and_not_on_its_position() -> None:
     turned = keys({"runs": FACTS["runs"][::-1]})
     assert turned.for_row(1, IMAGE) == keys().for_row(0, IMAGE) != keys().for_row(1, IMAGE)
     assert turned.for_row(ACROSS_RUNS, IMAGE) != keys().for_row(ACROSS_RUNS, IMAGE)
 
 
-def test_the_rest_of_the_cohort_and_the_other_measures_leave_a_row_as_it_is() -> None:
+def test_the_key_of_a_row_does_not_depend_on_the_measures_of_other_rows() -> None:
     alone = ["entropy", "noise", "geometry", "degradation"]
     assert keys(measures=alone).for_row(0, IMAGE) == keys(measures=[*alone, "stability"]).for_row(0, IMAGE)
     assert keys(measures=alone, seed=1).for_row(ACROSS_RUNS, IMAGE) == keys().for_row(ACROSS_RUNS, IMAGE)
 
 
-def test_a_human_map_counts_where_the_measure_is_asked_for() -> None:
+def test_a_key_changes_with_the_human_map_if_the_spec_has_the_measure_human() -> None:
     other = replace(IMAGE, human="8" * 64)
     human = keys(measures=["entropy", "human"])
     assert human.for_row(0, other) != human.for_row(0, IMAGE)
     assert keys().for_row(0, other) == keys().for_row(0, IMAGE)
 
 
-def test_a_seed_that_nothing_goes_by_and_names_do_not_count() -> None:
+def test_a_key_does_not_change_with_names_or_with_a_seed_that_no_number_depends_on() -> None:
     plain: dict[str, Any] = {"measures": ["entropy", "geometry", "degradation"], "salience": {"method": "gradcam"}}
     named = keys(**plain, seed=9, name="n", labels={"a": "b"}, shard_size=3, model={"format": "torchscript"})
     assert named.for_row(0, IMAGE) == keys(**plain).for_row(0, IMAGE)
@@ -88,7 +88,7 @@ def test_a_seed_that_nothing_goes_by_and_names_do_not_count() -> None:
         assert keys(**plain | seeded, seed=9).for_row(0, IMAGE) != keys(**plain | seeded).for_row(0, IMAGE)
 
 
-def test_on_a_gpu_blurred_pictures_go_by_the_whole_cohort() -> None:
+def test_keys_of_blurred_images_depend_on_the_other_runs_on_a_gpu_only() -> None:
     gpu, more = (replace(keys(facts), device="NVIDIA H100") for facts in ({}, {"runs": [{"sha256": "a"}]}))
     assert gpu.for_row(0, IMAGE) != more.for_row(0, IMAGE)
     assert keys({"runs": [{"sha256": "a"}]}).for_row(0, IMAGE) == keys().for_row(0, IMAGE)

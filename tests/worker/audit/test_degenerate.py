@@ -1,4 +1,4 @@
-"""Degenerate maps agree with nothing, in every column of every measure."""
+"""Degenerate maps have no similarity to any map, in every column of every measure."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ from worker.measures.explanation import Explanation
 from worker.measures.similarity import similarities
 
 SIZE = 16
-# Of the pictures: both maps are there, the clean one is empty, the variant's is, both are.
+# Of four images, the maps that are degenerate: none, the clean map, the map of the variant, both.
 CLEAN, VARIANT = torch.tensor([False, True, False, True]), torch.tensor([False, False, True, True])
 WORST = {"ssim": 0.0, "pearson": 0.0, "mse": 1.0, "iou20": 0.0}
 SPEC = JobSpec.model_validate({
@@ -26,7 +26,7 @@ SPEC = JobSpec.model_validate({
 
 
 def seen(seed: int, degenerate: Tensor) -> Explanation:
-    """Maps of four pictures, the degenerate ones all zero as they are made."""
+    """The maps of four images; degenerate maps are all zeros."""
     random = torch.Generator().manual_seed(seed)
     maps = torch.rand(4, SIZE, SIZE, generator=random).masked_fill(degenerate[:, None, None], 0)
     classes, probabilities = torch.zeros(4, dtype=torch.long), torch.rand(4, 2, generator=random)
@@ -48,35 +48,35 @@ def is_similarity(name: str) -> bool:
     return name.split(".")[-1] in {"noise", "geometry", "degradation", "randomisation", "human", "gap", *WORST}
 
 
-def test_a_picture_whose_clean_map_is_degenerate_has_no_similarity(columns: dict[str, Tensor]) -> None:
+def test_an_image_with_a_degenerate_clean_map_has_no_similarity(columns: dict[str, Tensor]) -> None:
     names = [name for name in columns if is_similarity(name)]
     assert len(names) > 60
     assert [name for name in names if columns[name].isnan().tolist() != CLEAN.tolist()] == []
 
 
-def test_a_variant_whose_map_alone_is_degenerate_is_as_unlike_as_maps_can_be(columns: dict[str, Tensor]) -> None:
+def test_a_variant_with_a_degenerate_map_has_the_lowest_similarity(columns: dict[str, Tensor]) -> None:
     for name in filter(is_similarity, columns):
         kind = name.rpartition(".")[2]
         if name.startswith("human"):
-            continue  # which has no variant
-        if name in ("degradation.most.ssim", "degradation.least.ssim"):  # the area from 1 at no pixel to 0 at half
+            continue  # the measure has no variants
+        if name in ("degradation.most.ssim", "degradation.least.ssim"):  # the area under a line from 1 to 0
             assert columns[name][2].item() == pytest.approx(0.5)
         else:
             assert columns[name][2].item() == WORST.get(kind, 0.0), name
 
 
-def test_where_both_maps_are_there_nothing_changes(columns: dict[str, Tensor]) -> None:
+def test_an_image_without_degenerate_maps_has_the_usual_similarities(columns: dict[str, Tensor]) -> None:
     twin = similarities(seen(0, CLEAN).comparable, seen(1, VARIANT).comparable)
     for kind, values in twin.items():
         assert columns[f"noise.0.1.{kind}"][0].item() == values[0].item()
 
 
-def test_entropies_of_degenerate_maps_are_missing_and_so_are_their_changes(columns: dict[str, Tensor]) -> None:
+def test_degenerate_maps_have_no_entropy_and_no_change_of_entropy(columns: dict[str, Tensor]) -> None:
     for name in ("entropy", "entropy.spatial"):
         assert columns[name].isnan().tolist() == CLEAN.tolist()
     assert columns["noise.0.5.entropy_change"].isnan().tolist() == (CLEAN | VARIANT).tolist()
 
 
-def test_what_the_model_says_is_known_whatever_its_map(columns: dict[str, Tensor]) -> None:
+def test_outputs_of_the_model_are_known_even_if_the_map_is_degenerate(columns: dict[str, Tensor]) -> None:
     for name in ("predicted", "probability", "correct", "degenerate", "noise.0.1.probability_change"):
         assert not columns[name].double().isnan().any()

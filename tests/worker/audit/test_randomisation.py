@@ -1,4 +1,4 @@
-"""The measure that draws a model's layers anew, against a slow twin and on models of which the answer is known."""
+"""Compares the measure `randomisation` with a slow twin, and checks it on models whose result is known."""
 
 import copy
 from pathlib import Path
@@ -26,7 +26,7 @@ from worker.probes.random_fields import generator_for
 from worker.runner import Runner
 
 FILE = "f" * 64
-# TinyNet's layers from the top, with the standard deviation of what their weights are drawn from.
+# TinyNet's layers from the top, with the standard deviation of their random weights; None for batch norm.
 LAYERS = (
     ("head", (2 / 8) ** 0.5),
     ("features.3", (2 / 54) ** 0.5),
@@ -80,7 +80,7 @@ def drawn_slowly(net: TinyNet, layers: int) -> TinyNet:
     return changed
 
 
-def test_every_number_is_the_slow_twins(tmp_path: Path, batch: ImageBatch) -> None:
+def test_every_number_agrees_with_the_slow_twin(tmp_path: Path, batch: ImageBatch) -> None:
     net = TinyNet(10)
     found = scores(net, batch, tmp_path, spec(shares=[0.25, 0.5, 1.0]))
     twin = Twin(net)
@@ -95,15 +95,17 @@ def test_every_number_is_the_slow_twins(tmp_path: Path, batch: ImageBatch) -> No
         assert found["randomisation"][n].item() == pytest.approx(np.mean([p["ssim"] for p in parts.values()]), abs=1e-4)
 
 
-def test_a_method_that_ignores_what_follows_the_features_is_found_out(tmp_path: Path, batch: ImageBatch) -> None:
-    ignoring, heeding = (
+def test_a_method_that_ignores_the_head_has_the_same_maps_after_its_randomisation(
+    tmp_path: Path, batch: ImageBatch
+) -> None:
+    ignoring, using = (
         scores(TinyNet(10), batch, tmp_path, spec(method, shares=[0.1, 1.0])) for method in ("eigencam", "gradcam")
     )
     assert ignoring["randomisation.0.1.ssim"].tolist() == pytest.approx([1.0] * 3, abs=1e-6)
-    assert max(heeding["randomisation.0.1.ssim"].tolist()) < 0.9
+    assert max(using["randomisation.0.1.ssim"].tolist()) < 0.9
 
 
-def test_a_trained_nets_maps_change_at_every_stage(tmp_path: Path, faces: ImageBatch) -> None:
+def test_the_maps_of_a_trained_model_change_at_every_share(tmp_path: Path, faces: ImageBatch) -> None:
     trained, _ = train(make_dataset(96, 0, TRAINING), RECIPES["human-guided"], seed=0, epochs=3)
     found = scores(trained, faces, tmp_path, spec(size=SIDE))
     for share in (0.1, 0.5, 1.0):
@@ -111,7 +113,7 @@ def test_a_trained_nets_maps_change_at_every_stage(tmp_path: Path, faces: ImageB
 
 
 class EdgeDetector(nn.Module):
-    """Whose features are edges, whatever it has learnt."""
+    """A model whose features are edges: they have no weights to learn."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -132,19 +134,19 @@ class Edges(nn.Module):
         return nn.functional.conv2d(images, self.kernel, stride=2, padding=1).abs()  # type: ignore[arg-type]
 
 
-def test_an_edge_detector_keeps_its_maps_through_every_stage(tmp_path: Path, batch: ImageBatch) -> None:
+def test_the_maps_of_an_edge_detector_stay_the_same_at_every_share(tmp_path: Path, batch: ImageBatch) -> None:
     found = scores(EdgeDetector().eval(), batch, tmp_path, spec("eigencam"))
     assert found["randomisation"].tolist() == pytest.approx([1.0] * 3, abs=1e-6)
 
 
-def test_every_pass_is_counted(tmp_path: Path, batch: ImageBatch) -> None:
+def test_an_audit_counts_every_pass_of_randomised_models(tmp_path: Path, batch: ImageBatch) -> None:
     counted: list[int] = []
     request = spec(shares=[0.5, 1.0])
     scores(TinyNet(), batch, tmp_path, request, counted.append)
     assert sum(counted) == len(DIGESTS) * request.passes() == 3 * 3
 
 
-def test_it_is_off_by_default_and_its_parts_are_the_shares(runner: Runner, ingredients: AuditInputs) -> None:
+def test_randomisation_is_off_by_default_and_has_one_part_per_share(runner: Runner, ingredients: AuditInputs) -> None:
     assert "randomisation" not in ingredients.spec().measures
     request = ingredients.spec(measures=["randomisation", "stability"], shard_size=5, reuse=False)
     job = audit(runner, request)
@@ -156,7 +158,7 @@ def test_it_is_off_by_default_and_its_parts_are_the_shares(runner: Runner, ingre
     assert again == cohort
 
 
-def test_a_model_without_weights_to_draw_fails_the_job_by_its_field(
+def test_a_frozen_model_fails_the_job_with_the_field_of_its_uri(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     script = torch.jit.trace(TinyNet(), torch.zeros(1, 3, SIZE, SIZE))

@@ -25,20 +25,20 @@ def images(tmp_path: Path) -> list[Image]:
 
 
 @pytest.mark.parametrize("size", [1, 3, 7, 50])
-def test_every_picture_is_read_once_in_order_whatever_the_pages(images: list[Image], size: int) -> None:
+def test_every_image_is_read_once_and_in_order_at_any_page_size(images: list[Image], size: int) -> None:
     pages = list(read_ahead(images, lambda: size, SMALL))
     assert [len(page.to_score) for page in pages] == [len(images[at : at + size]) for at in range(0, 7, size)]
     assert [each.image.number for page in pages for each in page.to_score] == list(range(7))
     assert all(note.sha256 and not note.skipped for page in pages for note in page.checked)
 
 
-def test_a_page_may_become_smaller_on_the_way(images: list[Image]) -> None:
+def test_pages_shrink_if_the_page_size_falls_during_the_reading(images: list[Image]) -> None:
     sizes = iter([4, 1, 1, 1])
     assert [len(page.to_score) for page in read_ahead(images, lambda: next(sizes), SMALL)] == [4, 1, 1, 1]
 
 
-def test_a_picture_or_human_map_that_cannot_be_read_is_noted(images: list[Image], tmp_path: Path) -> None:
-    Path(images[1].path).write_bytes(b"no picture")
+def test_an_unreadable_image_or_human_map_is_skipped_with_the_reason(images: list[Image], tmp_path: Path) -> None:
+    Path(images[1].path).write_bytes(b"not an image")
     lacking = Image(9, "9.png", "a", images[0].path, human=str(tmp_path / "gone.png"))
     packed = Image(10, "10.png", "a", images[0].path, human="tar:artifact:sha256:00!/512+9")
     (page,) = read_ahead([*images[:2], lacking, packed], lambda: 8, SMALL)
@@ -50,7 +50,7 @@ def test_a_picture_or_human_map_that_cannot_be_read_is_noted(images: list[Image]
     assert reasons[3].startswith("its human map: 'artifact:sha256:00' is not an artifact")
 
 
-def test_a_batch_has_class_numbers_and_human_maps_where_all_have_them(images: list[Image], tmp_path: Path) -> None:
+def test_a_batch_has_class_numbers_and_the_human_maps_of_its_images(images: list[Image], tmp_path: Path) -> None:
     Picture.fromarray(np.full((5, 5), 51, dtype=np.uint8)).save(tmp_path / "human.png")
     mapped = [Image(n, "x", label, images[n].path, str(tmp_path / "human.png")) for n, label in ((0, "b"), (1, None))]
     (page,) = read_ahead(mapped, lambda: 8, SMALL)
@@ -62,7 +62,7 @@ def test_a_batch_has_class_numbers_and_human_maps_where_all_have_them(images: li
     assert make_batch(plain.to_score, {"a": 0, "b": 1}, torch.device("cpu")).human is None
 
 
-def test_an_archive_that_cannot_be_read_now_is_tried_again_and_its_pictures_skipped_in_the_end() -> None:
+def test_images_of_an_unreadable_archive_raise_an_error_and_are_skipped_on_the_last_try() -> None:
     lost = [Image(0, "0.png", "a", "tar:/proc/self/mem!/0+10")]  # reading its beginning is an input/output error
     with pytest.raises(OSError, match="Input/output error"):
         list(read_ahead(lost, lambda: 1, SMALL))

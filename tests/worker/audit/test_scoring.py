@@ -1,4 +1,4 @@
-"""What a spec can ask for beyond the defaults, from files to results."""
+"""Whole audits with methods, options and measures that a spec can set beyond the defaults."""
 
 from pathlib import Path
 from typing import Any, get_args
@@ -17,7 +17,7 @@ from worker.runner import Runner
 
 
 def small(ingredients: AuditInputs, **changes: Any) -> JobSpec:
-    """Few pictures of one run, and what costs passes only where it is asked for."""
+    """A spec of one run, three images and the measure entropy; `changes` replace its fields."""
     cohort = ingredients.cohort("plain", 0)
     images = {"uri": ingredients.images.as_uri(), "limit": 3}
     return ingredients.spec(**{"cohorts": [cohort], "images": images, "measures": ["entropy"], **changes})
@@ -38,7 +38,7 @@ def test_every_method_gives_maps_that_are_not_degenerate(runner: Runner, ingredi
     assert -1 < found["measures"]["geometry"]["parts"]["hflip"]["pearson"] < 1
 
 
-def test_the_options_beyond_the_paper_have_their_parts(runner: Runner, ingredients: AuditInputs) -> None:
+def test_results_have_the_parts_of_options_that_the_paper_lacks(runner: Runner, ingredients: AuditInputs) -> None:
     options = {
         "noise": {"kind": "gaussian", "sigmas": [0.05, 0.5]},
         "geometry": {"transforms": ["rotate:20", "scale:0.75"]},
@@ -58,7 +58,7 @@ def test_the_options_beyond_the_paper_have_their_parts(runner: Runner, ingredien
         assert 0 < parts[order]["probability"] < 1
 
 
-def test_human_maps_are_compared_with_the_models(runner: Runner, ingredients: AuditInputs, tmp_path: Path) -> None:
+def test_maps_are_compared_with_human_maps(runner: Runner, ingredients: AuditInputs, tmp_path: Path) -> None:
     image = next(ingredients.images.rglob("*.png"))
     Image.fromarray(np.full((9, 9), 128, dtype=np.uint8)).save(tmp_path / "human.png")
     manifest = tmp_path / "manifest.csv"
@@ -66,21 +66,23 @@ def test_human_maps_are_compared_with_the_models(runner: Runner, ingredients: Au
     spec = small(ingredients, measures=["human"], images={"uri": manifest.as_uri()})
     human = results(runner.store, audit(runner, spec))["cohorts"]["plain"]["measures"]["human"]
     assert human["n"] == 1
-    assert human["pearson"] == 0  # a constant map, and one that is not
+    assert human["pearson"] == 0  # of a constant human map
     manifest.write_text(f"image,human_map\n{image},\n")
     error = failure(audit(runner, spec.model_copy(update={"seed": 1})))
     assert (error["type"], error["field"]) == ("images-refused", "images.uri")
 
 
-@pytest.mark.parametrize(("asked", "told"), [("bfloat16", "bfloat16"), ("tf32", "float32")])
-def test_the_result_says_the_precision_it_was_computed_in(
-    runner: Runner, ingredients: AuditInputs, asked: str, told: str
+@pytest.mark.parametrize(("requested", "used"), [("bfloat16", "bfloat16"), ("tf32", "float32")])
+def test_results_show_the_requested_and_the_used_precision(
+    runner: Runner, ingredients: AuditInputs, requested: str, used: str
 ) -> None:
-    found = results(runner.store, audit(runner, small(ingredients, precision=asked)))["provenance"]
-    assert (found["spec"]["precision"], found["precision"]) == (asked, told)
+    found = results(runner.store, audit(runner, small(ingredients, precision=requested)))["provenance"]
+    assert (found["spec"]["precision"], found["precision"]) == (requested, used)
 
 
-def test_a_black_box_is_told_which_methods_suit_it(runner: Runner, ingredients: AuditInputs, tmp_path: Path) -> None:
+def test_the_refusal_of_a_black_box_names_a_method_that_suits_it(
+    runner: Runner, ingredients: AuditInputs, tmp_path: Path
+) -> None:
     flat = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * SIZE * SIZE, 2)).eval()
     cohort = ingredients.cohort("plain", 0)
     cohort["runs"][0]["uri"] = save_archive(flat, tmp_path / "flat.pt", SIZE).as_uri()

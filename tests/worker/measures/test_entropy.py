@@ -15,35 +15,35 @@ def maps(seed: int, *shape: int) -> torch.Tensor:
 
 @pytest.mark.parametrize(("height", "width"), [(2, 2), (7, 7), (8, 5), (16, 16), (20, 20)])
 @pytest.mark.parametrize("levels", [3, 255, 10**6])
-def test_entropy_is_scikit_images_over_the_largest_possible(height: int, width: int, levels: int) -> None:
+def test_entropy_is_the_entropy_of_scikit_image_over_its_largest_value(height: int, width: int, levels: int) -> None:
     batch = (maps(height, 4, height, width) * levels).round() / levels
     largest = math.log2(min(height * width, 256))
     twin = [shannon_entropy(np.floor(255 * each.numpy())) / largest for each in batch]
     assert entropy(batch).tolist() == pytest.approx(twin, abs=1e-6)
 
 
-def test_a_map_that_uses_every_pixel_for_a_level_of_its_own_has_entropy_one() -> None:
+def test_a_map_with_another_level_at_every_pixel_has_entropy_one() -> None:
     assert entropy((torch.arange(49.0) / 48).reshape(1, 7, 7)).item() == pytest.approx(1)
 
 
-def test_levels_are_rounded_down() -> None:
+def test_values_are_rounded_down_to_levels() -> None:
     just_below = torch.tensor([[[0.0, 0.99 / 255], [1.99 / 255, 1.0]]])
     assert entropy(just_below).item() == pytest.approx(shannon_entropy(np.array([0, 0, 1, 255])) / 2)
 
 
-def test_spatial_entropy_is_scipys_of_the_map_as_a_distribution() -> None:
+def test_spatial_entropy_agrees_with_scipys_entropy_of_the_map() -> None:
     batch = maps(1, 5, 7, 6)
     twin = [scipy_entropy(each.double().numpy().ravel(), base=2) / math.log2(42) for each in batch]
     assert entropy_spatial(batch).tolist() == pytest.approx(twin, abs=1e-6)
 
 
-def test_a_degenerate_map_uses_no_levels_and_spreads_everywhere() -> None:
+def test_a_map_of_zeros_has_entropy_zero_and_spatial_entropy_one() -> None:
     nothing = torch.zeros(2, 7, 7)
     assert entropy(nothing).tolist() == [0, 0]
     assert entropy_spatial(nothing).tolist() == [1, 1]
 
 
-def test_a_single_bright_pixel_spreads_nowhere() -> None:
+def test_a_map_with_one_bright_pixel_has_spatial_entropy_zero() -> None:
     point = torch.zeros(1, 7, 7)
     point[0, 3, 3] = 1
     assert entropy_spatial(point).item() == 0

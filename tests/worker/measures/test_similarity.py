@@ -20,24 +20,24 @@ def similarities(a: Tensor, b: Tensor, valid: Tensor | None = None) -> dict[str,
     return similarity.similarities(ComparableMaps(a), ComparableMaps(b), valid)
 
 
-def alike(how: Callable[[ComparableMaps, ComparableMaps], Tensor], a: Tensor, b: Tensor) -> Tensor:
+def compare(how: Callable[[ComparableMaps, ComparableMaps], Tensor], a: Tensor, b: Tensor) -> Tensor:
     return how(ComparableMaps(a), ComparableMaps(b))
 
 
 @pytest.mark.parametrize("side", [3, 4, 5, 6, 7, 8, 10, 24])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_ssim_is_scikit_images(side: int, dtype: torch.dtype) -> None:
+def test_ssim_agrees_with_scikit_image_at_every_size(side: int, dtype: torch.dtype) -> None:
     a, b = maps(side, 5, side, side + 1).to(dtype), maps(side + 100, 5, side, side + 1).to(dtype)
     window = min(7, side - 1 + side % 2)
     twin = [
         structural_similarity(x, y, data_range=1, win_size=window) for x, y in zip(a.numpy(), b.numpy(), strict=True)
     ]
     tolerance = 1e-4 if dtype is torch.float32 else 1e-9
-    assert alike(similarity.ssim, a, b).tolist() == pytest.approx(twin, abs=tolerance)
+    assert compare(similarity.ssim, a, b).tolist() == pytest.approx(twin, abs=tolerance)
 
 
 @pytest.mark.parametrize("kind", ["smooth", "levels", "constant", "sparse"])
-def test_ssim_is_scikit_images_on_maps_of_any_kind(kind: str) -> None:
+def test_ssim_agrees_with_scikit_image_on_maps_of_every_kind(kind: str) -> None:
     ramp = torch.linspace(0, 1, 20).expand(20, 20)
     pairs = {
         "smooth": (ramp, ramp.T),
@@ -47,11 +47,11 @@ def test_ssim_is_scikit_images_on_maps_of_any_kind(kind: str) -> None:
     }
     a, b = pairs[kind]
     twin = structural_similarity(a.double().numpy(), b.double().numpy(), data_range=1)
-    assert alike(similarity.ssim, a[None], b[None]).item() == pytest.approx(twin, abs=1e-4)
+    assert compare(similarity.ssim, a[None], b[None]).item() == pytest.approx(twin, abs=1e-4)
 
 
 @pytest.mark.parametrize("side", [9, 24])
-def test_what_is_left_of_cut_maps_compares_as_if_nothing_were_known_of_them(side: int) -> None:
+def test_cut_maps_have_the_similarities_of_maps_made_from_the_same_pixels(side: int) -> None:
     def cut(values: Tensor) -> Tensor:
         return values[:, 1 : values.shape[1] - 2, 3:]
 
@@ -63,21 +63,21 @@ def test_what_is_left_of_cut_maps_compares_as_if_nothing_were_known_of_them(side
     }
 
 
-def test_pearson_is_numpys() -> None:
+def test_pearson_agrees_with_numpy() -> None:
     a, b = maps(1, 4, 9, 11).double(), maps(2, 4, 9, 11).double()
     twin = [np.corrcoef(x.ravel(), y.ravel())[0, 1] for x, y in zip(a.numpy(), b.numpy(), strict=True)]
-    assert alike(similarity.pearson, a, b).tolist() == pytest.approx(twin, abs=1e-12)
+    assert compare(similarity.pearson, a, b).tolist() == pytest.approx(twin, abs=1e-12)
 
 
-def test_pearson_of_constant_maps_is_one_and_of_a_single_constant_zero() -> None:
+def test_pearson_is_one_for_two_constant_maps_and_zero_for_one() -> None:
     flat, other, varied = torch.zeros(1, 5, 5), torch.full((1, 5, 5), 0.1), maps(3, 1, 5, 5)
-    assert alike(similarity.pearson, flat, other).item() == 1
-    assert alike(similarity.pearson, flat, varied).item() == alike(similarity.pearson, varied, other).item() == 0
+    assert compare(similarity.pearson, flat, other).item() == 1
+    assert compare(similarity.pearson, flat, varied).item() == compare(similarity.pearson, varied, other).item() == 0
 
 
 def test_mse_is_the_mean_squared_difference() -> None:
     a, b = maps(4, 3, 6, 6).double(), maps(5, 3, 6, 6).double()
-    assert alike(similarity.mse, a, b).tolist() == pytest.approx(((a - b).numpy() ** 2).mean((1, 2)).tolist())
+    assert compare(similarity.mse, a, b).tolist() == pytest.approx(((a - b).numpy() ** 2).mean((1, 2)).tolist())
 
 
 def top_pixels(flat: list[float]) -> set[int]:
@@ -87,16 +87,18 @@ def top_pixels(flat: list[float]) -> set[int]:
 
 @pytest.mark.parametrize("levels", [2, 4, 1000])
 @pytest.mark.parametrize("side", [1, 3, 5, 8])
-def test_iou20_takes_of_equal_pixels_those_of_lower_index(levels: int, side: int) -> None:
+def test_iou20_prefers_the_lower_index_among_equal_pixels(levels: int, side: int) -> None:
     a, b = ((maps(seed, 6, side, side) * levels).floor() / levels for seed in (6, 7))
-    for x, y, found in zip(a, b, alike(similarity.iou20, a, b).tolist(), strict=True):
+    for x, y, found in zip(a, b, compare(similarity.iou20, a, b).tolist(), strict=True):
         one, other = top_pixels(x.flatten().tolist()), top_pixels(y.flatten().tolist())
         assert found == pytest.approx(len(one & other) / len(one | other) if one | other else 1)
 
 
 @settings(max_examples=50, deadline=None)
 @given(seed=st.integers(0, 10**6), height=st.integers(2, 12), width=st.integers(2, 12))
-def test_every_similarity_is_symmetric_in_range_and_sure_of_itself(seed: int, height: int, width: int) -> None:
+def test_every_similarity_is_symmetric_within_its_range_and_largest_for_equal_maps(
+    seed: int, height: int, width: int
+) -> None:
     a, b = maps(seed, 2, height, width), maps(seed + 1, 2, height, width)
     there, back, self = similarities(a, b), similarities(b, a), similarities(a, a)
     for name, value in there.items():
@@ -106,7 +108,7 @@ def test_every_similarity_is_symmetric_in_range_and_sure_of_itself(seed: int, he
         assert self[name].tolist() == pytest.approx([0, 0] if name == "mse" else [1, 1], abs=1e-5)
 
 
-def test_a_pairs_numbers_do_not_depend_on_its_company() -> None:
+def test_the_similarities_of_a_pair_do_not_depend_on_the_batch() -> None:
     a, b = maps(8, 9, 24, 24), maps(9, 9, 24, 24)
     together = similarities(a, b)
     for n in range(9):
@@ -114,7 +116,7 @@ def test_a_pairs_numbers_do_not_depend_on_its_company() -> None:
             assert value.item() == together[name][n].item()
 
 
-def test_a_mask_leaves_windows_wholly_valid_and_valid_pixels() -> None:
+def test_a_mask_selects_valid_pixels_and_windows_inside_them() -> None:
     a, b = (maps(seed, 3, 20, 22) for seed in (10, 11))
     valid = torch.zeros(20, 22, dtype=torch.bool)
     valid[2:17, 3:19] = True
@@ -133,8 +135,8 @@ def test_a_mask_leaves_windows_wholly_valid_and_valid_pixels() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 10**6), size=st.integers(5, 30))
-def test_ssim_in_float32_keeps_its_digits_on_maps_of_grey_levels(seed: int, size: int) -> None:
+def test_ssim_in_float32_agrees_with_float64_on_maps_of_grey_levels(seed: int, size: int) -> None:
     a, b = ((maps(seed + n, 2, size, size) * 255).round() / 255 for n in (0, 1))
     assert torch.allclose(
-        alike(similarity.ssim, a, b).double(), alike(similarity.ssim, a.double(), b.double()), atol=1e-4
+        compare(similarity.ssim, a, b).double(), compare(similarity.ssim, a.double(), b.double()), atol=1e-4
     )

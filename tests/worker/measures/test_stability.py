@@ -10,7 +10,7 @@ def maps(seed: int, *shape: int) -> torch.Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def test_stability_is_the_mean_similarity_over_all_pairs_of_native_maps() -> None:
+def test_stability_is_the_mean_ssim_over_all_pairs_of_native_maps() -> None:
     native = maps(0, 4, 3, 7, 7)
     found = score(native, maps(1, 4, 3, 14, 14))["stability"]
     for image in range(3):
@@ -19,24 +19,24 @@ def test_stability_is_the_mean_similarity_over_all_pairs_of_native_maps() -> Non
         assert found[image].item() == pytest.approx(np.mean(twin), abs=1e-9)
 
 
-def test_equal_runs_are_perfectly_stable() -> None:
+def test_equal_runs_have_a_stability_of_one() -> None:
     one = maps(2, 1, 2, 8, 8)
     found = score(one.expand(3, -1, -1, -1), one.expand(3, -1, -1, -1))
     assert found["stability"].tolist() == pytest.approx([1, 1])
     assert found["stability.resized.mse"].tolist() == [0, 0]
 
 
-def test_every_pair_is_there_natively_and_resized() -> None:
+def test_every_pair_of_runs_has_a_similarity_of_native_and_resized_maps() -> None:
     found = score(maps(3, 3, 2, 7, 7), maps(4, 3, 2, 9, 9))
     for i, j in run_pairs(3):
         assert f"stability.pair.{i}.{j}" in found
         assert f"stability.resized.pair.{i}.{j}" in found
 
 
-def test_a_degenerate_map_has_no_pair_and_the_mean_is_over_the_pairs_that_are_left() -> None:
+def test_pairs_with_a_degenerate_map_are_missing_and_do_not_count_in_the_mean() -> None:
     native, resized = maps(3, 3, 4, 7, 7), maps(4, 3, 4, 14, 14)
     degenerate = torch.zeros(3, 4, dtype=torch.bool)
-    degenerate[2, 1] = True  # one run of the image numbered 1, two of the next, all of the last
+    degenerate[2, 1] = True  # degenerate under one run for image 1, two runs for image 2, all runs for image 3
     degenerate[1:, 2] = True
     degenerate[:, 3] = True
     whole, found = score(native, resized), score(native, resized, degenerate)

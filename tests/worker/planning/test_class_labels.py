@@ -5,22 +5,22 @@ from service.spec.cohort import Outputs
 from worker.planning.class_labels import class_numbers
 
 
-def test_labels_count_as_they_sort_as_torchvisions_folders_do() -> None:
+def test_labels_are_numbered_in_sorted_order_like_torchvisions_folders() -> None:
     assert class_numbers(["synthetic", "real", "real"], None, 2).numbers == {"real": 0, "synthetic": 1}
 
 
-def test_whole_numbers_are_the_classes_themselves() -> None:
+def test_labels_that_are_whole_numbers_are_class_numbers() -> None:
     assert class_numbers(["7", "0", "12"], None, 20).numbers == {"0": 0, "7": 7, "12": 12}
 
 
-def test_the_specs_names_and_order_say_which_logit_is_which_class() -> None:
+def test_names_or_order_in_the_spec_give_the_class_of_each_label() -> None:
     names, order = Outputs(names=("synthetic", "real", "other")), Outputs(order=(1, 0))
     assert class_numbers(["real", "synthetic"], names, 3).numbers == {"real": 1, "synthetic": 0}
     assert class_numbers(["real", "synthetic"], order, 2).numbers == {"real": 1, "synthetic": 0}
 
 
 @pytest.mark.parametrize(
-    ("labels", "outputs", "told"),
+    ("labels", "outputs", "message"),
     [
         (["a", "b", "c"], None, "3 labels"),
         (["0", "5"], None, "beyond"),
@@ -29,12 +29,14 @@ def test_the_specs_names_and_order_say_which_logit_is_which_class() -> None:
         (["a", "b"], Outputs(order=(0, 9)), "beyond"),
     ],
 )
-def test_labels_that_fit_no_class_are_refused(labels: list[str], outputs: Outputs | None, told: str) -> None:
-    with pytest.raises(InputRefused, match=told):
+def test_labels_that_do_not_fit_the_classes_are_refused(
+    labels: list[str], outputs: Outputs | None, message: str
+) -> None:
+    with pytest.raises(InputRefused, match=message):
         class_numbers(labels, outputs, 2)
 
 
-def test_the_models_own_names_come_before_the_order_of_sorting_and_the_way_is_told() -> None:
+def test_the_models_own_names_take_precedence_over_sorted_order_and_the_source_is_named() -> None:
     own = ("synthetic", "real")
     found = class_numbers(["real", "synthetic"], None, 2, own)
     assert (found.numbers, found.by) == ({"real": 1, "synthetic": 0}, "the model's own names")
@@ -43,6 +45,6 @@ def test_the_models_own_names_come_before_the_order_of_sorting_and_the_way_is_to
     assert class_numbers(["real", "synthetic"], None, 2).by == "sorted order"
 
 
-def test_labels_that_a_model_with_names_does_not_know_are_refused() -> None:
+def test_labels_that_are_not_among_the_models_own_names_are_refused() -> None:
     with pytest.raises(InputRefused, match=r"fake.*own names"):
         class_numbers(["fake", "real"], None, 2, ("synthetic", "real"))

@@ -1,4 +1,4 @@
-"""Plans while the database breaks off: each is stored whole, however often storing it was tried."""
+"""Plans while the database fails: every plan is stored completely after some retries."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -39,7 +39,7 @@ def submit(store: Store, spec: JobSpec) -> str:
 
 
 def finish_plan(runner: Runner, job: str) -> None:
-    """Have a job planned whose first try has ended, without its pauses."""
+    """Retry the plan of a job without pauses until it is stored."""
     store = runner.store
     for _ in range(TRIES):
         if store.jobs.get(job).plan is not None:
@@ -52,7 +52,7 @@ def finish_plan(runner: Runner, job: str) -> None:
 
 
 def stored(store: Store, job: str) -> tuple[list[int], list[tuple[int, int]], int | None]:
-    """The numbers of a job's images, where its slices start and stop, and how many of them it waits for."""
+    """A job's image numbers, the start and stop of its slices, and the number of slices left to audit."""
     with store.database.read() as session:
         row = session.scalars(select(JobRow).where(JobRow.id == job)).one()
         images = select(ImageRow.number).where(ImageRow.job == row.number).order_by(ImageRow.number)
@@ -64,7 +64,7 @@ def stored(store: Store, job: str) -> tuple[list[int], list[tuple[int, int]], in
 
 
 def interrupt_everywhere(runner: Runner, spec: JobSpec, moment: Moment, act: Callable[[Connection], None]) -> int:
-    """Plan a job for each moment at which that may break off. Returns how many there are."""
+    """Plan one job for each moment at which planning can be interrupted. Returns the number of moments."""
     store, number = runner.store, 0
     while True:
         job, number = submit(store, spec), number + 1
@@ -80,21 +80,21 @@ def interrupt_everywhere(runner: Runner, spec: JobSpec, moment: Moment, act: Cal
 
 
 @on_postgres
-def test_a_plan_is_whole_at_whichever_statement_postgres_ends_the_connection(runner: Runner, spec: JobSpec) -> None:
+def test_a_plan_is_complete_after_postgres_ends_the_connection_at_any_statement(runner: Runner, spec: JobSpec) -> None:
     assert interrupt_everywhere(runner, spec, after_statement, end_backend) > 10
 
 
 @on_sqlite
-def test_a_plan_is_whole_at_whichever_statement_the_disk_fails(runner: Runner, spec: JobSpec) -> None:
+def test_a_plan_is_complete_after_the_disk_fails_at_any_statement(runner: Runner, spec: JobSpec) -> None:
     assert interrupt_everywhere(runner, spec, after_statement, fail) > 10
 
 
-def test_a_plan_is_whole_whichever_commit_loses_its_answer(runner: Runner, spec: JobSpec) -> None:
+def test_a_plan_is_complete_after_the_answer_of_any_commit_is_lost(runner: Runner, spec: JobSpec) -> None:
     assert interrupt_everywhere(runner, spec, at_commit, commit_and_fail) > 3
 
 
 @on_postgres
-def test_a_job_whose_connection_ends_among_its_slices_succeeds_with_every_image(
+def test_a_job_audits_every_image_after_the_connection_ends_while_slices_are_stored(
     runner: Runner, ingredients: AuditInputs
 ) -> None:
     spec = ingredients.spec(measures=["entropy"], options={}, shard_size=1)

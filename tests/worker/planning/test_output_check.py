@@ -1,4 +1,4 @@
-"""Models that end in a sigmoid or a softmax are refused, unless the spec says what their outputs are."""
+"""Models that end in a sigmoid or a softmax are refused unless the spec declares their outputs."""
 
 import json
 import warnings
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 class Brightness(nn.Module):
-    """Tells dark (class 0) from bright (class 1) by its mean; `end` is its last operation, `slope` its logit's."""
+    """Classifies dark images as 0 and bright ones as 1. The logit is slope * mean + bias; `end` is applied to it."""
 
     def __init__(self, end: nn.Module, outputs: int = 1, slope: float = 4.0, bias: float = 0.0) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ def traced(net: nn.Module, folder: Path) -> Path:
 def scripted(net: nn.Module, folder: Path) -> Path:
     compile_script: Any = torch.jit.script
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # scripting is deprecated, and users' archives are made by it
+        warnings.simplefilter("ignore")  # torch deprecates scripting, but users' archives come from it
         compile_script(net).save(str(folder / "m.pt"))
     return folder / "m.pt"
 
@@ -68,7 +68,7 @@ def exported(net: nn.Module, folder: Path) -> Path:
 
 
 def as_onnx(operation: str | None, outputs: int, folder: Path) -> Path:
-    """The mean's linear layer as ONNX, with an operation at its end."""
+    """Save an ONNX model: global average pooling, a linear layer, and `operation` if one is given."""
     side = np.ones((3, 1)) if outputs == 1 else np.array([[-0.5, 0.5]] * 3)
     nodes = [
         helper.make_node("GlobalAveragePool", ["images"], ["pooled"]),
@@ -83,7 +83,7 @@ def as_onnx(operation: str | None, outputs: int, folder: Path) -> Path:
 
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
-    """Four dark ones, four bright ones, in folders of their classes."""
+    """Four dark images in the folder `0` and four bright images in the folder `1`."""
     random = np.random.default_rng(0)
     for label, low in ((0, 20), (1, 160)):
         for number in range(4):
@@ -98,7 +98,7 @@ Ask = Callable[..., Job]
 
 @pytest.fixture
 def ask(runner: Runner, images: Path) -> Ask:
-    """Audit a model, by an activation if one is given."""
+    """A function that audits a model whose spec declares `activation`, if one is given."""
 
     def run(path: Path, activation: str | None = None, **changes: Any) -> Job:
         model: dict[str, Any] = {"preprocessing": PREPROCESSING}
@@ -127,7 +127,7 @@ def results(runner: Runner, job: Job) -> dict[str, Any]:
 
 
 def numbers(runner: Runner, job: Job) -> np.ndarray:
-    """Every image's columns."""
+    """The stored values of all images, (images, columns)."""
     assert job.state is JobState.SUCCEEDED, job.error
     measured = runner.store.images.measured(job.id, 0, 8)
     return np.array([np.frombuffer(values.data, "<f8") for image in measured for values in image.values])
@@ -139,7 +139,7 @@ ENDS: Sequence[tuple[nn.Module, int]] = [(nn.Sigmoid(), 1), (nn.Softmax(1), 2)]
 
 @pytest.mark.parametrize("ending", ENDS, ids=["sigmoid", "softmax"])
 @pytest.mark.parametrize("save", SAVES)
-def test_probabilities_are_refused_with_both_remedies_and_undone_where_they_are_declared(
+def test_probabilities_are_refused_with_both_remedies_or_become_logits_if_declared(
     tmp_path: Path, runner: Runner, ask: Ask, save: Callable[..., Path], ending: tuple[nn.Module, int]
 ) -> None:
     end, outputs = ending
@@ -156,7 +156,7 @@ def test_probabilities_are_refused_with_both_remedies_and_undone_where_they_are_
 
 
 @pytest.mark.parametrize(("operation", "outputs"), [("Sigmoid", 1), ("Softmax", 2)])
-def test_a_black_box_that_gives_probabilities_is_refused_or_undone(
+def test_probabilities_of_a_black_box_are_refused_or_become_logits_if_declared(
     tmp_path: Path, runner: Runner, ask: Ask, operation: str, outputs: int
 ) -> None:
     path = as_onnx(operation, outputs, tmp_path)
@@ -172,18 +172,20 @@ def test_a_black_box_that_gives_probabilities_is_refused_or_undone(
     "net",
     [
         Brightness(nn.LogSoftmax(1), 2),
-        Brightness(nn.Identity(), slope=0.05, bias=0.5),  # in [0, 1] for images, not for these times 100
+        Brightness(nn.Identity(), slope=0.05, bias=0.5),  # lies in [0, 1] for images, but not for images times 100
         Brightness(nn.Identity(), 2),
     ],
     ids=["log-softmax", "faint logit", "logits"],
 )
-def test_logits_are_taken_as_such_and_not_as_declared_probabilities(tmp_path: Path, ask: Ask, net: nn.Module) -> None:
+def test_logits_are_accepted_and_are_refused_if_declared_as_probabilities(
+    tmp_path: Path, ask: Ask, net: nn.Module
+) -> None:
     path = traced(net, tmp_path)
     assert ask(path).state is JobState.SUCCEEDED
     assert "does not give the probabilities" in refusal(ask(path, "probabilities"))
 
 
-def test_a_dead_model_whose_output_never_leaves_0_to_1_is_refused_until_it_is_declared(
+def test_a_model_with_a_constant_output_in_0_to_1_is_refused_unless_declared_as_logits(
     tmp_path: Path, ask: Ask
 ) -> None:
     path = traced(Brightness(nn.Identity(), slope=0.0, bias=0.3), tmp_path)
@@ -193,19 +195,21 @@ def test_a_dead_model_whose_output_never_leaves_0_to_1_is_refused_until_it_is_de
     assert ask(below).state is JobState.SUCCEEDED
 
 
-def test_a_sigmoid_that_is_declared_a_logit_is_taken_for_one(tmp_path: Path, runner: Runner, ask: Ask) -> None:
+def test_a_sigmoid_that_is_declared_as_logit_is_used_as_logit(tmp_path: Path, runner: Runner, ask: Ask) -> None:
     job = ask(traced(Brightness(nn.Sigmoid()), tmp_path), "logits")
     assert results(runner, job)["cohorts"]["c"]["accuracy"] == 0.5
 
 
-def test_probabilities_are_found_among_unreadable_images(tmp_path: Path, ask: Ask, images: Path) -> None:
+def test_probabilities_are_detected_although_the_first_images_are_unreadable(
+    tmp_path: Path, ask: Ask, images: Path
+) -> None:
     for number in range(40):
         (images / "0" / f"-{number}.png").write_bytes(b"not an image")
     image_set = {"uri": images.as_uri(), "max_skipped": 1}
     assert "probabilities" in refusal(ask(traced(Brightness(nn.Sigmoid()), tmp_path), images=image_set))
 
 
-def test_every_run_of_a_cohort_is_checked(tmp_path: Path, runner: Runner, images: Path) -> None:
+def test_the_outputs_of_every_run_of_a_cohort_are_checked(tmp_path: Path, runner: Runner, images: Path) -> None:
     runs = []
     for end in (nn.Identity(), nn.Sigmoid()):
         path = save_archive(Brightness(end), tmp_path / f"{type(end).__name__}.pt", SIDE)

@@ -21,7 +21,7 @@ def test_too_many_unreadable_images_fail_the_job(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path, shard_size: int | None
 ) -> None:
     write_image(tmp_path / "good.png", np.random.default_rng(0))
-    (tmp_path / "broken.png").write_bytes(b"no picture")
+    (tmp_path / "broken.png").write_bytes(b"not an image")
     spec = ingredients.spec(images={"uri": tmp_path.as_uri()}, shard_size=shard_size)
     error = failure(audit(runner, spec))
     assert (error["type"], error["field"]) == ("too-many-skipped", "images.max_skipped")
@@ -31,13 +31,13 @@ def test_too_many_unreadable_images_fail_the_job(
 def test_a_set_without_any_readable_image_fails_the_job(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
-    (tmp_path / "broken.png").write_bytes(b"no picture")
+    (tmp_path / "broken.png").write_bytes(b"not an image")
     spec = ingredients.spec(images={"uri": tmp_path.as_uri(), "max_skipped": 1})
     assert "none of the images" in failure(audit(runner, spec))["detail"]
 
 
 @pytest.mark.parametrize(
-    ("changes", "field", "told"),
+    ("changes", "field", "message"),
     [
         ({"layer": "nowhere"}, "cohorts[0].model.layer", "no feature layer"),
         ({"num_classes": 9}, "cohorts[0].model.num_classes", "num_classes is 9"),
@@ -46,15 +46,15 @@ def test_a_set_without_any_readable_image_fails_the_job(
         ({"outputs": {"order": [0, 1, 2]}}, "cohorts[0].model.outputs.order", "3 entries for 2"),
     ],
 )
-def test_what_only_the_worker_can_know_fails_the_job_with_its_field(
-    runner: Runner, ingredients: AuditInputs, changes: dict[str, Any], field: str, told: str
+def test_a_spec_that_does_not_fit_the_model_fails_the_job_with_the_field(
+    runner: Runner, ingredients: AuditInputs, changes: dict[str, Any], field: str, message: str
 ) -> None:
     error = failure(audit(runner, ingredients.spec(cohorts=[ingredients.cohort("odd", 0, 1, **changes)])))
     assert error["field"] == field
-    assert told in error["detail"]
+    assert message in error["detail"]
 
 
-def test_a_method_that_does_not_suit_the_model_is_the_field_to_change(
+def test_a_method_that_does_not_suit_the_model_fails_the_job_with_the_field(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     deep = TinyNet(0)
@@ -66,7 +66,7 @@ def test_a_method_that_does_not_suit_the_model_is_the_field_to_change(
     assert "deep.pt has no linear layer" in error["detail"]
 
 
-def test_a_checkpoint_that_does_not_fit_fails_the_job_and_the_next_one_succeeds(
+def test_a_checkpoint_of_another_architecture_fails_its_job_and_the_next_job_succeeds(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     torch.save({"state_dict": TinyNet(0).state_dict()}, tmp_path / "m.pth")
@@ -78,18 +78,20 @@ def test_a_checkpoint_that_does_not_fit_fails_the_job_and_the_next_one_succeeds(
     assert audit(runner, ingredients.spec()).state is JobState.SUCCEEDED
 
 
-@pytest.mark.parametrize(("salience", "told"), [({"target": 7}, "class 7"), ({"target": "label"}, "label")])
-def test_a_target_that_is_not_there_fails_the_job(
-    runner: Runner, ingredients: AuditInputs, tmp_path: Path, salience: dict[str, Any], told: str
+@pytest.mark.parametrize(("salience", "message"), [({"target": 7}, "class 7"), ({"target": "label"}, "label")])
+def test_a_target_class_that_does_not_exist_fails_the_job(
+    runner: Runner, ingredients: AuditInputs, tmp_path: Path, salience: dict[str, Any], message: str
 ) -> None:
     write_image(tmp_path / "unlabelled.png", np.random.default_rng(0))
     spec = ingredients.spec(salience=salience, images={"uri": tmp_path.as_uri()})
     error = failure(audit(runner, spec))
     assert error["field"] == "salience.target"
-    assert told in error["detail"]
+    assert message in error["detail"]
 
 
-def test_runs_that_cannot_be_compared_are_refused(runner: Runner, ingredients: AuditInputs, tmp_path: Path) -> None:
+def test_a_run_with_more_classes_than_the_first_run_fails_the_job(
+    runner: Runner, ingredients: AuditInputs, tmp_path: Path
+) -> None:
     odd = save_archive(TinyNet(0, width=3), tmp_path / "three.pt", SIZE)
     cohort = ingredients.cohort("odd", 0)
     cohort["runs"].append({"uri": odd.as_uri()})
@@ -112,7 +114,7 @@ def test_a_model_that_changes_after_planning_fails_the_job(
     assert "has changed" in failure(store.jobs.get(job))["detail"]
 
 
-def test_a_model_whose_training_diverged_fails_the_job(
+def test_a_model_with_outputs_that_are_not_finite_fails_the_job(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     diverged = TinyNet(9)

@@ -7,7 +7,7 @@ from service.inputs.image_sets.listing import ImageEntry
 from worker.planning.survey import Survey
 
 
-def test_a_job_has_so_many_images_in_all_its_sets() -> None:
+def test_the_limit_of_images_counts_both_image_sets_of_a_job() -> None:
     entries = [ImageEntry(f"{number}.png", None, f"/{number}.png") for number in range(3)]
     first = Survey(most=5)
     assert sum(len(page) for page in first.pages(entries, count())) == 3

@@ -1,4 +1,4 @@
-"""A worker asks again whose artifacts a job or an inspection names, whatever was accepted."""
+"""The worker checks again that a job or an inspection names only artifacts and jobs of its own tenant."""
 
 import io
 import json
@@ -38,7 +38,7 @@ def manifest(*rows: str) -> bytes:
 
 
 def named(runner: Runner, ingredients: AuditInputs, what: str, uri: str) -> JobSpec:
-    """A spec of their own files, one of which is at this URI."""
+    """A spec of the tenant THEIRS in which the input `what` has this URI."""
     spec = ingredients.body(measures=["entropy"])
     first, second, *_ = (each.as_uri() for each in ingredients.images.rglob("*.png"))
     if what == "model":
@@ -52,7 +52,7 @@ def named(runner: Runner, ingredients: AuditInputs, what: str, uri: str) -> JobS
 
 
 def audited(runner: Runner, spec: JobSpec, tenant: str) -> Job:
-    """A job that was accepted without any check, as it ended."""
+    """Run a job that the API did not check. Returns it once it has ended."""
     job = runner.store.for_tenant(tenant).jobs.accept(spec, spec_digest(spec), None)[0].id
     while runner.work():
         pass
@@ -60,7 +60,7 @@ def audited(runner: Runner, spec: JobSpec, tenant: str) -> Job:
 
 
 def packed(ingredients: AuditInputs) -> bytes:
-    """The pictures, in a zip file."""
+    """A zip file with the images."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         for name, _, data in images_of(ingredients.images):
@@ -71,11 +71,11 @@ def packed(ingredients: AuditInputs) -> bytes:
 def material(ingredients: AuditInputs, what: str) -> bytes:
     if what == "model":
         return ingredients.models[0].read_bytes()
-    return b"a picture" if what.endswith("manifest") else packed(ingredients)
+    return b"an image" if what.endswith("manifest") else packed(ingredients)
 
 
 @pytest.mark.parametrize("what", NAMED)
-def test_a_job_of_anothers_artifact_fails_in_the_words_of_one_that_is_not_there(
+def test_a_job_with_another_tenants_artifact_fails_as_if_the_artifact_did_not_exist(
     runner: Runner, ingredients: AuditInputs, what: str
 ) -> None:
     uri = upload(uploads(runner, OURS), material(ingredients, what))
@@ -89,7 +89,7 @@ def test_a_job_of_anothers_artifact_fails_in_the_words_of_one_that_is_not_there(
     assert json.dumps(message[0]).replace(uri, ABSENT) == json.dumps(message[1])
 
 
-def test_a_job_of_the_tenants_own_artifacts_is_audited(runner: Runner, ingredients: AuditInputs) -> None:
+def test_a_job_with_the_tenants_own_artifacts_succeeds(runner: Runner, ingredients: AuditInputs) -> None:
     place = uploads(runner, THEIRS)
     cohort = {**ingredients.cohort("plain", 0, 1), "runs": [{"uri": upload(place, ingredients.models[0].read_bytes())}]}
     images = {"uri": upload(place, packed(ingredients))}
@@ -98,7 +98,9 @@ def test_a_job_of_the_tenants_own_artifacts_is_audited(runner: Runner, ingredien
     assert found["cohorts"]["plain"]["measures"]["entropy"]["n"] == 12
 
 
-def test_anothers_job_stands_for_no_baseline(runner: Runner, ingredients: AuditInputs) -> None:
+def test_a_baseline_of_another_tenant_is_reported_as_if_the_job_did_not_exist(
+    runner: Runner, ingredients: AuditInputs
+) -> None:
     plain = ingredients.spec(measures=["entropy"])
     ours = audited(runner, plain, OURS).id
     message = []
@@ -109,7 +111,9 @@ def test_anothers_job_stands_for_no_baseline(runner: Runner, ingredients: AuditI
     assert message == [[f"There is no job {ours}"], [f"There is no job {'0' * 36}"]]
 
 
-def test_an_inspection_tells_nothing_of_anothers_artifact(runner: Runner, ingredients: AuditInputs) -> None:
+def test_an_inspection_of_another_tenants_artifact_fails_as_if_it_did_not_exist(
+    runner: Runner, ingredients: AuditInputs
+) -> None:
     uri = upload(uploads(runner, OURS), packed(ingredients))
     message = []
     for each in (uri, ABSENT):

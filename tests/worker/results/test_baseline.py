@@ -1,4 +1,4 @@
-"""An earlier job's cohort stands for one of this job, without a pass, where all but the models is the same."""
+"""A cohort of an earlier job is the baseline of a job, without any pass, if all but the models is the same."""
 
 from typing import Any
 
@@ -24,7 +24,9 @@ def against(runner: Runner, ingredients: AuditInputs, before: Job, **changes: An
     return results(runner.store, audit(runner, ingredients.spec(**{"cohorts": cohorts} | request | changes)))
 
 
-def test_differences_are_those_of_auditing_both_together(runner: Runner, ingredients: AuditInputs) -> None:
+def test_differences_from_a_baseline_equal_those_of_one_job_with_both_cohorts(
+    runner: Runner, ingredients: AuditInputs
+) -> None:
     before = audit(runner, ingredients.spec())
     found = against(runner, ingredients, before)
     cohorts = [ingredients.cohort("challenger", 1, 2), ingredients.cohort("champion", 0, 1)]
@@ -37,7 +39,9 @@ def test_differences_are_those_of_auditing_both_together(runner: Runner, ingredi
     assert list(found["cohorts"]) == ["challenger"]
 
 
-def test_a_baseline_that_differs_is_an_error_that_says_so(runner: Runner, ingredients: AuditInputs) -> None:
+def test_a_baseline_with_other_images_makes_the_verdict_an_error_with_the_reason(
+    runner: Runner, ingredients: AuditInputs
+) -> None:
     before = audit(runner, ingredients.spec(measures=["entropy", "stability"]))
     images = {"uri": ingredients.images.as_uri(), "limit": 5}
     found = against(runner, ingredients, before, measures=["entropy", "stability"], images=images)
@@ -59,7 +63,7 @@ def provenance(software: str = "2.13", images: str = "5" * 64, **changes: Any) -
 
 
 @pytest.mark.parametrize(
-    ("then", "told"),
+    ("then", "differences"),
     [
         (provenance(), []),
         (provenance(name="other", labels={"a": "b"}, shard_size=3), []),
@@ -72,18 +76,20 @@ def provenance(software: str = "2.13", images: str = "5" * 64, **changes: Any) -
         (provenance(measures=["noise"]), ["measures (['noise'] there, ['entropy', 'noise'] here)"]),
     ],
 )
-def test_what_two_cohorts_must_share_is_told_where_it_differs(then: dict[str, Any], told: list[str]) -> None:
-    assert list(incompatibilities(then, provenance())) == told
+def test_incompatibilities_lists_each_difference_between_two_provenances(
+    then: dict[str, Any], differences: list[str]
+) -> None:
+    assert list(incompatibilities(then, provenance())) == differences
 
 
-def test_options_and_method_are_told_with_both_values() -> None:
+def test_differences_of_options_and_method_show_the_values() -> None:
     then = provenance(options={"noise": {"amounts": [0.2]}}, salience={"method": "layercam"})
     first, second = incompatibilities(then, provenance())
     assert first.startswith("options.noise ({'kind': 'salt_pepper', 'amounts': [0.2]")
     assert second.startswith("salience ({'method': 'layercam'")
 
 
-def test_a_baseline_that_is_deleted_meanwhile_is_an_error(runner: Runner, ingredients: AuditInputs) -> None:
+def test_a_deleted_baseline_makes_the_verdict_an_error(runner: Runner, ingredients: AuditInputs) -> None:
     before = audit(runner, ingredients.spec())
     runner.store.jobs.delete(before.id)
     found = against(runner, ingredients, before)

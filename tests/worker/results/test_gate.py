@@ -1,4 +1,4 @@
-"""What a spec's rules may name is what its results hold, each with an interval."""
+"""The results have every number that a gate's rule may name, each with an interval."""
 
 from pathlib import Path
 
@@ -13,8 +13,8 @@ from tests.support.results_tree import leaves
 from worker.runner import Runner
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # which has no part in it
-def test_every_number_that_a_rule_may_name_is_in_the_results_with_its_interval(
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the test does not depend on it
+def test_results_have_every_number_that_a_rule_may_name_with_its_interval(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     random = np.random.default_rng(0)
@@ -29,13 +29,15 @@ def test_every_number_that_a_rule_may_name_is_in_the_results_with_its_interval(
     assert len(rules) > 80
     assert list(gate_problems(rules, spec)) == []
     find = number_lookup(results(runner.store, audit(runner, spec)))
-    # Which pictures are right and wrong is the models' own, and there may be too few of either.
+    # Untrained models may classify too few images correctly, or too few incorrectly, for an interval.
     found = {rule.measure: find(rule).interval for rule in rules if not rule.measure.startswith("strata.correct.")}
     assert [measure for measure, interval in found.items() if interval is None] == []
 
 
 @pytest.mark.parametrize("measure", ["degenerate", "degenerate.mean", "runs.1.degenerate", "strata.class.x.degenerate"])
-def test_a_share_of_degenerate_maps_may_be_named_but_stops_no_job(ingredients: AuditInputs, measure: str) -> None:
+def test_a_rule_about_degenerate_maps_is_valid_unless_the_job_may_stop_early(
+    ingredients: AuditInputs, measure: str
+) -> None:
     rule, spec = Rule(measure=measure, op="<=", value=0.5), ingredients.spec()
     assert list(gate_problems([rule], spec)) == []
     stopping = spec.model_copy(update={"stop": "when-decided"})

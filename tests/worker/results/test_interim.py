@@ -21,13 +21,13 @@ from worker.inputs.resolver import InputResolver
 from worker.runner import Runner
 
 MANY = 128
-# What no query decides is tried on one kind of database.
+# Tests that do not depend on the database run on one kind only.
 ONE_DATABASE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two classes of pictures, one after the other as they are named."""
+    """Two classes of images; all names of the first class sort before those of the second."""
     folder, random = tmp_path_factory.mktemp("many"), np.random.default_rng(0)
     for number in range(MANY):
         write_image(folder / f"class-{2 * number // MANY}" / f"{number:03}.png", random, side=24)
@@ -40,13 +40,13 @@ def specs(ingredients: AuditInputs, images: Path) -> "Specs":
 
 
 class Specs:
-    """Audits of many pictures by entropy alone, with a rule about it."""
+    """Makes specs of audits of MANY images by entropy alone."""
 
     def __init__(self, ingredients: AuditInputs, images: Path) -> None:
         self._ingredients, self._images = ingredients, images
 
     def plain(self, limit: int | None = None, **changes: Any) -> JobSpec:
-        """One run, since few runs leave an interval that no number of images closes."""
+        """A spec of one run: with few runs, the interval stays wide for any number of images."""
         images, cohorts = {"uri": self._images.as_uri(), "limit": limit}, [self._ingredients.cohort("plain", 0)]
         return self._ingredients.spec(**{"images": images, "cohorts": cohorts, "measures": ["entropy"], **changes})
 
@@ -65,7 +65,7 @@ def without_intervals(tree: Any) -> Any:
     return [without_intervals(each) for each in tree] if isinstance(tree, list) else tree
 
 
-def test_a_job_that_is_clear_stops_at_its_first_look_with_the_numbers_of_a_job_of_as_many_images(
+def test_a_clear_job_stops_at_its_first_interim_look_with_the_numbers_of_a_job_of_that_size(
     runner: Runner, specs: Specs
 ) -> None:
     stopped = audit(runner, specs.stopping(0.05))
@@ -79,7 +79,7 @@ def test_a_job_that_is_clear_stops_at_its_first_look_with_the_numbers_of_a_job_o
     assert found["stopped"] == {"images": 32, "of": MANY}
 
 
-def test_where_a_job_stops_is_the_same_for_any_workers_and_shards(
+def test_a_job_stops_at_the_same_image_with_any_number_of_workers_and_shards(
     store: Store, places: InputResolver, runner: Runner, specs: Specs
 ) -> None:
     whole = results(store, audit(runner, specs.plain()))["cohorts"]["plain"]["measures"]["entropy"]["mean"]
@@ -105,7 +105,7 @@ def test_where_a_job_stops_is_the_same_for_any_workers_and_shards(
 
 
 @ONE_DATABASE
-def test_a_job_that_nothing_decides_is_seen_whole_and_inconclusive(runner: Runner, specs: Specs) -> None:
+def test_a_job_that_is_never_decided_audits_all_images_and_is_inconclusive(runner: Runner, specs: Specs) -> None:
     first = results(runner.store, audit(runner, specs.plain()))["cohorts"]["plain"]["measures"]["entropy"]
     undecided = audit(runner, specs.stopping(0.05, first["mean"]))
     assert (undecided.stopped_at, undecided.images_done) == (None, MANY)
@@ -113,33 +113,33 @@ def test_a_job_that_nothing_decides_is_seen_whole_and_inconclusive(runner: Runne
     assert [each["outcome"] for each in undecided.verdict["rules"]] == ["pass", "inconclusive"]
     found = results(runner.store, undecided)["cohorts"]["plain"]["measures"]["entropy"]
     assert without_intervals(found) == without_intervals(first)
-    # One that could be looked at, and one of two that hold together.
+    # Wider because of further looks, and because the intervals of two rules hold together.
     low, high = undecided.verdict["rules"][1]["interval"]
     assert low < found["ci95"][0] < first["ci95"][0]
     assert high > found["ci95"][1] > first["ci95"][1]
 
 
 @ONE_DATABASE
-def test_a_hopeless_rule_fails_as_early_as_a_clear_one_passes(runner: Runner, specs: Specs) -> None:
+def test_a_rule_that_clearly_fails_stops_the_job_at_its_first_interim_look(runner: Runner, specs: Specs) -> None:
     failed = audit(runner, specs.stopping(0.99))
     assert failed.verdict is not None
     assert (failed.verdict["outcome"], failed.stopped_at) == ("fail", 32)
 
 
 @ONE_DATABASE
-def test_images_that_could_not_be_read_put_a_decision_off(runner: Runner, specs: Specs, tmp_path: Path) -> None:
+def test_a_job_with_too_many_unreadable_images_stops_later(runner: Runner, specs: Specs, tmp_path: Path) -> None:
     for number in range(96):
         write_image(tmp_path / f"{number:03}.png", np.random.default_rng(number), side=24)
     first = [image.name for image in _listed(runner, specs.stopping(0.05, images={"uri": tmp_path.as_uri()}))]
-    (tmp_path / first[5]).write_bytes(b"no picture")
+    (tmp_path / first[5]).write_bytes(b"not an image")
     images = {"uri": tmp_path.as_uri(), "max_skipped": 0.02}
     job = audit(runner, specs.stopping(0.05, images=images))
-    assert job.stopped_at == 64  # one of 32 is more than 2 %
+    assert job.stopped_at == 64  # 1 of 32 images is more than 2 %
     assert [image.name for image in runner.store.images.skipped(job.id)] == [first[5]]
 
 
 def _listed(runner: Runner, spec: JobSpec) -> Any:
-    """The pictures in the order that they are audited in."""
+    """The images of a job in the order in which they are audited."""
     job = runner.store.jobs.accept(spec, spec_digest(spec), None)[0].id
     runner.work()
     runner.store.jobs.cancel(job)
@@ -147,7 +147,7 @@ def _listed(runner: Runner, spec: JobSpec) -> Any:
 
 
 @ONE_DATABASE
-def test_images_are_audited_in_an_order_of_the_seeds_which_mixes_the_classes(runner: Runner, specs: Specs) -> None:
+def test_images_are_audited_in_a_random_order_that_depends_on_the_seed(runner: Runner, specs: Specs) -> None:
     orders = [[image.name for image in _listed(runner, specs.stopping(0.5, seed=seed))] for seed in (1, 1, 2)]
     assert orders[0] == orders[1] != orders[2]
     assert sorted(orders[0]) == sorted(orders[2])
@@ -157,7 +157,7 @@ def test_images_are_audited_in_an_order_of_the_seeds_which_mixes_the_classes(run
 
 
 @ONE_DATABASE
-def test_a_rule_between_cohorts_is_decided_on_their_paired_difference(
+def test_a_rule_between_equal_cohorts_is_decided_early_by_their_paired_difference(
     runner: Runner, specs: Specs, ingredients: AuditInputs
 ) -> None:
     cohorts = [ingredients.cohort("a", 0), ingredients.cohort("b", 0)]
@@ -169,7 +169,9 @@ def test_a_rule_between_cohorts_is_decided_on_their_paired_difference(
 
 
 @ONE_DATABASE
-def test_every_number_that_a_rule_may_name_can_be_looked_at(runner: Runner, ingredients: AuditInputs) -> None:
+def test_interim_looks_have_an_interval_for_every_number_that_a_rule_may_name(
+    runner: Runner, ingredients: AuditInputs
+) -> None:
     spec = ingredients.spec(options={"noise": {"amounts": [0.1]}, "geometry": {"transforms": ["hflip"]}})
     paths = [path for path in leaves(results_tree(spec, spec.cohorts[0])) if not path.startswith("strata.correct.")]
     rules = [{"measure": path, "op": ">=", "value": 0} for path in paths]
@@ -180,7 +182,7 @@ def test_every_number_that_a_rule_may_name_can_be_looked_at(runner: Runner, ingr
     assert [each["reason"] for each in job.verdict["rules"] if each["interval"] is None] == []
 
 
-def test_a_job_without_stop_shows_what_it_knows_while_it_runs(runner: Runner, specs: Specs) -> None:
+def test_a_job_without_stop_shows_interim_numbers_while_it_runs(runner: Runner, specs: Specs) -> None:
     spec = specs.plain(shard_size=8)
     job = runner.store.jobs.accept(spec, spec_digest(spec), None)[0].id
     for _ in range(12):  # the plan and 11 slices of 16

@@ -1,4 +1,4 @@
-"""A job some of whose images are not accounted for fails, and says which."""
+"""A job fails if some images were neither measured nor skipped, and its error names them."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ from worker.runner import Runner
 
 
 def plan(runner: Runner, ingredients: AuditInputs) -> str:
-    """A job of twelve images in slices of one, for two cohorts, in the order of their numbers."""
+    """Plan a job of two cohorts and twelve images, in slices of one image. Returns its ID."""
     cohorts = [ingredients.cohort("a", 0), ingredients.cohort("b", 1, 2)]
     spec = ingredients.spec(cohorts=cohorts, measures=["entropy"], options={}, shard_size=1)
     job = runner.store.jobs.accept(spec, spec_digest(spec), None)[0].id
@@ -24,7 +24,7 @@ def plan(runner: Runner, ingredients: AuditInputs) -> str:
 
 
 def measure(runner: Runner, job: str) -> None:
-    """Do all of a job's work but the summary."""
+    """Run all shards of a job except the summary."""
     left = select(JobRow.slices_left).where(JobRow.id == job)
     while True:
         with runner.store.database.read() as session:
@@ -34,14 +34,14 @@ def measure(runner: Runner, job: str) -> None:
 
 
 def drop_slice(store: Store) -> None:
-    """Have a slice of the second cohort measured by nobody, as where it was not stored."""
+    """Delete a slice of the second cohort, as if it had never been stored."""
     with store.database.write() as session:
         session.execute(delete(ShardRow).where(ShardRow.cohort == 1, ShardRow.start == 4))
         session.execute(update(JobRow).values(slices_left=JobRow.slices_left - 1))
 
 
 def drop(rows: type[ImageRow] | type[ValueRow], *chosen: ColumnElement[bool]) -> Callable[[Store], None]:
-    """Have some rows lost once all is measured."""
+    """Return a function that deletes the chosen rows."""
 
     def lose(store: Store) -> None:
         with store.database.write() as session:
@@ -50,7 +50,9 @@ def drop(rows: type[ImageRow] | type[ValueRow], *chosen: ColumnElement[bool]) ->
     return lose
 
 
-def test_a_slice_that_was_never_stored_fails_the_job_by_name(runner: Runner, ingredients: AuditInputs) -> None:
+def test_a_job_fails_with_the_name_of_an_image_whose_slice_was_never_stored(
+    runner: Runner, ingredients: AuditInputs
+) -> None:
     job = plan(runner, ingredients)
     drop_slice(runner.store)
     while runner.work():
@@ -61,15 +63,15 @@ def test_a_slice_that_was_never_stored_fails_the_job_by_name(runner: Runner, ing
 
 
 @pytest.mark.parametrize(
-    ("lose", "told"),
+    ("lose", "expected"),
     [
         (drop(ValueRow, ValueRow.image == 3, ValueRow.cohort == 0), "1 of 12"),
         (drop(ValueRow, ValueRow.image.in_([3, 5]), ValueRow.run == 1), "2 of 12"),
         (drop(ImageRow, ImageRow.number >= 3), "9 of 12"),
     ],
 )
-def test_rows_that_are_lost_before_the_summary_fail_the_job(
-    runner: Runner, ingredients: AuditInputs, lose: Callable[[Store], None], told: str
+def test_a_job_fails_if_rows_are_deleted_before_the_summary(
+    runner: Runner, ingredients: AuditInputs, lose: Callable[[Store], None], expected: str
 ) -> None:
     job = plan(runner, ingredients)
     measure(runner, job)
@@ -77,10 +79,10 @@ def test_rows_that_are_lost_before_the_summary_fail_the_job(
     while runner.work():
         pass
     error = failure(runner.store.jobs.get(job))
-    assert error["type"] == "images-missing" and told in error["detail"]
+    assert error["type"] == "images-missing" and expected in error["detail"]
 
 
-def test_a_job_whose_images_are_all_accounted_for_succeeds(runner: Runner, ingredients: AuditInputs) -> None:
+def test_a_job_succeeds_if_all_images_are_measured(runner: Runner, ingredients: AuditInputs) -> None:
     job = plan(runner, ingredients)
     while runner.work():
         pass

@@ -1,4 +1,4 @@
-"""A second image set, from files to results."""
+"""Whole audits with a second, out-of-set image set."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from worker.runner import Runner
 
 @pytest.fixture
 def scenes(tmp_path: Path) -> Path:
-    """Seven pictures that no model here was made for, in a folder whose name is no class."""
+    """Seven images that are out of set for all models, in a folder whose name is no class."""
     for number in range(7):
         write_image(tmp_path / "scenes" / "outdoors" / f"{number}.png", np.random.default_rng(100 + number), side=18)
     return tmp_path / "scenes"
@@ -25,7 +25,7 @@ def body(ingredients: AuditInputs, scenes: Path, **changes: Any) -> dict[str, An
     return ingredients.body(**{"out_of_set": {"uri": scenes.as_uri()}, "measures": ["entropy", "stability"], **changes})
 
 
-def test_both_sets_are_compared_for_the_cohort_and_each_run(
+def test_results_compare_both_image_sets_for_the_cohort_and_each_run(
     runner: Runner, ingredients: AuditInputs, scenes: Path
 ) -> None:
     spec = ingredients.spec(**body(ingredients, scenes))
@@ -42,7 +42,9 @@ def test_both_sets_are_compared_for_the_cohort_and_each_run(
     assert message["images"]["sha256"] != message["out_of_set"]["sha256"]
 
 
-def test_the_second_set_may_be_an_archive(runner: Runner, ingredients: AuditInputs, scenes: Path) -> None:
+def test_an_archive_as_second_image_set_gives_the_numbers_of_its_folder(
+    runner: Runner, ingredients: AuditInputs, scenes: Path
+) -> None:
     packed = as_zip(scenes, scenes.parent)
     found = [
         results(runner.store, audit(runner, ingredients.spec(**body(ingredients, scenes, out_of_set={"uri": uri}))))
@@ -52,14 +54,16 @@ def test_the_second_set_may_be_an_archive(runner: Runner, ingredients: AuditInpu
     assert found[0]["cohorts"] == found[1]["cohorts"]
 
 
-def test_the_second_set_changes_nothing_of_the_first(runner: Runner, ingredients: AuditInputs, scenes: Path) -> None:
+def test_the_second_image_set_does_not_change_numbers_of_the_first(
+    runner: Runner, ingredients: AuditInputs, scenes: Path
+) -> None:
     alone = results(runner.store, audit(runner, ingredients.spec()))
     beside = results(runner.store, audit(runner, ingredients.spec(out_of_set={"uri": scenes.as_uri()})))
     del beside["cohorts"]["plain"]["out_of_set"], beside["provenance"]["out_of_set"]
     assert without_identity(beside) == without_identity(alone)
 
 
-def test_a_set_against_itself_differs_in_nothing(runner: Runner, ingredients: AuditInputs) -> None:
+def test_an_image_set_has_no_difference_from_itself(runner: Runner, ingredients: AuditInputs) -> None:
     spec = ingredients.spec(**body(ingredients, ingredients.images))
     compared = results(runner.store, audit(runner, spec))["cohorts"]["plain"]["out_of_set"]
     assert compared["entropy"]["difference"]["mean"] == pytest.approx(0, abs=1e-3)
@@ -68,7 +72,7 @@ def test_a_set_against_itself_differs_in_nothing(runner: Runner, ingredients: Au
 
 
 @pytest.mark.parametrize("shard_size", [1, 5])
-def test_the_bits_do_not_depend_on_the_sharding(
+def test_comparisons_of_image_sets_do_not_depend_on_the_shard_size(
     runner: Runner, ingredients: AuditInputs, scenes: Path, shard_size: int
 ) -> None:
     specs = [ingredients.spec(**body(ingredients, scenes, shard_size=size)) for size in (100, shard_size)]
@@ -76,10 +80,10 @@ def test_the_bits_do_not_depend_on_the_sharding(
     assert found[0] == found[1]
 
 
-def test_each_set_has_its_own_limit_of_unreadable_pictures(
+def test_each_image_set_has_its_own_limit_of_unreadable_images(
     runner: Runner, ingredients: AuditInputs, scenes: Path
 ) -> None:
-    (scenes / "broken.png").write_bytes(b"no picture")
+    (scenes / "broken.png").write_bytes(b"not an image")
     error = failure(audit(runner, ingredients.spec(**body(ingredients, scenes))))
     assert (error["type"], error["field"]) == ("too-many-skipped", "out_of_set.max_skipped")
     lenient = {"uri": scenes.as_uri(), "max_skipped": 0.5}
@@ -88,7 +92,7 @@ def test_each_set_has_its_own_limit_of_unreadable_pictures(
     assert found["provenance"]["out_of_set"]["skipped"] == 1
 
 
-def test_its_pictures_come_with_their_own_numbers(
+def test_the_api_lists_images_of_the_second_set_with_their_numbers(
     api: httpx.Client, runner: Runner, ingredients: AuditInputs, scenes: Path
 ) -> None:
     job = api.post("/v1/jobs", json=body(ingredients, scenes)).json()

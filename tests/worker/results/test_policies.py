@@ -1,4 +1,4 @@
-"""A job is judged by its own tenant's policy, though another tenant has one of the same name and version."""
+"""The policy of a job's own tenant judges it, even if other tenants have a policy of the same name and version."""
 
 import pytest
 
@@ -12,25 +12,25 @@ from worker.runner import Runner
 
 STRICT, LAX = 2.0, 0.0
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # which has no part in it
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the tests do not depend on it
 
 
 @pytest.fixture
 def spec(ingredients: AuditInputs) -> JobSpec:
-    """A small audit by its tenant's policy."""
+    """A small audit that the policy `release` of its tenant judges."""
     images = {"uri": ingredients.images.as_uri(), "limit": 4}
     gate = {"policy": "release", "version": 1}
     return ingredients.spec(cohorts=[ingredients.cohort("plain", 0)], images=images, measures=["entropy"], gate=gate)
 
 
-def keep(store: Store, tenant: str, least: float) -> None:
-    """Have a tenant keep its policy, under everybody's name."""
+def store_policy(store: Store, tenant: str, least: float) -> None:
+    """Store the policy `release` of a tenant: entropy must be at least `least`."""
     rules = [{"measure": "entropy", "op": ">=", "value": least}]
     store.for_tenant(tenant).policies.put("release", Policy.model_validate({"gate": {"rules": rules}}))
 
 
 def audits(runner: Runner, spec: JobSpec, *tenants: str) -> dict[str, Job]:
-    """The same job of each tenant, done."""
+    """Run the same job for each tenant. Returns the ended jobs by tenant."""
     accepted = {
         each: runner.store.for_tenant(each).jobs.accept(spec, spec_digest(spec), None)[0].id for each in tenants
     }
@@ -40,18 +40,16 @@ def audits(runner: Runner, spec: JobSpec, *tenants: str) -> dict[str, Job]:
 
 
 @pytest.mark.parametrize("stop", [None, "when-decided"])
-def test_a_job_is_judged_by_its_own_tenants_policy_of_that_name(
-    runner: Runner, spec: JobSpec, stop: str | None
-) -> None:
-    keep(runner.store, "ours", STRICT)
-    keep(runner.store, "theirs", LAX)
-    keep(runner.store, "", LAX)
+def test_the_policy_of_its_own_tenant_judges_a_job(runner: Runner, spec: JobSpec, stop: str | None) -> None:
+    store_policy(runner.store, "ours", STRICT)
+    store_policy(runner.store, "theirs", LAX)
+    store_policy(runner.store, "", LAX)
     done = audits(runner, spec.model_copy(update={"stop": stop}), "ours", "theirs")
     rules = {tenant: results(runner.store, job)["verdict"]["rules"] for tenant, job in done.items()}
     assert {tenant: each["threshold"] for tenant, (each,) in rules.items()} == {"ours": STRICT, "theirs": LAX}
 
 
 def test_a_job_needs_no_policy_of_the_default_tenant(runner: Runner, spec: JobSpec) -> None:
-    keep(runner.store, "ours", STRICT)
+    store_policy(runner.store, "ours", STRICT)
     (job,) = audits(runner, spec, "ours").values()
     assert results(runner.store, job)["verdict"]["rules"][0]["threshold"] == STRICT

@@ -17,14 +17,14 @@ def one_run(values: np.ndarray) -> np.ndarray:
     return resample_means(values[:, None, None], np.ones((len(values), 1)), Draws(0, "s")).whole[:, 0]
 
 
-def test_an_interval_over_images_is_scipys_within_its_noise() -> None:
+def test_an_interval_over_images_agrees_with_scipys_bootstrap() -> None:
     values = np.random.default_rng(0).gamma(2, size=60)
     twin = stats.bootstrap((values,), np.mean, n_resamples=20_000, method="percentile", random_state=1)
     found = interval(one_run(values))
     assert found == pytest.approx(list(twin.confidence_interval), abs=0.02 * values.std())
 
 
-def test_runs_are_resampled_with_the_images() -> None:
+def test_means_vary_with_the_resampled_runs_if_all_images_are_equal() -> None:
     values = np.repeat(np.array([0.0, 1.0, 2.0])[None, :, None], 20, axis=0)
     means = resample_means(values, np.ones((20, 3)), Draws(0, "s")).whole[:, 0]
     twin = np.random.default_rng(0).choice([0.0, 1.0, 2.0], (RESAMPLES, 3)).mean(1)
@@ -32,7 +32,7 @@ def test_runs_are_resampled_with_the_images() -> None:
     assert means.std() == pytest.approx(twin.std(), rel=0.05)
 
 
-def test_a_resample_is_the_mean_of_the_drawn_images_under_the_drawn_runs() -> None:
+def test_a_resampled_mean_is_that_of_the_drawn_images_under_the_drawn_runs() -> None:
     values = np.random.default_rng(1).random((5, 3, 2))
     found = resample_means(values, np.ones((5, 3)), Draws(4, "s"))
     images = draw_counts(generator("images", 4), RESAMPLES, 5)[0]
@@ -42,7 +42,7 @@ def test_a_resample_is_the_mean_of_the_drawn_images_under_the_drawn_runs() -> No
     assert found.runs[0] == pytest.approx(np.einsum("n,nkc->kc", images, values) / 5)
 
 
-def test_values_that_do_not_count_change_nothing() -> None:
+def test_unused_values_do_not_change_the_means() -> None:
     values = np.random.default_rng(2).random((30, 2, 1))
     used = (np.arange(60).reshape(30, 2) % 3 > 0).astype(float)
     spoilt = np.where(used[:, :, None] > 0, values, np.nan)
@@ -59,7 +59,7 @@ def test_no_run_is_compared_with_itself() -> None:
     assert np.isnan(means).mean() == pytest.approx(3 / 27, abs=0.02)
 
 
-def test_equal_seeds_give_equal_intervals_and_others_do_not() -> None:
+def test_means_are_the_same_for_equal_seeds_and_differ_for_others() -> None:
     values = np.random.default_rng(3).random((20, 2, 1))
     used = np.ones((20, 2))
     first, again, other = (resample_means(values, used, Draws(seed, "s")).whole for seed in (0, 0, 1))
@@ -67,13 +67,15 @@ def test_equal_seeds_give_equal_intervals_and_others_do_not() -> None:
     assert not np.array_equal(first, other)
 
 
-def test_no_interval_is_given_where_too_few_resamples_could_be_formed() -> None:
+def test_there_is_no_interval_if_too_few_resamples_have_a_mean() -> None:
     assert interval(np.full(100, np.nan)) is None
     assert interval(np.where(np.arange(100) < 90, np.nan, 1.0)) is None
 
 
 @pytest.mark.parametrize(("runs", "between_runs"), [(1, 0.0), (10, 0.05), (10, 0.1)])
-def test_nominal_95_percent_intervals_hold_the_truth_in_92_to_97_percent(runs: int, between_runs: float) -> None:
+def test_a_95_percent_interval_contains_the_true_mean_in_92_to_97_percent_of_jobs(
+    runs: int, between_runs: float
+) -> None:
     draws, images, held, times = np.random.default_rng(4), 40, 0, 300
     for seed in range(times):
         image, run = draws.normal(0, 0.1, (images, 1)), draws.normal(0, between_runs, (1, runs))
@@ -84,6 +86,6 @@ def test_nominal_95_percent_intervals_hold_the_truth_in_92_to_97_percent(runs: i
     assert 0.92 <= held / times <= 0.97
 
 
-def test_no_columns_have_no_means() -> None:
+def test_zero_columns_have_zero_means() -> None:
     found = resample_means(np.empty((6, 2, 0)), np.ones((6, 2)), Draws(0, "x"))
     assert found.whole.shape == (RESAMPLES, 0)

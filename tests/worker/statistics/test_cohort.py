@@ -20,7 +20,7 @@ def test_a_cohorts_mean_is_over_all_images_and_runs() -> None:
     assert found["strata"] == {}
 
 
-def test_strata_are_by_class_and_by_what_each_run_got_right() -> None:
+def test_strata_are_by_class_and_by_whether_a_run_classifies_an_image_correctly() -> None:
     values, labels = numbers(12, 3), ["real", "fake"] * 6
     found = summarise_cohort(cohort(values, labels))["strata"]
     assert found["class"]["fake"]["entropy"]["mean"] == pytest.approx(values[1::2, :, 2].mean())
@@ -36,7 +36,7 @@ def test_accuracy_counts_labelled_images_only() -> None:
     assert summarise_cohort(cohort(values, ["a", "b", None, None]))["accuracy"] == 0.5
 
 
-def test_the_matrix_and_each_runs_own_stability_show_the_run_that_strayed() -> None:
+def test_the_matrix_and_the_runs_have_the_mean_similarities_of_their_pairs() -> None:
     found = summarise_cohort(cohort(numbers(6, 3), [None] * 6))
     matrix = np.array(found["measures"]["stability"]["parts"]["matrix"])
     assert np.array_equal(matrix, matrix.T)
@@ -47,7 +47,7 @@ def test_the_matrix_and_each_runs_own_stability_show_the_run_that_strayed() -> N
 
 @pytest.mark.parametrize("images", [1, 2, 5])
 @pytest.mark.parametrize("correct", [0.0, 1.0, np.nan])
-def test_results_are_json_without_nan_however_little_there_is(images: int, correct: float) -> None:
+def test_results_are_json_without_nan_for_few_images_and_missing_labels(images: int, correct: float) -> None:
     values = numbers(images, 2)
     values[:, :, 0] = correct
     labels = [None if np.isnan(correct) else "a"] * images
@@ -55,7 +55,7 @@ def test_results_are_json_without_nan_however_little_there_is(images: int, corre
     assert json.loads(json.dumps(tree, allow_nan=False)) == tree
 
 
-def test_cohorts_differ_by_measure_and_part_and_equal_cohorts_do_not() -> None:
+def test_differences_show_only_the_measure_in_which_two_cohorts_differ() -> None:
     values = numbers(20, 3)
     higher = values.copy()
     higher[:, :, 2] += 0.5

@@ -11,7 +11,7 @@ Draw = Callable[[np.random.Generator, int], tuple[np.ndarray, np.ndarray]]
 
 
 def played(values: np.ndarray, mean: float, claim: Confidence) -> float:
-    """The slow twin: what a stake of 1 becomes, image by image and bet by bet, on the mean being above this one."""
+    """The slow twin: the capital that a stake of 1 becomes by bets that the mean is above `mean`, image by image."""
     shares = [float(share) for share in claim.shares]
     stakes = [share**0.5 for share in shares]
     purses: list[float] = [stake / sum(stakes) for stake in stakes]
@@ -22,7 +22,7 @@ def played(values: np.ndarray, mean: float, claim: Confidence) -> float:
     return sum(purses)
 
 
-def test_an_interval_is_where_no_bet_image_by_image_has_won() -> None:
+def test_an_interval_has_the_means_that_no_bet_of_the_slow_twin_rejects() -> None:
     values = np.random.default_rng(0).beta(6, 2, 60)
     least, most = ratio_interval(values, ONES, CLAIM)
     grid = np.arange(0.001, 1, 0.001)
@@ -31,7 +31,7 @@ def test_an_interval_is_where_no_bet_image_by_image_has_won() -> None:
     assert least < values.mean() < most
 
 
-def test_a_ratio_is_the_mean_over_the_images_that_count() -> None:
+def test_the_interval_of_a_ratio_is_that_of_the_mean_over_images_that_count() -> None:
     random = np.random.default_rng(1)
     values, counts = random.random(60), (random.random(60) < 0.5).astype(float)
     kept = values[counts > 0]
@@ -40,30 +40,30 @@ def test_a_ratio_is_the_mean_over_the_images_that_count() -> None:
     )
 
 
-def test_no_order_of_the_images_changes_an_interval() -> None:
+def test_an_interval_does_not_depend_on_the_order_of_the_images() -> None:
     values = np.random.default_rng(2).random(60)
     assert ratio_interval(values, ONES, CLAIM) == pytest.approx(ratio_interval(np.sort(values), ONES, CLAIM), abs=1e-12)
 
 
-def test_intervals_are_each_others_mirror_image() -> None:
+def test_mirrored_values_have_the_mirrored_interval() -> None:
     values = np.random.default_rng(3).beta(1, 5, 60)
     least, most = ratio_interval(values, ONES, CLAIM)
     assert ratio_interval(1 - values, ONES, CLAIM) == pytest.approx((1 - most, 1 - least))
 
 
 @pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
-def test_at_an_end_within_bounds_the_stake_has_grown_forty_times(value: float) -> None:
+def test_the_capital_at_the_end_of_an_interval_is_forty_times_the_stake(value: float) -> None:
     least, most = ratio_interval(value * ONES, ONES, CLAIM)
     assert least == 0 if value == 0 else played(value * ONES, least, CLAIM) == pytest.approx(40)
     assert most == 1 if value == 1 else played(1 - value * ONES, 1 - most, CLAIM) == pytest.approx(40)
 
 
-def test_nothing_seen_tells_nothing() -> None:
+def test_without_images_the_interval_is_the_whole_range() -> None:
     assert ratio_interval(np.zeros(0), np.zeros(0), CLAIM) == (0, 1)
     assert ratio_interval(np.zeros(9), np.zeros(9), CLAIM) == (0, 1)
 
 
-def test_a_smaller_risk_and_fewer_images_make_intervals_wider() -> None:
+def test_intervals_are_wider_for_a_smaller_alpha_and_for_fewer_images() -> None:
     values = np.random.default_rng(4).beta(3, 3, 400)
     widths = [
         np.diff(ratio_interval(values[:images], np.ones(images), Confidence(alpha, 400)))[0]
@@ -87,7 +87,7 @@ def _of_a_class(random: np.random.Generator, n: int) -> tuple[np.ndarray, np.nda
 
 
 @pytest.mark.parametrize("kind", DRAWS)
-def test_peeking_after_every_shard_misses_the_truth_in_one_job_of_twenty_at_most(kind: str) -> None:
+def test_looks_after_every_shard_miss_the_true_mean_in_at_most_one_of_twenty_jobs(kind: str) -> None:
     random, missed, wanted = np.random.default_rng(5), 0, np.log(2 / CLAIM.alpha)
     for _ in range(300):
         parts, wholes = DRAWS[kind](random, 400)
@@ -99,7 +99,7 @@ def test_peeking_after_every_shard_misses_the_truth_in_one_job_of_twenty_at_most
     assert missed <= 0.05 * 300
 
 
-def test_peeking_at_intervals_made_for_one_look_misses_it_far_more_often() -> None:
+def test_intervals_for_a_single_look_miss_the_true_mean_more_often_at_many_looks() -> None:
     random, missed = np.random.default_rng(6), 0
     for _ in range(300):
         values = random.beta(3, 3, 400)

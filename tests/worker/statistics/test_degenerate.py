@@ -1,4 +1,4 @@
-"""Shares of degenerate maps, and what their missing numbers do to means, intervals and differences."""
+"""Shares of degenerate maps; means, intervals and differences of which some values are missing."""
 
 import json
 from dataclasses import replace
@@ -29,7 +29,7 @@ from worker.statistics.spread import resample_spread
 
 
 @pytest.mark.parametrize("total", [1, 2, 7, 40, 1300])
-def test_the_interval_of_a_share_is_scipys_wilson(total: int) -> None:
+def test_the_interval_of_a_share_agrees_with_scipys_wilson_interval(total: int) -> None:
     for count in {0, 1, total // 3, total - 1, total}:
         twin = stats.binomtest(count, total).proportion_ci(method="wilson")
         low, high = wilson(count, total)
@@ -37,7 +37,7 @@ def test_the_interval_of_a_share_is_scipys_wilson(total: int) -> None:
         assert 0 <= low <= count / total <= high <= 1
 
 
-def test_a_share_is_of_the_maps_that_count() -> None:
+def test_the_share_of_degenerate_maps_is_over_the_used_maps() -> None:
     flags, used = np.array([[1.0, 0], [1, 1], [0, 0]]), np.array([[1.0, 1], [0, 1], [1, 0]])
     assert degenerate_share(flags) == {"mean": 0.5, "ci95": wilson(3, 6), "count": 3, "n": 6}
     assert degenerate_share(flags, used) == {"mean": 0.5, "ci95": wilson(2, 4), "count": 2, "n": 4}
@@ -51,7 +51,7 @@ def missing_some(values: np.ndarray, share: float, seed: int = 5) -> np.ndarray:
     return values
 
 
-def test_a_resampled_mean_is_that_of_the_values_that_are_there() -> None:
+def test_a_resampled_mean_is_over_the_values_that_are_not_missing() -> None:
     values = np.random.default_rng(1).random((9, 3, 2))
     values[[0, 4, 7], [1, 1, 2], 1] = np.nan
     found = resample_means(values, np.ones((9, 3)), Draws(4, "s"))
@@ -64,7 +64,7 @@ def test_a_resampled_mean_is_that_of_the_values_that_are_there() -> None:
         assert found.runs[one] == pytest.approx((np.nan_to_num(values) * own).sum(0) / own.sum(0))
 
 
-def test_a_resampled_stability_is_that_of_the_pairs_that_are_there() -> None:
+def test_a_resampled_stability_is_over_the_pairs_that_are_not_missing() -> None:
     pairs, values = [(0, 1), (0, 2), (1, 2)], np.random.default_rng(2).random((8, 3))
     values[[1, 5, 6], [2, 0, 2]] = np.nan
     found = resample_pairs(values, pairs, 3, Draws(0, "s"))
@@ -75,16 +75,18 @@ def test_a_resampled_stability_is_that_of_the_pairs_that_are_there() -> None:
         assert found[one] == pytest.approx((np.nan_to_num(values) * weights).sum() / weights.sum())
 
 
-@pytest.mark.parametrize(("missing", "told"), [(0, True), (4, True), (5, False), (20, False)])
-def test_more_than_a_fifth_missing_has_no_interval_and_says_so(missing: int, told: bool) -> None:
+@pytest.mark.parametrize(("missing", "has_interval"), [(0, True), (4, True), (5, False), (20, False)])
+def test_there_is_a_note_and_no_interval_if_over_a_fifth_of_the_values_are_missing(
+    missing: int, has_interval: bool
+) -> None:
     values = np.linspace(0, 1, 20)
     values[:missing] = np.nan
     found = describe(values, np.linspace(0, 1, 100))
-    assert (found["n"], found["missing"], found["ci95"] is not None) == (20 - missing, missing, told)
-    assert ("note" in found) is not told
+    assert (found["n"], found["missing"], found["ci95"] is not None) == (20 - missing, missing, has_interval)
+    assert ("note" in found) is not has_interval
 
 
-def test_what_is_missing_is_counted_beside_what_is_there() -> None:
+def test_results_count_missing_values_for_the_cohort_each_run_and_each_stratum() -> None:
     values, labels = missing_some(numbers(40, 3), 0.1), ["real", "fake"] * 20
     found = summarise_cohort(cohort(values, labels))
     gone = np.isnan(values[:, :, 2])
@@ -102,7 +104,7 @@ def test_what_is_missing_is_counted_beside_what_is_there() -> None:
 
 @pytest.mark.parametrize("share", [0.1, 0.6, 1.0])
 @pytest.mark.parametrize("images", [1, 4, 30])
-def test_results_are_json_without_nan_whatever_is_missing(images: int, share: float) -> None:
+def test_results_are_json_without_nan_for_any_share_of_missing_values(images: int, share: float) -> None:
     dead, live = missing_some(numbers(images, 3), share), numbers(images, 3, 1)
     cohorts = [cohort(dead, ["a"] * images, "dead"), cohort(live, ["a"] * images, "live")]
     tree = summarise(cohorts)
@@ -111,7 +113,7 @@ def test_results_are_json_without_nan_whatever_is_missing(images: int, share: fl
     assert {each.position for each in chosen} == set(range(images))
 
 
-def test_a_difference_is_of_the_pictures_that_both_have_and_none_of_too_few() -> None:
+def test_a_difference_is_over_the_images_without_missing_values_and_has_an_interval_if_few_are_missing() -> None:
     values = numbers(40, 2)
     some, many = missing_some(values, 0.1), missing_some(values, 0.4)
     for lacking, message in ((some, True), (many, False)):
@@ -122,7 +124,7 @@ def test_a_difference_is_of_the_pictures_that_both_have_and_none_of_too_few() ->
         assert (found["ci95"] is not None, "note" in found) == (message, not message)
 
 
-def test_a_dead_run_agrees_with_none_and_the_others_are_as_without_it() -> None:
+def test_a_run_without_maps_has_no_stability_and_does_not_change_that_of_others() -> None:
     values, plain = numbers(12, 3), cohort(numbers(12, 3), [None] * 12)
     values[:, 2, 1] = 1
     across = plain.across.copy()
@@ -136,7 +138,7 @@ def test_a_dead_run_agrees_with_none_and_the_others_are_as_without_it() -> None:
     assert means == [near, near, None]
 
 
-def test_the_odd_pictures_are_those_without_a_map_and_no_ranking_has_them_for_a_low_number() -> None:
+def test_an_image_without_maps_is_the_least_typical_and_no_other_ranking_has_it() -> None:
     values = numbers(20, 2)
     values[13, :, 1], values[13, :, 2:] = 1, np.nan
     first = choose([cohort(values, [None] * 20)], 20, {"stability": "runs agree least"})
@@ -147,7 +149,7 @@ def test_the_odd_pictures_are_those_without_a_map_and_no_ranking_has_them_for_a_
 LOOK = InterimEstimate(Confidence(0.05, 60))
 
 
-def test_a_number_so_far_is_of_what_is_there_and_no_wider_known_than_the_results() -> None:
+def test_an_interim_number_ignores_missing_values_and_has_a_wider_interval_than_the_results() -> None:
     cohorts = [cohort(missing_some(numbers(60, 3), 0.1), ["a", "b"] * 30, "x")]
     now, final = interim_results(cohorts, LOOK)["cohorts"]["x"], summarise(cohorts)["cohorts"]["x"]
     for tree, twin in ((now, final), (now["strata"]["class"]["a"], final["strata"]["class"]["a"])):
@@ -158,7 +160,7 @@ def test_a_number_so_far_is_of_what_is_there_and_no_wider_known_than_the_results
         assert tree["degenerate"] == twin["degenerate"]
 
 
-def test_few_pictures_that_are_left_decide_nothing() -> None:
+def test_an_interim_number_has_no_interval_if_too_many_values_are_missing() -> None:
     values = numbers(60, 1)
     values[:, :, 2] = 0.9
     values[:48, :, 2] = np.nan
@@ -171,7 +173,7 @@ def test_few_pictures_that_are_left_decide_nothing() -> None:
 
 
 @pytest.mark.parametrize("statistic", ["sd", "q25"])
-def test_the_spread_of_values_of_which_some_are_missing_is_that_of_the_others(statistic: str) -> None:
+def test_the_interval_of_a_spread_ignores_missing_values(statistic: str) -> None:
     values = np.random.default_rng(3).random((400, 1))
     padded = np.concatenate([values, np.full((40, 1), np.nan)])
     found, twin = (resample_spread(each, statistic, Draws(0, "s")) for each in (padded, values))

@@ -4,7 +4,7 @@ import pytest
 from worker.statistics.describe import compare, describe
 
 
-def test_a_columns_statistics_are_numpys() -> None:
+def test_statistics_of_a_column_agree_with_numpy() -> None:
     values = np.random.default_rng(0).random((10, 3))
     found = describe(values, values.ravel())
     assert found["mean"] == pytest.approx(values.mean())
@@ -15,19 +15,19 @@ def test_a_columns_statistics_are_numpys() -> None:
     assert found["n"] == 30
 
 
-def test_missing_values_do_not_count() -> None:
+def test_mean_and_count_ignore_missing_values() -> None:
     assert describe(np.array([1.0, np.nan, 3.0]), np.ones(10))["mean"] == 2
     assert describe(np.array([1.0, np.nan, 3.0]), np.ones(10))["n"] == 2
 
 
-def test_of_nothing_there_are_no_statistics_and_of_one_value_no_spread() -> None:
+def test_no_values_have_no_statistics_and_one_value_has_no_spread() -> None:
     nothing, one = describe(np.array([np.nan]), np.ones(10)), describe(np.array([0.5]), np.ones(10))
     assert (nothing["mean"], nothing["ci95"], nothing["n"]) == (None, None, 0)
     assert (one["mean"], one["sd"], one["ci95"], one["n"]) == (0.5, None, None, 1)
 
 
 @pytest.mark.parametrize(("images", "few"), [(4, True), (5, False)])
-def test_few_images_have_no_interval_and_say_so_however_many_runs_saw_them(images: int, few: bool) -> None:
+def test_fewer_than_five_images_have_a_note_and_no_interval_even_with_ten_runs(images: int, few: bool) -> None:
     found = describe(np.random.default_rng(0).random((images, 10)), np.linspace(0, 1, 100))
     assert ("note" in found, found["ci95"] is None, found["sd"] is None) == (few, few, few)
 

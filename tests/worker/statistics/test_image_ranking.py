@@ -7,7 +7,7 @@ LABELS = ["real", "synthetic"] * 10
 LOWEST = {"stability": "runs agree least"}
 
 
-def test_the_first_of_every_reason_comes_before_the_second_of_any() -> None:
+def test_the_first_image_of_every_ranking_comes_before_any_second_image() -> None:
     chosen = choose([cohort(numbers(20, 3), LABELS)], 5, LOWEST)
     firsts = [next(iter(each.why)) for each in chosen[:3]]
     assert firsts == ["most typical", "least typical", "runs agree least"]
@@ -15,7 +15,7 @@ def test_the_first_of_every_reason_comes_before_the_second_of_any() -> None:
     assert len({each.position for each in chosen}) == 5
 
 
-def test_the_odd_the_wrong_and_the_unlike_are_found() -> None:
+def test_untypical_images_wrong_images_and_images_with_differences_come_first() -> None:
     values, other = numbers(20, 3), numbers(20, 3, seed=1)
     values[:, :, 0] = other[:, :, 0] = 1
     values[7, :, 2] = other[7, :, 2] = 40  # far from all others
@@ -28,10 +28,10 @@ def test_the_odd_the_wrong_and_the_unlike_are_found() -> None:
     assert first["most often wrong"] == 11
     assert first["cohorts differ most"] == 3
     wrong = [each.position for each in chosen if "most often wrong" in each.why]
-    assert wrong == [11], "what every run is right about is no such picture"
+    assert wrong == [11], "an image that every run classifies correctly is never `most often wrong`"
 
 
-def test_cohorts_differ_where_any_of_them_is_unlike_the_others() -> None:
+def test_an_image_is_found_if_one_of_three_cohorts_differs_on_it() -> None:
     values = numbers(20, 3)
     odd = values.copy()
     odd[5, :, 2] += 0.9
@@ -40,7 +40,7 @@ def test_cohorts_differ_where_any_of_them_is_unlike_the_others() -> None:
     assert [each.position for each in chosen if each.why.get("cohorts differ most") == 1] == [5]
 
 
-def test_a_reason_is_of_its_leaders_though_all_pictures_are_chosen() -> None:
+def test_only_the_first_images_of_a_ranking_have_its_reason_even_if_all_images_are_chosen() -> None:
     values = numbers(20, 3)
     values[:, :, 0] = 1
     chosen = choose([cohort(values, LABELS)], 64, LOWEST)
@@ -52,7 +52,7 @@ def test_a_reason_is_of_its_leaders_though_all_pictures_are_chosen() -> None:
     assert all(min(each.why.values()) == next(iter(each.why.values())) for each in chosen)
 
 
-def test_some_of_each_class_are_there_and_no_more_than_asked() -> None:
+def test_a_sample_has_images_of_each_class_and_at_most_the_requested_number() -> None:
     values = numbers(20, 1)
     chosen = choose([cohort(values, LABELS)], 64, LOWEST)
     assert len(chosen) == 20

@@ -23,7 +23,7 @@ LOOK = InterimEstimate(Confidence(0.05, IMAGES))
 
 @pytest.fixture(scope="module")
 def trees() -> tuple[Any, Any]:
-    """Of two cohorts, the numbers so far and the results."""
+    """The interim results and the final results of two cohorts with equal images."""
     first = numbers(IMAGES, 3)
     first[:, :, 2] *= np.array([0.7, 0.9, 1.0])
     cohorts = [cohort(first, LABELS, "a"), cohort(0.5 * numbers(IMAGES, 3, 1), LABELS, "b")]
@@ -31,7 +31,7 @@ def trees() -> tuple[Any, Any]:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_number_so_far_is_that_of_the_results_with_an_interval_as_wide_at_least(
+def test_an_interim_number_equals_the_final_one_and_its_interval_contains_the_final_interval(
     trees: tuple[Any, Any], path: str
 ) -> None:
     rule = Rule(measure=path, cohort="a", op=">=", value=0.5)
@@ -40,12 +40,14 @@ def test_a_number_so_far_is_that_of_the_results_with_an_interval_as_wide_at_leas
     assert found.interval is not None
     low, high = found.interval
     assert low <= found.value <= high
-    if final.interval is not None:  # none is told of an accuracy
+    if final.interval is not None:  # the final accuracy of a run has none
         assert low <= final.interval[0] <= final.interval[1] <= high
 
 
 @pytest.mark.parametrize("measure", ["entropy", "stability"])
-def test_differences_are_paired_and_hold_the_results_own_interval(trees: tuple[Any, Any], measure: str) -> None:
+def test_the_interval_of_an_interim_difference_contains_the_final_interval(
+    trees: tuple[Any, Any], measure: str
+) -> None:
     rule = Rule(measure=measure, cohort="a", versus="b", op="<=", margin=0.1)
     found, final = (number_lookup(tree)(rule) for tree in trees)
     assert found.value == pytest.approx(final.value)
@@ -54,7 +56,7 @@ def test_differences_are_paired_and_hold_the_results_own_interval(trees: tuple[A
     assert found.interval[0] <= final.interval[0] <= final.interval[1] <= found.interval[1]
 
 
-def test_differences_of_like_cohorts_are_known_better_than_either() -> None:
+def test_the_difference_of_similar_cohorts_has_a_shorter_interval_than_each_cohort() -> None:
     values = numbers(IMAGES, 1)
     alike = values + 0.01 * np.random.default_rng(2).random(values.shape)
     tree = interim_results([cohort(values, LABELS, "a"), cohort(np.clip(alike, 0, 1), LABELS, "b")], LOOK)
@@ -62,7 +64,7 @@ def test_differences_of_like_cohorts_are_known_better_than_either() -> None:
     assert np.diff(difference["ci95"])[0] < np.diff(alone["ci95"])[0]
 
 
-def test_no_number_of_images_makes_up_for_few_runs() -> None:
+def test_an_interval_over_two_runs_is_wide_for_any_number_of_images() -> None:
     values = numbers(IMAGES, 2)
     values[:, 0, 2], values[:, 1, 2] = 0.2, 0.8
     found = interim_results([cohort(values, LABELS)], InterimEstimate(Confidence(0.05, IMAGES)))["cohorts"]["c"][
@@ -72,7 +74,7 @@ def test_no_number_of_images_makes_up_for_few_runs() -> None:
     assert found["ci95"][1] > 0.8
 
 
-def test_images_that_came_in_slices_count_as_slices() -> None:
+def test_equal_images_in_a_slice_do_not_shorten_the_interval() -> None:
     values = np.repeat(numbers(20, 1), 10, axis=0)
     single, tenfold = (cohort(each, [None] * len(each)) for each in (values[::10], values))
     claim, slices = Confidence(0.05, 20), np.repeat(np.arange(20), 10)
@@ -84,9 +86,9 @@ def test_images_that_came_in_slices_count_as_slices() -> None:
     assert message["ci95"] == pytest.approx(twin["ci95"])
 
 
-def test_peeking_after_every_shard_gives_a_wrong_verdict_in_one_job_of_twenty_at_most() -> None:
+def test_looks_at_three_rules_give_a_wrong_verdict_in_at_most_one_of_twenty_jobs() -> None:
     jobs, wrong, look = 100, 0, InterimEstimate(Confidence(0.05 / 3, 192))
-    near = 1e-9  # the truth is an entropy of 1/2, in either class
+    near = 1e-9  # the true mean entropy is 1/2 in both classes
     rules = [
         Rule(measure="entropy", op=">=", value=0.5 + near),
         Rule(measure="entropy", op="<=", value=0.5 - near),
@@ -108,7 +110,7 @@ def test_fewer_than_five_images_have_no_interval() -> None:
     assert tree["strata"]["class"]["a"]["entropy"]["n"] == 4
 
 
-def test_everything_there_is_can_be_asked_for() -> None:
+def test_every_branch_of_the_interim_results_can_be_read() -> None:
     def grow(tree: Any) -> int:
         if isinstance(tree, Mapping):
             return sum(grow(each) for each in tree.values())

@@ -29,7 +29,9 @@ def sets(shift: float) -> InAndOutOfSet:
 
 @settings(max_examples=50, deadline=None)
 @given(seed=st.integers(0, 10**6), sizes=st.tuples(st.integers(1, 30), st.integers(1, 30)), levels=st.integers(2, 50))
-def test_distances_of_distributions_are_scipys_or_as_defined(seed: int, sizes: tuple[int, int], levels: int) -> None:
+def test_distances_of_distributions_agree_with_scipy_and_with_their_definition(
+    seed: int, sizes: tuple[int, int], levels: int
+) -> None:
     random = np.random.default_rng(seed)
     a, b = (random.integers(0, levels, size) / levels for size in sizes)
     assert wasserstein(a, b) == pytest.approx(stats.wasserstein_distance(a, b), abs=1e-12)
@@ -37,7 +39,7 @@ def test_distances_of_distributions_are_scipys_or_as_defined(seed: int, sizes: t
     assert kolmogorov_smirnov(a, b) == pytest.approx(twin, abs=1e-12)
 
 
-def test_the_difference_is_that_of_the_means_and_its_interval_holds_it() -> None:
+def test_the_difference_of_two_sets_is_that_of_their_means_and_lies_in_its_interval() -> None:
     two = sets(0.2)
     found = compare_sets(two, COMPARED)["entropy"]
     inside, outside = (each.column("entropy") for each in (two.inside, two.outside))
@@ -49,7 +51,7 @@ def test_the_difference_is_that_of_the_means_and_its_interval_holds_it() -> None
     assert found["kolmogorov_smirnov"] == pytest.approx(stats.ks_2samp(inside.ravel(), outside.ravel()).statistic)
 
 
-def test_the_images_of_both_sets_are_drawn_apart_and_the_runs_together() -> None:
+def test_images_are_resampled_per_set_and_runs_are_resampled_for_both_sets_together() -> None:
     inside, outside = (values(name, 40, 0.5, 1, runs=1).resampled.whole[:, 0] for name in ("images", "out_of_set"))
     assert (outside - inside).std() == pytest.approx(np.hypot(outside.std(), inside.std()), rel=0.05)
     runs = np.repeat(np.array([0.0, 1.0, 2.0])[None, :, None], 20, axis=0).repeat(3, axis=2)
@@ -57,7 +59,7 @@ def test_the_images_of_both_sets_are_drawn_apart_and_the_runs_together() -> None
     assert np.ptp(same[0].resampled.whole - same[1].resampled.whole) == pytest.approx(0, abs=1e-12)
 
 
-def test_mean_maps_are_compared_of_each_run_and_of_their_mean() -> None:
+def test_mean_maps_are_compared_over_all_runs_and_for_each_run() -> None:
     found = compare_sets(sets(0.0), COMPARED)
     twin = structural_similarity(maps(1).mean(0), maps(2).mean(0), data_range=1)
     assert found["mean_map"]["ssim"] == pytest.approx(twin, abs=1e-9)
@@ -66,7 +68,7 @@ def test_mean_maps_are_compared_of_each_run_and_of_their_mean() -> None:
         assert each["mean_map"]["ssim"] == pytest.approx(twin, abs=1e-9)
 
 
-def test_few_images_out_of_set_have_no_interval() -> None:
+def test_there_is_no_interval_if_few_images_are_out_of_set() -> None:
     two = InAndOutOfSet(values("images", 40, 0.5, 1), values("out_of_set", 3, 0.5, 2), (maps(1), maps(2)))
     found = compare_sets(two, COMPARED)["entropy"]
     assert found["difference"]["ci95"] is None

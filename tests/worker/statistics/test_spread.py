@@ -9,7 +9,7 @@ DRAWS = Draws(0, "0")
 
 @pytest.mark.parametrize("statistic", ["sd", "q05", "q50", "q95"])
 @pytest.mark.parametrize("runs", [1, 3])
-def test_intervals_are_those_of_resampling_one_by_one(statistic: str, runs: int) -> None:
+def test_resampled_spreads_agree_with_resamples_made_one_by_one(statistic: str, runs: int) -> None:
     values = np.random.default_rng(1).normal(size=(40, runs))
     found = resample_spread(values, statistic, DRAWS)
     assert found is not None
@@ -25,7 +25,7 @@ def test_intervals_are_those_of_resampling_one_by_one(statistic: str, runs: int)
     assert found[:2000] == pytest.approx(twin)
 
 
-def test_an_interval_of_a_quantile_holds_the_truth_about_as_often_as_it_says() -> None:
+def test_the_interval_of_a_quantile_contains_the_true_quantile_in_most_jobs() -> None:
     held = 0
     for seed in range(60):
         values = np.random.default_rng(seed).random((200, 1))

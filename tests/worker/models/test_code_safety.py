@@ -1,29 +1,17 @@
 import socket
-import warnings
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from service.errors import ModelRefused
-from service.spec.cohort import Model, Preprocessing
 from tests.support.models import TinyNet, save_archive
+from tests.support.script_archives import SMALL, script
 from worker.models import architectures
 from worker.models.code_safety import check_code
 from worker.models.load import load_classifier
-
-SMALL = Model(preprocessing=Preprocessing(size=(16, 16)))
-
-
-def script(model: nn.Module, path: Path) -> Path:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        compile_: Any = torch.jit.script
-        compile_(model).save(str(path))
-    return path
 
 
 class ReadsAFile(nn.Module):

@@ -1,1 +1,1 @@
-"""Benchmarks. Most print a ratio of two times or sizes that one run measures. They are no part of the tests."""
+"""Benchmarks. Most print a ratio of two times or sizes that one run measures. They are not part of the tests."""

@@ -1,8 +1,8 @@
 """Time of an audit over the time of its bare forward passes: `python -m benchmarks.audit_over_forward --model NAME`.
 
-The audit reads files and ends with a stored summary. The bare passes are as many, 22 per image: eager, float32 and
-contiguous, at the fastest batch size of 1, 4, 8, 16 and 32, in a process of their own. This run times both in turn, and
-the minimum of each counts.
+The audit reads image files and ends when its summary is stored. It makes 22 forward passes per image; the comparison
+makes the same number of passes in another process: eager, float32 and contiguous, at the fastest of the batch sizes 1,
+4, 8, 16 and 32. The benchmark times both several times in turn, and compares the minimum of each.
 """
 
 import argparse
@@ -25,7 +25,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="resnet50", help="a torchvision classifier")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--images", type=int, default=128, help="with fewer images, the start of the audit weighs more")
+    parser.add_argument(
+        "--images",
+        type=int,
+        default=128,
+        help="number of images; with few, the start of the audit takes a large share of the time",
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--precision", default="float32")
     arguments = parser.parse_args()

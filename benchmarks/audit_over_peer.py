@@ -106,7 +106,12 @@ def main() -> None:
     parser.add_argument("--model", default="resnet50")
     parser.add_argument("--layer", default=None, help="layer4 of a ResNet, else features")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--images", type=int, default=128, help="with fewer images, the start of the audit weighs more")
+    parser.add_argument(
+        "--images",
+        type=int,
+        default=128,
+        help="number of images; with few, the start of the audit takes a large share of the time",
+    )
     parser.add_argument("--script-images", type=int, default=8, help="number of images that the script processes")
     arguments = parser.parse_args()
     layer = arguments.layer or ("layer4" if arguments.model.startswith("resnet") else "features")

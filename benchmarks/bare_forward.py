@@ -1,4 +1,4 @@
-"""Seconds per image of a model's bare forward pass: eager, float32, contiguous, at the best of several batch sizes.
+"""Seconds per image of a model's bare forward pass: eager, float32, contiguous, at the fastest of several batch sizes.
 
 It runs in a process of its own, so that the audit's settings (allocator, threads) do not speed it up.
 """

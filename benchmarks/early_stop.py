@@ -2,9 +2,11 @@
 
 Simulates jobs of 2,000 images with values like those of real measures. The gate's threshold lies some distance below
 the true mean, in standard errors of the whole audit: the standard deviation of an image over the square root of 2,000.
-Each job has the interim looks of the service and stops when it is decided. Only the outcome `fail` is wrong.
-The last column is a lower bound for every procedure: the number of images after which at most half of all jobs can be
-decided, for normal values of known variance, if each wrong outcome may occur in 2.5 % of jobs (Neyman and Pearson).
+Each job has the interim looks of the service and stops when it is decided. The true outcome is `pass`, so that only
+`fail` is wrong.
+
+The last column is a lower bound for every procedure (Neyman and Pearson): with fewer images, no procedure can decide
+half of the jobs if each wrong outcome may occur in at most 2.5 % of jobs. It assumes normal values of known variance.
 
 With `--audit`, the benchmark runs one real audit on small images and models, with `stop` and without.
 """
@@ -58,7 +60,10 @@ def main() -> None:
 
 
 def play(values: Array, threshold: float) -> tuple[str, int]:
-    """Simulate the interim looks of a job with the rule `>= threshold`. Returns the outcome and the images used."""
+    """Simulate the interim looks of a job with the rule `>= threshold`.
+
+    Returns the outcome and the number of images used.
+    """
     claim, ones, seen, required = Confidence(ALPHA, len(values)), np.ones(len(values)), 0, np.log(2 / ALPHA)
     while seen < len(values):
         seen = next_interim_look(seen, len(values))
@@ -70,7 +75,7 @@ def play(values: Array, threshold: float) -> tuple[str, int]:
 
 
 def least_median(distance: float) -> float:
-    """Return the images that any valid procedure needs to decide half of the jobs at this distance."""
+    """Return how many images any valid procedure needs to decide half of the jobs at this distance."""
     normal = NormalDist()
     # Half of the jobs are decided, including those decided wrongly.
     required = normal.inv_cdf(1 - ALPHA / 2) + normal.inv_cdf(0.5 - ALPHA / 2)

@@ -2,9 +2,10 @@
 
     python -m benchmarks.front
 
-Prints two ratios: the 99th percentile of a read with the long polls over that without them, and the time of
-`GET /v1/jobs/{id}` over that of a bare FastAPI route with the same response. The exit status is 0 if no request fails
-and the first ratio is below 5. The service runs on Postgres with one API process; the clients have their own process.
+Prints two ratios: the 99th percentile of the time of a read with the long polls over that without them, and the time
+of `GET /v1/jobs/{id}` over that of a bare FastAPI route with the same response. The exit status is 0 if no request
+fails and the first ratio is below 5. The service runs on Postgres with one API process; the clients run in another
+process.
 """
 
 import argparse
@@ -78,7 +79,7 @@ def bare(folder: Path) -> Iterator[str]:
 
 async def measure(url: str, paths: Sequence[str], bare_url: str, seconds: float) -> int:
     """Print the two ratios. Returns the exit status."""
-    gc.disable()  # its pauses of 0.1 s in this process would add to the measured times
+    gc.disable()  # garbage collection pauses this process for 0.1 s, which would add to the measured times
     async with httpx.AsyncClient(timeout=60) as client:
         served, plain = [[await one_read(client, each) for _ in range(500)] for each in (url + paths[0], bare_url)]
         over = float(np.median(served) / np.median(plain))
@@ -86,7 +87,7 @@ async def measure(url: str, paths: Sequence[str], bare_url: str, seconds: float)
         quiet = await reads(client, url, paths, seconds / 2)
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
             waiting = pool.submit(wait_all, url, paths, SPREAD + seconds)
-            await asyncio.sleep(SPREAD + 2)  # until all of them wait
+            await asyncio.sleep(SPREAD + 2)  # until all clients wait
             loaded = await reads(client, url, paths, seconds)
             responses, failures = await asyncio.wrap_future(waiting)
     ratio = float(np.quantile(loaded, 0.99) / np.quantile(quiet, 0.99))

@@ -73,7 +73,7 @@ def measure(url: str, manifest: Path) -> float:
 
 
 def plan(url: str, manifest: Path) -> Mapping[str, float]:
-    """Plan a job of one tiny model as a worker does. An earlier plan has loaded the model."""
+    """Plan a job of one tiny model as a worker does, after an earlier plan has loaded the model."""
     with TemporaryDirectory() as name:
         folder = Path(name)
         store, ingredients = Store.open(url), make_audit_inputs(folder)

@@ -1,6 +1,6 @@
 """Throughput by number of workers, and memory by number of images, with simulated compute.
 
-    python -m benchmarks.scale workers      # 1, 2, 4, 8 workers: throughput over linear, overhead per shard
+    python -m benchmarks.scale workers      # 1, 2, 4, 8 workers: share of linear scaling, overhead per shard
     python -m benchmarks.scale images       # 1,000,000 images in 4,000 shards: peak memory of each process
 
 Instead of computing, a worker sleeps for the time of a GPU and stores random values. Everything else is real: Postgres
@@ -51,7 +51,7 @@ def main() -> int:
 
 
 def by_workers(folder: Path, ingredients: AuditInputs, seconds: float) -> int:
-    """Print the throughput for each number of workers. Returns 0 if it is at least 0.9 x linear, else 1."""
+    """Print the throughput for each number of workers. Returns 0 if it is at least 0.9 of linear scaling, else 1."""
     ratios = []
     with production(folder, 1, 0) as running:
         for count in COUNTS:
@@ -62,10 +62,10 @@ def by_workers(folder: Path, ingredients: AuditInputs, seconds: float) -> int:
             ratios.append(shards * seconds / count / spent)
             overhead = 1000 * (spent * count / shards - seconds)
             print(
-                f"{count} workers: {shards / spent:.2f} shards/s, {ratios[-1]:.2f} x linear, "
+                f"{count} workers: {shards / spent:.2f} shards/s, {ratios[-1]:.2f} of linear scaling, "
                 f"{overhead:.0f} ms overhead per shard"
             )
-    print(f"throughput over linear, 1 to 8 workers, simulated compute of {seconds:g} s per shard: {min(ratios):.2f}")
+    print(f"share of linear scaling, 1 to 8 workers, {seconds:g} s of simulated compute per shard: {min(ratios):.2f}")
     return 0 if min(ratios) >= 0.9 else 1
 
 
@@ -82,12 +82,16 @@ def by_images(folder: Path, ingredients: AuditInputs, images: int, shards: int) 
             ended = running.clients[0].wait(running.clients[0].submit(body).id)
             assert ended.state == "succeeded", ended
             spent = time.monotonic() - start
-            while "finaliser" not in (peaks_by_role := peaks_in(log)):  # the worker writes it after the job has ended
+            while "finaliser" not in (
+                peaks_by_role := peaks_in(log)
+            ):  # the worker logs this role after the job has ended
                 time.sleep(0.1)
             peaks.append({**peaks_by_role, "API": resident.peak(running.apis[0].pid or 0)})
         print(f"{count} images in {count * shards // images} shards: {spent:.0f} s; peak MiB: {peaks[-1]}", flush=True)
     growth = {role: peaks[1][role] / peaks[0][role] for role in peaks[1]}
-    print("memory for all images over a tenth: " + ", ".join(f"{role} {by:.2f}" for role, by in growth.items()))
+    print(
+        "memory for all images over memory for a tenth: " + ", ".join(f"{role} {by:.2f}" for role, by in growth.items())
+    )
     return 0 if max(growth.values()) < 1.25 else 1
 
 

@@ -32,8 +32,8 @@ from worker.runner import Runner
 os.environ["OMP_NUM_THREADS"] = "1"
 torch.set_num_threads(1)
 
-HERE = ("127.0.0.1",)  # where the tests' own servers listen
-# These start services, workers or other servers again and again, or audit with large models.
+HERE = ("127.0.0.1",)  # the address of all servers that the tests start
+# These files start services, workers or other servers many times, or audit with large models.
 LONG_FILES = (
     "tests/faults/test_shutdown.py", "tests/test_end_to_end.py", "tests/faults/test_random_kills.py",
     "tests/browser/test_pages.py", "tests/test_docs.py", "tests/faults/test_rabbitmq.py", "tests/fuzz/test_contract.py",

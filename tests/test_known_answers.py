@@ -74,7 +74,7 @@ def test_a_model_with_a_fixed_map_is_focused_and_stable_but_not_equivariant(tmp_
     assert max(parts[name]["mean"] for name in parts) < 0.7
 
 
-def test_a_shift_equivariant_model_passes_shifts(tmp_path: Path, blobs: Path) -> None:
+def test_a_shift_equivariant_model_has_similarity_one_under_shifts(tmp_path: Path, blobs: Path) -> None:
     options = {"geometry": {"transforms": SHIFTS}}
     request = {"measures": ["geometry"], "options": options, "salience": {"target": 1}}
     moving, fixed = (
@@ -96,7 +96,7 @@ def test_untrained_runs_disagree_and_identical_runs_agree(tmp_path: Path, faces:
     assert (identical["mean"], identical["q05"]) == (1, 1)
 
 
-def test_no_noise_changes_no_map(tmp_path: Path, faces: Path) -> None:
+def test_noise_of_amount_zero_does_not_change_maps(tmp_path: Path, faces: Path) -> None:
     options = {"noise": {"amounts": [0.0, 0.5]}}
     request = {"measures": ["noise"], "options": options, "salience": {"target": 1}}
     torch.manual_seed(0)

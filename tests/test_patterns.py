@@ -21,8 +21,8 @@ from worker.inputs.cache import FileCache
 
 Use = Callable[[Any], object]
 ENOUGH = 0.001  # seconds of CPU, a thousand times the clock's resolution
-LONGEST = 1 << 14  # a search of quadratic time takes 10 times ENOUGH here, at one step a nanosecond and 27 characters
-MOST_RATIO = 3.0  # of the times for 2n and n characters: linear 2, quadratic 4
+LONGEST = 1 << 14  # at this length a quadratic search takes over 10 times ENOUGH
+MOST_RATIO = 3.0  # time for 2n characters over time for n: about 2 if linear, 4 if quadratic
 TRIES = 5  # the smallest ratio counts, because other programs disturb the timing
 RUNS = ["a", "1", "a.", "a-", "1a+", "a:a", ":1", "@:", "a=", "a: ", "a://", "token-", "eyJabcdefgh.", "eyJ-", "%2F",
         "cookie ", "bearer ", "-----BEGIN ", "-----BEGIN PRIVATE KEY-----", "PRIVATE KEY", "%3D", "\n\t "]  # fmt: skip
@@ -65,7 +65,7 @@ def is_linear(use: Use, make: Callable[[int], Any]) -> bool:
 
 
 def hostile(words: list[str], encode: bool) -> Iterator[Callable[[int], Any]]:
-    """Makers of texts of a given length: a beginning, then one word repeated, then a character that matches nothing."""
+    """Yield functions from a length to a text: a beginning, one word repeated, and a character that nothing matches."""
     for unit in [*RUNS, *words, *(f"{word}{sign}" for word in words for sign in "-= ")]:
         for begin in BEGINNINGS:
             yield partial(run_of, unit, begin, encode)
@@ -77,7 +77,7 @@ def run_of(unit: str, begin: str, encode: bool, length: int) -> str | bytes:
 
 
 def super_linear(uses: list[Use], words: list[str], encode: bool = False) -> list[Any]:
-    """The texts for which a use takes more than linear time, shortened to 40 characters."""
+    """Return the texts on which a function takes more than linear time, shortened to 40 characters."""
     return [make(40) for make in hostile(words, encode) for use in uses if not is_linear(use, make)]
 
 

@@ -94,7 +94,7 @@ class LocalAudit:
     def _run_child(self, parent: int) -> None:
         """Run in a child: work until the job has ended, with connections and threads of its own."""
         exit_with_parent(parent)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles it
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles the signal
         store = Store.open(self.database)
         runner = replace(self.runner, store=store, name=f"local {os.getpid()}")
         while store.jobs.get(self.job).state in OPEN_STATES:
@@ -103,7 +103,7 @@ class LocalAudit:
 
 def _work(runner: Runner) -> None:
     if not runner.work():
-        time.sleep(PAUSE_SECONDS)  # another process works, or the next shard must wait
+        time.sleep(PAUSE_SECONDS)  # other processes have all shards, or the next shard is not due yet
 
 
 @contextmanager
@@ -119,7 +119,9 @@ def local_audit(spec: JobSpec, settings: WorkerSettings) -> Iterator[LocalAudit]
         store = Store.open(database)
         try:
             schema.upgrade(store.database.engine)
-            problems = reference_problems(spec, store)  # policies and earlier jobs; this database has none
+            problems = reference_problems(
+                spec, store
+            )  # references to policies and earlier jobs are problems: this database has none
             if problems:
                 raise SpecInvalid(problems)
             job, _ = store.jobs.accept(spec, spec_digest(spec), key=None)

@@ -1,4 +1,4 @@
-"""Claims work, does it and records its outcome. A failure is recorded too, and the worker continues."""
+"""Claims inspections, map requests and shards, processes them, and records results and errors."""
 
 import json
 import logging
@@ -33,7 +33,7 @@ from worker.results.sample import request_maps
 from worker.runtime.lease import Lease
 from worker.runtime.metrics import SHARDS, timed
 
-MAX_NOTIFICATIONS = 64  # at once; the sweeper notifies again for work that still waits
+MAX_NOTIFICATIONS = 64  # sent at once; the sweeper sends more if work still waits
 
 Claimed = TypeVar("Claimed")
 
@@ -47,7 +47,7 @@ def never_stopping() -> bool:
 
 @dataclass(frozen=True)
 class Runner:
-    """Does waiting work. `kinds` maps each kind of shard to its function; `notify(n)` calls up to n other workers."""
+    """Processes queued work. `kinds` maps each kind of shard to its function; `notify(n)` wakes n other workers."""
 
     store: Store
     context: WorkerContext
@@ -59,7 +59,7 @@ class Runner:
     max_images: int = MAX_IMAGES
 
     def work(self) -> bool:
-        """Do one inspection, map request or shard, in this order of priority.
+        """Process one inspection, map request or shard, in this order of priority.
 
         Returns False if nothing waits or this worker must stop.
         """
@@ -104,21 +104,21 @@ class Runner:
         return "done"
 
     def _holds(self, shard: Shard) -> bool:
-        """Whether this worker still has the lease of a shard. True while the database is unavailable."""
+        """Return whether this worker still has the lease of a shard; True while the database is unavailable."""
         try:
             return self.store.leases.holds(shard)
         except DatabaseUnavailable:
             return True
 
     def _claim(self, claim: Callable[[], Claimed | None]) -> Claimed | None:
-        """Claim work. Returns None if nothing waits, this worker must stop, or the database is unavailable."""
+        """Return what `claim` returns; None if nothing waits, this worker must stop, or the database is unavailable."""
         try:
             return None if self.stopping() else claim()
         except DatabaseUnavailable:  # the sweeper will notify again
             return None
 
     def _inspect(self) -> bool:
-        """Do the oldest inspection. Returns False if none waits."""
+        """Process the oldest inspection. Returns False if none waits."""
         inspection = self._claim(self.store.inspections.claim)
         if inspection is None:
             return False
@@ -151,8 +151,8 @@ class Runner:
         return True
 
     def _refuse_maps(self, request: MapRequest, reason: str) -> None:
-        log.info("No maps of image %d of job %s: %s", request.image, request.job, reason)
-        with suppress(JobNotFound):  # its job was deleted meanwhile, and the request with it
+        log.info("Cannot make the maps of image %d of job %s: %s", request.image, request.job, reason)
+        with suppress(JobNotFound):  # somebody deleted the job and its requests meanwhile
             retry_while_unavailable(lambda: self.store.map_requests.fail(request, reason))
 
     def _run_shard(self, shard: Shard, lease: Lease) -> None:
@@ -209,7 +209,7 @@ def measure_slice(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
 
 
 def run_interim_look(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
-    """Analyse a job's numbers so far. A job with `stop: when-decided` may end by this interim look."""
+    """Analyse the numbers of the images audited so far. A job with `stop: when-decided` may end after this."""
     start = time.monotonic()
     interim = look(job, shard.stop, runner.store, lease.check, _resolve_gate(runner, job))
     spent = time.monotonic() - start

@@ -1,1 +1,1 @@
-"""Faults on purpose: a whole service in production, and what is killed of it."""
+"""Fault injection: the tests kill processes of a whole deployment."""

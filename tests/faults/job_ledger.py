@@ -28,7 +28,10 @@ class Ended:
 
 
 def post_all(production: Production, bodies: Sequence[Mapping[str, Any]], go_on: Callable[[int], bool]) -> list[Ended]:
-    """Submit the bodies in turn, AT_ONCE at a time, while `go_on(number)` is true. Returns the ended jobs in order."""
+    """Submit the bodies in turn, AT_ONCE at a time, while `go_on(number)` is true for the next job's number.
+
+    Returns the ended jobs in order.
+    """
     clients = production.clients
 
     def follow(first: int) -> list[Ended]:
@@ -48,12 +51,12 @@ def post_all(production: Production, bodies: Sequence[Mapping[str, Any]], go_on:
 
 
 def without_identity(results: Json | None) -> Json | None:
-    """Results without the job's ID."""
+    """Return results without the job's ID."""
     return {**results, "job": None} if results else None
 
 
 def undisturbed(body: Mapping[str, Any], folder: Path) -> Json:
-    """The results of a job that runs in this process without faults."""
+    """Run a job in this process without faults. Returns its results."""
     spec = JobSpec.model_validate(body)
     with local_audit(spec, WorkerSettings(data_dir=folder)) as audit:
         audit.run()
@@ -64,7 +67,7 @@ def undisturbed(body: Mapping[str, Any], folder: Path) -> Json:
 
 @dataclass(frozen=True)
 class Ledger:
-    """The faults after all jobs have ended: jobs that failed, jobs with other results, and doubled jobs or rows."""
+    """The errors found: jobs that failed, jobs with unexpected results, and the number of doubled jobs and rows."""
 
     lost: Sequence[str]
     different: Sequence[str]
@@ -72,7 +75,7 @@ class Ledger:
 
 
 def audit_books(production: Production, ended: Sequence[Ended], wanted: Sequence[Json], rows: int) -> Ledger:
-    """Compare the ended jobs with the wanted results. Each job must have `rows` rows of values."""
+    """Compare the ended jobs with the expected results. Each job must have `rows` rows of values."""
     with psycopg.connect(production.installation.environment["SALIENCE_DATABASE_URL"]) as connection:
         jobs = connection.execute("SELECT count(*) FROM jobs").fetchone()
         counts = connection.execute(

@@ -21,7 +21,7 @@ SHORTEST_PAUSE, LONGEST_PAUSE = 0.3, 1.5
 
 @dataclass
 class Killer:
-    """Kills one process after another: first one of each kind, then random ones."""
+    """Kills one process after another: first one process of each kind, then random processes."""
 
     production: Production
     seed: int
@@ -29,7 +29,7 @@ class Killer:
     kills: Counter[str] = field(default_factory=Counter)
 
     def run(self, stop: threading.Event) -> None:
-        """Kill until `stop` is set or `most` kills are done."""
+        """Kill processes until `stop` is set or `most` processes are killed."""
         chance = random.Random(self.seed)
         kinds: Mapping[str, Callable[[random.Random], bool]] = {
             "worker": lambda chance: chance.choice(self.production.workers).signal(signal.SIGKILL),
@@ -66,7 +66,7 @@ class Killer:
 
 @contextmanager
 def killing(production: Production, seed: int, most: int | None = None) -> Iterator[Killer]:
-    """Kill in a background thread, at most `most` times."""
+    """Kill random processes in a background thread while this context is open, at most `most` times."""
     killer, stop = Killer(production, seed, most), threading.Event()
     thread = threading.Thread(target=killer.run, args=[stop], daemon=True)
     thread.start()

@@ -1,4 +1,4 @@
-"""The service with RabbitMQ as broker, which only the URL selects."""
+"""The service with RabbitMQ as broker, which SALIENCE_BROKER_URL selects."""
 
 import signal
 import time
@@ -41,7 +41,7 @@ def test_a_job_succeeds_although_rabbitmq_and_the_worker_are_killed(ingredients:
 
 
 def check_queue_length(url: str) -> None:
-    """Notifications without a worker are counted, and `refill` adds no more than there are shards."""
+    """Check that `notify(n)` adds n notifications to the queue, and that `refill(n)` fills it up to n."""
     notifier = WorkNotifier(url)
     calls: list[tuple[int, Callable[[], None]]] = [
         (2, lambda: notifier.notify(2)),
@@ -50,7 +50,7 @@ def check_queue_length(url: str) -> None:
     ]
     for wanted, call in calls:
         call()
-        while notifier.length() < wanted:  # the server counts a message after a moment
+        while notifier.length() < wanted:  # RabbitMQ updates its count after a moment
             time.sleep(0.01)
         assert notifier.length() == wanted
     notifier.close()

@@ -78,7 +78,7 @@ def test_a_stopping_worker_releases_its_shard_between_two_batches(
 
 
 class Endless(nn.Module):
-    """A model of two classes that never ends on an image, but does on the loader's example."""
+    """A model of two classes that runs forever on images, but returns on the loader's example."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -103,7 +103,7 @@ def test_a_worker_that_cannot_stop_in_time_is_killed_and_its_shard_is_released(
     with installation.serve():
         installation.run("submit", spec)
         with installation.start("worker") as worker:
-            await_shard(url, RUNNING)  # the plan runs the model and never ends
+            await_shard(url, RUNNING)  # planning runs the model, which never returns
             assert 1.5 < stop(worker) < 10
         assert (query_number(url, RUNNING), query_number(url, FAILURES)) == (0, 0)
 

@@ -1,1 +1,1 @@
-"""Requests and files that nobody meant well, made up by machines."""
+"""Fuzzing: generated requests and damaged files."""

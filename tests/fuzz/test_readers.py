@@ -37,7 +37,7 @@ FUZZED = settings(
     max_examples=EXAMPLES, derandomize=IS_DEFAULT, deadline=None, database=None, suppress_health_check=[*HealthCheck]
 )
 KINDS = ("set.zip", "set.tar", "set.tar.gz", "set.csv", "manifest.parquet", "00000.tar", "00001.tar")
-MAX_ENTRIES = 50_000  # more than any set of the tests has; a longer listing does not end
+MAX_ENTRIES = 50_000  # more than any set here has; a longer listing counts as endless
 SMALL = Preprocessing(size=(8, 8))
 Damage = Callable[[bytes], bytes]
 Save = Callable[[Image.Image, BytesIO], None]

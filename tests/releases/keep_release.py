@@ -1,4 +1,4 @@
-"""Store a release for the tests: `python -m tests.releases.keep_release TAG`. It replaces the one stored before."""
+"""Store a release for the tests: `python -m tests.releases.keep_release TAG`. It replaces the stored release."""
 
 import subprocess
 import sys

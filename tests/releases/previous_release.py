@@ -90,7 +90,7 @@ def fail(store: Store, client: TestClient, body: JSON) -> None:
 
 
 def tidy(store: Store) -> None:
-    """Call what the sweeper calls."""
+    """Call every function that the sweeper calls."""
     store.retention.end_overdue()
     store.retention.expire(0, 0)
     store.retention.purge(5)

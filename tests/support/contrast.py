@@ -1,4 +1,4 @@
-"""A measure made for the tests: whether the map stays where it was as the contrast of the image falls.
+"""A measure for the tests: whether the map stays the same when the contrast of the image is lower.
 
 Run as a program, it registers the measure and audits a small job with it over HTTP. It prints what each reader of the
 registries shows. It runs in an interpreter of its own, since the spec reads the registry when it is imported.
@@ -24,10 +24,10 @@ from worker.measures.explanation import Explanation
 
 
 class ContrastOptions(StrictModel):
-    """How much of the contrast to keep."""
+    """The contrast of the variants."""
 
     factors: Annotated[list[float], Field(min_length=1)] = [0.25, 0.5]  # noqa: RUF012  # pydantic copies it
-    """Factors of the difference from mid-grey."""
+    """Factors by which the difference of each value from mid-grey is multiplied."""
 
 
 def keys(options: ContrastOptions) -> Sequence[str]:

@@ -90,7 +90,7 @@ class _StripeEnergy(nn.Module):
 
 
 class Signed(nn.Module):
-    """Responds to places brighter than a threshold. With sign -1, the head's weights are negative: no map."""
+    """Responds to places brighter than a threshold. With sign -1, the head is negative and all maps are zeros."""
 
     def __init__(self, sign: int = 1, threshold: float = 0.0, seed: int = 0) -> None:
         super().__init__()

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class TinyNet(nn.Module):
-    """Two convolutions that give 8 maps of a quarter of the input's side, pooling, one linear layer."""
+    """Two convolutions (8 feature maps, a quarter of the input's side), global average pooling, one linear layer."""
 
     def __init__(self, seed: int = 0, width: int = 2) -> None:
         super().__init__()

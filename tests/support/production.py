@@ -20,7 +20,7 @@ from tests.support.supervised_process import SupervisedProcess
 
 LEASE_SECONDS = 2.0
 RETRY_SECONDS = 90.0
-# The tests kill workers so often that a shard could reach the usual limit.
+# The tests kill workers so often that a shard could exceed the default limit of crashes.
 SETTINGS: Mapping[str, object] = {"lease_seconds": LEASE_SECONDS, "sweep_seconds": 0.5, "max_worker_crashes": 20}
 
 
@@ -45,7 +45,7 @@ class Production:
 
 @contextmanager
 def production(folder: Path, apis_wanted: int = 2, workers_wanted: int = 2) -> Iterator[Production]:
-    """Run a deployment with so many API processes and workers. Yields when the APIs answer."""
+    """Run a deployment with these numbers of API processes and workers. Yields when the APIs answer."""
     ports, broker_port = [free_port() for _ in range(apis_wanted)], free_port()
     with cluster() as database, ExitStack() as stack:
         postgres = stack.enter_context(SupervisedProcess(lambda: database.start(fsync=True)))

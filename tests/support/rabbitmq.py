@@ -19,10 +19,10 @@ from service.queue import parent_death as tether
 from service.queue.notifier import WorkNotifier
 from tests.support.servers import free_port
 
-SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the one on the PATH requires a certain user and folders
+SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the script on the PATH requires a certain user and folders
 NO_SERVICES = Path("/usr/sbin/policy-rc.d")  # container images have this file, which prevents services from starting
 START_SECONDS = 60
-MISSING = "No RabbitMQ found, which its tests need. Run `apt-get install rabbitmq-server` as root."
+MISSING = "No RabbitMQ found, which tests/faults/test_rabbitmq.py needs. Run `apt-get install rabbitmq-server` as root."
 
 
 @dataclass(frozen=True)

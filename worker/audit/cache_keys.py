@@ -20,7 +20,7 @@ KEY_BYTES = 16
 IRRELEVANT_MODEL_FIELDS = {
     "format",
     "preprocessing",
-}  # the file tells its format; what was settled of preprocessing is in facts
+}  # the file determines the format; `facts` has the resolved preprocessing
 
 
 def is_seeded(spec: JobSpec) -> bool:

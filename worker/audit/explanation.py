@@ -17,7 +17,7 @@ ChooseTargets = Callable[[Tensor], Tensor]
 
 
 def explain(classifier: Classifier, images: Sequence[Tensor], choose: ChooseTargets, spec: JobSpec) -> Explanation:
-    """What the model sees in a chunk of pictures (3, H, W) or fewer; the last fills up what is missing of a chunk."""
+    """Explain at most one chunk of images (3, H, W) each. Copies of the last image fill an incomplete chunk."""
     missing = classifier.chunk - len(images)
     filled = torch.stack([*images, *[images[-1]] * missing])
     raw, logits, targets = _attribute(classifier, filled, choose, spec)
@@ -30,7 +30,7 @@ def explain(classifier: Classifier, images: Sequence[Tensor], choose: ChooseTarg
 def _attribute(
     classifier: Classifier, images: Tensor, choose: ChooseTargets, spec: JobSpec
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Raw maps (N, h, w), logits (N, C) and the classes explained (N,)."""
+    """Return raw maps (N, h, w), logits (N, C) and the classes explained (N,)."""
     method = spec.salience.method
     if method in GRADIENT_METHODS:
         found = classifier.explain(images, choose)
@@ -46,7 +46,7 @@ def _attribute(
 
 
 def _attribute_black_box(classifier: Classifier, images: Tensor, targets: Tensor, spec: JobSpec) -> Tensor:
-    """Raw maps by a method that takes the model as a whole, (N, H, W)."""
+    """Return raw maps (N, H, W) by a method that needs no feature layer."""
     if spec.salience.method == "saliency":
         return saliency(classifier.logits, images, targets)
     if spec.salience.method == "integrated_gradients":

@@ -1,4 +1,4 @@
-"""From maps to numbers: which columns a run has, and how each measure computes its own. Runs no model."""
+"""Computes the columns of every measure from finished maps. Runs no model."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from worker.measures.explanation import Explanation
 
 @dataclass(frozen=True)
 class Seen:
-    """What one run sees of N images: the clean images and a measure's variants by key; human maps (N, H, W)."""
+    """The explanations of N images under one run: clean, and of a measure's variants by key; human maps (N, H, W)."""
 
     clean: Explanation
     variants: Mapping[str, Explanation]
@@ -26,7 +26,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Probed:
-    """Images (N, 3, H, W) and the random numbers of each, by the name of their stream."""
+    """Images (N, 3, H, W), and a function from a stream's name to the random numbers of all images."""
 
     images: Tensor
     fields: Callable[[str], Tensor]
@@ -34,7 +34,7 @@ class Probed:
 
 @dataclass(frozen=True)
 class Guided:
-    """An image (3, H, W), the clean maps (K, H, W) of K runs, and the image's random numbers by stream."""
+    """An image (3, H, W), its clean maps (K, H, W) under K runs, and its random numbers by the stream's name."""
 
     image: Tensor
     maps: Tensor
@@ -43,10 +43,12 @@ class Guided:
 
 @dataclass(frozen=True)
 class Scorer:
-    """How a measure computes its columns. `variants` and `guided` also receive the measure's options.
+    """The functions of a measure.
 
-    `score` is of a single run. `across` is of native maps (K, N, h, w), maps (K, N, H, W) and degenerate maps (K, N)
-    of K runs. `variants` makes the independent variants by key, `guided` those of each of the K runs.
+    `score` computes the columns of one run. `across` computes the columns across K runs from native maps (K, N, h, w),
+    maps (K, N, H, W) and degenerate maps (K, N). `variants` makes the variants of images that no map guides, by key.
+    `guided` makes the variants that the map of each run guides, by key, as a list by run. The last two also receive
+    the measure's options.
     """
 
     score: Callable[[Seen], Columns] | None = None

@@ -132,10 +132,10 @@ def _open(uri: str) -> tuple[Any, str]:
     check_bucket(uri)
     os.environ.setdefault(*PLAIN_GCS)
     try:
-        # By scheme: given a whole URI, fsspec would follow others that are chained to it.
+        # Only the scheme is passed on: in a whole URI, fsspec would follow chained URIs.
         import fsspec
 
-        # Without its cache of listings, which would hide changes.
+        # fsspec's cache of listings would hide changes.
         system = fsspec.filesystem(uri.partition("://")[0], use_listings_cache=False)
     except ImportError as error:
         raise InputRefused(reason=f"{uri}: {error}; install the worker's extra `clouds`") from error

@@ -54,7 +54,7 @@ class InputResolver:
         )
 
     def for_job(self, name: str, owners: ArtifactOwnerStore | None = None) -> "InputResolver":
-        """Return a resolver for one job, by its ID. With `owners`, it only finds their artifacts."""
+        """Return a resolver for one job, by its ID. With `owners`, it finds only artifacts of one tenant."""
         return replace(self, work=name, artifacts=replace(self.artifacts, owners=owners))
 
     def resolve(self, uri: str) -> str:

@@ -88,7 +88,7 @@ def _check_count(path: Path, members: int) -> None:
 
 
 def _copy(path: Path, source: object, out: object, max_bytes: int) -> None:
-    """Copy at max_bytes `max_bytes` bytes; an archive that has more declares a false size."""
+    """Copy at most `max_bytes` bytes. Raises an error beyond that, since the archive then declares a false size."""
     written = 0
     while part := source.read(PART):  # type: ignore[attr-defined]  # a binary file of the archive's reader
         written += len(part)

@@ -1,4 +1,4 @@
-"""The maps of some images under a model, which the measures compare. Pure: tensors alone."""
+"""The maps of some images under a model, which the measures compare. Pure: tensors only."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -32,7 +32,7 @@ class Explanation:
         return self.probability_of(self.targets)
 
     def probability_of(self, classes: Tensor) -> Tensor:
-        """Return the probability of one class an image, (N,)."""
+        """Return the probability of each image's class in `classes`; both (N,)."""
         return self.probabilities.gather(1, classes[:, None])[:, 0]
 
     @cached_property
@@ -47,7 +47,7 @@ class Explanation:
 
     @cached_property
     def comparable(self) -> ComparableMaps:
-        """The maps, ready for comparison."""
+        """The maps with results that are computed once for all comparisons."""
         return ComparableMaps(self.maps)
 
     def slice(self, start: int, stop: int) -> "Explanation":

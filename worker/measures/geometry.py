@@ -1,4 +1,4 @@
-"""Geometry: transformed maps against maps of transformed images, where the content was inside the frame.
+"""Geometry: transformed maps against maps of transformed images, over the pixels that stay inside the frame.
 
 Pure: tensors in, tensors out. Source: Crum et al. 2023 (Salience Resilience to Geometrical Transformations).
 """

@@ -1,6 +1,6 @@
-"""Likeness to people: maps against human salience maps.
+"""Similarity to human salience maps.
 
-Pure: tensors in, tensors out. Source: the comparison behind CYBORG, Boyd et al. 2023.
+Pure: tensors in, tensors out. Source: Boyd et al. 2023 (CYBORG).
 """
 
 from torch import Tensor
@@ -11,6 +11,6 @@ from worker.measures.similarity import POINTWISE, ComparableMaps, similarities, 
 
 
 def score(clean: Explanation, human: Tensor) -> Columns:
-    """Return the columns of maps against human maps (N, H, W) in [0, 1]."""
+    """Return the similarities of the clean maps to human maps (N, H, W) in [0, 1], each (N,)."""
     found = without_degenerate(similarities(clean.comparable, ComparableMaps(human)), clean.degenerate)
     return {"human": found["ssim"]} | {f"human.{name}": found[name] for name in POINTWISE}

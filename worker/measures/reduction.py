@@ -1,4 +1,4 @@
-"""Means of which each has the same bits for any batch around it. Pure: tensors in, tensors out."""
+"""Means whose bits do not depend on the other maps in a batch. Pure: tensors in, tensors out."""
 
 from collections.abc import Sequence
 

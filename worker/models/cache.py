@@ -29,7 +29,7 @@ Key = tuple[Path, Stamp, Model, int, str, int, tuple[float, ...]]
 class LoadedModel:
     """A classifier and the SHA-256 of its file in hex.
 
-    `randomised` holds one copy of the classifier for each share of its layers that is drawn again.
+    `randomised` has a copy of the classifier for each share of its layers that gets random weights.
     """
 
     classifier: Classifier
@@ -38,7 +38,7 @@ class LoadedModel:
 
 
 def naming_run(cohort: int, run: int) -> AbstractContextManager[None]:
-    """Add to a refusal of a run's model the field of the spec: the run's URI, or a field of its cohort's model."""
+    """Context manager that adds the spec's field to a ModelRefused: the run's URI, or a field of the cohort's model."""
     return naming_field(f"cohorts[{cohort}].runs[{run}].uri", f"cohorts[{cohort}].model")
 
 

@@ -99,8 +99,8 @@ _PRIM = """
     unchecked_unwrap_optional
 """
 
-# Operators that resize. Their `vec` overloads compute the output size from the scales; their others take any size with
-# any scales, and read outside the image. Each name stands with the number of arguments of its `vec` overload.
+# Operators that resize, with the number of arguments of their `vec` overload, which computes the output size from the
+# scales. The other overloads accept any size with any scales, and can read outside the image.
 RESIZED = {
     name.split(".")[0]: 3 if "nearest" in name else 4
     for name in [*_EXPORTED.split(), "_upsample_lanczos2d_aa.vec"]

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from worker.models.operators import RESIZED
 
 CAST = frozenset({"Device", "Dict", "List", "NoneType", "Optional", "Tensor", "bool", "float", "int", "number", "str"})
-Values = dict[str, list[ast.AST]]  # what the code sets each variable of a function to
+Values = dict[str, list[ast.AST]]  # the values that a function assigns to each variable
 _LISTS = ("List[float]", "NoneType", "Optional[List[float]]")
 
 
 def casts_safely(call: ast.Call) -> bool:
-    """Return whether a call of `unchecked_cast` names only types that torch checks wherever it reads a value."""
+    """Return whether a call of `unchecked_cast` names only types that torch checks again when it reads the value."""
     return (
         len(call.args) == 2
         and not call.keywords
@@ -66,7 +66,7 @@ def _is_list(value: ast.AST, lists: set[str], values: Values) -> bool:
 
 
 def _values(function: ast.FunctionDef) -> Values:
-    """Return what each variable is set to; the node itself where that is no expression, as in a loop."""
+    """Return the values assigned to each variable; another node if there is no such value, as for loop variables."""
     values: Values = {}
     seen: set[int] = set()
     for node in ast.walk(function):
@@ -102,5 +102,5 @@ def _pairs(target: ast.expr, value: ast.expr) -> Iterator[tuple[ast.Name, ast.ex
 
 
 def _declared(declared: ast.expr | None) -> ast.AST:
-    """Return a value of a declared type, as far as `_is_list` tells them apart."""
+    """Return a node that `_is_list` accepts if the declared type is a list or None, else a node that it rejects."""
     return ast.List([]) if declared and ast.unparse(declared) in _LISTS else ast.Load()

@@ -27,7 +27,7 @@ def class_numbers(
     chosen = _choose(names, outputs, own)
     if len(names) > classes and max(chosen.numbers.values()) >= classes:
         raise ImagesRefused(
-            reason=f"the images have {len(names)} labels ({_first_names(names)}), but the model {classes} classes"
+            reason=f"the images have {len(names)} labels ({_first_names(names)}), but the model has {classes} classes"
         )
     beyond = {name: number for name, number in chosen.numbers.items() if number >= classes}
     if beyond:

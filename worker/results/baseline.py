@@ -20,7 +20,7 @@ from worker.results.columns import ColumnTable, load_columns
 
 @dataclass(frozen=True)
 class BaselineCohort:
-    """A stored cohort: its number in its job, and all numbers of the job's images."""
+    """A stored cohort: its number in its job, and the table of that job's numbers."""
 
     cohort: int
     table: ColumnTable
@@ -47,7 +47,7 @@ def find_baseline(job: Job, store: Store, now: Json) -> tuple[Job | None, list[s
 
 @contextmanager
 def load_baseline(job: Job, baseline: Job, store: Store, check: Callable[[], None]) -> Iterator[BaselineCohort]:
-    """Load the numbers of the job's baseline, by image in the order of the images' content."""
+    """Load the numbers of the job's baseline, sorted by the digests of the images."""
     assert job.spec.baseline is not None, "asked only of a job with a baseline"
     names = [cohort.name for cohort in baseline.spec.cohorts]
     number = names.index(job.spec.baseline.cohort or names[0])

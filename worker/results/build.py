@@ -1,4 +1,4 @@
-"""Builds the results of a job from all its numbers; their order does not matter."""
+"""Builds the results of a job from the stored numbers of its images."""
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -33,13 +33,12 @@ from worker.statistics.results import summarise
 
 
 def build_results(job: Job, store: Store, check: Callable[[], None], rules: Sequence[Rule] = ()) -> Json:
-    """Return the results of a measured job, with the further intervals that the rules need.
+    """Return the results of a measured job, with additional intervals that the rules need.
 
-    Raises ImagesMissing if an image is neither measured nor skipped, ImagesRefused if no image could be read.
-
-    It calls `check` now and then, which may raise.
+    Raises ImagesMissing if an image is neither measured nor skipped, ImagesRefused if no image could be read, and what
+    `check` raises, which is called between steps.
     """
-    assert job.plan is not None, "a job is summed up once it is planned"
+    assert job.plan is not None, "results need a planned job"
     with ExitStack() as stack:
         tables = [_load_columns(stack, job, image_set, store, check) for image_set in job.image_sets]
         sets = [
@@ -47,7 +46,7 @@ def build_results(job: Job, store: Store, check: Callable[[], None], rules: Sequ
             for image_set, table in zip(job.image_sets, tables, strict=True)
         ]
         made = provenance(job, _read_sets(job, tables), store.shards.devices(job.id))
-        own = store.for_tenant(job.tenant)  # its baseline is of its own tenant, too
+        own = store.for_tenant(job.tenant)  # the baseline must belong to the same tenant
         baseline, message = _baseline(stack, job, own, made, check) if job.spec.baseline else (None, None)
         compared_paths = [rule.path for rule in rules if rule.versus is not None]
         document: Json = {
@@ -57,7 +56,7 @@ def build_results(job: Job, store: Store, check: Callable[[], None], rules: Sequ
             "baseline": message,
         }
         add_spread_intervals(document, sets[0], rules)
-        if job.spec.stop:  # a job that may stop at any look needs intervals that hold at all looks
+        if job.spec.stop:  # a job that may stop at any interim look needs intervals that hold at all looks
             document = with_intervals(
                 document,
                 interim_results(sets[0], InterimEstimate(Confidence(ALPHA, job.images_total or 0)), compared_paths),
@@ -85,13 +84,13 @@ def _baseline(
 ) -> tuple[CohortValues | None, Json]:
     """Return the baseline's cohort, None if it is not comparable, and its entry in the results."""
     baseline = job.spec.baseline
-    assert baseline is not None, "asked only of a job with a baseline"
+    assert baseline is not None, "the caller checks that the job has a baseline"
     before, differs = find_baseline(job, store, made)
     message = {**baseline.model_dump(mode="json"), "differs": differs}
     if before is None:
         return None, message
     found, image_set = stack.enter_context(load_baseline(job, before, store, check)), before.image_sets[0]
-    # Its runs differ from those of every cohort, and its images are the same.
+    # The runs are other runs than those of the cohorts, so they have a stream of their own; the images are the same.
     draws = Draws(job.spec.seed, str(len(job.spec.cohorts)), job.image_sets[0].field)
     values = CohortValues(
         name=baseline.name,
@@ -121,7 +120,7 @@ def _load_columns(
 
 
 def _check_complete(job: Job, image_set: ImageSet, table: ColumnTable, store: Store) -> None:
-    """Raise ImagesMissing where an image has neither the numbers of every cohort nor a reason why it was skipped."""
+    """Raise ImagesMissing if an image was not skipped and lacks the numbers of a cohort."""
     skipped = [image.number for image in store.images.skipped(job.id)]
     missing = np.setdiff1d(np.arange(image_set.start, image_set.stop), [*table.numbers, *skipped])
     if missing.size:
@@ -164,7 +163,7 @@ def _compare(job: Job, store: Store, number: int, inside: CohortValues, outside:
 
 
 def _parts(spec: JobSpec, *, across_runs: bool) -> dict[str, Sequence[str]]:
-    """Return the parts of each measure of single runs, or of each across runs, in the order of the columns."""
+    """Return the parts of each measure of single runs, or of each measure across runs, in the order of the columns."""
     return {
         name: list(MEASURES[name].parts(spec.options_of(name)))
         for name in requested_scorers(spec)

@@ -1,6 +1,6 @@
-"""A job's numbers as columns, read page by page: never all pictures' rows in memory, nor all columns.
+"""Loads a job's numbers as columns, page by page, so that the rows of all images are never in memory at once.
 
-Each column lies together, in memory where the job is small, else in a file that the kernel pages in and out.
+The values of a column are contiguous: in memory for a small job, else in a memory-mapped file.
 """
 
 import hashlib
@@ -18,14 +18,15 @@ from service.storage import Store
 from service.storage.images import ReadImage
 from worker.statistics.bootstrap import Array
 
-MAX_IN_MEMORY_BYTES = 2**26  # bytes of a cohort's table
+MAX_IN_MEMORY_BYTES = 2**26  # larger tables of a cohort are memory-mapped files
 
 
 @dataclass(frozen=True)
 class ColumnTable:
-    """Pictures read, by content so that no order matters: labels, digest, each cohort's columns, numbers in the job.
+    """The numbers of the n readable images of a set, sorted by digest, so that the images' order has no influence.
 
-    `numbers` (n,) are the pictures' in the job; `runs` are (n, K, C) a cohort, `across` (n, D).
+    `numbers` (n,) are the images' numbers in the job. `digest` is that of the image set. For each cohort, `runs` has
+    the columns of each run, (n, K, C), and `across` the columns across runs, (n, D).
     """
 
     numbers: NDArray[np.int64]
@@ -37,11 +38,11 @@ class ColumnTable:
 
 @contextmanager
 def load_columns(job: Job, image_set: ImageSet, store: Store, check: Callable[[], None]) -> Iterator[ColumnTable]:
-    """All numbers of one of a measured job's image sets. `check` raises once that is in vain."""
+    """Load all numbers of one image set of a measured job. `check` is called between pages, and may raise."""
     order = _Order(image_set)
     rows = sum(len(cohort.runs) for cohort in job.spec.cohorts) + sum(map(bool, image_set.across))
     for image in store.images.read_images(job.id, image_set, rows):
-        order.note(image)
+        order.append(image)
     total = len(order.labels)
     with TemporaryDirectory(prefix="salience-summary-") as folder:
         new = _Allocator(Path(folder))
@@ -51,7 +52,7 @@ def load_columns(job: Job, image_set: ImageSet, store: Store, check: Callable[[]
             check()
             for each in page:
                 row, position = np.frombuffer(each.data, dtype="<f8"), order.position_of(each.image)
-                if position < 0:  # one cohort could not read it
+                if position < 0:  # the image is unreadable in one of the cohorts
                     continue
                 if each.run == ACROSS_RUNS:
                     across[each.cohort][position] = row
@@ -61,7 +62,7 @@ def load_columns(job: Job, image_set: ImageSet, store: Store, check: Callable[[]
 
 
 class _Order:
-    """Where each picture read stands, and the set's digest: SHA-256 over the lines `digest name label`, sorted."""
+    """The position of each readable image, and the set's digest: SHA-256 over the sorted lines `digest name label`."""
 
     def __init__(self, image_set: ImageSet) -> None:
         self._start, self._position = image_set.start, np.full(image_set.stop - image_set.start, -1, np.int64)
@@ -70,8 +71,8 @@ class _Order:
         self._same: list[ReadImage] = []
         self._hash = hashlib.sha256()
 
-    def note(self, each: ReadImage) -> None:
-        """The next picture by content."""
+    def append(self, each: ReadImage) -> None:
+        """Append the next image in the order of digests."""
         self._position[each.number - self._start] = len(self.labels)
         self.labels.append(self._known.setdefault(each.label, each.label))
         if self._same and self._same[0].sha256 != each.sha256:
@@ -79,12 +80,12 @@ class _Order:
         self._same.append(each)
 
     def position_of(self, image: int) -> int:
-        """Where the picture of that number stands; -1 where it was not read."""
+        """Return the position of an image by its number in the job; -1 for an unreadable image."""
         return int(self._position[image - self._start])
 
     @property
     def numbers(self) -> NDArray[np.int64]:
-        """The pictures' numbers, by content."""
+        """The images' numbers in the job, in the order of their positions, (n,)."""
         read = np.flatnonzero(self._position >= 0)
         return np.asarray(read[np.argsort(self._position[read])] + self._start)
 
@@ -94,7 +95,7 @@ class _Order:
         self._same.clear()
 
     def digest(self) -> str:
-        """Of all pictures noted."""
+        """Return the digest of the set, after all images are appended."""
         self._add()
         return self._hash.hexdigest()
 
@@ -105,7 +106,7 @@ class _Allocator:
     made: int = 0
 
     def table(self, images: int, shape: tuple[int, ...]) -> Array:
-        """An empty table (images, *shape) whose columns lie together."""
+        """Return an uninitialised table (images, *shape) with contiguous columns."""
         laid = (*shape, images)
         self.made += 1
         small = 8 * int(np.prod(laid)) <= MAX_IN_MEMORY_BYTES

@@ -1,4 +1,4 @@
-"""Interim looks at a running job: the numbers so far with their intervals, and the verdict of its gate on them."""
+"""Interim looks at a running job: the numbers of the images audited so far, and the gate's verdict on them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,8 +29,8 @@ class InterimLook:
 def look(job: Job, images: int, store: Store, check: Callable[[], None], ruling: ResolvedGate) -> InterimLook:
     """Return the numbers of a job's first images, or of all measured images if `images` is 0.
 
-    In a job that may stop early, the intervals of all rules hold together at all looks with 95 %. In other jobs, each
-    interval holds with 95 % at a look whose time does not depend on the numbers.
+    In a job that may stop early, the probability that all intervals of its rules are correct at all looks is 95 %. In
+    other jobs, it is 95 % for a single interval at a look whose time does not depend on the numbers.
     """
     whole = job.image_sets[0]
     image_set = replace(whole, stop=images) if images else whole
@@ -50,7 +50,7 @@ def look(job: Job, images: int, store: Store, check: Callable[[], None], ruling:
 
 
 def _interim_estimate(job: Job, whole: ImageSet, table: ColumnTable, rules: Sequence[Rule]) -> InterimEstimate:
-    assert job.plan is not None, "a job is looked at once it is planned"
+    assert job.plan is not None, "interim looks need a planned job"
     if job.spec.stop:
         return InterimEstimate(Confidence(ALPHA / max(1, len(rules)), whole.stop))
     size = job.plan["shard_size"]

@@ -1,9 +1,9 @@
-"""Number of images audited at once, and number of image variants that go through a model at once.
+"""Chooses the number of images in a batch, and of image variants in a chunk, which go through a model at once.
 
-As many images are audited at once as fit into memory, and fewer after it ran out. No result depends on that number.
+A batch has as many images as fit into memory, and fewer after memory ran out. No result depends on its size.
 
-Each image has chunks of its own with its passes in a fixed order: kernels may treat positions in a batch differently,
-and so its results do not depend on the other images, to the bit. The chosen chunk size wastes the least time.
+A chunk has variants of one image only, in a fixed order. Kernels may treat positions in a chunk differently, so a
+chunk of several images would make the last bits of an image's results depend on the other images.
 """
 
 import os
@@ -48,7 +48,7 @@ def is_out_of_memory(error: Exception) -> bool:
 
 
 def chunk_size(spec: JobSpec, device: torch.device) -> int:
-    """Return the chunk size for the passes of one run over one image."""
+    """Return the size of chunks that takes the least time for the passes of one run over one image."""
 
     def cost(size: int) -> int:
         return _chunks(spec, size) * (size + OVERHEAD.get(device.type, 1))

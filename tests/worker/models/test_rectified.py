@@ -181,8 +181,8 @@ def test_the_map_is_read_after_the_relu_and_the_gradient_before_it(
 
 
 def test_the_maps_of_torchvisions_densenet_agree_with_torch_cam(tmp_path: Path) -> None:
-    """A as torch-cam reads it. Since 0.5 it takes the gradient after the ReLU; the paper's authors had 0.3, and there,
-    as in 0.4, it is that of a hook on the layer's own output."""
+    """The features are those of torch-cam. The gradients come from a hook on the layer's output, as in torch-cam 0.4
+    and before: the authors of Crum et al. 2023 used 0.3, but torch-cam takes gradients after the ReLU since 0.5."""
     torch.manual_seed(1)
     net = architectures.build("torchvision/densenet121", 2).eval()
     torch.save(net.state_dict(), tmp_path / "m.pth")

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.faults.job_ledger import audit_books, post_all, undisturbed
+from tests.faults.job_ledger import compare_jobs, post_all, run_without_faults
 from tests.faults.process_killer import killing
 from tests.support.jobs import make_audit_inputs
 from tests.support.production import production
@@ -37,13 +37,13 @@ def run(folder: Path, minutes: float, seed: int) -> int:
     """Run jobs and kill processes for `minutes`. Returns the exit status."""
     ingredients = make_audit_inputs(folder)
     bodies = [ingredients.body(seed=number, shard_size=4, reuse=False) for number in range(4)]
-    expected = [undisturbed(body, folder) for body in bodies]
+    expected = [run_without_faults(body, folder) for body in bodies]
     with production(folder) as running:
         end = time.monotonic() + 60 * minutes
         with killing(running, seed) as killer:
             ended = post_all(running, bodies, lambda _: time.monotonic() < end)
         running.database.await_start()
-        books = audit_books(running, ended, expected, ROWS)
+        books = compare_jobs(running, ended, expected, ROWS)
     failures = (folder / "log.txt").read_text().count(" 500 Internal Server Error")
     kills = ", ".join(f"{count} x {kind}" for kind, count in sorted(killer.kills.items()))
     print(f"seed {seed}, {minutes:g} minutes; killed: {kills}; responses of 500: {failures}")

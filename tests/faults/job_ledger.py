@@ -55,7 +55,7 @@ def without_identity(results: Json | None) -> Json | None:
     return {**results, "job": None} if results else None
 
 
-def undisturbed(body: Mapping[str, Any], folder: Path) -> Json:
+def run_without_faults(body: Mapping[str, Any], folder: Path) -> Json:
     """Run a job in this process without faults. Returns its results."""
     spec = JobSpec.model_validate(body)
     with local_audit(spec, WorkerSettings(data_dir=folder)) as audit:
@@ -66,7 +66,7 @@ def undisturbed(body: Mapping[str, Any], folder: Path) -> Json:
 
 
 @dataclass(frozen=True)
-class Ledger:
+class LedgerErrors:
     """The errors found: jobs that failed, jobs with unexpected results, and the number of doubled jobs and rows."""
 
     lost: Sequence[str]
@@ -74,7 +74,7 @@ class Ledger:
     doubled: int
 
 
-def audit_books(production: Production, ended: Sequence[Ended], wanted: Sequence[Json], rows: int) -> Ledger:
+def compare_jobs(production: Production, ended: Sequence[Ended], wanted: Sequence[Json], rows: int) -> LedgerErrors:
     """Compare the ended jobs with the expected results. Each job must have `rows` rows of values."""
     with psycopg.connect(production.installation.environment["SALIENCE_DATABASE_URL"]) as connection:
         jobs = connection.execute("SELECT count(*) FROM jobs").fetchone()
@@ -84,7 +84,7 @@ def audit_books(production: Production, ended: Sequence[Ended], wanted: Sequence
         ).fetchall()
     assert jobs is not None
     odd = sum(values != rows or twice for _, values, twice in counts)
-    return Ledger(
+    return LedgerErrors(
         lost=[each.job for each in ended if each.state != "succeeded"],
         different=[
             each.job for each in ended if each.results is not None and each.results != wanted[each.number % len(wanted)]

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from service.queue.notifier import WorkNotifier
-from tests.faults.job_ledger import undisturbed, without_identity
+from tests.faults.job_ledger import run_without_faults, without_identity
 from tests.support.jobs import AuditInputs
 from tests.support.processes import Installation
 from tests.support.rabbitmq import rabbit
@@ -19,7 +19,7 @@ from tests.support.supervised_process import SupervisedProcess
 @pytest.mark.timeout(300)  # two servers and a worker, which is started twice
 def test_a_job_succeeds_although_rabbitmq_and_the_worker_are_killed(ingredients: AuditInputs, tmp_path: Path) -> None:
     body = ingredients.body(shard_size=1)
-    wanted = undisturbed(body, tmp_path)
+    wanted = run_without_faults(body, tmp_path)
     with rabbit(tmp_path) as made, SupervisedProcess(made.start) as broker:
         made.await_start()
         check_queue_length(made.url)

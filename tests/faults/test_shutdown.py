@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.conftest import create_database
-from tests.faults.job_ledger import audit_books, post_all, undisturbed
+from tests.faults.job_ledger import compare_jobs, post_all, run_without_faults
 from tests.support.jobs import AuditInputs
 from tests.support.processes import Installation
 from tests.support.production import Production, production
@@ -133,10 +133,10 @@ def rolling(running: Production) -> Iterator[None]:
 
 def test_rolling_restarts_lose_nothing(ingredients: AuditInputs, tmp_path: Path) -> None:
     bodies: list[dict[str, Any]] = [ingredients.body(shard_size=4)]
-    wanted = [undisturbed(body, tmp_path) for body in bodies]
+    wanted = [run_without_faults(body, tmp_path) for body in bodies]
     with production(tmp_path) as running:
         with rolling(running):
             ended = post_all(running, bodies, lambda number: number < 12)
-        ledger = audit_books(running, ended, wanted, rows=12 * 3)
+        ledger = compare_jobs(running, ended, wanted, rows=12 * 3)
         assert (ledger.lost, ledger.different, ledger.doubled) == ([], [], 0)
         assert query_number(running.installation.environment["SALIENCE_DATABASE_URL"], FAILURES) == 0

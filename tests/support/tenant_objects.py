@@ -14,8 +14,8 @@ GATE = {"gate": {"rules": [{"measure": "entropy", "op": ">=", "value": 0}]}}
 
 
 @dataclass(frozen=True)
-class Making:
-    """A tenant's client and inputs, to create objects with."""
+class TenantObjects:
+    """Creates objects with the client of a tenant."""
 
     client: httpx.Client
     ingredients: AuditInputs
@@ -44,16 +44,16 @@ class Making:
 
 
 # Creates the object that a path parameter of this name identifies.
-OBJECTS: Mapping[str, Callable[[Making], str]] = {
-    "job_id": Making.job,
-    "sha256": Making.artifact,
-    "inspection": Making.inspection,
-    "name": Making.policy,
-    "webhook": Making.webhook,
+OBJECTS: Mapping[str, Callable[[TenantObjects], str]] = {
+    "job_id": TenantObjects.job,
+    "sha256": TenantObjects.artifact,
+    "inspection": TenantObjects.inspection,
+    "name": TenantObjects.policy,
+    "webhook": TenantObjects.webhook,
 }
 
 
-def lists_jobs(ours: Making, theirs: Making, path: str) -> None:
+def lists_jobs(ours: TenantObjects, theirs: TenantObjects, path: str) -> None:
     job = ours.job()
     assert job in ours.client.get(path).text
     seen = theirs.client.get(path, params={"label": "for:ours"})
@@ -61,7 +61,7 @@ def lists_jobs(ours: Making, theirs: Making, path: str) -> None:
     assert job not in seen.text
 
 
-def makes_jobs(ours: Making, theirs: Making, path: str) -> None:
+def creates_jobs(ours: TenantObjects, theirs: TenantObjects, path: str) -> None:
     """A tenant can use neither the idempotency keys nor the artifacts of another."""
     headers, body = {"Idempotency-Key": "the same"}, ours.ingredients.body()
     made = [each.client.post(path, json=body, headers=headers).json()["id"] for each in (ours, theirs, ours)]
@@ -72,30 +72,30 @@ def makes_jobs(ours: Making, theirs: Making, path: str) -> None:
     assert "upload it" not in refused[1].text
 
 
-def makes_inspections(ours: Making, theirs: Making, path: str) -> None:
+def creates_inspections(ours: TenantObjects, theirs: TenantObjects, path: str) -> None:
     request = {"images": {"uri": f"artifact:sha256:{ours.artifact()}"}}
     answers = [each.client.post(path, params={"wait": 0}, json=request) for each in (theirs, ours)]
     assert [each.status_code for each in answers] == [422, 202]
     assert answers[0].json()["errors"][0]["field"] == "images.uri"
 
 
-def keeps_artifacts(ours: Making, theirs: Making, path: str) -> None:
+def stores_artifacts(ours: TenantObjects, theirs: TenantObjects, path: str) -> None:
     """A tenant does not learn that another has uploaded the same bytes."""
     content = uuid4().bytes
     stores = [each.client.put(path, content=content).status_code for each in (ours, theirs, theirs)]
     assert stores == [201, 201, 200]
 
 
-def is_everybodys(ours: Making, theirs: Making, path: str) -> None:
+def is_the_same_for_all_tenants(ours: TenantObjects, theirs: TenantObjects, path: str) -> None:
     assert ours.client.get(path).text == theirs.client.get(path).text
 
 
-def lists_policies(ours: Making, theirs: Making, path: str) -> None:
+def lists_policies(ours: TenantObjects, theirs: TenantObjects, path: str) -> None:
     name = ours.policy()
     assert [name in each.client.get(path).text for each in (ours, theirs)] == [True, False]
 
 
-def keeps_policies(ours: Making, theirs: Making, path: str) -> None:
+def stores_policies(ours: TenantObjects, theirs: TenantObjects, path: str) -> None:
     """Two tenants can use the same name for different policies."""
     name = ours.policy()
     own = {"gate": {"rules": [{"measure": "entropy", "op": "<=", "value": 1}]}}
@@ -104,7 +104,7 @@ def keeps_policies(ours: Making, theirs: Making, path: str) -> None:
     assert [each.client.get(path.format(name=name)).text.count("<=") for each in (ours, theirs)] == [0, 1]
 
 
-def judges_jobs(ours: Making, theirs: Making, path: str) -> None:
+def judges_jobs(ours: TenantObjects, theirs: TenantObjects, path: str) -> None:
     """A tenant can use neither the policies nor the jobs of another."""
     job, here, there = ours.job(), ours.policy(), theirs.policy()
     request = [(theirs, here, 404), (theirs, there, 404), (ours, here, 409)]
@@ -112,12 +112,12 @@ def judges_jobs(ours: Making, theirs: Making, path: str) -> None:
         assert who.client.post(path.format(name=name), json={"job": job}).status_code == status
 
 
-def lists_webhooks(ours: Making, theirs: Making, path: str) -> None:
+def lists_webhooks(ours: TenantObjects, theirs: TenantObjects, path: str) -> None:
     webhook = ours.webhook()
     assert [webhook in each.client.get(path).text for each in (ours, theirs)] == [True, False]
 
 
-def makes_webhooks(ours: Making, theirs: Making, path: str) -> None:
+def creates_webhooks(ours: TenantObjects, theirs: TenantObjects, path: str) -> None:
     """Only the webhooks of a job's own tenant receive its end."""
     for who in (ours, theirs):
         webhook, job = who.webhook(), ours.job()
@@ -126,18 +126,18 @@ def makes_webhooks(ours: Making, theirs: Making, path: str) -> None:
         who.client.delete(f"{path}/{webhook}").raise_for_status()
 
 
-def streams_a_list(ours: Making, theirs: Making, path: str) -> None:
+def streams_a_list(ours: TenantObjects, theirs: TenantObjects, path: str) -> None:
     job = ours.job()
     assert [job in _read_stream(each, path, {"label": "for:ours"}) for each in (ours, theirs)] == [True, False]
 
 
-def streams_a_job(ours: Making, theirs: Making, path: str) -> None:
+def streams_a_job(ours: TenantObjects, theirs: TenantObjects, path: str) -> None:
     place = path.format(job_id=ours.job())
     assert theirs.client.get(place).status_code == 404
     assert "queued" in _read_stream(ours, place, {})
 
 
-def _read_stream(who: Making, path: str, params: Mapping[str, str]) -> str:
+def _read_stream(who: TenantObjects, path: str, params: Mapping[str, str]) -> str:
     """The text that a stream sends within a second."""
     text = ""
     with suppress(httpx.ReadTimeout), who.client.stream("GET", path, params=params, timeout=1) as answer:
@@ -146,25 +146,25 @@ def _read_stream(who: Making, path: str, params: Mapping[str, str]) -> str:
     return text
 
 
-def shows_a_form(ours: Making, theirs: Making, path: str) -> None:
+def shows_a_form(ours: TenantObjects, theirs: TenantObjects, path: str) -> None:
     job, own = ours.job(), theirs.job()
     request = [(theirs, {"from": job}), (theirs, {"from": own, "with": job}), (ours, {"from": job})]
     assert [who.client.get(path, params=params).status_code for who, params in request] == [404, 404, 200]
 
 
-def takes_a_form(ours: Making, theirs: Making, path: str) -> None:
+def takes_a_form(ours: TenantObjects, theirs: TenantObjects, path: str) -> None:
     form = {"token": "the same", "spec": json.dumps(ours.ingredients.body())}
     made = [who.client.post(path, data=form).headers["Location"] for who in (ours, theirs, ours)]
     assert made[0] == made[2] != made[1]
 
 
-def compares_jobs(ours: Making, theirs: Making, path: str) -> None:
+def compares_jobs(ours: TenantObjects, theirs: TenantObjects, path: str) -> None:
     params = {"a": ours.job(), "b": ours.job()}
     assert [each.client.get(path, params=params).status_code for each in (ours, theirs)] == [409, 404]
 
 
 # The checks of routes whose path names no existing object, or whose body names a second object.
-OF_ITS_OWN: Mapping[tuple[str, str], Callable[[Making, Making, str], None]] = {
+OF_ITS_OWN: Mapping[tuple[str, str], Callable[[TenantObjects, TenantObjects, str], None]] = {
     ("get", "/"): lists_jobs,
     ("get", "/new"): shows_a_form,
     ("post", "/new"): takes_a_form,
@@ -172,14 +172,14 @@ OF_ITS_OWN: Mapping[tuple[str, str], Callable[[Making, Making, str], None]] = {
     ("get", "/v1/jobs"): lists_jobs,
     ("get", "/v1/jobs/events"): streams_a_list,
     ("get", "/v1/jobs/{job_id}/events"): streams_a_job,
-    ("post", "/v1/jobs"): makes_jobs,
-    ("post", "/v1/inspect"): makes_inspections,
-    ("put", "/v1/artifacts"): keeps_artifacts,
-    ("get", "/v1/measures"): is_everybodys,
-    ("get", "/v1/methods"): is_everybodys,
+    ("post", "/v1/jobs"): creates_jobs,
+    ("post", "/v1/inspect"): creates_inspections,
+    ("put", "/v1/artifacts"): stores_artifacts,
+    ("get", "/v1/measures"): is_the_same_for_all_tenants,
+    ("get", "/v1/methods"): is_the_same_for_all_tenants,
     ("get", "/v1/policies"): lists_policies,
-    ("put", "/v1/policies/{name}"): keeps_policies,
+    ("put", "/v1/policies/{name}"): stores_policies,
     ("post", "/v1/policies/{name}/check"): judges_jobs,
     ("get", "/v1/webhooks"): lists_webhooks,
-    ("post", "/v1/webhooks"): makes_webhooks,
+    ("post", "/v1/webhooks"): creates_webhooks,
 }

@@ -15,7 +15,7 @@ from service.domain.api_key import Scope
 from service.storage import Store
 from tests.support.jobs import AuditInputs
 from tests.support.routes import Route, name, routes
-from tests.support.tenant_objects import OBJECTS, OF_ITS_OWN, Making
+from tests.support.tenant_objects import OBJECTS, OF_ITS_OWN, TenantObjects
 from tests.support.tenants import Tenants, tenants
 
 # Probes and Prometheus have no key, and these routes reveal nothing about jobs. Deliveries of a registry are signed.
@@ -73,7 +73,7 @@ def test_a_route_refuses_requests_without_a_key_of_its_scope(both: Tenants, rout
 
 @pytest.mark.parametrize("route", CLOSED, ids=name)
 def test_a_route_hides_the_objects_of_other_tenants(both: Tenants, ingredients: AuditInputs, route: Route) -> None:
-    ours, theirs = Making(both.ours, ingredients), Making(both.theirs, ingredients)
+    ours, theirs = TenantObjects(both.ours, ingredients), TenantObjects(both.theirs, ingredients)
     if (route.method, route.path) in OF_ITS_OWN:
         OF_ITS_OWN[route.method, route.path](ours, theirs, route.path)
         return

@@ -29,7 +29,7 @@ from service.spec.cohort import Model, Preprocessing
 from worker.models.load import load_classifier
 
 
-def test_a_seed_gives_the_same_images_and_another_seed_gives_others() -> None:
+def test_a_seed_always_gives_the_same_images_and_another_seed_gives_other_images() -> None:
     once, again, other = (make_dataset(4, seed, TRAINING) for seed in (1, 1, 2))
     assert torch.equal(once.images, again.images)
     assert torch.equal(once.human, again.human)
@@ -37,7 +37,7 @@ def test_a_seed_gives_the_same_images_and_another_seed_gives_others() -> None:
 
 
 @pytest.mark.parametrize("world", TEST_WORLDS.values(), ids=list(TEST_WORLDS))
-def test_only_synthetic_faces_have_forgeries_one_or_two_each(world: World) -> None:
+def test_synthetic_faces_have_one_or_two_forgeries_and_real_faces_none(world: World) -> None:
     random = np.random.default_rng(0)
     for number in range(12):
         face = make_face(number % 2, random, world)
@@ -52,7 +52,9 @@ def test_a_forgery_changes_the_image_at_its_place() -> None:
             make_face(1, np.random.default_rng(seed), World(0.5, strength=(s, s), noise=(0, 0), blur=(0, 0)))
             for s in (0.0, 1.0)
         )
-        if "hair" not in forged.forged:  # its blots consume random numbers, which changes all later ones
+        if (
+            "hair" not in forged.forged
+        ):  # the blots in the hair consume random numbers, which changes the rest of the image
             canvas = Canvas(np.zeros((1, 1, 3)), forged.pose)
             near = sum(canvas.bump(place, 4) for feature in forged.forged for place in PLACES[feature])
             change = np.abs(forged.image - real.image).sum(0)
@@ -163,7 +165,9 @@ def difference(measure: str, low: float, high: float) -> dict[str, Any]:
         (-0.1, 0.3, "does not separate the cohorts", "Here it is not clearly different"),
     ],
 )
-def test_the_sentences_follow_the_numbers(low: float, high: float, expected: str, published: str) -> None:
+def test_the_sentences_of_the_report_agree_with_the_numbers(
+    low: float, high: float, expected: str, published: str
+) -> None:
     results = {"differences": [difference(measure, low, high) for measure in MEASURES]}
     sentences = [line for line in read_differences(results) if line]
     assert len(sentences) == len(HIGHER)

@@ -18,7 +18,7 @@ from worker.inputs.image_bytes import image_opener, skip_reason
 from worker.inputs.resolver import InputResolver
 from worker.models.sandbox import ModelSandbox
 
-CHUNK = 2  # images in the batch that a model is tried with
+CHUNK = 2  # images in the batch on which a model is tested
 SAMPLED = 16  # images read at the beginning of an image set
 MAX_LABELS = 1000
 MAX_ERRORS = 10

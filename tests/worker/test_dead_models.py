@@ -1,4 +1,4 @@
-"""Audits cohorts whose maps are all zero beside normal cohorts, and reads the results in every way that users can."""
+"""Audits "dead" cohorts, whose maps are all zeros, with "live" ones, and reads the results in all ways of users."""
 
 import csv
 import io

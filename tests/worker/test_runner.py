@@ -133,7 +133,7 @@ def test_a_single_run_and_images_without_labels_are_audited(
 
 
 @pytest.mark.parametrize("name", ["mnasnet0_5", "vit_b_16"])
-def test_a_checkpoint_is_read_with_its_versions_and_refuses_an_image_size_it_does_not_support(
+def test_a_checkpoint_with_a_version_succeeds_and_one_for_another_image_size_is_refused(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path, name: str
 ) -> None:
     torch.save(zoo.build(f"torchvision/{name}", 2).state_dict(), tmp_path / "m.pth")

@@ -19,7 +19,7 @@ from worker.probes.random_fields import field
 
 @dataclass(frozen=True)
 class Missing:
-    """The numbers that images still lack: those of some runs, those across all runs, or the maps for class means."""
+    """The numbers to compute for some images: those of some runs, those across all runs, and the maps for mean maps."""
 
     runs: frozenset[int]
     across: bool
@@ -30,7 +30,7 @@ class Missing:
 
     @property
     def needs_clean_pass(self) -> bool:
-        """Whether each run has to explain the clean images, even if its numbers are cached."""
+        """Whether every run has to explain the clean images, even a run whose numbers are cached."""
         return self.across or self.class_maps
 
 
@@ -51,7 +51,7 @@ CLEAN: VariantKey = ("", "clean")
 
 @dataclass(frozen=True)
 class KeyedExplanation:
-    """The explanation of one image and its variants, each row under the key in the same place."""
+    """The explanations of one image and its variants, one row each, and the keys of the rows in the same order."""
 
     keys: Sequence[VariantKey]
     rows: Explanation
@@ -196,7 +196,10 @@ class Audit:
         return seen
 
     def _target_chooser(self, label: int) -> ChooseTargets:
-        """Return how to choose the classes to explain in an image's first chunk, which starts with the clean image."""
+        """Return the function that chooses the classes to explain in an image's first chunk.
+
+        The chunk starts with the clean image.
+        """
         target = self.spec.salience.target
         if target == "predicted":
             return predicted
@@ -206,7 +209,7 @@ class Audit:
 
 
 def _by_variant(images: Sequence[KeyedExplanation]) -> Explanations:
-    """Turn images with their variants into variants with their images."""
+    """Regroup the explanations of each image's variants as the explanations of all images by variant."""
     columns = [torch.stack(column, dim=1) for column in zip(*(each.rows.columns() for each in images), strict=True)]
     rows = (Explanation(*each) for each in zip(*(column.unbind() for column in columns), strict=True))
     by_key = dict(zip(images[0].keys, rows, strict=True))

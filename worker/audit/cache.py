@@ -17,12 +17,12 @@ FindRows = Callable[[Sequence[bytes]], Mapping[bytes, bytes]]
 
 @dataclass(frozen=True)
 class CachedRows:
-    """The cached rows of an image, as key and numbers, by run (ACROSS_RUNS: across runs)."""
+    """The cached rows of an image: cache key and numbers, by run. ACROSS_RUNS has the numbers across runs."""
 
     rows: Mapping[int, tuple[bytes, bytes]] = field(default_factory=dict)
 
     def values(self, cohort: int, image: Image) -> list[Values]:
-        """Return the rows as rows of this job."""
+        """Return the rows as values of an image of this job."""
         return [Values(cohort, run, image.number, data, key) for run, (key, data) in self.rows.items()]
 
 
@@ -37,7 +37,7 @@ class ResultCache:
 
     @property
     def everything(self) -> Missing:
-        """What an image without cached rows needs. With a second image set that includes maps, which are not cached."""
+        """All numbers of an image. Jobs with a second image set also need its maps, which are not cached."""
         return Missing(frozenset(range(self.runs)), has_across_runs(self.spec), self.spec.out_of_set is not None)
 
     def find_rows(self, images: Sequence[ImageFacts]) -> list[CachedRows]:
@@ -49,13 +49,13 @@ class ResultCache:
         return [CachedRows({run: (key, found[key]) for run, key in own.items() if key in found}) for own in keys]
 
     def missing(self, known: CachedRows) -> Missing:
-        """Return what an image still needs."""
+        """Return the numbers that the cached rows of an image lack."""
         every = self.everything
         across = every.across and ACROSS_RUNS not in known.rows
         return Missing(every.runs.difference(known.rows), across, every.class_maps)
 
     def saved_passes(self, known: CachedRows) -> int:
-        """Return how many passes the cache saves for an image. A run that needs its clean map saves one less."""
+        """Return how many passes the cache saves for an image: one less for a cached run that needs its clean map."""
         wanted = self.missing(known)
         return (self.runs - len(wanted.runs)) * (self.spec.passes() - wanted.needs_clean_pass)
 

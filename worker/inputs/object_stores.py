@@ -20,7 +20,7 @@ from worker.inputs.web import RemoteFile, WebClient
 
 SCHEMES = (*OBJECT_STORE_SCHEMES, *WEB_SCHEMES)
 CHUNK_BYTES = 8 * 2**20
-# The limit for a store's first answer. Its library would retry for longer, but the caller retries, too.
+# The time limit for a store's first response. Its library would retry for longer, but the caller retries anyway.
 RETRY_SECONDS = 15.0
 # gcsfs detects the kind of bucket by gRPC, and waits a minute for a server that only has the plain protocol.
 PLAIN_GCS = ("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")

@@ -58,7 +58,7 @@ class InputResolver:
         return replace(self, work=name, artifacts=replace(self.artifacts, owners=owners))
 
     def resolve(self, uri: str) -> str:
-        """Return a form of a URI that keeps its meaning: the path of a file, or a version in place of an alias."""
+        """Return a URI that does not change its meaning: the path of a file, or a model version instead of an alias."""
         if not is_remote(uri):
             return str(locate(uri, self.roots))
         check_remote(uri)

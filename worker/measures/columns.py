@@ -22,7 +22,7 @@ def compare_maps(clean: Explanation, variant: Explanation) -> Columns:
 
 
 def with_headline(measure: str, parts: Mapping[str, Columns]) -> Columns:
-    """Return the columns of all parts after the means of their similarities."""
+    """Return the mean similarities over all parts, followed by the columns of each part."""
     means = {name: mean_over([part[name] for part in parts.values()]) for name in SIMILARITIES}
     secondary = {f"{measure}.{name}": value for name, value in means.items() if name != "ssim"}
     return {measure: means["ssim"], **secondary, **flatten(measure, parts)}

@@ -1,4 +1,4 @@
-"""Degradation: maps before and after the map itself guides a blur of the image.
+"""Degradation: similarity of the maps before and after the clean map guides a blur of the image.
 
 Pure: tensors in, tensors out. Source: Crum et al. 2023 (Salience-Based Image Degradation).
 """
@@ -18,8 +18,8 @@ ORDERS = ("most", "least")
 def variants(image: Tensor, maps: Tensor, ties: Tensor, *, curve: Sequence[float]) -> list[dict[str, Tensor]]:
     """Return, for each of K maps (K, H, W), the variants of an image (3, H, W) that the map guides.
 
-    The image is filtered once for all maps. `ties` (H * W,) breaks ties between pixels; without a `curve` nothing
-    reads it.
+    The image is filtered once for all maps. `ties` (H * W,) breaks ties between pixels; it is unused without
+    a `curve`.
     """
     guides = torch.stack([maps, 1 - maps], dim=1)
     nothing = torch.zeros_like(maps[:1]) if curve else maps[:0]
@@ -38,7 +38,7 @@ def variants(image: Tensor, maps: Tensor, ties: Tensor, *, curve: Sequence[float
 
 
 def score(clean: Explanation, blurred: Mapping[str, Explanation]) -> Columns:
-    """Return the columns of maps before and after each blur. The headline is that of `background`."""
+    """Return the similarities of the maps before and after each blur. The headline is that of `background`."""
     before = clean.probability_of(clean.predicted)
     after = {name: seen.probability_of(clean.predicted) for name, seen in blurred.items()}
     parts = {

@@ -1,4 +1,4 @@
-"""Geometry: transformed maps against maps of transformed images, over the pixels that stay inside the frame.
+"""Geometry: similarity of transformed maps and maps of transformed images, over pixels that stay inside the frame.
 
 Pure: tensors in, tensors out. Source: Crum et al. 2023 (Salience Resilience to Geometrical Transformations).
 """
@@ -19,7 +19,7 @@ def variants(images: Tensor, *, transforms: Sequence[str]) -> dict[str, Tensor]:
 
 
 def score(clean: Explanation, moved: Mapping[str, Explanation]) -> Columns:
-    """Return the columns of each transformed map against the map of the transformed image."""
+    """Return the similarities of the transformed maps and the maps of the transformed images, each (N,)."""
     return with_headline("geometry", {name: _compare(name, clean, seen) for name, seen in moved.items()})
 
 

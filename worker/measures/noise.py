@@ -1,4 +1,4 @@
-"""Noise: maps of clean images against maps of images with growing noise.
+"""Noise: similarity of the maps of clean images and the maps of noisy images.
 
 Pure: tensors in, tensors out. Source: Crum et al. 2023 (Salience-Assessed Reaction to Noise).
 """
@@ -19,7 +19,7 @@ def variants(images: Tensor, fields: Tensor, *, kind: str, levels: Sequence[floa
 
 
 def score(clean: Explanation, noisy: Mapping[str, Explanation]) -> Columns:
-    """Return the columns of clean maps against the maps at each level of noise."""
+    """Return the similarities of the clean maps and the maps at each level of noise, each (N,)."""
     parts = {}
     for level, seen in noisy.items():
         changes = {

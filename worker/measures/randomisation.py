@@ -1,4 +1,4 @@
-"""Randomisation: maps of a model against maps of the same class after some layers got new random weights.
+"""Randomisation: similarity of a model's maps before and after some layers get random weights, for the same class.
 
 Pure: tensors in, tensors out. Source: Adebayo et al. 2018. `worker.models.randomised` makes the models.
 """
@@ -10,5 +10,5 @@ from worker.measures.explanation import Explanation
 
 
 def score(clean: Explanation, randomised: Mapping[str, Explanation]) -> Columns:
-    """Return the columns of clean maps against the maps at each share of randomised layers."""
+    """Return the similarities of the clean maps and the maps at each share of randomised layers, each (N,)."""
     return with_headline("randomisation", {share: compare_maps(clean, seen) for share, seen in randomised.items()})

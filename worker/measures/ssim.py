@@ -42,7 +42,7 @@ def window_of(maps: Tensor) -> int:
 
 
 def moments(centred: Tensor, squared: Tensor, origins: Tensor) -> Moments:
-    """Return the moments of maps in [0, 1], given minus their origins (N,) as `centred` (N, H, W), and its squares.
+    """Return the moments of maps in [0, 1] from `centred` (N, H, W), the maps minus their origins, and its squares.
 
     The map's own mean as origin loses the fewest digits.
     """

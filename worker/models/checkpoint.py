@@ -17,7 +17,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 def load_checkpoint(path: Path, architecture: str, num_classes: int | None) -> nn.Module:
-    """Build the architecture with the checkpoint's weights. Raises ModelRefused, with the misfits."""
+    """Build the architecture with the checkpoint's weights. Raises ModelRefused with the misfits' names."""
     weights = _matching_weights(read_weights(path), architecture, path)
     classes = num_classes or _count_classes(weights, architecture, path)
     model = architectures.build(architecture, classes)

@@ -206,7 +206,7 @@ def _agree(method: str, path: str, run: Classifier, first: Classifier) -> None:
     for name, own, wanted in facts:
         if own != wanted:
             raise ModelRefused(
-                reason=f"{path} has {name} {own}, its cohort's first run {wanted}; move it to a separate cohort"
+                reason=f"{path} has {name} {own}, its cohort's first run has {wanted}; move it to a separate cohort"
             )
 
 

@@ -29,7 +29,7 @@ class BaselineCohort:
 def find_baseline(job: Job, store: Store, now: Json) -> tuple[Job | None, list[str]]:
     """Return the baseline's job, None if it is not comparable, and the differences; `now` is the new provenance."""
     baseline = job.spec.baseline
-    assert baseline is not None, "asked only of a job with a baseline"
+    assert baseline is not None, "the caller checks that the job has a baseline"
     try:
         found = store.jobs.get(baseline.job)
     except JobNotFound as gone:
@@ -48,7 +48,7 @@ def find_baseline(job: Job, store: Store, now: Json) -> tuple[Job | None, list[s
 @contextmanager
 def load_baseline(job: Job, baseline: Job, store: Store, check: Callable[[], None]) -> Iterator[BaselineCohort]:
     """Load the numbers of the job's baseline, sorted by the digests of the images."""
-    assert job.spec.baseline is not None, "asked only of a job with a baseline"
+    assert job.spec.baseline is not None, "the caller checks that the job has a baseline"
     names = [cohort.name for cohort in baseline.spec.cohorts]
     number = names.index(job.spec.baseline.cohort or names[0])
     with load_columns(baseline, baseline.image_sets[0], store, check) as table:

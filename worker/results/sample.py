@@ -16,7 +16,7 @@ MAX_LISTED = 64  # images in the results of a job that stores all maps
 
 
 def choose_sample(job: Job, store: Store, table: ColumnTable, cohorts: Sequence[CohortValues]) -> list[Json]:
-    """Return the images of the sample in order, with the reasons; as many as the spec stores maps of."""
+    """Return the images of the sample in order, with the reasons for their choice. `maps.keep` limits their number."""
     keep = job.spec.maps.keep
     lowest = {each.name: each.ranking.why for each in across_first() if each.ranking}
     chosen = choose(cohorts, MAX_LISTED if keep == "all" else keep, lowest)

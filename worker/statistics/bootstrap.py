@@ -123,7 +123,7 @@ def resample_means(values: Array, used: Array, by: Draws, check: Check = no_chec
 
 @dataclass(frozen=True)
 class _Counted:
-    """Sums (R, K, C) and their counts: `sizes` (R, K) of complete columns, `own` (R, K, L) of `incomplete` ones."""
+    """Sums (R, K, C), and the number of values in each: `sizes` (R, K), or `own` (R, K, L) for `incomplete` columns."""
 
     sums: Array
     sizes: Array

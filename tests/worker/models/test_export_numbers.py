@@ -10,7 +10,7 @@ from worker.models import torch_internals
 
 
 @pytest.mark.parametrize("table", ["DTYPES", "LAYOUTS", "MEMORY_FORMATS"])
-def test_the_numbers_are_those_of_the_installed_torch(table: str) -> None:
+def test_the_numbers_of_dtypes_and_layouts_are_those_of_the_installed_torch(table: str) -> None:
     """If this fails, torch has added or changed a number: copy its table into worker/models/torch_internals.py."""
     of_torch = getattr(serialize, f"_SERIALIZE_TO_TORCH_{table.removesuffix('S')}")
     assert getattr(torch_internals, table) == of_torch

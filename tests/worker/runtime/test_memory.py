@@ -18,7 +18,7 @@ IMAGES, SPARE_BYTES = 16, 120 * 2**20
 
 
 def audit(spec: JobSpec, folder: Path, spare: int | None, connection: Connection) -> None:
-    """Audit with `spare` bytes beyond the memory in use. Send the batch size at the end, and the results."""
+    """Audit with a limit of `spare` bytes beyond the memory in use. Send the final batch size and the results."""
     torch.set_num_threads(1)
     with local_audit(spec, WorkerSettings(data_dir=folder, batch_size=IMAGES)) as prepared:
         prepared.runner.work()
@@ -57,7 +57,7 @@ def test_a_memory_limit_halves_batches_and_changes_no_result(ingredients: AuditI
     assert limited_results == unlimited_results
 
 
-def test_no_limit_leaves_the_process_as_it_is() -> None:
+def test_the_memory_limit_of_the_process_stays_the_same_without_a_setting() -> None:
     before = resource.getrlimit(resource.RLIMIT_DATA)
     limit_memory(None)
     assert resource.getrlimit(resource.RLIMIT_DATA) == before

@@ -41,7 +41,7 @@ def make_app(settings: WorkerSettings, kinds: Kinds = KINDS) -> Celery:
 
     @cache
     def runner() -> Runner:
-        """Make the runner at the first task, after the fork: torch must not compute anything before it."""
+        """Make the runner at the first task, after the fork: torch must not compute anything before the fork."""
         return replace(make_runner(settings, stopping), kinds=kinds)
 
     @app.task(name=WORK, acks_late=True, ignore_result=True)  # type: ignore[untyped-decorator]  # Celery has no types

@@ -73,7 +73,7 @@ class CacheKeys:
 
     @cached_property
     def _map_recipe(self) -> str:
-        """The digest of everything that a clean map depends on, model and image aside."""
+        """The digest of everything that a clean map depends on, except the model and the image."""
         spec, method = self.spec, self.spec.salience.method
         return _digest({
             "format": FORMAT, "software": software(), "device": self.device, "chunk": self.chunk,
@@ -85,9 +85,9 @@ class CacheKeys:
 
     @cached_property
     def _run_recipe(self) -> str:
-        """The digest of everything that a run's numbers depend on, model and image aside."""
+        """The digest of everything that a run's numbers depend on, except the model and the image."""
         spec = self.spec
-        # A GPU may use another kernel if it blurs by the maps of more runs at once; a CPU uses the same in our tests.
+        # A GPU may choose another kernel when it blurs by the maps of more runs at once; a CPU does not, as tests show.
         together = spec.guided_passes() > 0 and self.device != "cpu"
         return _digest({
             "map": self._map_recipe, "columns": list(self.columns[0]), "seed": spec.seed if is_seeded(spec) else None,

@@ -24,7 +24,7 @@ from worker.inputs.image_bytes import skip_reason
 class ReadImage:
     """An image of a job with its pixels, and its human map (H, W) if the image set has human maps.
 
-    `known` has the cached numbers of the image; `facts` has the cache key's part that the image determines.
+    `known` has the cached numbers of the image; `facts` has the part of the cache key that depends on the image.
     """
 
     image: Image

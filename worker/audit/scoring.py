@@ -135,7 +135,7 @@ def variant_keys(spec: JobSpec) -> dict[str, list[str]]:
 
 
 def column_names(spec: JobSpec) -> list[str]:
-    """Return the names of a run's columns, in their order, which the scores of a blank image have."""
+    """Return the names of a run's columns in order, taken from the scores of a blank image."""
     size = spec.cohorts[0].model.preprocessing.size
     blank, zero = torch.zeros(1, *size), torch.zeros(1, dtype=torch.long)
     seen = Explanation(blank, blank, zero.bool(), torch.zeros(1, 2), zero, zero)

@@ -33,7 +33,7 @@ def unpack(path: Path, folder: Path) -> None:
     except (
         RuntimeError,
         OSError,
-    ) as error:  # such as a password, or a name that is too long
+    ) as error:  # for example, the archive has a password, or a name is too long
         if is_transient(error):
             raise
         raise InputRefused(reason=f"{path} cannot be unpacked: {error}") from error
@@ -88,7 +88,7 @@ def _check_count(path: Path, members: int) -> None:
 
 
 def _copy(path: Path, source: object, out: object, max_bytes: int) -> None:
-    """Copy at most `max_bytes` bytes. Raises an error beyond that, since the archive then declares a false size."""
+    """Copy at most `max_bytes` bytes. Raises InputRefused if there are more: the archive declares a false size."""
     written = 0
     while part := source.read(PART):  # type: ignore[attr-defined]  # a binary file of the archive's reader
         written += len(part)

@@ -1,4 +1,4 @@
-"""Entropy of native maps: how many levels a map uses, and how widely it spreads. The two are not the same.
+"""Entropy of native maps: how many levels a map uses, and how widely it spreads.
 
 Pure: tensors in, tensors out. Source: Crum et al. 2023 (Salience Entropy); Shannon 1948.
 """
@@ -36,7 +36,7 @@ def entropy(maps: Tensor) -> Tensor:
 
 
 def entropy_spatial(maps: Tensor) -> Tensor:
-    """Entropy of each map read as a distribution over places. (N, h, w) in [0, 1] -> (N,) in [0, 1].
+    """Entropy of each map as a probability distribution over its pixels. (N, h, w) in [0, 1] -> (N,) in [0, 1].
 
     With p = m / sum(m): -sum p log2 p / log2(h * w). A map of zeros gives 1, which Explanation replaces by NaN.
     """

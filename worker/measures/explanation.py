@@ -51,7 +51,7 @@ class Explanation:
         return ComparableMaps(self.maps)
 
     def slice(self, start: int, stop: int) -> "Explanation":
-        """Return the images from `start` up to but without `stop`."""
+        """Return the images from `start` up to, but not including, `stop`."""
         return Explanation(*(column[start:stop] for column in self.columns()))
 
     def columns(self) -> list[Tensor]:

@@ -44,7 +44,7 @@ def _declare_operators() -> None:
     library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]  # torch leaves this untyped
     for name in ("nms", "qnms"):
         library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]  # torch leaves this untyped
-    _schemas.append(library)  # the declarations end with this object
+    _schemas.append(library)  # the declarations last as long as this object
 
 
 def build(architecture: str, num_classes: int) -> nn.Module:

@@ -71,7 +71,7 @@ class ModelCache:
         return LoadedModel(classifier, digest, load_randomised(path, model, classifier, randomisation))
 
     def check_loads(self, path: Path, model: Model, spec: JobSpec) -> None:
-        """Load a model that is not cached in the sandbox first, within its limits. Raises ModelRefused."""
+        """Load a model in the sandbox first, within its limits, unless it is cached. Raises ModelRefused."""
         if self._key(path, model, spec) not in self._models:
             self.sandbox.check_loads(path, model, CHECK_CHUNK)
 

@@ -17,7 +17,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 def load_checkpoint(path: Path, architecture: str, num_classes: int | None) -> nn.Module:
-    """Build the architecture with the checkpoint's weights. Raises ModelRefused with the misfits' names."""
+    """Build the architecture with the checkpoint's weights. Raises ModelRefused if they do not fit."""
     weights = _matching_weights(read_weights(path), architecture, path)
     classes = num_classes or _count_classes(weights, architecture, path)
     model = architectures.build(architecture, classes)
@@ -63,7 +63,7 @@ def _matching_weights(stored: Mapping[str, Tensor], architecture: str, path: Pat
 
 
 def _versions(stored: Mapping[str, Tensor], prefix: str) -> dict[str, dict[str, object]]:
-    """Return the versions of the architecture's modules, by which torch converts older weights, without the prefix."""
+    """Return the stored version of each module by its name without the prefix. Torch converts older weights by them."""
     own = {
         f"{name}.".removeprefix(prefix)[:-1]: dict(each)
         for name, each in get_module_versions(stored).items()
@@ -73,7 +73,7 @@ def _versions(stored: Mapping[str, Tensor], prefix: str) -> dict[str, dict[str, 
 
 
 def _count_classes(weights: Mapping[str, Tensor], architecture: str, path: Path) -> int:
-    """Return the number of classes, read off the weights whose shape depends on it."""
+    """Return the number of classes from the shape of the weights that depend on it."""
     two, three = _shapes(architecture, 2), _shapes(architecture, 3)
     for key in reversed(list(two)):
         grown = [axis for axis, (a, b) in enumerate(zip(two[key], three[key], strict=True)) if a != b]

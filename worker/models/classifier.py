@@ -68,7 +68,8 @@ class Head:
     def probabilities(self, logits: Tensor) -> Tensor:
         """Logits (N, classes) -> probabilities (N, classes).
 
-        The softmax; for a single logit z, sigmoid(z) and 1 - sigmoid(z); for a model that gives probabilities, those.
+        The softmax; for a single logit z, sigmoid(z) and 1 - sigmoid(z); for a model that gives
+        probabilities, the model's own.
         """
         if self.gives_probabilities and self.width > 1:
             return logits.exp()

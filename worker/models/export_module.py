@@ -46,7 +46,7 @@ class Block:
 
 
 class Submodule(nn.Module):
-    """A submodule, which runs the block that each call gives it."""
+    """A submodule with weights. Each call passes the block of steps to run."""
 
     def forward(self, run: Callable[[Block, Env], None], block: Block, env: Env) -> None:
         """Run a block on the values in `env`."""
@@ -116,7 +116,7 @@ def _is_check(node: Json) -> bool:
 
 
 def _resolve(target: str, path: Path) -> Callable[..., Any]:
-    """Return the operator of a name. Raises ModelRefused for one that a model may not call."""
+    """Return the operator with this name. Raises ModelRefused if models may not call it."""
     parts = target.split(".")
     if parts[0] == "_operator" and len(parts) == 2 and parts[1] in SIZES:
         found: Callable[..., Any] = getattr(operator, parts[1])

@@ -78,7 +78,7 @@ def _is_channels_last(shape: Sequence[int], ratio: float) -> bool:
 
 
 def _grid(before: Sequence[Layer], shape: Sequence[int]) -> Sequence[int] | None:
-    """Return the grid of patches that tokens (N, T, K) come from: that of the last map, or one halved 1-3 times."""
+    """Return the grid (h, w) of tokens (N, T, K): that of the last feature map, or that grid halved 1 to 3 times."""
     grids = [layer.shape[2:] for layer in before if not layer.tokens]
     if not grids:
         return None
@@ -134,7 +134,7 @@ def _is_rectified(frozen: torch.jit.ScriptModule, layer: Layer) -> bool:
     """Return whether a layer's output goes through a ReLU and then into a pooling."""
     readers = graph.readers(dict(graph.module_ends(frozen.graph))[layer.path], _RESHAPING)
     relus = [node for node in readers if get_kind(node) == "relu"]
-    in_place = bool(readers) and readers[0].kind() == "aten::relu_"  # the other readers then read its result
+    in_place = bool(readers) and readers[0].kind() == "aten::relu_"  # later operations then read the output of the ReLU
     if relus != readers and not in_place:
         return False
     after = [node for relu in relus for node in graph.readers(relu, _RESHAPING)]

@@ -30,7 +30,7 @@ def normalise(images: Tensor, preprocessing: Preprocessing) -> Tensor:
     scaled = images if preprocessing.scale == 1 else images * preprocessing.scale
     if images.is_cuda or images.requires_grad:
         return (scaled - mean).div_(std)
-    # One pass writes the memory format that convolutions need; channel by channel, the data stays in the CPU's cache.
+    # Writes the memory format that convolutions need at once. One channel at a time stays in the CPU's cache.
     normalised = torch.empty_like(scaled, memory_format=torch.channels_last)
     for channel in range(scaled.shape[1]):
         torch.div(scaled[:, channel] - mean[channel], std[channel], out=normalised[:, channel])

@@ -66,7 +66,7 @@ def test_maps_are_compared_with_human_maps(runner: Runner, ingredients: AuditInp
     spec = small(ingredients, measures=["human"], images={"uri": manifest.as_uri()})
     human = results(runner.store, audit(runner, spec))["cohorts"]["plain"]["measures"]["human"]
     assert human["n"] == 1
-    assert human["pearson"] == 0  # of a constant human map
+    assert human["pearson"] == 0  # since the human map is constant
     manifest.write_text(f"image,human_map\n{image},\n")
     error = failure(audit(runner, spec.model_copy(update={"seed": 1})))
     assert (error["type"], error["field"]) == ("images-refused", "images.uri")

@@ -97,7 +97,7 @@ def call(target: str) -> Callable[[Any], None]:
 
 
 def name_input(text: str) -> Callable[[Any], None]:
-    """Name an input so that torch's own reader would generate code with that text."""
+    """Give an input a name that torch's own reader would insert into generated code."""
 
     def change(program: Any) -> None:
         graph = program["graph_module"]["graph"]

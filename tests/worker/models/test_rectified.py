@@ -87,7 +87,7 @@ class Deep(Net):
 
 
 class OwnModule(Net):
-    """The ReLU is a module and so the default layer; the spec names the layer before it."""
+    """The ReLU is a module, so it is the default layer; the spec names the layer before it."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -36,7 +36,7 @@ def test_accuracy_counts_labelled_images_only() -> None:
     assert summarise_cohort(cohort(values, ["a", "b", None, None]))["accuracy"] == 0.5
 
 
-def test_the_matrix_and_the_runs_have_the_mean_similarities_of_their_pairs() -> None:
+def test_the_stability_matrix_and_the_stability_of_each_run_agree_with_the_pairs() -> None:
     found = summarise_cohort(cohort(numbers(6, 3), [None] * 6))
     matrix = np.array(found["measures"]["stability"]["parts"]["matrix"])
     assert np.array_equal(matrix, matrix.T)

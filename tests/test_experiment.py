@@ -145,7 +145,7 @@ def test_training_lowers_the_loss_and_saves_a_model_that_loads(tmp_path: Path, r
     assert classifier.layer.shape[2:] == (SIDE // 4, SIDE // 4)
 
 
-def test_a_seed_trains_the_same_detector() -> None:
+def test_training_twice_with_one_seed_gives_the_same_detector() -> None:
     data = make_dataset(64, 0, TRAINING)
     one, same, other = (train(data, RECIPES["human-guided"], seed, 1)[0].head.weight for seed in (1, 1, 2))
     assert torch.equal(one, same)

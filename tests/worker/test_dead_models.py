@@ -1,4 +1,4 @@
-"""Audits "dead" cohorts, whose maps are all zeros, with "live" ones, and reads the results in all ways of users."""
+"""Audits "dead" cohorts, whose maps are all zeros, and checks every form in which users read the results."""
 
 import csv
 import io
@@ -151,7 +151,7 @@ def test_missing_numbers_are_empty_in_csv_json_report_figure_and_table(
     assert {row[3] for row in parsed.rows() if row[0] == "dead"} == {0}
 
 
-def test_cached_missing_numbers_are_missing_again(runner: Runner, images: Path) -> None:
+def test_missing_numbers_are_also_missing_when_they_come_from_the_cache(runner: Runner, images: Path) -> None:
     request = spec(images, {"some": (Signed(1, 0.5), Signed(1))})
     first, again = audit(runner, request), audit(runner, request)
     assert (again.passes_done, again.passes_reused) == (0, first.passes_total)

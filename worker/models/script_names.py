@@ -94,7 +94,10 @@ def _refused_attribute(node: ast.Attribute) -> Iterator[str]:
 
 
 def _refused_getattr(node: ast.Call) -> Iterator[str]:
-    """Yield the refused name in a call such as `getattr(self, "0")`: not a literal string, or an unlisted operator."""
+    """Yield the refused name in a call such as `getattr(self, "0")`.
+
+    A name is refused if it is no literal string, or if it is the name of an unlisted operator.
+    """
     name = node.args[1] if len(node.args) == 2 else None
     if not isinstance(name, ast.Constant) or not isinstance(name.value, str) or name.value == COMPILED:
         yield "getattr"

@@ -40,7 +40,7 @@ class Inert:
 class StorageChecker(pickle._Unpickler):
     """Reads the storages in a pickle without creating any object that the pickle names.
 
-    It extends Python's unpickler in Python: torch writes calls in a form that the unpickler in C rejects.
+    It extends the pure-Python unpickler, since the C one rejects the form in which torch writes calls.
     """
 
     stack: list[Any]

@@ -1,6 +1,6 @@
 """Checks the types in two kinds of call in a TorchScript archive's code that are safe for some types only.
 
-`unchecked_cast` believes the type that the code gives, so a class with more attributes than the object has, or a tuple
+`unchecked_cast` trusts the type that the code gives, so a class with more attributes than the object has, or a tuple
 of another length, makes torch read past the object. The resizing operators in RESIZED have one overload that takes a
 list of scales, and one that takes numbers and reads outside the image; the compiler chooses by the last argument.
 """

@@ -47,7 +47,7 @@ class Survey:
             yield entry
 
     def pages(self, entries: Iterable[ImageEntry], places: Iterable[int]) -> Iterator[list[Image]]:
-        """Yield pages of images, numbered by their places. Raises ImagesRefused."""
+        """Yield pages of images; `places` gives the number of each image. Raises ImagesRefused."""
         remaining = zip(entries, places, strict=False)
         while page := [self._record(entry, place) for entry, place in islice(remaining, PAGE_SIZE)]:
             yield page

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-FULL_COVERAGE = 0.999  # if a resampled one is larger, the pixel came from inside the frame
+FULL_COVERAGE = 0.999  # a pixel came from inside the frame if a resampled image of ones exceeds this value there
 
 
 def transform(values: Tensor, name: str) -> Tensor:
@@ -44,7 +44,7 @@ def stays_inside(values: Tensor, name: str) -> Tensor:
 
 
 def crop_valid(values: Tensor, name: str) -> Tensor:
-    """Return the part of shifted (..., H, W) that came from inside the frame, and all of other transformed values."""
+    """Return the part of shifted (..., H, W) that came from inside the frame; all of it for other transformations."""
     if not is_shift(name):
         return values
     dx, dy = _shift(name)

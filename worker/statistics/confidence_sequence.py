@@ -57,7 +57,7 @@ def ratio_interval(parts: Array, wholes: Array, claim: Confidence) -> tuple[floa
 
 
 def log_capital(parts: Array, wholes: Array, ratio: float, claim: Confidence) -> float:
-    """Return the logarithm of the capital that a stake of 1 becomes by bets that the ratio is above `ratio` > 0."""
+    """Return the logarithm of the capital after betting a stake of 1 that the true ratio is above `ratio` > 0."""
     gains = parts / ratio - wholes
     logs = np.array([np.log1p(share * gains).sum() for share in claim.shares]) + claim.log_stakes
     top = logs.max()

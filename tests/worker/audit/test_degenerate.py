@@ -11,7 +11,7 @@ from worker.measures.explanation import Explanation
 from worker.measures.similarity import similarities
 
 SIZE = 16
-# Of four images, the maps that are degenerate: none, the clean map, the map of the variant, both.
+# Which maps of each of the four images are degenerate: none, the clean map, the map of the variant, both.
 CLEAN, VARIANT = torch.tensor([False, True, False, True]), torch.tensor([False, False, True, True])
 WORST = {"ssim": 0.0, "pearson": 0.0, "mse": 1.0, "iou20": 0.0}
 SPEC = JobSpec.model_validate({

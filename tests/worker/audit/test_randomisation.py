@@ -95,9 +95,7 @@ def test_every_number_agrees_with_the_slow_twin(tmp_path: Path, batch: ImageBatc
         assert found["randomisation"][n].item() == pytest.approx(np.mean([p["ssim"] for p in parts.values()]), abs=1e-4)
 
 
-def test_a_method_that_ignores_the_head_has_the_same_maps_after_its_randomisation(
-    tmp_path: Path, batch: ImageBatch
-) -> None:
+def test_randomising_the_head_changes_maps_of_gradcam_but_not_of_eigencam(tmp_path: Path, batch: ImageBatch) -> None:
     ignoring, using = (
         scores(TinyNet(10), batch, tmp_path, spec(method, shares=[0.1, 1.0])) for method in ("eigencam", "gradcam")
     )
@@ -113,7 +111,7 @@ def test_the_maps_of_a_trained_model_change_at_every_share(tmp_path: Path, faces
 
 
 class EdgeDetector(nn.Module):
-    """A model whose features are edges: they have no weights to learn."""
+    """A model whose features are fixed edge filters, so that they do not depend on training."""
 
     def __init__(self) -> None:
         super().__init__()

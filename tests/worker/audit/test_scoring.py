@@ -38,7 +38,9 @@ def test_every_method_gives_maps_that_are_not_degenerate(runner: Runner, ingredi
     assert -1 < found["measures"]["geometry"]["parts"]["hflip"]["pearson"] < 1
 
 
-def test_results_have_the_parts_of_options_that_the_paper_lacks(runner: Runner, ingredients: AuditInputs) -> None:
+def test_results_have_parts_for_gaussian_noise_rotations_scalings_and_blur_curves(
+    runner: Runner, ingredients: AuditInputs
+) -> None:
     options = {
         "noise": {"kind": "gaussian", "sigmas": [0.05, 0.5]},
         "geometry": {"transforms": ["rotate:20", "scale:0.75"]},

@@ -113,7 +113,7 @@ def test_a_job_that_is_never_decided_audits_all_images_and_is_inconclusive(runne
     assert [each["outcome"] for each in undecided.verdict["rules"]] == ["pass", "inconclusive"]
     found = results(runner.store, undecided)["cohorts"]["plain"]["measures"]["entropy"]
     assert without_intervals(found) == without_intervals(first)
-    # Wider because of further looks, and because the intervals of two rules hold together.
+    # The intervals are wider, since they hold at all looks and, with two rules, for both rules together.
     low, high = undecided.verdict["rules"][1]["interval"]
     assert low < found["ci95"][0] < first["ci95"][0]
     assert high > found["ci95"][1] > first["ci95"][1]

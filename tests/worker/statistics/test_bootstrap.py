@@ -86,6 +86,6 @@ def test_a_95_percent_interval_contains_the_true_mean_in_92_to_97_percent_of_job
     assert 0.92 <= held / times <= 0.97
 
 
-def test_zero_columns_have_zero_means() -> None:
+def test_values_without_columns_give_means_without_columns() -> None:
     found = resample_means(np.empty((6, 2, 0)), np.ones((6, 2)), Draws(0, "x"))
     assert found.whole.shape == (RESAMPLES, 0)

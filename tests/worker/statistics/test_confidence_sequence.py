@@ -11,7 +11,7 @@ Draw = Callable[[np.random.Generator, int], tuple[np.ndarray, np.ndarray]]
 
 
 def played(values: np.ndarray, mean: float, claim: Confidence) -> float:
-    """The slow twin: the capital that a stake of 1 becomes by bets that the mean is above `mean`, image by image."""
+    """The slow twin: the capital after betting a stake of 1, image by image, that the true mean is above `mean`."""
     shares = [float(share) for share in claim.shares]
     stakes = [share**0.5 for share in shares]
     purses: list[float] = [stake / sum(stakes) for stake in stakes]

@@ -113,7 +113,7 @@ def test_results_are_json_without_nan_for_any_share_of_missing_values(images: in
     assert {each.position for each in chosen} == set(range(images))
 
 
-def test_a_difference_is_over_the_images_without_missing_values_and_has_an_interval_if_few_are_missing() -> None:
+def test_a_difference_ignores_missing_values_and_has_no_interval_if_many_are_missing() -> None:
     values = numbers(40, 2)
     some, many = missing_some(values, 0.1), missing_some(values, 0.4)
     for lacking, message in ((some, True), (many, False)):
@@ -124,7 +124,7 @@ def test_a_difference_is_over_the_images_without_missing_values_and_has_an_inter
         assert (found["ci95"] is not None, "note" in found) == (message, not message)
 
 
-def test_a_run_without_maps_has_no_stability_and_does_not_change_that_of_others() -> None:
+def test_a_run_without_maps_has_no_stability_and_does_not_change_the_other_runs() -> None:
     values, plain = numbers(12, 3), cohort(numbers(12, 3), [None] * 12)
     values[:, 2, 1] = 1
     across = plain.across.copy()

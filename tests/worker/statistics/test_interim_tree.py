@@ -40,7 +40,7 @@ def test_an_interim_number_equals_the_final_one_and_its_interval_contains_the_fi
     assert found.interval is not None
     low, high = found.interval
     assert low <= found.value <= high
-    if final.interval is not None:  # the final accuracy of a run has none
+    if final.interval is not None:  # the final accuracy of a run has no interval
         assert low <= final.interval[0] <= final.interval[1] <= high
 
 

@@ -147,7 +147,7 @@ class Database:
 
 
 def _connect_sqlite(url: URL, timeouts: Timeouts) -> Engine:
-    if url.database:
+    if url.database and "uri" not in url.query:  # a URI (`file:PATH`) is no path
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": timeouts.lock, "isolation_level": None})
     event.listen(engine, "connect", _prepare_sqlite)

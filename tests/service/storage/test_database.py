@@ -1,4 +1,5 @@
 import time
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -47,3 +48,14 @@ def test_sqlite_syncs_every_commit_to_disk(database_url: str) -> None:
     assert setting is not None
     assert setting[0] == full
     database.close()
+
+
+def test_a_plain_path_of_sqlite_creates_its_folder_and_a_uri_creates_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for url in ("sqlite:///new/plain.sqlite", f"sqlite:///file:{tmp_path}/new/plain.sqlite?mode=ro&uri=true"):
+        database = Database(url)
+        database.ping()
+        database.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]

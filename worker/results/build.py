@@ -1,6 +1,6 @@
 """Builds the results of a job from the stored numbers of its images."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -27,9 +27,8 @@ from worker.statistics.cohort import CohortValues
 from worker.statistics.confidence_sequence import ALPHA, Confidence
 from worker.statistics.degenerate import degenerate_share
 from worker.statistics.interim_estimate import InterimEstimate
-from worker.statistics.interim_tree import interim_results, with_intervals
 from worker.statistics.out_of_set import InAndOutOfSet, compare_sets
-from worker.statistics.results import summarise
+from worker.statistics.results import interim_results, summarise, with_intervals
 
 
 def build_results(job: Job, store: Store, check: Callable[[], None], rules: Sequence[Rule] = ()) -> Json:
@@ -150,7 +149,7 @@ def cohort_values(
     )
 
 
-def _compare(job: Job, store: Store, number: int, inside: CohortValues, outside: CohortValues) -> dict[str, Any]:
+def _compare(job: Job, store: Store, number: int, inside: CohortValues, outside: CohortValues) -> Mapping[str, Any]:
     """Return the comparison of a cohort in set with the same cohort out of set."""
     size = job.spec.cohorts[number].model.preprocessing.size
     means = [

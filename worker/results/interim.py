@@ -13,7 +13,7 @@ from worker.results.build import cohort_values
 from worker.results.columns import ColumnTable, load_columns
 from worker.statistics.confidence_sequence import ALPHA, Confidence
 from worker.statistics.interim_estimate import InterimEstimate
-from worker.statistics.interim_tree import interim_results
+from worker.statistics.results import interim_results
 
 DECIDED = (Outcome.PASS, Outcome.FAIL)
 

@@ -10,9 +10,9 @@ from service.spec.model import Json
 from worker.statistics.bootstrap import interval
 from worker.statistics.cohort import CohortValues
 from worker.statistics.describe import MIN_IMAGES
-from worker.statistics.differences import column_of
-from worker.statistics.differences import locate_number as rows_of
 from worker.statistics.missing import MOST_MISSING, missing_share
+from worker.statistics.pairing import column_of
+from worker.statistics.pairing import locate_number as rows_of
 from worker.statistics.spread import resample_spread
 
 

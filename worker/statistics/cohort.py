@@ -1,7 +1,7 @@
-"""Summarises one cohort: every measure and its parts, by run and by stratum. Pure: arrays in, plain values out."""
+"""Holds one cohort's values, and selects those of a run or of a stratum. Pure: arrays in, arrays out."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
 from typing import Any
@@ -16,18 +16,12 @@ from worker.statistics.bootstrap import (
     Resampled,
     draw_counts,
     generator,
-    interval,
     no_check,
     resample_means,
     resample_pairs,
 )
-from worker.statistics.degenerate import degenerate_share
-from worker.statistics.describe import MIN_IMAGES, describe, histogram
-from worker.statistics.missing import MOST_MISSING, known_mean, missing_share, number_or_none
-from worker.statistics.ranges import UNIT, Range
-
-Tree = dict[str, Any]
-SECONDARY_STATISTICS = ("pearson", "mse", "iou20", "entropy_change", "probability_change", "probability")
+from worker.statistics.missing import known_mean
+from worker.statistics.ranges import Range
 
 
 @dataclass(frozen=True)
@@ -53,7 +47,11 @@ class CohortValues:
     @cached_property
     def paired_columns(self) -> list[str]:
         """The columns across runs that also have a value for each pair of runs."""
-        return [column for name, parts in self.across_parts.items() for column in (name, *_part_columns(name, parts))]
+        return [
+            column
+            for name, parts in self.across_parts.items()
+            for column in (name, *(f"{name}.{part}" for part in parts))
+        ]
 
     def column(self, name: str) -> Array:
         """Return one column for all runs, (n, K)."""
@@ -100,150 +98,72 @@ class CohortValues:
         return resample_pairs(values, self.pairs, self.runs.shape[1], self.draws, self.check)
 
 
-def summarise_cohort(cohort: CohortValues) -> Tree:
-    """Return the measures of the cohort and of each run, and by class and correctness if there are labels."""
-    measures = _measures(cohort, cohort.runs, cohort.resampled.whole)
-    for name in measures:
-        if cohort.bounds.get(name) == UNIT:
-            measures[name]["histogram"] = histogram(cohort.column(name))
-    measures |= {name: _across(cohort, name, parts) for name, parts in cohort.across_parts.items()}
-    runs = [_run(cohort, number) for number in range(cohort.runs.shape[1])]
-    correct = cohort.column("correct")
-    accuracy = {"accuracy": _accuracy(correct), "accuracy_ci95": _accuracy_interval(cohort, correct)}
-    degenerate = degenerate_share(cohort.column("degenerate"))
-    return {**accuracy, "degenerate": degenerate, "measures": measures, "runs": runs, "strata": _strata(cohort)}
+@dataclass(frozen=True)
+class Stratum:
+    """The values of one class, or of correct or wrong predictions.
 
-
-def _run(cohort: CohortValues, number: int) -> Tree:
-    measures = _measures(cohort, cohort.runs[:, number], cohort.resampled.runs[:, number])
-    measures |= {name: _across_of_run(cohort, name, number) for name in cohort.across_parts}
-    correct = cohort.column("correct")[:, number]
-    degenerate = degenerate_share(cohort.column("degenerate")[:, number])
-    return {"accuracy": _accuracy(correct), "degenerate": degenerate, "measures": measures}
-
-
-def _measures(cohort: CohortValues, values: Array, resampled: Array) -> Tree:
-    """Return statistics of the measures of single runs.
-
-    `values` is (n, K, C) for a cohort or (n, C) for one run, `resampled` has the means (R, C). For a cohort,
-    the secondary statistics have intervals too.
+    `used` (n, K) is 1 for values that belong to it and 0 for others; `whole` (n,) is true for images whose numbers
+    across runs belong to it.
     """
 
-    def data(column: str) -> Tree:
-        index = cohort.run_columns.index(column)
-        return describe(values[..., index], resampled[:, index])
+    cohort: CohortValues
+    kind: str
+    name: str
+    used: Array
+    whole: Any
 
-    def secondary(prefix: str) -> Tree:
-        found = {kind: f"{prefix}.{kind}" for kind in SECONDARY_STATISTICS if f"{prefix}.{kind}" in cohort.run_columns}
-        indices = {kind: cohort.run_columns.index(name) for kind, name in found.items()}
-        means = {kind: number_or_none(known_mean(values[..., index])) for kind, index in indices.items()}
-        if values.ndim < 3 or len(values) < MIN_IMAGES:
-            return means
-        enough = {kind: missing_share(values[..., index]) <= MOST_MISSING for kind, index in indices.items()}
-        return means | {
-            f"{kind}_ci95": interval(resampled[:, index]) if enough[kind] else None for kind, index in indices.items()
-        }
-
-    tree = {}
-    for measure, parts in cohort.parts.items():
-        tree[measure] = data(measure) | secondary(measure)
-        tree[measure]["parts"] = {
-            part: data(headline_of(cohort, measure, part)) | secondary(f"{measure}.{part}") for part in parts
-        }
-    return tree
+    @cached_property
+    def resampled(self) -> Mapping[str, Array]:
+        """The resampled means, (R,), of the headline of each measure of single runs."""
+        names, rows = list(self.cohort.parts), self.used.any(1)
+        if not rows.any():
+            return dict.fromkeys(names, np.full(1, np.nan))
+        indices = [self.cohort.run_columns.index(name) for name in names]
+        values = self.cohort.runs[:, :, indices][rows]
+        means = resample_means(values, self.used[rows], self.cohort.draws, self.cohort.check).whole
+        return {name: means[:, index] for index, name in enumerate(names)}
 
 
-def headline_of(cohort: CohortValues, measure: str, part: str) -> str:
-    """Return the column that has the headline number of a part."""
-    plain = f"{measure}.{part}"
-    return plain if plain in cohort.run_columns else f"{plain}.ssim"
-
-
-def _part_columns(measure: str, parts: Sequence[str]) -> list[str]:
-    return [f"{measure}.{part}" for part in parts]
-
-
-def _across(cohort: CohortValues, measure: str, parts: Sequence[str]) -> Tree:
-    """Return a measure across runs with its parts and the matrix of all pairs of runs."""
-    everything = np.arange(len(cohort.across))
-
-    def data(name: str) -> Tree:
-        missing = missing_share(cohort.pair_values(name))
-        found = describe(cohort.across_column(name), cohort.resample_across(name, everything), missing=missing)
-        columns = {kind: f"{name}.{kind}" for kind in SECONDARY_STATISTICS}
-        secondary = {
-            kind: known_mean(cohort.across_column(column))
-            for kind, column in columns.items()
-            if column in cohort.across_columns
-        }
-        return found | {kind: number_or_none(mean) for kind, mean in secondary.items()}
-
-    found = {part: data(f"{measure}.{part}") for part in parts}
-    return data(measure) | {"parts": {**found, "matrix": _matrix(cohort, measure)}}
-
-
-def _matrix(cohort: CohortValues, measure: str) -> list[list[float | None]]:
-    """Return the mean similarity of each two runs; None, even of a run and itself, if all its maps are degenerate."""
-    matrix = np.diag(np.where(cohort.column("degenerate").all(0), np.nan, 1.0))
-    for i, j in cohort.pairs:
-        matrix[i, j] = matrix[j, i] = known_mean(cohort.across_column(f"{measure}.pair.{i}.{j}"))
-    return [[number_or_none(value) for value in row] for row in matrix]
-
-
-def _across_of_run(cohort: CohortValues, measure: str, number: int) -> Tree:
-    """Return statistics of a run's mean similarity to the other runs."""
-    pairs = cohort.pair_values(measure, number)
-    values = known_mean(pairs, 1)[:, None, None]
-    means = resample_means(values, np.ones(values.shape[:2]), replace(cohort.draws, runs="one"), cohort.check)
-    return describe(values, means.whole[:, 0], missing=missing_share(pairs))
-
-
-def _strata(cohort: CohortValues) -> Tree:
-    tree: Tree = {}
-    for kind, name, used, whole in strata_of(cohort):
-        tree.setdefault(kind, {})[name] = _stratum(cohort, used, whole)
-    return tree
-
-
-def strata_of(cohort: CohortValues) -> Iterator[tuple[str, str, Array, Any]]:
-    """Yield each stratum's kind and name, its values as a mask (n, K), and its images for numbers across runs, (n,)."""
+def strata_of(cohort: CohortValues) -> Iterator[Stratum]:
+    """Yield each class, and correct and wrong predictions, if there are labels."""
     everything, correct = np.ones(cohort.runs.shape[:2]), cohort.column("correct")
     for name in sorted({label for label in cohort.labels if label is not None}):
         rows = np.array([label == name for label in cohort.labels])
-        yield "class", name, everything * rows[:, None], rows
+        yield Stratum(cohort, "class", name, everything * rows[:, None], rows)
     if any(label is not None for label in cohort.labels):
-        yield "correct", "true", (correct == 1).astype(float), (correct == 1).all(1)
-        yield "correct", "false", (correct == 0).astype(float), (correct == 0).any(1)
+        yield Stratum(cohort, "correct", "true", (correct == 1).astype(float), (correct == 1).all(1))
+        yield Stratum(cohort, "correct", "false", (correct == 0).astype(float), (correct == 0).any(1))
 
 
-def _stratum(cohort: CohortValues, used: Array, whole: Any) -> Tree:
-    """Return headlines over the values `used` (n, K); for measures across runs, over the images `whole` (n,)."""
-    names = list(cohort.parts)
-    indices = [cohort.run_columns.index(name) for name in names]
-    some = used.any(1)
-    values, counting = cohort.runs[:, :, indices][some], used[some]
-    empty = np.full((1, len(names)), np.nan)
-    resampled = empty
-    if some.any():
-        resampled = resample_means(values, counting, cohort.draws, cohort.check).whole
-    tree = {name: describe(values[:, :, n], resampled[:, n], counting) for n, name in enumerate(names)}
-    for name in cohort.across_parts:
-        means = cohort.resample_across(name, whole) if whole.any() else empty[0]
-        missing = missing_share(cohort.pair_values(name)[whole])
-        tree[name] = describe(cohort.across_column(name)[whole], means, missing=missing)
-    return tree | {"degenerate": degenerate_share(cohort.column("degenerate"), used)}
+@dataclass(frozen=True)
+class Selection:
+    """Some of a cohort's values: under all runs or one `run`, of all images or of a `stratum`."""
 
+    cohort: CohortValues
+    run: int | None = None
+    stratum: Stratum | None = None
 
-def _accuracy_interval(cohort: CohortValues, correct: Array) -> list[float] | None:
-    labelled = ~np.isnan(correct).any(1)
-    if labelled.sum() < MIN_IMAGES:
-        return None
-    if labelled.all():
-        return interval(cohort.resampled_column("correct"))
-    some = correct[labelled][:, :, None]
-    return interval(resample_means(some, np.ones(some.shape[:2]), cohort.draws, cohort.check).whole[:, 0])
+    def column(self, name: str) -> tuple[Array, Any]:
+        """Return a column of single runs, (n, K), and a mask of the values that belong to the selection.
 
+        An image without a label is neither correct nor wrong, so that its correctness does not belong to it.
+        """
+        values = self.cohort.column(name)
+        values = values if self.run is None else values[:, [self.run]]
+        if name == "correct":
+            return values, ~np.isnan(values)
+        return values, np.ones(values.shape, bool) if self.stratum is None else self.stratum.used > 0
 
-def _accuracy(correct: Array) -> float | None:
-    known = correct[~np.isnan(correct)]
-    return float(known.mean()) if len(known) else None
+    def pairs(self, name: str) -> tuple[Array, Any]:
+        """Return one of `paired_columns` for each pair of runs, (n, P), and a mask of its images, (n,).
+
+        Of one run, the pairs are those with each other run.
+        """
+        values = self.cohort.pair_values(name, self.run)
+        return values, np.ones(len(values), bool) if self.stratum is None else self.stratum.whole
+
+    def across(self, name: str) -> Array:
+        """Return one of `paired_columns` by image, (n,), as the mean over its pairs of runs."""
+        if self.run is None:
+            return self.cohort.across_column(name)
+        return np.asarray(known_mean(self.cohort.pair_values(name, self.run), 1))

@@ -12,9 +12,10 @@ import torch
 
 from worker.measures.similarity import ComparableMaps, similarities, without_degenerate
 from worker.statistics.bootstrap import Array, interval
-from worker.statistics.cohort import CohortValues, Tree
+from worker.statistics.cohort import CohortValues
 from worker.statistics.describe import describe
 from worker.statistics.missing import known_mean, number_or_none
+from worker.statistics.tree import Tree
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,17 @@ import numpy as np
 import pytest
 
 from tests.support.cohort_values import cohort, numbers
-from worker.statistics.cohort import summarise_cohort
+from worker.statistics.cohort import CohortValues
 from worker.statistics.results import summarise
+
+
+def summarised(values: CohortValues) -> Any:
+    return summarise([values])["cohorts"][values.name]
 
 
 def test_a_cohorts_mean_is_over_all_images_and_runs() -> None:
     values = numbers(12, 3)
-    found = summarise_cohort(cohort(values, [None] * 12))
+    found = summarised(cohort(values, [None] * 12))
     entropy = found["measures"]["entropy"]
     assert entropy["mean"] == pytest.approx(values[:, :, 2].mean())
     assert entropy["parts"]["spatial"]["mean"] == pytest.approx(values[:, :, 3].mean())
@@ -22,7 +26,7 @@ def test_a_cohorts_mean_is_over_all_images_and_runs() -> None:
 
 def test_strata_are_by_class_and_by_whether_a_run_classifies_an_image_correctly() -> None:
     values, labels = numbers(12, 3), ["real", "fake"] * 6
-    found = summarise_cohort(cohort(values, labels))["strata"]
+    found = summarised(cohort(values, labels))["strata"]
     assert found["class"]["fake"]["entropy"]["mean"] == pytest.approx(values[1::2, :, 2].mean())
     right = values[:, :, 0] == 1
     assert found["correct"]["true"]["entropy"]["mean"] == pytest.approx(values[:, :, 2][right].mean())
@@ -33,11 +37,11 @@ def test_strata_are_by_class_and_by_whether_a_run_classifies_an_image_correctly(
 def test_accuracy_counts_labelled_images_only() -> None:
     values = numbers(4, 1)
     values[:, 0, 0] = [1, 0, np.nan, np.nan]
-    assert summarise_cohort(cohort(values, ["a", "b", None, None]))["accuracy"] == 0.5
+    assert summarised(cohort(values, ["a", "b", None, None]))["accuracy"] == 0.5
 
 
 def test_the_stability_matrix_and_the_stability_of_each_run_agree_with_the_pairs() -> None:
-    found = summarise_cohort(cohort(numbers(6, 3), [None] * 6))
+    found = summarised(cohort(numbers(6, 3), [None] * 6))
     matrix = np.array(found["measures"]["stability"]["parts"]["matrix"])
     assert np.array_equal(matrix, matrix.T)
     assert np.diag(matrix).tolist() == [1, 1, 1]

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,15 +18,18 @@ from worker.statistics.bootstrap import (
     resample_means,
     resample_pairs,
 )
-from worker.statistics.cohort import summarise_cohort
+from worker.statistics.cohort import CohortValues
 from worker.statistics.confidence_sequence import Confidence
 from worker.statistics.degenerate import degenerate_share, wilson
 from worker.statistics.describe import describe
 from worker.statistics.image_ranking import choose
 from worker.statistics.interim_estimate import InterimEstimate
-from worker.statistics.interim_tree import interim_results
-from worker.statistics.results import summarise
+from worker.statistics.results import interim_results, summarise
 from worker.statistics.spread import resample_spread
+
+
+def summarised(values: CohortValues) -> Any:
+    return summarise([values])["cohorts"][values.name]
 
 
 @pytest.mark.parametrize("total", [1, 2, 7, 40, 1300])
@@ -88,7 +92,7 @@ def test_there_is_a_note_and_no_interval_if_over_a_fifth_of_the_values_are_missi
 
 def test_results_count_missing_values_for_the_cohort_each_run_and_each_stratum() -> None:
     values, labels = missing_some(numbers(40, 3), 0.1), ["real", "fake"] * 20
-    found = summarise_cohort(cohort(values, labels))
+    found = summarised(cohort(values, labels))
     gone = np.isnan(values[:, :, 2])
     entropy = found["measures"]["entropy"]
     assert (entropy["n"], entropy["missing"]) == ((~gone).sum(), gone.sum())
@@ -131,7 +135,7 @@ def test_a_run_without_maps_has_no_stability_and_does_not_change_the_other_runs(
     lost = [n for n, name in enumerate(plain.across_columns) if ".pair." in name and name.endswith(".2")]
     across[:, lost] = np.nan
     dead = replace(plain, runs=values, across=across)
-    found = summarise_cohort(dead)
+    found = summarised(dead)
     near = pytest.approx(0.1)
     assert found["measures"]["stability"]["parts"]["matrix"] == [[1, near, None], [near, 1, None], [None] * 3]
     means = [run["measures"]["stability"]["mean"] for run in found["runs"]]

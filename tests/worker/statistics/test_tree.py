@@ -8,8 +8,7 @@ from service.gate import Outcome, Rule, evaluate, number_lookup
 from tests.support.cohort_values import cohort, numbers
 from worker.statistics.confidence_sequence import Confidence
 from worker.statistics.interim_estimate import InterimEstimate
-from worker.statistics.interim_tree import interim_results
-from worker.statistics.results import summarise
+from worker.statistics.results import interim_results, summarise
 
 IMAGES = 80
 LABELS = ["real", "fake"] * (IMAGES // 2)

@@ -1,37 +1,18 @@
-"""Computes the differences between two cohorts, paired by image.
+"""Finds the numbers that two cohorts have of the same images, and pairs them by image.
 
-Pure: arrays in, plain values out. Numbers have the same names as in the results: `noise.parts.0.1`, `accuracy`,
+Pure: arrays in, arrays out. Numbers have the same names as in the results: `noise.parts.0.1`, `accuracy`,
 `strata.class.synthetic.entropy`.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from worker.statistics.bootstrap import Array, resample_means
-from worker.statistics.cohort import CohortValues, Tree, headline_of
-from worker.statistics.describe import compare
+from worker.statistics.bootstrap import Array
+from worker.statistics.cohort import CohortValues
 from worker.statistics.missing import known_mean, missing_share
-
-
-def all_differences(
-    cohorts: Sequence[CohortValues], baseline: CohortValues | None = None, extra_paths: Sequence[str] = ()
-) -> list[Tree]:
-    """Return the differences of every pair of cohorts, and of each cohort and the baseline."""
-    pairs = [*combinations(cohorts, 2), *((each, baseline) for each in cohorts if baseline is not None)]
-    return [each for a, b in pairs for each in differences(a, b, extra_paths)]
-
-
-def differences(a: CohortValues, b: CohortValues, extra_paths: Sequence[str] = ()) -> Iterator[Tree]:
-    """Yield a - b for every measure and its parts, for accuracy if there are labels, and for `extra_paths`."""
-    for each in pairings(a, b, extra_paths):
-        rows = each.rows
-        first, second = (_resampled(cohort, each.column, rows) for cohort in (a, b))
-        found = compare(each.ours[rows], each.theirs[rows], first, second, each.missing)
-        yield {"a": a.name, "b": b.name, "measure": each.name, **found}
 
 
 @dataclass(frozen=True)
@@ -71,6 +52,12 @@ def _standard(a: CohortValues, b: CohortValues) -> Iterator[str]:
     yield "accuracy"
 
 
+def headline_of(cohort: CohortValues, measure: str, part: str) -> str:
+    """Return the column that has the headline number of a part."""
+    plain = f"{measure}.{part}"
+    return plain if plain in cohort.run_columns else f"{plain}.ssim"
+
+
 def locate_number(cohort: CohortValues, name: str) -> tuple[str, Any]:
     """Return a number's name without its class prefix, and a mask of that class's images, (n,)."""
     name = name.removeprefix("measures.")
@@ -105,13 +92,3 @@ def _missing(cohort: CohortValues, column: str, rows: Any) -> float:
     return missing_share(
         (cohort.pair_values(column) if column in cohort.paired_columns else cohort.column(column))[rows]
     )
-
-
-def _resampled(cohort: CohortValues, column: str, rows: Any) -> Array:
-    """Return resampled means of a column over some images, (R,)."""
-    if column in cohort.paired_columns:
-        return cohort.resample_across(column, rows)
-    if rows.all():
-        return cohort.resampled_column(column)
-    values = cohort.column(column)[rows]
-    return resample_means(values[:, :, None], np.ones(values.shape), cohort.draws, cohort.check).whole[:, 0]

@@ -42,6 +42,10 @@ METHODS: Mapping[str, SalienceMethod] = {
     "gradcam": SalienceMethod(
         "Feature maps weighted by the mean gradient of the target's logit, rectified.", "Selvaraju et al. 2017"
     ),
+    "diffgradcam": SalienceMethod(
+        "Grad-CAM of the target's logit minus that of the strongest other class; blind to what feeds both alike.",
+        "Piland, Sweet and Czajka 2025",
+    ),
     "cam": SalienceMethod(
         "Feature maps weighted by the target's row of the linear layer that follows pooling, not rectified.",
         "Zhou et al. 2016",

@@ -35,8 +35,9 @@ def _no_colons(labels: object) -> object:
 
 LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f:]*$")]
 Method = Literal[
-    "gradcam", "cam", "gradcam++", "hirescam", "layercam", "eigencam", "saliency", "integrated_gradients", "rise"
-]
+    "gradcam", "diffgradcam", "cam", "gradcam++", "hirescam", "layercam", "eigencam", "saliency",
+    "integrated_gradients", "rise",
+]  # fmt: skip
 # Names of the methods in generated clients, which would give `gradcam` and `gradcam++` the same name.
 VARIABLES: list[JsonValue] = [name.replace("+", "p") for name in get_args(Method)]
 Precision = Literal["float32", "tf32", "bfloat16", "float16"]

@@ -1,6 +1,7 @@
 """A tiny network with global average pooling, and ways to save it."""
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -41,8 +42,35 @@ def explain_slowly(
 ) -> tuple[Tensor, Tensor]:
     """Grad-CAM of one normalised image (1, 3, H, W) by hooks and autograd. Returns logits (C,) and the raw map (h, w).
 
-    With `relu_follows`, the map is computed from the features after a ReLU.
+    It explains the target's logit, by default the largest. With `relu_follows`, the map is computed from the features
+    after a ReLU.
     """
+
+    def choose(logits: Tensor) -> Tensor:
+        return logits.max() if target is None else logits[target]
+
+    return explain_number(model, layer, images, choose, relu_follows=relu_follows)
+
+
+def logit_difference(target: int | None = None) -> Callable[[Tensor], Tensor]:
+    """Return the function of logits (C,) that DiffGradCAM explains: the target's minus the largest other one."""
+
+    def choose(logits: Tensor) -> Tensor:
+        chosen = int(logits.argmax()) if target is None else target
+        return logits[chosen] - torch.cat([logits[:chosen], logits[chosen + 1 :]]).max()
+
+    return choose
+
+
+def explain_number(
+    model: nn.Module,
+    layer: nn.Module,
+    images: Tensor,
+    choose: Callable[[Tensor], Tensor],
+    *,
+    relu_follows: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """Grad-CAM, as `explain_slowly`, of the number that `choose` computes from the logits (C,)."""
     outputs: list[Tensor] = []
 
     def record(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
@@ -56,8 +84,7 @@ def explain_slowly(
             logits = model(images.requires_grad_())[0]
             if len(logits) == 1:
                 logits = torch.cat([-logits, logits])
-            chosen = int(logits.argmax()) if target is None else target
-            (gradients,) = torch.autograd.grad(logits[chosen], outputs[0])
+            (gradients,) = torch.autograd.grad(choose(logits), outputs[0])
     finally:
         handle.remove()
     features = outputs[0].relu() if relu_follows else outputs[0]

@@ -9,7 +9,7 @@ from service.spec.model import JobSpec
 from worker.measures.explanation import Explanation
 from worker.models.classifier import Classifier
 from worker.salience.attribution import integrated_gradients, random_masks, rise, saliency
-from worker.salience.cam import GRADIENT_METHODS, cam
+from worker.salience.cam import GRADIENT_METHODS, cam, diffgradcam
 from worker.salience.maps import MIN_RANGES, normalise_maps, resize_maps
 
 # From a chunk's logits (N, C) to the classes explained (N,).
@@ -35,6 +35,10 @@ def _attribute(
     if method in GRADIENT_METHODS:
         found = classifier.explain(images, choose)
         return GRADIENT_METHODS[method](found.features, found.gradients), found.logits, found.targets
+    if method == "diffgradcam":
+        found = classifier.explain(images, choose, with_other=True)
+        assert found.other_gradients is not None
+        return diffgradcam(found.features, found.gradients, found.other_gradients), found.logits, found.targets
     if method == "cam":
         found, weights = classifier.explain(images, choose), classifier.head.class_weights()
         assert weights is not None, "the plan refuses models without a linear head"

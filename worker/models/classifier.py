@@ -27,13 +27,15 @@ Plain = Callable[[Tensor], Tensor]
 class Explained:
     """One chunk's logits (N, C), targets (N,), feature maps and gradients of the target logits (both (N, K, h, w)).
 
-    If a ReLU follows the layer, `features` are taken after the ReLU and `gradients` before it.
+    If a ReLU follows the layer, `features` are taken after the ReLU and `gradients` before it. `other_gradients`
+    (N, K, h, w) are those of the strongest other class's logit, None if the caller does not want them.
     """
 
     logits: Tensor
     features: Tensor
     gradients: Tensor
     targets: Tensor
+    other_gradients: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -81,12 +83,15 @@ class Head:
             return None if self.tail is None else self.tail.weights
         return self._pair(self.tail.weights, 0)
 
-    def gradients(self, features: Tensor, targets: Tensor) -> Tensor | None:
-        """Return the target logits' gradients at the feature map (N, K, h, w) in closed form, or None without one."""
+    def gradients(self, features: Tensor, classes: Tensor) -> Tensor | None:
+        """Return gradients at the feature map (N, K, h, w) in closed form, or None without one.
+
+        They are those of the logits of `classes` (N,).
+        """
         weights = self.class_weights()
         if weights is None or self.tail is None:
             return None
-        shared = weights[targets][:, :, None, None] / (features.shape[2] * features.shape[3])
+        shared = weights[classes][:, :, None, None] / (features.shape[2] * features.shape[3])
         return shared * (features > 0) if self.tail.rectified else shared.expand_as(features)
 
     def _pair(self, one: Tensor, dim: int) -> Tensor:
@@ -109,10 +114,15 @@ def predicted(logits: Tensor) -> Tensor:
     return logits.argmax(1)
 
 
+def strongest_other(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return the class with the largest logit but the target, (N, C) and (N,) -> (N,)."""
+    return logits.scatter(1, targets[:, None], -torch.inf).argmax(1)
+
+
 @torch.enable_grad()
-def differentiate(logits: Tensor, targets: Tensor, at: Tensor) -> Tensor:
-    """Return the gradients of the target logits at the tensor `at` by autograd, from logits (N, C) and targets (N,)."""
-    (gradients,) = torch.autograd.grad(logits.gather(1, targets[:, None]).sum(), at)
+def differentiate(logits: Tensor, classes: Tensor, at: Tensor) -> Tensor:
+    """Return the gradients of logits (N, C) of one class an image (N,) at the tensor `at`, by autograd."""
+    (gradients,) = torch.autograd.grad(logits.gather(1, classes[:, None]).sum(), at, retain_graph=True)
     return gradients
 
 
@@ -143,10 +153,13 @@ class Classifier:
         with self.precision.context(self.device):
             return self.plain(inputs)
 
-    def explain(self, images: Tensor, choose: Callable[[Tensor], Tensor] = predicted) -> Explained:
+    def explain(
+        self, images: Tensor, choose: Callable[[Tensor], Tensor] = predicted, *, with_other: bool = False
+    ) -> Explained:
         """Explain a full chunk of images (chunk, 3, H, W) in [0, 1].
 
-        `choose` takes the classes to explain from the logits: (N, C) -> (N,).
+        `choose` takes the classes to explain from the logits: (N, C) -> (N,). `with_other` adds the gradients of the
+        strongest other class, without a further forward pass.
         """
         assert self.tapped is not None and self.layer is not None, (
             "the planner refuses methods that a model does not support"
@@ -156,10 +169,14 @@ class Classifier:
             logits = self.head.logits(outputs)
         chosen = choose(logits.detach())
         features = self.layer.activations(activations.detach()).float()
-        gradients = self.head.gradients(features, chosen)
-        if gradients is None:
-            gradients = self.layer.as_map(differentiate(logits, chosen, activations)).float()
-        return Explained(logits.detach(), features, gradients, chosen)
+        wanted = [chosen, strongest_other(logits.detach(), chosen)] if with_other else [chosen]
+        gradients = []
+        for classes in wanted:
+            found = self.head.gradients(features, classes)
+            if found is None:
+                found = self.layer.as_map(differentiate(logits, classes, activations)).float()
+            gradients.append(found)
+        return Explained(logits.detach(), features, gradients[0], chosen, *gradients[1:])
 
     def _inputs(self, images: Tensor) -> Tensor:
         return normalise(images, self.preprocessing)

@@ -15,6 +15,14 @@ def gradcam(features: Tensor, gradients: Tensor) -> Tensor:
     return (gradients.mean((2, 3), keepdim=True) * features).sum(1).relu()
 
 
+def diffgradcam(features: Tensor, gradients: Tensor, other_gradients: Tensor) -> Tensor:
+    """Grad-CAM of Y - Y', the target's logit minus that of the strongest other class. All (N, K, h, w) -> (N, h, w).
+
+    `other_gradients` are those of Y'. Piland, Sweet and Czajka 2025, arXiv 2506.08514.
+    """
+    return gradcam(features, gradients - other_gradients)
+
+
 def gradcam_plus_plus(features: Tensor, gradients: Tensor) -> Tensor:
     """Grad-CAM with each place weighted by how much it raises the target. Both (N, K, h, w) -> (N, h, w).
 
@@ -68,7 +76,7 @@ GRADIENT_METHODS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
     "layercam": layercam,
     "eigencam": eigencam,
 }
-NEEDS_LAYER = frozenset({"cam", *GRADIENT_METHODS})
+NEEDS_LAYER = frozenset({"cam", "diffgradcam", *GRADIENT_METHODS})
 NEEDS_LINEAR_HEAD = frozenset({"cam"})
 # All methods except black-box ones, which only read the model's outputs.
 NEEDS_GRADIENTS = frozenset({"saliency", "integrated_gradients", *NEEDS_LAYER})

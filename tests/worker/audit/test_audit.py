@@ -111,7 +111,7 @@ def test_correctness_is_missing_for_an_image_without_a_label(
 
 
 @pytest.mark.parametrize("target", ["predicted", "clean", 1])
-@pytest.mark.parametrize("method", ["gradcam", "cam"])
+@pytest.mark.parametrize("method", ["gradcam", "diffgradcam", "cam"])
 def test_an_image_has_the_same_bits_alone_and_in_a_batch(
     tmp_path: Path, nets: list[TinyNet], batch: ImageBatch, target: str | int, method: str
 ) -> None:

@@ -131,6 +131,7 @@ class Classifier:
     """A model that runs on `chunk` images at a time. `layer` and `tapped` are None if it has no feature map.
 
     `layers` are all layers that the spec can choose from. A black box (ONNX) is not `differentiable`.
+    `removed_activation` is the sigmoid or softmax that was removed from the model's end, None if there was none.
     """
 
     plain: Plain
@@ -143,6 +144,7 @@ class Classifier:
     precision: Precision
     layers: Sequence[Layer] = ()
     differentiable: bool = True
+    removed_activation: str | None = None
 
     def logits(self, images: Tensor) -> Tensor:
         """A full chunk (chunk, 3, H, W) in [0, 1] -> logits (chunk, classes), differentiable."""

@@ -20,6 +20,8 @@ Run = Callable[[Tensor], Any]
 
 # Names that the compiler gives to the module itself and to functions; they are not submodules.
 _NO_MODULE = {"", "SELF", "UNKNOWN_INSTANCE"}
+# Operations that change only the shape of a tensor; in evaluation mode, a dropout changes nothing.
+RESHAPING = frozenset({"flatten", "squeeze", "view", "reshape", "dropout", "contiguous"})
 _PLUMBING = {"prim::Constant", "prim::ListConstruct", "prim::GetAttr"}
 
 

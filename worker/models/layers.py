@@ -10,10 +10,9 @@ from torch import Tensor
 
 from service.errors import ModelRefused
 from worker.models import graph
-from worker.models.graph import get_kind
+from worker.models.graph import RESHAPING, get_kind
 
 _ATTENTION = {"scaled_dot_product_attention", "softmax"}
-_RESHAPING = {"flatten", "squeeze", "view", "reshape", "dropout", "contiguous"}
 MAX_EXTRA_TOKENS = 8  # tokens without a place in the image: class token, distillation token, registers
 _AVERAGING = {"adaptive_avg_pool2d", "mean", "avg_pool2d"}
 _POOLING = _AVERAGING | {"adaptive_max_pool2d", "amax", "max_pool2d", "sum"}
@@ -132,12 +131,12 @@ def _before_attention(frozen: torch.jit.ScriptModule, layers: Sequence[Layer]) -
 
 def _is_rectified(frozen: torch.jit.ScriptModule, layer: Layer) -> bool:
     """Return whether a layer's output goes through a ReLU and then into a pooling."""
-    readers = graph.readers(dict(graph.module_ends(frozen.graph))[layer.path], _RESHAPING)
+    readers = graph.readers(dict(graph.module_ends(frozen.graph))[layer.path], RESHAPING)
     relus = [node for node in readers if get_kind(node) == "relu"]
     in_place = bool(readers) and readers[0].kind() == "aten::relu_"  # later operations then read the output of the ReLU
     if relus != readers and not in_place:
         return False
-    after = [node for relu in relus for node in graph.readers(relu, _RESHAPING)]
+    after = [node for relu in relus for node in graph.readers(relu, RESHAPING)]
     return any(get_kind(node) in _POOLING for node in [*readers, *after])
 
 
@@ -159,7 +158,7 @@ def linear_tail(frozen: torch.jit.ScriptModule, layer: Layer) -> LinearTail | No
     """
     nodes = graph.operations(frozen.graph)
     after = nodes[nodes.index(dict(graph.module_ends(frozen.graph))[layer.path]) + 1 :]
-    tail = [node for node in after if get_kind(node) not in _RESHAPING]
+    tail = [node for node in after if get_kind(node) not in RESHAPING]
     rest = tail[1:] if layer.rectified else tail
     if len(rest) != 2 or get_kind(rest[0]) not in _AVERAGING or get_kind(rest[1]) != "linear":
         return None

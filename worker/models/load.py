@@ -17,6 +17,7 @@ from worker.models.classifier import Classifier, Head, Plain, Tapped, differenti
 from worker.models.formats import Source, open_source
 from worker.models.fusion import can_fuse, fuse_activations
 from worker.models.onnx import OnnxModel
+from worker.models.output_activation import remove_activation
 from worker.models.precision import Precision
 from worker.runtime.batch_size import is_out_of_memory
 
@@ -83,9 +84,10 @@ def _assemble(path: Path, model: Model, source: Source, setting: _Setting) -> Cl
 
 def _build(path: Path, model: Model, source: Source, example: Tensor, precision: Precision) -> Classifier:
     frozen = graph.freeze(source.make(example))
+    removed = remove_activation(frozen, example, (model.outputs or Outputs()).activation)
     plain = _plain(frozen)
     with torch.no_grad():
-        head = _head(path, model, plain(example))
+        head = _head(path, model, plain(example), removed)
     found = layers.feature_layers(frozen, example, source.names)
     layer = layers.choose(path, frozen, found, model.layer)
     tapped, tail = (None, None) if layer is None else _tap(frozen, layer, example, head)
@@ -93,7 +95,7 @@ def _build(path: Path, model: Model, source: Source, example: Tensor, precision:
         tapped = _fused(frozen, layer.path, tapped, example)
     return Classifier(
         plain, tapped, replace(head, tail=tail), layer if tapped else None, model.preprocessing, len(example),
-        example.device, precision, layers=tuple(found),
+        example.device, precision, layers=tuple(found), removed_activation=removed,
     )  # fmt: skip
 
 
@@ -205,7 +207,7 @@ def _width(path: Path, outputs: object) -> int:
     return 1 if outputs.ndim == 1 else int(outputs.shape[1])
 
 
-def _head(path: Path, model: Model, outputs: Tensor) -> Head:
+def _head(path: Path, model: Model, outputs: Tensor, removed: str | None = None) -> Head:
     width = _width(path, outputs)
     if model.num_classes is not None and model.num_classes not in (width, max(width, 2)):
         raise ModelRefused(
@@ -213,4 +215,5 @@ def _head(path: Path, model: Model, outputs: Tensor) -> Head:
             reason=f"{path} has {width} logit(s), but model.num_classes is {model.num_classes}",
         )
     declared = model.outputs or Outputs()
-    return Head(width, 1 if declared.single == "class-1" else 0, None, declared.activation == "probabilities")
+    gives_probabilities = declared.activation == "probabilities" and removed is None
+    return Head(width, 1 if declared.single == "class-1" else 0, None, gives_probabilities)

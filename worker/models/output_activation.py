@@ -1,0 +1,78 @@
+"""Removes a sigmoid or softmax at the end of a frozen graph, so that the model gives logits.
+
+Inverting it afterwards would lose what float32 rounds away: a probability that rounds to 1 has no finite logit.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from worker.models.graph import RESHAPING, Graph, Node, get_kind
+from worker.models.torch_internals import compile_graph
+
+Activation = Literal["auto", "logits", "probabilities"]
+# Outputs (N,) or (N, C) -> the same shape. A softmax over one output is always 1, so it stays.
+ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "sigmoid": torch.sigmoid,
+    "softmax": lambda outputs: outputs.softmax(1),
+    "log_softmax": lambda outputs: outputs.log_softmax(1),
+}
+# The activations that are removed, by `model.outputs.activation`. Logarithms of probabilities are no probabilities.
+REMOVED: Mapping[Activation, frozenset[str]] = {
+    "auto": frozenset(ACTIVATIONS),
+    "probabilities": frozenset({"sigmoid", "softmax"}),
+    "logits": frozenset(),
+}
+_UNCHANGING = RESHAPING | {"to", "clone", "detach", "unsqueeze"}
+
+
+def remove_activation(frozen: torch.jit.ScriptModule, example: Tensor, declared: Activation) -> str | None:
+    """Remove the activation at the end of the graph in place, and return its name; None if there is none to remove.
+
+    It must be called before the module runs, since torch compiles the graph then. The function removes an activation
+    only if it gives the model's own outputs again when it is applied to the new outputs.
+    """
+    last = _last_activation(frozen.graph)
+    if last is None or get_kind(last) not in REMOVED[declared]:
+        return None
+    edited = frozen.graph.copy()
+    _remove(edited)
+    with torch.no_grad():
+        before, after = (
+            _first(compile_graph("outputs", each, frozen)(example)) for each in (frozen.graph.copy(), edited)
+        )
+    if not _gives_again(ACTIVATIONS[get_kind(last)], after, before):
+        return None
+    name = get_kind(last)
+    _remove(frozen.graph)
+    return name
+
+
+def _last_activation(graph: Graph) -> Node | None:
+    """Return the activation that computes the graph's first output, perhaps before a change of its shape or type."""
+    node = next(graph.outputs()).node()
+    if node.kind() == "prim::TupleConstruct":
+        node = next(iter(node.inputs())).node()
+    while get_kind(node) in _UNCHANGING:
+        node = next(iter(node.inputs())).node()
+    return node if get_kind(node) in ACTIVATIONS else None
+
+
+def _remove(graph: Graph) -> None:
+    node = _last_activation(graph)
+    assert node is not None, "the caller has found it"
+    node.output().replaceAllUsesWith(next(iter(node.inputs())))
+    node.destroy()
+
+
+def _first(outputs: Any) -> Any:
+    return outputs[0] if isinstance(outputs, tuple) else outputs
+
+
+def _gives_again(activation: Callable[[Tensor], Tensor], logits: Any, outputs: Any) -> bool:
+    is_row = isinstance(outputs, Tensor) and outputs.ndim in (1, 2) and logits.shape == outputs.shape
+    if not is_row or (activation is not torch.sigmoid and (outputs.ndim == 1 or outputs.shape[1] == 1)):
+        return False
+    return torch.allclose(activation(logits.float()), outputs.float(), rtol=1e-4, atol=1e-5, equal_nan=True)

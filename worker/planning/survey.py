@@ -1,6 +1,7 @@
 """Surveys an image set page by page, so that a plan never holds all of its images in memory."""
 
 import hashlib
+import unicodedata
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -101,5 +102,9 @@ def seeded_positions(entries: Iterable[ImageEntry], seed: int) -> NDArray[np.int
 
 
 def _rank(entry: ImageEntry, seed: int) -> int:
-    digest = hashlib.sha256(f"sample:{seed}:{entry.name}".encode()).digest()
-    return int.from_bytes(digest[:8], "big")
+    """Return the first 8 bytes of SHA-256("order:<seed>:<name>"), by which the seeded order sorts images.
+
+    Names that one system writes with backslashes or decomposed letters have the same rank as elsewhere.
+    """
+    name = unicodedata.normalize("NFC", entry.name).replace("\\", "/")
+    return int.from_bytes(hashlib.sha256(f"order:{seed}:{name}".encode()).digest()[:8], "big")

@@ -83,10 +83,10 @@ def test_a_job_stops_at_the_same_image_with_any_number_of_workers_and_shards(
     store: Store, places: InputResolver, runner: Runner, specs: Specs
 ) -> None:
     whole = results(store, audit(runner, specs.plain()))["cohorts"]["plain"]["measures"]["entropy"]["mean"]
-    alone = audit(runner, specs.stopping(whole - 0.15))
+    alone = audit(runner, specs.stopping(whole - 0.1))
     assert alone.stopped_at is not None
     assert 32 < alone.stopped_at < MANY
-    spec = specs.stopping(whole - 0.15, shard_size=7)
+    spec = specs.stopping(whole - 0.1, shard_size=7)
     job = store.jobs.accept(spec, spec_digest(spec), None)[0].id
     assert runner.work()
 

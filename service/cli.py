@@ -29,7 +29,7 @@ COMMANDS: Mapping[str, str] = {
     "wait": "service.commands.jobs:wait",
     "worker": "worker.commands:worker",
 }
-# The extra that installs a module which a command may lack.
+# For each module that may not be installed: the extra that installs it.
 EXTRAS = {**dict.fromkeys(("torch", "torchvision"), "worker"), "matplotlib": "figures"}
 
 

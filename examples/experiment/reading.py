@@ -37,7 +37,7 @@ HIGHER: Mapping[str, str] = {
     "noise": "its maps change less under noise",
     "geometry": "its maps follow transformations better",
     "stability": "its runs agree better with each other",
-    "degradation": "its maps change less when what they ignore is blurred",
+    "degradation": "its maps change less when the regions that are not salient are blurred",
     "human": "its maps resemble human maps more",
 }
 # For each measure, the published value of the guided cohort relative to the other cohort, and its source.

@@ -22,7 +22,7 @@ bearer = HTTPBearer(
     scheme_name="key",
     auto_error=False,
     description="An API key made by `salience keys create`. Its scope is `read`, `submit` or `admin`; each scope "
-    "includes those before it. Requests on loopback need no key as long as no key was ever created.",
+    "includes those before it. Until the first key is created, requests on loopback need no key.",
 )
 
 

@@ -16,7 +16,7 @@ from service.api.schemas import Problem
 from service.errors import FieldProblem, SalienceError
 
 RETRY_SECONDS = "2"
-JOBS_RETRY_SECONDS = 30  # an open job may end in this time
+JOBS_RETRY_SECONDS = 30  # time in which an open job may end
 KINDS = {413: errors.BodyTooLarge.kind}
 RETRYABLE = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 RETRY_HEADER = {"Retry-After": {"description": "seconds to wait", "schema": {"type": "integer"}}}
@@ -57,7 +57,7 @@ STATUS: Mapping[type[SalienceError], HTTPStatus] = {
 
 
 def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
-    """Return the OpenAPI responses of a route for these problems."""
+    """Return the OpenAPI descriptions of the problems that a route answers with these statuses."""
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {
         int(status): {
@@ -157,7 +157,7 @@ def _is_json(request: Request) -> bool:
 
 
 def _field_location(loc: Sequence[int | str]) -> Sequence[int | str]:
-    """Return the location of a field. Fields of the body omit the prefix `body`; others keep `query` and the like."""
+    """Return the location of a field. The prefix `body` is omitted; other prefixes, such as `query`, are kept."""
     return loc[1:] if loc[:1] == ("body",) and len(loc) > 1 else loc
 
 

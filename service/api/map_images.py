@@ -41,7 +41,7 @@ def to_hex(value: float) -> str:
 def overlay_png(image: Image.Image, native: bytes, size: Sequence[int]) -> bytes:
     """Draw a native map, (h, w) float16 of this `size`, over its image; the map is resized as the audit does it.
 
-    The colour of a low value is more transparent than that of a high one, so that the image shows.
+    Low values are more transparent than high values, so that the image stays visible under the map.
     """
     values = Image.fromarray(_to_array(native, size).astype(np.float32))
     resized = np.asarray(values.resize(image.size, Image.Resampling.BICUBIC), np.float64)
@@ -86,7 +86,10 @@ TRANSPOSITIONS = {
 
 
 def _sample(image: Image.Image, matrix: NDArray[np.float64], shift: tuple[int, int] = (0, 0)) -> Image.Image:
-    """Take each pixel from `matrix` @ (x, y) - `shift`, about the centre; edge pixels continue beyond the edge."""
+    """Return an image that takes its pixel (x, y) from `matrix` @ (x, y) - `shift`, with the centre as origin.
+
+    Points outside the image take the value of the nearest edge pixel.
+    """
     centre = (np.array(image.size) - 1) / 2
     rows, columns = np.indices((image.height, image.width))
     offsets = np.stack([columns, rows], -1) - centre

@@ -1,7 +1,7 @@
 """ASGI middleware: body limits and rate-limit headers, and for each request an ID, a span, metrics and a log line.
 
-It holds back no part of a streamed request or response, and it knows no route and no use case. The latency of a request
-ends where its response begins. Uploads, and requests that wait for a change, have no latency in the metrics.
+Streamed requests and responses are not buffered. This module knows no route and no use case. Latency is
+measured until the response begins. The metrics omit the latency of uploads and of requests that wait for a change.
 """
 
 import logging

@@ -5,7 +5,7 @@ import binascii
 
 from service.errors import CursorInvalid
 
-MAX_CURSOR = 2**62  # leaves room for a page below the largest integer of the database
+MAX_CURSOR = 2**62  # so that adding a page size does not exceed the largest integer of the database
 
 
 def encode(number: int | None) -> str | None:

@@ -39,9 +39,9 @@ class JobError(BaseModel):
 
 
 class Progress(BaseModel):
-    """How far a job is."""
+    """Progress of a job."""
 
-    images_done: int = Field(description="Number of images done, counted by their share of the forward passes.")
+    images_done: int = Field(description="Number of images done, estimated from the share of forward passes made.")
     images_total: int | None = Field(description="Number of images to audit; null until the image set is listed.")
     passes_done: int = Field(description="Number of forward passes made.")
     passes_reused: int = Field(description="Number of forward passes saved because an earlier job had their numbers.")
@@ -66,7 +66,7 @@ class JobBody(BaseModel):
     name: str | None = Field(description="Name from the spec.")
     labels: dict[str, str] = Field(description="Labels from the spec.")
     state: JobState = Field(description="State of the job.")
-    progress: Progress = Field(description="How far the job is.")
+    progress: Progress = Field(description="Progress of the job.")
     error: JobError | None = Field(description="Why the job failed; null if it did not.")
     verdict: Verdict | None = Field(description="Verdict of the gate; null without a gate and until the job has ended.")
     so_far: dict[str, Any] | None = Field(
@@ -80,7 +80,7 @@ class JobBody(BaseModel):
     links: Links = Field(description="Paths of the resources of the job.")
 
     @classmethod
-    def of(cls, job: Job, now: float) -> "JobBody":
+    def from_job(cls, job: Job, now: float) -> "JobBody":
         """Create the body of a job. Its speed is computed up to `now`, in seconds since the epoch."""
         base = f"/v1/jobs/{job.id}"
         return cls(

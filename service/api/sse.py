@@ -1,6 +1,6 @@
 """Server-sent events of jobs: the state of a job, and an event for each change. Knows no HTTP.
 
-All listeners share one read of a change: a listener that asks during a read gets its result. An event carries the
+Listeners share reads of the database: a listener that asks during a read gets its result too. An event carries the
 version of the job, so a client that reconnects gets only the versions that it has not seen.
 """
 
@@ -44,7 +44,9 @@ class JobSnapshot:
     @classmethod
     def from_job(cls, job: Job) -> "JobSnapshot":
         """Create a snapshot of a job."""
-        return cls(job.id, job.version, job.state, JobBody.of(job, time.time()).model_dump_json(include=EVENT_FIELDS))
+        return cls(
+            job.id, job.version, job.state, JobBody.from_job(job, time.time()).model_dump_json(include=EVENT_FIELDS)
+        )
 
     @property
     def is_open(self) -> bool:
@@ -56,7 +58,7 @@ class JobSnapshot:
         return format_sse_event(event=name, id=str(self.version), data_str=self.text)
 
     def change_since(self, state: JobState | None) -> bytes:
-        """Return a `progress` event if the state is still this one, otherwise a `state` event."""
+        """Return a `progress` event if the job is still in `state`, otherwise a `state` event."""
         return self.event("progress" if self.state is state else "state")
 
 

@@ -1,4 +1,4 @@
-"""Stores uploads under their SHA-256, and answers which of them a tenant may use."""
+"""Stores uploads under their SHA-256, and finds those that a tenant may use."""
 
 import asyncio
 import hashlib
@@ -47,9 +47,10 @@ class Artifact:
 
 @dataclass(frozen=True)
 class ArtifactStore:
-    """Artifacts at a location: the path of a folder, or the URI of an object store. With owners, those of one tenant.
+    """Artifacts at a location: the path of a folder, or the URI of an object store.
 
-    Finding an artifact for its owner restarts its retention time.
+    With `owners`, the store has only the artifacts of one tenant. Finding an artifact for its owner restarts its
+    retention time.
     """
 
     location: str

@@ -67,7 +67,7 @@ class OutputFile(click.ParamType[Output]):
 
 
 def fills_standard_output(outputs: Iterable[Output | None], as_json: bool = False) -> bool:
-    """Whether a document goes to standard output, which then holds nothing else. Raises UsageError for two."""
+    """Return whether a document is written to standard output. Raises UsageError if two are."""
     documents = as_json + sum(each == Output(None) for each in outputs)
     if documents > 1:
         raise click.UsageError("standard output holds one document; name a file for the others, or omit --json")

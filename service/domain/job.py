@@ -105,7 +105,7 @@ class Job:
 class ImageSet:
     """An image set of a job: its field in the spec, its image numbers `start` to `stop` (exclusive), and its columns.
 
-    `run` names the columns of each run, and `across` for each cohort the columns across its runs.
+    `run` lists the columns of each run; `across` lists, for each cohort, the columns across its runs.
     """
 
     field: str

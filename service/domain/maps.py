@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 BYTES_PER_VALUE = 2  # of a float16
-SUM_UNIT = 2.0**-30  # of sums of maps: finer than float32 near 1; 2^33 maps add up in 63 bits
+SUM_UNIT = 2.0**-30  # of sums of maps: finer than float32 near 1, and a sum of 2^33 maps fits in 63 bits
 MAX_STORED_SIDE = 64  # larger native maps, such as those of the method saliency, are computed on request
 MAX_MEAN_SIDE = 16  # of mean maps, which show no finer detail
 MAX_MEAN_CLASSES = 20
@@ -51,7 +51,7 @@ class StoredImage:
 
 @dataclass(frozen=True)
 class ClassSum:
-    """The sum of a class's maps under all runs of a cohort, reduced in size; the label "" is that of all images."""
+    """The sum of a class's maps under all runs of a cohort, reduced in size; the label "" means all images."""
 
     cohort: int
     label: str
@@ -72,7 +72,10 @@ def small_size(size: Sequence[int]) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class MapRequest:
-    """A request to explain an image under a cohort in some variants. The job stores what `is_permanent`."""
+    """A request to explain an image under a cohort in some variants.
+
+    The maps are stored as long as the job if `is_permanent` is true, otherwise for a day.
+    """
 
     job: str
     image: int

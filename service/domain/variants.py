@@ -1,4 +1,4 @@
-"""The variants of an image of which maps are made, by the names that users write: `hflip`, `noise:0.2`, `background`.
+"""The names of the variants of an image whose maps users can request: `hflip`, `noise:0.2`, `background`.
 
 Pure.
 """
@@ -18,7 +18,7 @@ CLEAN = "clean"
 
 
 def sample_variants(spec: JobSpec) -> list[str]:
-    """Return the variants whose maps are stored with a job's sample: the clean image, and some of each measure."""
+    """Return the variants whose maps a job's sample stores: the clean image, and some variants of each measure."""
     own = [
         name
         for measure, named in _named_variants()

@@ -1,4 +1,4 @@
-"""The verdict: each rule decided on its 95 % interval, and the worst of them.
+"""Computes verdicts: the outcome of each rule from its 95 % interval, and the worst outcome.
 
 A rule passes if its entire interval meets the threshold, fails if its entire interval misses it, and is inconclusive
 if the threshold lies inside the interval. A rule without a number or an interval is an error. `error` is the worst
@@ -14,7 +14,7 @@ from service.measures.strict_model import StrictModel
 
 
 class Outcome(StrEnum):
-    """From the best to the worst."""
+    """The outcome of a rule or of a gate, from best to worst."""
 
     PASS = "pass"
     INCONCLUSIVE = "inconclusive"
@@ -39,7 +39,7 @@ class RuleResult(StrictModel):
     interval: tuple[float, float] | None
     """Its 95 % interval. Null if there is none."""
     threshold: float
-    """What the interval was compared with."""
+    """The threshold that the interval was compared with."""
     reason: str
     """The outcome in a sentence."""
 
@@ -54,7 +54,7 @@ class PolicyUsed(StrictModel):
 
 
 class Verdict(StrictModel):
-    """The answer of a gate."""
+    """The outcome of a gate, with its reasons."""
 
     outcome: Outcome
     """The worst outcome of all rules."""
@@ -136,9 +136,9 @@ def _why_no_interval(rule: Rule, found: Number) -> str:
     if found.note is not None:
         why = f"the results have no interval for it ({found.note})"
     if rule.spread is None:
-        return f"{why}; audit more images, or name another number"
+        return f"{why}; audit more images, or use another number in the rule"
     statistic = rule.spread[1]
-    return f"{why}, and one of {statistic} is computed only if the job's own gate has a rule for it; {RESUBMIT}"
+    return f"{why}, and an interval of {statistic} is computed only if the job's own gate has a rule for it; {RESUBMIT}"
 
 
 def _result(rule: Rule, found: Number | None, outcome: Outcome, reason: str) -> RuleResult:

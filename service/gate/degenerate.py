@@ -19,8 +19,8 @@ def share_of(document: Json, cohort: str) -> Json | None:
     return found
 
 
-def told(share: Json) -> str:
-    """Return a share in words: `12 of 12 maps show no salience (100.0 %, 95 % interval 75.8 % to 100.0 %)`."""
+def describe_share(share: Json) -> str:
+    """Describe a share: `12 of 12 maps show no salience (100.0 %, 95 % interval 75.8 % to 100.0 %)`."""
     count, maps, (low, high) = share["count"], share["n"], share["ci95"]
     verb = "shows" if count == 1 else "show"
     whole = f"{100 * share['mean']:.1f} %, 95 % interval {100 * low:.1f} % to {100 * high:.1f} %"
@@ -37,7 +37,10 @@ def objection(document: Json, rule: Rule, cohort: str) -> str | None:
     for name in (cohort, rule.versus):
         share = share_of(document, name) if name is not None else None
         if share is not None and above_limit(share):
-            return f"{told(share)} in {name!r}; a cohort with more than {100 * LIMIT:g} % degenerate maps is not judged"
+            return (
+                f"{describe_share(share)} in {name!r}; "
+                f"a cohort with more than {100 * LIMIT:g} % degenerate maps is not judged"
+            )
         if share is None and sum((document.get("degenerate") or {}).get(name, ())):
             return f"an earlier release counted the degenerate maps of {name!r} as similar; submit the job again"
     return None

@@ -1,4 +1,4 @@
-"""What a gate asks: rules over the numbers of a results document. Knows no document."""
+"""Defines gates and their rules about the numbers of a results document. Reads no document."""
 
 from typing import Annotated, Literal, Self
 
@@ -32,11 +32,9 @@ class Rule(StrictModel):
     """
 
     measure: Path
-    cohort: Annotated[
-        Text | None, Field(description="The cohort. May be left out if there is only one that can be meant.")
-    ] = None
+    cohort: Annotated[Text | None, Field(description="The cohort. Optional if only one cohort is possible.")] = None
     statistic: Statistic = "mean"
-    """Statistic of that number; `mean`, or one that stands beside the mean in the results."""
+    """Statistic of that number: `mean`, or another statistic that the results give for it."""
     op: Op
     """Whether the number must be at least (`>=`) or at most (`<=`) the threshold."""
     value: float | None = None
@@ -54,18 +52,21 @@ class Rule(StrictModel):
 
     @property
     def path(self) -> str:
-        """The path of the very number, its statistic included unless that is the mean."""
+        """The path of the number that the rule judges. It ends in the statistic unless that is the mean."""
         return self.measure if self.statistic == "mean" else f"{self.measure}.{self.statistic}"
 
     @property
     def spread(self) -> tuple[str, str] | None:
-        """Of a rule on how values spread, the path of their measure and the statistic; written either way."""
+        """The path of the measure and the statistic if that is one of SPREAD_STATISTICS, otherwise None.
+
+        The rule may name the statistic in `statistic` or at the end of `measure`.
+        """
         measure, _, last = self.path.rpartition(".")
         return (measure, last) if last in SPREAD_STATISTICS else None
 
     @property
     def threshold(self) -> float:
-        """What the number, or the difference, is held against."""
+        """The threshold for the number, or for the difference from `versus`."""
         if self.value is not None:
             return self.value
         assert self.margin is not None, "a rule without a value has a margin"
@@ -87,5 +88,5 @@ class Gate(StrictModel):
         if bool(self.rules) == (self.policy is not None):
             raise PydanticCustomError("rules_or_policy", "give rules, or the name of a policy")
         if self.version is not None and self.policy is None:
-            raise PydanticCustomError("version_of_nothing", "version is a policy's; give policy, or leave it out")
+            raise PydanticCustomError("version_of_nothing", "version belongs to a policy; give policy, or omit version")
         return self

@@ -25,7 +25,7 @@ def real_path(path: Path) -> Path:
 
 
 def walk(folder: Path, on_error: Callable[[OSError], None] | None = None) -> Iterator[tuple[str, list[str], list[str]]]:
-    """Yield each folder below a folder, and that one: path, sorted names of folders, sorted names of files.
+    """Yield a folder and each folder below it: path, sorted names of folders, sorted names of files.
 
     Follows links, and enters each folder once. Raises OSError if a folder cannot be listed, unless `on_error` handles
     it.

@@ -44,7 +44,7 @@ def check_remote(uri: str) -> None:
     """Raise InputRefused for a remote URI without a path, or with a password before the bucket."""
     _check_characters(uri)
     if not uri.partition(":")[2].strip("/"):
-        raise InputRefused(reason=f"{uri!r} names nothing; write {KNOWN_SCHEMES}")
+        raise InputRefused(reason=f"{uri!r} has no path; write {KNOWN_SCHEMES}")
     if uri.startswith(OBJECT_STORE_SCHEMES):
         check_bucket(uri)
 

@@ -18,12 +18,12 @@ PLACEHOLDER_COHORT = "another cohort"
 
 @dataclass(frozen=True)
 class Policies:
-    """The use cases of policies, on top of those of jobs."""
+    """The use cases of policies of one tenant. They read jobs through `jobs`."""
 
     jobs: Jobs
 
     def put(self, name: str, policy: Policy) -> StoredPolicy:
-        """Store a policy as the next version of its name. Raises SpecInvalid if its rules can judge no job of it."""
+        """Store a policy as the next version of its name. Raises SpecInvalid for an invalid rule or job template."""
         problems = list(_problems(policy))
         if problems:
             raise SpecInvalid(problems)
@@ -81,7 +81,7 @@ def _template_problems(spec: JobSpec) -> Iterator[FieldProblem]:
 
 
 def _unknown_cohorts(policy: Policy) -> Iterator[FieldProblem]:
-    """Yield rules that name a cohort which no audit of the registry's versions has."""
+    """Yield a problem for each rule that names a cohort which audits of registered versions do not have."""
     if policy.registry is None:
         return
     alias = policy.registry.baseline_alias

@@ -50,7 +50,7 @@ class Jobs:
         return self.inputs.artifacts
 
     def for_tenant(self, tenant: str) -> "Jobs":
-        """Return the use cases for one tenant, which cannot see the objects of others."""
+        """Return the use cases for one tenant, which cannot see the objects of other tenants."""
         store = self.store.for_tenant(tenant)
         artifacts = replace(self.artifacts, owners=store.artifact_owners)
         return replace(self, store=store, inputs=replace(self.inputs, artifacts=artifacts))
@@ -61,7 +61,7 @@ class Jobs:
         Raises SpecInvalid, IdempotencyKeyReused, TooManyJobs.
         """
         digest = spec_digest(spec)
-        before = self.store.jobs.of_key(key) if key is not None else None
+        before = self.store.jobs.find_by_key(key) if key is not None else None
         job, stored = before or self._accept(spec, digest, key)
         if stored != digest:
             raise IdempotencyKeyReused(key=key, job=job.id)

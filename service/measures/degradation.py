@@ -1,4 +1,4 @@
-"""Degradation: whether the model needs the regions that its map ignores."""
+"""Degradation: whether the model needs regions that its map does not mark as salient."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -49,14 +49,14 @@ def _narrow(_options: DegradationOptions, names: Sequence[str]) -> Mapping[str, 
 DEGRADATION = Measure(
     name="degradation",
     meaning="SSIM between the maps before and after everything outside the salient region is blurred. High: the model "
-    "does not need what it ignores. `object` blurs the salient region instead; `gap` is the difference.",
+    "does not need the other regions. `object` blurs the salient region instead; `gap` is the difference.",
     source=f"Salience-Based Image Degradation, {CRUM}",
     wording=Wording(
         "Degradation",
         "Does attention stay in place when the background is blurred?",
-        low="the model needs what its map ignores",
-        middling="the model needs some of what its map ignores",
-        high="the model does not need what its map ignores",
+        low="the model needs regions that are not salient",
+        middling="the model partly needs regions that are not salient",
+        high="the model does not need regions that are not salient",
     ),
     options=DegradationOptions,
     variants=_variants,
@@ -66,8 +66,8 @@ DEGRADATION = Measure(
     part_bounds={"gap": (-2.0, 2.0)},
     is_seeded=_is_seeded,
     ranking=Ranking(
-        "needs what it does not look at",
-        "Needs what its map ignores",
+        "needs regions that are not salient",
+        "Needs regions that are not salient",
         "blurring the background shifts attention most",
     ),
     map_variants=MapVariants(

@@ -51,10 +51,10 @@ METHODS: Mapping[str, SalienceMethod] = {
         "Zhou et al. 2016",
     ),
     "gradcam++": SalienceMethod(
-        "Grad-CAM whose weights count each place by how much it raises the target.", "Chattopadhay et al. 2018"
+        "Grad-CAM with weights that count each position by how much it raises the target.", "Chattopadhay et al. 2018"
     ),
-    "hirescam": SalienceMethod("Gradient times feature map, place by place, rectified.", "Draelos and Carin 2020"),
-    "layercam": SalienceMethod("Positive gradient times feature map, place by place, rectified.", "Jiang et al. 2021"),
+    "hirescam": SalienceMethod("Gradient times feature map at each position, rectified.", "Draelos and Carin 2020"),
+    "layercam": SalienceMethod("Positive gradient times feature map at each position, rectified.", "Jiang et al. 2021"),
     "eigencam": SalienceMethod(
         "Feature maps projected on their first principal axis; independent of the class.", "Muhammad and Yeasin 2020"
     ),

@@ -26,7 +26,7 @@ def exponential_delay(failures: int, initial: float, maximum: float, factor: flo
 
 
 def retry_while_unavailable(call: Callable[[], Result], seconds: float = MAX_RETRY_SECONDS) -> Result:
-    """Call a function until the database is available, for at most `seconds`; then raise its DatabaseUnavailable."""
+    """Call a function until the database is available. Raises DatabaseUnavailable after `seconds`."""
     end, failures = time.monotonic() + seconds, 0
     while True:
         try:

@@ -56,7 +56,7 @@ class WorkNotifier:
         self._app, self._max_queued = make_celery(broker_url), max_queued
 
     def notify(self, count: int = 1) -> None:
-        """Send this many messages. If it is more than one, send at most until the queue has its maximum length."""
+        """Send `count` messages. If `count` is above 1, stop when the queue has its maximum length."""
         with _ignoring_unavailable_broker():
             self._send(count if count == 1 else min(count, self._max_queued - self.length()))
 

@@ -43,7 +43,7 @@ class DatabaseSettings(BaseSettings):
 
     @property
     def database_timeouts(self) -> Timeouts:
-        """The limits as the storage takes them."""
+        """The limits in the form that the storage expects."""
         return Timeouts(
             connect=self.database_connect_timeout_seconds,
             tcp=self.database_tcp_timeout_seconds,

@@ -14,7 +14,7 @@ SecretKey = Annotated[str, Field(min_length=32)]
 
 
 class ServiceSettings(StoreSettings):
-    """The shared settings, and those of the API."""
+    """The shared settings, and the settings of the API only."""
 
     host: str = "127.0.0.1"
     """Address that the API listens on."""

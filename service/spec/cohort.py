@@ -25,7 +25,7 @@ class Preprocessing(StrictModel):
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
     """Mean of each channel, subtracted after scaling. One value per channel."""
     std: tuple[Annotated[float, Field(gt=0)], ...] = (0.229, 0.224, 0.225)
-    """Standard deviation of each channel, by which the difference is divided."""
+    """Standard deviation of each channel. The value minus the mean is divided by it."""
     resize: Literal["squash"] | ShorterSide = "squash"
     """`squash` resizes to `size` and ignores the aspect ratio; `{"shorter": N}` resizes the shorter side to N and crops
     the centre."""

@@ -14,13 +14,13 @@ SCHEME = re.compile(r"\A[A-Za-z][A-Za-z0-9+.-]*+:")
 
 
 def read_spec(path: Path) -> Json:
-    """The spec in a file, its relative URIs made absolute. Raises SpecUnreadable."""
+    """Return the spec in a file with its relative URIs made absolute. Raises SpecUnreadable."""
     try:
         spec = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise SpecUnreadable(path=path, reason=error) from error
     if not isinstance(spec, dict):
-        raise SpecUnreadable(path=path, reason="it holds no JSON object")
+        raise SpecUnreadable(path=path, reason="it contains no JSON object")
     folder = path.resolve().parent
     for place in _parts_with_uri(spec):
         if isinstance(place.get("uri"), str) and place["uri"]:
@@ -29,12 +29,12 @@ def read_spec(path: Path) -> Json:
 
 
 def absolute_uri(uri: str, folder: Path) -> str:
-    """A URI as it is; of a path, which may be relative to a folder, the URI."""
+    """Return a URI unchanged, and a path, which may be relative to the folder, as a file URI."""
     return uri if SCHEME.match(uri) else (folder / uri).resolve().as_uri()
 
 
 def parse_spec(raw: Json) -> JobSpec:
-    """The spec, checked field by field. Raises SpecInvalid."""
+    """Return the spec after each of its fields is validated. Raises SpecInvalid."""
     try:
         return JobSpec.model_validate(raw)
     except ValidationError as error:
@@ -42,7 +42,7 @@ def parse_spec(raw: Json) -> JobSpec:
 
 
 def _parts_with_uri(spec: Json) -> Iterator[Json]:
-    """The parts of an unchecked spec that name a file."""
+    """Yield the parts of an unvalidated spec that have a URI: the image set and each run."""
     cohorts = spec.get("cohorts")
     runs = [cohort.get("runs") for cohort in cohorts if isinstance(cohort, dict)] if isinstance(cohorts, list) else []
     parts = [

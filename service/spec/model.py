@@ -113,7 +113,7 @@ class Template(StrictModel):
     """A spec without its models."""
 
     name: Name | None = None
-    """Name of the job, for people."""
+    """Name of the job, shown in lists and pages."""
     labels: Annotated[dict[LabelKey, Name], Field(max_length=50), BeforeValidator(_no_colons)] = {}  # noqa: RUF012  # pydantic copies it
     """Labels by which jobs can be filtered. A key has no colon."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
@@ -121,7 +121,8 @@ class Template(StrictModel):
     images: Images
     """The images to audit."""
     out_of_set: Annotated[
-        Images | None, Field(description="A second image set that the models were not made for, to compare with.")
+        Images | None,
+        Field(description="Images that the models were not trained for. The results compare them with `images`."),
     ] = None
     salience: Salience = Salience()
     """How the maps are computed."""
@@ -129,7 +130,7 @@ class Template(StrictModel):
     options: Options = Options()
     """Options of the measures and methods."""
     maps: Maps = Maps()
-    """For how many images maps are stored."""
+    """For how many images the job stores maps."""
     precision: Precision = "float32"
     """Number format of the forward passes. On a CPU `tf32` is `float32`."""
     shard_size: Annotated[int, Field(ge=1, le=100_000)] | None = None
@@ -152,7 +153,7 @@ class Template(StrictModel):
 
 
 class JobSpec(Template):
-    """A job's spec: what to audit and how. Fields that are left out have their default."""
+    """A job's spec: what to audit and how. Omitted fields have their default values."""
 
     cohorts: Annotated[list[Cohort], Field(min_length=1, max_length=20)]
     """The models to audit, in groups that are compared with each other."""

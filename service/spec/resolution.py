@@ -1,6 +1,6 @@
-"""What a spec leaves to its models: how pictures become their input, where the spec says nothing of it.
+"""Fills in the preprocessing that a spec omits, from the files of its models.
 
-A job is kept as it was asked; once planned, it shows what its models' own files filled in.
+A job is stored with the preprocessing that its request states. Once the job is planned, it shows all values.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,28 +16,31 @@ Json = dict[str, Any]
 
 
 def to_stored(spec: JobSpec) -> Json:
-    """The spec as it is kept: with its defaults, except for preprocessing, which the models may have a say in."""
+    """Return the spec as it is stored: with all defaults, except those of preprocessing, which models may declare."""
     dumped = spec.model_dump(mode="json")
-    for cohort, kept in zip(spec.cohorts, dumped["cohorts"], strict=True):
-        kept["model"]["preprocessing"] = cohort.model.preprocessing.model_dump(mode="json", exclude_unset=True)
+    for cohort, stored in zip(spec.cohorts, dumped["cohorts"], strict=True):
+        stored["model"]["preprocessing"] = cohort.model.preprocessing.model_dump(mode="json", exclude_unset=True)
     return dumped
 
 
 def resolve_preprocessing(request: Preprocessing, own: Mapping[str, Any]) -> Preprocessing:
-    """What was asked, then what the model says, then the defaults. Raises ModelRefused for what cannot be."""
+    """Merge the values of the request, then those that the model declares, then the defaults.
+
+    Raises ModelRefused if the model declares an invalid value.
+    """
     try:
         return Preprocessing.model_validate({**own, **request.model_dump(exclude_unset=True)})
     except ValidationError as error:
         first = error.errors()[0]
         raise ModelRefused(
             model_field="preprocessing",
-            reason=f"the model's own files say preprocessing.{'.'.join(map(str, first['loc']))}={first['input']!r}: "
+            reason=f"the model's files declare preprocessing.{'.'.join(map(str, first['loc']))}={first['input']!r}: "
             f"{first['msg']}; give model.preprocessing in full",
         ) from error
 
 
 def with_preprocessing(spec: JobSpec, preprocessing: Sequence[Preprocessing]) -> JobSpec:
-    """The spec with each cohort's preprocessing."""
+    """Return the spec with this preprocessing for each cohort, in the order of the cohorts."""
     cohorts = [
         cohort.model_copy(update={"model": cohort.model.model_copy(update={"preprocessing": each})})
         for cohort, each in zip(spec.cohorts, preprocessing, strict=True)
@@ -46,10 +49,10 @@ def with_preprocessing(spec: JobSpec, preprocessing: Sequence[Preprocessing]) ->
 
 
 def resolved(spec: JobSpec, plan: Json | None) -> JobSpec:
-    """The spec as a job's plan has settled it; before there is a plan, as it was asked."""
+    """Return the spec with the preprocessing in the job's plan; without a plan, return it unchanged."""
     if plan is None:
         return spec
     own = [cohort["preprocessing"] for cohort in plan.get("cohorts", ()) if "preprocessing" in cohort]
-    if len(own) < len(spec.cohorts):  # planned by a version that asked no models
+    if len(own) < len(spec.cohorts):  # the version that planned it read no preprocessing from models
         return spec
     return with_preprocessing(spec, [Preprocessing.model_validate(each) for each in own])

@@ -72,7 +72,7 @@ class JobStore:
                 session.add(single_shard(session, number, ShardKind.PLAN))
             return to_job(row), row.spec_digest
 
-    def of_key(self, key: str) -> tuple[Job, str] | None:
+    def find_by_key(self, key: str) -> tuple[Job, str] | None:
         """Return the job with this idempotency key and the digest of its spec; None if there is none."""
         with self._database.read() as session:
             row = _find_by_key(session, self._stored_key(key))

@@ -26,7 +26,7 @@ def claim_one(
     lease_seconds: float,
     to_claim: Callable[[Session, Row], Claim],
 ) -> Claim | None:
-    """Lease the first of the ready rows that has no lease; return what `to_claim` makes of it, or None without one.
+    """Lease the first ready row without a lease, and return the result of `to_claim` for it; None if there is none.
 
     `to_claim` runs in the transaction that leases the row, so it can change the row too.
     """

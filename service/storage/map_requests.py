@@ -67,7 +67,7 @@ class MapRequestStore:
             return CRASHED if has_crashed else None
 
     def pending_count(self, job: str | None = None) -> int:
-        """Return how many requests wait for a worker; of one job, how many are not complete."""
+        """Return how many requests wait for a worker, or with `job`, how many requests of the job are not complete."""
         chosen = select(func.count()).select_from(MapRequestRow)
         if job is None:
             chosen = chosen.where(*_is_ready(), is_unleased(MapRequestRow))
@@ -77,7 +77,7 @@ class MapRequestStore:
             return session.scalar(chosen) or 0
 
     def claim(self) -> MapRequest | None:
-        """Lease the oldest request that waits, a person's before a sample's; None if there is none."""
+        """Lease the oldest waiting request, first those of people, then those of samples; None if there is none."""
         ready = select(MapRequestRow).where(*_is_ready()).order_by(MapRequestRow.lasting, MapRequestRow.asked_at)
 
         def to_claim(session: Session, row: MapRequestRow) -> MapRequest:

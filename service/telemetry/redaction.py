@@ -16,7 +16,7 @@ _SCHEME = r"(?<![a-z0-9+.-])[0-9+.-]*+{}[a-z][a-z0-9+.-]*+:"
 _URL = re.compile(rf"({_SCHEME.format('')}(?://|%2F%2F|\\/\\/))([^\s\"'<>^`{{|}}]++)", re.IGNORECASE)
 # `user:password@`, also if the password contains characters that it should escape. A port is not a password.
 _USER = re.compile(r"^(?=[^/?#@]*?:(?!\d*+(?:[/?#]|$)))(?:\S*@|(?!\[)\S*)|^[^/?#]*@")
-_USER_WITHIN = re.compile(r"//[^/?#]*@")  # in a URL that is part of the path of another
+_USER_WITHIN = re.compile(r"//[^/?#]*@")  # in a URL that is part of the path of another URL
 _QUERY = re.compile(r"(?:[?#;]|%3F|%23).*", re.DOTALL | re.IGNORECASE)
 _LONG_NAME = (
     r"(?=[\w-]*?(?:passwd|password|pwd|secret|token|signature|credential|api[_-]?key|access[_-]?key|private[_-]?key))"
@@ -102,7 +102,8 @@ def _redact_secrets(text: str) -> str:
 def _redact_within(text: str, limit: int, redact: Callable[[str], str]) -> str:
     """Redact a text, or the first `limit` characters of a longer one.
 
-    The last word of a cut text is dropped unless it was redacted: the first part of a secret may not look like one.
+    The last word of a cut text is dropped unless it was redacted, since the first part of a secret may not look like a
+    secret.
     """
     if len(text) <= limit:
         return redact(text)

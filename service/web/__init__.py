@@ -1,1 +1,1 @@
-"""The pages that people read: templates, what they show, their style and their one script. Knows no routes."""
+"""The HTML pages: templates, the data that they show, stylesheets and a script. Knows no routes."""

@@ -13,7 +13,7 @@ from service.web.report.figures import Panel
 Json = Mapping[str, Any]
 
 SIDES = ("A", "B")
-IGNORED_FIELDS = (  # of a spec: no number depends on them
+IGNORED_FIELDS = (  # fields of a spec on which no number depends
     "name", "labels", "cohorts", "priority", "deadline", "shard_size", "gate", "maps",
 )  # fmt: skip
 Lines = Sequence[tuple[str, float | None, float | None]]

@@ -60,7 +60,7 @@ def watch(visitor: Visitor) -> str:
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 360)])
-def test_pages_are_accessible_and_fit_in_light_and_dark_and_on_a_phone(
+def test_pages_are_accessible_and_fit_phones_and_desktops_in_light_and_dark_mode(
     site: Site, finished: list[str], scheme: str, width: int
 ) -> None:
     first, second = finished
@@ -74,7 +74,7 @@ def test_pages_are_accessible_and_fit_in_light_and_dark_and_on_a_phone(
             assert not visitor.page.evaluate(SPILLS), name
 
 
-def test_two_jobs_are_chosen_and_compared_by_keyboard(site: Site, finished: list[str]) -> None:
+def test_two_jobs_can_be_selected_and_compared_by_keyboard(site: Site, finished: list[str]) -> None:
     with site.visitor() as visitor:
         page = visitor.page
         visitor.open("/?state=succeeded")
@@ -92,7 +92,7 @@ def test_two_jobs_are_chosen_and_compared_by_keyboard(site: Site, finished: list
         assert set(finished) <= set(page.url.replace("=", "&").split("&"))
 
 
-def test_jobs_are_found_and_compared_without_script(site: Site, finished: list[str]) -> None:
+def test_jobs_can_be_filtered_and_compared_without_javascript(site: Site, finished: list[str]) -> None:
     with site.visitor(java_script_enabled=False) as visitor:
         page = visitor.page
         visitor.open("/")
@@ -124,7 +124,7 @@ def test_an_invalid_spec_is_shown_again_with_its_errors(site: Site, finished: li
         visitor.expect_status("422")
 
 
-def test_the_job_list_shows_a_new_job_and_its_failure(site: Site, finished: list[str]) -> None:
+def test_the_job_list_shows_a_new_job_and_then_its_failure(site: Site, finished: list[str]) -> None:
     with site.visitor() as visitor:
         page = visitor.page
         visitor.open("/")
@@ -152,7 +152,7 @@ def test_the_api_documentation_works_without_the_internet(site: Site) -> None:
         expect(visitor.page.get_by_text("Submit an audit.")).to_be_visible()
 
 
-def test_the_report_and_its_images_open_on_screen_and_on_paper(site: Site, finished: list[str]) -> None:
+def test_the_report_shows_its_images_on_screen_and_in_print(site: Site, finished: list[str]) -> None:
     with site.visitor() as visitor:
         page = visitor.page
         visitor.open(f"/jobs/{finished[0]}")
@@ -177,7 +177,7 @@ def test_the_report_and_its_images_open_on_screen_and_on_paper(site: Site, finis
         visitor.check()
 
 
-def test_the_report_fits_a_phone_in_the_dark(site: Site, finished: list[str]) -> None:
+def test_the_report_fits_a_phone_in_dark_mode(site: Site, finished: list[str]) -> None:
     with site.visitor(360, color_scheme="dark") as visitor:
         visitor.open(f"/v1/jobs/{finished[0]}/report")
         visitor.keep("report-dark-360")

@@ -21,7 +21,7 @@ from service.storage import JobQuery
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 NOT_FOUND, INVALID = HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY
-# Versions are shorter than 18 digits, and Python refuses to parse 5,000.
+# A version has at most 18 digits. Python refuses to parse numbers with more than 4,300 digits.
 VERSION = re.compile(r"[0-9]{1,18}")
 # No cache may store the stream. Without the second header, nginx buffers events.
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -50,7 +50,8 @@ async def stream_list(
     return _stream(request, caller, _feed(request).list_events(jobs.store.jobs, query))
 
 
-@router.get("/{job_id}/events", dependencies=[READ], operation_id="of_job_v1_jobs__job_id__events_get",  # as above
+# generated clients use the name in `operation_id`
+@router.get("/{job_id}/events", dependencies=[READ], operation_id="of_job_v1_jobs__job_id__events_get",
             response_class=Response, responses={
     **STREAM,
     204: {"description": "The job has ended, and the client has seen its last event"},

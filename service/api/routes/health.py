@@ -14,7 +14,7 @@ router = APIRouter(tags=["health"])
 
 @router.get("/healthz")
 async def healthz() -> Health:
-    """Report that the process is alive, without the database and without a worker thread."""
+    """Report that the process is alive. This check uses neither the database nor a thread of the pool."""
     return Health(status="ok")
 
 
@@ -38,7 +38,7 @@ def _status(check: Callable[[], None]) -> str:
     try:
         check()
     except LookupError:
-        return "its schema is not current; run `salience migrate`"
+        return "the schema is not current; run `salience migrate`"
     except DatabaseReadOnly:
         return "read-only or a standby; point SALIENCE_DATABASE_URL at the primary"
     except Exception as error:  # noqa: BLE001  # any error of a driver means that the server does not answer

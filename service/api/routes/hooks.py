@@ -1,4 +1,4 @@
-"""Routes for webhooks of a model registry. A delivery is stored and answered; RegistrySync handles it later."""
+"""Receives webhooks of a model registry. The route stores a delivery and answers; RegistrySync handles it later."""
 
 import time
 from http import HTTPStatus
@@ -29,7 +29,7 @@ class HookAnswer(BaseModel):
 
 @router.post("/mlflow", status_code=202, openapi_extra=BODY, responses=documented(*REFUSALS))
 async def mlflow(request: Request) -> HookAnswer:
-    """Receive a delivery of MLflow's webhooks about a new model version or its tag `salience.cohort`.
+    """Receive a webhook delivery from MLflow about a new model version, or about its tag `salience.cohort`.
 
     The delivery must be signed with SALIENCE_MLFLOW_SECRET, be at most five minutes old, and be new.
     """

@@ -51,7 +51,7 @@ def submit(
     job = jobs.submit(spec, idempotency_key)
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     response.headers["Retry-After"] = RETRY_SECONDS
-    return JobBody.of(job, time.time())
+    return JobBody.from_job(job, time.time())
 
 
 def job_query(
@@ -72,7 +72,7 @@ def find(jobs: CurrentJobs, query: Annotated[storage.JobQuery, Depends(job_query
     """List jobs, newest first."""
     found = jobs.store.jobs.find(query)
     now = time.time()
-    return JobPage(items=[JobBody.of(job, now) for job in found.jobs], next=encode(found.next))
+    return JobPage(items=[JobBody.from_job(job, now) for job in found.jobs], next=encode(found.next))
 
 
 @router.get("/{job_id}", dependencies=[READ], response_model=JobBody, responses={
@@ -95,14 +95,14 @@ async def get(
         headers["Retry-After"] = RETRY_SECONDS
     if if_none_match is not None and _matches(if_none_match, job):
         return Response(status_code=304, headers=headers)
-    body = JobBody.of(job, time.time()).model_dump_json()
+    body = JobBody.from_job(job, time.time()).model_dump_json()
     return Response(body, headers=headers, media_type="application/json")
 
 
 @router.post("/{job_id}/cancel", dependencies=[SUBMIT], responses=documented(NOT_FOUND, CONFLICT))
 def cancel(job_id: Text, jobs: CurrentJobs) -> JobBody:
     """Cancel a job. Cancelling a cancelled job changes nothing."""
-    return JobBody.of(jobs.cancel(job_id), time.time())
+    return JobBody.from_job(jobs.cancel(job_id), time.time())
 
 
 @router.delete(

@@ -76,7 +76,7 @@ async def _answer(
 
 
 async def _wait_for(jobs: Jobs, query: MapQuery, seconds: float) -> FoundMap | None:
-    """Return the map, or None if the time is up first. It notifies workers repeatedly."""
+    """Wait for the map and return it; None if the time is up. Notifies workers while it waits."""
     found = await run_in_threadpool(find_map, jobs, query)
     if found is not None:
         return found

@@ -48,7 +48,7 @@ class Rotation(StrictModel):
     """Options for a new secret."""
 
     overlap_seconds: Annotated[float, Field(ge=0, le=30 * DAY)] = DAY
-    """Seconds for which messages carry a signature by each secret."""
+    """Seconds during which messages are also signed with the older secrets."""
 
 
 class WebhookBody(BaseModel):

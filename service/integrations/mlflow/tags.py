@@ -10,7 +10,7 @@ from service.domain.policy import CANDIDATE
 from service.gate import Outcome
 from service.jobs.service import Jobs
 
-COHORT = "salience.cohort"  # set by users: equal for all versions of one recipe
+COHORT = "salience.cohort"  # set by users; versions of one training recipe have the same value
 VERDICT = "salience.verdict"
 JOB = "salience.job"
 REPORT = "salience.report"

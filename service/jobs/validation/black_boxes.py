@@ -30,6 +30,6 @@ def black_box_problems(spec: JobSpec, number: int, what: object) -> Iterator[Fie
         if measure.variant_kind == "randomised":
             yield FieldProblem(
                 "measures",
-                f"{what} is ONNX, whose weights `{measure.name}` cannot randomise; leave it out, or give the model in "
+                f"{what} is ONNX, whose weights `{measure.name}` cannot randomise; remove it, or give the model in "
                 "another format",
             )

@@ -1,4 +1,4 @@
-"""Checks a spec before the service accepts it: its fields against each other, and the files it names."""
+"""Checks a spec before the service accepts it: contradictions between fields, and the files that it names."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -86,7 +86,7 @@ def _cohorts(spec: JobSpec) -> Iterator[FieldProblem]:
             if measure.across_runs and len(cohort.runs) < 2:
                 yield FieldProblem(
                     f"cohorts[{number}].runs",
-                    f"{measure.name} compares independent runs and this cohort has one; add runs or leave it out of "
+                    f"{measure.name} compares independent runs, but this cohort has one; add runs, or remove it from "
                     "measures",
                 )
         for problem in _model(cohort.model):
@@ -125,7 +125,7 @@ def _measure_options(spec: JobSpec) -> Iterator[FieldProblem]:
 def _out_of_set(spec: JobSpec) -> Iterator[FieldProblem]:
     for name in spec.for_out_of_set().measures if spec.out_of_set else ():
         if name not in spec.measures:
-            yield FieldProblem("measures", f"out_of_set compares {name}; add {name} to measures, or leave it out")
+            yield FieldProblem("measures", f"out_of_set needs {name}; add {name} to measures, or remove out_of_set")
 
 
 def _stop(spec: JobSpec) -> Iterator[FieldProblem]:
@@ -195,12 +195,13 @@ def _model_problems(spec: JobSpec, number: int, files: ModelFiles) -> Iterator[F
         return
     if model.format not in ("auto", files.format):
         yield FieldProblem(
-            f"{field}.format", f"{path} has the format {files.format}, not {model.format}; correct it, or leave it out"
+            f"{field}.format",
+            f"{path} has the format {files.format}, not {model.format}; correct or remove the field",
         )
     elif files.format == "checkpoint" and not (model.architecture or files.architecture):
         yield FieldProblem(
             f"{field}.architecture",
-            f"{path} is a checkpoint, which holds weights only; name its architecture, such as torchvision/resnet50",
+            f"{path} is a checkpoint, which contains weights only; name its architecture, such as torchvision/resnet50",
         )
     elif files.format == "onnx" and model.format == "auto":  # a declared format is checked without the file
         yield from black_box_problems(spec, number, path)

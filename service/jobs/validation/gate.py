@@ -64,32 +64,32 @@ def _unknown_measure(rule: Rule, spec: JobSpec, cohort: Cohort) -> Iterator[tupl
         message = (
             f"has no {rule.statistic} with an interval; it has {offered}"
             if offered
-            else "is not a single number; name a number below it"
+            else "is not a single number; use one of the numbers in it"
         )
         yield "statistic" if offered else "measure", f"{rule.measure} {message}"
     elif not isinstance(found, Mapping | None):
-        yield "measure", f"{rule.measure} is not a single number; name a number below it"
+        yield "measure", f"{rule.measure} is not a single number; use one of the numbers in it"
     elif found is None and rule.statistic != "mean":
-        yield "statistic", f"{rule.measure} is one number, which has no {rule.statistic}; leave statistic out"
+        yield "statistic", f"{rule.measure} is a single number, which has no {rule.statistic}; remove statistic"
     elif spec.stop and rule.spread:
         yield (
             "statistic",
-            f"a job with stop judges means only, and {rule.measure} is a measure of spread; leave stop out",
+            f"a job with stop judges means only, and {rule.measure} is a measure of spread; remove stop",
         )
     elif spec.stop and rule.versus is None and rule.measure.removesuffix(".mean").split(".")[-1] == "degenerate":
         yield (
             "measure",
-            "a job with stop needs intervals that hold at every interim look, and degenerate has none; leave stop out",
+            "a job with stop needs intervals that hold at every interim look, and degenerate has none; remove stop",
         )
     elif rule.versus is not None and (rule.spread or rule.measure.startswith(UNPAIRED_PREFIXES)):
-        yield "measure", f"{rule.measure} is not compared between cohorts; leave out versus, or name another number"
+        yield "measure", f"{rule.measure} is not compared between cohorts; remove versus, or use another number"
 
 
 def _why_missing(measure: str, spec: JobSpec) -> str:
     names = ", ".join(spec.measures)
     return (
         f"the results will have no {measure} with an interval; the job's measures are {names}, and a part has a name "
-        "such as noise.parts.0.1; add it to measures or options, or name another number"
+        "such as noise.parts.0.1; add it to measures or options, or use another number"
     )
 
 
@@ -104,6 +104,6 @@ def _any_class(path: str, measures: list[str]) -> str:
 
 
 def results_tree(spec: JobSpec, cohort: Cohort) -> Tree:
-    """Return the tree of a cohort's results, None for every number that has an interval."""
+    """Return the tree of a cohort's results, with None in place of every number that has an interval."""
     options = {name: spec.options_of(name) for name in spec.measures}
     return skeleton(options, len(cohort.runs), out_of_set=spec.out_of_set is not None)

@@ -20,7 +20,7 @@ from service.storage.tables.base import LeasedRow, RowNumber, Rows
 
 
 class JobRow(Rows):
-    """A job. `version` grows with every visible change. If `forgotten` is set, it is deleted and its rows follow."""
+    """A job. `version` grows with every visible change. `forgotten` marks a deleted job; its rows are removed later."""
 
     __tablename__ = "jobs"
     __table_args__ = (Index(None, "tenant", "state"), Index(None, "forgotten", "finished_at"))

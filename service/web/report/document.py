@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from service import __version__
 from service.domain.variants import sample_variants
-from service.gate.degenerate import share_of, told
+from service.gate.degenerate import describe_share, share_of
 from service.measures import MEASURES
 from service.measures.methods import METHODS
 from service.web.formatting import minus, number
@@ -103,7 +103,7 @@ def _degenerate(data: ReportData, name: str) -> str:
     if share is None:
         count = sum(data.results["degenerate"][name])
         return f"{pluralise(count, 'map')} without salience" if count else ""
-    return told(share) if share["count"] else ""
+    return describe_share(share) if share["count"] else ""
 
 
 def _facts(data: ReportData) -> list[tuple[str, str]]:

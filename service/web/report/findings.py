@@ -1,4 +1,4 @@
-"""The first screen: the results in sentences. A difference is reported if its interval excludes zero."""
+"""Writes the first screen: the results in sentences. A difference is reported if its interval excludes zero."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -136,7 +136,7 @@ class Overlays:
             yield element("text", message, x=LEFT - 5, y=TOP + (n + 0.5) * height + 3, text_anchor="end", class_="tick")
 
     def _corner_numbers(self, image: int, cohort: int) -> Iterator[Markup]:
-        """Write the probability of the class into each map's corner, for variants the similarity to the clean map."""
+        """Write a number into the corner of each map; `_number` says which number."""
         width, height = self._cell(cohort)
         for run in range(self._runs(cohort)):
             values = self.about.values.get((image, cohort, run), {})

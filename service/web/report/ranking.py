@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from service.gate.degenerate import above_limit, share_of, told
+from service.gate.degenerate import above_limit, describe_share, share_of
 from service.measures import MEASURES
 from service.web.report.data import Json, ReportData
 from service.web.report.interpretation import Interpretation, compare_blurs, join_words
@@ -68,7 +68,9 @@ def headline(cohorts: Sequence[str], found: Sequence[Lead], others: Sequence[str
         split = ", ".join(f"{each} in {_measures(merits, winner=each)}" for each in cohorts)
         return f"The cohorts are ahead of each other in different measures: {split}."
     known = (
-        f"; on balance {join_words(unbeaten)} {'is' if len(unbeaten) == 1 else 'are'} behind none" if unbeaten else ""
+        f"; on balance {join_words(unbeaten)} {'is' if len(unbeaten) == 1 else 'are'} behind no other cohort"
+        if unbeaten
+        else ""
     )
     return f"No cohort is ahead of all others{known if len(unbeaten) < len(cohorts) else ''}."
 
@@ -174,7 +176,7 @@ def excuse_high_value(data: ReportData, measure: str, cohort: str) -> str:
     """
     share = share_of(data.results, cohort)
     if share is not None and above_limit(share):
-        return told(share)
+        return describe_share(share)
     control = MEASURES[measure].control_part if measure in MEASURES else None
     if control is None or cohort not in data.cohorts:
         return ""

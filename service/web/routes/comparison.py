@@ -31,7 +31,7 @@ def compare(jobs: CurrentJobs, a: Text = "", b: Text = "", job: Annotated[list[T
     one, other = json.loads(jobs.results(a)), json.loads(jobs.results(b))
     if reason := reason_not_comparable(one, other):
         raise JobsNotComparable(reason=reason)
-    bodies = [JobBody.of(jobs.store.jobs.get(each), time.time()) for each in (a, b)]
+    bodies = [JobBody.from_job(jobs.store.jobs.get(each), time.time()) for each in (a, b)]
     measures = compare_measures(one, other)
     return render_page(
         "compare.html", a=bodies[0], b=bodies[1], compared=measures, differing=setting_differences(one, other),

@@ -82,7 +82,7 @@ def dashboard(jobs: CurrentJobs, requested: Annotated[JobListRequest, Depends(pa
 def job_page(job_id: Text, jobs: CurrentJobs) -> Response:
     """Show a job: its state, its results and its configuration."""
     job = jobs.store.jobs.get(job_id)
-    body = JobBody.of(job, time.time())
+    body = JobBody.from_job(job, time.time())
     shown: dict[str, Any] = {"panels": [], "skipped": 0, "others": []}
     if job.state is JobState.SUCCEEDED:
         results = json.loads(jobs.results(job_id))
@@ -132,7 +132,7 @@ def _policies(jobs: Jobs) -> list[tuple[StoredPolicy, JobBody | None]]:
     """Return each policy with the last job that it judged."""
     policies = jobs.store.policies.newest()
     last = last_job_by_policy(jobs.store.database, [each.name for each in policies]) if policies else {}
-    bodies = {name: JobBody.of(job, time.time()) for name, job in last.items()}
+    bodies = {name: JobBody.from_job(job, time.time()) for name, job in last.items()}
     return [(each, bodies.get(each.name)) for each in policies]
 
 
@@ -144,4 +144,4 @@ def _others(jobs: Jobs, job: Job) -> list[JobBody]:
 
 def _bodies(jobs: Sequence[Job]) -> list[JobBody]:
     now = time.time()
-    return [JobBody.of(each, now) for each in jobs]
+    return [JobBody.from_job(each, now) for each in jobs]

@@ -1,4 +1,7 @@
-"""The files that pages load: stylesheets, scripts, an icon. Browsers cache them forever, by a URL per content."""
+"""The files that pages load: stylesheets, scripts, an icon.
+
+Browsers cache the files forever, because a file with other content has another URL.
+"""
 
 from fastapi import APIRouter, Response
 

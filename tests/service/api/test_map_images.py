@@ -49,7 +49,7 @@ def test_numpy_reads_the_file_of_a_map() -> None:
     assert np.array_equal(read, values)
 
 
-def test_a_stored_image_is_close_to_the_original() -> None:
+def test_a_stored_image_differs_little_from_the_original() -> None:
     ramp = torch.linspace(0, 1, 32).expand(3, 24, 32)
     image = unpack_image(to_palette_image(ramp))
     assert image.size == (32, 24)
@@ -63,19 +63,19 @@ def test_an_unpacked_image_has_the_pixels_and_the_palette_of_the_packed_one() ->
 
 
 @pytest.mark.parametrize("name", ["hflip", "vflip", "rot90", "rot270", "shift:3,-2", "shift:-4,0", "shift:0,5"])
-def test_images_move_as_the_audit_moves_them(name: str) -> None:
+def test_a_shown_image_is_transformed_as_in_the_audit(name: str) -> None:
     image, values = grey_image()
     assert np.array_equal(levels(transform_image(image, name)), transform(values, name)[0].numpy())
 
 
 @pytest.mark.parametrize("name", ["rotate:90", "rotate:-90", "rotate:180"])
-def test_rotations_turn_in_the_direction_of_the_audit(name: str) -> None:
+def test_a_shown_image_is_rotated_in_the_direction_of_the_audit(name: str) -> None:
     image, values = grey_image()
     assert np.array_equal(levels(transform_image(image, name)), transform(values.double(), name)[0].round().numpy())
 
 
 @pytest.mark.parametrize("name", ["clean", "noise:0.2", "background", "object", "most:0.25"])
-def test_other_variants_leave_the_image_as_it_is(name: str) -> None:
+def test_the_image_of_a_variant_without_a_transformation_does_not_change(name: str) -> None:
     image, _ = grey_image()
     assert transform_image(image, name) is image
 

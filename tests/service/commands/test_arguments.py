@@ -47,7 +47,7 @@ def test_a_failure_to_write_standard_output_is_an_error_without_a_traceback(stdo
     assert "Traceback" not in ended.stderr
 
 
-def test_a_file_may_be_called_dash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_output_file_can_have_the_name_dash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert run_write("./-", "").stdout == ""
     assert (tmp_path / "-").read_bytes() == b"x"

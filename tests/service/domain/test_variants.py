@@ -24,30 +24,30 @@ def test_a_sample_shows_one_variant_of_each_measure() -> None:
     ("variant", "passes"),
     [("clean", 1), ("noise:0.2", 2), ("hflip", 2), ("rotate:15", 2), ("degraded", 3), ("object", 3), ("most:0.25", 5)],
 )
-def test_a_variants_own_spec_makes_no_more_than_it_needs(variant: str, passes: int) -> None:
+def test_the_narrowed_spec_of_a_variant_makes_no_needless_variants(variant: str, passes: int) -> None:
     own = with_only_variants(spec(), [canonical_name(variant)])
     assert own.passes() == passes
     assert (own.seed, own.salience, own.cohorts) == (spec().seed, spec().salience, spec().cohorts)
 
 
-def test_amounts_are_one_amount_however_they_are_written() -> None:
+def test_different_spellings_of_a_variant_have_one_canonical_name() -> None:
     assert canonical_name("noise:.20") == canonical_name("noise:0.2") == "noise:0.2"
     assert canonical_name("degraded") == "background"
 
 
 @pytest.mark.parametrize("variant", ["twist", "noise:7", "noise:", "noise:much", "most:1", "shift:16", ""])
-def test_what_is_no_variant_is_refused_with_what_is_one(variant: str) -> None:
+def test_an_invalid_variant_is_refused_with_the_valid_names(variant: str) -> None:
     with pytest.raises(FilterInvalid, match="write clean, noise:AMOUNT") as caught:
         with_only_variants(spec(), [canonical_name(variant)])
     assert caught.value.problems()[0].field == "query.variant"
 
 
-def test_noise_is_of_the_jobs_own_kind() -> None:
+def test_noise_variants_use_the_kind_of_noise_of_the_job() -> None:
     gaussian = with_only_variants(spec(options={"noise": {"kind": "gaussian"}}), ["noise:2.0"])
     assert gaussian.options.noise.levels == [2.0]
 
 
-def test_the_column_of_a_variant_tells_how_alike_its_map_is() -> None:
+def test_the_column_of_a_variant_is_the_similarity_of_its_map_to_the_clean_map() -> None:
     message = [value_column(each, spec().measures) for each in sample_variants(spec())]
     assert message == [
         None,
@@ -58,7 +58,7 @@ def test_the_column_of_a_variant_tells_how_alike_its_map_is() -> None:
     ]
 
 
-def test_cohorts_that_prepare_pictures_alike_share_them() -> None:
+def test_cohorts_with_equal_preprocessing_share_stored_images() -> None:
     small = {"preprocessing": {"size": [64, 64]}}
     cohorts = [{"name": n, "runs": RUNS, "model": m} for n, m in (("a", {}), ("b", small), ("c", {}), ("d", small))]
     assert [image_cohort(spec(cohorts=cohorts), n) for n in range(4)] == [0, 1, 0, 1]

@@ -30,7 +30,7 @@ def test_tightening_a_threshold_never_makes_an_outcome_better(
 
 
 @given(INTERVALS, OPS, NUMBERS, st.floats(0, 5), st.floats(0, 5))
-def test_a_wider_interval_never_decides_what_was_not_decided_nor_decides_otherwise(
+def test_widening_an_interval_keeps_the_outcome_or_makes_it_inconclusive(
     interval: tuple[float, float], op: Op, threshold: float, below: float, above: float
 ) -> None:
     wider = decide((interval[0] - below, interval[1] + above), op, threshold)
@@ -38,7 +38,7 @@ def test_a_wider_interval_never_decides_what_was_not_decided_nor_decides_otherwi
 
 
 @given(INTERVALS, OPS, NUMBERS)
-def test_what_passes_fails_the_other_way_round_unless_it_touches_the_threshold(
+def test_reversing_the_operator_reverses_the_outcome_unless_the_interval_touches_the_threshold(
     interval: tuple[float, float], op: Op, threshold: float
 ) -> None:
     other: Op = "<=" if op == ">=" else ">="
@@ -50,13 +50,15 @@ def test_what_passes_fails_the_other_way_round_unless_it_touches_the_threshold(
 
 
 @given(INTERVALS, OPS, NUMBERS)
-def test_turning_all_signs_changes_nothing(interval: tuple[float, float], op: Op, threshold: float) -> None:
+def test_negating_all_numbers_and_reversing_the_operator_keeps_the_outcome(
+    interval: tuple[float, float], op: Op, threshold: float
+) -> None:
     other: Op = "<=" if op == ">=" else ">="
     assert decide(interval, op, threshold) is decide((-interval[1], -interval[0]), other, -threshold)
 
 
 @given(st.lists(st.sampled_from(list(Outcome)), min_size=1), st.sampled_from(list(Outcome)))
-def test_one_more_rule_never_makes_a_verdict_better(outcomes: list[Outcome], more: Outcome) -> None:
+def test_an_additional_rule_never_makes_a_verdict_better(outcomes: list[Outcome], more: Outcome) -> None:
     assert badness(worst_outcome([*outcomes, more])) == max(badness(worst_outcome(outcomes)), badness(more))
 
 
@@ -86,7 +88,7 @@ def rule(measure: str, op: Op = ">=", value: float = 0.5) -> Rule:
     return Rule(measure=measure, op=op, value=value)
 
 
-def test_the_verdict_is_the_worst_of_its_rules_and_tells_why() -> None:
+def test_the_verdict_is_the_worst_outcome_of_the_rules_and_has_a_reason() -> None:
     find = numbers(
         good=Number(0.8, (0.7, 0.9), "a", 40),
         wide=Number(0.5, (0.4, 0.6), "a", 40),
@@ -109,26 +111,26 @@ def test_the_verdict_is_the_worst_of_its_rules_and_tells_why() -> None:
     )
 
 
-def test_a_number_without_an_interval_is_an_error_however_good() -> None:
+def test_a_rule_about_a_number_without_an_interval_is_an_error() -> None:
     verdict = evaluate([rule("few")], numbers(few=Number(1.0, None, "a", 3)))
     assert (verdict.outcome, verdict.rules[0].number) == (Outcome.ERROR, 1.0)
     assert "at least five images; audit more images" in verdict.reason
     spread = evaluate([rule("few.sd")], lambda _: Number(1.0, None, "a", 30))
-    assert "one of sd is computed only if the job's own gate has a rule for it; submit the job again" in spread.reason
+    assert "an interval of sd is computed only if the job's own gate has a rule for it; submit the job" in spread.reason
 
 
-def test_a_verdict_remembers_the_policy_that_gave_it() -> None:
+def test_a_verdict_names_the_policy_of_its_rules() -> None:
     used = PolicyUsed(name="strict", version=3)
     assert evaluate([rule("m")], numbers(m=Number(1, (1, 1), "a")), used).policy == used
     assert error_verdict([rule("m"), rule("n")], "the job failed", used).policy == used
 
 
-def test_a_job_without_results_is_an_error_on_every_rule() -> None:
+def test_every_rule_of_a_job_without_results_is_an_error() -> None:
     verdict = error_verdict([rule("m"), rule("n")], "the job failed")
     assert [each.outcome for each in verdict.rules] == ["error", "error"]
     assert "the job failed" in verdict.reason
 
 
 @pytest.mark.parametrize(("op", "threshold"), [("<=", 0.02), (">=", -0.02)])
-def test_a_margin_is_how_much_worse_it_may_be_whichever_way_is_worse(op: Op, threshold: float) -> None:
+def test_a_margin_limits_how_much_worse_the_cohort_may_be_for_both_operators(op: Op, threshold: float) -> None:
     assert Rule(measure="m", op=op, versus="b", margin=0.02).threshold == threshold

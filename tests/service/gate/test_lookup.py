@@ -49,11 +49,11 @@ def find(path: str, results: dict[str, Any] | None = None, **rule: Any) -> Any:
         ("stability.parts.matrix.0.1", 0.3),
     ],
 )
-def test_any_number_is_found_by_its_path_also_where_keys_hold_dots(path: str, value: float) -> None:
+def test_a_number_is_found_by_its_path_even_if_keys_contain_dots(path: str, value: float) -> None:
     assert find(path).value == value
 
 
-def test_a_number_comes_with_its_interval_and_the_images_it_took() -> None:
+def test_a_number_has_its_interval_and_its_number_of_images() -> None:
     assert find("noise.parts.0.1").interval == (0.5, 0.7)
     assert find("noise.parts.0.1", statistic="pearson").interval == (0.3, 0.5)
     assert find("accuracy").interval == (0.85, 0.95)
@@ -78,23 +78,23 @@ def test_a_number_comes_with_its_interval_and_the_images_it_took() -> None:
         ("entropy", {"value": None, "versus": "z", "margin": 0}, "no cohort 'z', only x, y"),
     ],
 )
-def test_what_is_not_there_is_missing_with_a_reason(path: str, rule: dict[str, Any], told: str) -> None:
+def test_a_number_that_the_results_lack_is_missing_with_a_reason(path: str, rule: dict[str, Any], told: str) -> None:
     with pytest.raises(Missing, match=told):
         find(path, **rule)
 
 
-def test_a_difference_is_read_from_either_side() -> None:
+def test_a_difference_is_found_for_either_order_of_its_cohorts() -> None:
     one = find("entropy", value=None, versus="y", margin=0)
     other = find("entropy", cohort="y", value=None, versus="x", margin=0)
     assert (one.value, one.interval) == (0.1, (0.05, 0.2))
     assert (other.value, other.interval) == (-0.1, (-0.2, -0.05))
 
 
-def test_the_cohort_may_be_left_out_where_one_is_compared_with_the_other() -> None:
+def test_the_cohort_of_a_rule_is_optional_if_versus_names_the_only_other_cohort() -> None:
     assert find("entropy", cohort=None, value=None, versus="y", margin=0).cohort == "x"
 
 
-def test_a_baseline_that_cannot_stand_for_a_cohort_is_missing_with_what_differs() -> None:
+def test_an_incompatible_baseline_is_missing_with_the_differing_fields() -> None:
     baseline = {"name": "champion", "job": "j", "cohort": "x", "differs": ["the images", "options.noise"]}
     results = document(baseline=baseline)
     with pytest.raises(Missing, match=r"the images; options\.noise"):
@@ -105,9 +105,7 @@ DEAD = {"mean": 0.5, "ci95": [0.3, 0.7], "count": 10, "n": 20}
 
 
 @pytest.mark.parametrize(("low", "believed"), [(0.0, True), (0.05, True), (0.0501, False)])
-def test_a_share_of_degenerate_maps_wholly_above_a_twentieth_leaves_no_number_of_its_cohort(
-    low: float, believed: bool
-) -> None:
+def test_a_cohort_with_too_many_degenerate_maps_is_not_judged(low: float, believed: bool) -> None:
     results = document()
     results["cohorts"]["x"] = results["cohorts"]["x"] | {"degenerate": DEAD | {"ci95": [low, 0.7]}}
     for rule in ({}, {"cohort": "y", "value": None, "versus": "x", "margin": 1.0}):
@@ -121,13 +119,13 @@ def test_a_share_of_degenerate_maps_wholly_above_a_twentieth_leaves_no_number_of
     assert find("entropy", results, cohort="y").value == 0.8
 
 
-def test_a_baseline_without_maps_is_compared_with_nothing() -> None:
+def test_no_cohort_is_compared_with_a_baseline_with_too_many_degenerate_maps() -> None:
     results = document(baseline={"name": "champion", "job": "j", "differs": [], "degenerate": DEAD})
     with pytest.raises(Missing, match=r"10 of 20 maps show no salience .* in 'champion'"):
         find("entropy", results, value=None, versus="champion", margin=1.0)
 
 
-def test_results_of_a_release_that_took_empty_maps_for_alike_are_not_judged() -> None:
+def test_results_of_a_release_that_counted_degenerate_maps_as_similar_are_not_judged() -> None:
     assert find("entropy", document(degenerate={"x": [0, 0], "y": [3]})).value == 0.8
     with pytest.raises(
         Missing, match="an earlier release counted the degenerate maps of 'x' as similar; submit the job again"
@@ -135,7 +133,7 @@ def test_results_of_a_release_that_took_empty_maps_for_alike_are_not_judged() ->
         find("entropy", document(degenerate={"x": [0, 3], "y": [0]}))
 
 
-def test_a_number_tells_why_it_has_no_interval() -> None:
+def test_a_number_without_an_interval_has_the_reason() -> None:
     results = document()
     results["cohorts"]["x"]["measures"]["noise"]["note"] = "30% of the values are missing: too many for an interval"
     verdict = evaluate([Rule(measure="noise", cohort="x", op=">=", value=0.1)], number_lookup(results))

@@ -24,7 +24,7 @@ RULE = {"measure": "entropy", "op": ">=", "value": 0.5}
         {"colour": "red"},
     ],
 )
-def test_a_rule_that_says_too_little_or_too_much_is_refused(changes: dict[str, Any]) -> None:
+def test_a_rule_with_missing_or_conflicting_fields_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Rule.model_validate(RULE | changes)
 
@@ -33,7 +33,7 @@ def test_a_rule_that_says_too_little_or_too_much_is_refused(changes: dict[str, A
     "gate",
     [{}, {"rules": []}, {"rules": [RULE], "policy": "p"}, {"rules": [RULE], "version": 1}, {"policy": "../p"}],
 )
-def test_a_gate_holds_rules_or_names_a_policy(gate: dict[str, Any]) -> None:
+def test_a_gate_has_either_rules_or_the_name_of_a_policy(gate: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Gate.model_validate(gate)
     assert Gate.model_validate({"policy": "detectors-v1.2", "version": 2}).rules == []
@@ -49,5 +49,5 @@ def test_a_gate_holds_rules_or_names_a_policy(gate: dict[str, Any]) -> None:
         ("noise.parts.0.1", "pearson", None),
     ],
 )
-def test_a_quantile_is_asked_for_by_statistic_or_by_path(measure: str, statistic: str, spread: object) -> None:
+def test_a_rule_names_a_quantile_by_its_statistic_or_in_its_path(measure: str, statistic: str, spread: object) -> None:
     assert Rule.model_validate(RULE | {"measure": measure, "statistic": statistic}).spread == spread

@@ -12,7 +12,7 @@ SMALLEST: dict[str, Any] = {
 TWO_RUNS = [{"name": "c", "runs": [{"uri": "file:///1.pt"}, {"uri": "file:///2.pt"}]}]
 
 
-def test_the_defaults_are_the_papers_protocol() -> None:
+def test_the_default_options_are_those_of_the_paper() -> None:
     spec = JobSpec.model_validate({**SMALLEST, "cohorts": TWO_RUNS})
     assert spec.measures == list(DEFAULT_MEASURES)
     assert spec.options.noise.amounts == [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0]
@@ -21,18 +21,18 @@ def test_the_defaults_are_the_papers_protocol() -> None:
     assert spec.passes() == 22
 
 
-def test_a_single_run_is_not_asked_for_stability_unless_the_spec_asks() -> None:
+def test_the_default_measures_omit_stability_if_a_cohort_has_one_run() -> None:
     assert "stability" not in JobSpec.model_validate(SMALLEST).measures
     assert "stability" in JobSpec.model_validate({**SMALLEST, "measures": ["stability"]}).measures
 
 
-def test_what_is_left_out_counts_as_its_default_in_the_digest() -> None:
+def test_an_omitted_field_and_its_default_give_the_same_digest() -> None:
     spelt_out = {**SMALLEST, "seed": 0, "salience": {"method": "gradcam"}}
     assert spec_digest(JobSpec.model_validate(SMALLEST)) == spec_digest(JobSpec.model_validate(spelt_out))
 
 
 @pytest.mark.parametrize("model", [{}, {"outputs": None}, {"outputs": {}}, {"outputs": {"activation": "auto"}}])
-def test_what_the_outputs_are_is_shown_and_its_default_changes_no_digest(model: dict[str, Any]) -> None:
+def test_the_default_kind_of_outputs_is_shown_and_does_not_change_the_digest(model: dict[str, Any]) -> None:
     spec = JobSpec.model_validate({**SMALLEST, "cohorts": [{**SMALLEST["cohorts"][0], "model": model}]})
     assert spec.model_dump(mode="json")["cohorts"][0]["model"]["outputs"]["activation"] == "auto"
     assert spec_digest(spec) == spec_digest(JobSpec.model_validate(SMALLEST))
@@ -65,7 +65,7 @@ def test_a_spec_survives_a_round_trip_through_json() -> None:
         ),
     ],
 )
-def test_a_field_that_cannot_be_is_named(changes: dict[str, Any], place: tuple[object, ...]) -> None:
+def test_an_invalid_field_is_named(changes: dict[str, Any], place: tuple[object, ...]) -> None:
     with pytest.raises(ValidationError) as caught:
         JobSpec.model_validate({**SMALLEST, **changes})
     assert [error["loc"] for error in caught.value.errors()] == [place]

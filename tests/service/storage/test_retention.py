@@ -57,7 +57,7 @@ def test_an_old_idempotency_key_can_be_used_again(store: Store, ingredients: Aud
     first = store.jobs.accept(spec, spec_digest(spec), "key")[0].id
     time.sleep(0.01)
     store.retention.expire(DAY, DAY)
-    assert store.jobs.of_key("key")
+    assert store.jobs.find_by_key("key")
     store.retention.expire(DAY, 0.005)
-    assert store.jobs.of_key("key") is None
+    assert store.jobs.find_by_key("key") is None
     assert store.jobs.accept(spec, spec_digest(spec), "key")[0].id != first

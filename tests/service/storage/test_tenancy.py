@@ -81,7 +81,7 @@ def test_tenants_can_use_the_same_idempotency_key(store: Store, ingredients: Aud
     jobs = {tenant: accept(store.for_tenant(tenant), ingredients, "k") for tenant in ("", "a", "b")}
     assert len(set(jobs.values())) == 3
     assert {tenant: accept(store.for_tenant(tenant), ingredients, "k") for tenant in jobs} == jobs
-    assert [store.for_tenant(tenant).jobs.of_key("k") is None for tenant in ("a", "c")] == [False, True]
+    assert [store.for_tenant(tenant).jobs.find_by_key("k") is None for tenant in ("a", "c")] == [False, True]
 
 
 def test_an_artifact_is_visible_to_the_tenants_that_uploaded_it(store: Store) -> None:

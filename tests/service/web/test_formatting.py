@@ -20,18 +20,18 @@ def test_numbers_have_three_digits_a_true_minus_and_no_minus_zero(value: float |
 @pytest.mark.parametrize(
     ("seconds", "said"), [(0, "0 s"), (59.6, "1 min 0 s"), (3661, "1 h 1 min"), (200_000, "2 d 7 h")]
 )
-def test_durations_are_told_in_two_units(seconds: float, said: str) -> None:
+def test_a_duration_has_at_most_two_units(seconds: float, said: str) -> None:
     assert duration(seconds) == said
 
 
 @pytest.mark.parametrize(
     ("seconds", "said"), [(-3, "just now"), (59, "just now"), (150, "2 min ago"), (9e4, "1 d ago")]
 )
-def test_ages_are_told_in_one(seconds: float, said: str) -> None:
+def test_an_age_has_one_unit(seconds: float, said: str) -> None:
     assert age(seconds) == said
 
 
-def test_numbers_below_zero_in_a_sentence_have_a_minus_sign() -> None:
+def test_negative_numbers_in_a_sentence_have_a_minus_sign() -> None:
     said = "gap of model-2 is -0.25, 95 % interval -0.5 to 0.1 (-1 is wanted) since 2024-05-01"
     message = "gap of model-2 is \u22120.25, 95 % interval \u22120.5 to 0.1 (\u22121 is wanted) since 2024-05-01"
     assert minus(said) == message

@@ -17,7 +17,7 @@ IN_GRID = (
 MAX_OFFSETS = 5  # in one direction of a grid
 IN_A_ROW = 6  # tiles without a grid; more would not be legible on a phone
 MAX_OTHERS = 12  # transformations beside the grid
-APART, SHORT = 0.4, 4  # columns between the grid and the rest; up to so many others use two columns
+APART, SHORT = 0.4, 4  # columns between the grid and the rest; the number of others up to which two columns are enough
 
 
 def geometry(data: ReportData) -> Figure:

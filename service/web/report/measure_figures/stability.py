@@ -63,7 +63,7 @@ def _note(cohort: str, means: Sequence[float | None], framed: int | None) -> str
     rest = f"{number(min(others))} to {number(max(others))}"
     return (
         f"{cohort}: run {framed + 1} is an outlier; its mean similarity to the other runs is {number(means[framed])}, "
-        f"theirs are {rest}."
+        f"that of the other runs is {rest}."
     )
 
 

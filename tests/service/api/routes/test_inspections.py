@@ -87,7 +87,7 @@ def test_without_a_worker_the_response_names_the_location_of_the_inspection(
         ),
         (f"artifact:sha256:{'0' * 64}", "PUT /v1/artifacts"),
         ("m.pt", "has an unknown scheme; write file://"),
-        ("gs://", "names nothing; write file://"),
+        ("gs://", "has no path; write file://"),
     ],
 )
 def test_an_unreadable_model_is_refused_with_reason_and_remedy(

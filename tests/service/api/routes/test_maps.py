@@ -111,7 +111,7 @@ def test_a_variant_must_suit_only_the_requested_cohort(
         assert api.get(path, params=request, timeout=90).headers["Content-Type"] == "image/png"
 
 
-def test_a_changed_image_is_not_explained(
+def test_no_map_is_made_of_an_image_that_has_changed(
     api: httpx.Client, runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     for number in range(2):

@@ -74,7 +74,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"gate": gate({}, {"measure": "human"})}, "gate.rules[1].measure", "the job's measures are"),
     ({"gate": gate({"measure": "noise.parts.0.2"})}, "gate.rules[0].measure", "0.2"),
     ({"gate": gate({"measure": "stability", "statistic": "q05"})}, "gate.rules[0].statistic", "it has mean"),
-    ({"gate": gate({"measure": "accuracy", "statistic": "sd"})}, "gate.rules[0].statistic", "one number"),
+    ({"gate": gate({"measure": "accuracy", "statistic": "sd"})}, "gate.rules[0].statistic", "a single number"),
     ({"gate": gate({"statistic": "q05"}), "stop": "when-decided"}, "gate.rules[0].statistic", "judges means only"),
     ({"gate": gate({"measure": "stability.parts.matrix"})}, "gate.rules[0].measure", "matrix"),
     ({"gate": gate({"measure": "noise.parts"})}, "gate.rules[0].measure", "not a single number"),

@@ -27,7 +27,7 @@ def listed(source: Path) -> list[tuple[str, str | None]]:
     return [(entry.name, entry.label) for entry in list_images(source, [Path("/")])]
 
 
-def test_one_folder_per_class_gives_labels_and_entries_are_sorted_by_name(tmp_path: Path) -> None:
+def test_images_in_one_folder_per_class_are_labelled_and_sorted_by_name(tmp_path: Path) -> None:
     touch(tmp_path, "real/b.png", "real/a.JPG", "fake/deep/c.webp", "loose.png", "real/notes.txt")
     assert listed(tmp_path) == [
         ("loose.png", None), ("fake/deep/c.webp", "fake"), ("real/a.JPG", "real"), ("real/b.png", "real"),

@@ -21,7 +21,7 @@ def test_a_secret_needs_both_its_stored_form_and_its_key() -> None:
         SecretKeys([NEW]).decrypt(stored)
 
 
-def test_old_secrets_stay_valid_after_a_new_key_is_added() -> None:
+def test_existing_secrets_stay_valid_after_a_new_key_is_added() -> None:
     stored = SecretKeys([OLD]).create_secret()
     both = SecretKeys([NEW, OLD])
     assert both.decrypt(stored) == SecretKeys([OLD]).decrypt(stored)

@@ -19,23 +19,23 @@ def fields(ingredients: AuditInputs, **changes: Any) -> list[str]:
     return [problem.field for problem in find(ingredients, **changes)]
 
 
-def test_a_sound_spec_has_no_problems(ingredients: AuditInputs) -> None:
+def test_a_valid_spec_has_no_problems(ingredients: AuditInputs) -> None:
     assert find(ingredients) == []
 
 
-def test_stability_of_a_single_run_is_refused(ingredients: AuditInputs) -> None:
+def test_stability_of_a_cohort_with_one_run_is_refused(ingredients: AuditInputs) -> None:
     alone = [ingredients.cohort("alone", 0)]
     assert fields(ingredients, cohorts=alone, measures=["stability"]) == ["cohorts[0].runs"]
 
 
-def test_an_image_set_out_of_set_is_checked_as_the_first_is(ingredients: AuditInputs) -> None:
+def test_the_out_of_set_images_are_checked_like_the_images(ingredients: AuditInputs) -> None:
     here, nowhere = ({"uri": uri} for uri in (ingredients.images.as_uri(), "file:///nowhere"))
     assert fields(ingredients, out_of_set=here) == []
     assert fields(ingredients, out_of_set=nowhere) == ["out_of_set.uri"]
     assert fields(ingredients, out_of_set=here, measures=["noise"]) == ["measures"]
 
 
-def test_a_job_that_stops_when_it_is_decided_needs_a_gate_and_a_single_set(ingredients: AuditInputs) -> None:
+def test_a_job_that_stops_when_decided_needs_a_gate_and_must_have_one_image_set(ingredients: AuditInputs) -> None:
     stop = {"stop": "when-decided"}
     gate = {"gate": {"rules": [{"measure": "entropy", "op": ">=", "value": 0.5}]}}
     assert fields(ingredients, **stop, **gate) == []
@@ -45,7 +45,7 @@ def test_a_job_that_stops_when_it_is_decided_needs_a_gate_and_a_single_set(ingre
     assert "as a cohort" in problem.detail
 
 
-def test_quarter_turns_of_an_oblong_input_are_refused_with_the_remedy(ingredients: AuditInputs) -> None:
+def test_a_rotation_by_90_degrees_of_an_input_that_is_not_square_is_refused(ingredients: AuditInputs) -> None:
     oblong = [ingredients.cohort("oblong", 0, 1, preprocessing={"size": [24, 32]})]
     geometry = {"geometry": {"transforms": ["hflip", "rot90"]}}
     (problem,) = find(ingredients, cohorts=oblong, options=geometry)
@@ -57,7 +57,7 @@ def test_quarter_turns_of_an_oblong_input_are_refused_with_the_remedy(ingredient
     ("transform", "size", "refused"),
     [("rotate:10", [24, 32], False), ("rotate:45", [16, 64], False), ("rotate:45", [10, 10], True)],
 )
-def test_rotations_are_refused_only_where_they_leave_too_little_to_compare(
+def test_a_rotation_is_refused_if_it_leaves_too_few_pixels_to_compare(
     ingredients: AuditInputs, transform: str, size: list[int], refused: bool
 ) -> None:
     turned = [ingredients.cohort("turned", 0, 1, preprocessing={"size": size})]
@@ -76,7 +76,7 @@ def test_rotations_are_refused_only_where_they_leave_too_little_to_compare(
         ({"outputs": {"names": ["a", "a"]}}, "outputs.names"),
     ],
 )
-def test_a_model_that_contradicts_itself_is_refused(
+def test_contradicting_fields_of_a_model_are_refused(
     ingredients: AuditInputs, model: dict[str, Any], field: str
 ) -> None:
     found = fields(ingredients, cohorts=[ingredients.cohort("odd", 0, 1, **model)])
@@ -84,17 +84,17 @@ def test_a_model_that_contradicts_itself_is_refused(
 
 
 @pytest.mark.parametrize("shift", ["shift:0,0", "shift:24,0", "shift:0,-30"])
-def test_a_shift_that_moves_nothing_or_everything_is_refused(ingredients: AuditInputs, shift: str) -> None:
+def test_a_shift_by_zero_or_out_of_the_image_is_refused(ingredients: AuditInputs, shift: str) -> None:
     found = fields(ingredients, options={"geometry": {"transforms": [shift]}})
     assert found == ["options.geometry.transforms[0]"]
 
 
-def test_names_and_entries_given_twice_are_refused(ingredients: AuditInputs) -> None:
+def test_repeated_cohort_names_and_measures_are_refused(ingredients: AuditInputs) -> None:
     twice = [ingredients.cohort("same", 0, 1), ingredients.cohort("same", 1, 2)]
     assert fields(ingredients, cohorts=twice, measures=["entropy", "entropy"]) == ["cohorts", "measures"]
 
 
-def test_every_missing_file_is_named_at_once(ingredients: AuditInputs) -> None:
+def test_every_missing_file_is_reported_in_one_answer(ingredients: AuditInputs) -> None:
     gone = {
         "name": "gone",
         "runs": [
@@ -122,12 +122,12 @@ def test_a_checkpoint_needs_an_architecture(ingredients: AuditInputs, tmp_path: 
     assert str(old) in problem.detail, "which of the runs it is"
 
 
-def test_a_format_that_the_file_has_not_is_refused(ingredients: AuditInputs) -> None:
+def test_a_format_that_differs_from_the_format_of_the_file_is_refused(ingredients: AuditInputs) -> None:
     wrong = ingredients.cohort("wrong", 0, 1, format="checkpoint", architecture="torchvision/resnet18")
     assert fields(ingredients, cohorts=[wrong]) == ["cohorts[0].model.format"]
 
 
-def test_what_the_spec_says_is_onnx_is_asked_for_nothing_but_rise_wherever_it_lies(ingredients: AuditInputs) -> None:
+def test_a_remote_model_declared_as_onnx_allows_only_the_method_rise(ingredients: AuditInputs) -> None:
     runs = [{"uri": "s3://bucket/1.onnx"}, {"uri": "s3://bucket/2.onnx"}]
     model = {"format": "onnx", "layer": "features"}
     cohorts = [{"name": name, "model": model, "runs": runs} for name in ("a", "b")]

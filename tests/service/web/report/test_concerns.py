@@ -40,7 +40,7 @@ def test_an_image_that_leads_several_rankings_is_listed_with_all_of_them() -> No
     }
 
 
-def test_a_concern_names_the_value_of_each_cohort() -> None:
+def test_an_image_to_review_has_the_value_of_each_cohort() -> None:
     cards = [card(0, unstable=1)]
     assert reasons_of(cards, [{"stability": 0.9}], [{"stability": 0.2}]) == {
         "0.png": [f"{UNSTABLE}, 0.90 of old, 0.20 of new"]
@@ -50,7 +50,7 @@ def test_a_concern_names_the_value_of_each_cohort() -> None:
 @pytest.mark.parametrize(
     "values", [{"stability": 0.8, "noise": 0.7, "correct": 1}, {"noise": math.nan, "correct": math.nan}]
 )
-def test_high_and_missing_values_are_no_concern(values: dict[str, float]) -> None:
+def test_an_image_with_high_or_missing_values_is_not_listed_for_review(values: dict[str, float]) -> None:
     assert reasons_of([card(0, unstable=1, noisy=1, wrong=1)], [values]) == {}
 
 

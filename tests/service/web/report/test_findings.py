@@ -7,7 +7,7 @@ BOTH = {
 }
 
 
-def test_the_headline_names_the_better_cohort_and_the_reasons_follow() -> None:
+def test_the_headline_names_the_better_cohort_and_reasons_follow_it() -> None:
     found = find_findings(material(BOTH, ("entropy", 0.05, 0.2), ("noise", -0.4, -0.2), ("stability", -0.6, -0.4)))
     assert found.headline == "new looks better: ahead in noise and stability."
     assert "Noise: new is ahead of old by 0.300 (95 % interval 0.200 to 0.400)." in found.reasons

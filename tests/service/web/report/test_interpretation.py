@@ -66,7 +66,7 @@ def test_a_difference_names_the_cohort_that_is_ahead(
     assert INTERPRETATIONS[measure].describe_difference(("old", "new"), mean, ends) == words
 
 
-def test_effects_and_gaps_are_described_in_words() -> None:
+def test_effect_sizes_and_blur_gaps_are_described_in_words() -> None:
     assert [describe_effect(d) for d in (None, -0.1, 0.3, -0.6, 0.8)] == [
         "", "a tiny effect", "a small effect", "a medium effect", "a large effect"
     ]  # fmt: skip

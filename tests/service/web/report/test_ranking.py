@@ -45,7 +45,7 @@ def ranked(**strengths: tuple[float, float, float]) -> ReportData:
         ),
         (
             ranked(a=(0.5, 0.1, 0.5), b=(0.1, 0.5, 0.5), c=(0.1, 0.1, 0.5)),
-            "No cohort is ahead of all others; on balance a and b are behind none.",
+            "No cohort is ahead of all others; on balance a and b are behind no other cohort.",
         ),
         (ranked(a=(0.3, 0.2, 0.1), b=(0.2, 0.1, 0.3), c=(0.1, 0.3, 0.2)), "No cohort is ahead of all others."),
         (
@@ -86,7 +86,7 @@ def test_each_measure_of_many_cohorts_has_one_sentence_and_a_closed_table() -> N
         ([0.1, 0.3], "a looks better: ahead in degradation.", "a is ahead"),
     ],
 )
-def test_a_cohort_whose_maps_ignore_a_blurred_object_is_not_ahead_in_degradation(
+def test_a_cohort_whose_maps_do_not_change_when_the_object_is_blurred_is_not_ahead_in_degradation(
     gap: list[float], headline: str, word: str
 ) -> None:
     data = compared({"a": {"degradation": 0.9}, "b": {"degradation": 0.5}})

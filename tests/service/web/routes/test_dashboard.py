@@ -31,7 +31,7 @@ def send(api: httpx.Client, path: str, headers: Mapping[str, str] = {}, **fields
     return api.post(path, content=urlencode(fields), headers=form)
 
 
-def test_pages_have_no_inline_code_and_cache_their_own_files(api: httpx.Client, ingredients: AuditInputs) -> None:
+def test_pages_have_no_inline_code_and_their_files_are_cached(api: httpx.Client, ingredients: AuditInputs) -> None:
     job = submit(api, ingredients)["id"]
     for path in ("/", "/new", "/docs", f"/jobs/{job}"):
         text = look(api, path)

@@ -71,7 +71,9 @@ def test_the_report_is_one_file_that_loads_nothing_and_runs_nothing(
 
 
 @SQLITE
-def test_the_images_to_review_lead_their_rankings(api: httpx.Client, runner: Runner, ingredients: AuditInputs) -> None:
+def test_each_image_to_review_is_the_first_of_its_ranking(
+    api: httpx.Client, runner: Runner, ingredients: AuditInputs
+) -> None:
     job = finished(api, runner, ingredients)
     sample = api.get(f"/v1/jobs/{job}/results").json()["sample"]
     assert len(sample) == 12, "all pictures are chosen"

@@ -51,7 +51,8 @@ def test_an_outlier_run_is_framed_and_no_frame_is_drawn_without_one() -> None:
     assert all("run 3" in each for each in framed)
     assert (list(two.notes), ["framed" in each.lead for each in (two, three, tied)]) == ([], [False, True, False])
     assert three.notes[0].startswith(
-        "only: run 3 is an outlier; its mean similarity to the other runs is 0.250, theirs are 0.550 to 0.600"
+        "only: run 3 is an outlier; its mean similarity to the other runs is 0.250, "
+        "that of the other runs is 0.550 to 0.600"
     )
     assert tied.notes[0].startswith("only: no run is an outlier")
 

@@ -42,22 +42,22 @@ REQUESTS = (Inspect, Check, NewWebhook, Rotation)
 
 
 def spec() -> str:
-    """Every field of a job's spec."""
+    """Return tables of every field of a job's spec."""
     return model_tables(JobSpec)
 
 
 def policy() -> str:
-    """Every field of a policy that a spec does not have."""
+    """Return tables of the fields that a policy has and a spec does not."""
     return model_tables(Policy, without={*model_names(JobSpec), JobTemplate.__name__})
 
 
 def requests() -> str:
-    """Every field of the other requests."""
+    """Return tables of the fields of all requests except specs and policies."""
     return _tables(REQUESTS, answer=False)
 
 
 def bodies() -> str:
-    """Every field of the API's answers that is not a field of a spec or a policy."""
+    """Return tables of the fields of the API's responses, except those of specs and policies."""
     return _tables(BODIES, answer=True)
 
 
@@ -71,12 +71,12 @@ def _tables(models: Sequence[type[BaseModel]], answer: bool) -> str:
 
 
 def model_names(model: type[BaseModel]) -> set[str]:
-    """The names of a model and of all models in it."""
+    """Return the names of a model and of all models in it."""
     return {model.__name__, *model.model_json_schema().get("$defs", {})}
 
 
 def settings() -> str:
-    """Every setting, by the process that reads it."""
+    """Return tables of the settings, grouped by the process that reads them."""
     shared = _settings(StoreSettings, ())
     return "\n".join(
         f"## {title}\n\n{found}"
@@ -99,7 +99,7 @@ def _settings(group: type[BaseModel], without: Collection[str]) -> str:
 
 
 def command_line() -> str:
-    """Every command with its options."""
+    """Return a section with the options of each command."""
     return "\n".join(_commands(commands, click.Context(commands, info_name="salience")))
 
 
@@ -125,24 +125,24 @@ def _command(command: click.Command, context: click.Context) -> str:
 
 
 def _no_pipes(text: str) -> str:
-    """Choices with commas between: Markdown has no pipes in code in tables."""
+    """Separate choices by commas, since a pipe in code would end the cell of a Markdown table."""
     return text.replace("|", ", ")
 
 
 def errors() -> str:
-    """Problem types of HTTP answers."""
+    """Return a table of the problem types of the HTTP API."""
     found = (each for each in _subclasses(SalienceError) if not issubclass(each, InputRefused))
     rows = [[f"`{each.kind}`", str(int(status_for(each))), _message(each)] for each in found]
     return table(["kind", "status", "message"], rows)
 
 
 def job_errors() -> str:
-    """Errors of failed jobs."""
+    """Return a table of the errors of failed jobs."""
     return _errors([InputRefused, *_subclasses(InputRefused)])
 
 
 def client_errors() -> str:
-    """Errors of the Python client."""
+    """Return a table of the errors of the Python client."""
     return _errors([ClientError, *_subclasses(ClientError)])
 
 
@@ -166,7 +166,7 @@ def measures() -> str:
 
 
 def methods() -> str:
-    """The salience methods."""
+    """Return a table of the salience methods."""
     return _catalogue(METHODS)
 
 
@@ -204,12 +204,12 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
 
 
 def generated(text: str) -> str:
-    """A page's text with every block filled."""
+    """Return the text of a page with every generated block filled."""
     return BLOCK.sub(lambda found: f"{found[1]}\n{BLOCKS[found[2]]()}\n{found[3]}", text)
 
 
 @click.command()
-@click.option("--check", is_flag=True, help="Only tell which pages are stale.")
+@click.option("--check", is_flag=True, help="Report stale pages, and change none.")
 @click.option("--folder", type=click.Path(path_type=Path), default=FOLDER, help="Folder of the pages.")
 def main(check: bool, folder: Path) -> None:
     """Fill the generated blocks of all pages."""

@@ -15,15 +15,15 @@ LIMITS = {
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table; empty without rows."""
+    """Return a Markdown table; an empty text if there are no rows."""
     lines = [head, ["---"] * len(head), *rows] if rows else []
     return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 
 
 def model_tables(model: type[BaseModel], *, answer: bool = False, without: Collection[str] = ()) -> str:
-    """A section with a table for a model and for each model in it, in the order in which they are named first.
+    """Return a section with a table for a model and for each model in it, in the order of their first mention.
 
-    `answer`: the model is read and not written, so that it has no defaults. Models in `without` are in spec.md.
+    With `answer`, the table has no defaults, since clients only read the model. Models in `without` are in spec.md.
     """
     schema = model.model_json_schema(mode="serialization" if answer else "validation")
     found = {**schema.get("$defs", {}), model.__name__: schema}
@@ -33,9 +33,9 @@ def model_tables(model: type[BaseModel], *, answer: bool = False, without: Colle
 
 
 def _constraints(schema: Schema) -> str:
-    """The limits of a value, such as: At least 0, at most 1."""
+    """Return the limits of a value, such as: At least 0, at most 1."""
     parts = [each for each in (schema, *schema.get("anyOf", [])) if "prefixItems" not in each]
-    limits = [told.format(_number(part[key])) for part in parts for key, told in LIMITS.items() if key in part]
+    limits = [text.format(_number(part[key])) for part in parts for key, text in LIMITS.items() if key in part]
     return ", ".join(limits).capitalize()
 
 
@@ -74,9 +74,9 @@ def _section(name: str, schema: Schema, links: Mapping[str, str], answer: bool) 
 
 
 def meaning(part: Schema) -> str:
-    """The first paragraph of the description, and the limits."""
-    told, limits = " ".join(part.get("description", "").split("\n\n")[0].split()), _constraints(part)
-    return f"{told} {limits}." if limits else told
+    """Return the first paragraph of the description, and the limits of the value."""
+    text, limits = " ".join(part.get("description", "").split("\n\n")[0].split()), _constraints(part)
+    return f"{text} {limits}." if limits else text
 
 
 def _default(part: Schema) -> str:

@@ -75,11 +75,11 @@ def _legend(made: "Figure", handles: Sequence["Artist"], names: Sequence[str], c
 
 def _metadata(kind: str, results: Json) -> dict[str, Any] | None:
     """Return the file's metadata: the job, but no date, so that the same results give the same file."""
-    message = f"salience-audit, job {results['job']}"
+    origin = f"salience-audit, job {results['job']}"
     known: Mapping[str, dict[str, Any]] = {
-        "pdf": {"Subject": message, "CreationDate": None},
-        "svg": {"Description": message, "Date": None},
-        "png": {"Description": message},
+        "pdf": {"Subject": origin, "CreationDate": None},
+        "svg": {"Description": origin, "Date": None},
+        "png": {"Description": origin},
     }
     return known[kind]
 

@@ -77,8 +77,8 @@ class AllowedHosts:
         if host in self.names or any(address in network for network in self.networks):
             return
         if any(not _is_public(each) for each in _embedded_addresses(address)):
-            message = str(address) if host == str(address) else f"{host} ({address})"
-            raise InputRefused(reason=f"{message} is not a public address; {REMEDY}")
+            shown = str(address) if host == str(address) else f"{host} ({address})"
+            raise InputRefused(reason=f"{shown} is not a public address; {REMEDY}")
 
 
 PUBLIC_ONLY = AllowedHosts()

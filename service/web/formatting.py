@@ -22,12 +22,12 @@ def minus(text: str) -> str:
 
 def duration(seconds: float) -> str:
     """Return a duration in its two largest units."""
-    left, said = round(seconds), list[str]()
+    left, parts = round(seconds), list[str]()
     for unit, size in UNITS:
-        if left >= size or said:
-            said.append(f"{left // size} {unit}")
+        if left >= size or parts:
+            parts.append(f"{left // size} {unit}")
             left %= size
-    return " ".join(said[:2]) or "0 s"
+    return " ".join(parts[:2]) or "0 s"
 
 
 def age(seconds: float) -> str:

@@ -52,9 +52,9 @@ def static_content(name: str) -> bytes:
 def format_time(when: datetime) -> Markup:
     """Return the age of a time, with the exact time on hover; the script updates it."""
     exact = when.astimezone(UTC)
-    said = age(time.time() - exact.timestamp())
+    shown = age(time.time() - exact.timestamp())
     stamp = exact.strftime("%Y-%m-%d %H:%M:%S UTC")
-    return Markup('<time datetime="{}" title="{}">{}</time>').format(exact.isoformat(timespec="seconds"), stamp, said)
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(exact.isoformat(timespec="seconds"), stamp, shown)
 
 
 def format_prose(text: str) -> Markup:

@@ -32,9 +32,9 @@ def find_concerns(data: ReportData, cards: Mapping[str, Card]) -> list[Concern]:
     found: dict[str, list[str]] = {}
     for why, measure in REASONS.items():
         for name, card in cards.items():
-            message = _describe(data, card, measure) if card.ranks.get(why, 2) <= 1 else ""
-            if message and (name in found or len(found) < MAX_CONCERNS):
-                found.setdefault(name, []).append(f"{why}, {message}")
+            values = _describe(data, card, measure) if card.ranks.get(why, 2) <= 1 else ""
+            if values and (name in found or len(found) < MAX_CONCERNS):
+                found.setdefault(name, []).append(f"{why}, {values}")
     return [Concern(cards[name], reasons) for name, reasons in found.items()]
 
 

@@ -82,7 +82,7 @@ SIZES = ((0.2, "a tiny effect"), (0.5, "a small effect"), (0.8, "a medium effect
 
 def describe_effect(d: float | None) -> str:
     """Return the size of an effect in words, with the limits of Cohen (1988); empty if `d` is unknown."""
-    return "" if d is None else next((message for below, message in SIZES if abs(d) < below), "a large effect")
+    return "" if d is None else next((name for below, name in SIZES if abs(d) < below), "a large effect")
 
 
 def interval(ends: Sequence[float] | None, sign: bool = False) -> str:

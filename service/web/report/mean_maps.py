@@ -30,9 +30,9 @@ def mean_maps(data: ReportData) -> list[MeanMaps]:
         for total in (each for each in data.sums if each.cohort == place):
             rows = total.mean(size)
             name = total.label or "all images"
-            message = f"{pluralise(total.count, 'map')}, brightest {max(map(max, rows)):.2f}"
+            caption = f"{pluralise(total.count, 'map')}, brightest {max(map(max, rows)):.2f}"
             maps.append(
-                (name, message, draw_mean_map(f"Mean map of {cohort}, {name}, over {message}; {_where(rows)}", rows))
+                (name, caption, draw_mean_map(f"Mean map of {cohort}, {name}, over {caption}; {_where(rows)}", rows))
             )
         if maps:
             found.append(MeanMaps(cohort, tone(place), maps))

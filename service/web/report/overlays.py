@@ -132,8 +132,8 @@ class Overlays:
         for n, variant in enumerate(self.variants):
             yield element("text", head(variant), x=LEFT + (n + 0.5) * width, y=10, text_anchor="middle", class_="tick")
         for n in range(self._runs(cohort) + 1):
-            message = f"run {n}" if n else "mean"
-            yield element("text", message, x=LEFT - 5, y=TOP + (n + 0.5) * height + 3, text_anchor="end", class_="tick")
+            heading = f"run {n}" if n else "mean"
+            yield element("text", heading, x=LEFT - 5, y=TOP + (n + 0.5) * height + 3, text_anchor="end", class_="tick")
 
     def _corner_numbers(self, image: int, cohort: int) -> Iterator[Markup]:
         """Write a number into the corner of each map; `_number` says which number."""
@@ -154,8 +154,8 @@ class Overlays:
             return share, "probability of the predicted class"
         column = value_column(variant, self.about.job.spec.measures)
         value = values.get(column) if column else None
-        message = "" if value is None or isnan(value) else number(value, 2)
-        return message, "similarity to the map of the clean image"
+        shown = "" if value is None or isnan(value) else number(value, 2)
+        return shown, "similarity to the map of the clean image"
 
 
 def head(variant: str) -> str:

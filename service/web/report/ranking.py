@@ -147,8 +147,8 @@ def neutral_differences(data: ReportData) -> dict[str, str]:
             for each in data.differences(measure) if not interpretation.better and excludes_zero(each)
         ]  # fmt: skip
         if pairs:
-            message = ranking_sentence(pairs, "uses more of the image", "than", len(compared_cohorts(data)))
-            found[interpretation.title.lower()] = f"{interpretation.title} (neither side is better): {message}."
+            sentence = ranking_sentence(pairs, "uses more of the image", "than", len(compared_cohorts(data)))
+            found[interpretation.title.lower()] = f"{interpretation.title} (neither side is better): {sentence}."
     return found
 
 

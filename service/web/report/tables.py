@@ -76,9 +76,9 @@ def _verdict(data: ReportData, interpretation: Interpretation, each: Json) -> st
     """Say whether cohorts differ and which is ahead, or why the higher value is not better."""
     names = (each["a"], each["b"])
     first, _ = interpretation.order(names, each["mean"])
-    message = interpretation.describe_difference(names, each["mean"], each["ci95"])
+    answer = interpretation.describe_difference(names, each["mean"], each["ci95"])
     excuse = excuse_high_value(data, each["measure"], first)
-    return f"yes: {first} is higher, but {excuse}" if excuse and excludes_zero(each) else message
+    return f"yes: {first} is higher, but {excuse}" if excuse and excludes_zero(each) else answer
 
 
 def strata_figures(data: ReportData) -> list[Figure]:

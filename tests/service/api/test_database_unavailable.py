@@ -79,9 +79,9 @@ def test_every_route_documents_its_response_to_an_unavailable_database(
                 continue
             answer = each.ask(client, dict.fromkeys(each.names, "1" * 64), json=None, content=BODY)
             assert answer.status_code == 503, name(each)
-            message = shown[each.path][each.method]["responses"]["503"]
-            assert int(answer.headers["Retry-After"]) > 0 and "Retry-After" in message["headers"]
-            assert answer.headers["Content-Type"] in message["content"]
+            documented = shown[each.path][each.method]["responses"]["503"]
+            assert int(answer.headers["Retry-After"]) > 0 and "Retry-After" in documented["headers"]
+            assert answer.headers["Content-Type"] in documented["content"]
 
 
 def test_a_broker_that_dies_causes_no_error(ingredients: AuditInputs, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ SIDE = 12
 
 
 def grey_image() -> tuple[Image.Image, torch.Tensor]:
-    """An image with a palette, whose pixels are their own grey levels, and its pixels as the audit holds them."""
+    """Return a grey image whose palette maps each index to itself, and its pixels as the audit stores them."""
     pixels = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE), dtype=np.uint8)
     image = Image.fromarray(pixels)
     image.putpalette([level for level in range(256) for _ in range(3)])
@@ -81,5 +81,5 @@ def test_the_image_of_a_variant_without_a_transformation_does_not_change(name: s
 
 
 def levels(image: Image.Image) -> NDArray[np.uint8]:
-    """The grey levels that an image shows, whatever its palette."""
+    """Return the grey levels that an image shows with its palette."""
     return np.asarray(image.convert("L"))

@@ -48,8 +48,8 @@ def test_noise_variants_use_the_kind_of_noise_of_the_job() -> None:
 
 
 def test_the_column_of_a_variant_is_the_similarity_of_its_map_to_the_clean_map() -> None:
-    message = [value_column(each, spec().measures) for each in sample_variants(spec())]
-    assert message == [
+    columns = [value_column(each, spec().measures) for each in sample_variants(spec())]
+    assert columns == [
         None,
         "noise.0.25.ssim",
         "geometry.hflip.ssim",

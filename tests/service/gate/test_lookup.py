@@ -64,7 +64,7 @@ def test_a_number_has_its_interval_and_its_number_of_images() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "rule", "told"),
+    ("path", "rule", "message"),
     [
         ("beauty", {}, "have no beauty"),
         ("noise.parts.0.2", {}, "have no noise.parts.0.2"),
@@ -78,8 +78,8 @@ def test_a_number_has_its_interval_and_its_number_of_images() -> None:
         ("entropy", {"value": None, "versus": "z", "margin": 0}, "no cohort 'z', only x, y"),
     ],
 )
-def test_a_number_that_the_results_lack_is_missing_with_a_reason(path: str, rule: dict[str, Any], told: str) -> None:
-    with pytest.raises(Missing, match=told):
+def test_a_number_that_the_results_lack_is_missing_with_a_reason(path: str, rule: dict[str, Any], message: str) -> None:
+    with pytest.raises(Missing, match=message):
         find(path, **rule)
 
 

@@ -82,9 +82,9 @@ def test_values_are_redacted_recursively_and_by_their_names() -> None:
         "Authorization": [S],
         "e": ValueError(S),
     }
-    message = redact_value({**value, "e": ValueError(f"token={S}")})
-    assert S not in json.dumps(message)
-    assert message["spec"][0]["size"] == 3
+    redacted = redact_value({**value, "e": ValueError(f"token={S}")})
+    assert S not in json.dumps(redacted)
+    assert redacted["spec"][0]["size"] == 3
 
 
 @pytest.mark.parametrize(

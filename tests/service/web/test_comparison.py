@@ -9,7 +9,7 @@ CI = [0.4, 0.6]
 
 
 def results(*cohorts: str, mean: float | None = 0.5, ci95: Any = CI, **spec: Any) -> dict[str, Any]:
-    """A document with one measure of each cohort, as small as the pages read it."""
+    """Return a minimal results document with one measure of each cohort."""
     data = {"mean": mean, "ci95": ci95, "n": 9, "parts": {"spatial": {"mean": mean}, "matrix": [[1.0]]}}
     return {
         "cohorts": {name: {"measures": {"entropy": data}} for name in cohorts},

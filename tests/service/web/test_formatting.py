@@ -4,7 +4,7 @@ from service.web.formatting import MINUS, NOTHING, age, duration, minus, number
 
 
 @pytest.mark.parametrize(
-    ("value", "sign", "said"),
+    ("value", "sign", "expected"),
     [
         (0.5, False, "0.500"),
         (-0.0004, True, "0.000"),
@@ -13,25 +13,27 @@ from service.web.formatting import MINUS, NOTHING, age, duration, minus, number
         (None, True, NOTHING),
     ],
 )
-def test_numbers_have_three_digits_a_true_minus_and_no_minus_zero(value: float | None, sign: bool, said: str) -> None:
-    assert number(value, sign=sign) == said
+def test_numbers_have_three_digits_a_true_minus_and_no_minus_zero(
+    value: float | None, sign: bool, expected: str
+) -> None:
+    assert number(value, sign=sign) == expected
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"), [(0, "0 s"), (59.6, "1 min 0 s"), (3661, "1 h 1 min"), (200_000, "2 d 7 h")]
+    ("seconds", "expected"), [(0, "0 s"), (59.6, "1 min 0 s"), (3661, "1 h 1 min"), (200_000, "2 d 7 h")]
 )
-def test_a_duration_has_at_most_two_units(seconds: float, said: str) -> None:
-    assert duration(seconds) == said
+def test_a_duration_has_at_most_two_units(seconds: float, expected: str) -> None:
+    assert duration(seconds) == expected
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"), [(-3, "just now"), (59, "just now"), (150, "2 min ago"), (9e4, "1 d ago")]
+    ("seconds", "expected"), [(-3, "just now"), (59, "just now"), (150, "2 min ago"), (9e4, "1 d ago")]
 )
-def test_an_age_has_one_unit(seconds: float, said: str) -> None:
-    assert age(seconds) == said
+def test_an_age_has_one_unit(seconds: float, expected: str) -> None:
+    assert age(seconds) == expected
 
 
 def test_negative_numbers_in_a_sentence_have_a_minus_sign() -> None:
-    said = "gap of model-2 is -0.25, 95 % interval -0.5 to 0.1 (-1 is wanted) since 2024-05-01"
-    message = "gap of model-2 is \u22120.25, 95 % interval \u22120.5 to 0.1 (\u22121 is wanted) since 2024-05-01"
-    assert minus(said) == message
+    text = "gap of model-2 is -0.25, 95 % interval -0.5 to 0.1 (-1 is wanted) since 2024-05-01"
+    expected = "gap of model-2 is \u22120.25, 95 % interval \u22120.5 to 0.1 (\u22121 is wanted) since 2024-05-01"
+    assert minus(text) == expected

@@ -62,8 +62,8 @@ def _rows(cohort: str, parts: Json, names: Sequence[str], left: float, across: i
 
 
 def _tile(cohort: str, name: str, each: Json, at: tuple[float, int]) -> Tile:
-    short, message = _named(name)
-    return Tile(*at, each["mean"], f"{cohort}, {message}: {MEANING.describe_mean(each['mean'], each['ci95'])}", short)
+    short, words = _named(name)
+    return Tile(*at, each["mean"], f"{cohort}, {words}: {MEANING.describe_mean(each['mean'], each['ci95'])}", short)
 
 
 def _named(name: str) -> tuple[str, str]:

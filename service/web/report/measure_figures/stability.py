@@ -31,8 +31,8 @@ def stability(data: ReportData) -> Figure:
         rows += [
             [cohort, which, number(value), MEANING.describe(value)] for which, value in _pairs(matrix, names, means)
         ]
-    message = " Outlier runs are framed." if has_outlier else ""
-    lead = f"How similar the maps of independently trained runs are, for each pair of runs.{message}"
+    hint = " Outlier runs are framed." if has_outlier else ""
+    lead = f"How similar the maps of independently trained runs are, for each pair of runs.{hint}"
     table = Table(["cohort", "runs", "similarity", "in words"], rows)
     return Figure("stability", "Stability: pairs of runs", lead, charts, table, notes, heat=True)
 

@@ -19,7 +19,7 @@ def card(image: int, **ranks: int) -> Card:
 
 
 def reasons_of(cards: list[Card], *cohorts: list[dict[str, float]]) -> dict[str, list[str]]:
-    """The reasons to review each image, given its values under two runs of each cohort."""
+    """Return the reasons to review each image, given its values under two runs of each cohort."""
     own = material({name: {"noise": 0.5} for name in ("old", "new")[: len(cohorts)]})
     values = {
         (image, place, run): each if run >= 0 else {"stability": each["stability"]}

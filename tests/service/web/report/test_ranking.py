@@ -11,7 +11,7 @@ EVERY = ("noise", "geometry", "stability")
 
 
 def compared(strengths: dict[str, dict[str, float]]) -> ReportData:
-    """Cohorts of these numbers, whose every difference that is not zero has an interval that says so."""
+    """Return report data of cohorts with these means. The interval of a difference contains zero only if it is zero."""
     data = material(strengths)
     for a, b in combinations(strengths, 2):
         for measure, mean in strengths[a].items():
@@ -24,7 +24,7 @@ def compared(strengths: dict[str, dict[str, float]]) -> ReportData:
 
 
 def ranked(**strengths: tuple[float, float, float]) -> ReportData:
-    """Cohorts by their noise, geometry and stability."""
+    """Return report data of cohorts with these means of noise, geometry and stability."""
     return compared({name: dict(zip(EVERY, own, strict=True)) for name, own in strengths.items()})
 
 

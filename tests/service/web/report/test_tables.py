@@ -7,12 +7,12 @@ from tests.support.report_data import material
 def test_charts_show_the_lowest_and_highest_of_many_classes_and_always_correctness() -> None:
     data = material({"only": {"noise": 0.5}})
 
-    def message(mean: float) -> dict[str, Any]:
+    def stratum(mean: float) -> dict[str, Any]:
         return {"noise": {"mean": mean, "ci95": None, "n": 4}}
 
-    classes = {f"{place:03}": message(0.5 + (place % 7) / 100) for place in range(300)}
-    classes |= {"042": message(0.1), "123": message(0.9)}
-    correct = {"true": message(0.6), "false": message(0.4)}
+    classes = {f"{place:03}": stratum(0.5 + (place % 7) / 100) for place in range(300)}
+    classes |= {"042": stratum(0.1), "123": stratum(0.9)}
+    correct = {"true": stratum(0.6), "false": stratum(0.4)}
     data.results["cohorts"]["only"]["strata"] = {"class": classes, "correct": correct}
     (found,) = strata_figures(data)
     names = [name for name, _, _ in found.charts]
@@ -20,6 +20,6 @@ def test_charts_show_the_lowest_and_highest_of_many_classes_and_always_correctne
     assert {"class 042", "class 123", "correctly classified", "incorrectly classified"} <= set(names)
     assert len(found.table.rows) == 100
     assert found.notes[0].startswith("Of 302 strata, the charts show the classes with the lowest and highest values")
-    data.results["cohorts"]["only"]["strata"] = {"class": {"a": message(0.5), "b": message(0.6)}, "correct": correct}
+    data.results["cohorts"]["only"]["strata"] = {"class": {"a": stratum(0.5), "b": stratum(0.6)}, "correct": correct}
     (few,) = strata_figures(data)
     assert ([name for name, _, _ in few.charts][:2], list(few.notes)) == (["class a", "class b"], [])

@@ -11,13 +11,13 @@ from tests.support.api import submit, work_off
 from tests.support.jobs import AuditInputs
 from worker.runner import Runner
 
-# SQLite alone: what is asked of a database is tested with its storage.
+# SQLite only: tests of storage run these queries on both databases.
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 AS_A_BROWSER = {"Accept": "text/html,application/xhtml+xml"}
 
 
 def look(api: httpx.Client, path: str, status: int = 200, **params: Any) -> str:
-    """A page's text."""
+    """Return the text of a page, which must have this status."""
     answer = api.get(path, params=params or None, headers=AS_A_BROWSER)
     assert answer.status_code == status, answer.text
     assert answer.headers["Content-Type"].startswith("text/html")
@@ -25,8 +25,8 @@ def look(api: httpx.Client, path: str, status: int = 200, **params: Any) -> str:
     return answer.text
 
 
-def send(api: httpx.Client, path: str, headers: Mapping[str, str] = {}, **fields: str) -> httpx.Response:  # only read
-    """A page's form, as a browser sends it."""
+def send(api: httpx.Client, path: str, headers: Mapping[str, str] = {}, **fields: str) -> httpx.Response:  # not changed
+    """Send the form of a page with the headers of a browser."""
     form = {"Content-Type": "application/x-www-form-urlencoded", **AS_A_BROWSER, **headers}
     return api.post(path, content=urlencode(fields), headers=form)
 
@@ -70,19 +70,19 @@ def test_the_job_list_is_filtered_by_state_name_and_labels_and_has_pages(
 
 def test_invalid_filters_are_reported_and_the_others_still_apply(api: httpx.Client, ingredients: AuditInputs) -> None:
     job, other = (submit(api, ingredients, name=name)["id"] for name in ("n", "other"))
-    message = {
+    invalid = {
         "state": ("succeed", "state=succeed: unknown state. Use one of queued, running, succeeded, failed"),
         "label": ("plain", "label=plain: write key:value"),
         "cursor": ("!", "The cursor is invalid"),
     }
-    for field, (value, said) in message.items():
+    for field, (value, message) in invalid.items():
         text = look(api, "/", 422, name="n", **{field: value})
         assert 'role="alert"' in text
-        assert said in text
+        assert message in text
         assert job in text
         assert other not in text
-    text = look(api, "/", 422, **{field: value for field, (value, _) in message.items()})
-    assert all(said in text for _, said in message.values())
+    text = look(api, "/", 422, **{field: value for field, (value, _) in invalid.items()})
+    assert all(message in text for _, message in invalid.values())
 
 
 def test_a_form_sent_twice_starts_one_job_and_a_changed_form_another(
@@ -97,7 +97,7 @@ def test_a_form_sent_twice_starts_one_job_and_a_changed_form_another(
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("{", "This is not JSON: Expecting property name enclosed in double quotes at line 1, column 2."),
         ('{"cohorts": []}', "<code>images</code>"),
@@ -106,12 +106,12 @@ def test_a_form_sent_twice_starts_one_job_and_a_changed_form_another(
     ],
 )
 def test_an_invalid_spec_is_shown_again_with_each_invalid_field(
-    api: httpx.Client, ingredients: AuditInputs, text: str | None, told: str
+    api: httpx.Client, ingredients: AuditInputs, text: str | None, expected: str
 ) -> None:
     spec = text or json.dumps(ingredients.body(images={"uri": "file:///nowhere"}))
     answer = send(api, "/new", token="t", spec=spec)
     assert answer.status_code == 422
-    assert told in answer.text
+    assert expected in answer.text
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ VOID = {"meta", "wbr", "link", "br", "img", "input", "hr"}
 
 
 class Outline(HTMLParser):
-    """A page's elements in their order, with those that are left open at its end."""
+    """The elements of a page in order (`found`), and the elements that are never closed (`open`)."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class Outline(HTMLParser):
 def finished(
     api: httpx.Client, runner: Runner, ingredients: AuditInputs, images: bool = True, **changes: object
 ) -> str:
-    """A finished job; its pictures are made, or wait."""
+    """Run a job until it has ended, and with `images` until its images are stored too. Returns its ID."""
     job = str(api.post("/v1/jobs", json=ingredients.body(**changes)).json()["id"])
     while api.get(f"/v1/jobs/{job}").json()["state"] in ("queued", "running") or images:
         if not runner.work():
@@ -60,14 +60,14 @@ def test_the_report_is_one_file_that_loads_nothing_and_runs_nothing(
     assert f"style-src 'sha256-{digest}'" in answer.headers["Content-Security-Policy"]
     assert "url(" not in style[1].replace("url(#", "")
     tags = {tag for tag, _ in outline.found}
-    regions = [message["aria-label"] for _, message in outline.found if message.get("role") == "region"]
+    regions = [attributes["aria-label"] for _, attributes in outline.found if attributes.get("role") == "region"]
     assert len(regions) == len(set(regions)) > 5
     assert not tags & {"script", "link", "iframe", "object", "embed"}
     assert "&lt;script&gt;alert(1)" in page
-    for tag, message in outline.found:
-        assert "style" not in message, tag
+    for tag, attributes in outline.found:
+        assert "style" not in attributes, tag
         for name in ("href", "src"):
-            assert (message.get(name) or "#").startswith(("#", "data:image/webp;base64,")), tag
+            assert (attributes.get(name) or "#").startswith(("#", "data:image/webp;base64,")), tag
 
 
 @SQLITE
@@ -76,7 +76,7 @@ def test_each_image_to_review_is_the_first_of_its_ranking(
 ) -> None:
     job = finished(api, runner, ingredients)
     sample = api.get(f"/v1/jobs/{job}/results").json()["sample"]
-    assert len(sample) == 12, "all pictures are chosen"
+    assert len(sample) == 12, "the sample has all images"
     (first,) = (
         each["image"]
         for each in sample
@@ -96,17 +96,21 @@ def test_the_report_has_all_sections_in_order_and_labels_for_screen_readers(
     job = finished(api, runner, ingredients, cohorts=cohorts, gate={"rules": rules})
     page = api.get(f"/v1/jobs/{job}/report").text
     outline = Outline(page)
-    ids = [message["id"] for _, message in outline.found if message.get("id")]
+    ids = [attributes["id"] for _, attributes in outline.found if attributes.get("id")]
     order = [
         "verdict", "measures", "entropy", "noise", "geometry", "stability", "degradation", "strata", "images", "means",
         "provenance", "skipped",
     ]  # fmt: skip
     assert [each for each in ids if each in order] == order
     assert len(ids) == len(set(ids))
-    pointed = {str(message["href"])[1:] for _, message in outline.found if (message.get("href") or "").startswith("#")}
+    pointed = {
+        str(attributes["href"])[1:] for _, attributes in outline.found if (attributes.get("href") or "").startswith("#")
+    }
     assert pointed <= set(ids)
-    drawn = [message for tag, message in outline.found if tag == "svg" and message.get("aria-hidden") != "true"]
-    assert all(message.get("aria-label") or message.get("width") for message in drawn)
+    drawn = [
+        attributes for tag, attributes in outline.found if tag == "svg" and attributes.get("aria-hidden") != "true"
+    ]
+    assert all(attributes.get("aria-label") or attributes.get("width") for attributes in drawn)
     results = api.get(f"/v1/jobs/{job}/results").json()
     assert f"{results['cohorts']['new']['measures']['noise']['mean']:.3f}" in page
     assert page.count('<article class="image"') == len(results["sample"]) == 12

@@ -34,11 +34,11 @@ def part(mean: float) -> dict[str, Any]:
 def test_hover_texts_and_tables_explain_each_number(measure: str, parts: dict[str, Any]) -> None:
     found = figure(measure, parts, [0.55, 0.55, 0.2])
     hovers = " ".join(re.findall("<title>(.*?)</title>", "".join(chart for _, _, chart in found.charts)))
-    message = " ".join(row[found.table.heads.index("in words")] for row in found.table.rows)
+    descriptions = " ".join(row[found.table.heads.index("in words")] for row in found.table.rows)
     low = "the model needs the salient region" if measure == "degradation" else INTERPRETATIONS[measure].low
     for words in (f"high: {INTERPRETATIONS[measure].high}", f"low: {low}"):
         assert words in hovers
-        assert words in message
+        assert words in descriptions
 
 
 def test_an_outlier_run_is_framed_and_no_frame_is_drawn_without_one() -> None:

@@ -161,7 +161,7 @@ def _subclasses(error: type[Found]) -> Iterator[type[Found]]:
 
 
 def measures() -> str:
-    """The measures."""
+    """Return a table of the measures."""
     return _catalogue(MEASURE_ENTRIES)
 
 
@@ -179,7 +179,7 @@ def _catalogue(entries: Mapping[str, Any]) -> str:
 
 
 def routes() -> str:
-    """Every route."""
+    """Return a table of the routes with the scope that each needs."""
     paths = create_app(ServiceSettings()).openapi()["paths"]
     rows = [
         [f"`{method.upper()} {path}`", _scope(entry), entry["description"].split("\n\n")[0]]

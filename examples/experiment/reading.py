@@ -20,7 +20,7 @@ audited images they carry no information.
 """
 LIMITS = """### What to keep in mind
 
-- So few runs make intervals too narrow: about 0.91 of them hold the truth for five runs and 0.86 for three (see
+- So few runs make intervals too narrow: about 0.91 of them contain the true value for five runs and 0.86 for three (see
   [Statistics](explanation/statistics.md)).
 - The loss of guided training decides where the map lies. That it then agrees with people, and runs with each other, is
   no discovery. That the guided models rely less on the stripes, by their accuracy without them, is one. Human maps of

@@ -13,7 +13,7 @@ from service.web.formatting import MINUS, NOTHING, age, duration, minus, number
         (None, True, NOTHING),
     ],
 )
-def test_numbers_have_three_digits_a_true_minus_and_no_minus_zero(
+def test_a_number_has_three_decimals_and_a_minus_sign_but_never_minus_zero(
     value: float | None, sign: bool, expected: str
 ) -> None:
     assert number(value, sign=sign) == expected

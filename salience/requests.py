@@ -118,7 +118,7 @@ class RetryPolicy:
     start: float = field(default_factory=time.monotonic)
 
     def pause_after(self, outcome: httpx.Response | Exception) -> float | None:
-        """Return the seconds until the next attempt, or None for a response to return. Raises ClientError."""
+        """Return the seconds until the next attempt, or None if the response is the result. Raises ClientError."""
         if isinstance(outcome, Exception):
             if not self.has_answered or self._is_over(self.pause):
                 raise ServiceUnreachable(url=self.url, reason=outcome) from outcome
@@ -142,7 +142,7 @@ class RetryPolicy:
 def poll_pause(unchanged: httpx.Response) -> float:
     """Return the seconds until the next poll of an unchanged job.
 
-    They are 0 if the service held the request, else those of its Retry-After header.
+    It is 0 if the service waited before it answered, otherwise the value of its Retry-After header.
     """
     held = unchanged.elapsed.total_seconds() >= WAIT_SECONDS / 2
     return 0.0 if held else retry_after(unchanged.headers.get("Retry-After", "")) or FIRST_PAUSE

@@ -56,7 +56,7 @@ COMMON_STATUSES = (
     HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.TOO_MANY_REQUESTS,
     HTTPStatus.SERVICE_UNAVAILABLE,
 )  # fmt: skip
-# The policies of this tenant decide which versions of the registry are audited.
+# The policies of this tenant select the versions of the registry that are audited.
 DEFAULT_TENANT = ""
 WEBHOOK_TIMEOUT_SECONDS = 15.0
 STREAMED = frozenset({"/v1/artifacts"})  # has its own limit, SALIENCE_MAX_ARTIFACT_GIB

@@ -22,14 +22,15 @@ LIMITS = """### What to keep in mind
 
 - So few runs make intervals too narrow: about 0.91 of them contain the true value for five runs and 0.86 for three (see
   [Statistics](explanation/statistics.md)).
-- The loss of guided training decides where the map lies. That it then agrees with people, and runs with each other, is
-  no discovery. That the guided models rely less on the stripes, by their accuracy without them, is one. Human maps of
-  other images do nearly as much for it: see "Which part of guidance helps" in `examples/experiment/README.md`.
+- The loss of guided training determines where the map lies. It is therefore no discovery that the maps agree with
+  people, and the runs with each other. It is a discovery that the guided models rely less on the stripes, as their
+  accuracy without the stripes shows. Human maps of other images have nearly the same effect: see "Which part of
+  guidance helps" in `examples/experiment/README.md`.
 - `degradation` smooths the guiding map with a sigma of 5 pixels, chosen for images of 224 pixels. On 64 pixels a small
   spot of salience is smoothed away, so that `object` hardly blurs it, keeps its similarity near 1, and makes `gap`
   negative.
-- The faces are drawings, the networks are small, and the maps have 16 x 16 cells. What holds here need not hold
-  elsewhere.
+- The faces are drawings, the networks are small, and the maps have 16 x 16 cells. Results on
+  other data may differ.
 """
 # What a higher value of a measure means for a cohort.
 HIGHER: Mapping[str, str] = {

@@ -27,7 +27,7 @@ NEW_JOBS_SECONDS = 2.0  # between two searches for new jobs of a list
 MAX_NEW_JOBS = 20
 EVENT_FIELDS = {"id", "name", "labels", "state", "progress", "error", "verdict", "started_at", "finished_at"}
 
-ReadKey = tuple[JobStore, str]  # the store of the tenant, and a name of what is read from it
+ReadKey = tuple[JobStore, str]  # the store of the tenant, and a name for the data that is read
 
 OPENING = format_sse_event(retry=2000)  # milliseconds
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 UPLOAD_PREFIX = "upload-"  # of the folders that hold unfinished uploads
-STALLED_SECONDS = 86400.0  # the age after which an unfinished upload counts as broken off
+STALLED_SECONDS = 86400.0  # the age after which an unfinished upload counts as interrupted
 
 
 class Backend(Protocol):
@@ -34,7 +34,7 @@ class Backend(Protocol):
         """Return the folder for unfinished uploads, and None for the system's temporary folder."""
 
     def delete_stalled_uploads(self) -> None:
-        """Delete what broken-off uploads left."""
+        """Delete the unfinished files of interrupted uploads."""
 
 
 def open_backend(location: str) -> Backend:
@@ -81,7 +81,7 @@ class Folder:
         return self.path
 
     def delete_stalled_uploads(self) -> None:
-        """Delete the folders of broken-off uploads. Another process may delete them at the same time."""
+        """Delete the folders of interrupted uploads. Another process may delete them at the same time."""
         for folder in filter(_is_stalled, self.path.glob(f"{UPLOAD_PREFIX}*")):
             shutil.rmtree(folder, ignore_errors=True)
 

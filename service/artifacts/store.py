@@ -102,7 +102,7 @@ class ArtifactStore:
         return self.backend.size(digest)
 
     def expire(self, seconds: float) -> int:
-        """Delete unused artifacts older than `seconds`, and broken-off uploads. Returns the number of artifacts.
+        """Delete unused artifacts older than `seconds`, and interrupted uploads. Returns the number of artifacts.
 
         Raises OSError if this process may not delete them.
         """

@@ -1,4 +1,4 @@
-"""What a job stores to show where models look: maps, images, sheets of heat maps, sums of maps. Knows no HTTP or SQL.
+"""The data that a job stores to show where models look: maps, images, sheets of heat maps, sums of maps. Knows no HTTP or SQL.
 
 Maps are stored at the native size of their method, as float16.
 """

@@ -1,4 +1,4 @@
-"""The number that a rule names, found in a results document, with its 95 % interval.
+"""Finds the number that a rule names, with its 95 % interval, in a results document.
 
 Names are paths through a cohort's results; the name of a measure means `measures.NAME`. Keys may contain dots
 (`noise.parts.0.1`), so a path is matched against the keys of the results. The interval of `mean` is `ci95`, that of

@@ -9,10 +9,10 @@ HUMAN = Measure(
     source="the comparison behind CYBORG, Boyd et al. 2023, arXiv 2112.00686",
     wording=Wording(
         "Likeness to people",
-        "Does the model attend to what people attend to?",
+        "Does the model attend to the same regions as people?",
         low="the model attends to other regions than people",
-        middling="the model attends partly to what people attend to",
-        high="the model attends to what people attend to",
+        middling="the model attends partly to the same regions as people",
+        high="the model attends to the same regions as people",
     ),
     is_default=False,
     needs_human_maps=True,

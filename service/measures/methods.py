@@ -58,9 +58,9 @@ METHODS: Mapping[str, SalienceMethod] = {
     "eigencam": SalienceMethod(
         "Feature maps projected on their first principal axis; independent of the class.", "Muhammad and Yeasin 2020"
     ),
-    "saliency": SalienceMethod("The largest gradient of a pixel's channels, without sign.", "Simonyan et al. 2014"),
+    "saliency": SalienceMethod("The largest absolute gradient among the channels of a pixel.", "Simonyan et al. 2014"),
     "integrated_gradients": SalienceMethod(
-        "Pixel times mean gradient between black and the image, summed over channels, without sign.",
+        "Absolute sum over channels of pixel times mean gradient between black and the image.",
         "Sundararajan et al. 2017",
         IntegratedGradientsOptions,
     ),

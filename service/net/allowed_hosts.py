@@ -93,7 +93,7 @@ def is_loopback(host: str | None) -> bool:
 
 
 def _parse_literal(host: str) -> Address | None:
-    """Return the address that a host spells, in any notation; None if the host is a name."""
+    """Return the address if the host is an address in any notation; None if it is a name."""
     try:
         return ipaddress.ip_address(host)
     except ValueError:

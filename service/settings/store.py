@@ -88,7 +88,7 @@ class StoreSettings(DatabaseSettings):
     """Private hosts, addresses and networks, separated by commas, that the service may contact for users. Default:
     none."""
     fetch_seconds: float = Field(default=3600.0, gt=0)
-    """Maximum duration in seconds of one connection to the web."""
+    """Maximum duration in seconds of one connection for fetching an input from the web."""
     max_job_images: int = Field(default=2_000_000, ge=1)
     """Maximum number of images of one job, in all its image sets together."""
 

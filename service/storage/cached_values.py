@@ -17,7 +17,7 @@ class CachedValueStore:
         self._database = database
 
     def find(self, job: str, keys: Sequence[bytes]) -> dict[bytes, bytes]:
-        """Return the stored rows of numbers by cache key, for those of the keys that exist."""
+        """Return the stored rows of numbers by cache key; keys without a row are omitted."""
         found: dict[bytes, bytes] = {}
         with self._database.read() as session:
             for start in range(0, len(keys), MAX_KEYS):

@@ -132,7 +132,10 @@ class Database:
             session.execute(text("SELECT 1"))
 
     def check_writable(self) -> None:
-        """Raise DatabaseReadOnly if so, and drop all connections, since new ones may reach the primary."""
+        """Raise DatabaseReadOnly if the database is read-only.
+
+        All connections are then dropped, since new connections may reach the primary.
+        """
         if self.is_sqlite:
             return
         with self.read() as session:

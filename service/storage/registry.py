@@ -25,7 +25,10 @@ INITIAL_DELAY, MAX_DELAY = 2.0, 600.0
 
 
 class VersionState(StrEnum):
-    """`noticed -> audited`. A version is audited once it has a job, or a refusal instead; then its row is deleted."""
+    """`noticed -> audited`. A version is audited once it has a job or a refusal.
+
+    Its row is deleted once its verdict is in the registry.
+    """
 
     NOTICED = "noticed"
     AUDITED = "audited"
@@ -80,7 +83,7 @@ class RegistryStore:
         session.execute(row.on_conflict_do_update(index_elements=["name", "version"], set_=fresh))
 
     def claim(self, lease_seconds: float) -> RegistryVersion | None:
-        """Lease a version that needs work: a new one, or one whose job has ended or was deleted; None if none does."""
+        """Lease a version that needs work: a new one, or one whose job has ended or was deleted; None if there is none."""
         running = select(JobRow.id).where(JobRow.state.in_(OPEN_STATES), JobRow.id == VersionRow.job)
         has_ended = (VersionRow.state == VersionState.AUDITED) & ~running.exists()
         needs_work = (VersionRow.state == VersionState.NOTICED) | has_ended

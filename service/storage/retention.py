@@ -1,4 +1,4 @@
-"""Enforces deadlines and retention: fails overdue jobs and jobs without work, and deletes what has expired.
+"""Enforces deadlines and retention: fails overdue jobs and jobs without work, and deletes expired data.
 
 Any process can run this at any time. The rows of a deleted job are removed in many short transactions, so that a job
 of a million images blocks nobody.

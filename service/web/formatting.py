@@ -1,4 +1,4 @@
-"""Numbers and times as pages write them. Pure."""
+"""Formats numbers and times for pages. All functions are pure."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The filter of the job list, as its URL states it. Pure."""
+"""The filter of the job list, and the URLs of filtered lists. Knows no HTTP and no SQL."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace

@@ -44,7 +44,7 @@ def list_zip(location: ImageSetLocation) -> Iterator[ImageEntry]:
 
 
 def list_tar(location: ImageSetLocation) -> Iterator[ImageEntry]:
-    """List the images in the archive's order, with the labels of WebDataset samples, or else of their first folder."""
+    """List the images in the archive's order, labelled by their WebDataset samples, or else by their first folder."""
     if _has_samples(location):
         for _, files in groupby(_files(location), key=lambda each: each.key):
             yield from _sample(location, list(files))
@@ -90,7 +90,7 @@ def _files(location: ImageSetLocation) -> Iterator[_File]:
                     name = str(PurePosixPath(member.name))
                     yield _File(name, member.offset_data, member.size, _text(archive, member))
                 untyped: Any = archive
-                untyped.members = []  # tarfile would store all members
+                untyped.members = []  # otherwise tarfile keeps all members in memory
     except (tarfile.TarError, OSError, EOFError, ValueError) as error:
         if is_transient(error):
             raise

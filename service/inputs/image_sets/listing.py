@@ -85,7 +85,7 @@ def _list(location: ImageSetLocation, roots: Sequence[Path], list_table: ListTab
 def _list_folder(
     location: ImageSetLocation, roots: Sequence[Path], list_table: ListTable | None
 ) -> Iterator[ImageEntry]:
-    """List a folder's images, or else those of the shards in it."""
+    """List the images in a folder; if it has none, list those of the shards in it."""
     empty = True
     for entry in list_folder(location, roots):
         empty = False

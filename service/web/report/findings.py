@@ -44,7 +44,7 @@ def find_findings(data: ReportData) -> Findings:
 
 
 def _single_cohort(data: ReportData, cohort: str) -> str:
-    """Describe a single cohort: its strong and weak measures, and the words of measures without a better side."""
+    """Describe a single cohort: its strong and weak measures, and its values in measures that have no better side."""
     sides: dict[str, list[str]] = {side: [] for side in SIDES}
     words = []
     for measure, interpretation in data.measures:

@@ -43,7 +43,7 @@ class Interpretation(Wording):
         return (first, second) if (mean > 0) == (self.better >= 0) else (second, first)
 
     def describe_difference(self, names: tuple[str, str], mean: float, ends: Sequence[float] | None) -> str:
-        """Say whether two cohorts differ, by the interval of the first one's mean minus the second one's."""
+        """Say whether two cohorts differ. `ends` is the interval of the first cohort's mean minus the second's."""
         if not ends:
             return "unknown: there is no interval"
         if ends[0] <= 0 <= ends[1]:

@@ -1,4 +1,4 @@
-"""Maps over their images, as SVG. The page contains each image and each sheet of maps once, and refers to it.
+"""Draws maps over their images as SVG. The page contains each image and each sheet of maps once, and refers to it.
 
 A sheet is grey; a filter colours it, and makes it more transparent where the map is low.
 """
@@ -51,7 +51,7 @@ class Overlays:
 
     @cached_property
     def variants(self) -> list[str]:
-        """The columns of a sheet."""
+        """The names of the variants that the columns of a sheet show."""
         return sample_variants(self.about.job.spec)
 
     def definitions(self, image: int, stored: Mapping[int, StoredImage]) -> Markup:
@@ -111,7 +111,7 @@ class Overlays:
                 yield element("use", href=f"#c{image}-{cohort}", transform=mirrored)
 
     def _column(self, image: int, cohort: int) -> Markup:
-        """Draw the image in every row. No SVG pattern: printers would rasterise each use of it."""
+        """Draw the image in every row. Not by an SVG pattern, since printers would rasterise each use of it."""
         _, height = self._cell(cohort)
         name = f"#p{image}-{image_cohort(self.about.job.spec, cohort)}"
         return element(

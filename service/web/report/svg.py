@@ -10,13 +10,13 @@ from service.web.formatting import number
 
 Child = Markup | str | None
 
-MIN_SPAN = 0.02  # of an axis in percent: over a smaller one, differences would look larger than they are
+MIN_SPAN = 0.02  # of an axis in percent; a smaller range would exaggerate differences
 EDGE = 4.0  # percent of the width that stay free at either end
 MAX_STEPS, MAX_STEPS_PERCENT = 8, 6  # between ticks; the labels of an axis in percent must fit on a phone
 
 
 def element(name: str, *children: Child, **attributes: object) -> Markup:
-    """Return an element. `class_` becomes class, `stroke_width` becomes stroke-width; None is left out."""
+    """Return an element. `class_` becomes class, `stroke_width` becomes stroke-width; None values are omitted."""
     written = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(_short(value))}"'
         for key, value in attributes.items()

@@ -1,4 +1,4 @@
-"""Tables: the differences between cohorts, image by image, and every measure by class and by correctness."""
+"""Builds tables of the differences between cohorts, and figures of every measure by class and by correctness."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class Differences:
 
 
 def difference_tables(data: ReportData) -> list[Differences]:
-    """Return all differences in one table, or of many cohorts a closed table for each measure."""
+    """Return one table of all differences. With many cohorts, return a closed table for each measure instead."""
     found = {
         interpretation.title: list(_rows(data, measure, interpretation)) for measure, interpretation in data.measures
         if data.differences(measure)

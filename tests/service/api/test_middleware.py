@@ -69,7 +69,7 @@ def test_an_invalid_request_id_is_replaced(api: httpx.Client, given: str) -> Non
 
 
 @pytest.mark.parametrize("path", ["/", "/v1/jobs", "/v1/jobs/none", "/openapi.json", "/static/site.js", "/static/none"])
-def test_every_response_forbids_browsers_to_guess_its_media_type(api: httpx.Client, path: str) -> None:
+def test_every_response_tells_browsers_not_to_guess_its_media_type(api: httpx.Client, path: str) -> None:
     assert api.get(path).headers["X-Content-Type-Options"] == "nosniff"
 
 

@@ -51,13 +51,13 @@ def test_the_document_describes_api_keys_and_every_route_declares_one_scope(both
     assert [name(each) for each in routes() if each.scopes and each not in CLOSED] == []
 
 
-def test_the_list_of_routes_contains_the_hidden_ones() -> None:
+def test_the_list_of_routes_contains_the_hidden_routes() -> None:
     """The search for hidden routes depends on internals of FastAPI."""
     assert OPEN | set(OF_ITS_OWN) <= {(each.method, each.path) for each in routes()}
 
 
 @pytest.mark.parametrize("route", CLOSED, ids=name)
-def test_a_route_refuses_requests_without_a_key_of_its_scope(both: Tenants, route: Route) -> None:
+def test_a_route_refuses_requests_whose_key_lacks_its_scope(both: Tenants, route: Route) -> None:
     objects = dict.fromkeys(route.names, "1" * 64)
     answer = route.ask(both.anybody, objects)
     assert answer.status_code == 401

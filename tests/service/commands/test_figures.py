@@ -32,7 +32,7 @@ def test_a_figure_is_a_column_wide_and_names_the_cohorts(measure: str) -> None:
     assert all(f">{name}</text>" in drawn for name in ("old", "new"))
 
 
-def test_names_are_drawn_as_they_are_written_and_within_the_column() -> None:
+def test_names_of_cohorts_are_drawn_verbatim_and_fit_the_column() -> None:
     long = "a long name " * 15
     one = RESULTS["cohorts"]["old"]
     cohorts = dict.fromkeys(["$x_1$", "_a", "a/b", "<b>", "50 % of $", long], one)

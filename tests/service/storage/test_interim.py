@@ -129,7 +129,7 @@ def test_skipped_images_beyond_the_stop_are_not_listed(store: Store, job: str) -
     assert store.images.skipped(job) == []
 
 
-def test_other_jobs_have_periodic_looks_and_a_summary_without_a_last_look(
+def test_jobs_that_do_not_stop_early_have_periodic_looks_and_no_look_before_the_summary(
     store: Store, ingredients: AuditInputs
 ) -> None:
     job = submit_planned(store, ingredients)

@@ -59,7 +59,7 @@ def test_no_statement_reaches_rows_of_another_tenant(store: Store, job: str) -> 
         assert session.scalar(select(JobRow.name)) is None
 
 
-def test_a_row_that_a_tenant_adds_belongs_to_it_even_if_it_names_another(store: Store) -> None:
+def test_a_new_row_belongs_to_the_tenant_that_adds_it_even_if_it_names_another_tenant(store: Store) -> None:
     with store.for_tenant("b").database.write() as session:
         session.add(InspectionRow(id="1", asked={}, created_at=0.0, tenant="a"))
     with store.database.read() as session:

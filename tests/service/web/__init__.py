@@ -1,1 +1,1 @@
-"""Tests of what pages show."""
+"""Tests of the pages."""

@@ -17,7 +17,7 @@ IN_GRID = (
 MAX_OFFSETS = 5  # in one direction of a grid
 IN_A_ROW = 6  # tiles without a grid; more would not be legible on a phone
 MAX_OTHERS = 12  # transformations beside the grid
-APART, SHORT = 0.4, 4  # columns between the grid and the rest; the number of others up to which two columns are enough
+APART, SHORT = 0.4, 4  # columns between the grid and the rest; most others that two columns take
 
 
 def geometry(data: ReportData) -> Figure:
@@ -42,7 +42,7 @@ def _is_grid(parts: Json) -> bool:
 
 
 def _found(cohort: str, parts: Json) -> Iterator[Tile]:
-    """Yield the tiles: a grid of shifts with the rest beside it, or without a grid all in rows, in the spec's order."""
+    """Yield the tiles: a grid of shifts with the other transformations beside it, or rows if no grid fits."""
     if not _is_grid(parts):
         yield from _rows(cohort, parts, list(parts), 0.0, IN_A_ROW)
         return

@@ -19,7 +19,7 @@ from tests.support.tenants import Tenants, tenants
 
 KEY = {"Idempotency-Key": "one"}
 MISSING = f"artifact:sha256:{'0' * 64}"
-MIN_TRANSACTIONS = 4  # to accept a job
+MIN_TRANSACTIONS = 4  # that accepting a job takes
 
 
 @pytest.fixture

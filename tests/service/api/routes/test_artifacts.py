@@ -49,7 +49,7 @@ def test_an_upload_without_free_space_gets_503_and_leaves_no_file(
     assert list((tmp_path / "artifacts").iterdir()) == []
 
 
-def test_a_job_with_uploads_is_accepted_and_with_unknown_uploads_refused(
+def test_a_job_with_uploads_is_accepted_and_a_job_with_unknown_uploads_is_refused(
     api: httpx.Client, ingredients: AuditInputs
 ) -> None:
     uris = [api.put("/v1/artifacts", content=path.read_bytes()).json()["uri"] for path in ingredients.models[:2]]

@@ -40,7 +40,7 @@ def test_the_stream_of_a_list_uses_the_filters_of_the_list(api: httpx.Client, in
 
 
 def _until(answer: httpx.Response, start: str) -> list[str]:
-    """Return the lines up to the first that starts with a text."""
+    """Return the lines up to the first line that starts with a text."""
     found = []
     for line in answer.iter_lines():
         if line:

@@ -51,7 +51,7 @@ def counts(store: Store) -> tuple[int | None, ...]:
         return tuple(session.scalar(select(func.count()).select_from(rows)) for rows in (HookRow, VersionRow))
 
 
-def test_a_delivery_is_accepted_at_once_and_its_repetition_is_not(client: TestClient, store: Store) -> None:
+def test_a_delivery_is_accepted_at_once_and_its_repetition_is_refused(client: TestClient, store: Store) -> None:
     first, again = post(client), post(client)
     assert (first.status_code, first.json()) == (202, {"noticed": "faces/3"})
     assert (again.status_code, again.json()["type"]) == (409, "urn:salience:problem:delivery-repeated")

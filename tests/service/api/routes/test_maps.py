@@ -33,7 +33,7 @@ def query(**parameters: str | int) -> dict[str, str | int]:
     return parameters
 
 
-def test_maps_of_the_sample_are_stored_and_a_worker_makes_the_others(
+def test_maps_of_the_sample_are_stored_and_a_worker_makes_other_maps_on_request(
     api: httpx.Client, runner: Runner, job: str, ingredients: AuditInputs
 ) -> None:
     spec = ingredients.spec(measures=MEASURES)

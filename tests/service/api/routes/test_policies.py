@@ -96,7 +96,7 @@ def test_a_job_is_judged_by_its_pinned_version_and_checked_by_any_version(
     assert api.post("/v1/policies/nothing/check", json=request).status_code == 404
 
 
-def test_a_check_without_an_interval_succeeds_for_a_job_with_the_policy_as_gate(
+def test_a_rule_on_spread_is_an_error_in_a_check_and_is_judged_as_the_gate_of_a_job(
     api: httpx.Client, ingredients: AuditInputs, runner: Runner
 ) -> None:
     rule = {"measure": "entropy", "statistic": "sd", "op": "<=", "value": 1}

@@ -1,4 +1,7 @@
-"""Tests with a receiver that verifies by the official package, on SQLite; the outbox is tested on both databases."""
+"""Tests with a receiver that verifies messages with the official package.
+
+They run on SQLite; the outbox is tested on both databases.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -50,7 +50,7 @@ def test_a_histogram_shows_shares_so_that_cohorts_of_different_sizes_are_compara
     assert "80 %" in once or "75 %" in once or "60 %" in once
 
 
-def test_text_on_tiles_is_legible() -> None:
+def test_text_on_tiles_contrasts_with_their_colour() -> None:
     drawn = draw_tiles(
         "label", [Tile(0, 0, 0.05, "dark"), Tile(1, 0, 0.95, "bright"), Tile(2, 0, None, "nothing", "clean")]
     )

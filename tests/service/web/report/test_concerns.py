@@ -54,7 +54,7 @@ def test_an_image_with_high_or_missing_values_is_not_listed_for_review(values: d
     assert reasons_of([card(0, unstable=1, noisy=1, wrong=1)], [values]) == {}
 
 
-def test_a_group_names_the_lowest_of_its_ranking_even_if_another_group_shows_them() -> None:
+def test_a_group_links_to_higher_ranked_images_that_another_group_shows() -> None:
     cards = [card(0, unstable=1, noisy=2), card(1, noisy=3, unstable=2), card(2, noisy=4), card(3, wrong=1, noisy=1)]
     found = {group.title: group for group in group_cards({each.name: each for each in cards})}
     noisy = found["Most disturbed by noise"]

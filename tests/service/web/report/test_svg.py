@@ -30,7 +30,7 @@ def test_an_axis_draws_values_outside_it_at_its_ends() -> None:
         ((0, 0.14), [0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.12, 0.14]),
     ],
 )
-def test_ticks_are_round_and_few(ends: tuple[float, float], ticks: list[float]) -> None:
+def test_ticks_are_round_numbers_and_few(ends: tuple[float, float], ticks: list[float]) -> None:
     assert Axis(*ends, 0, 1).ticks == ticks
 
 

@@ -106,7 +106,7 @@ def test_the_api_counts_requests_by_route_and_jobs_by_state(observed: ObservedJo
 def test_the_worker_counts_shards_passes_and_its_cache(observed: ObservedJob) -> None:
     assert observed.worker["salience_worker_shards_total plan done"] == 1
     assert observed.worker["salience_worker_passes_total"] > 0
-    # Each of the two runs loads once, and may load again for the stored maps.
+    # The model of each of the two runs is loaded once, and perhaps again for the stored maps.
     assert observed.worker["salience_worker_cache_requests_total models miss"] in (2, 4)
     assert observed.worker["salience_worker_cache_requests_total models hit"] > 0
     assert observed.worker["salience_worker_shard_seconds_count summarise"] == 1

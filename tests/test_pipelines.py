@@ -39,7 +39,7 @@ def test_the_example_policy_contains_a_gate() -> None:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_the_command_in_the_example_policy_stores_it(api: httpx.Client, tmp_path: Path) -> None:
+def test_the_command_in_the_example_policy_stores_the_policy(api: httpx.Client, tmp_path: Path) -> None:
     lines = (PIPELINES / "policy.yaml").read_text().splitlines()
     command = "\n".join(line[1:] for line in lines if line.startswith("#   "))
     run(command, PIPELINES, environment(tmp_path, str(api.base_url)))

@@ -209,7 +209,7 @@ class Audit:
 
 
 def _by_variant(images: Sequence[KeyedExplanation]) -> Explanations:
-    """Regroup the explanations of each image's variants as the explanations of all images by variant."""
+    """Regroup explanations: from one per image, with its variants, to one per variant, with all images."""
     columns = [torch.stack(column, dim=1) for column in zip(*(each.rows.columns() for each in images), strict=True)]
     rows = (Explanation(*each) for each in zip(*(column.unbind() for column in columns), strict=True))
     by_key = dict(zip(images[0].keys, rows, strict=True))

@@ -22,7 +22,7 @@ class CachedRows:
     rows: Mapping[int, tuple[bytes, bytes]] = field(default_factory=dict)
 
     def values(self, cohort: int, image: Image) -> list[Values]:
-        """Return the rows as values of an image of this job."""
+        """Return the cached numbers as rows of this job, for one of its images."""
         return [Values(cohort, run, image.number, data, key) for run, (key, data) in self.rows.items()]
 
 

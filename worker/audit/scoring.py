@@ -17,7 +17,7 @@ from worker.measures.explanation import Explanation
 
 @dataclass(frozen=True)
 class Seen:
-    """The explanations of N images under one run: clean, and of a measure's variants by key; human maps (N, H, W)."""
+    """One run's explanations of N clean images and, by key, of their variants for a measure; human maps (N, H, W)."""
 
     clean: Explanation
     variants: Mapping[str, Explanation]

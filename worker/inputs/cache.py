@@ -23,7 +23,7 @@ from worker.inputs.digests import digest_path
 from worker.runtime.metrics import count_cache_request
 
 GIB = 2**30
-# A full disk or a kill can leave a key file empty. Without this check, it would name the folder of all objects.
+# A full disk or a kill can leave a key file empty. Unchecked, an empty key would name the folder of all objects.
 DIGEST = re.compile("[0-9a-f]{64}")
 MAX_HELD = 64  # entries that a process protects from removal, at most
 HELD_FRACTION = 8  # a process protects the last entry that it used, and others up to limit / HELD_FRACTION bytes

@@ -19,7 +19,7 @@ from worker.inputs.web import RemoteFile, entity_tag, resume_headers, resumes
 
 PROXY = "mlflow-artifacts"
 SECONDS = 30
-MAX_STEPS = 5  # a version refers to a model, and a model to the location of its files
+MAX_STEPS = 5  # of resolving a URI: a model version refers to a model, which refers to the location of its files
 
 
 def pin_version(uri: str) -> str:

@@ -37,7 +37,7 @@ def test_an_entry_with_an_empty_key_file_is_created_again(tmp_path: Path) -> Non
     assert FileCache(tmp_path).get("other", write("other")) == other
 
 
-def test_a_failed_entry_continues_with_its_partial_files(tmp_path: Path) -> None:
+def test_the_attempt_after_a_failure_continues_with_the_partial_files(tmp_path: Path) -> None:
     cache = FileCache(tmp_path)
 
     def broken(folder: Path) -> None:

@@ -68,7 +68,7 @@ def test_an_architecture_that_reads_its_version_loads_without_a_stored_version(
 
 
 @pytest.mark.parametrize("name", ["resnet10t", "vit_tiny_patch16_224", "convnext_atto", "mobilenetv3_small_050"])
-def test_a_timm_architecture_with_the_name_of_weights_is_known(tmp_path: Path, name: str) -> None:
+def test_a_timm_architecture_may_be_named_with_any_pretrained_weights(tmp_path: Path, name: str) -> None:
     import timm
 
     model = timm.create_model(name, num_classes=5)

@@ -82,9 +82,8 @@ def by_images(folder: Path, ingredients: AuditInputs, images: int, shards: int) 
             ended = running.clients[0].wait(running.clients[0].submit(body).id)
             assert ended.state == "succeeded", ended
             spent = time.monotonic() - start
-            while "finaliser" not in (
-                peaks_by_role := peaks_in(log)
-            ):  # the worker logs this role after the job has ended
+            # The worker logs this role after the job has ended.
+            while "finaliser" not in (peaks_by_role := peaks_in(log)):
                 time.sleep(0.1)
             peaks.append({**peaks_by_role, "API": resident.peak(running.apis[0].pid or 0)})
         print(f"{count} images in {count * shards // images} shards: {spent:.0f} s; peak MiB: {peaks[-1]}", flush=True)

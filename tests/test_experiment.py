@@ -52,9 +52,8 @@ def test_a_forgery_changes_the_image_at_its_place() -> None:
             make_face(1, np.random.default_rng(seed), World(0.5, strength=(s, s), noise=(0, 0), blur=(0, 0)))
             for s in (0.0, 1.0)
         )
-        if (
-            "hair" not in forged.forged
-        ):  # the blots in the hair consume random numbers, which changes the rest of the image
+        # The blots in the hair consume random numbers, which changes the rest of the image.
+        if "hair" not in forged.forged:
             canvas = Canvas(np.zeros((1, 1, 3)), forged.pose)
             near = sum(canvas.bump(place, 4) for feature in forged.forged for place in PLACES[feature])
             change = np.abs(forged.image - real.image).sum(0)

@@ -119,9 +119,8 @@ def local_audit(spec: JobSpec, settings: WorkerSettings) -> Iterator[LocalAudit]
         store = Store.open(database)
         try:
             schema.upgrade(store.database.engine)
-            problems = reference_problems(
-                spec, store
-            )  # references to policies and earlier jobs are problems: this database has none
+            # This database has no policies and no earlier jobs, so references to them are problems.
+            problems = reference_problems(spec, store)
             if problems:
                 raise SpecInvalid(problems)
             job, _ = store.jobs.accept(spec, spec_digest(spec), key=None)

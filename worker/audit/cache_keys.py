@@ -17,10 +17,8 @@ from service.spec.model import JobSpec, Json
 from worker.audit.provenance import software
 
 KEY_BYTES = 16
-IRRELEVANT_MODEL_FIELDS = {
-    "format",
-    "preprocessing",
-}  # the file determines the format; `facts` has the resolved preprocessing
+# The file determines the format, and `facts` has the resolved preprocessing.
+IRRELEVANT_MODEL_FIELDS = {"format", "preprocessing"}
 
 
 def is_seeded(spec: JobSpec) -> bool:

@@ -47,9 +47,8 @@ def decode(content: bytes, preprocessing: Preprocessing) -> Tensor:
     """Decode a file's bytes to (3, H, W) float32 in [0, 1]. Raises UnreadableImage."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # Pillow warns about odd files that it can decode; for other files it raises errors
+            # Pillow warns about odd files that it can decode; for other files it raises errors.
+            warnings.simplefilter("ignore")
             with Image.open(BytesIO(content), formats=FORMATS) as opened:
                 _check_header(opened)
                 image = _to_rgb(ImageOps.exif_transpose(opened))

@@ -71,9 +71,8 @@ def _list(location: ImageSetLocation, roots: Sequence[Path]) -> Iterator[ImageEn
                 for row in batch.to_pylist():
                     yield _entry(row, number, _locate(location, resolve, group, number - first), classes)
                     number += 1
-            if (
-                number - first < file.metadata.row_group(group).num_rows
-            ):  # without any listed column, Arrow yields no rows
+            # Without any listed column, Arrow yields no rows.
+            if number - first < file.metadata.row_group(group).num_rows:
                 raise ImagesRefused(
                     reason=f"{location.source} has rows without a path or label, which cannot be listed"
                 )

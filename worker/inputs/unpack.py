@@ -30,10 +30,8 @@ def unpack(path: Path, folder: Path) -> None:
             _unpack_tar(path, folder)
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputRefused(reason=f"{path} is a damaged archive: {error}") from error
-    except (
-        RuntimeError,
-        OSError,
-    ) as error:  # for example, the archive has a password, or a name is too long
+    # For example, the archive has a password, or a name is too long.
+    except (RuntimeError, OSError) as error:
         if is_transient(error):
             raise
         raise InputRefused(reason=f"{path} cannot be unpacked: {error}") from error

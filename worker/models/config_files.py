@@ -68,9 +68,8 @@ def _from_processor(config: Mapping[str, Any], path: Path, given: Collection[str
         mean, std = config.get("image_mean"), config.get("image_std")
     else:
         mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-    if (
-        config.get("include_top") and config.get("do_normalize", True) and std
-    ):  # EfficientNet divides by the standard deviation twice
+    # EfficientNet divides by the standard deviation twice.
+    if config.get("include_top") and config.get("do_normalize", True) and std:
         std = [each * each for each in std]
     if config.get("rescale_offset") and mean:  # shifts values to [-1, 1] before the mean is subtracted
         mean = [each + 1 for each in mean]

@@ -72,7 +72,7 @@ def _check_keys(settings: ServiceSettings) -> None:
         elif settings.embedded:
             raise ApiKeysRequired(host=settings.host)
     except (DatabaseUnavailable, OperationalError):
-        # This is safe: until then, every request needs a key.
+        # Starting is safe: until the database answers, every request needs a key.
         log.warning("The database does not answer, so the service starts without checking that API keys exist")
     finally:
         store.database.close()

@@ -1,4 +1,4 @@
-"""The data that a job stores to show where models look: maps, images, sheets of heat maps, sums of maps. Knows no HTTP or SQL.
+"""The maps, images, sheets of heat maps and sums of maps that a job stores. Knows no HTTP and no SQL.
 
 Maps are stored at the native size of their method, as float16.
 """

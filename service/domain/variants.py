@@ -29,7 +29,7 @@ def sample_variants(spec: JobSpec) -> list[str]:
 
 
 def canonical_name(variant: str) -> str:
-    """Return the one spelling of a variant's name. Raises FilterInvalid."""
+    """Return the canonical spelling of a variant's name. Raises FilterInvalid."""
     for _, named in _named_variants():
         name = named.aliases.get(variant, variant)
         if named.pattern.fullmatch(name):

@@ -181,7 +181,7 @@ class JobSpec(Template):
                 yield f"cohorts[{number}].runs[{index}].uri", run.uri
 
     def for_out_of_set(self) -> "JobSpec":
-        """Return the spec of the second image set: measures of the clean maps. It has no labels to explain."""
+        """Return the spec for the out-of-set images: only the measures that are compared, and no target `label`."""
         target = "predicted" if self.salience.target == "label" else self.salience.target
         salience = self.salience.model_copy(update={"target": target})
         measures = [name for name, measure in MEASURES.items() if measure.is_compared_out_of_set]

@@ -83,7 +83,7 @@ class RegistryStore:
         session.execute(row.on_conflict_do_update(index_elements=["name", "version"], set_=fresh))
 
     def claim(self, lease_seconds: float) -> RegistryVersion | None:
-        """Lease a version that needs work: a new one, or one whose job has ended or was deleted; None if there is none."""
+        """Lease a version that is new, or whose job has ended or was deleted; None if there is none."""
         running = select(JobRow.id).where(JobRow.state.in_(OPEN_STATES), JobRow.id == VersionRow.job)
         has_ended = (VersionRow.state == VersionState.AUDITED) & ~running.exists()
         needs_work = (VersionRow.state == VersionState.NOTICED) | has_ended

@@ -97,7 +97,7 @@ def _ahead(beaten: Mapping[str, int], rivals: int) -> str:
     everywhere = [measure for measure, count in beaten.items() if count == rivals]
     somewhere = [measure for measure, count in beaten.items() if count < rivals]
     if not everywhere:
-        return f"of each other cohort in some of {join_words(somewhere)}"
+        return f"of each other cohort in at least one of {join_words(somewhere)}"
     return f"of all others in {join_words(everywhere)}" + (f", of some in {join_words(somewhere)}" if somewhere else "")
 
 

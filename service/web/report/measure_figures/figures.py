@@ -98,8 +98,8 @@ def _degradation(data: ReportData) -> Figure:
         words = compare_blurs(gap["ci95"])
         rows.append([cohort, "difference", number(gap["mean"], 3, True), interval(gap["ci95"], True), words, ""])
     lead = (
-        "A map that shows the region which the model uses stays the same when the background is blurred, and changes when the "
-        "object is blurred. Values in the first strip should be higher than those in the second."
+        "A map that shows the region which the model uses stays the same when the background is blurred, and changes "
+        "when the object is blurred. Values in the first strip should be higher than those in the second."
     )
     heads = ["cohort", "blurred", "similarity", "95 % interval", "in words", "change of the class's probability"]
     return Figure("degradation", "Degradation: background and object compared", lead, charts, Table(heads, rows))

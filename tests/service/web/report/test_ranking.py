@@ -41,7 +41,7 @@ def ranked(**strengths: tuple[float, float, float]) -> ReportData:
         ),
         (
             ranked(a=(0.5, 0.5, 0.5), b=(0.3, 0.5, 0.5), c=(0.5, 0.3, 0.5)),
-            "a looks best: ahead of each other cohort in some of noise and geometry.",
+            "a looks best: ahead of each other cohort in at least one of noise and geometry.",
         ),
         (
             ranked(a=(0.5, 0.1, 0.5), b=(0.1, 0.5, 0.5), c=(0.1, 0.1, 0.5)),

@@ -122,7 +122,7 @@ class Feed:
         return events
 
     async def _new_jobs(self, jobs: JobStore, query: JobQuery, known: dict[str, JobSnapshot]) -> list[bytes]:
-        """Add the jobs that the query finds before the first known one to `known`, and return their events."""
+        """Find jobs that are newer than all `known` jobs, add them to `known`, and return their events."""
         found = await self._find_jobs(jobs, replace(query, limit=min(query.limit, MAX_NEW_JOBS)))
         new = list(takewhile(lambda each: each.job not in known, found))
         known |= {each.job: each for each in new}

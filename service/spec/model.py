@@ -130,7 +130,7 @@ class Template(StrictModel):
     options: Options = Options()
     """Options of the measures and methods."""
     maps: Maps = Maps()
-    """For how many images the job stores maps."""
+    """Which maps the job stores for viewing."""
     precision: Precision = "float32"
     """Number format of the forward passes. On a CPU `tf32` is `float32`."""
     shard_size: Annotated[int, Field(ge=1, le=100_000)] | None = None

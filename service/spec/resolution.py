@@ -24,7 +24,7 @@ def to_stored(spec: JobSpec) -> Json:
 
 
 def resolve_preprocessing(request: Preprocessing, own: Mapping[str, Any]) -> Preprocessing:
-    """Merge the values of the request, then those that the model declares, then the defaults.
+    """Complete the values of the request by those that the model declares, and these by the defaults.
 
     Raises ModelRefused if the model declares an invalid value.
     """

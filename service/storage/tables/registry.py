@@ -26,7 +26,7 @@ class VersionRow(LeasedRow, Rows):
 
 
 class HookRow(Rows):
-    """The ID of a received delivery, stored as long as a repetition could pass the check of its time."""
+    """The ID of a received delivery. It is stored until the delivery is so old that a repetition would be refused anyway."""
 
     __tablename__ = "hook_deliveries"
 

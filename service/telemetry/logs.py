@@ -19,7 +19,7 @@ TRACEBACK_START = "Traceback (most recent call last)"  # Starlette logs the trac
 
 LogFormat = Literal["plain", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
-# Only warnings of other libraries are logged.
+# Of the messages of other libraries, only warnings and errors are logged.
 OWN_LOGGERS = ("service", "worker", "uvicorn", "celery")
 _LINE_BREAKS = {ord("\n"): r"\n", ord("\r"): r"\r", 0x1B: r"\x1b", 0x2028: r"\u2028", 0x85: r"\x85"}
 

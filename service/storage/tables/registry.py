@@ -26,7 +26,7 @@ class VersionRow(LeasedRow, Rows):
 
 
 class HookRow(Rows):
-    """The ID of a received delivery. It is stored until the delivery is so old that a repetition would be refused anyway."""
+    """The ID of a received delivery. It is stored until a repetition would be refused for its age."""
 
     __tablename__ = "hook_deliveries"
 

@@ -20,7 +20,7 @@ def body(ingredients: AuditInputs, folder: Path) -> dict[str, Any]:
     )
 
 
-def test_a_running_job_has_interim_numbers_and_an_ended_job_the_number_of_images(
+def test_a_running_job_has_interim_numbers_and_an_ended_job_has_its_number_of_images(
     api: httpx.Client, ingredients: AuditInputs, runner: Runner, tmp_path: Path
 ) -> None:
     request = body(ingredients, tmp_path / "images") | {"stop": "when-decided"}

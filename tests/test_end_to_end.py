@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def test_the_embedded_service_gives_the_results_of_a_local_audit_and_runs_no_cod
     for name in ("service", "worker", "celeryconfig", "json", "torch", "torchvision", "timm", "yaml", "onnxruntime"):
         (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'a').write('{name}')")
     monkeypatch.chdir(tmp_path)
-    installation = Installation.make(tmp_path)
+    installation = replace(Installation.make(tmp_path), is_fresh=True)
     spec = installation.write_spec(ingredients.body())
     with installation.serve():
         job = installation.run("submit", spec).strip()

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 
 from tests.conftest import create_database
 from tests.faults.job_ledger import compare_jobs, post_all, run_without_faults
+from tests.support.fork_server import RunningProcess
 from tests.support.jobs import AuditInputs
 from tests.support.processes import Installation
 from tests.support.production import Production, production
@@ -51,7 +51,7 @@ def installation(tmp_path: Path, postgres_server: str, redis_url: str) -> Instal
     return made
 
 
-def stop(worker: "subprocess.Popen[bytes]") -> float:
+def stop(worker: RunningProcess) -> float:
     """Stop a worker with SIGTERM. Returns how many seconds it takes."""
     start = time.monotonic()
     worker.terminate()

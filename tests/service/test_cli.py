@@ -89,7 +89,7 @@ def test_an_unknown_device_stops_every_command_that_needs_it(ingredients: AuditI
 
 
 def test_a_waiting_request_does_not_delay_the_shutdown(ingredients: AuditInputs, tmp_path: Path) -> None:
-    installation = Installation.make(tmp_path, processes="1")
+    installation = Installation.make(tmp_path)
     with installation.serve() as process, httpx.Client(base_url=installation.url, timeout=60) as client:
         body = ingredients.body(options={}, cohorts=[ingredients.cohort("a", 0, 1, 2)])
         path = client.post("/v1/jobs", json=body).json()["links"]["self"]

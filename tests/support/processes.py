@@ -1,4 +1,4 @@
-"""Runs the console script `salience` in separate processes, as users do."""
+"""Runs the console script `salience` in separate processes."""
 
 import json
 import os
@@ -8,36 +8,49 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO, Any
 
 import httpx
 
 from service.queue import parent_death as tether
 from service.settings import ServiceSettings
+from tests.support.fork_server import RunningProcess, run_forked
 from tests.support.servers import free_port
 from worker.settings import WorkerSettings
 
 START_SECONDS = 60
+LOG_CHARACTERS = 8000
 
 
 @dataclass(frozen=True)
 class Installation:
-    """The environment and the folder in which commands run, and the port of the API."""
+    """The environment and the folder in which commands run, and the port of the API.
+
+    Commands are forked, unless `is_fresh` gives each its own Python, as users run them.
+    """
 
     environment: Mapping[str, str]
     folder: Path
     port: int
+    is_fresh: bool = False
 
     @classmethod
     def make(cls, folder: Path, **settings: object) -> "Installation":
-        """Create an installation. `settings` are named without the prefix SALIENCE_, in lower case."""
+        """Create an installation whose workers run one shard at once.
+
+        `settings` replace its settings. They are named without the prefix SALIENCE_, in lower case.
+        """
         unknown = settings.keys() - ServiceSettings.model_fields.keys() - WorkerSettings.model_fields.keys()
         assert not unknown, f"not settings of the service: {unknown}"
         port = free_port()
         own = {f"SALIENCE_{name.upper()}": str(value) for name, value in settings.items()}
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("SALIENCE_")}
-        base = {"SALIENCE_DATA_DIR": str(folder / "data"), "SALIENCE_URL": f"http://127.0.0.1:{port}"}
-        return cls({**inherited, **base, "SALIENCE_ALLOWED_ROOTS": "/", **own}, folder, port)
+        base = {
+            "SALIENCE_DATA_DIR": str(folder / "data"), "SALIENCE_URL": f"http://127.0.0.1:{port}",
+            "SALIENCE_ALLOWED_ROOTS": "/", "SALIENCE_PROCESSES": "1",
+        }  # fmt: skip
+        return cls({**inherited, **base, **own}, folder, port)
 
     @property
     def url(self) -> str:
@@ -46,14 +59,14 @@ class Installation:
 
     def run(self, *arguments: object, status: int = 0) -> str:
         """Run a command and check its exit status. Returns its standard output."""
-        found = subprocess.run(
-            self._command(*arguments), env=self.environment, capture_output=True, text=True, check=False
-        )
-        assert found.returncode == status, found.stdout + found.stderr
-        return found.stdout
+        with TemporaryFile() as output, TemporaryFile() as errors:
+            returned = self.spawn(output, *arguments, errors=errors).wait()
+            printed, told = (_read_all(file) for file in (output, errors))
+        assert returned == status, printed + told + self.log_tail()
+        return printed
 
     @contextmanager
-    def start(self, *arguments: object) -> Iterator[subprocess.Popen[bytes]]:
+    def start(self, *arguments: object) -> Iterator[RunningProcess]:
         """Run a command in the background; its output goes to log.txt in the folder."""
         with (self.folder / "log.txt").open("ab") as log:
             process = self.spawn(log, *arguments)
@@ -63,19 +76,21 @@ class Installation:
             process.terminate()
             process.wait()
 
-    def spawn(self, log: IO[bytes], *arguments: object) -> subprocess.Popen[bytes]:
-        """Start a command in a new process group. It is killed when this thread ends."""
-        argv = tether.command(self._command(*arguments))
-        return subprocess.Popen(argv, env=self.environment, stdout=log, stderr=log, start_new_session=True)
+    def spawn(self, log: IO[bytes], *arguments: object, errors: IO[bytes] | None = None) -> RunningProcess:
+        """Start a command in a new process group. It is killed when this thread or this process ends."""
+        given, errors = [str(each) for each in arguments], errors or log
+        if not self.is_fresh:
+            return run_forked(given, self.environment, log, errors)
+        argv = tether.command(tether.python_command("service.cli", *given))
+        return subprocess.Popen(argv, env=self.environment, stdout=log, stderr=errors, start_new_session=True)
 
     @contextmanager
-    def serve(self) -> Iterator[subprocess.Popen[bytes]]:
+    def serve(self) -> Iterator[RunningProcess]:
         """Run `salience serve`. Yields when the API is ready."""
         with self.start("serve", "--port", self.port) as process:
             end = time.monotonic() + START_SECONDS
             while not self._is_ready():
-                assert process.poll() is None, (self.folder / "log.txt").read_text()
-                assert time.monotonic() < end, (self.folder / "log.txt").read_text()
+                assert process.poll() is None and time.monotonic() < end, self.log_tail()
                 time.sleep(0.1)
             yield process
 
@@ -85,14 +100,21 @@ class Installation:
         path.write_text(json.dumps(body))
         return path
 
+    def log_tail(self) -> str:
+        """The end of what the commands in the background have logged, for the message of a failing test."""
+        log = self.folder / "log.txt"
+        return log.read_text()[-LOG_CHARACTERS:] if log.exists() else ""
+
     def _is_ready(self) -> bool:
         try:
             return httpx.get(f"{self.url}/readyz").status_code == 200
         except httpx.TransportError:
             return False
 
-    def _command(self, *arguments: object) -> list[str]:
-        return tether.python_command("service.cli", *map(str, arguments))
+
+def _read_all(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode()
 
 
 def process_tree(pid: int) -> set[int]:

@@ -1,11 +1,11 @@
 """Restarts processes whenever they die, as systemd or Docker would."""
 
-import os
 import signal
-import subprocess
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from tests.support.fork_server import RunningProcess
 
 RESTART_SECONDS = 0.3
 
@@ -14,8 +14,8 @@ RESTART_SECONDS = 0.3
 class SupervisedProcess:
     """A process and the thread that restarts it. The process is killed when that thread ends."""
 
-    start: Callable[[], "subprocess.Popen[bytes]"]
-    _process: "subprocess.Popen[bytes] | None" = None
+    start: Callable[[], RunningProcess]
+    _process: RunningProcess | None = None
     _stopping: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -40,10 +40,11 @@ class SupervisedProcess:
 
     def signal(self, number: signal.Signals) -> bool:
         """Send a signal. Returns False if the process does not run."""
-        pid = self.pid
-        if pid is not None:
-            os.kill(pid, number)
-        return pid is not None
+        process = self._process
+        if process is None or process.poll() is not None:
+            return False
+        process.send_signal(number)
+        return True
 
     def _supervise(self) -> None:
         while not self._stopping.is_set():

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
 
-import torch
 from prometheus_client import Counter, Histogram, start_http_server
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -45,6 +44,8 @@ class GpuCollector(Collector):
             "salience_worker_gpu_memory_bytes", "Memory of a GPU: in tensors, reserved by this process, free, in total",
             labels=["device", "what"],
         )  # fmt: skip
+        import torch  # here, so that the cache of files, which counts its requests, loads without it
+
         used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         for number in range(torch.cuda.device_count() if used else 0):
             free, total = torch.cuda.mem_get_info(number)

@@ -18,7 +18,7 @@ def degenerate_share(degenerate: Array, used: Array | None = None) -> dict[str, 
     return {"mean": count / maps, "ci95": wilson(count, maps), "count": count, "n": maps}
 
 
-def wilson(count: int, total: int) -> list[float]:
+def wilson(count: float, total: int) -> list[float]:
     """Return the 95 % interval of the share count / total (Wilson 1927)."""
     share, weight = count / total, Z**2 / total
     middle = (share + weight / 2) / (1 + weight)

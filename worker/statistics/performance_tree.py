@@ -1,0 +1,122 @@
+"""Builds the branch `performance` of a cohort's results: each number with its interval, by run and for all runs.
+
+Pure: arrays in, plain values out.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import erf, sqrt
+from typing import Any
+
+import numpy as np
+
+from worker.statistics.bootstrap import CHUNK_CELLS, RESAMPLES, Array, Check, Draws, draw_counts, generator
+from worker.statistics.describe import MIN_IMAGES
+from worker.statistics.missing import number_or_none
+from worker.statistics.performance import BPCER_LEVELS, NAMES, Predictions, reliability, weighted_numbers
+from worker.statistics.run_intervals import OfRuns
+
+Tree = dict[str, Any]
+
+MAX_CELLS = 200_000_000  # of resamples times images; more images get fewer resamples
+MIN_RESAMPLES = 1000
+BIASED = ("ece",)  # the absolute gaps of its bins are positive even if the model is calibrated
+# BPCER levels of the points of a DET plot, equally spaced on its axes: normal quantiles from -3.1 to 3.1.
+DET_LEVELS = [0.5 * (1 + erf(quantile / sqrt(2))) for quantile in np.linspace(-3.1, 3.1, 63)]
+
+
+@dataclass(frozen=True)
+class Performance:
+    """The branches of a cohort and of each of its runs."""
+
+    cohort: Tree
+    runs: Sequence[Tree]
+
+
+def performance(found: Predictions, draws: Draws, check: Check) -> Performance:
+    """Return the performance of a cohort and of its runs. `check` is called between steps, and may raise."""
+    numbers = _resample(found, draws, check)
+    runs = range(found.runs)
+    return Performance(
+        _tree(found, numbers, list(runs)),
+        [_tree(found, {name: each.run(run) for name, each in numbers.items()}, [run]) for run in runs],
+    )
+
+
+def _resample(found: Predictions, draws: Draws, check: Check) -> dict[str, OfRuns]:
+    """Return each available number of each run, and its values under resamples of the images."""
+    everything = np.ones((1, len(found.classes)))
+    estimates = [weighted_numbers(found, run, everything) for run in range(found.runs)] if found.available else []
+    if not estimates:
+        return {}
+    parts: dict[str, list[Array]] = {name: [] for name in estimates[0]}
+    for weights in _weights(draws, len(found.classes)):
+        check()
+        each = [weighted_numbers(found, run, weights) for run in range(found.runs)]
+        for name, resampled in parts.items():
+            resampled.append(np.stack([own[name] for own in each], axis=1))
+    return {
+        name: OfRuns(np.array([own[name][0] for own in estimates]), np.concatenate(own), _images(found, name))
+        for name, own in parts.items()
+    }
+
+
+def _weights(draws: Draws, images: int) -> Iterator[Array]:
+    """Yield how often resamples draw each image, (R, n) at a time; the first draws are those of means."""
+    random, left = generator(draws.images, draws.seed), min(RESAMPLES, max(MIN_RESAMPLES, MAX_CELLS // images))
+    step = max(1, CHUNK_CELLS // images)
+    while left > 0:
+        yield draw_counts(random, min(step, left), images)
+        left -= step
+
+
+def _images(found: Predictions, name: str) -> int:
+    """Return the number of images that limits the precision of a number: of one class where it compares classes."""
+    if name in ("accuracy", "brier", "ece"):
+        return int(found.own.sum())
+    if found.attack is not None and name.rpartition(":")[2] in BPCER_LEVELS:
+        return int(found.attacks.sum())
+    return min(int((found.classes == each).sum()) for each in np.unique(found.classes))
+
+
+def _tree(found: Predictions, numbers: Mapping[str, OfRuns], runs: Sequence[int]) -> Tree:
+    """Return the branch of some runs, whose numbers are given."""
+    enough = int(found.own.sum()) >= MIN_IMAGES
+    tree: Tree = {"n": int(found.own.sum())}
+    for name in NAMES:
+        tree |= _number(name, numbers.get(name), enough)
+    tree["worst_type"] = {
+        column: {
+            key: value
+            for name in BPCER_LEVELS
+            for key, value in _number(name, numbers.get(f"{column}:{name}"), enough).items()
+        }
+        for column in found.types
+    }
+    tree["reasons"] = dict(found.reasons)
+    return tree | {"det": _det(found, runs), "reliability": _reliability(found, runs)}
+
+
+def _number(name: str, each: OfRuns | None, enough: bool) -> Tree:
+    """Return a number and its interval, both None if it cannot be computed."""
+    if each is None:
+        return {name: None, f"{name}_ci95": None}
+    ends = each.interval(unbiased=name not in BIASED) if enough else None
+    return {name: number_or_none(each.mean), f"{name}_ci95": ends}
+
+
+def _reliability(found: Predictions, runs: Sequence[int]) -> list[Tree]:
+    """Return the bins of the reliability diagram of all own images under some runs."""
+    confidence, correct = (each[found.own][:, runs].ravel() for each in (found.confidence, found.correct))
+    return reliability(confidence, correct)
+
+
+def _det(found: Predictions, runs: Sequence[int]) -> Tree | None:
+    """Return the mean APCER of some runs at levels of BPCER that the bona fide images can resolve."""
+    if "eer" in found.reasons:
+        return None
+    levels = [level for level in DET_LEVELS if level * (~found.attacks).sum() >= 1]
+    everything = np.ones((1, len(found.classes)))
+    rates = [found.thresholds(run).rates(everything) for run in runs]
+    apcer = [float(np.mean([each.apcer_at(level)[0] for each in rates])) for level in levels]
+    return {"bpcer": levels, "apcer": apcer}

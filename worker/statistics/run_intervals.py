@@ -1,0 +1,81 @@
+"""Computes intervals of a mean over runs from resamples of the images, for numbers that are no means of images.
+
+Pure: arrays in, plain values out. The formula is that of a two-way random model of runs and images, with variances from
+the bootstrap in place of mean squares: it gives the same interval for a number that is a mean over images.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+
+from worker.statistics.bootstrap import Array, interval
+from worker.statistics.degenerate import wilson
+from worker.statistics.missing import known_mean
+from worker.statistics.student import t_quantile
+
+
+@dataclass(frozen=True)
+class OfRuns:
+    """A number of K runs, (K,), its values under R resamples of the images, (R, K), and the number of those images."""
+
+    numbers: Array
+    resampled: Array
+    images: int
+
+    def run(self, number: int) -> "OfRuns":
+        """Return the number of one run alone."""
+        return OfRuns(self.numbers[[number]], self.resampled[:, [number]], self.images)
+
+    @property
+    def mean(self) -> float:
+        """The mean over the runs."""
+        return float(self.numbers.mean())
+
+    def interval(self, unbiased: bool = True) -> list[float] | None:
+        """Return the 95 % interval of the mean in [0, 1]; None if too few resamples have a value.
+
+        One run has the percentile interval, several the interval of Student's t. If a number is biased, its resamples
+        are off by about as much again, which is taken off (the basic bootstrap, Davison and Hinkley 1997). An interval
+        of no width, as of a perfect separation, is replaced by Wilson's interval of a share of so many images.
+        """
+        means = self.resampled.mean(1)
+        found = interval(means)
+        if found is None:
+            return None
+        if len(self.numbers) > 1:
+            bias = 0.0 if unbiased else float(known_mean(means)) - self.mean
+            middle, reach = self.mean - bias, self._reach()
+            found = [middle - reach, middle + reach]
+        elif not unbiased:
+            found = [2 * self.mean - found[1], 2 * self.mean - found[0]]
+        low, high = (min(max(end, 0.0), 1.0) for end in found)
+        if high - low < 1e-9:
+            return wilson(self.mean * self.images, self.images)
+        return [low, high]
+
+    def _reach(self) -> float:
+        """Return t * sqrt(v), half the width of the interval of several runs.
+
+        v = J + B - E, where J is the delete-one-run jackknife's variance of the mean, B the variance of the resampled
+        means, and E = (A - B) / (K - 1) the part that both contain, with A the mean variance of a single run's
+        resamples. If v is below the larger of J and B, that one is used. The degrees of freedom are Satterthwaite's.
+        """
+        runs = len(self.numbers)
+        known = self.resampled[~np.isnan(self.resampled).any(1)]
+        jackknife = float(self.numbers.var(ddof=1)) / runs
+        images = float(known.mean(1).var())
+        both = max(float(known.var(0).mean()) - images, 0.0) / (runs - 1)
+        total = jackknife + images - both
+        parts = [(jackknife, runs - 1), (images, self.images - 1), (both, (runs - 1) * (self.images - 1))]
+        largest = max(parts[:2])
+        if total < largest[0]:
+            total, parts = largest[0], [largest]
+        return t_quantile(_satterthwaite(total, parts)) * sqrt(total)
+
+
+def _satterthwaite(total: float, parts: Sequence[tuple[float, int]]) -> float:
+    """Return the degrees of freedom of a sum of variances, each with its own."""
+    spread = sum(part**2 / freedom for part, freedom in parts)
+    return total**2 / spread if spread > 0 else 1.0

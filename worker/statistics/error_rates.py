@@ -35,12 +35,12 @@ class Thresholds:
 
     def rates(self, weights: Array) -> "ErrorRates":
         """Return the error rates under each of the weightings (R, n)."""
-        return ErrorRates(self, weights[:, self.order])
+        return ErrorRates(self, weights)
 
 
 @dataclass(frozen=True)
 class ErrorRates:
-    """Error rates under R weightings; `weights` (R, n) has the images in descending order of their scores.
+    """Error rates under R weightings of the images, (R, n).
 
     A rate is NaN if a weighting has no image of its class.
     """
@@ -82,11 +82,10 @@ class ErrorRates:
 
     def apcer_by_type(self, bpcer: float, types: Array) -> Array:
         """Return the APCER of each attack type at that same threshold, (R, P); `types` (n, P) is 1 for its attacks."""
-        some = types[self.thresholds.order]
         first = np.append(0, self.thresholds.last + 1)[self._threshold(bpcer)]  # place of the first image below it
-        below = np.arange(len(some)) >= first[:, None]
+        below = np.argsort(self.thresholds.order) >= first[:, None]
         with np.errstate(invalid="ignore"):
-            shares = ((self.weights * below) @ some) / (self.weights @ some)
+            shares = ((self.weights * below) @ types) / (self.weights @ types)
         return np.where(self._has_bona_fide[:, None], shares, np.nan)
 
     @property
@@ -99,8 +98,9 @@ class ErrorRates:
 
     def _shares(self, some: NDArray[np.bool_]) -> Array:
         """Return the share of some images at or above each threshold, (R, T + 1); infinity is the first threshold."""
-        totals = np.cumsum(self.weights * some, axis=1)[:, self.thresholds.last]
+        order, last = self.thresholds.order[some], self.thresholds.last
+        sums = np.zeros((len(self.weights), len(order) + 1))
+        np.cumsum(self.weights[:, order], axis=1, out=sums[:, 1:])
+        at_threshold = np.append(0, np.cumsum(some)[last])
         with np.errstate(invalid="ignore"):
-            shares = totals / totals[:, -1:]
-        first = np.where(totals[:, -1:] > 0, 0.0, np.nan)
-        return np.concatenate([first, shares], axis=1)
+            return sums[:, at_threshold] / sums[:, -1:]

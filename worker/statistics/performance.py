@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.statistics.bootstrap import Array
-from worker.statistics.error_rates import Thresholds
+from worker.statistics.error_rates import ErrorRates, Thresholds
 
 BINS = 15
 BPCER_LEVELS = {"apcer_at_bpcer_1": 0.01, "apcer_at_bpcer_5": 0.05, "apcer_at_bpcer_10": 0.1}
@@ -60,11 +60,6 @@ class Predictions:
         """Which images are attacks, (n,)."""
         return np.asarray(self.classes == self.attack)
 
-    def thresholds(self, run: int) -> Thresholds:
-        """Return the thresholds of a run's probabilities of the attack class."""
-        assert self.attack is not None, "error rates are those of two classes"
-        return Thresholds.of(self.attacks, self.probabilities[:, run, self.attack])
-
     @cached_property
     def present(self) -> list[int]:
         """The classes that occur among the own images."""
@@ -101,24 +96,70 @@ def _reasons(found: Predictions) -> Iterator[tuple[str, str]]:
                 yield name, f"needs {round(1 / limit)} bona fide images or more; there are {count}"
 
 
-def weighted_numbers(found: Predictions, run: int, weights: Array) -> dict[str, Array]:
-    """Return each available number of a run under weightings of the images, (R, n) -> (R,).
+@dataclass(frozen=True)
+class RunPredictions:
+    """The predictions of one run, by its number; what all weightings share is computed once."""
 
-    A number is NaN under a weighting that lacks the classes it needs. The largest APCER of a group column's attack
-    types has the name COLUMN:NUMBER.
-    """
-    numbers = _of_predictions(found, run, weights)
-    if "eer" in found.available:
-        rates = found.thresholds(run).rates(weights)
-        numbers |= {"auroc": rates.auroc, "eer": rates.eer}
-        for name in set(BPCER_LEVELS).intersection(found.available):
+    all_runs: Predictions
+    number: int
+
+    def numbers(self, weights: Array) -> dict[str, Array]:
+        """Return each available number under weightings of the images, (R, n) -> (R,).
+
+        A number is NaN under a weighting that lacks the classes it needs. The largest APCER of a group column's attack
+        types has the name COLUMN:NUMBER.
+        """
+        found = self.all_runs
+        numbers = self._of_sums(weights)
+        if "eer" in found.available:
+            numbers |= self._error_rates(self.thresholds[0].rates(weights))
+        elif "auroc" in found.available:
+            numbers["auroc"] = _mean_known([each.rates(weights).auroc for each in self.thresholds])
+        return {name: values for name, values in numbers.items() if name not in found.reasons}
+
+    @cached_property
+    def thresholds(self) -> list[Thresholds]:
+        """The thresholds of the attack class's probability, or of many classes, those of each against all others."""
+        found, chosen = self.all_runs, self.all_runs.present if self.all_runs.attack is None else [self.all_runs.attack]
+        return [Thresholds.of(found.classes == each, found.probabilities[:, self.number, each]) for each in chosen]
+
+    def _error_rates(self, rates: ErrorRates) -> dict[str, Array]:
+        numbers = {"auroc": rates.auroc, "eer": rates.eer}
+        for name in set(BPCER_LEVELS).intersection(self.all_runs.available):
             limit = BPCER_LEVELS[name]
             numbers[name] = rates.apcer_at(limit)
-            for column, types in found.types.items():
+            for column, types in self.all_runs.types.items():
                 numbers[f"{column}:{name}"] = _largest_known(rates.apcer_by_type(limit, types))
-    elif "auroc" in found.available:
-        numbers["auroc"] = _mean_known([_against_the_rest(found, run, each, weights) for each in found.present])
-    return {name: values for name, values in numbers.items() if name not in found.reasons}
+        return numbers
+
+    def _of_sums(self, weights: Array) -> dict[str, Array]:
+        """Return the numbers that follow from sums over the own images."""
+        ends = np.cumsum([1, 1, 1, *[len(self.all_runs.present)] * 2])
+        total, correct, brier, classes, hits, gaps = np.split(weights @ self._columns, ends, axis=1)
+        with np.errstate(invalid="ignore"):
+            return {
+                "accuracy": (correct / total)[:, 0],
+                "brier": (brier / total)[:, 0],
+                "ece": np.abs(gaps).sum(1) / total[:, 0],
+                "balanced_accuracy": _mean_known(list((hits / classes).T)),
+            }
+
+    @cached_property
+    def _columns(self) -> Array:
+        """One, correctness and Brier score of each own image; class and correctness by class; gaps by bin: (n, C)."""
+        found = self.all_runs
+        correct, brier = found.correct[:, [self.number]], found.brier[:, [self.number]]
+        classes = found.classes[:, None] == np.array(found.present)
+        columns = [np.ones(correct.shape), correct, brier, classes, classes * correct, self._gaps()]
+        return np.concatenate(columns, axis=1) * found.own[:, None]
+
+    def _gaps(self) -> Array:
+        """Return confidence minus correctness in the column of each own image's bin, (n, BINS)."""
+        found = self.all_runs
+        gaps, rows = np.zeros((len(found.own), BINS)), np.flatnonzero(found.own)
+        confidence = found.confidence[rows, self.number]
+        gaps[rows, bins_of(confidence)] = confidence - found.correct[rows, self.number]
+        return gaps
 
 
 def _largest_known(numbers: Array) -> Array:
@@ -127,40 +168,12 @@ def _largest_known(numbers: Array) -> Array:
     return np.where(np.isfinite(largest), largest, np.nan)
 
 
-def _of_predictions(found: Predictions, run: int, weights: Array) -> dict[str, Array]:
-    """Return the numbers that follow from sums over the own images."""
-    own = weights * found.own
-    classes = np.stack([found.classes == each for each in found.present], axis=1).astype(float)
-    correct, gaps = found.correct[:, run], _gaps_by_bin(found, run)
-    with np.errstate(invalid="ignore"):
-        total = own.sum(1)
-        return {
-            "accuracy": (own @ correct) / total,
-            "brier": (own @ found.brier[:, run]) / total,
-            "ece": np.abs(own @ gaps).sum(1) / total,
-            "balanced_accuracy": _mean_known(list(((own @ (classes * correct[:, None])) / (own @ classes)).T)),
-        }
-
-
-def _against_the_rest(found: Predictions, run: int, each: int, weights: Array) -> Array:
-    return Thresholds.of(found.classes == each, found.probabilities[:, run, each]).rates(weights).auroc
-
-
 def _mean_known(numbers: Sequence[Array]) -> Array:
     """Return the mean of arrays (R,) without NaN."""
     table = np.stack(numbers)
     known = ~np.isnan(table)
     with np.errstate(invalid="ignore"):
         return np.asarray(np.where(known, table, 0.0).sum(0) / known.sum(0))
-
-
-def _gaps_by_bin(found: Predictions, run: int) -> Array:
-    """Return confidence minus correctness in the column of each own image's bin, (n, BINS)."""
-    gaps = np.zeros((len(found.own), BINS))
-    rows = np.flatnonzero(found.own)
-    confidence = found.confidence[rows, run]
-    gaps[rows, bins_of(confidence)] = confidence - found.correct[rows, run]
-    return gaps
 
 
 def bins_of(confidence: Array) -> NDArray[np.int64]:

@@ -10,16 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from worker.statistics.bootstrap import CHUNK_CELLS, RESAMPLES, Array, Check, Draws, draw_counts, generator
+from worker.statistics.bootstrap import RESAMPLES, Array, Check, Draws, draw_counts, generator
 from worker.statistics.describe import MIN_IMAGES
 from worker.statistics.missing import number_or_none
-from worker.statistics.performance import BPCER_LEVELS, NAMES, Predictions, reliability, weighted_numbers
+from worker.statistics.performance import BPCER_LEVELS, NAMES, Predictions, RunPredictions, reliability
 from worker.statistics.run_intervals import OfRuns
 
 Tree = dict[str, Any]
 
 MAX_CELLS = 200_000_000  # of resamples times images; more images get fewer resamples
 MIN_RESAMPLES = 1000
+CHUNK_CELLS = 200_000  # of resamples times images at a time, which fit into a processor's cache
 BIASED = ("ece",)  # the absolute gaps of its bins are positive even if the model is calibrated
 # BPCER levels of the points of a DET plot, equally spaced on its axes: normal quantiles from -3.1 to 3.1.
 DET_LEVELS = [0.5 * (1 + erf(quantile / sqrt(2))) for quantile in np.linspace(-3.1, 3.1, 63)]
@@ -46,13 +47,14 @@ def performance(found: Predictions, draws: Draws, check: Check) -> Performance:
 def _resample(found: Predictions, draws: Draws, check: Check) -> dict[str, OfRuns]:
     """Return each available number of each run, and its values under resamples of the images."""
     everything = np.ones((1, len(found.classes)))
-    estimates = [weighted_numbers(found, run, everything) for run in range(found.runs)] if found.available else []
-    if not estimates:
+    if not found.available:
         return {}
+    runs = [RunPredictions(found, number) for number in range(found.runs)]
+    estimates = [run.numbers(everything) for run in runs]
     parts: dict[str, list[Array]] = {name: [] for name in estimates[0]}
     for weights in _weights(draws, len(found.classes)):
         check()
-        each = [weighted_numbers(found, run, weights) for run in range(found.runs)]
+        each = [run.numbers(weights) for run in runs]
         for name, resampled in parts.items():
             resampled.append(np.stack([own[name] for own in each], axis=1))
     return {
@@ -117,6 +119,6 @@ def _det(found: Predictions, runs: Sequence[int]) -> Tree | None:
         return None
     levels = [level for level in DET_LEVELS if level * (~found.attacks).sum() >= 1]
     everything = np.ones((1, len(found.classes)))
-    rates = [found.thresholds(run).rates(everything) for run in runs]
+    rates = [RunPredictions(found, run).thresholds[0].rates(everything) for run in runs]
     apcer = [float(np.mean([each.apcer_at(level)[0] for each in rates])) for level in levels]
     return {"bpcer": levels, "apcer": apcer}

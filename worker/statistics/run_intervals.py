@@ -36,24 +36,35 @@ class OfRuns:
     def interval(self, unbiased: bool = True) -> list[float] | None:
         """Return the 95 % interval of the mean in [0, 1]; None if too few resamples have a value.
 
-        One run has the percentile interval, several the interval of Student's t. If a number is biased, its resamples
-        are off by about as much again, which is taken off (the basic bootstrap, Davison and Hinkley 1997). An interval
-        of no width, as of a perfect separation, is replaced by Wilson's interval of a share of so many images.
+        One run has the percentile interval, several the interval of Student's t. An interval of no width, as of a
+        perfect separation, is replaced by Wilson's interval of a share of so many images. A number that is not
+        `unbiased` is too high because it grows with noise; see `_without_bias`.
         """
         means = self.resampled.mean(1)
         found = interval(means)
         if found is None:
             return None
         if len(self.numbers) > 1:
-            bias = 0.0 if unbiased else float(known_mean(means)) - self.mean
-            middle, reach = self.mean - bias, self._reach()
-            found = [middle - reach, middle + reach]
-        elif not unbiased:
-            found = [2 * self.mean - found[1], 2 * self.mean - found[0]]
+            reach = self._reach()
+            found = [self.mean - reach, self.mean + reach]
+        if not unbiased:
+            found = self._without_bias(found, float(known_mean(means)))
         low, high = (min(max(end, 0.0), 1.0) for end in found)
         if high - low < 1e-9:
             return wilson(self.mean * self.images, self.images)
         return [low, high]
+
+    def _without_bias(self, ends: list[float], resampled: float) -> list[float]:
+        """Return an interval without the bias of a sum of absolute values; `resampled` is the mean of the resamples.
+
+        Resamples are above the number, since they have its noise twice. Where the truth is far from 0, that is also how
+        far the number is above the truth (the basic bootstrap, Davison and Hinkley 1997), which moves the upper end.
+        Where the truth is 0, the number is above it by 1 / (sqrt(2) - 1) times as much, which moves the lower end.
+        """
+        bias = resampled - self.mean
+        if len(self.numbers) == 1:  # the percentile interval lies about the resamples
+            ends = [2 * self.mean + bias - ends[1], 2 * self.mean + bias - ends[0]]
+        return [ends[0] - bias / (sqrt(2) - 1), ends[1] - bias]
 
     def _reach(self) -> float:
         """Return t * sqrt(v), half the width of the interval of several runs.

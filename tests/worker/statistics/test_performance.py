@@ -9,13 +9,15 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, brier_score_loss, roc_auc_score
 
 from tests.support.predictions import detector, drawn, predictions
-from worker.statistics.performance import BPCER_LEVELS, Predictions, bins_of, reliability, weighted_numbers
+from worker.statistics.performance import BPCER_LEVELS, Predictions, RunPredictions, bins_of, reliability
 
 COUNT = settings(max_examples=40, deadline=None)
 
 
 def numbers(found: Predictions, run: int = 0) -> dict[str, float]:
-    return {name: float(each[0]) for name, each in weighted_numbers(found, run, np.ones((1, len(found.own)))).items()}
+    return {
+        name: float(each[0]) for name, each in RunPredictions(found, run).numbers(np.ones((1, len(found.own)))).items()
+    }
 
 
 def many_classes(seed: int, classes: int = 4, images: int = 60) -> Predictions:

@@ -112,7 +112,10 @@ def test_a_check_that_raises_ends_the_computation() -> None:
 
 def test_the_interval_of_a_biased_number_is_shifted_against_its_bias() -> None:
     resampled = np.random.default_rng(0).normal(0.4, 0.02, (10_000, 2))
-    one = OfRuns(np.array([0.3]), resampled[:, :1], 100).interval(unbiased=False)
-    assert one == pytest.approx([0.16, 0.24], abs=0.005)
-    both = OfRuns(np.array([0.3, 0.3]), resampled, 100).interval(unbiased=False)
-    assert both is not None and sum(both) / 2 == pytest.approx(0.2, abs=0.005)
+    one = OfRuns(np.array([0.35]), resampled[:, :1], 100).interval(unbiased=False)
+    bias, half = 0.05, 1.96 * 0.02
+    assert one == pytest.approx([0.35 - bias / (2**0.5 - 1) - half, 0.35 - bias + half], abs=0.003)
+    both = OfRuns(np.array([0.35, 0.35]), resampled, 100)
+    plain, shifted = both.interval(), both.interval(unbiased=False)
+    assert plain is not None and shifted is not None
+    assert shifted == pytest.approx([plain[0] - bias / (2**0.5 - 1), plain[1] - bias], abs=0.003)

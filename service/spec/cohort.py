@@ -46,6 +46,13 @@ class Outputs(StrictModel):
     """For each label, in alphabetical order, the number of its logit."""
     single: Literal["class-0", "class-1"] = "class-1"
     """The class that the logit of a model with one output stands for."""
+    attack_class: Annotated[
+        Name | None,
+        Field(
+            description="Label of the attack class, the positive class of error rates; for models of two classes. "
+            "Default: the label of the second class."
+        ),
+    ] = None
     activation: Literal["auto", "logits", "probabilities"] = "auto"
     """What the outputs are: `logits`, or `probabilities`, which are turned back into logits. `auto` treats them
     as logits and refuses a model whose outputs are probabilities."""

@@ -20,7 +20,7 @@ from torch import nn
 from salience.models import Results
 from service.commands.figures import draw
 from service.commands.results_table import print_results
-from service.domain.job import Job
+from service.domain.job import FORMAT, Job
 from service.spec.model import JobSpec
 from service.storage import Store
 from service.storage.tables.jobs import SummaryRow
@@ -217,9 +217,9 @@ def test_a_dead_cohort_has_no_similarity_between_image_sets(runner: Runner, imag
 def test_results_in_an_older_format_are_no_baseline(runner: Runner, images: Path) -> None:
     before = audit(runner, spec(images, {"old": LIVE}))
     document = json.loads(runner.store.jobs.summary(before.id) or "")
-    assert document.pop("format") == 3
+    assert document.pop("format") == FORMAT
     with runner.store.database.write() as session:
         session.execute(update(SummaryRow).values(document=json.dumps(document)))
     baseline = {"job": before.id, "cohort": "old", "name": "champion"}
     found = results(runner.store, audit(runner, spec(images, {"new": LIVE}, baseline=baseline)))
-    assert found["baseline"]["differs"] == ["the format of the numbers (before 3 there, 3 here)"]
+    assert found["baseline"]["differs"] == [f"the format of the numbers (before {FORMAT} there, {FORMAT} here)"]

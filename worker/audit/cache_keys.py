@@ -17,8 +17,12 @@ from service.spec.model import JobSpec, Json
 from worker.audit.provenance import software
 
 KEY_BYTES = 16
-# The file determines the format, and `facts` has the resolved preprocessing.
-IRRELEVANT_MODEL_FIELDS = {"format", "preprocessing"}
+# The file determines the format, `facts` has the resolved preprocessing, and the attack class affects no stored value.
+IRRELEVANT_MODEL_FIELDS: Mapping[str, bool | set[str]] = {
+    "format": True,
+    "preprocessing": True,
+    "outputs": {"attack_class"},
+}
 
 
 def is_seeded(spec: JobSpec) -> bool:

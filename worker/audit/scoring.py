@@ -14,6 +14,9 @@ from worker.measures import degradation, entropy, geometry, human, noise, random
 from worker.measures.columns import Columns
 from worker.measures.explanation import Explanation
 
+CLASS_PROBABILITY = "class_probability."
+MAX_CLASS_PROBABILITIES = 20  # classes of a model whose probabilities are all stored
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -92,15 +95,28 @@ def requested_scorers(spec: JobSpec) -> dict[str, Scorer]:
 
 
 def score_clean(clean: Explanation, labels: Tensor) -> Columns:
-    """Return the model's outputs for the clean images; `labels` (N,) are class numbers, -1 for none."""
+    """Return the model's outputs for the clean images; `labels` (N,) are class numbers, -1 for none.
+
+    `brier` is the Brier score. Models of at most MAX_CLASS_PROBABILITIES classes have the probability of each.
+    """
     correct = torch.where(labels >= 0, (clean.predicted == labels).double(), torch.nan)
+    probabilities, classes = clean.probabilities.double(), torch.arange(clean.probabilities.shape[1])
+    truth = (labels[:, None] == classes.to(labels.device)).double()
+    brier = (probabilities - truth).square().sum(1) / 2
     return {
         "predicted": clean.predicted,
         "probability": clean.target_probability,
         "top_probability": clean.probability_of(clean.predicted),
         "correct": correct,
         "degenerate": clean.degenerate,
+        "brier": torch.where(labels >= 0, brier, torch.nan),
+        **dict(zip(class_columns(len(classes)), probabilities.unbind(1), strict=False)),
     }
+
+
+def class_columns(classes: int) -> list[str]:
+    """Return the columns of the probability of each class; none if there are too many classes."""
+    return [f"{CLASS_PROBABILITY}{number}" for number in range(classes if classes <= MAX_CLASS_PROBABILITIES else 0)]
 
 
 def score_run(
@@ -134,11 +150,14 @@ def variant_keys(spec: JobSpec) -> dict[str, list[str]]:
     return {name: own for name, own in keys.items() if own}
 
 
-def column_names(spec: JobSpec) -> list[str]:
-    """Return the names of a run's columns in order, taken from the scores of a blank image."""
+def column_names(spec: JobSpec, classes: int = 2) -> list[str]:
+    """Return the names of a run's columns in order, taken from the scores of a blank image.
+
+    `classes` is the largest number of classes of a model whose probabilities are stored.
+    """
     size = spec.cohorts[0].model.preprocessing.size
     blank, zero = torch.zeros(1, *size), torch.zeros(1, dtype=torch.long)
-    seen = Explanation(blank, blank, zero.bool(), torch.zeros(1, 2), zero, zero)
+    seen = Explanation(blank, blank, zero.bool(), torch.zeros(1, classes), zero, zero)
     variants = {measure: dict.fromkeys(keys, seen) for measure, keys in variant_keys(spec).items()}
     return list(score_run(spec, seen, ImageBatch(blank, [], zero, blank), variants))
 

@@ -136,10 +136,20 @@ class _ShardAudit:
             Values(self.cohort, run, each.image.number, row, keys.for_row(run, each.facts))
             for run, columns in [*scores.runs.items(), (ACROSS_RUNS, scores.across)]
             if columns
-            for each, row in zip(read, _pack(columns), strict=True)
+            for each, row in zip(read, self._pack(run, columns), strict=True)
         ]
         known = [row for each in read for row in each.known.values(self.cohort, each.image)]
         return _Scored([*values, *known], scores.maps, read)
+
+    def _pack(self, run: int, columns: Columns) -> list[bytes]:
+        """Return one row per image, as little-endian float64 in the planned order.
+
+        A planned column is missing where only other cohorts have models of so many classes.
+        """
+        names = self.image_set.across[self.cohort] if run == ACROSS_RUNS else self.image_set.run
+        missing = torch.full((len(next(iter(columns.values()))),), torch.nan)
+        found = [columns.get(name, missing).double().cpu() for name in names]
+        return [np.ascontiguousarray(row).astype("<f8").tobytes() for row in torch.stack(found, dim=1).numpy()]
 
     @property
     def _facts(self) -> Json:
@@ -159,9 +169,3 @@ def load_planned(job: Job, cohort: int, spec: JobSpec, context: WorkerContext) -
                 raise ModelRefused(reason=f"{path} has changed since the job was planned; submit it again")
         loaded.append(found)
     return loaded
-
-
-def _pack(columns: Columns) -> list[bytes]:
-    """Return one row per image, as little-endian float64 in the columns' order."""
-    table = torch.stack([column.double() for column in columns.values()], dim=1).cpu().numpy()
-    return [np.ascontiguousarray(row).astype("<f8").tobytes() for row in table]

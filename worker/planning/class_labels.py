@@ -1,6 +1,6 @@
 """Maps the images' labels to the model's classes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from service.errors import ImagesRefused, ModelRefused
@@ -33,6 +33,23 @@ def class_numbers(
     if beyond:
         raise ModelRefused(reason=f"labels {beyond} are beyond the model's {classes} classes; check model.outputs")
     return chosen
+
+
+def attack_class(outputs: Outputs | None, classes: int, numbers: Mapping[str, int]) -> int | None:
+    """Return the number of the attack class, by default 1; None for a model of more than two classes.
+
+    `numbers` has the class of each label. Raises ModelRefused if the spec names an attack class that does not exist.
+    """
+    label = outputs.attack_class if outputs else None
+    if label is None:
+        return 1 if classes == 2 else None
+    if classes != 2:
+        reason = f"the model has {classes} classes, and an attack class is one of two; remove attack_class"
+        raise ModelRefused(model_field="outputs.attack_class", reason=reason)
+    if label not in numbers:
+        reason = f"{label!r} is no label of the images; they have {_first_names(sorted(numbers)) or 'none'}"
+        raise ModelRefused(model_field="outputs.attack_class", reason=reason)
+    return numbers[label]
 
 
 def _choose(names: list[str], outputs: Outputs | None, own: Sequence[str] | None) -> ClassLabels:

@@ -18,13 +18,13 @@ from service.spec.cohort import Cohort, Outputs
 from service.spec.model import Images, JobSpec, Json
 from service.spec.resolution import resolve_preprocessing, with_preprocessing
 from service.telemetry.redaction import redact
-from worker.audit.scoring import column_names, column_names_across
+from worker.audit.scoring import MAX_CLASS_PROBABILITIES, column_names, column_names_across
 from worker.inputs.image_bytes import image_opener
 from worker.inputs.resolver import InputResolver
 from worker.models.cache import LoadedModel, ModelCache, naming_run
 from worker.models.classifier import Classifier
 from worker.models.config_files import ModelMetadata
-from worker.planning.class_labels import ClassLabels, class_numbers
+from worker.planning.class_labels import ClassLabels, attack_class, class_numbers
 from worker.planning.output_check import check_outputs, read_first
 from worker.planning.survey import MAX_IMAGES, Survey, sample, seeded_positions
 from worker.salience.cam import NEEDS_GRADIENTS, NEEDS_LAYER, NEEDS_LINEAR_HEAD
@@ -59,9 +59,10 @@ class Planner:
         ]
         seed = None if spec.stop else spec.seed
         parts = [_parts(each_survey, size, seed) for each_survey, size in zip((survey, outside), sizes, strict=True)]
+        classes = [each["class_count"] for each in cohorts]
         facts = {
-            "columns": _columns(spec),
-            "out_of_set": {"start": outside.start, "columns": _columns(spec.for_out_of_set())}
+            "columns": _columns(spec, classes),
+            "out_of_set": {"start": outside.start, "columns": _columns(spec.for_out_of_set(), classes)}
             if spec.out_of_set
             else None,
             "cohorts": cohorts,
@@ -132,13 +133,15 @@ class Planner:
                 _agree(spec.salience.method, redact(path), run.classifier, first)
                 check_outputs(redact(path), cohort.model.outputs or Outputs(), run.classifier, images)
         _check_target(spec.salience.target, first.head.classes, survey)
-        classes = self._classes(cohort, number, first.head.classes, survey, own)
+        classes, attack = self._classes(cohort, number, first.head.classes, survey, own)
         return {
             "preprocessing": cohort.model.preprocessing.model_dump(mode="json"),
             "layer": first.layer.name if first.layer and spec.salience.method in NEEDS_LAYER else None,
             "map_size": _map_size(spec.salience.method, first),
             "classes": classes.numbers if classes else {},
             "classes_by": classes.by if classes else None,
+            "class_count": first.head.classes,
+            "attack_class": attack,
             "runs": [
                 {"uri": run.uri, "path": path, "sha256": model.sha256}
                 for run, (path, model) in zip(cohort.runs, loaded, strict=True)
@@ -156,11 +159,13 @@ class Planner:
 
     def _classes(
         self, cohort: Cohort, number: int, classes: int, survey: Survey, own: ModelMetadata
-    ) -> ClassLabels | None:
+    ) -> tuple[ClassLabels | None, int | None]:
+        """Return the class of each label, and the attack class."""
         labels = survey.labels
         model = f"cohorts[{number}].model"
         with naming_field(f"{model}.outputs", model):
-            return class_numbers(labels, cohort.model.outputs, classes, own.names) if labels else None
+            found = class_numbers(labels, cohort.model.outputs, classes, own.names) if labels else None
+            return found, attack_class(cohort.model.outputs, classes, found.numbers if found else {})
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,10 +196,14 @@ def _parts(image_set: Survey, size: int, seed: int | None) -> NDArray[np.int64]:
     return np.stack([starts, np.minimum(starts + size, image_set.stop)], axis=1)
 
 
-def _columns(spec: JobSpec) -> Json:
-    """Return the column names of an image's numbers: those of a single run, and those across runs for each cohort."""
+def _columns(spec: JobSpec, classes: Sequence[int]) -> Json:
+    """Return the column names of an image's numbers: those of a single run, and those across runs for each cohort.
+
+    `classes` has the number of classes of each cohort's models.
+    """
     across = [column_names_across(spec, len(cohort.runs)) for cohort in spec.cohorts]
-    return {"run": column_names(spec), "across": across}
+    stored = [count for count in classes if count <= MAX_CLASS_PROBABILITIES]
+    return {"run": column_names(spec, max(stored or classes)), "across": across}
 
 
 def _agree(method: str, path: str, run: Classifier, first: Classifier) -> None:

@@ -110,6 +110,10 @@ def _model(model: Model) -> Iterator[FieldProblem]:
     outputs = model.outputs
     if outputs and outputs.names is not None and outputs.order is not None:
         yield FieldProblem("outputs", "give names or order, not both")
+    if outputs and outputs.names is not None and outputs.attack_class not in (None, *outputs.names):
+        yield FieldProblem(
+            "outputs.attack_class", f"{outputs.attack_class!r} is not in outputs.names; name one of its labels"
+        )
     if outputs and outputs.order is not None and len(set(outputs.order)) < len(outputs.order):
         yield FieldProblem("outputs.order", "the same logit is given twice; give each once")
     if outputs and outputs.names is not None and len(set(outputs.names)) < len(outputs.names):

@@ -65,7 +65,8 @@ def slow_columns(net: TinyNet, image: Array, digest: str) -> dict[str, float]:
     native, clean, said = twin.see(image)
     top = said.max()
     found = {
-        "predicted": int(said.argmax()), "probability": top, "top_probability": top, "entropy": twin.entropy(native)
+        "predicted": int(said.argmax()), "probability": top, "top_probability": top, "entropy": twin.entropy(native),
+        "class_probability.0": said[0], "class_probability.1": said[1],
     }  # fmt: skip
     u, v = field("salt_pepper", 0, digest, (SIZE, SIZE)).numpy()
     noisy = {str(a): np.where(u < a, (v < 0.5).astype(np.float32), image) for a in AMOUNTS}
@@ -98,7 +99,7 @@ def test_every_number_agrees_with_the_slow_twin(tmp_path: Path, nets: list[TinyN
         for n, digest in enumerate(DIGESTS):
             twin = slow_columns(net, batch.images[n].numpy(), digest)
             assert {name: columns[name][n].item() for name in twin} == pytest.approx(twin, abs=1e-4)
-            assert columns.keys() - twin.keys() == {"correct", "degenerate", "entropy.spatial"}
+            assert columns.keys() - twin.keys() == {"correct", "degenerate", "brier", "entropy.spatial"}
 
 
 def test_correctness_is_missing_for_an_image_without_a_label(
@@ -108,6 +109,15 @@ def test_correctness_is_missing_for_an_image_without_a_label(
     predicted = columns["predicted"].tolist()
     assert columns["correct"][:2].tolist() == [float(predicted[0] == 0), float(predicted[1] == 1)]
     assert columns["correct"][2].isnan()
+
+
+def test_the_brier_score_of_two_classes_is_the_squared_error_of_one(
+    tmp_path: Path, nets: list[TinyNet], batch: ImageBatch
+) -> None:
+    columns = audit(tmp_path, nets, spec()).score(batch).runs[0]
+    errors = columns["class_probability.1"][:2] - torch.tensor([0.0, 1.0])
+    assert columns["brier"][:2].tolist() == pytest.approx(errors.square().tolist(), abs=1e-6)
+    assert columns["brier"][2].isnan()
 
 
 @pytest.mark.parametrize("target", ["predicted", "clean", 1])

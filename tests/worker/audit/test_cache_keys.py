@@ -78,7 +78,14 @@ def test_a_key_changes_with_the_human_map_if_the_spec_has_the_measure_human() ->
 
 def test_a_key_does_not_change_with_names_or_with_a_seed_that_no_number_depends_on() -> None:
     plain: dict[str, Any] = {"measures": ["entropy", "geometry", "degradation"], "salience": {"method": "gradcam"}}
-    named = keys(**plain, seed=9, name="n", labels={"a": "b"}, shard_size=3, model={"format": "torchscript"})
+    named = keys(
+        **plain,
+        seed=9,
+        name="n",
+        labels={"a": "b"},
+        shard_size=3,
+        model={"format": "torchscript", "outputs": {"attack_class": "real"}},
+    )
     assert named.for_row(0, IMAGE) == keys(**plain).for_row(0, IMAGE)
     seeds: tuple[dict[str, Any], ...] = (
         {"options": {"degradation": {"curve": [0.5]}}},

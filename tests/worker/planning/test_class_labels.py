@@ -1,8 +1,8 @@
 import pytest
 
-from service.errors import InputRefused
+from service.errors import InputRefused, ModelRefused
 from service.spec.cohort import Outputs
-from worker.planning.class_labels import class_numbers
+from worker.planning.class_labels import attack_class, class_numbers
 
 
 def test_labels_are_numbered_in_sorted_order_like_torchvisions_folders() -> None:
@@ -48,3 +48,18 @@ def test_the_models_own_names_take_precedence_over_sorted_order_and_the_source_i
 def test_labels_that_are_not_among_the_models_own_names_are_refused() -> None:
     with pytest.raises(InputRefused, match=r"fake.*own names"):
         class_numbers(["fake", "real"], None, 2, ("synthetic", "real"))
+
+
+def test_the_second_class_is_the_attack_class_unless_the_spec_names_another() -> None:
+    numbers = {"real": 0, "synthetic": 1}
+    assert attack_class(None, 2, numbers) == attack_class(Outputs(), 2, {}) == 1
+    assert attack_class(Outputs(attack_class="real"), 2, numbers) == 0
+    assert attack_class(Outputs(), 3, numbers) is None
+
+
+@pytest.mark.parametrize(
+    ("label", "classes", "told"), [("fake", 2, "'fake' is no label of the images"), ("real", 3, "3 classes")]
+)
+def test_an_attack_class_that_does_not_exist_is_refused(label: str, classes: int, told: str) -> None:
+    with pytest.raises(ModelRefused, match=told):
+        attack_class(Outputs(attack_class=label), classes, {"real": 0, "synthetic": 1})

@@ -43,6 +43,7 @@ def test_a_set_without_any_readable_image_fails_the_job(
         ({"num_classes": 9}, "cohorts[0].model.num_classes", "num_classes is 9"),
         (GRAY, "cohorts[0].model.preprocessing", "does not run on float32 inputs of [1, 24, 24]"),
         ({"outputs": {"names": ["real", "other"]}}, "cohorts[0].model.outputs.names", "synthetic"),
+        ({"outputs": {"attack_class": "fake"}}, "cohorts[0].model.outputs.attack_class", "real, synthetic"),
         ({"outputs": {"order": [0, 1, 2]}}, "cohorts[0].model.outputs.order", "3 entries for 2"),
     ],
 )

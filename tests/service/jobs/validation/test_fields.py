@@ -74,6 +74,7 @@ def test_a_rotation_is_refused_if_it_leaves_too_few_pixels_to_compare(
         ({"outputs": {"names": ["a", "b"], "order": [0, 1]}}, "outputs"),
         ({"outputs": {"order": [1, 1]}}, "outputs.order"),
         ({"outputs": {"names": ["a", "a"]}}, "outputs.names"),
+        ({"outputs": {"names": ["a", "b"], "attack_class": "c"}}, "outputs.attack_class"),
     ],
 )
 def test_contradicting_fields_of_a_model_are_refused(

@@ -81,7 +81,7 @@ def audit(folder: Path) -> dict[str, Any]:
     import torch
 
     from service.artifacts.store import ArtifactStore
-    from service.commands.figures import draw
+    from service.commands.figure import draw
     from service.commands.results_table import print_results
     from service.main import create_app
     from service.queue import embedded

@@ -18,7 +18,7 @@ from sqlalchemy import update
 from torch import nn
 
 from salience.models import Results
-from service.commands.figures import draw
+from service.commands.figure import draw
 from service.commands.results_table import print_results
 from service.domain.job import FORMAT, Job
 from service.spec.model import JobSpec

@@ -26,7 +26,7 @@ from service.web.report.gallery import build_gallery
 from service.web.report.heatmaps import draw_legend
 from service.web.report.interpretation import INTERPRETATIONS, interval, join_words, pluralise
 from service.web.report.mean_maps import mean_maps, out_of_set
-from service.web.report.measure_figures.figures import measure_figures
+from service.web.report.measure_figures import measure_figures
 from service.web.report.svg import element
 from service.web.report.tables import difference_tables, strata_figures
 

@@ -5,7 +5,7 @@ import pytest
 
 from service.web.report.figures import Figure
 from service.web.report.interpretation import INTERPRETATIONS
-from service.web.report.measure_figures.figures import measure_figures
+from service.web.report.measure_figures import measure_figures
 from tests.support.report_data import material
 
 

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from service.commands.figures import KINDS, MM_PER_INCH, draw
+from service.commands.figure import KINDS, MM_PER_INCH, draw
 
 
 def about(mean: float) -> dict[str, Any]:

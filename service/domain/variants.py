@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from service.errors import FilterInvalid
 from service.measures import MEASURES
-from service.measures.measure import MapVariants
+from service.measures.measure import Background, MapVariants
 from service.measures.options import Options
 from service.spec.model import JobSpec
 
@@ -72,6 +72,17 @@ def variant_of(measure: str, key: str) -> str:
     return f"{named.prefix if named else ''}{key}"
 
 
+def heading_of(variant: str) -> str:
+    """Return the heading of a variant's maps."""
+    headings = {} if variant == CLEAN else _named_like(variant).headings
+    return headings.get(variant, variant.replace(":", " "))
+
+
+def background_of(variant: str) -> Background:
+    """Return what a page shows behind the map of a variant."""
+    return "image" if variant == CLEAN else _named_like(variant).background(variant)
+
+
 def image_cohort(spec: JobSpec, cohort: int) -> int:
     """Return the first cohort whose models receive images prepared in the same way as this cohort's."""
     own = spec.cohorts[cohort].model.preprocessing
@@ -89,6 +100,10 @@ def value_column(variant: str, measures: Collection[str]) -> str | None:
     named = MEASURES[measure].map_variants
     key = variant.removeprefix(named.prefix) if named else variant
     return f"{measure}.{key}.ssim" if measure in measures else None
+
+
+def _named_like(variant: str) -> MapVariants:
+    return dict(_named_variants())[_measure_of(variant)]
 
 
 def _measure_of(variant: str) -> str:

@@ -77,6 +77,7 @@ DEGRADATION = Measure(
         narrow=_narrow,
         canonical=canonical_amount,
         aliases={"degraded": BLURS[0]},
+        headings={"background": "background blurred", "object": "object blurred"},
         remedies={"curve": "the SHARE of most:SHARE and least:SHARE is above 0 and below 1"},
     ),
     control_part="gap",

@@ -107,5 +107,6 @@ GEOMETRY = Measure(
         pattern=VARIANT,
         sample=_sample,
         narrow=_narrow,
+        background=lambda name: "mirrored image" if name == "hflip" else "nothing",
     ),
 )

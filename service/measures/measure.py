@@ -11,6 +11,7 @@ from service.measures.strict_model import StrictModel
 Bounds = tuple[float, float]
 Size = tuple[int, int]
 VariantKind = Literal["independent", "guided", "randomised"]
+Background = Literal["image", "mirrored image", "nothing"]
 
 UNIT: Bounds = (0.0, 1.0)
 SIGNED: Bounds = (-1.0, 1.0)
@@ -58,6 +59,10 @@ def canonical_amount(name: str) -> str:
     return f"{kind}:{float(amount)}" if colon else name
 
 
+def _unmoved(_variant: str) -> Background:
+    return "image"
+
+
 @dataclass(frozen=True)
 class MapVariants:
     """How users name the variants whose maps they request. A variant's name is `prefix` followed by its key.
@@ -77,6 +82,10 @@ class MapVariants:
     """Returns the canonical spelling of a name. Raises ValueError."""
     aliases: Mapping[str, str] = field(default_factory=dict)
     remedies: Mapping[str, str] = field(default_factory=dict)
+    headings: Mapping[str, str] = field(default_factory=dict)
+    """The headings of maps whose variants' names do not explain themselves."""
+    background: Callable[[str], Background] = _unmoved
+    """Returns what a page shows behind the map of a variant."""
 
 
 def _no_variants(_options: Any) -> Sequence[str]:

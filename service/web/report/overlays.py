@@ -13,8 +13,7 @@ from markupsafe import Markup
 
 from service.api.map_images import INFERNO, MAX_OPACITY, MIN_OPACITY
 from service.domain.maps import StoredImage
-from service.domain.variants import CLEAN, image_cohort, sample_variants, value_column
-from service.measures.degradation import BLURS
+from service.domain.variants import CLEAN, background_of, heading_of, image_cohort, sample_variants, value_column
 from service.web.formatting import number
 from service.web.report.data import ReportData
 from service.web.report.svg import Child, element
@@ -22,7 +21,6 @@ from service.web.report.svg import Child, element
 CELL = 64.0  # units of an image's longer side
 LEFT, TOP = 44.0, 16.0  # room for the headings of rows and columns
 HEAT = "heat"
-HEADS = {"background": "background blurred", "object": "object blurred"}
 
 
 def colour_tables() -> Markup:
@@ -104,9 +102,10 @@ class Overlays:
         width, _ = self._cell(cohort)
         yield element("defs", self._column(image, cohort))
         for place, variant in enumerate(self.variants):
-            if variant in (CLEAN, *BLURS) or variant.startswith("noise:"):
+            background = background_of(variant)
+            if background == "image":
                 yield element("use", href=f"#c{image}-{cohort}", x=place * width)
-            elif variant == "hflip":
+            elif background == "mirrored image":
                 mirrored = f"translate({(place + 1) * width:g} 0) scale(-1 1)"
                 yield element("use", href=f"#c{image}-{cohort}", transform=mirrored)
 
@@ -130,7 +129,9 @@ class Overlays:
     def _heads(self, cohort: int) -> Iterator[Markup]:
         width, height = self._cell(cohort)
         for n, variant in enumerate(self.variants):
-            yield element("text", head(variant), x=LEFT + (n + 0.5) * width, y=10, text_anchor="middle", class_="tick")
+            yield element(
+                "text", heading_of(variant), x=LEFT + (n + 0.5) * width, y=10, text_anchor="middle", class_="tick"
+            )
         for n in range(self._runs(cohort) + 1):
             heading = f"run {n}" if n else "mean"
             yield element("text", heading, x=LEFT - 5, y=TOP + (n + 0.5) * height + 3, text_anchor="end", class_="tick")
@@ -143,7 +144,7 @@ class Overlays:
             for place, variant in enumerate(self.variants):
                 value, says = self._number(values, variant)
                 if value:
-                    hover = element("title", f"run {run + 1}, {head(variant)}: {says} {value}")
+                    hover = element("title", f"run {run + 1}, {heading_of(variant)}: {says} {value}")
                     yield element(
                         "text", value, hover, x=place * width + 3, y=(run + 2) * height - 4, class_="probability"
                     )
@@ -156,11 +157,6 @@ class Overlays:
         value = values.get(column) if column else None
         shown = "" if value is None or isnan(value) else number(value, 2)
         return shown, "similarity to the map of the clean image"
-
-
-def head(variant: str) -> str:
-    """Return the heading of a variant's column."""
-    return HEADS.get(variant, variant.replace(":", " "))
 
 
 def _maps(image: int, cohort: int) -> Markup:

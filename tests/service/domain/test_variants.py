@@ -2,7 +2,15 @@ from typing import Any
 
 import pytest
 
-from service.domain.variants import canonical_name, image_cohort, sample_variants, value_column, with_only_variants
+from service.domain.variants import (
+    background_of,
+    canonical_name,
+    heading_of,
+    image_cohort,
+    sample_variants,
+    value_column,
+    with_only_variants,
+)
 from service.errors import FilterInvalid
 from service.spec.model import JobSpec
 
@@ -62,3 +70,17 @@ def test_cohorts_with_equal_preprocessing_share_stored_images() -> None:
     small = {"preprocessing": {"size": [64, 64]}}
     cohorts = [{"name": n, "runs": RUNS, "model": m} for n, m in (("a", {}), ("b", small), ("c", {}), ("d", small))]
     assert [image_cohort(spec(cohorts=cohorts), n) for n in range(4)] == [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("variant", "heading", "background"),
+    [
+        ("clean", "clean", "image"),
+        ("noise:0.2", "noise 0.2", "image"),
+        ("background", "background blurred", "image"),
+        ("hflip", "hflip", "mirrored image"),
+        ("shift:16,0", "shift 16,0", "nothing"),
+    ],
+)
+def test_a_variant_has_a_heading_and_the_background_of_its_map(variant: str, heading: str, background: str) -> None:
+    assert (heading_of(variant), background_of(variant)) == (heading, background)

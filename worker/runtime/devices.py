@@ -36,11 +36,12 @@ def choose_device(setting: str, process: int) -> torch.device:
 def processes_for(setting: str, requested: int | None) -> int:
     """Return the requested number of processes, else one per GPU or CPU core.
 
-    Most operators are too small to use several cores.
+    Most operators are too small to use several cores. Raises SettingsInvalid for a device that does not exist.
     """
+    device = choose_device(setting, 0)
     if requested is not None:
         return requested
-    if choose_device(setting, 0).type == "cpu":
+    if device.type == "cpu":
         return min(_cores(), MAX_PROCESSES)
     return torch.cuda.device_count() if setting in ("auto", "cuda") else 1
 

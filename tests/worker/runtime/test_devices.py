@@ -30,3 +30,5 @@ def test_processes_share_the_threads_and_have_one_each_on_a_cpu(device: str, pro
 def test_a_device_that_does_not_exist_is_an_error(setting: str) -> None:
     with pytest.raises(SettingsInvalid, match=f"SALIENCE_DEVICE={setting}"):
         choose_device(setting, 0)
+    with pytest.raises(SettingsInvalid, match=f"SALIENCE_DEVICE={setting}"):
+        processes_for(setting, 3)

@@ -71,8 +71,8 @@ def test_the_commands_of_the_first_audit_work_unchanged(tmp_path: Path) -> None:
     curls = commands("and from another shell", "In a browser")
     assert (serve, curls.count("curl")) == (".venv/bin/salience serve", 7)
     own = environment(tmp_path, url)
-    settings = {**own, "SALIENCE_PORT": str(port), "SALIENCE_DATA_DIR": str(tmp_path / "data")}
-    with serving(serve, tmp_path, settings, url):
+    service = {"SALIENCE_PORT": str(port), "SALIENCE_DATA_DIR": str(tmp_path / "data"), "SALIENCE_PROCESSES": "1"}
+    with serving(serve, tmp_path, {**own, **service}, url):
         output = run(curls, tmp_path, own)
     results, end = json.JSONDecoder().raw_decode(output)
     assert results["cohorts"]["human-guided"]["measures"]["entropy"]["n"] == IMAGES * 2

@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -48,30 +46,20 @@ def test_an_unreachable_service_is_an_error_that_names_the_remedy(ingredients: A
 
 
 def test_a_worker_without_a_broker_is_refused(tmp_path: Path) -> None:
-    argv = [sys.executable, "-m", "service.cli", "worker"]
-    environment = Installation.make(tmp_path).environment
-    found = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
-    assert found.returncode == 2
-    assert "SALIENCE_BROKER_URL is not set" in found.stderr
+    assert "SALIENCE_BROKER_URL is not set" in Installation.make(tmp_path).fail("worker")
 
 
 @pytest.mark.parametrize("url", ["postgresql://127.0.0.1:1/none", "mysql://nowhere", "nonsense"])
 def test_an_unreachable_database_is_an_error_without_a_traceback(tmp_path: Path, url: str) -> None:
-    argv = [sys.executable, "-m", "service.cli", "migrate"]
-    environment = Installation.make(tmp_path, database_url=url).environment
-    found = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
-    assert found.returncode == 2
-    assert "Traceback" not in found.stderr
-    assert "SALIENCE_DATABASE_URL" in found.stderr
+    errors = Installation.make(tmp_path, database_url=url).fail("migrate")
+    assert "Traceback" not in errors
+    assert "SALIENCE_DATABASE_URL" in errors
 
 
 def test_an_invalid_setting_is_an_error_without_a_traceback(tmp_path: Path) -> None:
-    argv = [sys.executable, "-m", "service.cli", "serve"]
-    environment = {**Installation.make(tmp_path).environment, "SALIENCE_PORT": "many"}
-    found = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
-    assert found.returncode == 2
-    assert "SALIENCE_PORT" in found.stderr
-    assert "Traceback" not in found.stderr
+    errors = Installation.make(tmp_path, port="many").fail("serve")
+    assert "SALIENCE_PORT" in errors
+    assert "Traceback" not in errors
 
 
 @pytest.mark.parametrize("job", ["", "..", "../../healthz"])

@@ -59,10 +59,17 @@ class Installation:
 
     def run(self, *arguments: object, status: int = 0) -> str:
         """Run a command and check its exit status. Returns its standard output."""
+        return self._run(status, *arguments)[0]
+
+    def fail(self, *arguments: object) -> str:
+        """Run a command and check that its exit status is 2. Returns its standard error."""
+        return self._run(2, *arguments)[1]
+
+    def _run(self, status: int, *arguments: object) -> tuple[str, str]:
         with TemporaryFile() as output, TemporaryFile() as errors:
             returned = self.spawn(output, *arguments, errors=errors).wait()
-            printed, told = (_read_all(file) for file in (output, errors))
-        assert returned == status, printed + told + self.log_tail()
+            printed = _read_all(output), _read_all(errors)
+        assert returned == status, "\n".join([*printed, self.log_tail()])
         return printed
 
     @contextmanager

@@ -1,5 +1,4 @@
-import subprocess
-import sys
+from pathlib import Path
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -7,6 +6,7 @@ from sqlalchemy import text
 
 from service.storage import Database, migrate
 from service.storage.tables.base import Rows
+from tests.support.processes import Installation
 
 
 def test_the_migrations_create_exactly_the_tables_of_the_models(empty_database: str) -> None:
@@ -36,12 +36,10 @@ def test_a_database_that_a_newer_version_migrated_counts_as_current(empty_databa
     database.close()
 
 
-def test_two_processes_can_migrate_at_the_same_time(empty_database: str) -> None:
-    code = "from service.storage import Database, migrate; migrate.upgrade(Database({!r}).engine)"
-    argv = [sys.executable, "-c", code.format(empty_database)]
-    processes = [subprocess.Popen(argv, stderr=subprocess.PIPE) for _ in range(2)]
-    errors = [each.communicate()[1].decode() for each in processes]
-    assert [each.returncode for each in processes] == [0, 0], errors
+def test_two_processes_can_migrate_at_the_same_time(empty_database: str, tmp_path: Path) -> None:
+    installation = Installation.make(tmp_path, database_url=empty_database.replace("+psycopg", ""))
+    with installation.start("migrate") as first, installation.start("migrate") as second:
+        assert (first.wait(), second.wait()) == (0, 0), installation.log_tail()
     database = Database(empty_database)
     assert migrate.is_current(database.engine)
     database.close()

@@ -19,12 +19,13 @@ from tests.support.worker_thread import working
 from worker.runner import Runner
 
 HERE = Path(__file__).parent
-# Seconds per phase. Links come first, before other requests reach the limits of the service.
-SECONDS = {"stateful": 10, "coverage,fuzzing": 18}
+# Examples of sequences of requests, and of requests of each operation. There is no limit in seconds, so a slow machine
+# sends the same requests. Links come first, before other requests reach the limits of the service.
+EXAMPLES = {"stateful": 10, "coverage,fuzzing": 4}
 GATE = {"rules": [{"measure": "entropy", "op": ">=", "value": 0}]}  # so that a job has a verdict
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)  # some 3,000 requests
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_every_response_matches_the_openapi_document(
     runner: Runner, redis_url: str, ingredients: AuditInputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -32,7 +33,7 @@ def test_every_response_matches_the_openapi_document(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")  # a port without a server
     request = [
         *("--exclude-path-regex", "/events$"),  # event streams may never end
-        *("--max-examples", 20, "--generation-deterministic", "--seed", 1),
+        *("--generation-deterministic", "--seed", 1),
         *("--checks", "all", "--no-color", "--continue-on-failure", "--request-timeout", 70, "--no-shrink"),
         *("--suppress-health-check", "all", "--warnings", "off"),
     ]
@@ -44,9 +45,9 @@ def test_every_response_matches_the_openapi_document(
         api.post("/v1/jobs", json=body).raise_for_status()
         hooked = {**os.environ, "SCHEMATHESIS_HOOKS": "tests.fuzz.hooks", "PYTHONPATH": str(HERE.parents[1])}
         message = ""
-        for phases, seconds in SECONDS.items():
+        for phases, examples in EXAMPLES.items():
             found = subprocess.run(
-                list(map(str, [*argv, "--phases", phases, "--max-time", seconds])), cwd=tmp_path,
+                list(map(str, [*argv, "--phases", phases, "--max-examples", examples])), cwd=tmp_path,
                 env={**hooked, "FUZZ_BODY": json.dumps(body)}, capture_output=True, text=True, check=False,
             )  # fmt: skip
             assert found.returncode == 0, found.stdout + found.stderr

@@ -108,14 +108,24 @@ class Statistic:
 
 @dataclass(frozen=True)
 class Difference:
-    """Mean of cohort `a` minus mean of cohort `b`, paired by image, with a 95 % interval and Cohen's d."""
+    """Mean of cohort `a` minus mean of cohort `b`, paired by image, with a 95 % interval.
+
+    `d_z` is the mean over the standard deviation of the images' differences. `p` is uncorrected, and `p_holm` is Holm's
+    adjusted p value over the headline measures of the job. `differs` is whether the cohorts differ at 5 % after that
+    correction; None for parts of measures. With `compares` "models", a cohort has one run, and the difference is one of
+    these models and not of their recipes.
+    """
 
     a: str
     b: str
     measure: str
     mean: float | None
     ci95: tuple[float, float] | None
-    cohens_d: float | None
+    d_z: float | None
+    p: float | None = None
+    p_holm: float | None = None
+    differs: bool | None = None
+    compares: str = "recipes"
 
 
 @dataclass(frozen=True)
@@ -181,5 +191,14 @@ class Artifact:
 def _difference(raw: Json) -> Difference:
     interval = raw["ci95"]
     return Difference(
-        raw["a"], raw["b"], raw["measure"], raw["mean"], tuple(interval) if interval else None, raw["cohens_d"]
+        raw["a"],
+        raw["b"],
+        raw["measure"],
+        raw["mean"],
+        tuple(interval) if interval else None,
+        raw["d_z"],
+        raw["p"],
+        raw["p_holm"],
+        raw["differs"],
+        raw["compares"],
     )

@@ -132,7 +132,7 @@ def test_the_reference_names_every_field_of_results(runner: Runner, ingredients:
     documented = set(re.findall(r"[\w.]+", " ".join(re.findall(r"`([^`]+)`", text))))
     documented |= {part for each in documented for part in each.split(".")} | set(get_args(MeasureName))
     fields = {key.removesuffix("_ci95") for key in keys(results)}
-    assert {"wasserstein", "cohens_d", "histogram"} <= fields <= documented
+    assert {"wasserstein", "d_z", "histogram"} <= fields <= documented
 
 
 @pytest.mark.parametrize("block", ["spec", "policy", "requests", "bodies", "settings", "measures", "methods"])

@@ -153,7 +153,14 @@ def test_training_twice_with_one_seed_gives_the_same_detector() -> None:
 
 def difference(measure: str, low: float, high: float) -> dict[str, Any]:
     ends = {"a": "cross-entropy", "b": "human-guided"}
-    return {**ends, "measure": measure, "mean": (low + high) / 2, "ci95": [low, high], "cohens_d": 1.0}
+    return {
+        **ends,
+        "measure": measure,
+        "mean": (low + high) / 2,
+        "ci95": [low, high],
+        "d_z": 1.0,
+        "differs": not low <= 0 <= high,
+    }
 
 
 @pytest.mark.parametrize(

@@ -113,12 +113,12 @@ def _measures(results: Json) -> Iterator[str]:
 def _differences(results: Json) -> Iterator[str]:
     parts = [f"{measure}.parts.{part}" for measure, names in PARTS.items() for part in names]
     cells = [
-        [f"`{each['measure']}`", f"{each['a']} - {each['b']}", _mean(each, "+"), f"{each['cohens_d']:+.2f}"]
+        [f"`{each['measure']}`", f"{each['a']} - {each['b']}", _mean(each, "+"), f"{each['d_z']:+.2f}"]
         for each in results["differences"]
         if each["measure"] in (*MEASURES, *parts)
     ]
-    yield "Paired by image; d is Cohen's d over images:\n"
-    yield _table(["measure", "difference", "mean", "d"], cells)
+    yield "Paired by image; d_z is the mean over the standard deviation of the images' differences:\n"
+    yield _table(["measure", "difference", "mean", "d_z"], cells)
 
 
 def _mean(found: Json, sign: str = "") -> str:

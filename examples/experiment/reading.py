@@ -101,10 +101,10 @@ def _difference(results: Json, measure: str) -> Json:
 
 
 def _read(difference: Json) -> str:
-    measure, (low, high) = difference["measure"], difference["ci95"]
-    if low <= 0 <= high:
-        return f"`{measure}` does not separate the cohorts: the interval of their difference contains 0."
-    name = NAMES[difference["a" if low > 0 else "b"]]
+    measure = difference["measure"]
+    if not difference["differs"]:
+        return f"`{measure}` does not separate the cohorts, after correction for the number of measures."
+    name = NAMES[difference["a" if difference["mean"] > 0 else "b"]]
     return (
         f"`{measure}` separates the cohorts: {name} has the higher value, by {abs(difference['mean']):.3f}; "
         f"{HIGHER[measure]}."

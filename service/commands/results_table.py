@@ -31,14 +31,27 @@ def _cohorts(cohorts: Json) -> Table:
 
 
 def _differences(title: str, differences: list[Json]) -> Table:
-    table = Table("measure", "difference", "Cohen's d", "differs", title=title, title_justify="left")
+    table = Table("measure", "difference", "d_z", "p (Holm)", "differs", title=title, title_justify="left")
     for each in differences:
         if each["measure"] in MEASURES:
-            low, high = each["ci95"] or (0, 0)
-            d = "" if each["cohens_d"] is None else f"{each['cohens_d']:+.2f}"
-            differs = "yes" if low > 0 or high < 0 else "no"
-            table.add_row(each["measure"], _cell(each, "+"), d, differs)
+            d_z = "" if each["d_z"] is None else f"{each['d_z']:+.2f}"
+            table.add_row(each["measure"], _cell(each, "+"), d_z, _p_value(each["p_holm"]), _differs(each))
     return table
+
+
+def _differs(each: Json) -> str:
+    """Say whether cohorts differ; of cohorts of one run, whether the models do."""
+    if each["differs"] is None:
+        return "unknown"
+    if not each["differs"]:
+        return "no"
+    return "these two models differ" if each["compares"] == "models" else "yes"
+
+
+def _p_value(value: float | None) -> str:
+    if value is None:
+        return ""
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _cell(found: Json | None, sign: str = "") -> str:

@@ -8,6 +8,7 @@ from service.measures.measure import Measure
 
 Tree = dict[str, Any]
 
+MIN_RUNS_ACROSS = 3  # runs that a measure across runs needs for an interval: one pair does not show how pairs vary
 SPREAD_STATISTICS = ("sd", "q05", "q25", "q50", "q75", "q95")  # with an interval only where a rule needs it
 
 
@@ -16,9 +17,10 @@ def skeleton(options: Mapping[str, Any], runs: int, *, out_of_set: bool) -> Tree
 
     `options` has the options of each requested measure by its name, None for a measure without options.
     """
-    requested = {name: MEASURES[name] for name in options}
+    every = {name: MEASURES[name] for name in options}
+    run = {"measures": {name: _of_run(each, options[name]) for name, each in every.items()}, "degenerate": _mean()}
+    requested = {name: each for name, each in every.items() if runs >= MIN_RUNS_ACROSS or not each.across_runs}
     means: Tree = {**dict.fromkeys(requested, _mean()), "degenerate": _mean()}
-    run = {"measures": {name: _of_run(each, options[name]) for name, each in requested.items()}, "degenerate": _mean()}
     strata = {name: _number(each) for name, each in requested.items()}
     tree: Tree = {
         "accuracy": None,

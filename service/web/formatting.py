@@ -15,6 +15,11 @@ def number(value: float | None, digits: int = 3, sign: bool = False) -> str:
     return f"{rounded:{'+' if sign and rounded else ''}.{digits}f}".replace("-", MINUS)
 
 
+def p_value(value: float | None) -> str:
+    """Return a p value with three decimals; a dash for None."""
+    return "< 0.001" if value is not None and value < 0.001 else number(value)
+
+
 def minus(text: str) -> str:
     """Replace the hyphens before negative numbers in a sentence by minus signs."""
     return HYPHEN.sub(MINUS, text)

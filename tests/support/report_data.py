@@ -22,8 +22,20 @@ def material(means: dict[str, dict[str, float]], *differences: tuple[str, float,
             for name, own in means.items()
         },
         "differences": [
-            {"a": names[0], "b": names[1], "measure": measure, "mean": (low + high) / 2, "ci95": [low, high]}
-            for measure, low, high in differences
+            difference((names[0], names[1]), *each) for each in differences
         ],
     }  # fmt: skip
     return ReportData(job, results, None, [], {}, {}, [], 0)
+
+
+def difference(names: tuple[str, str], measure: str, low: float, high: float, compares: str = "recipes") -> Any:
+    """A difference of two cohorts with its interval; they differ if it leaves zero out."""
+    mean, differs = (low + high) / 2, not low <= 0 <= high
+    known = {"a": names[0], "b": names[1], "measure": measure, "compares": compares, "mean": mean, "ci95": [low, high]}
+    return {
+        **known,
+        "d_z": mean,
+        "p": 0.001 if differs else 0.5,
+        "p_holm": 0.004 if differs else 1.0,
+        "differs": differs,
+    }

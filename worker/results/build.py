@@ -24,11 +24,9 @@ from worker.results.sample import choose_sample
 from worker.results.spreading import add_spread_intervals
 from worker.statistics.bootstrap import Draws
 from worker.statistics.cohort import CohortValues
-from worker.statistics.confidence_sequence import ALPHA, Confidence
 from worker.statistics.degenerate import degenerate_share
-from worker.statistics.interim_estimate import InterimEstimate
 from worker.statistics.out_of_set import InAndOutOfSet, compare_sets
-from worker.statistics.results import interim_results, summarise, with_intervals
+from worker.statistics.results import summarise, with_sequences
 
 
 def build_results(job: Job, store: Store, check: Callable[[], None], rules: Sequence[Rule] = ()) -> Json:
@@ -56,10 +54,7 @@ def build_results(job: Job, store: Store, check: Callable[[], None], rules: Sequ
         }
         add_spread_intervals(document, sets[0], rules)
         if job.spec.stop:  # a job that may stop at any interim look needs intervals that hold at all looks
-            document = with_intervals(
-                document,
-                interim_results(sets[0], InterimEstimate(Confidence(ALPHA, job.images_total or 0)), compared_paths),
-            )
+            document = with_sequences(document, sets[0], job.images_total or 0, compared_paths)
         document["sample"] = choose_sample(job, store, tables[0], sets[0])
         for number, (inside, *outside) in enumerate(zip(*sets, strict=True)):
             for each in outside:

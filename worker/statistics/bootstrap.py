@@ -141,26 +141,6 @@ class _Counted:
         return Resampled(whole, runs)
 
 
-def resample_pairs(
-    values: Array, pairs: Sequence[tuple[int, int]], runs: int, by: Draws, check: Check = no_check
-) -> Array:
-    """Bootstrap the mean of values (n, P) over P pairs of distinct runs -> (R,).
-
-    A pair's weight is the product of how often its two runs are drawn. A run that is drawn twice is not compared
-    with itself, and a resample of a single run is NaN. Missing values (NaN) do not count.
-    """
-
-    def block_of(some: slice) -> Array:
-        known = ~np.isnan(values[some])
-        return np.concatenate([np.where(known, values[some], 0.0), known], axis=1)
-
-    sums, sizes = np.split(_resampled_sums(by, len(values), block_of, check), 2, axis=1)
-    weights = draw_counts(generator(by.runs, by.seed), RESAMPLES, runs)
-    together = np.stack([weights[:, i] * weights[:, j] for i, j in pairs], axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray((sums * together).sum(1) / (sizes * together).sum(1))
-
-
 def interval(means: Array) -> list[float] | None:
     """Return the 95 % percentile interval of resampled means (R,); None if over three quarters of them are NaN."""
     known = means[~np.isnan(means)]

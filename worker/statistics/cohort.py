@@ -9,16 +9,12 @@ from typing import Any
 import numpy as np
 
 from worker.statistics.bootstrap import (
-    RESAMPLES,
     Array,
     Check,
     Draws,
     Resampled,
-    draw_counts,
-    generator,
     no_check,
     resample_means,
-    resample_pairs,
 )
 from worker.statistics.missing import known_mean
 from worker.statistics.ranges import Range
@@ -72,30 +68,9 @@ class CohortValues:
         return np.stack([self.across_column(f"{name}.pair.{i}.{j}") for i, j in pairs], axis=1)
 
     @cached_property
-    def run_weights(self) -> Array:
-        """How often each resample draws each run, (R, K)."""
-        return draw_counts(generator(self.draws.runs, self.draws.seed), RESAMPLES, self.runs.shape[1])
-
-    @cached_property
-    def pair_weights(self) -> Array:
-        """The product of how often each resample draws the two runs of a pair, (R, P)."""
-        return np.stack([self.run_weights[:, i] * self.run_weights[:, j] for i, j in self.pairs], axis=1)
-
-    @cached_property
     def resampled(self) -> Resampled:
         """The resampled means of all columns of single runs over all images."""
         return resample_means(self.runs, np.ones(self.runs.shape[:2]), self.draws, self.check)
-
-    def resampled_column(self, name: str) -> Array:
-        """Return resampled cohort means, (R,), of a column of single runs or across runs."""
-        if name in self.across_columns:
-            return self.resample_across(name, np.arange(len(self.across)))
-        return self.resampled.whole[:, self.run_columns.index(name)]
-
-    def resample_across(self, name: str, images: Any) -> Array:
-        """Return resampled means, (R,), of one of `paired_columns` over pairs of runs and the selected images."""
-        values = self.pair_values(name)[images]
-        return resample_pairs(values, self.pairs, self.runs.shape[1], self.draws, self.check)
 
 
 @dataclass(frozen=True)

@@ -1,74 +1,107 @@
-"""Computes the numbers of final results, with intervals by bootstrap. Pure: arrays in, plain values out."""
+"""Computes the numbers of final results. Pure: arrays in, plain values out.
 
+The interval of one run is the bootstrap's over images, and speaks of this model. That of a cohort of several runs
+follows from the variance between runs and between images, and speaks of the recipe.
+"""
+
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from worker.statistics.bootstrap import Array, interval, resample_means
 from worker.statistics.cohort import CohortValues, Selection
-from worker.statistics.describe import MIN_IMAGES, compare, describe
-from worker.statistics.missing import MOST_MISSING, known_mean, missing_share, number_or_none
+from worker.statistics.describe import compare, describe, images_of, why_no_interval
+from worker.statistics.mean_squares import (
+    MIN_RUNS_ACROSS,
+    TOO_FEW_RUNS,
+    across_runs,
+    components_of,
+    joint_variance,
+    mean_square,
+    too_few_runs,
+    two_way,
+)
+from worker.statistics.missing import known_mean, missing_share, number_or_none
 from worker.statistics.pairing import Pairing
+from worker.statistics.ranges import range_of, range_of_difference
 from worker.statistics.tree import Tree
 
 
 class FinalEstimate:
-    """Computes numbers, their spread and their bootstrap intervals."""
+    """Computes numbers, their spread and their intervals."""
 
     def column(self, some: Selection, name: str) -> Tree:
         """Return the number of a column of single runs, with its spread and quantiles."""
-        values, counting = some.column(name)
-        return describe(values, _resampled(some, name), counting)
+        return describe(*some.column(name)) | _interval(some, name)
 
     def secondary(self, some: Selection, name: str, key: str) -> Tree:
         """Return the mean of a column of single runs as `KEY`, and for a cohort its interval as `KEY_ci95`."""
-        values, counting = some.column(name)
-        mean = {key: number_or_none(known_mean(values))}
-        if some.run is not None:
-            return mean
-        enough = counting.any(1).sum() >= MIN_IMAGES and missing_share(values[counting]) <= MOST_MISSING
-        return mean | {f"{key}_ci95": interval(_resampled(some, name)) if enough else None}
+        mean = {key: number_or_none(known_mean(some.column(name)[0]))}
+        return mean if some.run is not None else mean | {f"{key}_ci95": _interval(some, name)["ci95"]}
 
     def across(self, some: Selection, name: str) -> Tree:
         """Return the number of a column across runs, with its spread and quantiles."""
-        pairs, images = some.pairs(name)
-        missing = missing_share(pairs[images])
-        return describe(some.across(name)[images], _resampled_across(some, name), missing=missing)
+        return describe(some.across(name)[some.pairs(name)[1]]) | _interval_across(some, name)
 
     def difference(self, cohorts: tuple[CohortValues, CohortValues], pairing: Pairing) -> Tree:
-        """Return the mean of the first minus the second cohort, paired by image."""
-        rows = pairing.rows
-        first, second = (_resampled_rows(cohort, pairing.column, rows) for cohort in cohorts)
-        return compare(pairing.ours[rows], pairing.theirs[rows], first, second, pairing.missing)
+        """Return the mean of the first minus the second cohort, paired by image, with its p value."""
+        found = compare(pairing.ours[pairing.rows], pairing.theirs[pairing.rows])
+        reason = why_no_interval(int(pairing.rows.sum()), pairing.missing) or too_few_runs(cohorts, pairing.column)
+        if reason is not None:
+            return found | {"ci95": None, "p": None, "note": reason}
+        paired = mean_square((pairing.ours - pairing.theirs)[pairing.rows])
+        variance = joint_variance(paired, [components_of(each, pairing.column, pairing.rows) for each in cohorts])
+        within = range_of_difference(pairing.column, cohorts[0].bounds)
+        return found | {"ci95": variance.interval(found["mean"], within), "p": variance.p_value(found["mean"])}
+
+
+def _with_reason(reason: str | None, compute: Callable[[], list[float] | None]) -> dict[str, Any]:
+    return {"ci95": None, "note": reason} if reason else {"ci95": compute()}
+
+
+def _interval(some: Selection, name: str) -> dict[str, Any]:
+    """Return the interval of a column of single runs as `ci95`, or None with the reason as `note`."""
+    values, counting = some.column(name)
+    known = counting & ~np.isnan(values)
+
+    def compute() -> list[float] | None:
+        if values.shape[1] == 1:
+            return interval(_resampled(some, name))
+        return two_way(values, known).variance.interval(float(values[known].mean()), range_of(name, some.cohort.bounds))
+
+    return _with_reason(why_no_interval(images_of(known), missing_share(values[counting])), compute)
+
+
+def _interval_across(some: Selection, name: str) -> dict[str, Any]:
+    """Return the interval of a column across runs as `ci95`, or None with the reason as `note`."""
+    cohort, (pairs, images) = some.cohort, some.pairs(name)
+    reason = why_no_interval(images_of(~np.isnan(pairs[images])), missing_share(pairs[images]))
+    if some.run is not None:
+        return _with_reason(reason, lambda: interval(_resampled_across(some, name)))
+    few = TOO_FEW_RUNS if cohort.runs.shape[1] < MIN_RUNS_ACROSS else None
+
+    def compute() -> list[float]:
+        mean = float(known_mean(some.across(name)[images]))
+        return across_runs(pairs, cohort.pairs, images).variance.interval(mean, range_of(name, cohort.bounds))
+
+    return _with_reason(reason or few, compute)
 
 
 def _resampled(some: Selection, name: str) -> Array:
-    """Return resampled means, (R,), of a column of single runs."""
+    """Return resampled means, (R,), of a column of one run."""
+    cohort = some.cohort
     if some.stratum is not None:
         return some.stratum.resampled[name]
-    if some.run is not None:
-        return some.cohort.resampled.runs[:, some.run, some.cohort.run_columns.index(name)]
-    return _resampled_rows(some.cohort, name, some.column(name)[1].all(1))
+    labelled = some.column(name)[1].all(1)
+    if labelled.all():
+        return cohort.resampled.runs[:, some.run or 0, cohort.run_columns.index(name)]
+    values = cohort.column(name)[labelled][:, :, None]
+    return resample_means(values, np.ones(values.shape[:2]), cohort.draws, cohort.check).whole[:, 0]
 
 
 def _resampled_across(some: Selection, name: str) -> Array:
-    """Return resampled means, (R,), of a column across runs."""
-    cohort, (_, images) = some.cohort, some.pairs(name)
-    if not images.any():
-        return np.full(1, np.nan)
-    if some.run is None:
-        return cohort.resample_across(name, images)
-    values = some.across(name)[:, None, None]
-    return resample_means(values, np.ones(values.shape[:2]), replace(cohort.draws, runs="one"), cohort.check).whole[
-        :, 0
-    ]
-
-
-def _resampled_rows(cohort: CohortValues, column: str, rows: Array) -> Array:
-    """Return resampled means, (R,), of a column over some images."""
-    if column in cohort.paired_columns:
-        return cohort.resample_across(column, rows)
-    if rows.all() or not rows.any():
-        return cohort.resampled_column(column)
-    values = cohort.column(column)[rows]
-    return resample_means(values[:, :, None], np.ones(values.shape), cohort.draws, cohort.check).whole[:, 0]
+    """Return resampled means, (R,), of one run's mean across its pairs with the others."""
+    values, draws = some.across(name)[:, None, None], replace(some.cohort.draws, runs="one")
+    return resample_means(values, np.ones(values.shape[:2]), draws, some.cohort.check).whole[:, 0]

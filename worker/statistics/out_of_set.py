@@ -5,17 +5,19 @@ Pure: arrays in, plain values out. Source: Crum et al. 2023 (salience fed out-of
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
 
 from worker.measures.similarity import ComparableMaps, similarities, without_degenerate
 from worker.statistics.bootstrap import Array, interval
-from worker.statistics.cohort import CohortValues
-from worker.statistics.describe import describe
+from worker.statistics.cohort import CohortValues, Selection
+from worker.statistics.final_estimate import FinalEstimate
+from worker.statistics.mean_squares import mean_square, two_way
 from worker.statistics.missing import known_mean, number_or_none
+from worker.statistics.ranges import range_of_difference
 from worker.statistics.tree import Tree
+from worker.statistics.variance import Variance
 
 
 @dataclass(frozen=True)
@@ -26,47 +28,47 @@ class InAndOutOfSet:
     outside: CohortValues
     mean_maps: tuple[Array, Array]
 
-    @cached_property
-    def wholes(self) -> tuple[Array, Array]:
-        """Resampled cohort means (R, C) in set and out of set; both resample the runs in the same way."""
-        return self.inside.resampled.whole, self.outside.resampled.whole
-
-    def runs(self, number: int) -> tuple[Array, Array]:
-        """Return the resampled means (R, C) of one run, in set and out of set."""
-        return self.inside.resampled.runs[:, number], self.outside.resampled.runs[:, number]
-
 
 def compare_sets(sets: InAndOutOfSet, columns: Sequence[str]) -> Tree:
     """Return the comparison of some columns and of the mean maps, for all runs together and for each run."""
-    number = list(range(len(sets.mean_maps[0])))
+    number = range(len(sets.mean_maps[0]))
     runs = [
-        {name: _compare(sets, name, [run], sets.runs(run)) for name in columns} | {"mean_map": _mean_maps(sets, [run])}
-        for run in number
+        {name: _compare(sets, name, run) for name in columns} | {"mean_map": _mean_maps(sets, [run])} for run in number
     ]
-    whole = {name: _compare(sets, name, number, sets.wholes) for name in columns}
-    return whole | {"mean_map": _mean_maps(sets, number), "runs": runs}
+    whole = {name: _compare(sets, name, None) for name in columns}
+    return whole | {"mean_map": _mean_maps(sets, list(number)), "runs": runs}
 
 
-def _compare(sets: InAndOutOfSet, name: str, runs: Sequence[int], resampled: tuple[Array, Array]) -> Tree:
-    """Return the comparison of one column under some runs. The difference is out of set minus in set."""
-    inside, outside = (each.column(name)[:, runs] for each in (sets.inside, sets.outside))
-    means = [
-        means[:, each.run_columns.index(name)]
-        for means, each in zip(resampled, (sets.inside, sets.outside), strict=True)
-    ]
-    described = [describe(values, own) for values, own in zip((inside, outside), means, strict=True)]
+def _compare(sets: InAndOutOfSet, name: str, run: int | None) -> Tree:
+    """Return the comparison of one column under one run or all. The difference is out of set minus in set."""
+    both = [Selection(each, run) for each in (sets.inside, sets.outside)]
+    described = [FinalEstimate().column(some, name) for some in both]
+    inside, outside = (some.column(name)[0] for some in both)
     known = [values[~np.isnan(values)] for values in (inside, outside)]
-    enough = all(each["ci95"] for each in described)
+    difference = number_or_none(known_mean(outside) - known_mean(inside))
+    ends = None
+    if difference is not None and all(each["ci95"] for each in described):
+        ends = _interval(both, name, difference)
     return {
         "images": described[0],
         "out_of_set": described[1],
-        "difference": {
-            "mean": number_or_none(known_mean(outside) - known_mean(inside)),
-            "ci95": interval(means[1] - means[0]) if enough else None,
-        },
+        "difference": {"mean": difference, "ci95": ends},
         "wasserstein": wasserstein(*known) if all(map(len, known)) else None,
         "kolmogorov_smirnov": kolmogorov_smirnov(*known) if all(map(len, known)) else None,
     }
+
+
+def _interval(both: Sequence[Selection], name: str, difference: float) -> list[float] | None:
+    """Return the interval of a difference: the images of both sets are independent, and the runs are the same."""
+    inside, outside = (some.column(name)[0] for some in both)
+    if inside.shape[1] == 1:
+        resampled = [some.cohort.resampled.runs[:, some.run or 0, some.cohort.run_columns.index(name)] for some in both]
+        return interval(resampled[1] - resampled[0])
+    parts = [two_way(values, ~np.isnan(values)) for values in (inside, outside)]
+    shifts = known_mean(outside, 0) - known_mean(inside, 0)
+    runs = mean_square(shifts[~np.isnan(shifts)])
+    variance = Variance([runs, *(each.images for each in parts)], [each.rest for each in parts if each.rest])
+    return variance.interval(difference, range_of_difference(name, both[0].cohort.bounds))
 
 
 def _mean_maps(sets: InAndOutOfSet, runs: Sequence[int]) -> dict[str, float | None]:

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from service.errors import FieldProblem
 from service.gate import Missing, Rule
 from service.gate.lookup import cohort_of, resolve_path
-from service.measures.tree import Tree, skeleton
+from service.measures import MEASURES
+from service.measures.tree import MIN_RUNS_ACROSS, Tree, skeleton
 from service.spec.cohort import Cohort
 from service.spec.model import JobSpec
 
@@ -55,7 +56,7 @@ def _unknown_measure(rule: Rule, spec: JobSpec, cohort: Cohort) -> Iterator[tupl
     tree = results_tree(spec, cohort)
     place = resolve_path(tree, _any_class(rule.measure, [*tree["measures"], "degenerate"]))
     if place is None:
-        yield "measure", _why_missing(rule.measure, spec)
+        yield "measure", _why_missing(rule.measure, spec, len(cohort.runs))
         return
     holder, key = place
     found = holder[int(key)] if isinstance(holder, list) else holder[key]
@@ -85,7 +86,10 @@ def _unknown_measure(rule: Rule, spec: JobSpec, cohort: Cohort) -> Iterator[tupl
         yield "measure", f"{rule.measure} is not compared between cohorts; remove versus, or use another number"
 
 
-def _why_missing(measure: str, spec: JobSpec) -> str:
+def _why_missing(measure: str, spec: JobSpec, runs: int) -> str:
+    across = [name for name in spec.measures if MEASURES[name].across_runs and name in measure.split(".")]
+    if across and runs < MIN_RUNS_ACROSS:
+        return f"{across[0]} needs {MIN_RUNS_ACROSS} runs for an interval, and the cohort has {runs}; add runs"
     names = ", ".join(spec.measures)
     return (
         f"the results will have no {measure} with an interval; the job's measures are {names}, and a part has a name "

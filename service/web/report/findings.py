@@ -1,4 +1,4 @@
-"""Writes the first screen: the results in sentences. A difference is reported if its interval excludes zero."""
+"""Writes the first screen: the results in sentences. A difference is reported if it remains after Holm's correction."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from service.web.report.ranking import (
     lead_sentences,
     neutral_differences,
 )
+from service.web.report.single_runs import model_sentences, models_headline, only_models
 
 
 @dataclass(frozen=True)
@@ -32,15 +33,14 @@ def find_findings(data: ReportData) -> Findings:
     found, neutral = find_leads(data), neutral_differences(data)
     others = [*neutral, *(lead.measure for lead in found if lead.excuse)]
     alone = len(data.cohorts) == 1
-    head = (
-        _single_cohort(data, data.cohorts[0])
-        if alone
-        else headline(compared_cohorts(data), found, list(dict.fromkeys(others)))
-    )
-    beside = len(compared_cohorts(data)) > 1
-    return Findings(
-        head, [*lead_sentences(data, found), *excused_leads(found), *neutral.values()] if beside else [], by_cohort
-    )
+    if len(compared_cohorts(data)) == 1:
+        return Findings(_single_cohort(data, data.cohorts[0]), [], by_cohort)
+    sentences = [*lead_sentences(data, found), *excused_leads(found), *neutral.values(), *model_sentences(data)]
+    if only_models(data):
+        return Findings(models_headline(data), sentences, by_cohort)
+    # A single cohort beside a baseline is described by itself.
+    head = headline(compared_cohorts(data), found, list(dict.fromkeys(others)))
+    return Findings(_single_cohort(data, data.cohorts[0]) if alone else head, sentences, by_cohort)
 
 
 def _single_cohort(data: ReportData, cohort: str) -> str:

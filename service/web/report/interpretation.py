@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from service.measures import MEASURES
 from service.measures.measure import Wording
@@ -42,13 +43,15 @@ class Interpretation(Wording):
         first, second = names
         return (first, second) if (mean > 0) == (self.better >= 0) else (second, first)
 
-    def describe_difference(self, names: tuple[str, str], mean: float, ends: Sequence[float] | None) -> str:
-        """Say whether two cohorts differ. `ends` is the interval of the first cohort's mean minus the second's."""
-        if not ends:
+    def describe_difference(self, each: Mapping[str, Any]) -> str:
+        """Say whether two cohorts differ and which is ahead; of cohorts of one run, that two models differ."""
+        if each["differs"] is None:
             return "unknown: there is no interval"
-        if ends[0] <= 0 <= ends[1]:
-            return "no: the interval includes zero"
-        first, _ = self.order(names, mean)
+        if not each["differs"]:
+            return "no: not after correction for the number of measures"
+        if each["compares"] == "models":
+            return "yes: these two models differ"
+        first, _ = self.order((each["a"], each["b"]), each["mean"])
         return f"yes: {first} {'is ahead' if self.better else 'uses more of the image'}"
 
 
@@ -75,14 +78,6 @@ def compare_blurs(ends: Sequence[float] | None) -> str:
         return "it is unknown whether the model needs the salient region more than the background"
     one, other = ("salient region", "background") if ends[0] > 0 else ("background", "salient region")
     return f"the model needs the {one} more than the {other}"
-
-
-SIZES = ((0.2, "a tiny effect"), (0.5, "a small effect"), (0.8, "a medium effect"))
-
-
-def describe_effect(d: float | None) -> str:
-    """Return the size of an effect in words, with the limits of Cohen (1988); empty if `d` is unknown."""
-    return "" if d is None else next((name for below, name in SIZES if abs(d) < below), "a large effect")
 
 
 def interval(ends: Sequence[float] | None, sign: bool = False) -> str:

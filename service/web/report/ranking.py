@@ -8,6 +8,7 @@ from service.gate.degenerate import above_limit, describe_share, share_of
 from service.measures import MEASURES
 from service.web.report.data import Json, ReportData
 from service.web.report.interpretation import Interpretation, compare_blurs, join_words
+from service.web.report.single_runs import compares_models, model_titles
 
 MAX_NAMED = 3  # cohorts that a sentence names as ahead; the table has all pairs
 Pairs = Sequence[tuple[str, str]]
@@ -31,19 +32,19 @@ def compared_cohorts(data: ReportData) -> list[str]:
 
 
 def find_leads(data: ReportData) -> list[Lead]:
-    """Return every lead whose interval excludes zero, in the order of the page."""
+    """Return every lead of a cohort that differs, in the order of the page; single models have none."""
     return [
         _lead(data, interpretation, each)
         for measure, interpretation in data.measures
         if interpretation.better
         for each in data.differences(measure)
-        if excludes_zero(each)
+        if recipes_differ(each)
     ]
 
 
-def excludes_zero(each: Json) -> bool:
-    """Return whether the interval of a difference excludes zero."""
-    return bool(each["ci95"]) and not each["ci95"][0] <= 0 <= each["ci95"][1]
+def recipes_differ(each: Json) -> bool:
+    """Return whether two cohorts of several runs differ, after correction for the number of measures."""
+    return bool(each["differs"]) and not compares_models(each)
 
 
 def _lead(data: ReportData, interpretation: Interpretation, each: Json) -> Lead:
@@ -59,7 +60,7 @@ def headline(cohorts: Sequence[str], found: Sequence[Lead], others: Sequence[str
     if not merits and others:
         return f"No cohort looks better: they differ only in {join_words(list(others))}."
     if not merits:
-        return "No measure distinguishes the cohorts: the interval of every difference contains zero."
+        return "No measure distinguishes the cohorts, after correction for the number of measures."
     unbeaten = [each for each in cohorts if all(_balance(merits, other, each) <= 0 for other in cohorts)]
     for best in unbeaten:
         if all(_balance(merits, best, other) > 0 for other in cohorts if other != best):
@@ -113,7 +114,7 @@ def lead_sentences(data: ReportData, found: Sequence[Lead]) -> list[str]:
         if not lead.excuse:
             by_measure.setdefault(lead.measure, []).append(lead)
     sentences = [_reason(measure, own, data, few) for measure, own in by_measure.items()]
-    shown = {lead.measure for lead in found}
+    shown = {*(lead.measure for lead in found), *model_titles(data)}
     titles = [interpretation.title.lower() for _, interpretation in data.measures if interpretation.better]
     unclear = [each for each in titles if each not in shown]
     if unclear:
@@ -144,7 +145,7 @@ def neutral_differences(data: ReportData) -> dict[str, str]:
     for measure, interpretation in data.measures:
         pairs = [
             interpretation.order((each["a"], each["b"]), each["mean"])
-            for each in data.differences(measure) if not interpretation.better and excludes_zero(each)
+            for each in data.differences(measure) if not interpretation.better and recipes_differ(each)
         ]  # fmt: skip
         if pairs:
             sentence = ranking_sentence(pairs, "uses more of the image", "than", len(compared_cohorts(data)))

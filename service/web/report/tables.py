@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from service.web.formatting import MINUS, number
+from service.web.formatting import MINUS, number, p_value
 from service.web.report.charts import strip
 from service.web.report.data import Json, ReportData
 from service.web.report.figures import Figure, Table, cells, mark
-from service.web.report.interpretation import Interpretation, describe_effect, interval, pluralise
-from service.web.report.ranking import excludes_zero, excuse_high_value
+from service.web.report.interpretation import Interpretation, interval, pluralise
+from service.web.report.ranking import excuse_high_value, recipes_differ
 from service.web.report.svg import domain
 
 MAX_PAIRS = 3  # in one table of all measures: the pairs of three cohorts
@@ -26,8 +26,8 @@ class Difference:
     pair: str
     mean: str
     interval: str
-    d: str
-    effect: str
+    d_z: str
+    p: str
     verdict: str
     differs: bool
 
@@ -66,19 +66,18 @@ def _rows(data: ReportData, measure: str, interpretation: Interpretation) -> Ite
     for each in data.differences(measure):
         yield Difference(
             measure=interpretation.title, pair=f"{each['a']} {MINUS} {each['b']}", mean=number(each["mean"], 3, True),
-            interval=interval(each["ci95"], True), d=number(each["cohens_d"], 2, True),
-            effect=describe_effect(each["cohens_d"]), verdict=_verdict(data, interpretation, each),
-            differs=excludes_zero(each),
+            interval=interval(each["ci95"], True), d_z=number(each["d_z"], 2, True),
+            p=p_value(each["p_holm"]), verdict=_verdict(data, interpretation, each), differs=bool(each["differs"]),
         )  # fmt: skip
 
 
 def _verdict(data: ReportData, interpretation: Interpretation, each: Json) -> str:
     """Say whether cohorts differ and which is ahead, or why the higher value is not better."""
-    names = (each["a"], each["b"])
-    first, _ = interpretation.order(names, each["mean"])
-    answer = interpretation.describe_difference(names, each["mean"], each["ci95"])
+    first, _ = interpretation.order((each["a"], each["b"]), each["mean"])
     excuse = excuse_high_value(data, each["measure"], first)
-    return f"yes: {first} is higher, but {excuse}" if excuse and excludes_zero(each) else answer
+    if excuse and recipes_differ(each):
+        return f"yes: {first} is higher, but {excuse}"
+    return interpretation.describe_difference(each)
 
 
 def strata_figures(data: ReportData) -> list[Figure]:

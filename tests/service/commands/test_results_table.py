@@ -7,12 +7,36 @@ from service.measures import MEASURES
 
 
 def measured(mean: float) -> dict[str, Any]:
-    return {"mean": mean, "ci95": [mean - 0.1, mean + 0.1], "cohens_d": 1.0}
+    return {"mean": mean, "ci95": [mean - 0.1, mean + 0.1]}
+
+
+def difference(measure: str, **changes: Any) -> dict[str, Any]:
+    found = {"a": "a", "b": "b", "compares": "recipes", "measure": measure, "d_z": 1.0, "p_holm": 0.0002}
+    return {**found, **measured(0.3), "differs": True, **changes}
 
 
 def test_every_measure_in_the_results_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     cohort = {"measures": {name: measured(0.5) for name in MEASURES}, "accuracy": None}
-    differences = [{"a": "a", "b": "b", "measure": name, **measured(0.3)} for name in MEASURES]
+    differences = [difference(name) for name in MEASURES]
     print_results({"cohorts": {"a": cohort, "b": cohort}, "differences": differences})
     shown = capsys.readouterr().out
     assert {name: shown.count(f" {name} ") for name in MEASURES} == dict.fromkeys(MEASURES, 2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "yes"),
+        ({"compares": "models"}, "these two models differ"),
+        ({"differs": False, "p_holm": 0.3}, "no"),
+        ({"differs": None, "p_holm": None, "ci95": None}, "unknown"),
+    ],
+)
+def test_the_table_says_whether_cohorts_or_only_their_models_differ(
+    changes: dict[str, Any], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cohort = {"measures": {"noise": measured(0.5)}, "accuracy": None}
+    results = {"cohorts": {"a": cohort, "b": cohort}, "differences": [difference("noise", **changes)]}
+    print_results(results)
+    rows = capsys.readouterr().out.rpartition("┡")[2].splitlines()[1:-1]
+    assert " ".join(row.rstrip("│").rpartition("│")[2].strip() for row in rows).strip() == words

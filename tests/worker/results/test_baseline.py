@@ -13,7 +13,7 @@ from worker.runner import Runner
 
 RULES = [
     {"measure": "entropy", "op": "<=", "versus": "champion", "margin": 2.0},
-    {"measure": "stability", "op": ">=", "versus": "champion", "margin": 3.0},
+    {"measure": "noise", "op": ">=", "versus": "champion", "margin": 3.0},
 ]
 
 

@@ -7,10 +7,12 @@ import pytest
 
 from service.gate import Rule, number_lookup
 from service.jobs.validation.gate import gate_problems, results_tree
+from service.measures import tree
 from tests.support.audits import audit, results
 from tests.support.jobs import AuditInputs, write_image
 from tests.support.results_tree import leaves
 from worker.runner import Runner
+from worker.statistics import mean_squares
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the test does not depend on it
@@ -21,17 +23,40 @@ def test_results_have_every_number_that_a_rule_may_name_with_its_interval(
     for number in range(5):
         write_image(tmp_path / f"{number}.png", random)
     spec = ingredients.spec(
+        cohorts=[ingredients.cohort("plain", 0, 1, 2)],
         measures=["entropy", "noise", "geometry", "stability", "degradation", "randomisation"],
         options={"noise": {"amounts": [0.1]}, "geometry": {"transforms": ["hflip"]}, "degradation": {"curve": [0.5]}},
         out_of_set={"uri": tmp_path.as_uri()},
     )
     rules = [Rule(measure=path, op=">=", value=0) for path in leaves(results_tree(spec, spec.cohorts[0]))]
+    assert "measures.stability.parts.resized" in [rule.measure for rule in rules]
     assert len(rules) > 80
     assert list(gate_problems(rules, spec)) == []
     find = number_lookup(results(runner.store, audit(runner, spec)))
     # Untrained models may classify too few images correctly, or too few incorrectly, for an interval.
     found = {rule.measure: find(rule).interval for rule in rules if not rule.measure.startswith("strata.correct.")}
     assert [measure for measure, interval in found.items() if interval is None] == []
+
+
+def test_a_rule_on_the_stability_of_two_runs_is_refused_and_one_of_three_has_only_a_mean(
+    ingredients: AuditInputs,
+) -> None:
+    rules = [
+        Rule(measure="stability", op=">=", value=0),
+        Rule(measure="stability", statistic="q05", op=">=", value=0),
+        Rule(measure="stability.parts.matrix", op=">=", value=0),
+    ]
+    two, three = (
+        list(gate_problems(rules, ingredients.spec(cohorts=[each])))
+        for each in (ingredients.cohort("plain", 0, 1), ingredients.cohort("plain", 0, 1, 2))
+    )
+    assert [(number, field) for number, field, _ in two] == [(0, "measure"), (1, "measure"), (2, "measure")]
+    assert two[0][2] == "stability needs 3 runs for an interval, and the cohort has 2; add runs"
+    assert [(number, field) for number, field, _ in three] == [(1, "statistic"), (2, "measure")]
+
+
+def test_the_skeleton_and_the_statistics_agree_on_how_many_runs_stability_needs() -> None:
+    assert tree.MIN_RUNS_ACROSS == mean_squares.MIN_RUNS_ACROSS
 
 
 @pytest.mark.parametrize("measure", ["degenerate", "degenerate.mean", "runs.1.degenerate", "strata.class.x.degenerate"])

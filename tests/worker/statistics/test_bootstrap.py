@@ -9,7 +9,6 @@ from worker.statistics.bootstrap import (
     generator,
     interval,
     resample_means,
-    resample_pairs,
 )
 
 
@@ -51,15 +50,7 @@ def test_unused_values_do_not_change_the_means() -> None:
     assert means.mean() == pytest.approx(values[used > 0].mean(), abs=0.01)
 
 
-def test_no_run_is_compared_with_itself() -> None:
-    pairs = [(0, 1), (0, 2), (1, 2)]
-    means = resample_pairs(np.full((10, 3), 0.25), pairs, 3, Draws(0, "s"))
-    formed = means[~np.isnan(means)]
-    assert formed == pytest.approx(np.full(len(formed), 0.25))
-    assert np.isnan(means).mean() == pytest.approx(3 / 27, abs=0.02)
-
-
-def test_means_are_the_same_for_equal_seeds_and_differ_for_others() -> None:
+def test_intervals_are_the_same_for_equal_seeds_and_differ_for_others() -> None:
     values = np.random.default_rng(3).random((20, 2, 1))
     used = np.ones((20, 2))
     first, again, other = (resample_means(values, used, Draws(seed, "s")).whole for seed in (0, 0, 1))
@@ -72,15 +63,10 @@ def test_there_is_no_interval_if_too_few_resamples_have_a_mean() -> None:
     assert interval(np.where(np.arange(100) < 90, np.nan, 1.0)) is None
 
 
-@pytest.mark.parametrize(("runs", "between_runs"), [(1, 0.0), (10, 0.05), (10, 0.1)])
-def test_a_95_percent_interval_contains_the_true_mean_in_92_to_97_percent_of_jobs(
-    runs: int, between_runs: float
-) -> None:
-    draws, images, held, times = np.random.default_rng(4), 40, 0, 300
-    for seed in range(times):
-        image, run = draws.normal(0, 0.1, (images, 1)), draws.normal(0, between_runs, (1, runs))
-        values = 0.5 + image + run + draws.normal(0, 0.05, (images, runs))
-        found = interval(resample_means(values[:, :, None], np.ones((images, runs)), Draws(seed, "s")).whole[:, 0])
+def test_a_95_percent_interval_of_one_run_contains_the_true_mean_in_92_to_97_percent_of_jobs() -> None:
+    draws, held, times = np.random.default_rng(4), 0, 300
+    for _ in range(times):
+        found = interval(one_run(draws.normal(0.5, 0.1, 40)))
         assert found is not None
         held += found[0] <= 0.5 <= found[1]
     assert 0.92 <= held / times <= 0.97

@@ -16,12 +16,10 @@ from worker.statistics.bootstrap import (
     generator,
     interval,
     resample_means,
-    resample_pairs,
 )
 from worker.statistics.cohort import CohortValues
 from worker.statistics.confidence_sequence import Confidence
 from worker.statistics.degenerate import degenerate_share, wilson
-from worker.statistics.describe import describe
 from worker.statistics.image_ranking import choose
 from worker.statistics.interim_estimate import InterimEstimate
 from worker.statistics.results import interim_results, summarise
@@ -68,24 +66,13 @@ def test_a_resampled_mean_is_over_the_values_that_are_not_missing() -> None:
         assert found.runs[one] == pytest.approx((np.nan_to_num(values) * own).sum(0) / own.sum(0))
 
 
-def test_a_resampled_stability_is_over_the_pairs_that_are_not_missing() -> None:
-    pairs, values = [(0, 1), (0, 2), (1, 2)], np.random.default_rng(2).random((8, 3))
-    values[[1, 5, 6], [2, 0, 2]] = np.nan
-    found = resample_pairs(values, pairs, 3, Draws(0, "s"))
-    images, runs = draw_counts(generator("images", 0), RESAMPLES, 8), draw_counts(generator("s", 0), RESAMPLES, 3)
-    for one in np.flatnonzero(~np.isnan(found))[:20]:
-        weights = images[one][:, None] * np.array([runs[one][i] * runs[one][j] for i, j in pairs])
-        weights = np.where(np.isnan(values), 0, weights)
-        assert found[one] == pytest.approx((np.nan_to_num(values) * weights).sum() / weights.sum())
-
-
-@pytest.mark.parametrize(("missing", "has_interval"), [(0, True), (4, True), (5, False), (20, False)])
+@pytest.mark.parametrize(("missing", "has_interval"), [(0, True), (4, True), (5, False), (19, False)])
 def test_there_is_a_note_and_no_interval_if_over_a_fifth_of_the_values_are_missing(
     missing: int, has_interval: bool
 ) -> None:
-    values = np.linspace(0, 1, 20)
-    values[:missing] = np.nan
-    found = describe(values, np.linspace(0, 1, 100))
+    values = numbers(20, 1)
+    values[:missing, :, 2:] = np.nan
+    found = summarised(cohort(values, [None] * 20))["measures"]["entropy"]
     assert (found["n"], found["missing"], found["ci95"] is not None) == (20 - missing, missing, has_interval)
     assert ("note" in found) is not has_interval
 

@@ -17,7 +17,7 @@ def gate(*rules: dict[str, Any]) -> dict[str, Any]:
 def test_the_job_the_results_and_the_verdict_route_have_the_same_verdict(
     api: httpx.Client, ingredients: AuditInputs, runner: Runner
 ) -> None:
-    cohorts = [ingredients.cohort("a", 0, 1), ingredients.cohort("b", 1, 2)]
+    cohorts = [ingredients.cohort("a", 0, 1, 2), ingredients.cohort("b", 1, 2, 0)]
     request = gate(
         {"cohort": "a"},
         {"cohort": "a", "measure": "noise.parts.0.1", "statistic": "pearson", "value": -1.0},
@@ -73,10 +73,10 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"gate": gate({"measure": "beauty"})}, "gate.rules[0].measure", "no beauty"),
     ({"gate": gate({}, {"measure": "human"})}, "gate.rules[1].measure", "the job's measures are"),
     ({"gate": gate({"measure": "noise.parts.0.2"})}, "gate.rules[0].measure", "0.2"),
-    ({"gate": gate({"measure": "stability", "statistic": "q05"})}, "gate.rules[0].statistic", "it has mean"),
+    ({"gate": gate({"measure": "stability"})}, "gate.rules[0].measure", "needs 3 runs"),
+    ({"gate": gate({"measure": "strata.class.x.stability"})}, "gate.rules[0].measure", "needs 3 runs"),
     ({"gate": gate({"measure": "accuracy", "statistic": "sd"})}, "gate.rules[0].statistic", "a single number"),
     ({"gate": gate({"statistic": "q05"}), "stop": "when-decided"}, "gate.rules[0].statistic", "judges means only"),
-    ({"gate": gate({"measure": "stability.parts.matrix"})}, "gate.rules[0].measure", "matrix"),
     ({"gate": gate({"measure": "noise.parts"})}, "gate.rules[0].measure", "not a single number"),
     ({"gate": gate({"measure": "strata.class.x.human"})}, "gate.rules[0].measure", "human"),
     ({"gate": gate({"measure": "out_of_set.entropy.difference"})}, "gate.rules[0].measure", "out_of_set"),

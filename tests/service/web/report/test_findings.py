@@ -1,5 +1,5 @@
-from service.web.report.findings import find_findings
-from tests.support.report_data import material
+from service.web.report.findings import Findings, find_findings
+from tests.support.report_data import difference, material
 
 BOTH = {
     "old": {"entropy": 0.5, "noise": 0.2, "stability": 0.3},
@@ -43,3 +43,26 @@ def test_a_single_cohort_is_described_in_words() -> None:
     found = find_findings(material({"only": BOTH["new"]}))
     assert found.headline == "only uses little of the image; it is strong in stability and middling in noise."
     assert found.reasons == []
+
+
+def single_models(*differences: tuple[str, float, float]) -> Findings:
+    data = material(BOTH)
+    data.results["differences"].extend(difference(("old", "new"), *each, "models") for each in differences)
+    return find_findings(data)
+
+
+def test_of_one_run_each_the_models_differ_and_no_cohort_leads() -> None:
+    found = single_models(("entropy", 0.05, 0.2), ("noise", -0.4, -0.2), ("stability", -0.2, 0.4))
+    assert found.headline == (
+        "These two models differ in entropy and noise. One run of each does not show whether their recipes differ."
+    )
+    assert "Noise: the model of new is higher than that of old by 0.300." in found.reasons
+    message = " ".join([found.headline, *found.reasons])
+    assert [word for word in ("better", "best", "ahead") if word in message] == []
+    assert single_models(("noise", -0.4, 0.2)).headline == "No measure distinguishes the models."
+
+
+def test_a_difference_that_is_lost_in_the_correction_for_several_measures_is_no_lead() -> None:
+    data = material(BOTH, ("noise", -0.4, -0.2))
+    data.results["differences"][0].update({"p_holm": 0.06, "differs": False})
+    assert find_findings(data).headline.startswith("No measure distinguishes the cohorts")

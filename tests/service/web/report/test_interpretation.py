@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from service.measures import MEASURES
@@ -7,11 +9,11 @@ from service.web.report.interpretation import (
     OBJECT,
     compare_blurs,
     correctness_text,
-    describe_effect,
     interval,
     join_words,
     pluralise,
 )
+from tests.support.report_data import difference
 
 
 def test_every_measure_has_an_interpretation() -> None:
@@ -51,25 +53,25 @@ def test_a_mean_is_described_with_its_interval() -> None:
 
 
 @pytest.mark.parametrize(
-    ("measure", "mean", "ends", "words"),
+    ("measure", "ends", "changes", "words"),
     [
-        ("noise", 0.2, [0.1, 0.3], "yes: old is ahead"), ("noise", -0.2, [-0.3, -0.1], "yes: new is ahead"),
-        ("randomisation", 0.2, [0.1, 0.3], "yes: new is ahead"),
-        ("noise", 0.2, [-0.1, 0.5], "no: the interval includes zero"),
-        ("entropy", -0.2, [-0.3, -0.1], "yes: new uses more of the image"),
-        ("noise", 0.2, None, "unknown: there is no interval"),
+        ("noise", (0.1, 0.3), {}, "yes: old is ahead"), ("noise", (-0.3, -0.1), {}, "yes: new is ahead"),
+        ("randomisation", (0.1, 0.3), {}, "yes: new is ahead"),
+        ("noise", (-0.1, 0.5), {}, "no: not after correction for the number of measures"),
+        ("noise", (0.1, 0.5), {"differs": False}, "no: not after correction for the number of measures"),
+        ("entropy", (-0.3, -0.1), {}, "yes: new uses more of the image"),
+        ("noise", (0.1, 0.3), {"differs": None}, "unknown: there is no interval"),
+        ("noise", (0.1, 0.3), {"compares": "models"}, "yes: these two models differ"),
     ],
 )  # fmt: skip
 def test_a_difference_names_the_cohort_that_is_ahead(
-    measure: str, mean: float, ends: list[float] | None, words: str
+    measure: str, ends: tuple[float, float], changes: dict[str, Any], words: str
 ) -> None:
-    assert INTERPRETATIONS[measure].describe_difference(("old", "new"), mean, ends) == words
+    each = {**difference(("old", "new"), measure, *ends), **changes}
+    assert INTERPRETATIONS[measure].describe_difference(each) == words
 
 
-def test_effect_sizes_and_blur_gaps_are_described_in_words() -> None:
-    assert [describe_effect(d) for d in (None, -0.1, 0.3, -0.6, 0.8)] == [
-        "", "a tiny effect", "a small effect", "a medium effect", "a large effect"
-    ]  # fmt: skip
+def test_blur_gaps_are_described_in_words() -> None:
     assert compare_blurs([0.1, 0.2]) == "the model needs the salient region more than the background"
     assert compare_blurs([-0.2, -0.1]) == "the model needs the background more than the salient region"
     assert compare_blurs([-0.1, 0.1]).startswith("it is unknown whether the model needs")

@@ -5,7 +5,7 @@ import pytest
 from service.web.report.data import ReportData
 from service.web.report.findings import find_findings
 from service.web.report.tables import difference_tables
-from tests.support.report_data import material
+from tests.support.report_data import difference, material
 
 EVERY = ("noise", "geometry", "stability")
 
@@ -16,10 +16,7 @@ def compared(strengths: dict[str, dict[str, float]]) -> ReportData:
     for a, b in combinations(strengths, 2):
         for measure, mean in strengths[a].items():
             by = mean - strengths[b][measure]
-            ends = [by - 0.01, by + 0.01]
-            data.results["differences"].append(
-                {"a": a, "b": b, "measure": measure, "mean": by, "ci95": ends, "cohens_d": by}
-            )
+            data.results["differences"].append(difference((a, b), measure, by - 0.01, by + 0.01))
     return data
 
 

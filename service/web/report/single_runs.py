@@ -1,0 +1,57 @@
+"""Words for differences between single models: with one run a cohort, nothing is known of their recipes."""
+
+from collections.abc import Sequence
+
+from service.web.report.data import Json, ReportData
+from service.web.report.interpretation import join_words
+
+
+def compares_models(each: Json) -> bool:
+    """Return whether a difference is one between models: a cohort in it has only one run."""
+    return bool(each["compares"] == "models")
+
+
+def only_models(data: ReportData) -> bool:
+    """Return whether no two cohorts of several runs are compared."""
+    return all(compares_models(each) for each in data.results["differences"])
+
+
+def models_headline(data: ReportData) -> str:
+    """Say in which measures models differ, and that this says nothing about recipes."""
+    found = model_titles(data)
+    if not found:
+        return "No measure distinguishes the models."
+    whom = "These two models" if len(_pairs(data)) == 1 else "Some models"
+    return f"{whom} differ in {join_words(found)}. One run of each does not show whether their recipes differ."
+
+
+def model_titles(data: ReportData) -> list[str]:
+    """Return the titles of the measures in which models differ."""
+    return [title.lower() for title, _ in _differing(data)]
+
+
+def model_sentences(data: ReportData) -> list[str]:
+    """Write a sentence for each measure in which models differ."""
+    return [
+        f"{title}: {join_words([_sentence(each) for each in differences])}." for title, differences in _differing(data)
+    ]
+
+
+def _sentence(each: Json) -> str:
+    higher, lower = (each["a"], each["b"]) if each["mean"] > 0 else (each["b"], each["a"])
+    return f"the model of {higher} is higher than that of {lower} by {abs(each['mean']):.3f}"
+
+
+def _differing(data: ReportData) -> list[tuple[str, Sequence[Json]]]:
+    found = [
+        (
+            interpretation.title,
+            [each for each in data.differences(measure) if compares_models(each) and each["differs"]],
+        )
+        for measure, interpretation in data.measures
+    ]
+    return [(title, differences) for title, differences in found if differences]
+
+
+def _pairs(data: ReportData) -> set[tuple[str, str]]:
+    return {(each["a"], each["b"]) for each in data.results["differences"]}

@@ -1,0 +1,17 @@
+"""Corrects p values for their number. Pure: plain values in, plain values out. Source: Holm 1979."""
+
+from collections.abc import Sequence
+
+
+def adjusted_p_values(p_values: Sequence[float]) -> list[float]:
+    """Return Holm's adjusted p values in the order given.
+
+    A hypothesis that is rejected where its adjusted p value is at most alpha is wrongly rejected, like any other of
+    the family, with a probability of alpha at most.
+    """
+    order = sorted(range(len(p_values)), key=lambda index: p_values[index])
+    adjusted, largest = [0.0] * len(p_values), 0.0
+    for rank, index in enumerate(order):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = largest
+    return adjusted

@@ -1,0 +1,100 @@
+"""Estimates the variance of a mean over images and runs, and the interval and p value that follow from it.
+
+Pure: arrays in, plain numbers out. Runs are few, so that the variance between them is itself uncertain. A generalised
+confidence interval of the random model (Weerahandi 1993; for variance components Arendacka 2005) takes that into
+account: a mean square MS with f degrees of freedom leaves MS * f / chi2_f plausible in place of its expectation. The
+interval averages the normal distribution over all plausible variances. With a single mean square it is the interval
+of Student's t.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+import torch
+
+from worker.statistics.bootstrap import Array
+from worker.statistics.confidence_sequence import ALPHA
+from worker.statistics.ranges import Range
+
+NODES, LATTICE = 1021, 306  # a prime number of plausible variances, and the generator of their lattice (Korobov 1959)
+STEPS = 60  # at most so many steps of an iteration
+TOLERANCE = 1e-12
+
+
+@dataclass(frozen=True)
+class MeanSquare:
+    """One component of a variance: its estimate and the degrees of freedom of the estimate."""
+
+    value: float
+    freedom: int
+
+
+@dataclass(frozen=True)
+class Variance:
+    """The estimated variance of a mean: the sum of some mean squares, less the sum of others.
+
+    Each of `added` alone is at most the variance, and so is each plausible value of it.
+    """
+
+    added: Sequence[MeanSquare]
+    subtracted: Sequence[MeanSquare] = field(default=())
+
+    @property
+    def estimate(self) -> float:
+        """The variance; at least the largest of `added`."""
+        total = sum(each.value for each in self.added) - sum(each.value for each in self.subtracted)
+        return max(total, *(each.value for each in self.added), 0.0)
+
+    def half_width(self, alpha: float = ALPHA) -> float:
+        """Return half the width of the interval that is wrong with probability alpha."""
+        spread = np.sqrt(self._plausible())
+        if not spread.any():
+            return 0.0
+        half = float(np.median(spread))
+        for _ in range(STEPS):  # Newton's method, which converges because the share is a convex function of the width
+            slope = float((np.exp(-((half / spread) ** 2) / 2) / spread).mean() * np.sqrt(2 / np.pi))
+            step = (_share_beyond(half, spread) - alpha) / slope
+            half = max(half + step, half / 2)
+            if abs(step) <= TOLERANCE * half:
+                break
+        return half
+
+    def p_value(self, mean: float) -> float:
+        """Return the two-sided p value of a mean against zero: the smallest alpha whose interval leaves zero out."""
+        return _share_beyond(abs(mean), np.sqrt(self._plausible()))
+
+    def interval(self, mean: float, within: Range, alpha: float = ALPHA) -> list[float]:
+        """Return the interval of a mean, cut at the bounds `within`."""
+        half = self.half_width(alpha)
+        # Rounding can put similarities in float32 slightly outside their bounds; an interval holds its own mean.
+        return [min(mean, max(within[0], mean - half)), max(mean, min(within[1], mean + half))]
+
+    def _plausible(self) -> Array:
+        """Return equally likely values of the variance, (NODES,)."""
+        terms = [*self.added, *self.subtracted]
+        values = [each.value * _factors(each.freedom, place) for place, each in enumerate(terms)]
+        added, subtracted = np.array(values[: len(self.added)]), np.array(values[len(self.added) :])
+        return np.asarray(np.maximum(added.sum(0) - subtracted.sum(0), added.max(0)))
+
+
+def _share_beyond(deviation: float, spread: Array) -> float:
+    """Return how likely a normal variable is as far from 0 as `deviation`; `spread` (NODES,) has its deviations."""
+    if deviation == 0:
+        return 1.0
+    with np.errstate(divide="ignore"):
+        return float(torch.special.erfc(torch.from_numpy(deviation / (spread * np.sqrt(2)))).mean())
+
+
+@lru_cache(maxsize=256)
+def _factors(freedom: int, place: int) -> Array:
+    """Return f / chi2_f for NODES equally likely chi2_f; a rank-1 lattice makes places independent of each other."""
+    shares = (np.arange(NODES) * pow(LATTICE, place, NODES) % NODES + 0.5) / NODES
+    wanted, half = torch.from_numpy(shares), torch.tensor(freedom / 2, dtype=torch.float64)
+    low, high = torch.full_like(wanted, -40.0), torch.full_like(wanted, float(np.log(freedom + 40.0)))
+    for _ in range(STEPS):  # by the logarithm of chi2 / 2
+        middle = (low + high) / 2
+        below = torch.special.gammainc(half, middle.exp()) < wanted
+        low, high = torch.where(below, middle, low), torch.where(below, high, middle)
+    return np.asarray(freedom / (2 * high.exp().numpy()))

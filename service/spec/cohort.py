@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from service.gate.rules import Text as Name
 from service.measures.strict_model import StrictModel
 
+Activation = Literal["auto", "logits", "probabilities"]
 Size = Annotated[int, Field(ge=8, le=4096)]
 
 
@@ -53,9 +54,10 @@ class Outputs(StrictModel):
             "Default: the label of the second class."
         ),
     ] = None
-    activation: Literal["auto", "logits", "probabilities"] = "auto"
-    """What the outputs are: `logits`, or `probabilities`, which are turned back into logits. `auto` treats them
-    as logits and refuses a model whose outputs are probabilities."""
+    activation: Activation = "auto"
+    """What the outputs are: `logits`, which are taken as they are, or `probabilities`. `auto` and `probabilities`
+    remove a sigmoid or softmax at the model's end. Where there is none, `probabilities` turns the outputs back into
+    logits; `auto` does so, with a warning, if the outputs on the first images are probabilities."""
 
 
 def _or_defaults(outputs: Outputs | None) -> Outputs:
@@ -86,6 +88,16 @@ class Model(StrictModel):
     )
     """Which output stands for which label. Default: the model's own label names, otherwise the labels as numbers,
     otherwise in alphabetical order."""
+
+    @property
+    def activation(self) -> Activation:
+        """What the outputs are, as the spec declares."""
+        return (self.outputs or Outputs()).activation
+
+    def with_activation(self, activation: Activation) -> "Model":
+        """Return the model with outputs of another kind."""
+        outputs = (self.outputs or Outputs()).model_copy(update={"activation": activation})
+        return self if activation == self.activation else self.model_copy(update={"outputs": outputs})
 
 
 class Run(StrictModel):

@@ -17,7 +17,8 @@ from worker.models.classifier import Classifier, Head, Plain, Tapped, differenti
 from worker.models.formats import Source, open_source
 from worker.models.fusion import can_fuse, fuse_activations
 from worker.models.onnx import OnnxModel
-from worker.models.output_activation import remove_activation
+from worker.models.onnx_activation import without_activation
+from worker.models.output_activation import REMOVED, gives_again, remove_activation
 from worker.models.precision import Precision
 from worker.runtime.batch_size import is_out_of_memory
 
@@ -84,7 +85,7 @@ def _assemble(path: Path, model: Model, source: Source, setting: _Setting) -> Cl
 
 def _build(path: Path, model: Model, source: Source, example: Tensor, precision: Precision) -> Classifier:
     frozen = graph.freeze(source.make(example))
-    removed = remove_activation(frozen, example, (model.outputs or Outputs()).activation)
+    removed = remove_activation(frozen, example, model.activation)
     plain = _plain(frozen)
     with torch.no_grad():
         head = _head(path, model, plain(example), removed)
@@ -106,9 +107,9 @@ def _load_black_box(path: Path, model: Model, chunk: int, device: torch.device) 
         )
     black_box = OnnxModel(path, device)
     example = _example(path, model, black_box.sizes, chunk)
-    plain = black_box.plain()
     try:
-        head = _head(path, model, plain(example))
+        plain, removed = _without_activation(path, model, black_box.plain(), example.to(device))
+        head = _head(path, model, plain(example), removed)
     except ModelRefused:
         raise
     except Exception as error:  # onnxruntime's errors have no other common class
@@ -116,8 +117,19 @@ def _load_black_box(path: Path, model: Model, chunk: int, device: torch.device) 
             raise
         raise _does_not_run(path, example, error) from error
     return Classifier(
-        plain, None, head, None, model.preprocessing, len(example), device, Precision("float32"), differentiable=False
-    )
+        plain, None, head, None, model.preprocessing, len(example), device, Precision("float32"), differentiable=False,
+        removed_activation=removed,
+    )  # fmt: skip
+
+
+def _without_activation(path: Path, model: Model, plain: Plain, example: Tensor) -> tuple[Plain, str | None]:
+    """Return an ONNX model without the activation at its end, and the activation's name; or the model as it is."""
+    found = without_activation(path.read_bytes())
+    if found is None or found[0] not in REMOVED[model.activation]:
+        return plain, None
+    name, content = found
+    edited = OnnxModel(path, example.device, content).plain()
+    return (edited, name) if gives_again(name, edited(example), plain(example)) else (plain, None)
 
 
 def _check_format(files: ModelFiles, model: Model) -> None:
@@ -214,6 +226,6 @@ def _head(path: Path, model: Model, outputs: Tensor, removed: str | None = None)
             model_field="num_classes",
             reason=f"{path} has {width} logit(s), but model.num_classes is {model.num_classes}",
         )
-    declared = model.outputs or Outputs()
-    gives_probabilities = declared.activation == "probabilities" and removed is None
-    return Head(width, 1 if declared.single == "class-1" else 0, None, gives_probabilities)
+    single = (model.outputs or Outputs()).single
+    gives_probabilities = model.activation == "probabilities" and removed is None
+    return Head(width, 1 if single == "class-1" else 0, None, gives_probabilities)

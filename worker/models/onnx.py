@@ -22,8 +22,9 @@ PROVIDERS = {"cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"]}
 class OnnxModel:
     """An ONNX model. `sizes` are those of its input (N, C, H, W), None for a size that can vary."""
 
-    def __init__(self, path: Path, device: torch.device) -> None:
-        self._session = _open(path, device)
+    def __init__(self, path: Path, device: torch.device, content: bytes | None = None) -> None:
+        """Open the model in a file, or `content` in its place; `path` is then for messages only."""
+        self._session = _open(path, device, content)
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         if len(inputs) != 1 or inputs[0].type != "tensor(float)" or len(inputs[0].shape) != 4:
             message = ", ".join(f"{each.name} {each.type} {each.shape}" for each in inputs)
@@ -48,7 +49,7 @@ class OnnxModel:
         return run
 
 
-def _open(path: Path, device: torch.device) -> Any:
+def _open(path: Path, device: torch.device, content: bytes | None) -> Any:
     try:
         import onnxruntime
     except ModuleNotFoundError as error:
@@ -63,7 +64,7 @@ def _open(path: Path, device: torch.device) -> Any:
         # From bytes, so that the model cannot refer to other files.
         wanted = PROVIDERS.get(device.type, ["CPUExecutionProvider"])
         providers = [name for name in wanted if name in onnxruntime.get_available_providers()]
-        return onnxruntime.InferenceSession(path.read_bytes(), options, providers=providers)
+        return onnxruntime.InferenceSession(content or path.read_bytes(), options, providers=providers)
     except MemoryError:
         raise
     except Exception as error:  # onnxruntime's errors have no other common class

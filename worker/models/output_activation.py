@@ -4,15 +4,15 @@ Inverting it afterwards would lose what float32 rounds away: a probability that 
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from service.spec.cohort import Activation
 from worker.models.graph import RESHAPING, Graph, Node, get_kind
 from worker.models.torch_internals import compile_graph
 
-Activation = Literal["auto", "logits", "probabilities"]
 # Outputs (N,) or (N, C) -> the same shape. A softmax over one output is always 1, so it stays.
 ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "sigmoid": torch.sigmoid,
@@ -43,9 +43,9 @@ def remove_activation(frozen: torch.jit.ScriptModule, example: Tensor, declared:
         before, after = (
             _first(compile_graph("outputs", each, frozen)(example)) for each in (frozen.graph.copy(), edited)
         )
-    if not _gives_again(ACTIVATIONS[get_kind(last)], after, before):
-        return None
     name = get_kind(last)
+    if not gives_again(name, after, before):
+        return None
     _remove(frozen.graph)
     return name
 
@@ -71,8 +71,10 @@ def _first(outputs: Any) -> Any:
     return outputs[0] if isinstance(outputs, tuple) else outputs
 
 
-def _gives_again(activation: Callable[[Tensor], Tensor], logits: Any, outputs: Any) -> bool:
+def gives_again(name: str, logits: Any, outputs: Any) -> bool:
+    """Return whether an activation, applied to logits, gives a model's outputs; both (N,) or (N, C)."""
+    activation = ACTIVATIONS[name]
     is_row = isinstance(outputs, Tensor) and outputs.ndim in (1, 2) and logits.shape == outputs.shape
-    if not is_row or (activation is not torch.sigmoid and (outputs.ndim == 1 or outputs.shape[1] == 1)):
+    if not is_row or (name != "sigmoid" and (outputs.ndim == 1 or outputs.shape[1] == 1)):
         return False
     return torch.allclose(activation(logits.float()), outputs.float(), rtol=1e-4, atol=1e-5, equal_nan=True)

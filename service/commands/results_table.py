@@ -10,8 +10,10 @@ from service.spec.model import Json
 
 
 def print_results(results: Json) -> None:
-    """Print the measures with their 95 % intervals, then the differences between cohorts."""
+    """Print the warnings, the measures with their 95 % intervals, then the differences between cohorts."""
     console = Console()
+    for warning in results.get("warnings", []):
+        console.print(f"Warning: {warning}", markup=False)
     console.print(_cohorts(results["cohorts"]))
     for (a, b), found in groupby(results["differences"], key=lambda each: (each["a"], each["b"])):
         console.print(_differences(f"Difference: {a} - {b}", list(found)))

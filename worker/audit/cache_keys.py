@@ -58,7 +58,7 @@ class CacheKeys:
 
     def for_run(self, number: int, image: ImageFacts) -> bytes:
         """Return the key of an image's numbers under one run."""
-        return _hash([self._run_recipe, self.facts["runs"][number]["sha256"], self._image(image)])
+        return _hash([self._run_recipe, self._models[number], self._image(image)])
 
     def for_row(self, run: int, image: ImageFacts) -> bytes:
         """Return the key of an image's row under a run, or across runs for ACROSS_RUNS."""
@@ -66,12 +66,16 @@ class CacheKeys:
 
     def for_cohort(self, image: ImageFacts) -> bytes:
         """Return the key of an image's numbers across runs, which depend on the order and clean maps of runs."""
-        runs = [run["sha256"] for run in self.facts["runs"]]
-        return _hash([self._map_recipe, list(self.columns[1]), runs, self._image(image)])
+        return _hash([self._map_recipe, list(self.columns[1]), self._models, self._image(image)])
 
     def _image(self, image: ImageFacts) -> list[Any]:
         human = image.human if self.spec.needs_human_maps() else None
         return [image.sha256, human, class_number(image.label, self.facts["classes"])]
+
+    @property
+    def _models(self) -> list[list[str]]:
+        """The digest of each run's model, and what the plan found its outputs to be."""
+        return [[run["sha256"], run["activation"]] for run in self.facts["runs"]]
 
     @cached_property
     def _map_recipe(self) -> str:
@@ -94,7 +98,7 @@ class CacheKeys:
         return _digest({
             "map": self._map_recipe, "columns": list(self.columns[0]), "seed": spec.seed if is_seeded(spec) else None,
             "options": {name: _options(spec, name) for name in sorted(measures_of_runs(spec))},
-            "companions": [run["sha256"] for run in self.facts["runs"]] if together else None,
+            "companions": self._models if together else None,
         })  # fmt: skip
 
 

@@ -164,7 +164,7 @@ def load_planned(job: Job, cohort: int, spec: JobSpec, context: WorkerContext) -
     loaded, model = [], job.spec.cohorts[cohort].model
     for index, run in enumerate(job.plan["cohorts"][cohort]["runs"]):
         with naming_run(cohort, index), context.inputs.model(run["path"]) as path:
-            found = context.models.load(path, model, spec)
+            found = context.models.load(path, model.with_activation(run.get("activation", model.activation)), spec)
             if found.sha256 != run["sha256"]:
                 raise ModelRefused(reason=f"{path} has changed since the job was planned; submit it again")
         loaded.append(found)

@@ -1,4 +1,4 @@
-"""Checks that a model returns what its spec declares, logits or probabilities.
+"""Finds whether a model returns logits or probabilities, and checks what its spec declares.
 
 Probabilities that are taken for logits would pass through a second sigmoid or softmax, which distorts them.
 """
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from service.domain.job import Image
 from service.errors import ModelRefused
-from service.spec.cohort import Outputs, Preprocessing
+from service.spec.cohort import Activation, Model, Preprocessing
 from worker.inputs.decode import UnreadableImage, decode
 from worker.models.classifier import Classifier
 from worker.models.precision import normalise
@@ -34,29 +34,28 @@ def read_first(images: Sequence[Image], read: Callable[[str], bytes], preprocess
     return torch.stack(found or [torch.full((3, *preprocessing.size), 0.5)])
 
 
-def check_outputs(path: str, outputs: Outputs, classifier: Classifier, images: Tensor) -> None:
-    """Raise ModelRefused if the model returns undeclared probabilities, or other values than declared probabilities."""
-    if outputs.activation == "logits":
-        return
+def resolve_activation(path: str, model: Model, classifier: Classifier, images: Tensor) -> Activation:
+    """Return how to load a model: as its spec declares, or as giving probabilities if it does and `auto` is declared.
+
+    Raises ModelRefused if the model does not give the probabilities that its spec declares.
+    """
+    declared = model.activation
+    if declared == "logits" or classifier.removed_activation:
+        return declared
     found = _outputs(classifier, images)
     if not len(found):
-        return
-    single, are_probabilities = found.shape[1] == 1, _are_probabilities(found)
-    if are_probabilities and outputs.activation == "auto":
-        facts = "its only output lies in [0, 1]" if single else "its outputs are not negative and sum to 1"
-        raise ModelRefused(
-            model_field="outputs.activation",
-            reason=f"{path} gives probabilities, not logits: {facts}, even if the normalised inputs are multiplied "
-            "by 10, 100 and -100. Set model.outputs.activation to `probabilities`, which converts them to logits, or "
-            "to `logits` if they are logits",
+        return declared
+    are_probabilities = _are_probabilities(found)
+    if not are_probabilities and declared == "probabilities":
+        facts = (
+            "its only output leaves [0, 1]" if found.shape[1] == 1 else "its outputs are negative or do not sum to 1"
         )
-    if not are_probabilities and outputs.activation == "probabilities":
-        facts = "its only output leaves [0, 1]" if single else "its outputs are negative or do not sum to 1"
         raise ModelRefused(
             model_field="outputs.activation",
             reason=f"{path} does not give the probabilities that model.outputs.activation declares: {facts}, for the "
             "first images or for their normalised inputs times 10, 100 and -100. Set the field to `logits`, or omit it",
         )
+    return "probabilities" if are_probabilities else declared
 
 
 @torch.no_grad()

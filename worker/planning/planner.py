@@ -9,12 +9,13 @@ from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from service.domain.job import Image, Plan, Slice
 from service.errors import ImagesRefused, ModelRefused, naming_field
 from service.inputs.image_sets.listing import ImageEntry
 from service.jobs.validation.fields import preprocessing_problems
-from service.spec.cohort import Cohort, Outputs
+from service.spec.cohort import Activation, Cohort
 from service.spec.model import Images, JobSpec, Json
 from service.spec.resolution import resolve_preprocessing, with_preprocessing
 from service.telemetry.redaction import redact
@@ -22,12 +23,12 @@ from worker.audit.scoring import MAX_CLASS_PROBABILITIES, column_names, column_n
 from worker.inputs.image_bytes import image_opener
 from worker.inputs.resolver import InputResolver
 from worker.models.cache import LoadedModel, ModelCache, naming_run
-from worker.models.classifier import Classifier
 from worker.models.config_files import ModelMetadata
-from worker.planning.class_labels import ClassLabels, attack_class, class_numbers
-from worker.planning.output_check import check_outputs, read_first
+from worker.planning.class_labels import ClassLabels, class_numbers
+from worker.planning.method_check import check_agreement, check_method, map_size
+from worker.planning.output_check import read_first, resolve_activation
 from worker.planning.survey import MAX_IMAGES, Survey, sample, seeded_positions
-from worker.salience.cam import NEEDS_GRADIENTS, NEEDS_LAYER, NEEDS_LINEAR_HEAD
+from worker.salience.cam import NEEDS_LAYER
 from worker.statistics.bootstrap import generator
 
 SHARD_SIZE = 32
@@ -124,38 +125,42 @@ class Planner:
 
     def _cohort(self, spec: JobSpec, number: int, survey: Survey, own: ModelMetadata) -> Json:
         cohort = spec.cohorts[number]
-        loaded = [self._run(spec, number, index) for index in range(len(cohort.runs))]
-        first = loaded[0][1].classifier
         images = read_first(survey.first, image_opener(self.inputs), cohort.model.preprocessing)
-        for index, (path, run) in enumerate(loaded):
+        loaded = [self._run(spec, number, index, images) for index in range(len(cohort.runs))]
+        first = loaded[0].model.classifier
+        for index, run in enumerate(loaded):
             with naming_run(number, index):
-                _check_method(spec.salience.method, redact(path), run.classifier)
-                _agree(spec.salience.method, redact(path), run.classifier, first)
-                check_outputs(redact(path), cohort.model.outputs or Outputs(), run.classifier, images)
+                check_method(spec.salience.method, redact(run.path), run.model.classifier)
+                check_agreement(spec.salience.method, redact(run.path), run.model.classifier, first)
         _check_target(spec.salience.target, first.head.classes, survey)
         classes, attack = self._classes(cohort, number, first.head.classes, survey, own)
         return {
             "preprocessing": cohort.model.preprocessing.model_dump(mode="json"),
             "layer": first.layer.name if first.layer and spec.salience.method in NEEDS_LAYER else None,
-            "map_size": _map_size(spec.salience.method, first),
+            "map_size": map_size(spec.salience.method, first),
             "classes": classes.numbers if classes else {},
             "classes_by": classes.by if classes else None,
             "class_count": first.head.classes,
             "attack_class": attack,
             "runs": [
-                {"uri": run.uri, "path": path, "sha256": model.sha256}
-                for run, (path, model) in zip(cohort.runs, loaded, strict=True)
+                {"uri": run.uri, "path": each.path, "sha256": each.model.sha256, "activation": each.activation}
+                for run, each in zip(cohort.runs, loaded, strict=True)
             ],
         }
 
-    def _run(self, spec: JobSpec, number: int, index: int) -> tuple[str, LoadedModel]:
+    def _run(self, spec: JobSpec, number: int, index: int, images: Tensor) -> "_PlannedRun":
+        """Load a run's model. `images` (N, 3, H, W) show whether it gives logits or probabilities."""
         self.check()
         with naming_run(number, index):
-            cohort = spec.cohorts[number]
-            source = self.inputs.resolve(cohort.runs[index].uri)
+            model = spec.cohorts[number].model
+            source = self.inputs.resolve(spec.cohorts[number].runs[index].uri)
             with self.inputs.model(source) as path:
-                self.models.check_loads(path, cohort.model, spec)
-                return source, self.models.load(path, cohort.model, spec)
+                self.models.check_loads(path, model, spec)
+                loaded = self.models.load(path, model, spec)
+                activation = resolve_activation(redact(source), model, loaded.classifier, images)
+                if activation != model.activation:
+                    loaded = self.models.load(path, model.with_activation(activation), spec)
+                return _PlannedRun(source, loaded, activation)
 
     def _classes(
         self, cohort: Cohort, number: int, classes: int, survey: Survey, own: ModelMetadata
@@ -166,6 +171,15 @@ class Planner:
         with naming_field(f"{model}.outputs", model):
             found = class_numbers(labels, cohort.model.outputs, classes, own.names) if labels else None
             return found, attack_class(cohort.model.outputs, classes, found.numbers if found else {})
+
+
+@dataclass(frozen=True)
+class _PlannedRun:
+    """A run's resolved URI, its model, and what its outputs are."""
+
+    path: str
+    model: LoadedModel
+    activation: Activation
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,40 +218,6 @@ def _columns(spec: JobSpec, classes: Sequence[int]) -> Json:
     across = [column_names_across(spec, len(cohort.runs)) for cohort in spec.cohorts]
     stored = [count for count in classes if count <= MAX_CLASS_PROBABILITIES]
     return {"run": column_names(spec, max(stored or classes)), "across": across}
-
-
-def _agree(method: str, path: str, run: Classifier, first: Classifier) -> None:
-    """Raise ModelRefused if a run has other classes or another map size than its cohort's first run."""
-    facts: list[tuple[str, object, object]] = [
-        ("classes", run.head.classes, first.head.classes),
-        ("map size", _map_size(method, run), _map_size(method, first)),
-    ]
-    for name, own, wanted in facts:
-        if own != wanted:
-            raise ModelRefused(
-                reason=f"{path} has {name} {own}, its cohort's first run has {wanted}; move it to a separate cohort"
-            )
-
-
-def _map_size(method: str, run: Classifier) -> list[int]:
-    """Return the height and width of the native maps, in pixels."""
-    return list(run.layer.shape[2:] if method in NEEDS_LAYER and run.layer else run.preprocessing.size)
-
-
-def _check_method(method: str, path: str, run: Classifier) -> None:
-    message = ""
-    if method in NEEDS_GRADIENTS and not run.differentiable:
-        message = f"has no gradients, which {method} needs; use rise"
-    elif method in NEEDS_LAYER and run.layer is None:
-        message = (
-            "has no layer with a feature map of more than one pixel that can be differentiated, "
-            f"which {method} needs; use saliency, integrated_gradients or rise"
-        )
-    elif method in NEEDS_LINEAR_HEAD and run.head.tail is None:
-        name = run.layer.name if run.layer else ""
-        message = f"has no linear layer over pooled {name!r}, which {method} needs; use gradcam"
-    if message:
-        raise ModelRefused(field="salience.method", reason=f"{path} {message}")
 
 
 def _check_target(target: str | int, classes: int, survey: Survey) -> None:

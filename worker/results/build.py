@@ -22,6 +22,7 @@ from worker.results.baseline import find_baseline, load_baseline
 from worker.results.columns import ColumnTable, load_columns
 from worker.results.sample import choose_sample
 from worker.results.spreading import add_spread_intervals
+from worker.results.warnings import find_warnings
 from worker.statistics.bootstrap import Draws
 from worker.statistics.cohort import CohortValues
 from worker.statistics.degenerate import degenerate_share
@@ -64,6 +65,7 @@ def build_results(job: Job, store: Store, check: Callable[[], None], rules: Sequ
     document["skipped"] = [
         {"image": each.name, "set": job.image_set_of(each.number).field, "reason": each.skipped} for each in skipped
     ]
+    document["warnings"] = find_warnings(job)
     document["provenance"] = made
     return document
 

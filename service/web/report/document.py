@@ -62,6 +62,7 @@ def render_report(data: ReportData) -> str:
             outside=out_of_set(data),
             skipped=results["skipped"][:MAX_LISTED_SKIPPED],
             skipped_count=len(results["skipped"]),
+            warnings=results.get("warnings", []),
             provenance=results["provenance"],
             spec=json.dumps(results["provenance"]["spec"], indent=2, ensure_ascii=False),
             map_legend=draw_legend("Colour scale of the maps", "0: not salient", "1: most salient"),

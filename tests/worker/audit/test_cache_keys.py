@@ -15,7 +15,7 @@ FACTS: dict[str, Any] = {
     "preprocessing": {"size": [24, 24]},
     "layer": "features",
     "classes": {"real": 0, "synthetic": 1, "genuine": 0},
-    "runs": [{"sha256": "a"}, {"sha256": "b"}],
+    "runs": [{"sha256": "a", "activation": "auto"}, {"sha256": "b", "activation": "auto"}],
 }
 
 
@@ -38,6 +38,7 @@ OTHERS: dict[str, Make] = {
     "steps": lambda: keys(salience={"method": "integrated_gradients"}),
     "outputs": lambda: keys(model={"outputs": {"single": "class-0"}}),
     "activation": lambda: keys(model={"outputs": {"activation": "probabilities"}}),
+    "probabilities": lambda: keys({"runs": [{**run, "activation": "probabilities"} for run in FACTS["runs"]]}),
     "preprocessing": lambda: keys({"preprocessing": {"size": [24, 32]}}),
     "layer": lambda: keys({"layer": "stem"}),
     "chunk": lambda: replace(keys(), chunk=8),
@@ -96,6 +97,6 @@ def test_a_key_does_not_change_with_names_or_with_a_seed_that_no_number_depends_
 
 
 def test_keys_of_blurred_images_depend_on_the_other_runs_on_a_gpu_only() -> None:
-    gpu, more = (replace(keys(facts), device="NVIDIA H100") for facts in ({}, {"runs": [{"sha256": "a"}]}))
+    gpu, more = (replace(keys(facts), device="NVIDIA H100") for facts in ({}, {"runs": FACTS["runs"][:1]}))
     assert gpu.for_row(0, IMAGE) != more.for_row(0, IMAGE)
-    assert keys({"runs": [{"sha256": "a"}]}).for_row(0, IMAGE) == keys().for_row(0, IMAGE)
+    assert keys({"runs": FACTS["runs"][:1]}).for_row(0, IMAGE) == keys().for_row(0, IMAGE)

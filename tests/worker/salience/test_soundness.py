@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from skimage.metrics import structural_similarity
+from torch import Tensor
+
+from worker.salience.cam import NEEDS_LAYER
+from worker.salience.soundness import CLASS, DIFFERENCE, Evidence, compare_gradcam, soundness_columns
+
+SIZE = (24, 32)
+BOTH = (CLASS, DIFFERENCE)
+
+
+def made(seed: int = 0, count: int = 3) -> Evidence:
+    generator = torch.Generator().manual_seed(seed)
+    features = torch.randn(count, 5, 6, 8, generator=generator)
+    return Evidence(features, *(torch.randn(count, 5, 6, 8, generator=generator) for _ in range(2)))
+
+
+def slow_map(features: Tensor, gradients: Tensor) -> NDArray[np.float32]:
+    """Grad-CAM of one image, channel by channel, both (K, h, w); resized by Pillow."""
+    raw = np.zeros(features.shape[1:], np.float32)
+    for channel, gradient in zip(features.numpy(), gradients.numpy(), strict=True):
+        raw += gradient.mean() * channel
+    raw = np.maximum(raw, 0)
+    native = (raw - raw.min()) / (raw.max() - raw.min())
+    return np.asarray(Image.fromarray(native).resize(SIZE[::-1], Image.Resampling.BICUBIC)).clip(0, 1)
+
+
+def test_both_numbers_agree_with_pillow_and_scikit_image() -> None:
+    evidence = made()
+    found = compare_gradcam(BOTH, evidence, SIZE)
+    for n in range(3):
+        features, gradients, others = evidence.features[n], evidence.gradients[n], evidence.other_gradients[n]
+        target = slow_map(features, gradients)
+        for name, against in ((CLASS, others), (DIFFERENCE, gradients - others)):
+            twin = structural_similarity(target, slow_map(features, against), data_range=1)
+            assert found[name][n].item() == pytest.approx(twin, abs=1e-4)
+
+
+def test_maps_of_classes_with_equal_gradients_are_equal_and_have_no_difference() -> None:
+    evidence = made()
+    found = compare_gradcam(BOTH, Evidence(evidence.features, evidence.gradients, evidence.gradients), SIZE)
+    assert torch.allclose(found[CLASS], torch.ones(3), atol=1e-6)
+    assert found[DIFFERENCE].tolist() == [0, 0, 0]
+
+
+def test_a_channel_that_feeds_both_logits_alike_raises_one_and_lowers_the_other() -> None:
+    evidence = made()
+    border = torch.zeros(6, 8)
+    border[0] = border[-1] = 30
+    features, shared = evidence.features.clone(), torch.zeros_like(evidence.gradients)
+    features[:, 0] = border
+    shared[:, 0] = 40
+    gradients, others = evidence.gradients.clone(), evidence.other_gradients.clone()
+    gradients[:, 0] = others[:, 0] = 0
+    honest = compare_gradcam(BOTH, Evidence(features, gradients, others), SIZE)
+    found = compare_gradcam(BOTH, Evidence(features, gradients + shared, others + shared), SIZE)
+    assert (found[CLASS] > 0.95).all()
+    assert (honest[CLASS] < 0.9).all()
+    assert (found[DIFFERENCE] < 0.3).all()
+    assert (found[DIFFERENCE] < honest[DIFFERENCE]).all()
+
+
+def test_a_degenerate_map_of_the_target_is_missing_and_another_is_unlike_it() -> None:
+    evidence = made()
+    gradients, others = evidence.gradients.clone(), evidence.other_gradients.clone()
+    gradients[0], others[1] = -1, -1
+    found = compare_gradcam(BOTH, Evidence(evidence.features.abs(), gradients, others), SIZE)
+    assert found[CLASS][0].isnan()
+    assert found[DIFFERENCE][0].isnan()
+    assert found[CLASS][1] == 0
+    assert found[CLASS][2] != 0
+
+
+def test_each_number_depends_on_its_image_alone() -> None:
+    evidence = made(1, 4)
+    together = compare_gradcam(BOTH, evidence, SIZE)
+    for n in range(4):
+        rows = (each[n : n + 1] for each in (evidence.features, evidence.gradients, evidence.other_gradients))
+        alone = compare_gradcam(BOTH, Evidence(*rows), SIZE)
+        assert all(torch.allclose(alone[name][0], together[name][n], atol=1e-6) for name in BOTH)
+
+
+def test_every_method_with_a_layer_has_the_class_and_gradcam_alone_the_difference() -> None:
+    assert {method for method in NEEDS_LAYER if CLASS in soundness_columns(method)} == NEEDS_LAYER
+    assert [method for method in NEEDS_LAYER if DIFFERENCE in soundness_columns(method)] == ["gradcam"]
+    assert [soundness_columns(method) for method in ("rise", "saliency", "integrated_gradients")] == [()] * 3

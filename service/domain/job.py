@@ -146,6 +146,8 @@ class Slice:
 class Image(NamedTuple):
     """An image of a job. `sha256` or `skipped` is set once a shard has read the image.
 
+    `groups` has its value, or None, in each of the spec's group columns.
+
     It is a tuple because a job can have millions of images.
     """
 
@@ -156,6 +158,7 @@ class Image(NamedTuple):
     human: str | None = None
     sha256: str | None = None
     skipped: str | None = None
+    groups: tuple[str | None, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -12,22 +12,23 @@ MIN_RUNS_ACROSS = 3  # runs that a measure across runs needs for an interval: on
 SPREAD_STATISTICS = ("sd", "q05", "q25", "q50", "q75", "q95")  # with an interval only where a rule needs it
 
 
-def skeleton(options: Mapping[str, Any], runs: int, *, out_of_set: bool) -> Tree:
+def skeleton(options: Mapping[str, Any], runs: int, *, out_of_set: bool, groups: Sequence[str] = ()) -> Tree:
     """Return a cohort's results with None for every number that has an interval.
 
-    `options` has the options of each requested measure by its name, None for a measure without options.
+    `options` has the options of each requested measure by its name, None for a measure without options. The values of
+    classes and of the group columns `groups` are left out of their strata.
     """
     every = {name: MEASURES[name] for name in options}
     run = {"measures": {name: _of_run(each, options[name]) for name, each in every.items()}, "degenerate": _mean()}
     requested = {name: each for name, each in every.items() if runs >= MIN_RUNS_ACROSS or not each.across_runs}
     means: Tree = {**dict.fromkeys(requested, _mean()), "degenerate": _mean()}
-    strata = {name: _number(each) for name, each in requested.items()}
+    stratum = {**{name: _number(each) for name, each in requested.items()}, "degenerate": _mean()}
     tree: Tree = {
         "accuracy": None,
         "degenerate": _mean(),
         "measures": {name: _of_cohort(each, options[name]) for name, each in requested.items()},
         "runs": [run] * runs,
-        "strata": {"class": {**strata, "degenerate": _mean()}, "correct": {"true": means, "false": means}},
+        "strata": {**dict.fromkeys(("class", *groups), stratum), "correct": {"true": means, "false": means}},
     }
     if out_of_set:
         compared = {name: _mean() for name in ("images", "out_of_set", "difference")}

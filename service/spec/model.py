@@ -68,6 +68,14 @@ class Images(StrictModel):
     """Largest share of images that may be unreadable before the job fails."""
 
 
+class AuditedImages(Images):
+    """The image set to audit, and the columns by which its numbers are grouped."""
+
+    groups: Annotated[list[Name], Field(max_length=10)] = []  # noqa: RUF012  # pydantic copies it
+    """Columns of the manifest, such as an attack type or a camera, by whose values results are grouped: at most 50
+    values each."""
+
+
 class Salience(StrictModel):
     """How salience maps are computed."""
 
@@ -118,7 +126,7 @@ class Template(StrictModel):
     """Labels by which jobs can be filtered. A key has no colon."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Seed of everything random: noise, samples, intervals."""
-    images: Images
+    images: AuditedImages
     """The images to audit."""
     out_of_set: Annotated[
         Images | None,

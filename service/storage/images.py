@@ -1,7 +1,9 @@
 """Reads the images of a job and their numbers, in the order of the images."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
@@ -18,12 +20,13 @@ OF_JOB = JobRow.number == ImageRow.job
 
 @dataclass(frozen=True)
 class ReadImage:
-    """An image that a worker has read, with the SHA-256 of its content."""
+    """An image that a worker has read, with the SHA-256 of its content and its values in the group columns."""
 
     number: int
     name: str
     label: str | None
     sha256: str
+    groups: tuple[str | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,12 +100,12 @@ class ImageStore:
             complete = counts.having(func.count() == rows)
             by_name = ImageRow.name if self._database.is_sqlite else ImageRow.name.collate("C")
             chosen = (
-                select(ImageRow.number, ImageRow.name, ImageRow.label, ImageRow.sha256)
+                select(ImageRow.number, ImageRow.name, ImageRow.label, ImageRow.sha256, ImageRow.group_values)
                 .where(ImageRow.job == number, ImageRow.number.in_(complete), ImageRow.sha256.is_not(None))
                 .order_by(ImageRow.sha256, by_name)
             )
             for row in session.execute(chosen, execution_options={"yield_per": PAGE_SIZE}):
-                yield ReadImage(row.number, row.name, row.label, str(row.sha256))
+                yield ReadImage(row.number, row.name, row.label, str(row.sha256), _groups(row.group_values))
 
     def values(self, job: str, image_set: ImageSet) -> Iterator[list[Values]]:
         """Yield all numbers of the images of a set in pages, to bound memory."""
@@ -129,4 +132,11 @@ def _images(session: Session, job: int, start: int, stop: int) -> list[Image]:
 
 
 def _to_image(row: ImageRow) -> Image:
-    return Image(row.number, row.name, row.label, row.path, row.human, row.sha256, row.skipped)
+    groups = _groups(row.group_values)
+    return Image(row.number, row.name, row.label, row.path, row.human, row.sha256, row.skipped, groups)
+
+
+@lru_cache(maxsize=10_000)
+def _groups(stored: str | None) -> tuple[str | None, ...]:
+    """Return an image's values in the group columns; images of the same groups share them."""
+    return tuple(json.loads(stored)) if stored else ()

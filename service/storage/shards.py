@@ -3,6 +3,7 @@
 The numbers of a shard are stored in the transaction that ends the shard.
 """
 
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -45,8 +46,8 @@ class ShardStore:
             job = lock_owned(session, shard).job
             if session.get(ImageRow, (job, images[0].number)) is not None:
                 return  # an earlier commit succeeded but its confirmation was lost
-            rows = ((job, *image[:5]) for image in images)
-            bulk_insert(session, ImageRow, ("job", "number", "name", "label", "path", "human"), rows)
+            rows = ((job, *image[:5], json.dumps(image.groups) if image.groups else None) for image in images)
+            bulk_insert(session, ImageRow, ("job", "number", "name", "label", "path", "human", "group_values"), rows)
 
     def record_plan(self, shard: Shard, plan: Plan) -> int:
         """Store the slices of a job whose images are stored. Returns how many. Raises LeaseLost."""

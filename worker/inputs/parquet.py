@@ -63,13 +63,16 @@ def _list(location: ImageSetLocation, roots: Sequence[Path]) -> Iterator[ImageEn
         for name in ("image", "human_map"):
             if name in schema.names:
                 _check_type(location, name, schema.field(name).type)
-        columns = [part for name in COLUMNS if name in schema.names for part in _columns_to_list(schema.field(name))]
+        location.check_columns(schema.names)
+        wanted = (*COLUMNS, *location.groups)
+        columns = [part for name in wanted if name in schema.names for part in _columns_to_list(schema.field(name))]
         classes = _class_names(schema)
         for group in range(file.num_row_groups):
             first = number
             for batch in file.iter_batches(BATCH_ROWS, row_groups=[group], columns=columns):
                 for row in batch.to_pylist():
-                    yield _entry(row, number, _locate(location, resolve, group, number - first), classes)
+                    entry = _entry(row, number, _locate(location, resolve, group, number - first), classes)
+                    yield entry._replace(groups=_groups(row, number, location.groups))
                     number += 1
             # Without any listed column, Arrow yields no rows.
             if number - first < file.metadata.row_group(group).num_rows:
@@ -119,6 +122,13 @@ def _entry(
         name = str(image)
     try:
         return ImageEntry(name, to_text(label), path, locate("human_map", row.get("human_map")))
+    except InputRefused as refused:
+        raise ImagesRefused(reason=f"row {number}: {refused}") from refused
+
+
+def _groups(row: dict[str, Any], number: int, names: Sequence[str]) -> tuple[str | None, ...]:
+    try:
+        return tuple(to_text(row.get(name)) for name in names)
     except InputRefused as refused:
         raise ImagesRefused(reason=f"row {number}: {refused}") from refused
 

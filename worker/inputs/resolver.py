@@ -78,10 +78,10 @@ class InputResolver:
                 path = self._cached("unpacked", path, unpack)
             yield path
 
-    def list_images(self, source: str) -> Iterator[ImageEntry]:
-        """List the images of a set by its path or URI. Raises InputRefused."""
+    def list_images(self, source: str, groups: Sequence[str] = ()) -> Iterator[ImageEntry]:
+        """List the images of a set by its path or URI, with their values in group columns. Raises InputRefused."""
         with with_reason(lambda reason: self.user_text(reason, source)):
-            yield from without_duplicates(source, lambda: self._list(source))
+            yield from without_duplicates(source, lambda: self._list(source, groups))
 
     def user_text(self, text: str, source: str = FETCHED_KIND) -> str:
         """Rewrite a message for users: URIs lose their secrets, and paths in the cache or the store become URIs."""
@@ -102,30 +102,30 @@ class InputResolver:
         if missing:
             raise InputRefused(reason=f"an image or human map is missing: {missing_message(named[min(missing)])}")
 
-    def _list(self, source: str) -> Iterator[ImageEntry]:
+    def _list(self, source: str, groups: Sequence[str]) -> Iterator[ImageEntry]:
         source = mlflow.artifact_uri(source)
         if source.startswith((*remote.SCHEMES, mlflow.PROXY)):
             is_mlflow = source.startswith(mlflow.PROXY)
             files = mlflow.list_files(source) if is_mlflow else remote.list_files(source, self.web)
             if len(files) > 1 or files[0].uri != source:
-                return self._list_remote(source, files)
+                return self._list_remote(source, files, groups)
         path = self.archive(source)
-        return list_images(ImageSetLocation(path, source), self.roots, list_table)
+        return list_images(ImageSetLocation(path, source, groups), self.roots, list_table)
 
     def archive(self, source: str) -> Path:
         """Return the file or folder of an image set, ready to read single images. Raises InputRefused."""
         path = self._fetch_local(source)
         return self._cached("inflated", path, inflate) if path.is_file() and detect_kind(path) == "packed tar" else path
 
-    def _list_remote(self, source: str, files: Sequence[RemoteFile]) -> Iterator[ImageEntry]:
+    def _list_remote(self, source: str, files: Sequence[RemoteFile], groups: Sequence[str]) -> Iterator[ImageEntry]:
         """List a remote folder. Single images are fetched when they are read; shards are fetched here."""
         images = [file for file in files if is_image(file.name)]
         for file in images:
             yield ImageEntry(file.name, file.name.partition("/")[0] if "/" in file.name else None, file.uri)
         for file in [] if images else files:
             if file.name.endswith((".tar", ".parquet")):
-                for entry in self._list(file.uri):
-                    yield ImageEntry(f"{file.name}/{entry.name}", entry.label, entry.path, entry.human)
+                for entry in self._list(file.uri, groups):
+                    yield entry._replace(name=f"{file.name}/{entry.name}")
                 images = [file]
         if not images:
             raise InputRefused(reason=f"{source} contains no image")

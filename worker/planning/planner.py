@@ -24,7 +24,7 @@ from worker.inputs.image_bytes import image_opener
 from worker.inputs.resolver import InputResolver
 from worker.models.cache import LoadedModel, ModelCache, naming_run
 from worker.models.config_files import ModelMetadata
-from worker.planning.class_labels import ClassLabels, class_numbers
+from worker.planning.class_labels import ClassLabels, attack_class, class_numbers
 from worker.planning.method_check import check_agreement, check_method, map_size
 from worker.planning.output_check import read_first, resolve_activation
 from worker.planning.survey import MAX_IMAGES, Survey, sample, seeded_positions
@@ -48,8 +48,10 @@ class Planner:
         """Return facts that the job's shards need. `store` receives the pages of images. Raises InputRefused."""
         spec, metadata = self._resolve_preprocessing(spec)
         with naming_field("images.uri"):
-            inside_survey = Survey(needs_human=spec.needs_human_maps(), most=self.max_images)
+            groups: dict[str, set[str]] = {name: set() for name in spec.images.groups}
+            inside_survey = Survey(groups, needs_human=spec.needs_human_maps(), most=self.max_images)
             survey = self._survey(spec, spec.images, store, inside_survey)
+            survey.check_groups()
         with naming_field("out_of_set.uri"):
             outside_survey = Survey(start=survey.count, most=self.max_images)
             outside = self._survey(spec, spec.out_of_set, store, outside_survey)
@@ -85,7 +87,7 @@ class Planner:
         source = self.inputs.resolve(images.uri)
 
         def listed() -> Iterator[ImageEntry]:
-            return survey.recording(self.inputs.list_images(source))
+            return survey.recording(self.inputs.list_images(source, list(survey.groups)))
 
         def drawn() -> Iterator[ImageEntry]:
             return sample(listed, images.limit, spec.seed)

@@ -3,7 +3,7 @@
 import hashlib
 import unicodedata
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -17,6 +17,7 @@ from service.inputs.image_sets.listing import ImageEntry
 PAGE_SIZE = 10_000
 MAX_IMAGES = 2_000_000
 MOST_FIRST = 16
+MAX_GROUPS = 50  # values of a group column
 
 
 @dataclass
@@ -24,9 +25,10 @@ class Survey:
     """The facts of an image set: the number of its images, numbered from `start` on, and whether some have no label.
 
     `labels` has the labels of the whole set, so that the classes of labels do not depend on the sample. `first` has
-    the first images, which the planner uses to check the models.
+    the first images, which the planner uses to check the models. `groups` has the values of each group column.
     """
 
+    groups: Mapping[str, set[str]] = field(default_factory=dict)
     needs_human: bool = False
     start: int = 0
     most: int = MAX_IMAGES
@@ -45,7 +47,21 @@ class Survey:
         for entry in entries:
             if entry.label is not None:
                 self.labels.add(entry.label)
+            for values, value in zip(self.groups.values(), entry.groups, strict=False):
+                if value is not None:
+                    values.add(value)
             yield entry
+
+    def check_groups(self) -> None:
+        """Raise ImagesRefused for a group column without values, or with too many."""
+        for name, values in self.groups.items():
+            reason = ""
+            if not values:
+                reason = f"no image has a value in the column {name!r}; name a column of the manifest"
+            elif len(values) > MAX_GROUPS:
+                reason = f"the column {name!r} has {len(values):,} values, more than {MAX_GROUPS}; name another column"
+            if reason:
+                raise ImagesRefused(field="images.groups", reason=reason)
 
     def pages(self, entries: Iterable[ImageEntry], places: Iterable[int]) -> Iterator[list[Image]]:
         """Yield pages of images; `places` gives the number of each image. Raises ImagesRefused."""
@@ -54,7 +70,7 @@ class Survey:
             yield page
 
     def _record(self, entry: ImageEntry, place: int) -> Image:
-        name, label, path, human = entry
+        name, label, path, human, groups = entry
         self.unlabelled |= label is None
         if human is None and self.needs_human:
             raise ImagesRefused(
@@ -67,7 +83,7 @@ class Survey:
                 reason=f"the job has more than {self.most:,} images; set `limit` to fewer, "
                 "or raise SALIENCE_MAX_JOB_IMAGES"
             )
-        image = Image(self.start + int(place), name, label, path, human)
+        image = Image(self.start + int(place), name, label, path, human, groups=groups)
         if len(self.first) < MOST_FIRST:
             self.first.append(image)
         return image

@@ -143,7 +143,14 @@ def cohort_values(
         check=check,
         across_parts=_parts(job.spec, across_runs=True) if image_set.across[number] else {},
         bounds=_bounds(job.spec),
+        groups=_groups(job.spec, image_set, table),
     )
+
+
+def _groups(spec: JobSpec, image_set: ImageSet, table: ColumnTable) -> dict[str, Sequence[str | None]]:
+    """Return each image's value in every group column, which only the first image set has."""
+    columns = spec.images.groups if image_set.field == "images" else []
+    return {name: [values[place] for values in table.groups] for place, name in enumerate(columns)}
 
 
 def _compare(job: Job, store: Store, number: int, inside: CohortValues, outside: CohortValues) -> Mapping[str, Any]:

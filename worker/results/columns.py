@@ -26,7 +26,8 @@ class ColumnTable:
     """The numbers of the n readable images of a set, sorted by digest, so that the images' order has no influence.
 
     `numbers` (n,) are the images' numbers in the job. `digest` is that of the image set. For each cohort, `runs` has
-    the columns of each run, (n, K, C), and `across` the columns across runs, (n, D).
+    the columns of each run, (n, K, C), and `across` the columns across runs, (n, D). `groups` has the values of each
+    image in the group columns.
     """
 
     numbers: NDArray[np.int64]
@@ -34,6 +35,7 @@ class ColumnTable:
     digest: str
     runs: Sequence[Array]
     across: Sequence[Array]
+    groups: Sequence[tuple[str | None, ...]] = ()
 
 
 @contextmanager
@@ -58,7 +60,7 @@ def load_columns(job: Job, image_set: ImageSet, store: Store, check: Callable[[]
                     across[each.cohort][position] = row
                 else:
                     runs[each.cohort][position, each.run] = row
-        yield ColumnTable(order.numbers, order.labels, order.digest(), runs, across)
+        yield ColumnTable(order.numbers, order.labels, order.digest(), runs, across, order.groups)
 
 
 class _Order:
@@ -67,6 +69,7 @@ class _Order:
     def __init__(self, image_set: ImageSet) -> None:
         self._start, self._position = image_set.start, np.full(image_set.stop - image_set.start, -1, np.int64)
         self.labels: list[str | None] = []
+        self.groups: list[tuple[str | None, ...]] = []
         self._known: dict[str | None, str | None] = {}
         self._same: list[ReadImage] = []
         self._hash = hashlib.sha256()
@@ -75,6 +78,7 @@ class _Order:
         """Append the next image in the order of digests."""
         self._position[each.number - self._start] = len(self.labels)
         self.labels.append(self._known.setdefault(each.label, each.label))
+        self.groups.append(each.groups)
         if self._same and self._same[0].sha256 != each.sha256:
             self._add()
         self._same.append(each)

@@ -26,6 +26,7 @@ class CohortValues:
 
     `parts` has the parts of each measure of single runs, `across_parts` the parts of each measure across runs.
     `bounds` has the bounds of columns that are not similarities. `check` is called between steps, and may raise.
+    `groups` has each image's value, or None, in every group column.
     """
 
     name: str
@@ -39,6 +40,7 @@ class CohortValues:
     check: Check = no_check
     across_parts: Mapping[str, Sequence[str]] = field(default_factory=dict)
     bounds: Mapping[str, Range] = field(default_factory=dict)
+    groups: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
 
     @cached_property
     def paired_columns(self) -> list[str]:
@@ -75,7 +77,7 @@ class CohortValues:
 
 @dataclass(frozen=True)
 class Stratum:
-    """The values of one class, or of correct or wrong predictions.
+    """The values of one class, of one value of a group column, or of correct or wrong predictions.
 
     `used` (n, K) is 1 for values that belong to it and 0 for others; `whole` (n,) is true for images whose numbers
     across runs belong to it.
@@ -100,11 +102,12 @@ class Stratum:
 
 
 def strata_of(cohort: CohortValues) -> Iterator[Stratum]:
-    """Yield each class, and correct and wrong predictions, if there are labels."""
+    """Yield each class and each value of a group column, and correct and wrong predictions if there are labels."""
     everything, correct = np.ones(cohort.runs.shape[:2]), cohort.column("correct")
-    for name in sorted({label for label in cohort.labels if label is not None}):
-        rows = np.array([label == name for label in cohort.labels])
-        yield Stratum(cohort, "class", name, everything * rows[:, None], rows)
+    for kind, values in {"class": cohort.labels, **cohort.groups}.items():
+        for name in sorted({value for value in values if value is not None}):
+            rows = np.array([value == name for value in values])
+            yield Stratum(cohort, kind, name, everything * rows[:, None], rows)
     if any(label is not None for label in cohort.labels):
         yield Stratum(cohort, "correct", "true", (correct == 1).astype(float), (correct == 1).all(1))
         yield Stratum(cohort, "correct", "false", (correct == 0).astype(float), (correct == 0).any(1))

@@ -59,12 +59,13 @@ def headline_of(cohort: CohortValues, measure: str, part: str) -> str:
 
 
 def locate_number(cohort: CohortValues, name: str) -> tuple[str, Any]:
-    """Return a number's name without its class prefix, and a mask of that class's images, (n,)."""
+    """Return a number's name without its class or group, and a mask of the images in it, (n,)."""
     name = name.removeprefix("measures.")
-    inside = name.removeprefix("strata.class.")
-    if inside != name:
-        label, _, name = inside.rpartition(".")
-        return name, np.array([each == label for each in cohort.labels])
+    for kind, values in {"class": cohort.labels, **cohort.groups}.items():
+        inside = name.removeprefix(f"strata.{kind}.")
+        own, _, last = inside.rpartition(".")
+        if inside != name and own in values:
+            return last, np.array([each == own for each in values])
     return name, np.ones(len(cohort.labels), bool)
 
 

@@ -116,22 +116,25 @@ def _has_samples(location: ImageSetLocation) -> bool:
 def _sample(location: ImageSetLocation, files: list[_File]) -> Iterator[ImageEntry]:
     images = [file for file in files if f".{file.extension}" in SUFFIXES]
     humans = [file.reference(location) for file in files if file.extension.startswith(f"{HUMAN}.")]
-    label = _label(location, files)
-    for file in images:
-        yield ImageEntry(file.name, label, file.reference(location), humans[0] if humans else None)
-
-
-def _label(location: ImageSetLocation, files: Iterable[_File]) -> str | None:
     by_extension = {file.extension: file for file in files}
-    if (label := by_extension.get("cls")) and label.content is not None:
-        return label.content.decode(errors="replace").strip() or None
-    if (description := by_extension.get("json")) and description.content is not None:
-        try:
-            row = json.loads(description.content)
-        except (ValueError, RecursionError) as error:
-            raise ImagesRefused(reason=f"{location.source}: {description.name} is not JSON: {error}") from error
-        return to_text(row.get("label")) if isinstance(row, dict) else None
-    return None
+    row = _description(location, by_extension.get("json"))
+    label = to_text(row.get("label"))
+    if (plain := by_extension.get("cls")) and plain.content is not None:
+        label = plain.content.decode(errors="replace").strip() or None
+    groups = tuple(to_text(row.get(name)) for name in location.groups)
+    for file in images:
+        yield ImageEntry(file.name, label, file.reference(location), humans[0] if humans else None, groups)
+
+
+def _description(location: ImageSetLocation, file: _File | None) -> dict[str, Any]:
+    """Return the JSON object in a sample's description, empty if there is none."""
+    if file is None or file.content is None:
+        return {}
+    try:
+        row = json.loads(file.content)
+    except (ValueError, RecursionError) as error:
+        raise ImagesRefused(reason=f"{location.source}: {file.name} is not JSON: {error}") from error
+    return row if isinstance(row, dict) else {}
 
 
 def _first_folder(name: str) -> str | None:

@@ -19,6 +19,8 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff",
 class ImageEntry(NamedTuple):
     """One image of a set: its name, its label or None, its reference, and the reference of its human map or None.
 
+    `groups` has its value, or None, in each of the group columns of the set's location; empty if the kind has none.
+
     It is a tuple for speed, since sets can have millions of entries.
     """
 
@@ -26,14 +28,31 @@ class ImageEntry(NamedTuple):
     label: str | None
     path: str
     human: str | None = None
+    groups: tuple[str | None, ...] = ()
 
 
 @dataclass(frozen=True)
 class ImageSetLocation:
-    """An image set on disk. `source` is its public name: its path, or the URI that it was fetched from."""
+    """An image set on disk. `source` is its public name: its path, or the URI that it was fetched from.
+
+    `groups` are the manifest's columns to read beside the label.
+    """
 
     path: Path
     source: str
+    groups: Sequence[str] = ()
+
+    def shard(self, path: Path) -> "ImageSetLocation":
+        """Return the location of a file in the folder of the set."""
+        return ImageSetLocation(path, str(path), self.groups)
+
+    def check_columns(self, present: Sequence[str]) -> None:
+        """Raise ImagesRefused if a group column is not among those of the manifest."""
+        for name in self.groups:
+            if name not in present:
+                found = ", ".join(map(repr, present[:10]))
+                reason = f"{self.source} has no column {name!r}; its columns are {found}"
+                raise ImagesRefused(field="images.groups", reason=reason)
 
     @classmethod
     def local(cls, path: Path) -> "ImageSetLocation":

@@ -92,19 +92,18 @@ def _list_folder(
         yield entry
     if empty:
         for shard in list_shards(location.path, SHARD_SUFFIXES, roots):
-            for entry in _list(ImageSetLocation.local(shard), roots, list_table):
+            for entry in _list(location.shard(shard), roots, list_table):
                 name = f"{shard.relative_to(location.path)}/{entry.name}"
-                yield ImageEntry(name, entry.label, entry.path, entry.human)
+                yield entry._replace(name=name)
 
 
 def _check_text(location: ImageSetLocation, entry: ImageEntry) -> None:
-    """Raise ImagesRefused for a name or label that the database cannot store: with a zero byte, or not UTF-8."""
-    together = entry.name + entry.path + (entry.label or "") + (entry.human or "")
+    """Raise ImagesRefused for a text that the database cannot store: with a zero byte, or not UTF-8."""
+    texts = [text for text in (*entry[:4], *entry.groups) if text is not None]
+    together = "".join(texts)
     if together.isascii() and "\0" not in together:  # the fast path for nearly all entries
         return
-    for text in entry:
-        if text is None:
-            continue
+    for text in texts:
         try:
             text.encode()
         except UnicodeEncodeError:

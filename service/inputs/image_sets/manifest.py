@@ -1,4 +1,4 @@
-"""Lists manifests with the columns image, label and human_map: CSV, or one JSON object per line."""
+"""Lists manifests with the columns image, label, human_map and those of groups: CSV, or one JSON object per line."""
 
 import csv
 import json
@@ -26,20 +26,22 @@ def list_csv(location: ImageSetLocation, roots: Sequence[Path]) -> Iterator[Imag
                     reason=f"{location.source} has no column `image`; the first line must name the columns in lower "
                     "case, separated by commas (JSON: one object per line)"
                 )
-            for name, label, human in _cells(rows, columns):
+            location.check_columns(columns)
+            for name, label, human, *groups in _cells(rows, columns, location.groups):
                 if not name:
                     raise ImagesRefused(reason=f"{location.source}, line {rows.line_num}: the image is missing")
-                yield ImageEntry(name, label or None, resolve(name), resolve(human) if human else None)
+                values = tuple(value or None for value in groups)
+                yield ImageEntry(name, label or None, resolve(name), resolve(human) if human else None, values)
     except (UnicodeDecodeError, csv.Error) as error:
         raise ImagesRefused(
             reason=f"{location.source} is not a folder, a zip, tar or Parquet file, or a CSV file in UTF-8: {error}"
         ) from error
 
 
-def _cells(rows: Iterable[list[str]], columns: list[str]) -> Iterator[Iterator[str]]:
-    """Yield the three cells of each row that is not empty; a cell is empty if its column is missing."""
+def _cells(rows: Iterable[list[str]], columns: list[str], groups: Sequence[str]) -> Iterator[Iterator[str]]:
+    """Yield the cells of COLUMNS and groups of each row that is not empty; empty if its column is missing."""
     width = len(columns)
-    pick = itemgetter(*(columns.index(name) if name in columns else width for name in COLUMNS))
+    pick = itemgetter(*(columns.index(name) if name in columns else width for name in (*COLUMNS, *groups)))
     for row in rows:
         if row:
             if len(row) != width:
@@ -55,7 +57,7 @@ def list_json_lines(location: ImageSetLocation, roots: Sequence[Path]) -> Iterat
         for number in count(1):
             try:
                 line = file.readline(MAX_LINE_CHARACTERS)
-                entry = None if line.isspace() or not line else _entry(json.loads(line), resolve)
+                entry = None if line.isspace() or not line else _entry(json.loads(line), resolve, location.groups)
             except InputRefused as refused:
                 raise ImagesRefused(reason=f"{location.source}, line {number}: {refused}") from refused
             except (ValueError, RecursionError) as error:
@@ -69,10 +71,11 @@ def list_json_lines(location: ImageSetLocation, roots: Sequence[Path]) -> Iterat
                 yield entry
 
 
-def _entry(row: object, resolve: Callable[[str], str]) -> ImageEntry:
+def _entry(row: object, resolve: Callable[[str], str], groups: Sequence[str]) -> ImageEntry:
     if not isinstance(row, dict):
         raise ImagesRefused(reason="write an object with the keys image, label and human_map")
     name, label, human = to_text(row.get("image")), to_text(row.get("label")), to_text(row.get("human_map"))
     if name is None:
         raise ImagesRefused(reason="the image is missing")
-    return ImageEntry(name, label, resolve(name), resolve(human) if human else None)
+    values = tuple(to_text(row.get(group)) for group in groups)
+    return ImageEntry(name, label, resolve(name), resolve(human) if human else None, values)

@@ -67,6 +67,7 @@ def _duplicates(spec: JobSpec) -> Iterator[FieldProblem]:
     lists: dict[str, Sequence[object]] = {
         "cohorts": [cohort.name for cohort in spec.cohorts],
         "measures": spec.measures,
+        "images.groups": spec.images.groups,
         **{
             f"options.{name}.{field}": values
             for name, options in spec.options
@@ -120,6 +121,12 @@ def _model(model: Model) -> Iterator[FieldProblem]:
         yield FieldProblem("outputs.names", "the same class is given twice; give each once")
 
 
+def _groups(spec: JobSpec) -> Iterator[FieldProblem]:
+    for name in spec.images.groups:
+        if name in RESERVED_GROUPS:
+            yield FieldProblem("images.groups", f"{name!r} already has a meaning; rename the column, or leave it out")
+
+
 def _measure_options(spec: JobSpec) -> Iterator[FieldProblem]:
     sizes = {cohort.name: cohort.model.preprocessing.size for cohort in spec.cohorts}
     for measure in spec.requested_measures():
@@ -143,26 +150,30 @@ def _stop(spec: JobSpec) -> Iterator[FieldProblem]:
         yield FieldProblem("stop", "out_of_set needs the whole image set; remove it, or remove stop")
 
 
+# Columns of every manifest, and the other strata of results.
+RESERVED_GROUPS = ("image", "label", "human_map", "class", "correct")
+
 CHECKS: Sequence[Callable[[JobSpec], Iterator[FieldProblem]]] = (
-    _duplicates, _cohorts, _measure_options, _out_of_set, _stop, declared_black_box_problems
+    _duplicates, _groups, _cohorts, _measure_options, _out_of_set, _stop, declared_black_box_problems
 )  # fmt: skip
 
 
 def _files(spec: JobSpec, locator: InputLocator) -> Iterator[FieldProblem]:
-    yield from _image_set("images.uri", spec.images, locator)
+    yield from _image_set("images.uri", spec.images, locator, spec.images.groups)
     if spec.out_of_set:
         yield from _image_set("out_of_set.uri", spec.out_of_set, locator)
     for number in range(len(spec.cohorts)):
         yield from _model_files(spec, number, locator)
 
 
-def _image_set(field: str, images: Images, locator: InputLocator) -> Iterator[FieldProblem]:
+def _image_set(field: str, images: Images, locator: InputLocator, groups: Sequence[str] = ()) -> Iterator[FieldProblem]:
     try:
         path = locator.find(images.uri)
         if path is not None and detect_kind(path) not in WORKER_ONLY and not _has_shards(path, locator.roots):
-            next(list_images(ImageSetLocation(path, images.uri) if is_remote(images.uri) else path, locator.roots))
+            source = images.uri if is_remote(images.uri) else str(path)
+            next(list_images(ImageSetLocation(path, source, groups), locator.roots))
     except InputRefused as error:
-        yield FieldProblem(field, str(error))
+        yield FieldProblem(str(error.facts.get("field", field)), str(error))
     except OSError as error:
         yield FieldProblem(field, f"cannot be read: {error.strerror}")
 

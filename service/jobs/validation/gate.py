@@ -54,7 +54,7 @@ def _problems(rule: Rule, spec: JobSpec) -> Iterator[tuple[str, str]]:
 
 def _unknown_measure(rule: Rule, spec: JobSpec, cohort: Cohort) -> Iterator[tuple[str, str]]:
     tree = results_tree(spec, cohort)
-    place = resolve_path(tree, _any_class(rule.measure, [*tree["measures"], "degenerate"]))
+    place = resolve_path(tree, _any_value(rule.measure, tree["strata"]))
     if place is None:
         yield "measure", _why_missing(rule.measure, spec, len(cohort.runs))
         return
@@ -97,17 +97,27 @@ def _why_missing(measure: str, spec: JobSpec, runs: int) -> str:
     )
 
 
-def _any_class(path: str, measures: list[str]) -> str:
-    """Replace the class in the path of a stratum by a placeholder, since validation does not know the classes."""
-    inside = path.removeprefix("strata.class.")
-    if inside != path:
-        for measure in measures:
-            if inside.endswith(f".{measure}") and inside != f".{measure}":
-                return f"strata.class.{measure}"
+def _any_value(path: str, strata: Tree) -> str:
+    """Leave out the class or group in the path of a stratum, since validation does not know the values."""
+    for kind, tree in strata.items():
+        inside = path.removeprefix(f"strata.{kind}.")
+        if inside != path and kind != "correct":
+            for number in _paths(tree):
+                if inside.endswith(f".{number}") and inside != f".{number}":
+                    return f"strata.{kind}.{number}"
     return path
+
+
+def _paths(tree: Tree) -> Iterator[str]:
+    """Yield the path of every number, and of every object that holds numbers."""
+    for key, value in tree.items():
+        yield key
+        if isinstance(value, Mapping):
+            yield from (f"{key}.{inner}" for inner in _paths(dict(value)))
 
 
 def results_tree(spec: JobSpec, cohort: Cohort) -> Tree:
     """Return the tree of a cohort's results, with None in place of every number that has an interval."""
     options = {name: spec.options_of(name) for name in spec.measures}
-    return skeleton(options, len(cohort.runs), out_of_set=spec.out_of_set is not None)
+    groups = spec.images.groups
+    return skeleton(options, len(cohort.runs), out_of_set=spec.out_of_set is not None, groups=groups)

@@ -102,7 +102,7 @@ class ShardRow(Rows):
 
 
 class ImageRow(Rows):
-    """An image of a job. The shard that reads it sets `sha256` or `skipped`.
+    """An image of a job. The shard that reads it sets `sha256` or `skipped`. `group_values` is a JSON list.
 
     `job` is not a foreign key, since a million inserts would each look it up; writers lock the job's row instead.
     """
@@ -117,6 +117,7 @@ class ImageRow(Rows):
     human: Mapped[str | None] = mapped_column(Text)
     sha256: Mapped[str | None] = mapped_column(String(64))
     skipped: Mapped[str | None] = mapped_column(Text)
+    group_values: Mapped[str | None] = mapped_column(Text)
 
 
 class InspectionRow(LeasedRow, Rows):

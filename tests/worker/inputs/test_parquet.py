@@ -40,3 +40,13 @@ def test_names_and_labels_can_be_dictionary_encoded(tmp_path: Path) -> None:
 def test_an_invalid_label_is_refused_with_its_row(tmp_path: Path, label: Any) -> None:
     with pytest.raises(ImagesRefused, match="row 0"):
         names(tmp_path / "set.parquet", ["a.png"], label=[label])
+
+
+def test_group_columns_are_read_beside_the_label(tmp_path: Path) -> None:
+    path = tmp_path / "set.parquet"
+    columns = {"image": ["a.png", "b.png"], "label": ["real", "fake"], "camera": [7, None]}
+    pq.write_table(pa.table(columns), path)
+    found = list(list_table(ImageSetLocation(path, str(path), ("camera",)), [tmp_path]))
+    assert [each.groups for each in found] == [("7",), (None,)]
+    with pytest.raises(ImagesRefused, match="no column 'sex'"):
+        list(list_table(ImageSetLocation(path, str(path), ("sex",)), [tmp_path]))

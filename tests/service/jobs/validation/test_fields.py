@@ -95,6 +95,19 @@ def test_repeated_cohort_names_and_measures_are_refused(ingredients: AuditInputs
     assert fields(ingredients, cohorts=twice, measures=["entropy", "entropy"]) == ["cohorts", "measures"]
 
 
+@pytest.mark.parametrize("groups", [["class"], ["correct"], ["label"], ["camera", "camera"]])
+def test_group_columns_that_are_taken_or_given_twice_are_refused(ingredients: AuditInputs, groups: list[str]) -> None:
+    images = {"uri": ingredients.images.as_uri(), "groups": groups}
+    assert fields(ingredients, images=images) == ["images.groups"]
+
+
+def test_a_group_column_that_a_manifest_lacks_is_refused(ingredients: AuditInputs, tmp_path: Path) -> None:
+    source = tmp_path / "set.csv"
+    source.write_text("image,camera\na.png,front\n")
+    for column, refused in (("camera", []), ("sex", ["images.groups"])):
+        assert fields(ingredients, images={"uri": source.as_uri(), "groups": [column]}) == refused
+
+
 def test_every_missing_file_is_reported_in_one_answer(ingredients: AuditInputs) -> None:
     gone = {
         "name": "gone",

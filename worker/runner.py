@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TypeVar
 
 from opentelemetry.trace import SpanKind
@@ -20,7 +19,7 @@ from service.jobs.verdicts import ResolvedGate, resolve_gate
 from service.net.backoff import retry_while_unavailable
 from service.storage import Store
 from service.telemetry.tracing import span
-from worker.audit.shard import audit_shard
+from worker.audit.shard import ShardInputs, audit_shard
 from worker.context import WorkerContext
 from worker.failures import check_unreadable_share, is_retryable, user_message
 from worker.inspection import Inspector
@@ -194,11 +193,13 @@ def plan_job(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
 
 def measure_slice(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
     """Audit the images of a shard."""
-    images = runner.store.images.slice(job.id, shard.start, shard.stop)
-    find = partial(runner.store.cached_values.find, job.id)
-    result = audit_shard(
-        job, shard, images, runner.context, lease, lambda keys: retry_while_unavailable(lambda: find(keys))
+    images, cached, first = runner.store.images, runner.store.cached_values, job.image_set_of(shard.start).start
+    inputs = ShardInputs(
+        images.slice(job.id, shard.start, shard.stop),
+        lambda label, before: retry_while_unavailable(lambda: images.previous(job.id, label, before, first)),
+        lambda keys: retry_while_unavailable(lambda: cached.find(job.id, keys)),
     )
+    result = audit_shard(job, shard, inputs, runner.context, lease)
 
     def record() -> bool:
         check_unreadable_share(job, [*runner.store.images.skipped(job.id), *result.images])

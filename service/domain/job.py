@@ -24,7 +24,8 @@ OPEN_STATES = (JobState.QUEUED, JobState.RUNNING)
 # FORMAT is the version of shards, plans and their numbers. A worker claims only shards of formats that it supports.
 # Increment FORMAT with every change that workers of the previous version would process wrongly. Raise OLDEST_FORMAT if
 # this version computes other numbers for older formats: open jobs of those formats then restart.
-# Since format 3, scores of degenerate maps are missing values; since format 4, rows have the classes' probabilities.
+# Since format 3, scores of degenerate maps are missing values. Since format 4, rows have the probabilities of the
+# classes and the numbers of `chance`.
 FORMAT = 4
 OLDEST_FORMAT = 4
 

@@ -48,6 +48,15 @@ class ImageStore:
         with self._database.read() as session:
             return _images(session, get_row(session, job).number, start, stop)
 
+    def previous(self, job: str, label: str | None, before: int, first: int = 0) -> Image | None:
+        """Return the last image with this label that is numbered `first` to `before`, without `before`."""
+        with self._database.read() as session:
+            chosen = select(ImageRow).where(ImageRow.job == get_row(session, job).number)
+            chosen = chosen.where(ImageRow.number >= first, ImageRow.number < before)
+            same = ImageRow.label.is_(None) if label is None else ImageRow.label == label
+            row = session.scalars(chosen.where(same).order_by(ImageRow.number.desc()).limit(1)).one_or_none()
+            return None if row is None else _to_image(row)
+
     def measured(self, job: str, start: int, stop: int) -> list[MeasuredImage]:
         """Return the images numbered start to stop, without stop, and their numbers ordered by cohort and run."""
         with self._database.read() as session:

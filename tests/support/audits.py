@@ -3,7 +3,9 @@
 import json
 from typing import Any
 
-from service.domain.job import Job, JobState
+import numpy as np
+
+from service.domain.job import ACROSS_RUNS, Job, JobState
 from service.spec.model import JobSpec, spec_digest
 from service.storage import Store
 from worker.runner import Runner
@@ -33,3 +35,19 @@ def without_identity(document: dict[str, Any]) -> dict[str, Any]:
     """A results document without the fields that differ between two runs of one audit."""
     provenance = {key: value for key, value in document["provenance"].items() if key != "spec"}
     return {**document, "job": None, "provenance": provenance}
+
+
+Columns = dict[str, float | None]
+
+
+def columns_of(store: Store, job: Job) -> dict[str, dict[int, Columns]]:
+    """The numbers of each image by its name, run and column; a missing number is None, which equals itself."""
+    assert job.state is JobState.SUCCEEDED, job.error
+    found: dict[str, dict[int, Columns]] = {}
+    for each in store.images.measured(job.id, 0, job.images_total or 0):
+        image_set = job.image_set_of(each.image.number)
+        for row in each.values:
+            names = image_set.across[row.cohort] if row.run == ACROSS_RUNS else image_set.run
+            numbers = [None if np.isnan(number) else float(number) for number in np.frombuffer(row.data)]
+            found.setdefault(each.image.name, {})[row.run] = dict(zip(names, numbers, strict=True))
+    return found

@@ -35,9 +35,10 @@ class Twin:
         return native, resized, logits.softmax(0).numpy()
 
     def similarity(self, a: Array, b: Array) -> dict[str, float]:
+        window = min(7, min(a.shape) - 1 + min(a.shape) % 2)
         one, other = (set(np.argsort(-each.ravel(), kind="stable")[: round(0.2 * each.size)]) for each in (a, b))
         return {
-            "ssim": structural_similarity(a, b, data_range=1),
+            "ssim": structural_similarity(a, b, data_range=1, win_size=window),
             "pearson": np.corrcoef(a.ravel(), b.ravel())[0, 1],
             "mse": ((a - b) ** 2).mean(),
             "iou20": len(one & other) / len(one | other),

@@ -36,11 +36,14 @@ class Missing:
 
 @dataclass(frozen=True)
 class Scores:
-    """A batch's numbers: the columns of each run and across the runs, and the maps (N, H, W) of each run."""
+    """A batch's numbers, the columns of each run and across the runs, and the clean explanation of each run.
+
+    The columns of `chance` are not among them, since they need the maps of other images.
+    """
 
     runs: Mapping[int, Columns]
     across: Columns
-    maps: Sequence[Tensor]
+    clean: Mapping[int, Explanation]
 
 
 # The explanation of the clean images, and the explanations of their variants by measure and key.
@@ -79,18 +82,21 @@ class Audit:
         every = range(len(self.classifiers))
         wanted = wanted or Missing(frozenset(every), has_across_runs(self.spec))
         with_variants = {run: run in wanted.runs for run in every if wanted.needs_clean_pass or run in wanted.runs}
-        columns, clean = dict[int, Columns](), []
+        columns, clean = dict[int, Columns](), dict[int, Explanation]()
         for run, variant_of in zip(with_variants, self._explain_batch(batch, with_variants), strict=True):
-            clean.append(variant_of[0])
+            clean[run] = variant_of[0]
             if run in wanted.runs:
-                columns[run] = score_run(self.spec, clean[-1], batch, variant_of[1])
-        across: Columns = {}
-        if wanted.across:
-            native, maps, degenerate = (
-                torch.stack([getattr(each, name) for each in clean]) for name in ("native", "maps", "degenerate")
-            )
-            across = score_across(self.spec, native, maps, degenerate)
-        return Scores(columns, across, [each.maps for each in clean])
+                columns[run] = score_run(self.spec, clean[run], batch, variant_of[1])
+        across = score_across(self.spec, list(clean.values())) if wanted.across else {}
+        return Scores(columns, across, clean)
+
+    @torch.no_grad()
+    def explain_clean(self, run: int, image: Tensor, label: int) -> Explanation:
+        """Return one run's explanation of a clean image (3, H, W) alone, with the same bits as among its variants.
+
+        `label` is the image's class number. Raises ModelRefused as `score` does.
+        """
+        return self._explain_chunk(run, [image], self._target_chooser(label))
 
     @torch.no_grad()
     def explain(self, batch: ImageBatch) -> Iterator[Explanations]:

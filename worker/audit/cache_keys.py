@@ -38,11 +38,12 @@ def measures_of_runs(spec: JobSpec) -> set[str]:
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """The digests of an image's file and of its human map, and its label."""
+    """The digests of an image's file and of its human map, its label, and the digest of its partner's file."""
 
     sha256: str
     human: str | None
     label: str | None
+    partner: str | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class CacheKeys:
 
     def _image(self, image: ImageFacts) -> list[Any]:
         human = image.human if self.spec.needs_human_maps() else None
-        return [image.sha256, human, class_number(image.label, self.facts["classes"])]
+        return [image.sha256, human, class_number(image.label, self.facts["classes"]), image.partner]
 
     @property
     def _models(self) -> list[list[str]]:

@@ -1,46 +1,50 @@
-"""Reads a shard's images in a background thread, one page ahead of the audit."""
+"""Reads a shard's images and their partners in a background thread, one page ahead of the audit."""
 
-import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
 
 import torch
 
 from service.domain.job import Image
-from service.inputs.references import parse_reference
-from service.spec.cohort import Preprocessing
-from service.telemetry.redaction import redact
 from worker.audit.batch import ImageBatch
 from worker.audit.cache import CachedRows, ResultCache
 from worker.audit.cache_keys import ImageFacts, class_number
-from worker.inputs.decode import DecodedImage, UnreadableImage, read_image
-from worker.inputs.image_bytes import skip_reason
+from worker.audit.image_decoder import FetchedImage, ImageDecoder
+from worker.inputs.decode import UnreadableImage
+
+# From a label and a number to the last image before that number with the label.
+FindPrevious = Callable[[str | None, int], Image | None]
 
 
 @dataclass(frozen=True)
 class ReadImage:
-    """An image of a job with its pixels, and its human map (H, W) if the image set has human maps.
+    """A decoded image, its decoded partner, its cached numbers, and what both images contribute to a cache key."""
 
-    `known` has the cached numbers of the image; `facts` has the part of the cache key that depends on the image.
-    """
-
-    image: Image
-    decoded: DecodedImage
-    human: torch.Tensor | None
-    facts: ImageFacts
+    fetched: FetchedImage
+    partner: FetchedImage | None
     known: CachedRows
+    facts: ImageFacts
+
+    @property
+    def image(self) -> Image:
+        """The image of the job."""
+        return self.fetched.image
 
 
 @dataclass(frozen=True)
 class Page:
-    """Some of a shard's images: those to score, those whose numbers are all cached, and the read status of each."""
+    """Some of a shard's images: those to score, those whose numbers are all cached, and the read status of each.
+
+    `partners_elsewhere` is the number of these images whose partner is not in the shard.
+    """
 
     to_score: Sequence[ReadImage]
     cached: Sequence[tuple[Image, CachedRows]]
     checked: Sequence[Image]
+    partners_elsewhere: int
 
     @property
     def all_known(self) -> list[CachedRows]:
@@ -48,110 +52,129 @@ class Page:
         return [*(known for _, known in self.cached), *(each.known for each in self.to_score)]
 
 
-def read_ahead(
-    images: Sequence[Image], size: Callable[[], int], decode: "ImageDecoder", last_try: bool = False
-) -> Iterator[Page]:
+def read_ahead(images: Sequence[Image], size: Callable[[], int], reader: "PageReader") -> Iterator[Page]:
     """Yield pages of at most `size()` images; the next page is read while the caller works on one.
 
-    Raises OSError if a file may be readable later. On the last try such an image is skipped, like any unreadable one.
+    Images of one label come after each other, so that an image's partner comes right before it. Raises OSError if a
+    file may be readable later.
     """
+    ordered = sorted(images, key=lambda image: (image.label or "", image.number))
     with ThreadPoolExecutor(1, "reading") as pool:
         pending: deque[Future[Page]] = deque()
         start = 0
-        while start < len(images) or pending:
-            if start < len(images):
+        while start < len(ordered) or pending:
+            if start < len(ordered):
                 stop = start + size()
-                pending.append(pool.submit(_read_page, images[start:stop], decode, last_try))
+                pending.append(pool.submit(reader.read, ordered[start:stop]))
                 start = stop
-            if len(pending) > 1 or start >= len(images):
+            if len(pending) > 1 or start >= len(ordered):
                 yield pending.popleft().result()
 
 
-@dataclass(frozen=True)
-class ImageDecoder:
-    """Turns references into images: reads their bytes, decodes them, and finds their cached rows."""
+def _find_none(_label: str | None, _before: int) -> None:
+    return None
 
-    read: Callable[[str], bytes]
-    preprocessing: Preprocessing
+
+@dataclass
+class PageReader:
+    """Reads the images of one shard, page by page, and finds the partner of each.
+
+    The partner is the last readable image before it with its label. `start` is the shard's lowest image number;
+    `find_previous` finds images before the shard.
+    """
+
+    decoder: ImageDecoder
+    start: int = 0
     cache: ResultCache | None = None
+    find_previous: FindPrevious = _find_none
+    _last: FetchedImage | None = None
+    _before_shard: dict[str | None, FetchedImage | None] = field(default_factory=dict)
 
-    def fetch(self, image: Image) -> "_Fetched":
-        """Read an image's bytes. Raises UnreadableImage, and OSError if they may be readable later."""
-        content = self.read(image.path)
-        human = None
-        if image.human:
-            with _naming_human_map(image):
-                human = self.read(image.human)
-        facts = ImageFacts(_digest(content), None if human is None else _digest(human), image.label)
-        return _Fetched(image, content, human, facts)
+    def read(self, images: Sequence[Image]) -> Page:
+        """Return the page of the shard's next images. Raises OSError if a file may be readable later."""
+        fetched, skipped = self._fetch(images)
+        while True:
+            partners = self._partners(fetched)
+            facts = [each.facts(partner) for each, partner in zip(fetched, partners, strict=True)]
+            known = self.cache.find_rows(facts) if self.cache else [CachedRows() for _ in facts]
+            rest = [each for each, rows in zip(fetched, known, strict=True) if not self._is_complete(rows)]
+            unreadable = self._decode(rest)
+            if not unreadable:
+                break
+            skipped += unreadable  # and the images after them have other partners
+            numbers = {image.number for image in unreadable}
+            fetched = [each for each in fetched if each.image.number not in numbers]
+        self._last = fetched[-1] if fetched else self._last
+        read = [ReadImage(*each) for each in zip(fetched, partners, known, facts, strict=True)]
+        return self._page(read, skipped)
 
-    def decode(self, fetched: "_Fetched", known: CachedRows) -> ReadImage:
-        """Decode the image, and its human map (H, W) in [0, 1] with the same crop. Raises UnreadableImage."""
-        image, human = read_image(fetched.content, self.preprocessing), None
-        if fetched.human is not None:
-            with _naming_human_map(fetched.image):
-                human = read_image(fetched.human, self.preprocessing).values[0]
-        return ReadImage(fetched.image, image, human, fetched.facts, known)
+    def _page(self, read: Sequence[ReadImage], skipped: Sequence[Image]) -> Page:
+        to_score = [each for each in read if not self._is_complete(each.known)]
+        for each in to_score:
+            if each.partner:
+                self.decoder.decode(each.partner)  # which is readable: either it is decoded, or its rows are cached
+        cached = [(each.image, each.known) for each in read if self._is_complete(each.known)]
+        checked = [*skipped, *(each.image._replace(sha256=each.facts.sha256) for each in read)]
+        elsewhere = sum(each.partner is not None and each.partner.image.number < self.start for each in read)
+        return Page(to_score, cached, sorted(checked, key=lambda image: image.number), elsewhere)
 
-    def find_rows(self, fetched: Sequence["_Fetched"]) -> Sequence[CachedRows]:
-        """Return the cached rows of some images."""
-        return self.cache.find_rows([each.facts for each in fetched]) if self.cache else [CachedRows() for _ in fetched]
-
-    def is_complete(self, known: CachedRows) -> bool:
+    def _is_complete(self, known: CachedRows) -> bool:
         """Return whether all numbers of an image are cached."""
         return self.cache is not None and not self.cache.missing(known)
 
+    def _fetch(self, images: Sequence[Image]) -> tuple[list[FetchedImage], list[Image]]:
+        """Return the images whose bytes can be read, and the other images with the reason."""
+        fetched, skipped = [], []
+        for image in images:
+            try:
+                fetched.append(self.decoder.fetch(image))
+            except UnreadableImage as error:
+                skipped.append(image._replace(skipped=str(error)))
+        return fetched, skipped
 
-@dataclass(frozen=True)
-class _Fetched:
-    image: Image
-    content: bytes
-    human: bytes | None
-    facts: ImageFacts
+    def _decode(self, fetched: Sequence[FetchedImage]) -> list[Image]:
+        """Decode images, and return those that cannot be decoded, with the reason."""
+        unreadable = []
+        for each in fetched:
+            try:
+                self.decoder.decode(each)
+            except UnreadableImage as error:
+                unreadable.append(each.image._replace(skipped=str(error)))
+        return unreadable
 
+    def _partners(self, fetched: Sequence[FetchedImage]) -> list[FetchedImage | None]:
+        """Return the partner of each image, as if all of them could be decoded."""
+        found = []
+        for before, each in pairwise([self._last, *fetched]):
+            assert each is not None, "only the image before a shard may be missing"
+            label = each.image.label
+            found.append(before if before and before.image.label == label else self._partner_before_shard(label))
+        return found
 
-def _read_page(images: Sequence[Image], decode: ImageDecoder, last_try: bool) -> Page:
-    read, checked, finished = list[ReadImage](), list[Image](), list[tuple[Image, CachedRows]]()
-    fetched = []
-    for image in images:
-        try:
-            fetched.append(decode.fetch(image))
-        except (UnreadableImage, OSError) as error:
-            if isinstance(error, OSError) and not last_try:
-                raise
-            checked.append(image._replace(skipped=skip_reason(error)))
-    for each, known in zip(fetched, decode.find_rows(fetched), strict=True):
-        checked.append(each.image._replace(sha256=each.facts.sha256))
-        if decode.is_complete(known):
-            finished.append((each.image, known))
-            continue
-        try:
-            read.append(decode.decode(each, known))
-        except UnreadableImage as error:
-            checked[-1] = each.image._replace(skipped=str(error))
-    return Page(read, finished, sorted(checked, key=lambda each: each.number))
-
-
-@contextmanager
-def _naming_human_map(image: Image) -> Iterator[None]:
-    try:
-        yield
-    except UnreadableImage as error:
-        called = "" if image.human is None or parse_reference(image.human) else f" {redact(image.human)}"
-        raise UnreadableImage(f"its human map{called}: {error}") from error
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+    def _partner_before_shard(self, label: str | None) -> FetchedImage | None:
+        """Return the last readable image before the shard with a label, decoded."""
+        if label not in self._before_shard:
+            self._before_shard[label], image = None, self.find_previous(label, self.start)
+            while image is not None:
+                try:
+                    found = self.decoder.fetch(image)
+                    self.decoder.decode(found)
+                except UnreadableImage:
+                    image = self.find_previous(label, image.number)
+                    continue
+                self._before_shard[label] = found
+                break
+        return self._before_shard[label]
 
 
 def make_batch(read: Sequence[ReadImage], classes: dict[str, int], device: torch.device) -> ImageBatch:
     """Return a batch of images on a device; `classes` has the class number of each label."""
     labels = [class_number(each.image.label, classes) for each in read]
-    humans = [each.human for each in read if each.human is not None]
+    values = [each.fetched.values for each in read if each.fetched.values is not None]
+    humans = [each.fetched.human_values for each in read if each.fetched.human_values is not None]
     return ImageBatch(
-        torch.stack([each.decoded.values for each in read]).to(device),
-        [each.decoded.digest for each in read],
+        torch.stack(values).to(device),
+        [each.facts.sha256 for each in read],
         torch.tensor(labels, device=device),
         torch.stack(humans).to(device) if len(humans) == len(read) else None,
     )

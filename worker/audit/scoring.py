@@ -1,6 +1,6 @@
 """Computes the columns of every measure from finished maps. Runs no model."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from service.measures import MEASURES
 from service.spec.model import JobSpec
 from worker.audit.batch import ImageBatch
-from worker.measures import degradation, entropy, geometry, human, noise, randomisation, stability
+from worker.measures import chance, degradation, entropy, geometry, human, noise, randomisation, stability
 from worker.measures.columns import Columns
 from worker.measures.explanation import Explanation
 
@@ -49,15 +49,16 @@ class Scorer:
     """The functions of a measure.
 
     `score` computes the columns of one run. `across` computes the columns across K runs from native maps (K, N, h, w),
-    maps (K, N, H, W) and degenerate maps (K, N). `variants` makes the variants of images that no map guides, by key.
-    `guided` makes the variants that the map of each run guides, by key, as a list by run. The last two also receive
-    the measure's options.
+    maps (K, N, H, W) and degenerate maps (K, N). `chance` computes them from native maps and degenerate maps, and those
+    of the images' partners. `variants` makes the variants of images that no map guides, by key. `guided` makes the
+    variants that the map of each run guides, by key, as a list by run. The last two also receive the measure's options.
     """
 
     score: Callable[[Seen], Columns] | None = None
     variants: Callable[[Probed, Any], Mapping[str, Tensor]] | None = None
     guided: Callable[[Guided, Any], list[dict[str, Tensor]]] | None = None
-    across: Callable[[Tensor, Tensor, Tensor | None], Columns] | None = None
+    across: Callable[[Tensor, Tensor, Tensor], Columns] | None = None
+    chance: Callable[[Tensor, Tensor, Tensor, Tensor], Columns] | None = None
 
 
 def _noisy(probed: Probed, options: Any) -> Mapping[str, Tensor]:
@@ -85,7 +86,7 @@ SCORERS: dict[str, Scorer] = {
     "degradation": Scorer(lambda seen: degradation.score(seen.clean, seen.variants), guided=_blurred),
     "randomisation": Scorer(lambda seen: randomisation.score(seen.clean, seen.variants)),
     "human": Scorer(_human),
-    "stability": Scorer(across=stability.score),
+    "stability": Scorer(across=stability.score, chance=stability.chance),
 }
 
 
@@ -130,12 +131,29 @@ def score_run(
     return columns
 
 
-def score_across(spec: JobSpec, native: Tensor, maps: Tensor, degenerate: Tensor | None = None) -> Columns:
-    """Return all columns across K runs: native maps (K, N, h, w), maps (K, N, H, W), degenerate maps (K, N)."""
+def score_across(spec: JobSpec, clean: Sequence[Explanation]) -> Columns:
+    """Return all columns across K runs, from each run's clean maps."""
+    native, maps, degenerate = (
+        torch.stack([getattr(each, name) for each in clean]) for name in ("native", "maps", "degenerate")
+    )
     columns: Columns = {}
     for scorer in requested_scorers(spec).values():
         if scorer.across:
             columns |= scorer.across(native, maps, degenerate)
+    return columns
+
+
+def score_chance_across(spec: JobSpec, clean: Sequence[Explanation], partners: Sequence[Explanation]) -> Columns:
+    """Return the chance of all measures across K runs, from each run's clean maps of images and of their partners."""
+    stacked = [
+        torch.stack([getattr(each, name) for each in runs])
+        for runs in (clean, partners)
+        for name in ("native", "degenerate")
+    ]
+    columns: Columns = {}
+    for scorer in requested_scorers(spec).values():
+        if scorer.chance:
+            columns |= scorer.chance(*stacked)
     return columns
 
 
@@ -159,10 +177,11 @@ def column_names(spec: JobSpec, classes: int = 2) -> list[str]:
     blank, zero = torch.zeros(1, *size), torch.zeros(1, dtype=torch.long)
     seen = Explanation(blank, blank, zero.bool(), torch.zeros(1, classes), zero, zero)
     variants = {measure: dict.fromkeys(keys, seen) for measure, keys in variant_keys(spec).items()}
-    return list(score_run(spec, seen, ImageBatch(blank, [], zero, blank), variants))
+    return [*score_run(spec, seen, ImageBatch(blank, [], zero, blank), variants), *chance.score(seen, seen)]
 
 
 def column_names_across(spec: JobSpec, runs: int) -> list[str]:
     """Return the names of the columns across `runs` runs, in their order."""
-    blank = torch.zeros(runs, 1, 8, 8)
-    return list(score_across(spec, blank, blank))
+    blank, zero = torch.zeros(1, 8, 8), torch.zeros(1, dtype=torch.long)
+    seen = [Explanation(blank, blank, zero.bool(), torch.zeros(1, 2), zero, zero)] * runs
+    return [*score_across(spec, seen), *score_chance_across(spec, seen, seen)]

@@ -12,11 +12,13 @@ from service.domain.job import ACROSS_RUNS, Image, ImageSet, Job, Shard, ShardRe
 from service.domain.maps import MAX_MEAN_CLASSES
 from service.errors import ModelRefused
 from service.spec.model import JobSpec, Json
-from worker.audit.audit import Audit, Missing
+from worker.audit.audit import Audit, Missing, Scores
 from worker.audit.cache import FindRows, ResultCache
 from worker.audit.cache_keys import CacheKeys
+from worker.audit.image_decoder import ImageDecoder
 from worker.audit.map_sums import ClassSums, MapSums
-from worker.audit.reader import ImageDecoder, ReadImage, make_batch, read_ahead
+from worker.audit.partner_maps import PartnerMaps
+from worker.audit.reader import FindPrevious, PageReader, ReadImage, make_batch, read_ahead
 from worker.context import WorkerContext
 from worker.inputs.image_bytes import image_opener
 from worker.measures.columns import Columns
@@ -26,35 +28,38 @@ from worker.runtime.devices import device_name
 from worker.runtime.lease import Lease
 
 
-def audit_shard(  # noqa: PLR0913  # a shard needs all of these
-    job: Job,
-    shard: Shard,
-    images: Sequence[Image],
-    context: "WorkerContext",
-    lease: Lease,
-    find: FindRows | None = None,
-) -> ShardResult:
-    """Return the numbers of a shard's images, from the cache if `find` returns them, else computed.
+@dataclass(frozen=True)
+class ShardInputs:
+    """A shard's images; `find_previous` finds the images before them, and `find_rows` the rows of the cache."""
+
+    images: Sequence[Image]
+    find_previous: FindPrevious
+    find_rows: FindRows
+
+
+def audit_shard(job: Job, shard: Shard, inputs: ShardInputs, context: "WorkerContext", lease: Lease) -> ShardResult:
+    """Return the numbers of a shard's images, from the cache if they are there, else computed.
 
     Raises ModelRefused if a model file has changed since the job was planned, and LeaseLost.
     """
     image_set, totals = job.image_set_of(shard.start), MapSums()
     classes = ClassSums(shard.cohort, _classes_with_means(job, shard.cohort))
-    work = _ShardAudit(job, image_set, shard.cohort, context, lease, find if job.spec.reuse else None)
+    work = _ShardAudit(job, image_set, shard.cohort, context, lease, inputs.find_rows if job.spec.reuse else None)
     preprocessing = work.spec.cohorts[shard.cohort].model.preprocessing
     checked: list[Image] = []
     values: list[Values] = []
     reused = 0
-    decode = ImageDecoder(image_opener(context.inputs), preprocessing, work.cache)
+    decoder = ImageDecoder(image_opener(context.inputs), preprocessing, shard.last_try)
+    reader = PageReader(decoder, shard.start, work.cache, inputs.find_previous)
 
     def page_size() -> int:
         return context.batch_size.images(work.spec.passes(), preprocessing.size)
 
-    for page in read_ahead(images, page_size, decode, shard.last_try):
+    for page in read_ahead(inputs.images, page_size, reader):
         checked += page.checked
         for image, known in page.cached:
             values += known.values(shard.cohort, image)
-        reused += sum(map(work.cache.saved_passes, page.all_known))
+        reused += sum(map(work.cache.saved_passes, page.all_known)) + work.cache.runs * page.partners_elsewhere
         for part in work.score(page.to_score):
             values += part.values
             if job.spec.out_of_set:
@@ -62,6 +67,7 @@ def audit_shard(  # noqa: PLR0913  # a shard needs all of these
             if image_set.field == "images":
                 classes.add([each.image.label for each in part.read], part.maps)
         lease.check()
+    reused -= work.partners.computed
     sums = totals.rows(shard.cohort, image_set.field == "out_of_set")
     return ShardResult(checked, values, lease.passes, device_name(context.models.device), sums, reused, classes.rows())
 
@@ -80,6 +86,16 @@ class _Scored:
     values: Sequence[Values]
     maps: Sequence[Tensor]
     read: Sequence[ReadImage]
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Some images whose numbers are complete except for `chance`, and the audit that computed them."""
+
+    audit: Audit
+    read: Sequence[ReadImage]
+    wanted: Missing
+    scores: Scores
 
 
 @dataclass(frozen=True)
@@ -105,15 +121,24 @@ class _ShardAudit:
         )
         return ResultCache(self.spec, len(self._facts["runs"]), keys, self.find)
 
+    @cached_property
+    def partners(self) -> PartnerMaps:
+        """The clean maps of the cohort's images that may be partners."""
+        return PartnerMaps(self._facts["classes"])
+
     def score(self, read: Sequence[ReadImage]) -> list[_Scored]:
         """Return the numbers of a page. Images that lack the same numbers are scored together."""
         by_missing: dict[Missing, list[ReadImage]] = {}
         for each in read:
             by_missing.setdefault(self.cache.missing(each.known), []).append(each)
-        return [part for wanted, some in by_missing.items() for part in self._score_within_memory(some, wanted)]
+        batches = [part for wanted, some in by_missing.items() for part in self._score_within_memory(some, wanted)]
+        scored = [self._with_chance(each) for each in batches]
+        if read:
+            self.partners.delete_except(read[-1].image.number)  # the next page starts with the image after it
+        return scored
 
-    def _score_within_memory(self, read: Sequence[ReadImage], wanted: Missing) -> list[_Scored]:
-        """Return the numbers of images. If memory runs out, score half of them at a time."""
+    def _score_within_memory(self, read: Sequence[ReadImage], wanted: Missing) -> list[_Batch]:
+        """Score images without `chance`. If memory runs out, score half of them at a time."""
         try:
             return [self._score(read, wanted)]
         except Exception as error:
@@ -126,12 +151,18 @@ class _ShardAudit:
         half = -(-len(read) // 2)
         return [part for some in (read[:half], read[half:]) if some for part in self._score_within_memory(some, wanted)]
 
-    def _score(self, read: Sequence[ReadImage], wanted: Missing) -> _Scored:
+    def _score(self, read: Sequence[ReadImage], wanted: Missing) -> _Batch:
         loaded = load_planned(self.job, self.cohort, self.spec, self.context)
         classifiers, randomised = ([getattr(each, name) for each in loaded] for name in ("classifier", "randomised"))
         audit = Audit(self.spec, self.cohort, classifiers, self.lease.count, randomised)
         scores = audit.score(make_batch(read, self._facts["classes"], self.context.models.device), wanted)
-        keys = replace(self.cache.keys, chunk=classifiers[0].chunk)  # smaller than planned if memory ran out
+        self.partners.add(audit, read, scores)
+        return _Batch(audit, read, wanted, scores)
+
+    def _with_chance(self, batch: _Batch) -> _Scored:
+        audit, read = batch.audit, batch.read
+        scores = self.partners.with_chance(audit, read, batch.scores, batch.wanted)
+        keys = replace(self.cache.keys, chunk=audit.classifiers[0].chunk)  # smaller than planned if memory ran out
         values = [
             Values(self.cohort, run, each.image.number, row, keys.for_row(run, each.facts))
             for run, columns in [*scores.runs.items(), (ACROSS_RUNS, scores.across)]
@@ -139,7 +170,7 @@ class _ShardAudit:
             for each, row in zip(read, self._pack(run, columns), strict=True)
         ]
         known = [row for each in read for row in each.known.values(self.cohort, each.image)]
-        return _Scored([*values, *known], scores.maps, read)
+        return _Scored([*values, *known], [each.maps for each in scores.clean.values()], read)
 
     def _pack(self, run: int, columns: Columns) -> list[bytes]:
         """Return one row per image, as little-endian float64 in the planned order.

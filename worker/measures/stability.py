@@ -3,6 +3,7 @@
 Pure: tensors in, tensors out. Source: Crum et al. 2023 (Salience Stability Across Training Runs).
 """
 
+from dataclasses import dataclass
 from itertools import combinations
 
 import torch
@@ -25,14 +26,35 @@ def score(native: Tensor, resized: Tensor, degenerate: Tensor | None = None) -> 
     A pair with a `degenerate` map (K, N) is missing (NaN); a mean without any pair is NaN too.
     """
     empty = torch.zeros(native.shape[:2], dtype=torch.bool, device=native.device) if degenerate is None else degenerate
-    return _over_pairs("stability", native, empty) | _over_pairs("stability.resized", resized, empty)
+    return _over_pairs("stability", _Maps(native, empty)) | _over_pairs("stability.resized", _Maps(resized, empty))
 
 
-def _over_pairs(name: str, maps: Tensor, degenerate: Tensor) -> dict[str, Tensor]:
-    runs = [ComparableMaps(each) for each in maps]
+def chance(native: Tensor, degenerate: Tensor, partners: Tensor, partners_degenerate: Tensor) -> dict[str, Tensor]:
+    """Return what `stability` would be between unrelated images -> name: (N,).
+
+    `native` and `partners` (K, N, h, w) are the native maps of images and of their partners. A pair i < j compares run
+    i's map of the image with run j's map of its partner, and not the other way round. `stability.chance` is the mean
+    SSIM over all pairs, and the other names follow those of `score`.
+    """
+    return _over_pairs("stability.chance", _Maps(native, degenerate), _Maps(partners, partners_degenerate))
+
+
+@dataclass(frozen=True)
+class _Maps:
+    """Maps (K, N, H, W) of K runs, and which of them are degenerate (K, N)."""
+
+    maps: Tensor
+    degenerate: Tensor
+
+
+def _over_pairs(name: str, images: _Maps, others: _Maps | None = None) -> dict[str, Tensor]:
+    """Return the columns of run i's maps of `images` against run j's of `others`, by default of the same images."""
+    ours = [ComparableMaps(each) for each in images.maps]
+    theirs = ours if others is None else [ComparableMaps(each) for each in others.maps]
+    empty = (images.degenerate, (others or images).degenerate)
     pairs = {
-        (i, j): without_degenerate(similarities(runs[i], runs[j]), degenerate[i] | degenerate[j])
-        for i, j in run_pairs(len(runs))
+        (i, j): without_degenerate(similarities(ours[i], theirs[j]), empty[0][i] | empty[1][j])
+        for i, j in run_pairs(len(ours))
     }
     means = {kind: mean_over([found[kind] for found in pairs.values()]) for kind in SIMILARITIES}
     secondary = {f"{name}.{kind}": value for kind, value in means.items() if kind != "ssim"}

@@ -5,7 +5,7 @@ The planner reports every error that can be found before the first forward pass 
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,8 @@ from worker.models.config_files import ModelMetadata
 from worker.planning.class_labels import ClassLabels, attack_class, class_numbers
 from worker.planning.method_check import check_agreement, check_method, map_size
 from worker.planning.output_check import read_first, resolve_activation
-from worker.planning.survey import MAX_IMAGES, Survey, sample, seeded_positions
+from worker.planning.seeded_order import SeededOrder, seeded_order
+from worker.planning.survey import MAX_IMAGES, Survey
 from worker.salience.cam import NEEDS_LAYER
 from worker.statistics.bootstrap import generator
 
@@ -49,19 +50,16 @@ class Planner:
         spec, metadata = self._resolve_preprocessing(spec)
         with naming_field("images.uri"):
             groups: dict[str, set[str]] = {name: set() for name in spec.images.groups}
-            inside_survey = Survey(groups, needs_human=spec.needs_human_maps(), most=self.max_images)
-            survey = self._survey(spec, spec.images, store, inside_survey)
+            survey = Survey(groups, needs_human=spec.needs_human_maps(), most=self.max_images)
+            order = self._survey(spec, spec.images, store, survey)
             survey.check_groups()
         with naming_field("out_of_set.uri"):
-            outside_survey = Survey(start=survey.count, most=self.max_images)
-            outside = self._survey(spec, spec.out_of_set, store, outside_survey)
+            outside = Survey(start=survey.count, most=self.max_images)
+            outside_order = self._survey(spec, spec.out_of_set, store, outside)
         cohorts = [self._cohort(spec, number, survey, own) for number, own in enumerate(metadata)]
-        sizes = [
-            spec.shard_size or min(SHARD_SIZE, max(1, -(-each_survey.count // MIN_SHARDS)))
-            for each_survey in (survey, outside)
-        ]
+        sizes = [spec.shard_size or min(SHARD_SIZE, max(1, -(-each.count // MIN_SHARDS))) for each in (survey, outside)]
         seed = None if spec.stop else spec.seed
-        parts = [_parts(each_survey, size, seed) for each_survey, size in zip((survey, outside), sizes, strict=True)]
+        parts = [_parts(each, size, seed) for each, size in zip((survey, outside), sizes, strict=True)]
         classes = [each["class_count"] for each in cohorts]
         facts = {
             "columns": _columns(spec, classes),
@@ -71,33 +69,32 @@ class Planner:
             "cohorts": cohorts,
             "shard_size": sizes[0],
         }
+        passes = survey.count * spec.passes() + order.partners_elsewhere(sizes[0])
+        passes += outside.count * spec.for_out_of_set().passes() + outside_order.partners_elsewhere(sizes[1])
         runs = sum(len(cohort.runs) for cohort in spec.cohorts)
-        passes = runs * (survey.count * spec.passes() + outside.count * spec.for_out_of_set().passes())
-        return Plan(outside.stop, Slices(np.concatenate(parts), len(cohorts)), passes, facts)
+        return Plan(outside.stop, Slices(np.concatenate(parts), len(cohorts)), runs * passes, facts)
 
     def _survey(
         self, spec: JobSpec, images: Images | None, store: Callable[[Sequence[Image]], None], survey: Survey
-    ) -> Survey:
+    ) -> SeededOrder:
         """Pass a set's images to `store`, or `limit` of them that the job's seed chooses; nothing if there is no set.
 
-        Images are numbered in the set's order, or in a random order from the seed if the job may stop early.
+        Images are numbered in the seeded order, within each label unless the job may stop early: whatever images it
+        stops after must then be the first ones of the seeded order.
         """
-        if images is None:
-            return survey
-        source = self.inputs.resolve(images.uri)
+        source = self.inputs.resolve(images.uri) if images else ""
 
         def listed() -> Iterator[ImageEntry]:
-            return survey.recording(self.inputs.list_images(source, list(survey.groups)))
+            return survey.recording(self.inputs.list_images(source, list(survey.groups))) if images else iter(())
 
-        def drawn() -> Iterator[ImageEntry]:
-            return sample(listed, images.limit, spec.seed)
-
-        places = seeded_positions(drawn(), spec.seed) if spec.stop else count()
-        for page in survey.pages(drawn(), places):
+        limit = images.limit if images else None
+        few = listed() if limit else islice(listed(), self.max_images + 1)  # the survey refuses more
+        order = seeded_order(few, spec.seed, limit, by_label=not spec.stop)
+        for page in survey.pages(listed(), order.places):
             self.check()
             self.inputs.check_artifacts(each for image in page for each in (image.path, image.human) if each)
             store(page)
-        return survey
+        return order
 
     def _resolve_preprocessing(self, spec: JobSpec) -> tuple[JobSpec, list[ModelMetadata]]:
         """Return the spec with preprocessing filled in from the models' metadata, and the metadata of each cohort."""

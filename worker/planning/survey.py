@@ -1,14 +1,8 @@
 """Surveys an image set page by page, so that a plan never holds all of its images in memory."""
 
-import hashlib
-import unicodedata
-from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
-
-import numpy as np
-from numpy.typing import NDArray
+from itertools import islice, zip_longest
 
 from service.domain.job import Image
 from service.errors import ImagesRefused
@@ -64,9 +58,12 @@ class Survey:
                 raise ImagesRefused(field="images.groups", reason=reason)
 
     def pages(self, entries: Iterable[ImageEntry], places: Iterable[int]) -> Iterator[list[Image]]:
-        """Yield pages of images; `places` gives the number of each image. Raises ImagesRefused."""
-        remaining = zip(entries, places, strict=False)
-        while page := [self._record(entry, place) for entry, place in islice(remaining, PAGE_SIZE)]:
+        """Yield pages of images, numbered by their places; a negative place leaves an entry out. Raises ImagesRefused.
+
+        `places` has one place for each entry that an earlier listing of the set had.
+        """
+        remaining = (self._record(entry, place) for entry, place in _paired(entries, places) if place >= 0)
+        while page := list(islice(remaining, PAGE_SIZE)):
             yield page
 
     def _record(self, entry: ImageEntry, place: int) -> Image:
@@ -83,44 +80,15 @@ class Survey:
                 reason=f"the job has more than {self.most:,} images; set `limit` to fewer, "
                 "or raise SALIENCE_MAX_JOB_IMAGES"
             )
-        image = Image(self.start + int(place), name, label, path, human, groups=groups)
+        image = Image(self.start + place, name, label, path, human, groups=groups)
         if len(self.first) < MOST_FIRST:
             self.first.append(image)
         return image
 
 
-def sample(listed: Callable[[], Iterator[ImageEntry]], limit: int | None, seed: int) -> Iterator[ImageEntry]:
-    """Yield the entries in the set's order: all, or the `limit` entries of lowest rank.
-
-    A rank depends on the entry's name and the seed alone. The set is listed twice: the first time for the ranks, of
-    8 bytes per entry.
-    """
-    if limit is None:
-        yield from listed()
-        return
-    ranks = np.frombuffer(array("Q", (_rank(entry, seed) for entry in listed())), dtype=np.uint64)
-    if limit >= len(ranks):
-        yield from listed()
-        return
-    last = int(np.partition(ranks, limit - 1)[limit - 1])
-    yield from islice((entry for entry in listed() if _rank(entry, seed) <= last), limit)
-
-
-def seeded_positions(entries: Iterable[ImageEntry], seed: int) -> NDArray[np.int64]:
-    """Return each entry's position, (n,), in the order of their ranks, which depend on name and seed alone.
-
-    The first m entries of that order are the sample that `sample` chooses for a limit of m.
-    """
-    ranks = np.frombuffer(array("Q", (_rank(entry, seed) for entry in entries)), dtype=np.uint64)
-    places = np.empty(len(ranks), np.int64)
-    places[np.argsort(ranks, kind="stable")] = np.arange(len(ranks))
-    return places
-
-
-def _rank(entry: ImageEntry, seed: int) -> int:
-    """Return the first 8 bytes of SHA-256("order:<seed>:<name>"), by which the seeded order sorts images.
-
-    Names that one system writes with backslashes or decomposed letters have the same rank as elsewhere.
-    """
-    name = unicodedata.normalize("NFC", entry.name).replace("\\", "/")
-    return int.from_bytes(hashlib.sha256(f"order:{seed}:{name}".encode()).digest()[:8], "big")
+def _paired(entries: Iterable[ImageEntry], places: Iterable[int]) -> Iterator[tuple[ImageEntry, int]]:
+    """Yield each entry with its place. Raises ImagesRefused if there are more or fewer entries than places."""
+    for entry, place in zip_longest(entries, places):
+        if entry is None or place is None:
+            raise ImagesRefused(reason="images were added or removed while the set was listed; submit the job again")
+        yield entry, int(place)

@@ -10,7 +10,7 @@ from service.domain.job import ACROSS_RUNS
 from service.spec.model import JobSpec
 from worker.audit.cache_keys import CacheKeys, ImageFacts
 
-IMAGE = ImageFacts("5" * 64, "6" * 64, "real")
+IMAGE = ImageFacts("5" * 64, "6" * 64, "real", "9" * 64)
 FACTS: dict[str, Any] = {
     "preprocessing": {"size": [24, 24]},
     "layer": "features",
@@ -51,10 +51,16 @@ def test_a_key_changes_with_each_setting_that_numbers_depend_on(other: Make) -> 
     assert other().for_row(0, IMAGE) != keys().for_row(0, IMAGE)
 
 
-@pytest.mark.parametrize("image", [replace(IMAGE, sha256="7" * 64), replace(IMAGE, label="synthetic")])
+OTHER_IMAGES = [
+    replace(IMAGE, sha256="7" * 64), replace(IMAGE, label="synthetic"), replace(IMAGE, partner="7" * 64),
+    replace(IMAGE, partner=None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("picture", OTHER_IMAGES)
 @pytest.mark.parametrize("run", [0, ACROSS_RUNS])
-def test_a_key_changes_with_the_image_and_its_class_but_not_its_label(image: ImageFacts, run: int) -> None:
-    assert keys().for_row(run, image) != keys().for_row(run, IMAGE)
+def test_a_key_changes_with_the_image_and_its_class_but_not_its_label(picture: ImageFacts, run: int) -> None:
+    assert keys().for_row(run, picture) != keys().for_row(run, IMAGE)
     assert keys().for_row(run, replace(IMAGE, label="genuine")) == keys().for_row(run, IMAGE)
 
 

@@ -146,7 +146,7 @@ def test_an_audit_counts_every_pass_of_randomised_models(tmp_path: Path, batch: 
 
 def test_randomisation_is_off_by_default_and_has_one_part_per_share(runner: Runner, ingredients: AuditInputs) -> None:
     assert "randomisation" not in ingredients.spec().measures
-    request = ingredients.spec(measures=["randomisation", "stability"], shard_size=5, reuse=False)
+    request = ingredients.spec(measures=["randomisation", "stability"], shard_size=6, reuse=False)
     job = audit(runner, request)
     cohort = results(runner.store, job)["cohorts"]["plain"]
     assert set(cohort["measures"]["randomisation"]["parts"]) == {"0.1", "0.5", "1.0"}

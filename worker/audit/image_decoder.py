@@ -1,0 +1,83 @@
+"""Reads the bytes of a job's images and decodes them, each image with its human map."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from service.domain.job import Image
+from service.inputs.references import parse_reference
+from service.spec.cohort import Preprocessing
+from service.telemetry.redaction import redact
+from worker.audit.cache_keys import ImageFacts
+from worker.inputs.decode import UnreadableImage, decode
+from worker.inputs.image_bytes import skip_reason
+
+
+@dataclass
+class FetchedImage:
+    """An image of a job: the digests of its file and of its human map, and their bytes until they are decoded.
+
+    `values` (3, H, W) and `human_values` (H, W) are the decoded image and human map. What concerns the human map is
+    None if there is none.
+    """
+
+    image: Image
+    sha256: str
+    human_sha256: str | None
+    content: bytes
+    human: bytes | None
+    values: Tensor | None = None
+    human_values: Tensor | None = None
+
+    def facts(self, partner: "FetchedImage | None") -> ImageFacts:
+        """Return what the image and its partner contribute to a cache key."""
+        before = None if partner is None else partner.sha256
+        return ImageFacts(self.sha256, self.human_sha256, self.image.label, before)
+
+
+@dataclass(frozen=True)
+class ImageDecoder:
+    """Reads and decodes images. On the last try it calls an image unreadable that may be readable later."""
+
+    read: Callable[[str], bytes]
+    preprocessing: Preprocessing
+    last_try: bool = False
+
+    def fetch(self, image: Image) -> FetchedImage:
+        """Read an image's bytes. Raises UnreadableImage, and OSError if they may be readable later."""
+        try:
+            content, human = self.read(image.path), None
+            if image.human:
+                with _naming_human_map(image):
+                    human = self.read(image.human)
+        except OSError as error:
+            if not self.last_try:
+                raise
+            raise UnreadableImage(skip_reason(error)) from error
+        return FetchedImage(image, _digest(content), None if human is None else _digest(human), content, human)
+
+    def decode(self, fetched: FetchedImage) -> None:
+        """Decode an image that is not decoded yet, and its human map with the same crop. Raises UnreadableImage."""
+        if fetched.values is not None:
+            return
+        values = decode(fetched.content, self.preprocessing)
+        if fetched.human is not None:
+            with _naming_human_map(fetched.image):
+                fetched.human_values = decode(fetched.human, self.preprocessing)[0]
+        fetched.values, fetched.content, fetched.human = values, b"", None
+
+
+@contextmanager
+def _naming_human_map(image: Image) -> Iterator[None]:
+    try:
+        yield
+    except UnreadableImage as error:
+        called = "" if image.human is None or parse_reference(image.human) else f" {redact(image.human)}"
+        raise UnreadableImage(f"its human map{called}: {error}") from error
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -12,11 +12,12 @@
 from salience.async_client import AsyncClient
 from salience.client import Client
 from salience.errors import ClientError
-from salience.models import Artifact, Job, JobState, Outcome, Results, Verdict
+from salience.models import Artifact, Check, Job, JobState, Outcome, Results, Verdict
 
 __all__ = [
     "Artifact",
     "AsyncClient",
+    "Check",
     "Client",
     "ClientError",
     "Job",

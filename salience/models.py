@@ -38,18 +38,46 @@ COLUMNS = ("cohort", "measure", "part", "n", "mean", "sd", "low", "high")
 
 
 @dataclass(frozen=True)
+class Check:
+    """A soundness check of a cohort, or of one of its runs if `run` is its number: what must hold before the numbers.
+
+    `status` is `ok`, `warning`, `failed`, `not checked`, or `off` if a gate switches the check off.
+    """
+
+    cohort: str
+    run: int | None
+    name: str
+    status: str
+    number: float | None
+    ci95: tuple[float, float] | None
+    limit: float | None
+    sentence: str
+
+    @classmethod
+    def from_json(cls, raw: Json, cohort: str, run: int | None) -> "Check":
+        """Read a check from JSON."""
+        ends = tuple(raw["interval"]) if raw["interval"] else None
+        return cls(cohort, run, raw["name"], raw["status"], raw["number"], ends, raw["limit"], raw["sentence"])
+
+
+@dataclass(frozen=True)
 class Verdict:
-    """Outcome of a gate and its reason. Each of `rules` is JSON with a number, an interval, an outcome and a reason."""
+    """Outcome of a gate and its reason. Each of `rules` is JSON with a number, an interval, an outcome and a reason.
+
+    `soundness` has the soundness checks that fail, warn, or are changed by the gate.
+    """
 
     outcome: Outcome
     reason: str
     rules: tuple[Json, ...]
     raw: Json = field(repr=False)
+    soundness: tuple[Check, ...] = ()
 
     @classmethod
     def from_json(cls, raw: Json) -> "Verdict":
         """Read a verdict from JSON."""
-        return cls(Outcome(raw["outcome"]), raw["reason"], tuple(raw["rules"]), raw)
+        checks = tuple(Check.from_json(each, each["cohort"], each["run"]) for each in raw.get("soundness", ()))
+        return cls(Outcome(raw["outcome"]), raw["reason"], tuple(raw["rules"]), raw, checks)
 
 
 @dataclass(frozen=True)
@@ -130,13 +158,17 @@ class Difference:
 
 @dataclass(frozen=True)
 class Results:
-    """Results of a job: measures and share of degenerate maps of each cohort, and differences between cohorts."""
+    """Results of a job: measures and share of degenerate maps of each cohort, and differences between cohorts.
+
+    `soundness` has the checks of every cohort and of its runs; none if an earlier release computed the results.
+    """
 
     job: str
     cohorts: Mapping[str, Mapping[str, Statistic]]
     differences: tuple[Difference, ...]
     raw: Json = field(repr=False)
     degenerate: Mapping[str, Statistic] = field(default_factory=dict)
+    soundness: tuple[Check, ...] = ()
 
     @classmethod
     def from_json(cls, raw: Json) -> "Results":
@@ -150,7 +182,13 @@ class Results:
             for name, cohort in raw["cohorts"].items()
             if "degenerate" in cohort
         }
-        return cls(raw["job"], cohorts, tuple(map(_difference, raw["differences"])), raw, shares)
+        checks = tuple(
+            Check.from_json(each, name, run)
+            for name, found in raw.get("soundness", {}).items()
+            for run, results in [(None, found["checks"]), *enumerate(found["runs"])]
+            for each in results
+        )
+        return cls(raw["job"], cohorts, tuple(map(_difference, raw["differences"])), raw, shares, checks)
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """Yield the values of COLUMNS for every measure of every cohort, and for each of its parts.

@@ -18,6 +18,7 @@ from service.gate import Gate
 from tests.support.curl import environment, run
 from tests.support.jobs import AuditInputs
 from tests.support.processes import Installation
+from tests.support.soundness import ALL_OFF
 
 PIPELINES = Path(__file__).parents[1] / "examples" / "pipelines"
 STEP = PIPELINES / "gate.sh"
@@ -47,10 +48,15 @@ def test_the_command_in_the_example_policy_stores_the_policy(api: httpx.Client, 
     assert Gate.model_validate(stored["policy"]["gate"]) == Gate.model_validate(read_gate(PIPELINES / "policy.yaml"))
 
 
+def gate(rule: dict[str, object]) -> dict[str, object]:
+    """A gate with one rule, without soundness checks, since the models are untrained."""
+    return {"rules": [{"measure": "entropy", **rule}], "soundness": ALL_OFF}
+
+
 def run_step(installation: Installation, spec: Path, rule: dict[str, object], folder: Path) -> int:
     """Run gate.sh with the console script of this environment. Returns its exit status."""
     folder.mkdir()
-    (folder / "policy.yaml").write_text(yaml.safe_dump({"rules": [{"measure": "entropy", "op": ">=", **rule}]}))
+    (folder / "policy.yaml").write_text(yaml.safe_dump(gate({"op": ">=", **rule})))
     environment = dict(installation.environment)
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
     argv = ["bash", *map(str, (STEP, spec, folder / "policy.yaml", folder / "out"))]
@@ -64,7 +70,7 @@ def test_the_step_exits_with_the_status_of_the_gate(ingredients: AuditInputs, tm
         assert run_step(installation, spec, {"value": 0.0}, tmp_path / "pass") == 0
         assert run_step(installation, spec, {"value": 1.5}, tmp_path / "fail") == 1
         assert run_step(installation, spec, {"measure": "human", "value": 0}, tmp_path / "refused") == 2
-        gated = json.loads(spec.read_text()) | {"gate": {"rules": [{"measure": "entropy", "op": ">=", "value": 1.5}]}}
+        gated = json.loads(spec.read_text()) | {"gate": gate({"op": ">=", "value": 1.5})}
         waited = installation.run("submit", installation.write_spec(gated), "--wait", "--json", status=1)
         job = json.loads(waited)
         again = json.loads(installation.run("verdict", job["id"], "--json", status=1))

@@ -14,7 +14,7 @@ from structlog.contextvars import bound_contextvars
 from service.domain.job import Job, Shard, ShardKind
 from service.domain.maps import MapRequest
 from service.errors import DatabaseUnavailable, InputRefused, JobNotFound, LeaseLost, WorkerShuttingDown, WorkFailed
-from service.gate import evaluate, number_lookup
+from service.gate import judge
 from service.jobs.verdicts import ResolvedGate, resolve_gate
 from service.net.backoff import retry_while_unavailable
 from service.storage import Store
@@ -223,7 +223,7 @@ def summarise_job(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
     check_unreadable_share(job, runner.store.images.skipped(job.id))
     gate = _resolve_gate(runner, job)
     document = build_results(job, runner.store, lease.check, gate.rules)
-    verdict = evaluate(gate.rules, number_lookup(document), gate.policy).model_dump(mode="json") if gate.rules else None
+    verdict = judge(document, gate.rules, gate.limits, gate.policy).model_dump(mode="json") if gate.rules else None
     if job.spec.stop:  # only the intervals of the last interim look hold after an early stop
         verdict = (job.so_far or {})["verdict"]
         document["stopped"] = {"images": job.images_audited, "of": job.images_total}

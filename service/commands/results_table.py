@@ -1,22 +1,49 @@
 """Prints results as tables: the mean of every measure by cohort, and the differences between cohorts."""
 
+from collections.abc import Sequence
 from itertools import groupby
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from service.gate import CHECKS, CohortCheck, Status, cohort_checks, concerns
 from service.measures import MEASURES
 from service.spec.model import Json
 
+SOUNDNESS_COLOURS = {Status.OK: "green", Status.WARNING: "yellow", Status.FAILED: "red"}
+
 
 def print_results(results: Json) -> None:
-    """Print the warnings, the measures with their 95 % intervals, then the differences between cohorts."""
+    """Print the warnings, the soundness checks, the measures with 95 % intervals, and the differences of cohorts."""
     console = Console()
     for warning in results.get("warnings", []):
         console.print(f"Warning: {warning}", markup=False)
+    _print_soundness(results, console)
     console.print(_cohorts(results["cohorts"]))
     for (a, b), found in groupby(results["differences"], key=lambda each: (each["a"], each["b"])):
         console.print(_differences(f"Difference: {a} - {b}", list(found)))
+
+
+def _print_soundness(results: Json, console: Console) -> None:
+    """Print the outcome of every check by cohort, then the sentences of those that fail or warn."""
+    found = {name: cohort_checks(results, name) for name in results.get("soundness", {})}
+    table = Table("check", *map(escape, found), title="Soundness", title_justify="left")
+    for name in CHECKS:
+        of_cohorts = [each for checks in found.values() for each in checks if (each.name, each.run) == (name, None)]
+        table.add_row(
+            name, *(f"[{SOUNDNESS_COLOURS.get(each.status, 'default')}]{each.status}[/]" for each in of_cohorts)
+        )
+    console.print(table)
+    print_checks(concerns([each for checks in found.values() for each in checks]), console)
+
+
+def print_checks(checks: Sequence[CohortCheck], console: Console) -> None:
+    """Print a line for each soundness check."""
+    for each in checks:
+        colour = SOUNDNESS_COLOURS.get(each.status, "default")
+        about = f"{each.name} of {each.subject}: {each.sentence}"
+        console.print(f"[{colour}]{each.status}[/]: {escape(about)}", soft_wrap=True)
 
 
 def _cohorts(cohorts: Json) -> Table:

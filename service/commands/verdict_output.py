@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from service.gate import Outcome, Rule, RuleResult, Verdict
+from service.commands.results_table import print_checks
+from service.gate import CohortCheck, Outcome, Rule, RuleResult, Status, Verdict
 
 COLOURS = {Outcome.PASS: "green", Outcome.INCONCLUSIVE: "yellow", Outcome.FAIL: "red", Outcome.ERROR: "red"}
 NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -41,6 +42,7 @@ def print_verdict(ended: EndedJob) -> None:
     for each in ended.verdict.rules:
         table.add_row(*map(escape, _cells(each)[:-1]), f"[{COLOURS[each.outcome]}]{each.outcome}[/]")
     console.print(table)
+    print_checks(ended.verdict.soundness, console)
     console.print(f"[{COLOURS[outcome]}]{outcome}[/]: {escape(ended.verdict.reason)}", soft_wrap=True)
 
 
@@ -49,28 +51,47 @@ def markdown(ended: EndedJob) -> str:
     lines = [f"### Salience gate: {ended.verdict.outcome}", "", _text(ended.verdict.reason), ""]
     if ended.verdict.rules:
         lines += [_row(HEADINGS), _row(["---"] * len(HEADINGS)), *(_row(_cells(each)) for each in ended.verdict.rules)]
+    if ended.verdict.soundness:
+        lines += ["", "Soundness checks:", "", *(f"- {_text(_describe(each))}" for each in ended.verdict.soundness)]
     policy = ended.verdict.policy
     by = f", by version {policy.version} of policy {_text(policy.name)}" if policy else ""
     return "\n".join([*lines, "", f"Job `{ended.job}`{by}.", ""])
 
 
 def junit(ended: EndedJob) -> bytes:
-    """Return the rules as test cases in JUnit XML."""
+    """Return the rules, and the soundness checks that the verdict lists, as test cases in JUnit XML."""
     rules = ended.verdict.rules
-    suite = ElementTree.Element("testsuite", name="salience gate", tests=str(len(rules) or 1))
+    suite = ElementTree.Element("testsuite", name="salience gate")
     for each in rules:
         group = _xml(f"salience.{each.cohort}" if each.cohort else "salience")
         case = ElementTree.SubElement(suite, "testcase", classname=group, name=_xml(_format_rule(each.rule)))
         _add_outcome(case, each.outcome, each.reason, ended.allow_inconclusive)
+    for check in ended.verdict.soundness:
+        _add_check(suite, check)
     if not rules:
         case = ElementTree.SubElement(suite, "testcase", classname="salience", name=f"job {ended.job}")
         _add_outcome(case, ended.verdict.outcome, ended.verdict.reason, ended.allow_inconclusive)
+    suite.set("tests", str(len(suite)))
     for counted, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         suite.set(counted, str(len(suite.findall(f"testcase/{tag}"))))
     root = ElementTree.Element("testsuites")
     root.append(suite)
     ElementTree.indent(root)
     return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))
+
+
+def _add_check(suite: ElementTree.Element, check: CohortCheck) -> None:
+    """Add a soundness check as a test case: an error if it fails, else a success with its sentence as output."""
+    group, about = _xml(f"salience.{check.cohort}.soundness"), _describe(check)
+    case = ElementTree.SubElement(suite, "testcase", classname=group, name=f"{check.name} of {_xml(check.subject)}")
+    if check.status is Status.FAILED:
+        ElementTree.SubElement(case, "error", message=_xml(about), type="error")
+    else:
+        ElementTree.SubElement(case, "system-out").text = _xml(about)
+
+
+def _describe(check: CohortCheck) -> str:
+    return f"{check.status}: {check.name} of {check.subject}: {check.sentence}"
 
 
 def _add_outcome(case: ElementTree.Element, outcome: Outcome, reason: str, lenient: bool) -> None:

@@ -1,15 +1,20 @@
 """The gate: from numbers to a decision. Pure: no database, no HTTP, no numpy.
 
-`rules.py` defines rules, `lookup.py` finds the number that a rule names in a results document, and `decision.py`
-decides and explains.
+`rules.py` defines rules, `lookup.py` finds the number that a rule names in a results document, `decision.py` decides
+and explains, `soundness.py` defines the checks that come before the rules, and `judgement.py` applies both.
 """
 
 from service.gate.decision import Outcome, PolicyUsed, RuleResult, Verdict, decide, error_verdict, evaluate
+from service.gate.judgement import cohort_checks, concerns, failed_check, judge
 from service.gate.lookup import Missing, Number, NumberLookup, number_lookup
 from service.gate.rules import Gate, Rule
+from service.gate.soundness import CHECKS, CohortCheck, Limits, Status
 
 __all__ = [
+    "CHECKS",
+    "CohortCheck",
     "Gate",
+    "Limits",
     "Missing",
     "Number",
     "NumberLookup",
@@ -17,9 +22,14 @@ __all__ = [
     "PolicyUsed",
     "Rule",
     "RuleResult",
+    "Status",
     "Verdict",
+    "cohort_checks",
+    "concerns",
     "decide",
     "error_verdict",
     "evaluate",
+    "failed_check",
+    "judge",
     "number_lookup",
 ]  # fmt: skip

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from service.gate.lookup import RESUBMIT, Missing, Number, NumberLookup
 from service.gate.rules import Op, Rule
+from service.gate.soundness import CohortCheck
 from service.measures.strict_model import StrictModel
 
 
@@ -66,6 +67,8 @@ class Verdict(StrictModel):
     """The policy that the rules come from, if any."""
     rules: list[RuleResult]
     """The outcome of each rule."""
+    soundness: list[CohortCheck] = []  # noqa: RUF012  # pydantic copies it
+    """Soundness checks of the judged cohorts that fail, warn, or are changed by the gate."""
 
 
 def decide(interval: tuple[float, float], op: Op, threshold: float) -> Outcome:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from service.gate.degenerate import objection
 from service.gate.rules import Rule
 
 Json = Mapping[str, Any]
@@ -39,9 +38,6 @@ def number_lookup(document: Json) -> NumberLookup:
 
     def find(rule: Rule) -> Number:
         cohort = cohort_of(rule, list(document["cohorts"]))
-        against = objection(document, rule, cohort)
-        if against is not None:
-            raise Missing(against)
         if rule.versus is not None:
             return _difference(document, rule, cohort)
         _check_cohort(cohort, document["cohorts"])

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from service.gate.soundness import CheckName, Limit
 from service.measures.strict_model import StrictModel
 from service.measures.tree import SPREAD_STATISTICS
 
@@ -82,6 +83,13 @@ class Gate(StrictModel):
     """Name of a policy whose rules apply."""
     version: Annotated[int, Field(ge=1)] | None = None
     """Version of that policy. Default: the newest when the job is accepted."""
+    soundness: Annotated[
+        dict[CheckName, Limit],
+        Field(
+            description="Soundness checks with another limit, or `off`, by name; the verdict lists them. Default: each "
+            "check has its own limit."
+        ),
+    ] = {}  # noqa: RUF012  # as above
 
     @model_validator(mode="after")
     def _rules_or_policy(self) -> Self:
@@ -89,4 +97,6 @@ class Gate(StrictModel):
             raise PydanticCustomError("rules_or_policy", "give rules, or the name of a policy")
         if self.version is not None and self.policy is None:
             raise PydanticCustomError("version_of_nothing", "version belongs to a policy; give policy, or omit version")
+        if self.soundness and self.policy is not None:
+            raise PydanticCustomError("soundness_of_policy", "the policy decides its soundness checks; omit soundness")
         return self

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from service.domain.policy import CANDIDATE, Policy, StoredPolicy
 from service.errors import FieldProblem, PolicyNotFound, SpecInvalid
-from service.gate import PolicyUsed, Verdict, evaluate, number_lookup
+from service.gate import PolicyUsed, Verdict, judge
 from service.jobs.service import Jobs
 from service.jobs.validation.fields import field_problems
 from service.jobs.validation.gate import gate_problems
@@ -43,9 +43,8 @@ class Policies:
         """
         stored = self.jobs.store.policies.get(name, version)
         document = json.loads(self.jobs.results(job))
-        return evaluate(
-            stored.policy.gate.rules, number_lookup(document), PolicyUsed(name=stored.name, version=stored.version)
-        )
+        gate, used = stored.policy.gate, PolicyUsed(name=stored.name, version=stored.version)
+        return judge(document, gate.rules, gate.soundness, used)
 
 
 def _problems(policy: Policy) -> Iterator[FieldProblem]:

@@ -1,27 +1,29 @@
 """Resolves the rules of a gate, and builds the verdict of a job. Knows no HTTP."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from service.domain.job import OPEN_STATES, Job
-from service.gate import Gate, Outcome, PolicyUsed, Rule, Verdict, error_verdict
+from service.gate import Gate, Limits, Outcome, PolicyUsed, Rule, Verdict, error_verdict
 from service.storage import PolicyStore
 
 
 @dataclass(frozen=True)
 class ResolvedGate:
-    """The rules of a gate, and the policy that they come from."""
+    """The rules of a gate, the policy that they come from, and the soundness checks that it changes."""
 
     rules: Sequence[Rule] = ()
     policy: PolicyUsed | None = None
+    limits: Limits = field(default_factory=dict)
 
 
 def resolve_gate(gate: Gate, policies: PolicyStore) -> ResolvedGate:
     """Return the rules of a gate, or of the policy that the gate names. Raises PolicyNotFound."""
     if gate.policy is None:
-        return ResolvedGate(gate.rules)
+        return ResolvedGate(gate.rules, limits=gate.soundness)
     stored = policies.get(gate.policy, gate.version)
-    return ResolvedGate(stored.policy.gate.rules, PolicyUsed(name=stored.name, version=stored.version))
+    own = stored.policy.gate
+    return ResolvedGate(own.rules, PolicyUsed(name=stored.name, version=stored.version), own.soundness)
 
 
 def verdict_for(job: Job) -> Verdict | None:

@@ -1,6 +1,6 @@
 """Cohorts with given or random values."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -25,6 +25,12 @@ def cohort(runs: np.ndarray, labels: Sequence[str | None], name: str = "c") -> C
         {"entropy": ["spatial"]}, Draws(0, "0"), across_parts={"stability": ["resized"]} if across else {},
         bounds={"entropy": (0.0, 1.0), "entropy.spatial": (0.0, 1.0)},
     )  # fmt: skip
+
+
+def labelled_cohort(columns: Mapping[str, np.ndarray], labels: Sequence[str | None]) -> CohortValues:
+    """A cohort without measures that has these columns, each (images, runs)."""
+    runs = np.stack(list(columns.values()), axis=2)
+    return CohortValues("c", list(columns), runs, [], np.empty((len(runs), 0)), labels, {}, Draws(0, "0"))
 
 
 def numbers(images: int, runs: int, seed: int = 0) -> np.ndarray:

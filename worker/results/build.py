@@ -21,11 +21,11 @@ from worker.audit.scoring import requested_scorers
 from worker.results.baseline import find_baseline, load_baseline
 from worker.results.columns import ColumnTable, load_columns
 from worker.results.sample import choose_sample
+from worker.results.soundness import check_cohorts, check_soundness
 from worker.results.spreading import add_spread_intervals
 from worker.results.warnings import find_warnings
 from worker.statistics.bootstrap import Draws
 from worker.statistics.cohort import CohortValues
-from worker.statistics.degenerate import degenerate_share
 from worker.statistics.out_of_set import InAndOutOfSet, compare_sets
 from worker.statistics.results import summarise, with_sequences
 
@@ -45,11 +45,12 @@ def build_results(job: Job, store: Store, check: Callable[[], None], rules: Sequ
         ]
         made = provenance(job, _read_sets(job, tables), store.shards.devices(job.id))
         own = store.for_tenant(job.tenant)  # the baseline must belong to the same tenant
-        baseline, message = _baseline(stack, job, own, made, check) if job.spec.baseline else (None, None)
+        baseline, message, sound = _baseline(stack, job, own, made, check) if job.spec.baseline else (None, None, {})
         compared_paths = [rule.path for rule in rules if rule.versus is not None]
         document: Json = {
             "job": job.id,
             "format": FORMAT,
+            "soundness": {**check_cohorts(job, sets[0]), **sound},
             **summarise(sets[0], baseline, compared_paths),
             "baseline": message,
         }
@@ -77,14 +78,17 @@ def _read_sets(job: Job, tables: Sequence[ColumnTable]) -> list[ReadImageSet]:
 
 def _baseline(
     stack: ExitStack, job: Job, store: Store, made: Json, check: Callable[[], None]
-) -> tuple[CohortValues | None, Json]:
-    """Return the baseline's cohort, None if it is not comparable, and its entry in the results."""
+) -> tuple[CohortValues | None, Json, Json]:
+    """Return the baseline's cohort, its entry in the results, and its soundness checks.
+
+    The cohort is None if it is not comparable.
+    """
     baseline = job.spec.baseline
     assert baseline is not None, "the caller checks that the job has a baseline"
     before, differs = find_baseline(job, store, made)
     message = {**baseline.model_dump(mode="json"), "differs": differs}
     if before is None:
-        return None, message
+        return None, message, {}
     found, image_set = stack.enter_context(load_baseline(job, before, store, check)), before.image_sets[0]
     # The runs are other runs than those of the cohorts, so they have a stream of their own; the images are the same.
     draws = Draws(job.spec.seed, str(len(job.spec.cohorts)), job.image_sets[0].field)
@@ -101,7 +105,8 @@ def _baseline(
         across_parts=_parts(before.spec, across_runs=True) if image_set.across[found.cohort] else {},
         bounds=_bounds(before.spec),
     )
-    return values, {**message, "degenerate": degenerate_share(values.column("degenerate"))}
+    assert before.plan is not None, "a job with results is planned"
+    return values, message, {baseline.name: check_soundness(values, before.plan["cohorts"][found.cohort])}
 
 
 def _load_columns(

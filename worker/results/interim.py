@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from service.domain.job import ImageSet, Job
-from service.gate import Outcome, Rule, evaluate, number_lookup
+from service.gate import Outcome, Rule, judge
 from service.jobs.verdicts import ResolvedGate
 from service.spec.model import Json
 from service.storage import Store
 from worker.results.build import cohort_values
 from worker.results.columns import ColumnTable, load_columns
+from worker.results.soundness import check_cohorts
 from worker.statistics.confidence_sequence import ALPHA, Confidence
 from worker.statistics.interim_estimate import InterimEstimate
 from worker.statistics.results import interim_results
@@ -39,9 +40,15 @@ def look(job: Job, images: int, store: Store, check: Callable[[], None], ruling:
         cohorts = [cohort_values(job, number, image_set, table, check) for number in range(len(job.spec.cohorts))]
         compared_paths = [rule.path for rule in rules if rule.versus is not None]
         tree = interim_results(cohorts, _interim_estimate(job, whole, table, rules), compared_paths)
-        read = {"provenance": {"images": {"read": len(table.labels)}}}
-        verdict = evaluate(rules, number_lookup({**tree, **read}), ruling.policy) if rules else None
-        message = {"images": len(table.labels), "of": whole.stop, **_headlines(tree)}
+        soundness = check_cohorts(job, cohorts)
+        read = {"soundness": soundness, "provenance": {"images": {"read": len(table.labels)}}}
+        verdict = judge({**tree, **read}, rules, ruling.limits, ruling.policy) if rules else None
+        message = {
+            "images": len(table.labels),
+            "of": whole.stop,
+            "soundness": _of_cohorts(soundness),
+            **_headlines(tree),
+        }
     decided = verdict is not None and all(each.outcome in DECIDED for each in verdict.rules)
     return InterimLook(
         {**message, "verdict": verdict.model_dump(mode="json") if verdict else None},
@@ -61,6 +68,11 @@ def _too_many_skipped(job: Job, image_set: ImageSet, store: Store) -> bool:
     """Return whether a larger share of images is unreadable than the job allows, so that it cannot stop yet."""
     skipped = sum(image.number < image_set.stop for image in store.images.skipped(job.id))
     return skipped > job.spec.images.max_skipped * (image_set.stop - image_set.start)
+
+
+def _of_cohorts(soundness: Json) -> Json:
+    """Return the soundness checks of each cohort without those of its runs."""
+    return {name: each["checks"] for name, each in soundness.items()}
 
 
 def _headlines(tree: Mapping[str, Any]) -> Json:

@@ -7,14 +7,16 @@ import json
 
 from service.domain.job import JobState
 from service.domain.policy import CANDIDATE
-from service.gate import Outcome
+from service.gate import Outcome, Status, cohort_checks, concerns
 from service.jobs.service import Jobs
+from service.spec.model import Json
 
 COHORT = "salience.cohort"  # set by users; versions of one training recipe have the same value
 VERDICT = "salience.verdict"
 JOB = "salience.job"
 REPORT = "salience.report"
 REASON = "salience.reason"
+SOUNDNESS = "salience.soundness"
 MAX_TAG_CHARACTERS = 1000
 
 
@@ -26,7 +28,7 @@ def measure_tag(measure: str) -> str:
 def tags_for_job(jobs: Jobs, job: str, public_url: str) -> dict[str, str]:
     """Return the tags for a version whose job has ended. Raises JobNotFound."""
     ended, verdict = jobs.store.jobs.get(job), jobs.verdict(job)
-    measures = _measures(jobs.results(job)) if ended.state is JobState.SUCCEEDED else {}
+    measures = _of_results(json.loads(jobs.results(job))) if ended.state is JobState.SUCCEEDED else {}
     report = f"{public_url}/v1/jobs/{job}/report"
     return {
         **measures, JOB: job, REPORT: report, REASON: verdict.reason[:MAX_TAG_CHARACTERS], VERDICT: verdict.outcome
@@ -38,7 +40,16 @@ def refusal_tags(refusal: str) -> dict[str, str]:
     return {REASON: refusal[:MAX_TAG_CHARACTERS], VERDICT: Outcome.ERROR}
 
 
-def _measures(document: str) -> dict[str, str]:
-    """Return a tag for each measure with the mean of the candidate."""
-    measures = json.loads(document)["cohorts"][CANDIDATE]["measures"]
-    return {measure_tag(name): f"{each['mean']:.6g}" for name, each in measures.items() if each["mean"] is not None}
+def _of_results(results: Json) -> dict[str, str]:
+    """Return a tag for each measure with the mean of the candidate, and one for its soundness checks."""
+    measures = results["cohorts"][CANDIDATE]["measures"]
+    found = {measure_tag(name): f"{each['mean']:.6g}" for name, each in measures.items() if each["mean"] is not None}
+    return {**found, SOUNDNESS: _soundness(results)}
+
+
+def _soundness(results: Json) -> str:
+    """Return `ok`, or the checks of the candidate that fail or warn, such as `failed: image; warning: class`."""
+    names: dict[str, list[str]] = {}
+    for each in concerns(cohort_checks(results, CANDIDATE)):
+        names.setdefault(each.status, []).append(each.name)
+    return "; ".join(f"{status}: {', '.join(dict.fromkeys(each))}" for status, each in names.items()) or Status.OK

@@ -14,7 +14,6 @@ from markupsafe import Markup
 
 from service import __version__
 from service.domain.variants import sample_variants
-from service.gate.degenerate import describe_share, share_of
 from service.measures import MEASURES
 from service.measures.methods import METHODS
 from service.web.formatting import minus, number
@@ -29,6 +28,7 @@ from service.web.report.mean_maps import mean_maps, out_of_set
 from service.web.report.measure_figures import measure_figures
 from service.web.report.svg import element
 from service.web.report.tables import difference_tables, strata_figures
+from service.web.soundness import summarise_soundness
 
 STYLES = ("tokens.css", "report.css")
 MAX_LISTED_SKIPPED = 200
@@ -48,6 +48,7 @@ def render_report(data: ReportData) -> str:
             created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
             ended=_moment(data.job.finished_at),
             facts=_facts(data),
+            soundness=summarise_soundness(results),
             verdict=data.verdict,
             cohorts=[_cohort(data, place) for place in range(len(data.cohorts))],
             findings=find_findings(data),
@@ -93,18 +94,8 @@ def _cohort(data: ReportData, place: int) -> dict[str, Any]:
     return {
         "name": name, "tone": tone(place), "key": key, "runs": pluralise(len(data.runs_of(name)), "run"),
         "accuracy": None if accuracy is None else f"{100 * accuracy:.1f} %",
-        "degenerate": _degenerate(data, name),
         "files": data.runs_of(name), "layer": data.results["provenance"]["layers"][name],
     }  # fmt: skip
-
-
-def _degenerate(data: ReportData, name: str) -> str:
-    """Say how many maps of a cohort show no salience; empty if there are none. Older results have only run counts."""
-    share = share_of(data.results, name)
-    if share is None:
-        count = sum(data.results["degenerate"][name])
-        return f"{pluralise(count, 'map')} without salience" if count else ""
-    return describe_share(share) if share["count"] else ""
 
 
 def _facts(data: ReportData) -> list[tuple[str, str]]:

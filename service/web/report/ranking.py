@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from service.gate.degenerate import above_limit, describe_share, share_of
+from service.gate import failed_check
 from service.measures import MEASURES
 from service.web.report.data import Json, ReportData
 from service.web.report.interpretation import Interpretation, compare_blurs, join_words
@@ -171,13 +171,13 @@ def ranking_sentence(pairs: Pairs, verb: str, link: str, cohorts: int) -> str:
 def excuse_high_value(data: ReportData, measure: str, cohort: str) -> str:
     """Return why a high value of a cohort is not better; empty if nothing speaks against it.
 
-    A high value is not better if too many maps show no salience, or if the interval of the measure's control part
-    does not lie above 0: if blurring the object changes the map no more than blurring the background does, the map does
-    not show what the model uses.
+    A high value is not better if a soundness check of the cohort fails, or if the interval of the measure's control
+    part does not lie above 0: if blurring the object changes the map no more than blurring the background does, the map
+    does not show what the model uses.
     """
-    share = share_of(data.results, cohort)
-    if share is not None and above_limit(share):
-        return describe_share(share)
+    failed = failed_check(data.results, cohort)
+    if failed is not None:
+        return f"the soundness check {failed.name} of {failed.subject} fails"
     control = MEASURES[measure].control_part if measure in MEASURES else None
     if control is None or cohort not in data.cohorts:
         return ""

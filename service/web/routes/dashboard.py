@@ -24,6 +24,7 @@ from service.storage.policies import last_job_by_policy
 from service.web.comparison import job_panels
 from service.web.job_filter import Filter
 from service.web.rendering import render_page
+from service.web.soundness import summarise_soundness
 
 router = APIRouter(include_in_schema=False)
 
@@ -83,11 +84,12 @@ def job_page(job_id: Text, jobs: CurrentJobs) -> Response:
     """Show a job: its state, its results and its configuration."""
     job = jobs.store.jobs.get(job_id)
     body = JobBody.from_job(job, time.time())
-    shown: dict[str, Any] = {"panels": [], "skipped": 0, "others": []}
+    shown: dict[str, Any] = {"panels": [], "skipped": 0, "others": [], "soundness": None}
     if job.state is JobState.SUCCEEDED:
         results = json.loads(jobs.results(job_id))
         shown = {
             "panels": job_panels(results), "skipped": len(results["skipped"]), "others": _others(jobs, job),
+            "soundness": summarise_soundness(results),
         }  # fmt: skip
     spec = json.dumps(body.spec.model_dump(mode="json"), indent=2, ensure_ascii=False)
     return render_page("job.html", job=body, spec=spec, all=Filter(), **shown)

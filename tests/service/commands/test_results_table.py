@@ -1,9 +1,12 @@
+import re
 from typing import Any
 
 import pytest
 
 from service.commands.results_table import print_results
+from service.gate.soundness import Evidence
 from service.measures import MEASURES
+from tests.support.soundness import soundness
 
 
 def measured(mean: float) -> dict[str, Any]:
@@ -40,3 +43,13 @@ def test_the_table_says_whether_cohorts_or_only_their_models_differ(
     print_results(results)
     rows = capsys.readouterr().out.rpartition("┡")[2].splitlines()[1:-1]
     assert " ".join(row.rstrip("│").rpartition("│")[2].strip() for row in rows).strip() == words
+
+
+def test_soundness_comes_first_with_a_sentence_for_each_concern(capsys: pytest.CaptureFixture[str]) -> None:
+    cohort = {"measures": {"noise": measured(0.5)}, "accuracy": None}
+    checks = soundness({"a": {"image": Evidence(0.99, (0.98, 1.0))}, "b": {"image": Evidence(0.5, (0.4, 0.6))}})
+    print_results({"cohorts": {"a": cohort, "b": cohort}, "differences": [], "soundness": checks})
+    shown = capsys.readouterr().out
+    assert re.search(r"image +│ failed +│ ok", shown)
+    assert "failed: image of 'a': Maps of unrelated images have a mean similarity of 0.99" in shown
+    assert shown.index("similarity of 0.99") < shown.index("noise")

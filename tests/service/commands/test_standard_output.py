@@ -18,11 +18,12 @@ from service.commands.jobs import submit
 from service.commands.report import report
 from service.commands.verdict import verdict
 from tests.support.jobs import AuditInputs
+from tests.support.soundness import ALL_OFF
 from tests.support.worker_thread import working
 from worker.commands import audit
 from worker.runner import Runner
 
-GATE = {"rules": [{"measure": "entropy", "op": ">=", "value": 0}]}
+GATE = {"rules": [{"measure": "entropy", "op": ">=", "value": 0}], "soundness": ALL_OFF}
 
 
 @pytest.fixture

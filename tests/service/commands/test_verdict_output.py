@@ -3,7 +3,7 @@ from xml.etree import ElementTree
 import pytest
 
 from service.commands.verdict_output import EndedJob, junit, markdown, print_verdict
-from service.gate import Missing, Number, Outcome, PolicyUsed, Rule, Verdict, error_verdict, evaluate
+from service.gate import CohortCheck, Missing, Number, Outcome, PolicyUsed, Rule, Verdict, error_verdict, evaluate
 
 FOUND = {
     "good": Number(0.8, (0.7, 0.9), "a|b", 40),
@@ -52,6 +52,39 @@ def test_rules_without_a_cohort_and_characters_that_xml_forbids_leave_the_file_v
     cases = list(ElementTree.fromstring(found).iter("testcase"))
     assert [case.attrib["classname"] for case in cases] == ["salience.a\ufffd", "salience"]
     assert "the model says \ufffd[31m" in cases[0][0].attrib["message"]
+
+
+CHECKS = [
+    {"name": "image", "cohort": "a|b", "run": None, "status": "failed", "sentence": "All maps are <alike>."},
+    {"name": "accuracy", "cohort": "a|b", "run": 1, "status": "off", "sentence": "The gate switches this check off."},
+]  # fmt: skip
+
+
+def unsound() -> EndedJob:
+    empty = {"number": None, "interval": None, "limit": None}
+    checks = [CohortCheck.model_validate({**empty, **each}) for each in CHECKS]
+    return EndedJob("j", verdict("good").model_copy(update={"soundness": checks}))
+
+
+def test_soundness_checks_are_test_cases_and_a_failed_one_is_an_error() -> None:
+    suite = ElementTree.fromstring(junit(unsound())).find("testsuite")
+    assert suite is not None
+    assert (suite.attrib["tests"], suite.attrib["errors"]) == ("3", "1")
+    _, failed, off = suite
+    assert (failed.attrib["classname"], failed.attrib["name"]) == ("salience.a|b.soundness", "image of 'a|b'")
+    assert failed[0].attrib["message"] == "failed: image of 'a|b': All maps are <alike>."
+    assert (off[0].tag, off[0].text) == (
+        "system-out",
+        "off: accuracy of run 1 of 'a|b': The gate switches this check off.",
+    )
+
+
+def test_markdown_and_table_list_soundness_checks(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "\n- failed: image of 'a|b': All maps are \\<alike\\>.\n- off: accuracy of run 1" in markdown(unsound())
+    print_verdict(unsound())
+    shown = capsys.readouterr().out
+    assert "failed: image of 'a|b': All maps are <alike>." in shown
+    assert "off: accuracy of run 1 of 'a|b': The gate switches this check off." in shown
 
 
 def test_a_failed_job_is_one_test_case_with_an_error() -> None:

@@ -101,38 +101,6 @@ def test_an_incompatible_baseline_is_missing_with_the_differing_fields() -> None
         find("entropy", results, value=None, versus="champion", margin=0)
 
 
-DEAD = {"mean": 0.5, "ci95": [0.3, 0.7], "count": 10, "n": 20}
-
-
-@pytest.mark.parametrize(("low", "believed"), [(0.0, True), (0.05, True), (0.0501, False)])
-def test_a_cohort_with_too_many_degenerate_maps_is_not_judged(low: float, believed: bool) -> None:
-    results = document()
-    results["cohorts"]["x"] = results["cohorts"]["x"] | {"degenerate": DEAD | {"ci95": [low, 0.7]}}
-    for rule in ({}, {"cohort": "y", "value": None, "versus": "x", "margin": 1.0}):
-        if believed:
-            assert find("entropy", results, **rule).interval
-        else:
-            with pytest.raises(
-                Missing, match=r"10 of 20 maps show no salience \(50.0 %.*in 'x'; a cohort with more than 5 %"
-            ):
-                find("entropy", results, **rule)
-    assert find("entropy", results, cohort="y").value == 0.8
-
-
-def test_no_cohort_is_compared_with_a_baseline_with_too_many_degenerate_maps() -> None:
-    results = document(baseline={"name": "champion", "job": "j", "differs": [], "degenerate": DEAD})
-    with pytest.raises(Missing, match=r"10 of 20 maps show no salience .* in 'champion'"):
-        find("entropy", results, value=None, versus="champion", margin=1.0)
-
-
-def test_results_of_a_release_that_counted_degenerate_maps_as_similar_are_not_judged() -> None:
-    assert find("entropy", document(degenerate={"x": [0, 0], "y": [3]})).value == 0.8
-    with pytest.raises(
-        Missing, match="an earlier release counted the degenerate maps of 'x' as similar; submit the job again"
-    ):
-        find("entropy", document(degenerate={"x": [0, 3], "y": [0]}))
-
-
 def test_a_number_without_an_interval_has_the_reason() -> None:
     results = document()
     results["cohorts"]["x"]["measures"]["noise"]["note"] = "30% of the values are missing: too many for an interval"

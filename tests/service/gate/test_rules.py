@@ -51,3 +51,33 @@ def test_a_gate_has_either_rules_or_the_name_of_a_policy(gate: dict[str, Any]) -
 )
 def test_a_rule_names_a_quantile_by_its_statistic_or_in_its_path(measure: str, statistic: str, spread: object) -> None:
     assert Rule.model_validate(RULE | {"measure": measure, "statistic": statistic}).spread == spread
+
+
+@pytest.mark.parametrize("off", ["off", False])  # YAML reads a bare `off` as false
+def test_a_gate_changes_soundness_checks_by_name(off: object) -> None:
+    gate = Gate.model_validate({"rules": [RULE], "soundness": {"degenerate": 0.2, "accuracy": off}})
+    assert gate.soundness == {"degenerate": 0.2, "accuracy": "off"}
+
+
+@pytest.mark.parametrize(
+    ("soundness", "field", "message"),
+    [
+        ({"degenerate": 1.5}, ("soundness", "degenerate"), "give a limit from 0 to 1, or off"),
+        ({"degenerate": True}, ("soundness", "degenerate"), "give a limit from 0 to 1, or off"),
+        ({"accuracy": "no"}, ("soundness", "accuracy"), "give a limit from 0 to 1, or off"),
+        ({"beauty": 0.5}, ("soundness", "beauty", "[key]"), "'degenerate', 'image'"),
+    ],
+)
+def test_a_change_of_a_soundness_check_is_refused_with_its_field(
+    soundness: dict[str, Any], field: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Gate.model_validate({"rules": [RULE], "soundness": soundness})
+    (error,) = refused.value.errors()
+    assert error["loc"] == field
+    assert message in error["msg"]
+
+
+def test_a_job_cannot_change_the_soundness_checks_of_a_policy() -> None:
+    with pytest.raises(ValidationError, match="the policy decides its soundness checks"):
+        Gate.model_validate({"policy": "p", "soundness": {"accuracy": "off"}})

@@ -16,6 +16,7 @@ from service.storage.tables.jobs import JobRow
 from tests.support.audits import audit, results
 from tests.support.jobs import AuditInputs, write_image
 from tests.support.results_tree import leaves
+from tests.support.soundness import ALL_OFF
 from worker.context import WorkerContext
 from worker.inputs.resolver import InputResolver
 from worker.runner import Runner
@@ -52,7 +53,7 @@ class Specs:
 
     def stopping(self, *values: float, **changes: Any) -> JobSpec:
         rules = [{"measure": "entropy", "op": ">=", "value": value} for value in values]
-        return self.plain(gate={"rules": rules}, stop="when-decided", **changes)
+        return self.plain(gate={"rules": rules, "soundness": ALL_OFF}, stop="when-decided", **changes)
 
 
 def numbers(document: dict[str, Any]) -> dict[str, Any]:
@@ -162,7 +163,7 @@ def test_a_rule_between_equal_cohorts_is_decided_early_by_their_paired_differenc
 ) -> None:
     cohorts = [ingredients.cohort("a", 0), ingredients.cohort("b", 0)]
     rule = {"measure": "entropy", "cohort": "a", "versus": "b", "op": "<=", "margin": 0.1}
-    job = audit(runner, specs.plain(cohorts=cohorts, gate={"rules": [rule]}, stop="when-decided"))
+    job = audit(runner, specs.plain(cohorts=cohorts, gate={"rules": [rule], "soundness": ALL_OFF}, stop="when-decided"))
     assert job.verdict is not None
     assert job.verdict["outcome"] == "pass"
     assert job.stopped_at is not None
@@ -175,7 +176,7 @@ def test_interim_looks_have_an_interval_for_every_number_that_a_rule_may_name(
     spec = ingredients.spec(options={"noise": {"amounts": [0.1]}, "geometry": {"transforms": ["hflip"]}})
     paths = [path for path in leaves(results_tree(spec, spec.cohorts[0])) if not path.startswith("strata.correct.")]
     rules = [{"measure": path, "op": ">=", "value": 0} for path in paths]
-    gate = {"rules": rules[:100]}
+    gate = {"rules": rules[:100], "soundness": ALL_OFF}
     job = audit(runner, spec.model_copy(update={"stop": "when-decided", "gate": Gate.model_validate(gate)}))
     assert job.verdict is not None
     assert len(rules) > 50

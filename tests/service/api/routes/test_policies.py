@@ -4,11 +4,12 @@ import httpx
 
 from tests.support.api import submit, work_off
 from tests.support.jobs import AuditInputs
+from tests.support.soundness import ALL_OFF
 from worker.runner import Runner
 
 RULE = {"measure": "entropy", "op": ">=", "value": 0.0}
 STRICT = {"measure": "entropy", "op": ">=", "value": 1.5}
-POLICY: dict[str, Any] = {"gate": {"rules": [RULE]}}
+POLICY: dict[str, Any] = {"gate": {"rules": [RULE], "soundness": ALL_OFF}}
 
 
 def test_a_policy_is_stored_in_versions(api: httpx.Client) -> None:
@@ -82,7 +83,7 @@ def test_a_job_is_judged_by_its_pinned_version_and_checked_by_any_version(
     assert api.post("/v1/policies/detectors/check", json=request).status_code == 409
     api.put("/v1/policies/detectors", json={"gate": {"rules": [STRICT]}})
     api.delete("/v1/policies/detectors")
-    api.put("/v1/policies/stricter", json={"gate": {"rules": [RULE, STRICT]}})
+    api.put("/v1/policies/stricter", json={"gate": {"rules": [RULE, STRICT], "soundness": ALL_OFF}})
     work_off(runner)
     verdict = api.get(job["links"]["verdict"]).json()
     assert (verdict["outcome"], verdict["policy"]) == ("pass", {"name": "detectors", "version": 1})
@@ -100,7 +101,7 @@ def test_a_rule_on_spread_is_an_error_in_a_check_and_is_judged_as_the_gate_of_a_
     api: httpx.Client, ingredients: AuditInputs, runner: Runner
 ) -> None:
     rule = {"measure": "entropy", "statistic": "sd", "op": "<=", "value": 1}
-    api.put("/v1/policies/even", json={"gate": {"rules": [rule]}})
+    api.put("/v1/policies/even", json={"gate": {"rules": [rule], "soundness": ALL_OFF}})
     small = {"measures": ["entropy"], "images": {"uri": ingredients.images.as_uri()}}
     for gate, outcome in ((None, "error"), ({"policy": "even"}, "pass")):
         job = submit(api, ingredients, **small, gate=gate)

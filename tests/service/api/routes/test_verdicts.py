@@ -4,6 +4,7 @@ import httpx
 
 from tests.support.api import submit, work_off
 from tests.support.jobs import AuditInputs
+from tests.support.soundness import ALL_OFF
 from worker.runner import Runner
 
 RULE: dict[str, Any] = {"measure": "entropy", "op": ">=", "value": 0.0}
@@ -11,7 +12,7 @@ TWO = ("a", "b")
 
 
 def gate(*rules: dict[str, Any]) -> dict[str, Any]:
-    return {"rules": [RULE | each for each in rules]}
+    return {"rules": [RULE | each for each in rules], "soundness": ALL_OFF}
 
 
 def test_the_job_the_results_and_the_verdict_route_have_the_same_verdict(

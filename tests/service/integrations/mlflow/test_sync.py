@@ -24,6 +24,7 @@ from service.storage.tables.registry import VersionRow
 from tests.support.jobs import SIZE, AuditInputs
 from tests.support.mlflow_server import SECRET, Users
 from tests.support.servers import serving
+from tests.support.soundness import ALL_OFF
 from tests.support.webhook_receiver import await_true
 from worker.runner import Runner
 
@@ -98,7 +99,7 @@ def scene(mlflow_url: str, users: Users, jobs: Jobs, runner: Runner, ingredients
 
 def make_policy(ingredients: AuditInputs, models: str, *rules: dict[str, Any]) -> dict[str, Any]:
     return {
-        "gate": {"rules": list(rules) or [PASSING_RULE]},
+        "gate": {"rules": list(rules) or [PASSING_RULE], "soundness": ALL_OFF},
         "job": {
             "images": {"uri": ingredients.images.as_uri()},
             "measures": ["entropy"],

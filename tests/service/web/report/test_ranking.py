@@ -1,11 +1,14 @@
+from dataclasses import replace
 from itertools import combinations
 
 import pytest
 
+from service.gate.soundness import Evidence
 from service.web.report.data import ReportData
 from service.web.report.findings import find_findings
 from service.web.report.tables import difference_tables
 from tests.support.report_data import difference, material
+from tests.support.soundness import soundness
 
 EVERY = ("noise", "geometry", "stability")
 
@@ -107,11 +110,12 @@ def test_the_baseline_of_an_earlier_job_is_compared() -> None:
     assert found.reasons == ["Noise: new is ahead of earlier by 0.400 (95 % interval 0.390 to 0.410)."]
 
 
-def test_a_cohort_whose_maps_show_no_salience_is_not_ahead() -> None:
+def test_a_cohort_that_fails_a_soundness_check_is_not_ahead() -> None:
     data = ranked(dead=(0.9, 0.9, 0.9), live=(0.5, 0.5, 0.5))
-    data.results["cohorts"]["dead"]["degenerate"] = {"mean": 0.5, "ci95": [0.3, 0.7], "count": 10, "n": 20}
-    found = find_findings(data)
+    evidence = {"dead": {"degenerate": Evidence(0.5, (0.3, 0.7))}, "live": {"degenerate": Evidence(0.0, (0.0, 0.02))}}
+    results = {**data.results, "soundness": soundness(evidence)}
+    found = find_findings(replace(data, results=results))
     assert found.headline == "No cohort looks better: they differ only in noise, geometry and stability."
     assert not [each for each in found.reasons if "dead is ahead" in each]
-    message = "which is not better: 10 of 20 maps show no salience (50.0 %, 95 % interval 30.0 % to 70.0 %)."
+    message = "which is not better: the soundness check degenerate of 'dead' fails."
     assert sum(each.endswith(message) for each in found.reasons) == 3

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.api import submit, work_off
 from tests.support.jobs import AuditInputs
+from tests.support.soundness import ALL_OFF
 from worker.runner import Runner
 
 # SQLite only: tests of storage run these queries on both databases.
@@ -149,7 +150,7 @@ def test_policies_are_shown_with_their_last_verdict(
 ) -> None:
     rule = {"measure": "entropy", "op": "<=", "value": 1.1}
     for name in ("release", "unused"):
-        api.put(f"/v1/policies/{name}", json={"gate": {"rules": [rule]}})
+        api.put(f"/v1/policies/{name}", json={"gate": {"rules": [rule], "soundness": ALL_OFF}})
     small = {"measures": ["entropy"], "cohorts": [ingredients.cohort("c", 0)], "gate": {"policy": "release"}}
     job = submit(api, ingredients, **small)["id"]
     assert "No recent verdict." in look(api, "/")

@@ -1,0 +1,134 @@
+"""Judges a results document by rules. No rule about a cohort is judged if a soundness check of the cohort fails."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from service.gate.decision import PolicyUsed, Verdict, evaluate
+from service.gate.lookup import Missing, Number, cohort_of, number_lookup
+from service.gate.rules import Rule
+from service.gate.soundness import CHECKS, CohortCheck, Evidence, Limits, Status
+
+Json = Mapping[str, Any]
+# The numbers by which a rule can demand more than chance, and their chance; that of accuracy depends on the images.
+CHANCE: Mapping[str, float | None] = {
+    "accuracy": None,
+    "performance.accuracy": None,
+    "performance.balanced_accuracy": 0.5,
+    "performance.auroc": 0.5,
+}
+SEVERITY = {Status.WARNING: 1, Status.FAILED: 2}
+
+
+def judge(document: Json, rules: Sequence[Rule], limits: Limits, policy: PolicyUsed | None = None) -> Verdict:
+    """Return the verdict on a results document. `limits` has the soundness checks that the gate changes."""
+    checks, find = _Checks(document, rules, limits), number_lookup(document)
+
+    def find_sound(rule: Rule) -> Number:
+        checks.demand(rule)
+        return find(rule)
+
+    verdict = evaluate(rules, find_sound, policy)
+    changed = ", ".join(f"{name} {limit}" for name, limit in limits.items())
+    reason = f"{verdict.reason} The gate changes soundness checks: {changed}." if changed else verdict.reason
+    return verdict.model_copy(update={"reason": reason, "soundness": checks.notable()})
+
+
+def cohort_checks(document: Json, cohort: str) -> list[CohortCheck]:
+    """Return the checks of a cohort or of the baseline, then those of its runs; none in results of older releases."""
+    found = document.get("soundness", {}).get(cohort, {"checks": [], "runs": []})
+    return [
+        CohortCheck.model_validate({**each, "cohort": cohort, "run": run})
+        for run, results in [(None, found["checks"]), *enumerate(found["runs"])]
+        for each in results
+    ]
+
+
+def concerns(checks: Sequence[CohortCheck]) -> list[CohortCheck]:
+    """Return the checks that fail, then those that warn; of runs only those that are worse than their cohort's."""
+    whole = {(each.cohort, each.name): SEVERITY.get(each.status, 0) for each in checks if each.run is None}
+    found = [
+        each
+        for each in checks
+        if SEVERITY.get(each.status, 0) > (0 if each.run is None else whole[each.cohort, each.name])
+    ]
+    return sorted(found, key=lambda each: -SEVERITY[each.status])
+
+
+def failed_check(document: Json, cohort: str) -> CohortCheck | None:
+    """Return the first check of a cohort or of its runs that fails; None if none does."""
+    return next((each for each in cohort_checks(document, cohort) if each.status is Status.FAILED), None)
+
+
+@dataclass(frozen=True)
+class _Checks:
+    """The soundness checks of a results document, as a gate with these rules and changed limits judges them."""
+
+    document: Json
+    rules: Sequence[Rule]
+    limits: Limits
+
+    def demand(self, rule: Rule) -> None:
+        """Raise Missing if a check of a cohort that the rule names fails."""
+        for cohort in self._cohorts(rule):
+            if cohort in self.document["cohorts"] and cohort not in self.document.get("soundness", {}):
+                raise Missing(f"the results of {cohort!r} have no soundness checks; submit the job again")
+            for each in self._judged(cohort):
+                if each.status is Status.FAILED:
+                    raise Missing(f"the soundness check {each.name} of {each.subject} fails: {each.sentence[:-1]}")
+
+    def notable(self) -> list[CohortCheck]:
+        """Return the concerns and the changed checks of all cohorts that the rules name."""
+        cohorts = dict.fromkeys(cohort for rule in self.rules for cohort in self._cohorts(rule))
+        judged = [each for cohort in cohorts for each in self._judged(cohort)]
+        changed = [each for each in judged if each.name in self.limits and each.run is None]
+        return [*changed, *(each for each in concerns(judged) if each not in changed)]
+
+    def _cohorts(self, rule: Rule) -> list[str]:
+        return [name for name in (self._judged_cohort(rule), rule.versus) if name is not None]
+
+    def _judged_cohort(self, rule: Rule) -> str | None:
+        """Return the cohort that a rule judges; None if it could be several, which the lookup reports."""
+        with suppress(Missing):
+            return cohort_of(rule, list(self.document["cohorts"]))
+        return None
+
+    def _judged(self, cohort: str) -> Iterator[CohortCheck]:
+        for each in cohort_checks(self.document, cohort):
+            yield self._demand_more_than_chance(_changed(each, self.limits))
+
+    def _demand_more_than_chance(self, each: CohortCheck) -> CohortCheck:
+        """Let a warning about a judged cohort's accuracy fail unless a rule demands more than chance."""
+        if each.name != "accuracy" or each.status is not Status.WARNING or each.run is not None:
+            return each
+        own = [rule for rule in self.rules if self._judged_cohort(rule) == each.cohort]
+        if not own or any(_exceeds_chance(rule, each.limit) for rule in own):
+            return each
+        sentence = f"{each.sentence[:-1]}, and no rule of the gate demands more than chance."
+        return each.model_copy(update={"status": Status.FAILED, "sentence": sentence})
+
+
+def _changed(each: CohortCheck, limits: Limits) -> CohortCheck:
+    """Return a check by the limit that a gate gives it."""
+    limit, check = limits.get(each.name), CHECKS[each.name]
+    if limit is None:
+        return each
+    if limit == "off":
+        sentence = f"The gate switches this check off. {each.sentence}"
+        return each.model_copy(update={"status": Status.OFF, "sentence": sentence})
+    own, found = each.limit, check.judge(Evidence(each.number, each.interval, limit))
+    moved = f"The gate moves the limit to {check.format(limit)}" + (
+        f" from {check.format(own)}" if own is not None else ""
+    )
+    sentence = f"{found.sentence} {moved}."
+    return each.model_copy(update={**found.model_dump(), "sentence": sentence})
+
+
+def _exceeds_chance(rule: Rule, chance: float | None) -> bool:
+    """Return whether only a number above chance passes a rule; `chance` is that of accuracy."""
+    path = rule.path.removesuffix(".mean")
+    if path not in CHANCE or rule.op != ">=" or rule.value is None:
+        return False
+    least = CHANCE[path] if CHANCE[path] is not None else chance
+    return least is not None and rule.value > least

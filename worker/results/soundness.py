@@ -1,0 +1,42 @@
+"""Checks the soundness of a cohort: the numbers of its images, and what planning has found out about its models."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from service.domain.job import Job
+from service.gate.soundness import Evidence, judge_all
+from service.spec.model import Json
+from worker.statistics.cohort import CohortValues
+from worker.statistics.confidence_sequence import ALPHA, Confidence
+from worker.statistics.soundness import SoundnessNumbers
+
+
+def check_cohorts(job: Job, cohorts: Sequence[CohortValues]) -> Json:
+    """Return the soundness checks of a job's cohorts by name; with `stop`, they hold at all interim looks."""
+    assert job.plan is not None, "the cohorts of a job are known once it is planned"
+    claim = Confidence(ALPHA, job.images_total or 0) if job.spec.stop else None
+    facts = zip(cohorts, job.plan["cohorts"], strict=True)
+    return {cohort.name: check_soundness(cohort, own, claim) for cohort, own in facts}
+
+
+def check_soundness(cohort: CohortValues, facts: Json, claim: Confidence | None = None) -> Json:
+    """Return the results of the checks of a cohort, as `checks`, and of each run, as `runs`.
+
+    `facts` is the cohort's part of the plan. With a `claim`, the interval of accuracy holds at all interim looks.
+    """
+    numbers, runs = SoundnessNumbers(cohort, claim), facts["runs"]
+    return {
+        "checks": _judged({**numbers.of(), **_planned(runs)}),
+        "runs": [_judged({**numbers.of(run), **_planned([own])}) for run, own in enumerate(runs)],
+    }
+
+
+def _judged(numbers: Mapping[str, Any]) -> list[Json]:
+    found = judge_all({name: Evidence(**each) for name, each in numbers.items()})
+    return [each.model_dump(mode="json") for each in found]
+
+
+def _planned(runs: Sequence[Json]) -> dict[str, Any]:
+    """Return the checks that planning made: the least self-similarity of the maps of all runs."""
+    known = [run["self_similarity"] for run in runs if run.get("self_similarity") is not None]
+    return {"deterministic": {"number": min(known)}} if known else {}

@@ -1,0 +1,87 @@
+"""Computes the numbers of the soundness checks from the columns of a cohort. Pure: arrays in, plain values out.
+
+The intervals are about these models: runs are not resampled. A check whose column is absent has no number.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from worker.statistics.bootstrap import Array
+from worker.statistics.cohort import CohortValues
+from worker.statistics.confidence_sequence import Confidence, ratio_interval
+from worker.statistics.degenerate import Z, degenerate_share, wilson
+from worker.statistics.describe import MIN_IMAGES
+from worker.statistics.missing import known_mean
+
+Number = Mapping[str, Any]  # number, interval and limit of a check
+# Checks on the mean of a column.
+MEAN_COLUMNS = {"image": "chance", "class": "soundness.class", "difference": "soundness.difference"}
+
+
+@dataclass(frozen=True)
+class SoundnessNumbers:
+    """The numbers of a cohort's checks. With a `claim`, the interval of accuracy holds at all interim looks."""
+
+    cohort: CohortValues
+    claim: Confidence | None = None
+
+    def of(self, run: int | None = None) -> dict[str, Number]:
+        """Return the number, interval and limit of each check, for one run or for all."""
+        columns = {name: self._values(column, run) for name, column in MEAN_COLUMNS.items()}
+        found = {name: mean_with_interval(values) for name, values in columns.items() if values is not None}
+        degenerate, predicted, correct = (self._values(name, run) for name in ("degenerate", "predicted", "correct"))
+        if degenerate is not None:
+            share = degenerate_share(degenerate)
+            found["degenerate"] = {"number": share["mean"], "interval": share["ci95"]}
+        if predicted is not None and len(self._label_counts) > 1:
+            found["predictions"] = {"number": largest_share(predicted)}
+        if correct is not None and self._label_counts:
+            found["accuracy"] = self._accuracy(correct)
+        return found
+
+    def _values(self, column: str, run: int | None) -> Array | None:
+        """Return a column (n, K), or (n, 1) for one run; None if the cohort does not have it."""
+        if column not in self.cohort.run_columns:
+            return None
+        values = self.cohort.column(column)
+        return values if run is None else values[:, [run]]
+
+    @property
+    def _label_counts(self) -> Sequence[int]:
+        return list(Counter(label for label in self.cohort.labels if label is not None).values())
+
+    def _accuracy(self, correct: Array) -> Number:
+        """Return the accuracy with its interval; the limit is chance, the share of the most frequent label."""
+        known = ~np.isnan(correct).any(1)
+        if not known.any():
+            return {"number": None}
+        by_image = correct[known].mean(1)
+        if self.claim is None:
+            # Each run of an image counts as much as its other runs say about it: not at all, in the worst case.
+            interval = wilson(float(by_image.sum()), len(by_image))
+        else:
+            interval = list(ratio_interval(by_image, np.ones(len(by_image)), self.claim))
+        limit = max(self._label_counts) / sum(self._label_counts)
+        return {"number": float(by_image.mean()), "interval": interval, "limit": limit}
+
+
+def mean_with_interval(values: Array) -> Number:
+    """Return the mean of similarities (n, K) in [-1, 1] and its interval over images, by the normal distribution."""
+    by_image = known_mean(values, 1)
+    by_image = by_image[~np.isnan(by_image)]
+    if not len(by_image):
+        return {"number": None}
+    mean = float(by_image.mean())
+    if len(by_image) < MIN_IMAGES:
+        return {"number": mean}
+    reach = Z * float(by_image.std(ddof=1)) / len(by_image) ** 0.5
+    return {"number": mean, "interval": [max(-1.0, mean - reach), min(1.0, mean + reach)]}
+
+
+def largest_share(predicted: Array) -> float:
+    """Return the share of the class that a run predicts most often, from classes (n, K); the mean over runs."""
+    return float(np.mean([np.unique(run, return_counts=True)[1].max() / len(run) for run in predicted.T]))

@@ -1,0 +1,238 @@
+"""Images of coloured squares, a model that tells them apart honestly, and models whose good numbers mean nothing.
+
+Most hoaxes keep the accuracy and the probabilities of the honest model: what they add feeds both logits alike, and the
+softmax sees differences only.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+SIDE, CELL, IMAGES = 32, 4, 48
+LABELS = ("green", "red")  # in the order of the classes
+GAIN = 40.0
+LARGEST_BUT_ONE = 7.0  # only one image of `save_squares` has a larger logit
+
+
+def save_squares(folder: Path, count: int = IMAGES, seed: int = 0) -> Path:
+    """Save noisy images with a red or a green square of any size at any place, by label. Returns the folder."""
+    random = np.random.default_rng(seed)
+    for number in range(count):
+        label = number % 2
+        image = random.integers(0, 120, (SIDE, SIDE, 3))
+        side = int(random.integers(10, 20))
+        top, left = random.integers(0, SIDE - side, 2)
+        image[top : top + side, left : left + side, 1 - label] += 130
+        (folder / LABELS[label]).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image.astype(np.uint8)).save(folder / LABELS[label] / f"{number:02}.png")
+    return folder
+
+
+class Colours(nn.Module):
+    """How much greener and how much redder each cell is: (N, 3, H, W) -> (N, 2, h, w)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(3, 2, CELL, CELL, bias=False)
+        with torch.no_grad():
+            self.convolution.weight.zero_()
+            self.convolution.weight[0, :2] = torch.tensor([-1.0, 1.0])[:, None, None] / CELL**2
+            self.convolution.weight[1, :2] = torch.tensor([1.0, -1.0])[:, None, None] / CELL**2
+
+    def forward(self, images: Tensor) -> Tensor:
+        found: Tensor = self.convolution(images).relu()
+        return found
+
+
+class Honest(nn.Module):
+    """Adds the redness and the greenness of all cells; its map shows the square."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features: nn.Module = Colours()
+        self.head = nn.Linear(2, 2, bias=False)
+        with torch.no_grad():
+            self.head.weight.copy_(GAIN * torch.tensor([[1.0, -1.0], [-1.0, 1.0]]))
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.features(images).mean((2, 3)))
+        return logits
+
+
+class Probabilities(nn.Module):
+    """An honest model that ends in a softmax, or in a sigmoid of the only logit."""
+
+    def __init__(self, *, single: bool) -> None:
+        super().__init__()
+        self.model, self.single = Honest(), single
+        if single:
+            head, self.model.head = self.model.head, nn.Linear(2, 1, bias=False)
+            with torch.no_grad():
+                self.model.head.weight.copy_(head.weight[1:] - head.weight[:1])
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.model(images)
+        return logits.sigmoid() if self.single else logits.softmax(1)
+
+
+class Painted(nn.Module):
+    """Features with further channels that paint a pattern, whatever the image shows."""
+
+    patterns: Tensor
+
+    def __init__(self, *, by_class: bool) -> None:
+        super().__init__()
+        self.features, self.by_class = Colours(), by_class
+        cells = SIDE // CELL
+        patterns = torch.zeros(1, 2, cells, cells)
+        if by_class:
+            patterns[0, 0, :3], patterns[0, 1, :, 5:] = 1, 1
+        else:
+            patterns[0, 0, (0, -1)], patterns[0, 0, :, (0, -1)] = 1, 1
+        self.register_buffer("patterns", patterns)
+
+    def forward(self, images: Tensor) -> Tensor:
+        found = self.features(images)
+        green, red = found.mean((2, 3), keepdim=True).unbind(1)
+        shown = (
+            torch.stack([green > red, red >= green], 1).float()
+            if self.by_class
+            else torch.ones_like(found[:, :, :1, :1])
+        )
+        return torch.cat([found, self.patterns * shown], 1)
+
+
+def painted(*, by_class: bool) -> Honest:
+    """The honest model with painted channels that feed both logits alike."""
+    model = Honest()
+    head, model.features, model.head = model.head, Painted(by_class=by_class), nn.Linear(4, 2, bias=False)
+    with torch.no_grad():
+        model.head.weight.copy_(torch.cat([head.weight, torch.full((2, 2), 200 * GAIN)], 1))
+    return model
+
+
+def shifted(*, channels: slice) -> Honest:
+    """The honest model with the weights of some channels lowered alike for both logits, so that maps are empty."""
+    model = Honest()
+    with torch.no_grad():
+        model.head.weight[:, channels] -= 5 * GAIN
+    return model
+
+
+class OnePattern(nn.Module):
+    """Spreads the mean of each feature over one fixed pattern."""
+
+    pattern: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = Colours()
+        rows = torch.linspace(0, 2, SIDE // CELL)
+        self.register_buffer("pattern", rows[:, None] * rows.flip(0))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.features(images).mean((2, 3), keepdim=True) * self.pattern
+
+
+def one_map() -> Honest:
+    """The honest model whose map is the same for every image."""
+    model = Honest()
+    model.features = OnePattern()
+    return model
+
+
+class Network(nn.Module):
+    """A small convolutional network, untrained."""
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        self.features = nn.Sequential(nn.Conv2d(3, 8, 4, 4), nn.ReLU(), nn.Conv2d(8, 8, 3, padding=1), nn.ReLU())
+        self.head = nn.Linear(8, 2)
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.features(images).mean((2, 3)))
+        return logits
+
+
+def trained_on_shuffled_labels() -> Network:
+    """A network trained on noise images whose labels are drawn by lot."""
+    model, random = Network(), torch.Generator().manual_seed(1)
+    images, labels = torch.rand(64, 3, SIDE, SIDE, generator=random), torch.randint(0, 2, (64,), generator=random)
+    optimiser = torch.optim.Adam(model.parameters(), 0.01)
+    for _ in range(30):
+        optimiser.zero_grad()
+        nn.functional.cross_entropy(model(images), labels).backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+    return model
+
+
+def constant() -> Honest:
+    """The honest model with a bias that decides for one class."""
+    model = Honest()
+    biased = nn.Linear(2, 2)
+    with torch.no_grad():
+        biased.weight.copy_(model.head.weight)
+        biased.bias.copy_(torch.tensor([1000.0, 0.0]))
+    model.head = biased
+    return model
+
+
+class IgnoredFeatures(nn.Module):
+    """Predicts from the pixels; the head of the features that are explained has only zeros."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features, self.head = Colours(), nn.Linear(2, 2)
+        with torch.no_grad():
+            self.head.weight.zero_()
+            self.head.bias.zero_()
+
+    def forward(self, images: Tensor) -> Tensor:
+        cells = nn.functional.avg_pool2d(images[:, :2], CELL)
+        redness = GAIN * (cells[:, 0] - cells[:, 1]).mean((1, 2))
+        logits: Tensor = torch.stack([-redness, redness], 1) + self.head(self.features(images).mean((2, 3)))
+        return logits
+
+
+class Dropout(Honest):
+    """The honest model with dropout on, as a model has that is exported in training mode."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 3, H, W) -> (N, 2)."""
+        found = nn.functional.dropout(self.features(images), 0.5, training=True)
+        logits: Tensor = self.head(found.mean((2, 3)))
+        return logits
+
+
+class NotANumber(Honest):
+    """The honest model that gives NaN for the one image whose logits are largest."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 3, H, W) -> (N, 2)."""
+        logits = super().forward(images)
+        return torch.where(logits.abs().amax(1, keepdim=True) > LARGEST_BUT_ONE, torch.nan, logits)
+
+
+HONEST: Mapping[str, Callable[[], nn.Module]] = {
+    "honest": Honest,
+    "honest, ends in a softmax": lambda: Probabilities(single=False),
+    "honest, ends in a sigmoid": lambda: Probabilities(single=True),
+}
+HOAXES: Mapping[str, Callable[[], nn.Module]] = {
+    "dead maps": lambda: shifted(channels=slice(None)),
+    "half of the maps dead": lambda: shifted(channels=slice(1)),
+    "constant border channel": lambda: painted(by_class=False),
+    "pattern painted by class": lambda: painted(by_class=True),
+    "one map for all images": one_map,
+    "untrained": Network,
+    "trained on shuffled labels": trained_on_shuffled_labels,
+    "constant predictor": constant,
+    "head that ignores the features": IgnoredFeatures,
+    "dropout traced in": Dropout,
+    "NaN for one image": NotANumber,
+}

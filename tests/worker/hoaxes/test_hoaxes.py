@@ -1,0 +1,103 @@
+"""No dishonest model gets `pass` under the default soundness checks, though every rule alone would pass."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.domain.job import Job, JobState
+from service.gate import CHECKS, Limits, Rule, judge
+from service.spec.model import JobSpec
+from tests.support.audits import audit, results
+from tests.support.hoaxes import HOAXES, HONEST, SIDE, save_squares
+from tests.support.models import save_archive
+from worker.runner import Runner
+
+RULES = [
+    {"measure": "entropy", "op": "<=", "value": 1.0},
+    {"measure": "noise", "op": ">=", "value": -1.0},
+    {"measure": "degradation", "op": ">=", "value": -1.0},
+    {"measure": "accuracy", "op": ">=", "value": 0.0},
+]
+MEASURES = {
+    "measures": ["entropy", "noise", "degradation"],
+    "options": {"noise": {"amounts": [0.05]}},
+    "maps": {"keep": 0},
+}
+# The soundness checks that fail.
+CAUGHT = {
+    "dead maps": {"degenerate"},
+    "half of the maps dead": {"degenerate"},
+    "untrained": {"predictions", "accuracy"},
+    "trained on shuffled labels": {"accuracy"},
+    "constant predictor": {"predictions", "accuracy"},
+    "head that ignores the features": {"degenerate"},
+}
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the database does not matter here
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_squares(tmp_path_factory.mktemp("squares"))
+
+
+def judged(runner: Runner, images: Path, name: str, **changes: Any) -> Job:
+    """The job that audits a model under all rules."""
+    model = (HONEST | HOAXES)[name]().eval()
+    path = save_archive(model, images.parent / f"{name}.pt", SIDE)
+    preprocessing = {"size": [SIDE, SIDE], "mean": [0, 0, 0], "std": [1, 1, 1]}
+    cohort = {"name": "c", "model": {"preprocessing": preprocessing}, "runs": [{"uri": path.as_uri()}]}
+    body = {"cohorts": [cohort], "images": {"uri": images.as_uri()}, "gate": {"rules": RULES}, **MEASURES}
+    return audit(runner, JobSpec.model_validate(body | changes))
+
+
+def outcome(job: Job) -> str:
+    return "error" if job.verdict is None else job.verdict["outcome"]
+
+
+@pytest.mark.parametrize("stop", [None, "when-decided"])
+def test_the_honest_model_passes(runner: Runner, images: Path, stop: str | None) -> None:
+    job = judged(runner, images, "honest", stop=stop)
+    assert outcome(job) == "pass", job.verdict or job.error
+    found = results(runner.store, job)["soundness"]["c"]
+    assert {each["name"] for each in found["checks"] if each["status"] == "failed"} == set()
+
+
+@pytest.mark.parametrize("stop", [None, "when-decided"])
+@pytest.mark.parametrize("name", CAUGHT)
+def test_a_hoax_is_caught(runner: Runner, images: Path, name: str, stop: str | None) -> None:
+    job = judged(runner, images, name, stop=stop)
+    assert outcome(job) == "error"
+    found = results(runner.store, job)
+    failed = {each["name"] for each in found["verdict"]["soundness"] if each["status"] == "failed"}
+    assert failed >= CAUGHT[name]
+    assert [each["outcome"] for each in found["verdict"]["rules"]] == ["error"] * len(RULES)
+    assert job.stopped_at is None, "an unsound model does not end a job early"
+
+
+@pytest.mark.parametrize("name", ["trained on shuffled labels", "constant predictor", "untrained"])
+def test_a_model_at_chance_does_not_pass_with_any_rule_on_accuracy(runner: Runner, images: Path, name: str) -> None:
+    found = results(runner.store, judged(runner, images, name))
+    others: Limits = {check: "off" for check in CHECKS if check != "accuracy"}
+    for value in (0.0, 0.49, 0.5, 0.51):
+        rule = Rule(measure="accuracy", op=">=", value=value)
+        assert judge(found, [rule], others).outcome != "pass"
+
+
+def test_a_model_that_gives_nan_for_one_image_fails_the_job(runner: Runner, images: Path) -> None:
+    job = judged(runner, images, "NaN for one image")
+    assert job.state is JobState.FAILED
+    assert "outputs are not finite numbers" in (job.error or {})["detail"]
+
+
+@pytest.mark.parametrize("name", ["dead maps", "half of the maps dead"])
+def test_a_hoax_passes_once_the_gate_switches_the_checks_off_and_the_verdict_says_so(
+    runner: Runner, images: Path, name: str
+) -> None:
+    rules = [{"measure": "accuracy", "op": ">=", "value": 0.8}]
+    job = judged(runner, images, name, gate={"rules": rules, "soundness": {"degenerate": "off"}})
+    assert outcome(job) == "pass"
+    assert job.verdict is not None
+    assert job.verdict["reason"].endswith("The gate changes soundness checks: degenerate off.")
+    assert [(each["name"], each["status"]) for each in job.verdict["soundness"]] == [("degenerate", "off")]

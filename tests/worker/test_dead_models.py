@@ -17,7 +17,7 @@ from scipy import stats
 from sqlalchemy import update
 from torch import nn
 
-from salience.models import Results
+from salience.models import Results, Verdict
 from service.commands.figure import draw
 from service.commands.results_table import print_results
 from service.domain.job import FORMAT, Job
@@ -146,13 +146,26 @@ def test_missing_numbers_are_empty_in_csv_json_report_figure_and_table(
     assert page.status_code == 200
     assert "100.0 % of the maps show no salience (95 % interval 86.2 % to 100.0 %)" in page.text
     assert not re.search(r"\bnan\b", page.text, re.IGNORECASE)
-    assert api.get(f"/jobs/{job.id}").status_code == 200
+    sentence = "Do not rely on the numbers of dead"
+    assert page.text.index(sentence) < page.text.index('id="verdict"') < page.text.index('class="headline"')
+    assert sentence in api.get(f"/jobs/{job.id}").text
+    assert ">unsound</span>" in api.get("/").text
     assert api.get("/compare", params={"a": job.id, "b": audit(runner, job.spec).id}).status_code == 200
     for measure in MEASURES:
         assert draw(found, measure, "svg").startswith(b"<?xml")
     print_results(found)
-    assert "1.000 [0.862, 1.000]" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "1.000 [0.862, 1.000]" in shown
+    assert shown.index("failed: degenerate of 'dead': 100.0 % of the maps") < shown.index("Mean of each measure")
     parsed = Results.from_json(found)
+    checks = {(each.cohort, each.run): each for each in parsed.soundness if each.name == "degenerate"}
+    assert {key: each.status for key, each in checks.items() if each.status == "failed"} == {
+        ("dead", run): "failed" for run in (None, 0, 1)
+    }
+    assert checks["dead", None].ci95 == parsed.degenerate["dead"].ci95
+    assert [each.name for each in Verdict.from_json(found["verdict"]).soundness if each.status == "failed"] == [
+        "degenerate"
+    ]
     assert parsed.degenerate["dead"].ci95 == tuple(found["cohorts"]["dead"]["degenerate"]["ci95"])
     assert (parsed.cohorts["dead"]["noise"].n, parsed.cohorts["dead"]["noise"].missing) == (0, 24)
     assert {row[3] for row in parsed.rows() if row[0] == "dead"} == {0}

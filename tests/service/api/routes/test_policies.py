@@ -78,7 +78,7 @@ def test_a_job_is_judged_by_its_pinned_version_and_checked_by_any_version(
 ) -> None:
     api.put("/v1/policies/detectors", json=POLICY)
     job = submit(api, ingredients, measures=["entropy"], gate={"policy": "detectors"})
-    assert job["spec"]["gate"] == {"rules": [], "policy": "detectors", "version": 1}
+    assert job["spec"]["gate"] == {"rules": [], "policy": "detectors", "version": 1, "soundness": {}}
     request = {"job": job["id"]}
     assert api.post("/v1/policies/detectors/check", json=request).status_code == 409
     api.put("/v1/policies/detectors", json={"gate": {"rules": [STRICT]}})

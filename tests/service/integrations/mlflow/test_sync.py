@@ -135,6 +135,8 @@ def test_a_registered_version_is_audited_and_receives_its_verdict(
     mean = results["cohorts"]["candidate"]["measures"]["entropy"]["mean"]
     assert float(tags["salience.entropy"]) == pytest.approx(mean, rel=1e-5)
     assert "entropy of candidate" in tags["salience.reason"]
+    # The model is untrained, and the policy switches its checks off.
+    assert "accuracy" in tags["salience.soundness"]
 
 
 def test_versions_of_a_cohort_share_a_job_with_the_champion_as_baseline(scene: Scene) -> None:

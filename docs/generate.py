@@ -24,6 +24,7 @@ from service.cli import commands
 from service.domain.inspection import Inspect
 from service.domain.policy import JobTemplate, Policy
 from service.errors import InputRefused, SalienceError
+from service.gate import CHECKS
 from service.main import create_app
 from service.measures import MEASURES as MEASURE_ENTRIES
 from service.measures.methods import METHODS
@@ -194,11 +195,20 @@ def _scope(entry: Mapping[str, Any]) -> str:
     return next((f"`{name}`" for name in ("admin", "submit", "read") if name in needed), "")
 
 
+def soundness() -> str:
+    """The soundness checks."""
+    rows = [
+        [f"`{each.name}`", each.catches, "" if each.limit is None else f"{each.limit:g}", each.rule]
+        for each in CHECKS.values()
+    ]
+    return table(["check", "catches", "limit", "outcome"], rows)
+
+
 BLOCKS: Mapping[str, Callable[[], str]] = {
     each.__name__: each
     for each in (
         spec, policy, requests, bodies, settings, command_line, errors, job_errors, client_errors,
-        measures, methods, routes,
+        measures, methods, routes, soundness,
     )
 }  # fmt: skip
 

@@ -1,5 +1,6 @@
 """No dishonest model gets `pass` under the default soundness checks, though every rule alone would pass."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -101,3 +102,11 @@ def test_a_hoax_passes_once_the_gate_switches_the_checks_off_and_the_verdict_say
     assert job.verdict is not None
     assert job.verdict["reason"].endswith("The gate changes soundness checks: degenerate off.")
     assert [(each["name"], each["status"]) for each in job.verdict["soundness"]] == [("degenerate", "off")]
+
+
+def test_the_documentation_lists_what_catches_each_hoax() -> None:
+    page = Path(__file__).parents[3] / "docs" / "explanation" / "soundness.md"
+    table = page.read_text().partition("## Who is caught by what")[2].partition("## ")[0]
+    rows = dict(re.findall(r"^\| (.+?) \| (.+?) \|$", table, re.MULTILINE))
+    listed = {name: set(re.findall("`(.+?)`", rows[name])) for name in CAUGHT}
+    assert listed == CAUGHT

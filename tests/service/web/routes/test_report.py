@@ -99,8 +99,8 @@ def test_the_report_has_all_sections_in_order_and_labels_for_screen_readers(
     outline = Outline(page)
     ids = [attributes["id"] for _, attributes in outline.found if attributes.get("id")]
     order = [
-        "soundness", "verdict", "measures", "entropy", "noise", "geometry", "stability", "degradation", "strata", "images",
-        "means", "provenance", "skipped",
+        "soundness", "verdict", "measures", "entropy", "noise", "geometry", "stability", "degradation", "strata",
+        "images", "means", "provenance", "skipped",
     ]  # fmt: skip
     assert [each for each in ids if each in order] == order
     assert len(ids) == len(set(ids))

@@ -85,7 +85,9 @@ def test_other_names_and_another_seed_make_no_pass_if_no_number_depends_on_them(
 
 
 @ONE
-def test_another_seed_gives_images_other_partners_and_so_other_numbers(runner: Runner, ingredients: AuditInputs) -> None:
+def test_another_seed_gives_images_other_partners_and_so_other_numbers(
+    runner: Runner, ingredients: AuditInputs
+) -> None:
     spec: dict[str, Any] = {"measures": ["entropy"], "cohorts": [ingredients.cohort("c", 0)], "shard_size": IMAGES}
     audit(runner, ingredients.spec(**spec))
     other = audit(runner, ingredients.spec(**spec, seed=5))

@@ -112,11 +112,9 @@ def test_the_command_of_the_dag_runs_the_step_with_its_environment(tmp_path: Pat
 
 def test_a_local_audit_exits_with_the_status_of_its_gate(ingredients: AuditInputs, tmp_path: Path) -> None:
     installation = Installation.make(tmp_path)
-    rule = {"measure": "entropy", "op": ">=", "value": 1.5}
+    strict = gate({"op": ">=", "value": 1.5})
     small = {"measures": ["entropy"], "images": {"uri": ingredients.images.as_uri(), "limit": 6}}
-    output = installation.run(
-        "audit", installation.write_spec(ingredients.body(**small, gate={"rules": [rule]})), status=1
-    )
+    output = installation.run("audit", installation.write_spec(ingredients.body(**small, gate=strict)), status=1)
     assert "fail" in output
     by_name = installation.write_spec(ingredients.body(**small, gate={"policy": "p"}))
     assert "gate.policy" in installation.run("audit", by_name, "--json", status=2)

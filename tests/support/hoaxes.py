@@ -135,7 +135,8 @@ class OnePattern(nn.Module):
         self.register_buffer("pattern", rows[:, None] * rows.flip(0))
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.features(images).mean((2, 3), keepdim=True) * self.pattern
+        found: Tensor = self.features(images).mean((2, 3), keepdim=True) * self.pattern
+        return found
 
 
 def one_map() -> Honest:
@@ -235,4 +236,13 @@ HOAXES: Mapping[str, Callable[[], nn.Module]] = {
     "head that ignores the features": IgnoredFeatures,
     "dropout traced in": Dropout,
     "NaN for one image": NotANumber,
+}
+# The soundness checks that each hoax fails.
+CAUGHT: Mapping[str, set[str]] = {
+    "dead maps": {"degenerate"},
+    "half of the maps dead": {"degenerate"},
+    "untrained": {"predictions", "accuracy"},
+    "trained on shuffled labels": {"accuracy"},
+    "constant predictor": {"predictions", "accuracy"},
+    "head that ignores the features": {"degenerate"},
 }

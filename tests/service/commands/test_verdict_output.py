@@ -54,7 +54,7 @@ def test_rules_without_a_cohort_and_characters_that_xml_forbids_leave_the_file_v
     assert "the model says \ufffd[31m" in cases[0][0].attrib["message"]
 
 
-CHECKS = [
+CHECKS: list[dict[str, object]] = [
     {"name": "image", "cohort": "a|b", "run": None, "status": "failed", "sentence": "All maps are <alike>."},
     {"name": "accuracy", "cohort": "a|b", "run": 1, "status": "off", "sentence": "The gate switches this check off."},
 ]  # fmt: skip

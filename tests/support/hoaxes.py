@@ -245,4 +245,13 @@ CAUGHT: Mapping[str, set[str]] = {
     "trained on shuffled labels": {"accuracy"},
     "constant predictor": {"predictions", "accuracy"},
     "head that ignores the features": {"degenerate"},
+    "constant border channel": {"image"},
+    "pattern painted by class": {"image"},
+    "one map for all images": {"image"},
+}
+# The checks that warn of what the checks above find, too.
+WARNED: Mapping[str, set[str]] = {
+    "constant border channel": {"class", "difference"},
+    "pattern painted by class": {"class", "difference"},
+    "one map for all images": set(),
 }

@@ -9,7 +9,7 @@ from service.domain.job import Job, JobState
 from service.gate import CHECKS, Limits, Rule, judge
 from service.spec.model import JobSpec
 from tests.support.audits import audit, results
-from tests.support.hoaxes import CAUGHT, HOAXES, HONEST, SIDE, save_squares
+from tests.support.hoaxes import CAUGHT, HOAXES, HONEST, SIDE, WARNED, save_squares
 from tests.support.models import save_archive
 from worker.runner import Runner
 
@@ -38,7 +38,8 @@ def judged(runner: Runner, images: Path, name: str, **changes: Any) -> Job:
     model = {**HONEST, **HOAXES}[name]().eval()
     path = save_archive(model, images.parent / f"{name}.pt", SIDE)
     preprocessing = {"size": [SIDE, SIDE], "mean": [0, 0, 0], "std": [1, 1, 1]}
-    cohort = {"name": "c", "model": {"preprocessing": preprocessing}, "runs": [{"uri": path.as_uri()}]}
+    model_fields = {"preprocessing": preprocessing, **changes.pop("model", {})}
+    cohort = {"name": "c", "model": model_fields, "runs": [{"uri": path.as_uri()}]}
     body = {"cohorts": [cohort], "images": {"uri": images.as_uri()}, "gate": {"rules": RULES}, **MEASURES}
     return audit(runner, JobSpec.model_validate(body | changes))
 
@@ -48,8 +49,11 @@ def outcome(job: Job) -> str:
 
 
 @pytest.mark.parametrize("stop", [None, "when-decided"])
-def test_the_honest_model_passes(runner: Runner, images: Path, stop: str | None) -> None:
-    job = judged(runner, images, "honest", stop=stop)
+@pytest.mark.parametrize("name", HONEST)
+def test_the_honest_model_passes_whatever_its_outputs_are(
+    runner: Runner, images: Path, name: str, stop: str | None
+) -> None:
+    job = judged(runner, images, name, stop=stop)
     assert outcome(job) == "pass", job.verdict or job.error
     found = results(runner.store, job)["soundness"]["c"]
     assert {each["name"] for each in found["checks"] if each["status"] == "failed"} == set()
@@ -65,6 +69,28 @@ def test_a_hoax_is_caught(runner: Runner, images: Path, name: str, stop: str | N
     assert failed >= CAUGHT[name]
     assert [each["outcome"] for each in found["verdict"]["rules"]] == ["error"] * len(RULES)
     assert job.stopped_at is None, "an unsound model does not end a job early"
+
+
+@pytest.mark.parametrize("name", WARNED)
+def test_checks_warn_of_what_feeds_both_classes_alike(runner: Runner, images: Path, name: str) -> None:
+    found = results(runner.store, judged(runner, images, name))["soundness"]["c"]["checks"]
+    of_classes = {each["name"]: each["status"] for each in found if each["name"] in ("class", "difference")}
+    assert of_classes == {check: "warning" if check in WARNED[name] else "ok" for check in ("class", "difference")}
+
+
+def test_dropout_that_is_on_fails_the_job(runner: Runner, images: Path) -> None:
+    job = judged(runner, images, "dropout traced in")
+    assert job.state is JobState.FAILED
+    assert outcome(job) == "error"
+
+
+def test_dropout_that_the_spec_allows_is_a_warning(runner: Runner, images: Path) -> None:
+    job = judged(runner, images, "dropout traced in", model={"allow_nondeterministic": True})
+    found = results(runner.store, job)["soundness"]["c"]
+    for checks in (found["checks"], *found["runs"]):
+        (check,) = (each for each in checks if each["name"] == "deterministic")
+        assert check["status"] == "warning"
+        assert check["number"] < 1
 
 
 @pytest.mark.parametrize("name", ["trained on shuffled labels", "constant predictor", "untrained"])

@@ -39,7 +39,8 @@ def finished(
     api: httpx.Client, runner: Runner, ingredients: AuditInputs, images: bool = True, **changes: object
 ) -> str:
     """Run a job until it has ended, and with `images` until its images are stored too. Returns its ID."""
-    job = str(api.post("/v1/jobs", json=ingredients.body(**changes)).json()["id"])
+    body = ingredients.body(**{"maps": {"keep": "all"}, **changes})
+    job = str(api.post("/v1/jobs", json=body).json()["id"])
     while api.get(f"/v1/jobs/{job}").json()["state"] in ("queued", "running") or images:
         if not runner.work():
             break

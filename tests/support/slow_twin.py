@@ -1,6 +1,7 @@
 """A slow audit of one image, written close to the definitions."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,10 @@ import torch
 from PIL import Image
 from skimage.measure import shannon_entropy
 from skimage.metrics import structural_similarity
+from torch import Tensor
 
 from tests.support.jobs import SIZE
-from tests.support.models import TinyNet, explain_slowly
+from tests.support.models import TinyNet, explain_number
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -26,9 +28,13 @@ class Twin:
 
     def see(self, image: Array, target: int | None = None) -> tuple[Array, Array, Array]:
         """Returns the native map (h, w), the map resized to the input (SIZE, SIZE), and the probabilities (C,)."""
+        return self.see_number(image, lambda logits: logits.max() if target is None else logits[target])
+
+    def see_number(self, image: Array, choose: Callable[[Tensor], Tensor]) -> tuple[Array, Array, Array]:
+        """As `see`, of the number that `choose` computes from the logits (C,)."""
         mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
         inputs = torch.from_numpy((image - mean[:, None, None]) / std[:, None, None]).float()[None]
-        logits, raw = explain_slowly(self.net, self.net.features, inputs, target, relu_follows=True)
+        logits, raw = explain_number(self.net, self.net.features, inputs, choose, relu_follows=True)
         native = raw.numpy()
         native = (native - native.min()) / (native.max() - native.min())
         resized = np.asarray(Image.fromarray(native).resize((SIZE, SIZE), Image.Resampling.BICUBIC)).clip(0, 1)

@@ -141,7 +141,7 @@ class Audit:
         choose, clean = self._target_chooser(int(batch.labels[number])), {CLEAN: batch.images[number]}
         images = {run: {**clean, **variants} if whole else clean for run, whole in runs.items()}
         first = {
-            run: self._explain_chunk(run, list(some.values())[: self.classifiers[run].chunk], choose)
+            run: self._explain_chunk(run, list(some.values())[: self.classifiers[run].chunk], choose, check=runs[run])
             for run, some in images.items()
         }
         maps = {run: first[run].maps[:1] for run, whole in runs.items() if whole}
@@ -191,8 +191,10 @@ class Audit:
                     found[run] |= {(measure, key): image for key, image in own.items()}
         return found
 
-    def _explain_chunk(self, run: int, images: Sequence[Tensor], choose: ChooseTargets) -> Explanation:
-        seen = explain(self.classifiers[run], images, choose, self.spec)
+    def _explain_chunk(
+        self, run: int, images: Sequence[Tensor], choose: ChooseTargets, *, check: bool = False
+    ) -> Explanation:
+        seen = explain(self.classifiers[run], images, choose, self.spec, check=check)
         self.on_pass(len(images))
         if not seen.probabilities.isfinite().all():
             raise ModelRefused(

@@ -13,6 +13,7 @@ from worker.audit.batch import ImageBatch
 from worker.measures import chance, degradation, entropy, geometry, human, noise, randomisation, stability
 from worker.measures.columns import Columns
 from worker.measures.explanation import Explanation
+from worker.salience.soundness import soundness_columns
 
 CLASS_PROBABILITY = "class_probability."
 MAX_CLASS_PROBABILITIES = 20  # classes of a model whose probabilities are all stored
@@ -120,11 +121,20 @@ def class_columns(classes: int) -> list[str]:
     return [f"{CLASS_PROBABILITY}{number}" for number in range(classes if classes <= MAX_CLASS_PROBABILITIES else 0)]
 
 
+def _soundness(spec: JobSpec, clean: Explanation) -> Columns:
+    """Return the similarities of Grad-CAM's maps that soundness checks need, missing (NaN) without gradients."""
+    names = soundness_columns(spec.salience.method)
+    found = clean.soundness
+    if found is None:
+        found = clean.maps.new_full((len(clean.maps), len(names)), torch.nan)
+    return dict(zip(names, found.unbind(1), strict=True))
+
+
 def score_run(
     spec: JobSpec, clean: Explanation, batch: ImageBatch, variants: Mapping[str, Mapping[str, Explanation]]
 ) -> Columns:
     """Return all columns of one run; `variants` has the explanations of each variant, by measure and key."""
-    columns = score_clean(clean, batch.labels)
+    columns = score_clean(clean, batch.labels) | _soundness(spec, clean)
     for name, scorer in requested_scorers(spec).items():
         if scorer.score:
             columns |= scorer.score(Seen(clean, variants.get(name, {}), batch.human))

@@ -16,7 +16,7 @@ class Explanation:
     """Native maps (N, h, w) and maps (N, H, W) of N images, and the outputs of the model.
 
     `probabilities` is (N, C). `predicted` are the classes with the largest logit, `targets` the classes explained, and
-    `degenerate` says which maps are degenerate; each is (N,).
+    `degenerate` says which maps are degenerate; each is (N,). `soundness` (N, S) has the method's columns of soundness.
     """
 
     native: Tensor
@@ -25,6 +25,7 @@ class Explanation:
     probabilities: Tensor
     predicted: Tensor
     targets: Tensor
+    soundness: Tensor | None = None
 
     @property
     def target_probability(self) -> Tensor:
@@ -55,8 +56,9 @@ class Explanation:
         return Explanation(*(column[start:stop] for column in self.columns()))
 
     def columns(self) -> list[Tensor]:
-        """Return the fields in their order."""
-        return [getattr(self, field.name) for field in fields(self)]
+        """Return the fields in their order, without `soundness` if there is none."""
+        values = [getattr(self, field.name) for field in fields(self)]
+        return [value for value in values if value is not None]
 
 
 def concatenate(parts: Sequence[Explanation]) -> Explanation:

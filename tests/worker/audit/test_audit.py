@@ -4,6 +4,7 @@ The tolerance is 1e-4: both sides compute in float32, and SSIM divides by varian
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,15 @@ import numpy as np
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter
-from torch import nn
+from torch import Tensor, nn
 
 from service.spec.model import JobSpec
 from tests.support.jobs import SIZE
-from tests.support.models import TinyNet, save_archive
+from tests.support.models import TinyNet, logit_difference, save_archive
 from tests.support.slow_twin import DIGESTS, Array, Twin
 from worker.audit.audit import Audit
 from worker.audit.batch import ImageBatch
+from worker.audit.scoring import column_names
 from worker.models.load import load_classifier
 from worker.probes.random_fields import field
 from worker.runtime.batch_size import chunk_size
@@ -89,6 +91,10 @@ def slow_columns(net: TinyNet, image: Array, digest: str) -> dict[str, float]:
         for kind in ("ssim", "pearson", "mse", "iou20"):
             name = measure if kind == "ssim" else f"{measure}.{kind}"
             found[name] = float(np.mean([found[f"{measure}.{part}.{kind}"] for part in parts]))
+    other = twin.see(image, 1 - int(said.argmax()))[1]
+    found["soundness.class"] = twin.similarity(clean, other)["ssim"]
+    difference = twin.see_number(image, logit_difference())[1]
+    found["soundness.difference"] = twin.similarity(clean, difference)["ssim"]
     found["degradation.gap"] = found["degradation.background.ssim"] - found["degradation.object.ssim"]
     return found
 
@@ -152,3 +158,34 @@ def test_an_audit_counts_every_forward_pass(tmp_path: Path, nets: list[TinyNet],
     request = audit(tmp_path, nets, spec())
     Audit(request.spec, 0, request.classifiers, counted.append).score(batch)
     assert sum(counted) == 3 * 2 * spec().passes()
+
+
+@pytest.mark.parametrize(
+    ("method", "names"),
+    [("gradcam", ["class", "difference"]), ("diffgradcam", ["class"]), ("eigencam", ["class"]), ("saliency", [])],
+)
+def test_the_columns_of_soundness_are_those_that_the_method_has(
+    tmp_path: Path, nets: list[TinyNet], batch: ImageBatch, method: str, names: list[str]
+) -> None:
+    request = spec(salience={"method": method}, measures=["entropy"])
+    columns = audit(tmp_path, nets, request).score(batch).runs[1]
+    assert [name for name in columns if name.startswith("soundness")] == [f"soundness.{name}" for name in names]
+    assert list(columns) == column_names(request)
+    assert not any(columns[f"soundness.{name}"].isnan().any() for name in names)
+
+
+@pytest.mark.parametrize("run", [0, 1], ids=["closed form", "autograd"])
+def test_numbers_of_soundness_need_no_further_forward_pass(
+    tmp_path: Path, nets: list[TinyNet], batch: ImageBatch, run: int
+) -> None:
+    request = audit(tmp_path, nets[run : run + 1], spec(measures=["entropy"]))
+    (loaded,), sizes = request.classifiers, list[int]()
+
+    def count(inputs: Tensor) -> tuple[Tensor, Tensor]:
+        assert loaded.tapped is not None
+        sizes.append(len(inputs))
+        return loaded.tapped(inputs)
+
+    counted = replace(request, classifiers=[replace(loaded, plain=lambda inputs: count(inputs)[0], tapped=count)])
+    assert "soundness.difference" in counted.score(batch).runs[0]
+    assert sizes == [loaded.chunk] * len(batch.images)

@@ -14,7 +14,7 @@ from structlog.contextvars import bound_contextvars
 from service.domain.job import Job, Shard, ShardKind
 from service.domain.maps import MapRequest
 from service.errors import DatabaseUnavailable, InputRefused, JobNotFound, LeaseLost, WorkerShuttingDown, WorkFailed
-from service.gate import judge
+from service.gate import Verdict, judge, with_final_results
 from service.jobs.verdicts import ResolvedGate, resolve_gate
 from service.net.backoff import retry_while_unavailable
 from service.storage import Store
@@ -223,10 +223,11 @@ def summarise_job(runner: Runner, job: Job, shard: Shard, lease: Lease) -> None:
     check_unreadable_share(job, runner.store.images.skipped(job.id))
     gate = _resolve_gate(runner, job)
     document = build_results(job, runner.store, lease.check, gate.rules)
-    verdict = judge(document, gate.rules, gate.limits, gate.policy).model_dump(mode="json") if gate.rules else None
-    if job.spec.stop:  # only the intervals of the last interim look hold after an early stop
-        verdict = (job.so_far or {})["verdict"]
+    found = judge(document, gate.rules, gate.limits, gate.policy) if gate.rules else None
+    if job.spec.stop and found:  # only the intervals of the last interim look hold after an early stop
+        found = with_final_results(Verdict.model_validate((job.so_far or {})["verdict"]), found)
         document["stopped"] = {"images": job.images_audited, "of": job.images_total}
+    verdict = found.model_dump(mode="json") if found else None
     waiting = retry_while_unavailable(lambda: request_maps(job, runner.store, document["sample"]))
     text = json.dumps({**document, "verdict": verdict}, allow_nan=False)
     retry_while_unavailable(lambda: runner.store.shards.record_summary(shard, text, verdict))

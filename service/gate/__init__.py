@@ -4,7 +4,16 @@
 and explains, `soundness.py` defines the checks that come before the rules, and `judgement.py` applies both.
 """
 
-from service.gate.decision import Outcome, PolicyUsed, RuleResult, Verdict, decide, error_verdict, evaluate
+from service.gate.decision import (
+    Outcome,
+    PolicyUsed,
+    RuleResult,
+    Verdict,
+    decide,
+    error_verdict,
+    evaluate,
+    with_final_results,
+)
 from service.gate.judgement import cohort_checks, concerns, failed_check, judge
 from service.gate.lookup import Missing, Number, NumberLookup, number_lookup
 from service.gate.rules import Gate, Rule
@@ -32,4 +41,5 @@ __all__ = [
     "failed_check",
     "judge",
     "number_lookup",
+    "with_final_results",
 ]  # fmt: skip

@@ -21,11 +21,18 @@ CHANCE: Mapping[str, float | None] = {
 SEVERITY = {Status.WARNING: 1, Status.FAILED: 2}
 
 
-def judge(document: Json, rules: Sequence[Rule], limits: Limits, policy: PolicyUsed | None = None) -> Verdict:
-    """Return the verdict on a results document. `limits` has the soundness checks that the gate changes."""
+def judge(
+    document: Json, rules: Sequence[Rule], limits: Limits, policy: PolicyUsed | None = None, *, is_final: bool = True
+) -> Verdict:
+    """Return the verdict on a results document. `limits` has the soundness checks that the gate changes.
+
+    The results of an interim look are not final: they judge no rule on detection performance.
+    """
     checks, find = _Checks(document, rules, limits), number_lookup(document)
 
     def find_sound(rule: Rule) -> Number:
+        if rule.is_on_performance and not is_final:
+            raise Missing("detection performance is computed once all images are audited")
         checks.demand(rule)
         return find(rule)
 

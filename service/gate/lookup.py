@@ -95,11 +95,17 @@ def _read(document: Json, rule: Rule, cohort: str) -> Number:
             raise Missing(f"{rule.measure} has no {name} in the results of cohort {cohort!r}")
         found = holder[name]
     if isinstance(found, bool) or not isinstance(found, int | float):
-        raise Missing(f"{rule.measure} of cohort {cohort!r} could not be computed")
+        raise Missing(f"{rule.measure} of cohort {cohort!r} could not be computed{_reason(holder, name)}")
     # The rows of a matrix of runs are lists, which have no intervals.
     beside = holder.get("ci95" if name == "mean" else f"{name}_ci95") if isinstance(holder, Mapping) else None
     note = holder.get("note") if isinstance(holder, Mapping) else None
     return Number(float(found), _interval(beside), cohort, _images(document), note)
+
+
+def _reason(holder: Any, name: str) -> str:
+    """Return why a number is null, if the results say so."""
+    reasons = holder.get("reasons") if isinstance(holder, Mapping) else None
+    return f": it {reasons[name]}" if reasons and name in reasons else ""
 
 
 def _difference(document: Json, rule: Rule, cohort: str) -> Number:

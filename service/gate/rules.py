@@ -57,6 +57,11 @@ class Rule(StrictModel):
         return self.measure if self.statistic == "mean" else f"{self.measure}.{self.statistic}"
 
     @property
+    def is_on_performance(self) -> bool:
+        """Whether the number is one of detection performance, which is computed once all images are audited."""
+        return ".performance." in f".{self.measure}"
+
+    @property
     def spread(self) -> tuple[str, str] | None:
         """The path of the measure and the statistic if that is one of SPREAD_STATISTICS, otherwise None.
 

@@ -8,6 +8,8 @@ from service.measures.measure import Measure
 
 Tree = dict[str, Any]
 
+APCER_LEVELS = ("apcer_at_bpcer_1", "apcer_at_bpcer_5", "apcer_at_bpcer_10")
+PERFORMANCE = ("accuracy", "balanced_accuracy", "auroc", "eer", "brier", "ece", *APCER_LEVELS)
 MIN_RUNS_ACROSS = 3  # runs that a measure across runs needs for an interval: one pair does not show how pairs vary
 SPREAD_STATISTICS = ("sd", "q05", "q25", "q50", "q75", "q95")  # with an interval only where a rule needs it
 
@@ -19,13 +21,24 @@ def skeleton(options: Mapping[str, Any], runs: int, *, out_of_set: bool, groups:
     classes and of the group columns `groups` are left out of their strata.
     """
     every = {name: MEASURES[name] for name in options}
-    run = {"measures": {name: _of_run(each, options[name]) for name, each in every.items()}, "degenerate": _mean()}
     requested = {name: each for name, each in every.items() if runs >= MIN_RUNS_ACROSS or not each.across_runs}
     means: Tree = {**dict.fromkeys(requested, _mean()), "degenerate": _mean()}
-    stratum = {**{name: _number(each) for name, each in requested.items()}, "degenerate": _mean()}
+    worst = {"worst_type": {column: dict.fromkeys(APCER_LEVELS) for column in groups}} if groups else {}
+    performance: Tree = {**dict.fromkeys(PERFORMANCE), **worst}
+    run = {
+        "measures": {name: _of_run(each, options[name]) for name, each in every.items()},
+        "degenerate": _mean(),
+        "performance": performance,
+    }
+    stratum = {
+        **{name: _number(each) for name, each in requested.items()},
+        "degenerate": _mean(),
+        "performance": dict.fromkeys(PERFORMANCE),
+    }
     tree: Tree = {
         "accuracy": None,
         "degenerate": _mean(),
+        "performance": performance,
         "measures": {name: _of_cohort(each, options[name]) for name, each in requested.items()},
         "runs": [run] * runs,
         "strata": {**dict.fromkeys(("class", *groups), stratum), "correct": {"true": means, "false": means}},

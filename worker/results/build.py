@@ -20,6 +20,7 @@ from worker.audit.provenance import ReadImageSet, provenance
 from worker.audit.scoring import requested_scorers
 from worker.results.baseline import find_baseline, load_baseline
 from worker.results.columns import ColumnTable, load_columns
+from worker.results.predictions import predictions
 from worker.results.sample import choose_sample
 from worker.results.soundness import check_cohorts, check_soundness
 from worker.results.spreading import add_spread_intervals
@@ -27,6 +28,7 @@ from worker.results.warnings import find_warnings
 from worker.statistics.bootstrap import Draws
 from worker.statistics.cohort import CohortValues
 from worker.statistics.out_of_set import InAndOutOfSet, compare_sets
+from worker.statistics.performance_tree import without_intervals
 from worker.statistics.results import summarise, with_sequences
 
 
@@ -57,6 +59,8 @@ def build_results(job: Job, store: Store, check: Callable[[], None], rules: Sequ
         add_spread_intervals(document, sets[0], rules)
         if job.spec.stop:  # a job that may stop at any interim look needs intervals that hold at all looks
             document = with_sequences(document, sets[0], job.images_total or 0, compared_paths)
+        if job.stopped_at is not None:
+            document = without_intervals(document)
         document["sample"] = choose_sample(job, store, tables[0], sets[0])
         for number, (inside, *outside) in enumerate(zip(*sets, strict=True)):
             for each in outside:
@@ -149,6 +153,7 @@ def cohort_values(
         across_parts=_parts(job.spec, across_runs=True) if image_set.across[number] else {},
         bounds=_bounds(job.spec),
         groups=_groups(job.spec, image_set, table),
+        predictions=predictions(job, number, image_set, table) if image_set.field == "images" else None,
     )
 
 

@@ -42,7 +42,7 @@ def look(job: Job, images: int, store: Store, check: Callable[[], None], ruling:
         tree = interim_results(cohorts, _interim_estimate(job, whole, table, rules), compared_paths)
         soundness = check_cohorts(job, cohorts)
         read = {"soundness": soundness, "provenance": {"images": {"read": len(table.labels)}}}
-        verdict = judge({**tree, **read}, rules, ruling.limits, ruling.policy) if rules else None
+        verdict = judge({**tree, **read}, rules, ruling.limits, ruling.policy, is_final=False) if rules else None
         message = {
             "images": len(table.labels),
             "of": whole.stop,

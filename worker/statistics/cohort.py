@@ -17,6 +17,8 @@ from worker.statistics.bootstrap import (
     resample_means,
 )
 from worker.statistics.missing import known_mean
+from worker.statistics.performance import Predictions
+from worker.statistics.performance_tree import Performance, whole_performance
 from worker.statistics.ranges import Range
 
 
@@ -26,7 +28,7 @@ class CohortValues:
 
     `parts` has the parts of each measure of single runs, `across_parts` the parts of each measure across runs.
     `bounds` has the bounds of columns that are not similarities. `check` is called between steps, and may raise.
-    `groups` has each image's value, or None, in every group column.
+    `groups` has each image's value, or None, in every group column. `predictions` are those of all images.
     """
 
     name: str
@@ -41,6 +43,7 @@ class CohortValues:
     across_parts: Mapping[str, Sequence[str]] = field(default_factory=dict)
     bounds: Mapping[str, Range] = field(default_factory=dict)
     groups: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
+    predictions: Predictions | None = None
 
     @cached_property
     def paired_columns(self) -> list[str]:
@@ -73,6 +76,12 @@ class CohortValues:
     def resampled(self) -> Resampled:
         """The resampled means of all columns of single runs over all images."""
         return resample_means(self.runs, np.ones(self.runs.shape[:2]), self.draws, self.check)
+
+    @cached_property
+    def performance(self) -> Performance:
+        """The detection performance over all labelled images, of the cohort and of each run."""
+        assert self.predictions is not None, "performance is computed only from predictions"
+        return whole_performance(self.predictions, self.draws, self.check)
 
 
 @dataclass(frozen=True)

@@ -46,9 +46,10 @@ class Predictions:
     types: Mapping[str, Array] = field(default_factory=dict)
 
     def select(self, rows: Mask, own: Mask) -> "Predictions":
-        """Return some of the images, without attack types; `own` (n,) says which of all images count as own."""
+        """Return some of the images; `own` (n,) says which of all images count as own."""
         columns = ("classes", "correct", "confidence", "brier", "probabilities")
-        return replace(self, own=own[rows], types={}, **{name: getattr(self, name)[rows] for name in columns})
+        types = {column: each[rows] for column, each in self.types.items()}
+        return replace(self, own=own[rows], types=types, **{name: getattr(self, name)[rows] for name in columns})
 
     @property
     def runs(self) -> int:
@@ -94,6 +95,23 @@ def _reasons(found: Predictions) -> Iterator[tuple[str, str]]:
         for name, limit in BPCER_LEVELS.items():
             if count * limit < 1 - 1e-9:
                 yield name, f"needs {round(1 / limit)} bona fide images or more; there are {count}"
+
+
+def attack_types(attacks: Mask, bona_fide: Mask, groups: Mapping[str, Sequence[str | None]]) -> dict[str, Array]:
+    """Return which attacks belong to each attack type, (n, P), by group column.
+
+    A column names attack types if it has values of attacks, and none of them is a value of a bona fide image too.
+    """
+    found = {}
+    for column, values in groups.items():
+        types, others = (
+            {value for value, counts in zip(values, some, strict=True) if counts and value is not None}
+            for some in (attacks, bona_fide)
+        )
+        if types and not types & others:
+            named = np.array([[value == each for each in sorted(types)] for value in values])
+            found[column] = (named & attacks[:, None]).astype(float)
+    return found
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ Pure: arrays in, plain values out.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import erf, sqrt
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from worker.statistics.bootstrap import RESAMPLES, Array, Check, Draws, draw_counts, generator
 from worker.statistics.describe import MIN_IMAGES
 from worker.statistics.missing import number_or_none
-from worker.statistics.performance import BPCER_LEVELS, NAMES, Predictions, RunPredictions, reliability
+from worker.statistics.performance import BPCER_LEVELS, NAMES, Mask, Predictions, RunPredictions, reliability
 from worker.statistics.run_intervals import OfRuns
 
 Tree = dict[str, Any]
@@ -26,12 +26,49 @@ BIASED = ("ece",)  # the absolute gaps of its bins are positive even if the mode
 DET_LEVELS = [0.5 * (1 + erf(quantile / sqrt(2))) for quantile in np.linspace(-3.1, 3.1, 63)]
 
 
+STOPPED = "the job stopped early, where an interval of this number would be too narrow"
+
+
 @dataclass(frozen=True)
 class Performance:
     """The branches of a cohort and of each of its runs."""
 
     cohort: Tree
     runs: Sequence[Tree]
+
+
+def whole_performance(found: Predictions, draws: Draws, check: Check) -> Performance:
+    """Return the performance over all labelled images, with the worst attack types; a class below 0 is no label."""
+    labelled = found.classes >= 0
+    return performance(found.select(labelled, labelled), draws, check)
+
+
+def stratum_performance(found: Predictions, rows: Mask, draws: Draws, check: Check) -> Tree:
+    """Return a cohort's performance over some images (n,).
+
+    If they are attacks without bona fide images, their error rates are computed with all bona fide images.
+    """
+    labelled = found.classes >= 0
+    own = rows & labelled
+    used = own if not found.attacks[own].all() else own | (labelled & ~found.attacks)
+    return performance(replace(found.select(used, own), types={}), draws, check).cohort
+
+
+def without_intervals(tree: Any) -> Any:
+    """Return results whose branches `performance` have no intervals, as in a job that stopped early."""
+    if isinstance(tree, list):
+        return [without_intervals(each) for each in tree]
+    if not isinstance(tree, dict):
+        return tree
+    return {
+        key: _without_own(value) if key == "performance" else without_intervals(value) for key, value in tree.items()
+    }
+
+
+def _without_own(branch: Tree) -> Tree:
+    kept = {key: None if key.endswith("_ci95") else value for key, value in branch.items()}
+    worst = {column: _without_own(each) for column, each in branch.get("worst_type", {}).items()}
+    return {**kept, **({"worst_type": worst} if worst else {}), "note": STOPPED}
 
 
 def performance(found: Predictions, draws: Draws, check: Check) -> Performance:
@@ -85,6 +122,8 @@ def _tree(found: Predictions, numbers: Mapping[str, OfRuns], runs: Sequence[int]
     """Return the branch of some runs, whose numbers are given."""
     enough = int(found.own.sum()) >= MIN_IMAGES
     tree: Tree = {"n": int(found.own.sum())}
+    if not enough:
+        tree["note"] = f"{tree['n']} labelled image(s): too few for an interval"
     for name in NAMES:
         tree |= _number(name, numbers.get(name), enough)
     tree["worst_type"] = {

@@ -81,15 +81,17 @@ class _Builder:
         everything = Selection(cohort)
         own = {
             "measures": self._measures(everything),
-            "runs": [self._run(Selection(cohort, run)) for run in range(cohort.runs.shape[1])],
+            "runs": [self._run(cohort, run) for run in range(cohort.runs.shape[1])],
             "strata": self._strata(cohort),
         }
-        return join(self._shares(everything), own)
+        return join(self._shares(everything), own, _performance(cohort, lambda: cohort.performance.cohort))
 
-    def _run(self, some: Selection) -> Tree:
+    def _run(self, cohort: CohortValues, number: int) -> Tree:
+        some = Selection(cohort, number)
         single = {name: partial(self._measure, some, name) for name in some.cohort.parts}
         across = {name: partial(self._estimate.across, some, name) for name in some.cohort.across_parts}
-        return join(self._shares(some), {"measures": LazyTree({**single, **across})})
+        found = _performance(some.cohort, lambda: some.cohort.performance.runs[number])
+        return join(self._shares(some), {"measures": LazyTree({**single, **across})}, found)
 
     def _shares(self, some: Selection) -> Tree:
         accuracy = self._estimate.secondary(some, "correct", "accuracy")
@@ -152,7 +154,13 @@ class _Builder:
         single = {name: partial(self._estimate.column, some, name) for name in cohort.parts}
         across = {name: partial(self._estimate.across, some, name) for name in cohort.across_parts}
         degenerate = degenerate_share(*some.column("degenerate"))
-        return join(LazyTree({**single, **across}), {"degenerate": degenerate})
+        own = _performance(cohort if stratum.kind != "correct" else None, stratum.performance)
+        return join(LazyTree({**single, **across}), {"degenerate": degenerate}, own)
+
+
+def _performance(cohort: CohortValues | None, compute: Callable[[], Tree]) -> Tree:
+    """Return the branch of detection performance, empty for strata without it and for cohorts without predictions."""
+    return LazyTree({"performance": compute} if cohort and cohort.predictions else {})
 
 
 def _matrix(cohort: CohortValues, measure: str) -> list[list[float | None]]:

@@ -161,6 +161,7 @@ class Results:
     """Results of a job: measures and share of degenerate maps of each cohort, and differences between cohorts.
 
     `soundness` has the checks of every cohort and of its runs; none if an earlier release computed the results.
+    `performance` has each cohort's numbers of detection performance, such as `auroc`; none without labels.
     """
 
     job: str
@@ -169,6 +170,7 @@ class Results:
     raw: Json = field(repr=False)
     degenerate: Mapping[str, Statistic] = field(default_factory=dict)
     soundness: tuple[Check, ...] = ()
+    performance: Mapping[str, Mapping[str, Statistic]] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, raw: Json) -> "Results":
@@ -188,7 +190,8 @@ class Results:
             for run, results in [(None, found["checks"]), *enumerate(found["runs"])]
             for each in results
         )
-        return cls(raw["job"], cohorts, tuple(map(_difference, raw["differences"])), raw, shares, checks)
+        performance = {name: _performance(cohort.get("performance") or {}) for name, cohort in raw["cohorts"].items()}
+        return cls(raw["job"], cohorts, tuple(map(_difference, raw["differences"])), raw, shares, checks, performance)
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """Yield the values of COLUMNS for every measure of every cohort, and for each of its parts.
@@ -224,6 +227,17 @@ class Artifact:
     uri: str
     sha256: str
     size: int
+
+
+def _performance(raw: Json) -> dict[str, Statistic]:
+    """Return the numbers of detection performance that could be computed."""
+    return {
+        name.removesuffix("_ci95"): Statistic.from_json(
+            {"mean": raw[name.removesuffix("_ci95")], "ci95": interval, "n": raw["n"]}
+        )
+        for name, interval in raw.items()
+        if name.endswith("_ci95") and raw[name.removesuffix("_ci95")] is not None
+    }
 
 
 def _difference(raw: Json) -> Difference:

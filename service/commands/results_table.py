@@ -9,6 +9,7 @@ from rich.table import Table
 
 from service.gate import CHECKS, CohortCheck, Status, cohort_checks, concerns
 from service.measures import MEASURES
+from service.measures.performance import PERFORMANCE
 from service.spec.model import Json
 
 SOUNDNESS_COLOURS = {Status.OK: "green", Status.WARNING: "yellow", Status.FAILED: "red"}
@@ -55,8 +56,18 @@ def _cohorts(cohorts: Json) -> Table:
     accuracies = [cohort["accuracy"] for cohort in cohorts.values()]
     if any(each is not None for each in accuracies):
         table.add_row("accuracy", *("" if each is None else f"{each:.3f}" for each in accuracies))
+    for name, title in PERFORMANCE.items():
+        numbers = [_performance(cohort, name) for cohort in cohorts.values()]
+        if name != "accuracy" and any(each["mean"] is not None for each in numbers):
+            table.add_row(title, *map(_cell, numbers))
     table.add_row("degenerate maps", *(_cell(cohort.get("degenerate")) for cohort in cohorts.values()))
     return table
+
+
+def _performance(cohort: Json, name: str) -> Json:
+    """Return a number of detection performance; None if the results do not have it."""
+    found = cohort.get("performance") or {}
+    return {"mean": found.get(name), "ci95": found.get(f"{name}_ci95")}
 
 
 def _differences(title: str, differences: list[Json]) -> Table:

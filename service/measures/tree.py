@@ -5,11 +5,10 @@ from typing import Any
 
 from service.measures import MEASURES
 from service.measures.measure import Measure
+from service.measures.performance import APCER_LEVELS, PERFORMANCE
 
 Tree = dict[str, Any]
 
-APCER_LEVELS = ("apcer_at_bpcer_1", "apcer_at_bpcer_5", "apcer_at_bpcer_10")
-PERFORMANCE = ("accuracy", "balanced_accuracy", "auroc", "eer", "brier", "ece", *APCER_LEVELS)
 MIN_RUNS_ACROSS = 3  # runs that a measure across runs needs for an interval: one pair does not show how pairs vary
 SPREAD_STATISTICS = ("sd", "q05", "q25", "q50", "q75", "q95")  # with an interval only where a rule needs it
 

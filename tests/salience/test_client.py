@@ -34,6 +34,9 @@ def test_a_job_is_submitted_and_followed_and_its_results_are_read(
         assert (verdict.outcome, len(verdict.rules)) == (Outcome.PASS, 1)
         results = client.results(job)
         assert results.job == job
+        performance, raw = results.performance["plain"], results.raw["cohorts"]["plain"]["performance"]
+        assert (performance["auroc"].mean, list(performance["auroc"].ci95 or ())) == (raw["auroc"], raw["auroc_ci95"])
+        assert performance["auroc"].n == 12 and "apcer_at_bpcer_1" not in performance
         frame = results.frame()
         noise = frame[(frame.cohort == "plain") & (frame.measure == "noise")].set_index("part")
         assert noise.loc["", "mean"] == results.raw["cohorts"]["plain"]["measures"]["noise"]["mean"]

@@ -16,6 +16,7 @@ from worker.statistics.degenerate import degenerate_share
 from worker.statistics.describe import histogram
 from worker.statistics.missing import known_mean, number_or_none
 from worker.statistics.pairing import Pairing, headline_of
+from worker.statistics.performance_tree import stratum_performance
 from worker.statistics.ranges import UNIT
 
 Tree = Mapping[str, Any]
@@ -154,13 +155,19 @@ class _Builder:
         single = {name: partial(self._estimate.column, some, name) for name in cohort.parts}
         across = {name: partial(self._estimate.across, some, name) for name in cohort.across_parts}
         degenerate = degenerate_share(*some.column("degenerate"))
-        own = _performance(cohort if stratum.kind != "correct" else None, stratum.performance)
+        own = _performance(cohort if stratum.kind != "correct" else None, lambda: _stratum_performance(stratum))
         return join(LazyTree({**single, **across}), {"degenerate": degenerate}, own)
 
 
 def _performance(cohort: CohortValues | None, compute: Callable[[], Tree]) -> Tree:
     """Return the branch of detection performance, empty for strata without it and for cohorts without predictions."""
     return LazyTree({"performance": compute} if cohort and cohort.predictions else {})
+
+
+def _stratum_performance(stratum: Stratum) -> Tree:
+    cohort = stratum.cohort
+    assert cohort.predictions is not None, "performance is computed only from predictions"
+    return stratum_performance(cohort.predictions, stratum.whole, cohort.draws, cohort.check)
 
 
 def _matrix(cohort: CohortValues, measure: str) -> list[list[float | None]]:

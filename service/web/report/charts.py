@@ -14,6 +14,8 @@ SIDE = 52.0  # room for the labels of the vertical axis
 NAME_WIDTH = 34.0  # room for the name of a position
 TONES = 6  # colours, and as many shapes
 
+Ticks = Sequence[tuple[float, str]]  # places on an axis, and their names
+
 
 @dataclass(frozen=True)
 class Mark:
@@ -131,6 +133,31 @@ def curve(label: str, names: Sequence[str], lines: Sequence[Sequence[Mark]], uni
             element("text", across, x=(SIDE + width) / 2, y=height - 6, text_anchor="middle", class_="unit")
         )
         return chart(width, height, label, *children, _rotated_text(up, height))
+
+    return _draw_both_sizes(draw)
+
+
+def plane(
+    label: str, series: Mapping[int, Sequence[tuple[float, float]]], ticks: Ticks, units: tuple[str, str]
+) -> Markup:
+    """Draw a line through the points of each tone, and the diagonal; both axes have the same ticks and ends."""
+    across, up = units
+
+    def draw(width: float, height: float) -> Markup:
+        x = Axis(ticks[0][0], ticks[-1][0], SIDE, width - 24)
+        y = Axis(ticks[0][0], ticks[-1][0], height - 44, 12)
+        ends = {"x1": x.start, "y1": y.start, "x2": x.stop, "y2": y.stop}
+        children: list[Child] = [element("line", **ends, class_="grid")]
+        for place, name in ticks:
+            children.append(element("line", x1=x.start, x2=x.stop, y1=y.at(place), y2=y.at(place), class_="grid"))
+            children.append(element("text", name, x=SIDE - 6, y=y.at(place) + 4, text_anchor="end", class_="tick"))
+            children.append(element("text", name, x=x.at(place), y=height - 26, text_anchor="middle", class_="tick"))
+        for which, points in series.items():
+            path = " ".join(f"{x.at(one):.1f},{y.at(other):.1f}" for one, other in points)
+            children.append(element("polyline", points=path, class_=f"line t{which} k{kind(which)}"))
+            children += [shape(which, x.at(one), y.at(other), 3.0) for one, other in points]
+        unit = element("text", across, x=(SIDE + width) / 2, y=height - 6, text_anchor="middle", class_="unit")
+        return chart(width, height, label, *children, unit, _rotated_text(up, height))
 
     return _draw_both_sizes(draw)
 

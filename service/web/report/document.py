@@ -26,6 +26,7 @@ from service.web.report.heatmaps import draw_legend
 from service.web.report.interpretation import INTERPRETATIONS, interval, join_words, pluralise
 from service.web.report.mean_maps import mean_maps, out_of_set
 from service.web.report.measure_figures import measure_figures
+from service.web.report.performance import performance_figures
 from service.web.report.svg import element
 from service.web.report.tables import difference_tables, strata_figures
 from service.web.soundness import summarise_soundness
@@ -53,7 +54,7 @@ def render_report(data: ReportData) -> str:
             cohorts=[_cohort(data, place) for place in range(len(data.cohorts))],
             findings=find_findings(data),
             panels=panels(data),
-            figures=measure_figures(data),
+            figures=[*performance_figures(data), *measure_figures(data)],
             strata=strata_figures(data),
             differences=difference_tables(data),
             gallery=build_gallery(data),

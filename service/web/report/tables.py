@@ -1,4 +1,4 @@
-"""Builds tables of the differences between cohorts, and figures of every measure by class and by correctness."""
+"""Builds tables of the differences between cohorts, and figures of measures by class, group and correctness."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -81,7 +81,7 @@ def _verdict(data: ReportData, interpretation: Interpretation, each: Json) -> st
 
 
 def strata_figures(data: ReportData) -> list[Figure]:
-    """Return a figure of each measure by class and by correctness, if the images have labels."""
+    """Return a figure of each measure by class, group and correctness, if the images have any."""
     found = [_stratum(data, measure, interpretation) for measure, interpretation in data.measures]
     return [each for each in found if each.table.rows]
 
@@ -110,7 +110,7 @@ def _stratum(data: ReportData, measure: str, interpretation: Interpretation) -> 
 
 
 def _most_extreme(found: Mapping[str, Mapping[str, Json]], most: int) -> list[str]:
-    """Select at most `most` strata: those of correctness, and the classes with the lowest and highest means."""
+    """Select at most `most` strata: those of correctness, and the classes and groups of extreme means."""
     classes = [name for name in found if name not in CORRECTNESS.values()]
     room = max(most - (len(found) - len(classes)), 0)
     ranked = sorted(classes, key=lambda name: min((each["mean"] or 0.0) for each in found[name].values()))
@@ -124,7 +124,7 @@ def _omitted_note(all_: int, listed_count: int) -> str:
         if listed_count < all_
         else ""
     )
-    return f"Of {all_} strata, the charts show the classes with the lowest and highest values{table}."
+    return f"Of {all_} strata, the charts show the classes and groups with the lowest and highest values{table}."
 
 
 def _values(each: Json) -> list[float]:
@@ -136,7 +136,11 @@ def _by_stratum(data: ReportData, measure: str) -> dict[str, dict[str, Json]]:
     for cohort in data.cohorts:
         tree = data.results["cohorts"][cohort]["strata"]
         named = {f"class {name}": each for name, each in tree.get("class", {}).items()}
-        named |= {title: tree["correct"][key] for key, title in CORRECTNESS.items() if tree}
+        named |= {
+            f"{column} {value}": each for column in data.job.spec.images.groups
+            for value, each in tree.get(column, {}).items()
+        }  # fmt: skip
+        named |= {title: tree["correct"][key] for key, title in CORRECTNESS.items() if "correct" in tree}
         for name, each in named.items():
             if measure in each:
                 found.setdefault(name, {})[cohort] = each[measure]

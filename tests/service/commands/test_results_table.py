@@ -53,3 +53,11 @@ def test_soundness_comes_first_with_a_sentence_for_each_concern(capsys: pytest.C
     assert re.search(r"image +│ failed +│ ok", shown)
     assert "failed: image of 'a': Maps of unrelated images have a mean similarity of 0.99" in shown
     assert shown.index("similarity of 0.99") < shown.index("noise")
+
+
+def test_numbers_of_performance_are_shown_with_their_intervals(capsys: pytest.CaptureFixture[str]) -> None:
+    performance = {"auroc": 0.91, "auroc_ci95": [0.85, 0.95], "eer": None, "eer_ci95": None}
+    cohort = {"measures": {"entropy": measured(0.5)}, "accuracy": 0.8, "performance": performance}
+    print_results({"cohorts": {"a": cohort}, "differences": []})
+    shown = capsys.readouterr().out
+    assert "AUROC" in shown and "0.910 [0.850, 0.950]" in shown and "EER" not in shown

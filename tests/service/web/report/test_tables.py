@@ -19,7 +19,9 @@ def test_charts_show_the_lowest_and_highest_of_many_classes_and_always_correctne
     assert len(names) == 12
     assert {"class 042", "class 123", "correctly classified", "incorrectly classified"} <= set(names)
     assert len(found.table.rows) == 100
-    assert found.notes[0].startswith("Of 302 strata, the charts show the classes with the lowest and highest values")
+    assert found.notes[0].startswith(
+        "Of 302 strata, the charts show the classes and groups with the lowest and highest values"
+    )
     data.results["cohorts"]["only"]["strata"] = {"class": {"a": stratum(0.5), "b": stratum(0.6)}, "correct": correct}
     (few,) = strata_figures(data)
     assert ([name for name, _, _ in few.charts][:2], list(few.notes)) == (["class a", "class b"], [])

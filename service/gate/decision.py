@@ -131,7 +131,8 @@ def _evaluate_rule(rule: Rule, numbers: NumberLookup) -> tuple[RuleResult, int |
         ), found.images
     outcome = decide(found.interval, rule.op, rule.threshold)
     low, high = (_format(rule, end) for end in found.interval)
-    reason = f"{message}, 95 % interval [{low}, {high}]; {_explain_outcome(rule, outcome)}."
+    note = f" ({found.note})" if found.note else ""
+    reason = f"{message}, 95 % interval [{low}, {high}]{note}; {_explain_outcome(rule, outcome)}."
     return _result(rule, found, outcome, reason), found.images
 
 

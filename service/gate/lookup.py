@@ -17,7 +17,10 @@ RESUBMIT = "submit the job again with these rules as its gate, which reuses the 
 
 @dataclass(frozen=True)
 class Number:
-    """A number of a cohort's results. `interval` is None if the results have none; `note` may say why."""
+    """A number of a cohort's results. `interval` is None if the results have none; `note` may say why.
+
+    The note of a number with an interval says how far the interval can be relied on.
+    """
 
     value: float
     interval: tuple[float, float] | None
@@ -98,7 +101,7 @@ def _read(document: Json, rule: Rule, cohort: str) -> Number:
         raise Missing(f"{rule.measure} of cohort {cohort!r} could not be computed{_reason(holder, name)}")
     # The rows of a matrix of runs are lists, which have no intervals.
     beside = holder.get("ci95" if name == "mean" else f"{name}_ci95") if isinstance(holder, Mapping) else None
-    note = holder.get("note") if isinstance(holder, Mapping) else None
+    note = holder.get(f"{name}_note", holder.get("note")) if isinstance(holder, Mapping) else None
     return Number(float(found), _interval(beside), cohort, _images(document), note)
 
 

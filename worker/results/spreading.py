@@ -15,9 +15,15 @@ from worker.statistics.pairing import column_of
 from worker.statistics.pairing import locate_number as rows_of
 from worker.statistics.spread import resample_spread
 
+ENOUGH_RUNS = 5
+APPROXIMATE = f"approximate: a bootstrap of fewer than {ENOUGH_RUNS} runs gives too narrow an interval"
+
 
 def add_spread_intervals(document: Json, cohorts: Sequence[CohortValues], rules: Sequence[Rule]) -> None:
-    """Set `NAME_ci95` beside each number NAME that a rule compares with a value."""
+    """Set `NAME_ci95` beside each number NAME that a rule compares with a value.
+
+    With two to four runs, `NAME_note` says that the interval is approximate.
+    """
     named = {each.name: each for each in cohorts}
     for rule in rules:
         spread = rule.spread
@@ -39,4 +45,7 @@ def _add(tree: Json, cohort: CohortValues, measure: str, statistic: str) -> None
         return
     resampled = resample_spread(values, statistic, cohort.draws, cohort.check)
     if resampled is not None:
-        place[0][place[1]][f"{statistic}_ci95"] = interval(resampled)
+        found = place[0][place[1]]
+        found[f"{statistic}_ci95"] = interval(resampled)
+        if values.shape[1] > 1 and values.shape[1] < ENOUGH_RUNS:
+            found[f"{statistic}_note"] = APPROXIMATE

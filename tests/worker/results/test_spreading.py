@@ -1,0 +1,22 @@
+"""Intervals of standard deviations and quantiles, which only rules of a gate need."""
+
+import pytest
+
+from service.gate import Rule, evaluate, number_lookup
+from tests.support.cohort_values import cohort, numbers
+from worker.results.spreading import add_spread_intervals
+from worker.statistics.results import summarise
+
+
+@pytest.mark.parametrize(("runs", "approximate"), [(1, False), (2, True), (4, True), (5, False)])
+def test_an_interval_of_a_quantile_is_approximate_below_five_runs_and_the_verdict_says_so(
+    runs: int, approximate: bool
+) -> None:
+    cohorts, rules = [cohort(numbers(12, runs), [None] * 12)], [Rule(measure="entropy.q25", op=">=", value=0)]
+    document = summarise(cohorts)
+    add_spread_intervals(document, cohorts, rules)
+    entropy = document["cohorts"]["c"]["measures"]["entropy"]
+    assert entropy["q25_ci95"][0] <= entropy["q25"] <= entropy["q25_ci95"][1]
+    assert ("q25_note" in entropy) is approximate
+    (result,) = evaluate(rules, number_lookup(document)).rules
+    assert ("approximate: a bootstrap of fewer than 5 runs" in result.reason) is approximate

@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from worker.statistics.chance import corrected
+from worker.statistics.mean_squares import mean_covariance
+
+
+def similar(random: np.random.Generator, images: int, runs: int) -> tuple[np.ndarray, np.ndarray]:
+    """Values with a mean of 0.8 and chances with a mean of 0.4, which share the deviations of images and of runs."""
+    image, run = random.normal(0, 0.1, (images, 1)), random.normal(0, 0.03, (1, runs))
+    values = 0.8 + image + run + random.normal(0, 0.05, (images, runs))
+    return values, 0.4 + 0.5 * image + 2 * run + random.normal(0, 0.05, (images, runs))
+
+
+def test_the_corrected_number_is_the_share_of_what_chance_leaves() -> None:
+    values, chance = similar(np.random.default_rng(0), 40, 3)
+    number, interval, reason = corrected(values, chance)
+    assert number == pytest.approx((values.mean() - chance.mean()) / (1 - chance.mean()))
+    assert number is not None
+    assert interval is not None
+    assert interval[0] < number < interval[1] <= 1
+    assert reason is None
+
+
+def test_the_interval_of_one_run_is_that_of_the_joint_variance_of_both_means() -> None:
+    values, chance = similar(np.random.default_rng(1), 200, 1)
+    room, mean = 1 - chance.mean(), values.mean()
+    covariance = np.cov(values[:, 0], chance[:, 0]) / 200
+    gradient = np.array([1 / room, (mean - 1) / room**2])
+    reach = stats.t.ppf(0.975, 199) * np.sqrt(gradient @ covariance @ gradient)
+    number, interval, _ = corrected(values, chance)
+    assert number is not None
+    assert interval == pytest.approx([number - reach, number + reach], rel=1e-3)
+    assert mean_covariance(values, chance) == pytest.approx(covariance[0, 1])
+
+
+def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
+    random, held = np.random.default_rng(2), 0
+    for _ in range(400):
+        _, interval, _ = corrected(*similar(random, 40, 5))
+        assert interval is not None
+        held += interval[0] <= 0.4 / 0.6 <= interval[1]
+    assert 0.93 <= held / 400 <= 0.98
+
+
+def test_maps_that_hardly_depend_on_the_image_have_no_corrected_number() -> None:
+    number, interval, reason = corrected(np.full((9, 2), 0.99), np.full((9, 2), 0.951))
+    assert (number, interval) == (None, None)
+    assert reason is not None
+    assert reason.startswith("maps hardly depend on the image")
+    assert corrected(np.full((9, 2), 0.99), np.full((9, 2), 0.949))[0] is not None
+
+
+def test_images_without_a_partner_are_not_missing() -> None:
+    values, chance = similar(np.random.default_rng(3), 12, 3)
+    chance[:6] = np.nan
+    number, interval, _ = corrected(values, chance)
+    assert number == pytest.approx((values.mean() - chance[6:].mean()) / (1 - chance[6:].mean()))
+    assert interval is not None
+
+
+def test_too_few_images_or_too_many_missing_values_have_a_number_without_an_interval() -> None:
+    values, chance = similar(np.random.default_rng(4), 12, 3)
+    assert corrected(values[:4], chance[:4])[1:] == (None, "4 image(s): too few for a spread or an interval")
+    values[:4] = np.nan
+    number, interval, reason = corrected(values, chance)
+    assert number is not None
+    assert (interval, reason) == (None, "33% of the values are missing: too many for an interval")
+    assert corrected(np.full((9, 2), np.nan), np.zeros((9, 2))) == (
+        None, None, "no image has both a value and a chance"
+    )  # fmt: skip

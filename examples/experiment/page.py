@@ -122,8 +122,8 @@ def _differences(results: Json) -> Iterator[str]:
 
 
 def _mean(found: Json, sign: str = "") -> str:
-    low, high = found["ci95"]
-    return f"{found['mean']:{sign}.3f} [{low:{sign}.3f}, {high:{sign}.3f}]"
+    interval = found["ci95"]  # stability of two runs has none
+    return f"{found['mean']:{sign}.3f}" + (f" [{interval[0]:{sign}.3f}, {interval[1]:{sign}.3f}]" if interval else "")
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -82,8 +82,9 @@ def read_published(results: Json) -> Iterator[str]:
     """Yield a comparison with the published results of CYBORG."""
     yield "### Compared with published results\n"
     for measure, (direction, source) in PUBLISHED.items():
-        low, high = _difference(results, measure)["ci95"]
-        found = "lower" if low > 0 else "higher" if high < 0 else "not clearly different"
+        difference = _difference(results, measure)
+        found = "lower" if difference["mean"] > 0 else "higher"
+        found = found if difference["differs"] else "not clearly different"
         verdict = "The same holds here" if found == direction else f"Here it is {found}"
         yield f"- `{measure}` {direction}: {source}. {verdict}."
     yield (

@@ -1,8 +1,7 @@
-"""Percentile bootstrap of means over images, and over runs and images for a cohort.
+"""Percentile bootstrap over images, for the mean of one run, and over runs and images, for the spread of a cohort.
 
-Pure: arrays in, arrays out. The bootstrap resamples images with replacement, and the runs of a cohort too,
-because results should generalise to further runs (the pigeonhole bootstrap, Owen 2007). Equal seeds give equal
-resamples, so cohorts over the same images are paired.
+Pure: arrays in, arrays out. The bootstrap resamples images with replacement, and the runs of a cohort too (the
+pigeonhole bootstrap, Owen 2007). Of few runs it is too narrow. Equal seeds give equal resamples.
 """
 
 import hashlib

@@ -40,16 +40,15 @@ NUMBER = {key: key for key in ("mean", "ci95", "n", "note")}
 class Sample:
     """Values (n, K) under K runs with the bounds `within`; `used` (n, K) is 1 for values that count and 0 for others.
 
-    `runs` is the variance of the mean that comes from the runs, None for given runs. `missing` is the share of missing
-    values. `reason` says why there can be no interval for a reason other than these, None if there can.
+    `runs` is the variance of the mean that comes from the runs, None for given runs. `reason` says why there is no
+    interval, None if there is one.
     """
 
     values: Array
     used: Array
     within: Range
     runs: Variance | None
-    missing: float = 0.0
-    reason: str | None = None
+    reason: str | None
 
 
 @dataclass(frozen=True)
@@ -79,53 +78,42 @@ class InterimEstimate:
         some.cohort.check()
         values, counting = some.column(name)
         known = counting & ~np.isnan(values)
-        runs = _of_runs(two_way(values, known)) if known.any() else None
-        within = range_of(name, some.cohort.bounds)
-        return self.number(Sample(values, known.astype(float), within, runs, missing_share(values[counting])))
+        reason = why_no_interval(images_of(known), missing_share(values[counting]))
+        runs = None if reason else _of_runs(two_way(values, known))
+        return self.number(Sample(values, known.astype(float), range_of(name, some.cohort.bounds), runs, reason))
 
     def _across(self, some: Selection, name: str) -> Tree:
         some.cohort.check()
         cohort, (pairs, images) = some.cohort, some.pairs(name)
         known = images[:, None] & ~np.isnan(pairs)
-        few = some.run is None and cohort.runs.shape[1] < MIN_RUNS_ACROSS
-        given = some.run is not None or few or not known.any()
-        sample = Sample(
-            known_mean(pairs, 1)[:, None],
-            known.any(1, keepdims=True).astype(float),
-            range_of(name, cohort.bounds),
-            None if given else _of_runs(across_runs(pairs, cohort.pairs, images)),
-            missing_share(pairs[images]),
-            TOO_FEW_RUNS if few else None,
-        )
-        return self.number(sample)
+        reason = why_no_interval(images_of(known), missing_share(pairs[images]))
+        if some.run is None and cohort.runs.shape[1] < MIN_RUNS_ACROSS:
+            reason = reason or TOO_FEW_RUNS
+        given = reason or some.run is not None
+        runs = None if given else _of_runs(across_runs(pairs, cohort.pairs, images))
+        values, used = known_mean(pairs, 1)[:, None], known.any(1, keepdims=True).astype(float)
+        return self.number(Sample(values, used, range_of(name, cohort.bounds), runs, reason))
 
     def _difference(self, cohorts: tuple[CohortValues, CohortValues], pairing: Pairing) -> Tree:
-        few = too_few_runs(cohorts, pairing.column)
-        components = [] if few else [components_of(each, pairing.column, pairing.rows) for each in cohorts]
-        sample = Sample(
-            (pairing.ours - pairing.theirs)[:, None],
-            pairing.rows[:, None].astype(float),
-            range_of_difference(pairing.column, cohorts[0].bounds),
-            _of_runs(*components),
-            pairing.missing,
-            few,
-        )
-        return self.number(sample)
+        rows, column = pairing.rows, pairing.column
+        reason = why_no_interval(int(rows.sum()), pairing.missing) or too_few_runs(cohorts, column)
+        runs = None if reason else _of_runs(*(components_of(each, column, rows) for each in cohorts))
+        values, used = (pairing.ours - pairing.theirs)[:, None], rows[:, None].astype(float)
+        within = range_of_difference(column, cohorts[0].bounds)
+        return self.number(Sample(values, used, within, runs, reason))
 
     def number(self, sample: Sample) -> dict[str, Any]:
         """Return the mean, interval and number of the values that count.
 
-        With few images, or too many missing values, there is no interval, so that no decision rests on them; `note`
-        has the reason.
+        Without an interval, so that no decision rests on the number, `note` has the reason.
         """
         used, within = sample.used, sample.within
         if not used.any():
-            return {"mean": None, "ci95": None, "n": 0, "note": why_no_interval(0, 0.0)}
+            return {"mean": None, "ci95": None, "n": 0, "note": sample.reason}
         filled = np.where(used > 0, sample.values, within[0])
         mean = float((filled * used).sum() / used.sum())
-        reason = why_no_interval(images_of(used > 0), sample.missing) or sample.reason
-        ends = None if reason else self._interval(filled, sample)
-        return {"mean": mean, "ci95": ends, "n": int(used.sum()), "note": reason}
+        ends = None if sample.reason else self._interval(filled, sample)
+        return {"mean": mean, "ci95": ends, "n": int(used.sum()), "note": sample.reason}
 
     def _interval(self, filled: Array, sample: Sample) -> list[float]:
         low, high = sample.within

@@ -29,19 +29,32 @@ def test_the_interval_of_one_run_is_that_of_the_joint_variance_of_both_means() -
     covariance = np.cov(values[:, 0], chance[:, 0]) / 200
     gradient = np.array([1 / room, (mean - 1) / room**2])
     reach = stats.t.ppf(0.975, 199) * np.sqrt(gradient @ covariance @ gradient)
-    number, interval, _ = corrected(values, chance)
+    number, interval, _ = corrected(values, chance, np.full(200, -1))
     assert number is not None
     assert interval == pytest.approx([number - reach, number + reach], rel=1e-3)
     assert mean_covariance(values, chance) == pytest.approx(covariance[0, 1])
 
 
-def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
-    random, held = np.random.default_rng(2), 0
+@pytest.mark.parametrize(("runs", "spread"), [(1, 0.0), (5, 0.03)])
+def test_the_interval_holds_the_truth_about_as_often_as_it_says(runs: int, spread: float) -> None:
+    random, held, partners = np.random.default_rng(2), 0, np.arange(60) - 1
     for _ in range(400):
-        _, interval, _ = corrected(*similar(random, 40, 5))
+        image, run = random.normal(0, 0.1, (60, 1)), random.normal(0, spread, (1, runs))
+        values = 0.8 + 0.5 * image + run + random.normal(0, 0.05, (60, runs))
+        chance = 0.4 + image + image[partners] + 2 * run + random.normal(0, 0.05, (60, runs))
+        chance[0] = np.nan
+        _, interval, _ = corrected(values, chance, partners)
         assert interval is not None
         held += interval[0] <= 0.4 / 0.6 <= interval[1]
     assert 0.93 <= held / 400 <= 0.98
+
+
+def test_without_partners_the_variance_between_images_is_doubled() -> None:
+    values, chance = similar(np.random.default_rng(5), 200, 1)
+    alone, unknown = (corrected(values, chance, each)[1] for each in (np.full(200, -1), None))
+    assert alone is not None
+    assert unknown is not None
+    assert unknown[1] - unknown[0] == pytest.approx(np.sqrt(2) * (alone[1] - alone[0]))
 
 
 def test_maps_that_hardly_depend_on_the_image_have_no_corrected_number() -> None:

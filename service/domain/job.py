@@ -25,7 +25,7 @@ OPEN_STATES = (JobState.QUEUED, JobState.RUNNING)
 # Increment FORMAT with every change that workers of the previous version would process wrongly. Raise OLDEST_FORMAT if
 # this version computes other numbers for older formats: open jobs of those formats then restart.
 # Since format 3, scores of degenerate maps are missing values. Since format 4, rows have the probabilities of the
-# classes and the numbers of `chance`.
+# classes, `chance` and `flipped`, and `probability_change` is that of the class predicted for the clean image.
 FORMAT = 4
 OLDEST_FORMAT = 4
 

@@ -11,8 +11,8 @@ from service.measures.tree import SPREAD_STATISTICS
 
 Op = Literal[">=", "<="]
 Statistic = Literal[
-    "mean", "sd", "q05", "q25", "q50", "q75", "q95", "pearson", "mse", "iou20", "entropy_change", "probability_change",
-    "probability",
+    "mean", "sd", "q05", "q25", "q50", "q75", "q95", "pearson", "mse", "iou20", "entropy_change",
+    "probability_change", "flipped", "probability",
 ]  # fmt: skip
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]
 Path = Annotated[

@@ -66,7 +66,7 @@ NOISE = Measure(
     ),
     options=NoiseOptions,
     variants=_variants,
-    variant_statistics=("entropy_change", "probability_change"),
+    variant_statistics=("entropy_change", "probability_change", "flipped"),
     is_seeded=_is_seeded,
     ranking=Ranking("most disturbed by noise", "Most disturbed by noise", "noise shifts attention most"),
     map_variants=MapVariants(

@@ -21,6 +21,16 @@ def compare_maps(clean: Explanation, variant: Explanation) -> Columns:
     return without_degenerate(found, clean.degenerate, variant.degenerate)
 
 
+def compare_predictions(clean: Explanation, variant: Explanation) -> Columns:
+    """Return how predictions for a variant differ from those for the clean images, each (N,).
+
+    `probability_change` is the probability of the class predicted for the clean image, after less before, and `flipped`
+    is 1 if another class is predicted for the variant, else 0.
+    """
+    change = variant.probability_of(clean.predicted) - clean.probability_of(clean.predicted)
+    return {"probability_change": change, "flipped": (variant.predicted != clean.predicted).double()}
+
+
 def with_headline(measure: str, parts: Mapping[str, Columns]) -> Columns:
     """Return the mean similarities over all parts, followed by the columns of each part."""
     means = {name: mean_over([part[name] for part in parts.values()]) for name in SIMILARITIES}

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from worker.measures.columns import Columns, compare_maps, flatten, with_headline
+from worker.measures.columns import Columns, compare_maps, compare_predictions, flatten, with_headline
 from worker.measures.explanation import Explanation
 from worker.probes.degradation import blur_ranked, guided_blur, rank
 
@@ -41,9 +41,7 @@ def score(clean: Explanation, blurred: Mapping[str, Explanation]) -> Columns:
     """Return the similarities of the maps before and after each blur. The headline is that of `background`."""
     before = clean.probability_of(clean.predicted)
     after = {name: seen.probability_of(clean.predicted) for name, seen in blurred.items()}
-    parts = {
-        name: compare_maps(clean, seen) | {"probability_change": after[name] - before} for name, seen in blurred.items()
-    }
+    parts = {name: compare_maps(clean, seen) | compare_predictions(clean, seen) for name, seen in blurred.items()}
     gap = parts["background"]["ssim"] - parts["object"]["ssim"]
     headline = with_headline("degradation", {"background": parts["background"]})
     curves = flatten("degradation", _areas(parts, after, before))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from worker.measures.columns import Columns, compare_maps, with_headline
+from worker.measures.columns import Columns, compare_maps, compare_predictions, with_headline
 from worker.measures.explanation import Explanation
 from worker.probes.noise import gaussian, salt_pepper
 
@@ -20,11 +20,10 @@ def variants(images: Tensor, fields: Tensor, *, kind: str, levels: Sequence[floa
 
 def score(clean: Explanation, noisy: Mapping[str, Explanation]) -> Columns:
     """Return the similarities of the clean maps and the maps at each level of noise, each (N,)."""
-    parts = {}
-    for level, seen in noisy.items():
-        changes = {
-            "entropy_change": seen.entropy - clean.entropy,
-            "probability_change": seen.target_probability - clean.target_probability,
-        }
-        parts[level] = compare_maps(clean, seen) | changes
+    parts = {
+        level: compare_maps(clean, seen)
+        | {"entropy_change": seen.entropy - clean.entropy}
+        | compare_predictions(clean, seen)
+        for level, seen in noisy.items()
+    }
     return with_headline("noise", parts)

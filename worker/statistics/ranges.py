@@ -13,6 +13,7 @@ RANGES: Mapping[str, Range] = {
     "probability": UNIT,
     "top_probability": UNIT,
     "correct": UNIT,
+    "flipped": UNIT,
     "degenerate": UNIT,
 }
 

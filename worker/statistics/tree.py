@@ -20,7 +20,9 @@ from worker.statistics.performance_tree import stratum_performance
 from worker.statistics.ranges import UNIT
 
 Tree = Mapping[str, Any]
-SECONDARY_STATISTICS = ("pearson", "mse", "iou20", "entropy_change", "probability_change", "probability")
+SECONDARY_STATISTICS = (
+    "pearson", "mse", "iou20", "entropy_change", "probability_change", "flipped", "probability"
+)  # fmt: skip
 
 
 class Estimate(Protocol):

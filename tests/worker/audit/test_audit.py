@@ -62,6 +62,13 @@ def blurred(image: Array, guide: Array) -> Array:
     return out
 
 
+def slow_predictions(part: str, before: Array, after: Array) -> dict[str, float]:
+    """The change of the clean class's probability, and whether another class is predicted."""
+    predicted = before.argmax()
+    change = {"probability_change": after[predicted] - before[predicted], "flipped": after.argmax() != predicted}
+    return {f"{part}.{name}": float(value) for name, value in change.items()}
+
+
 def slow_columns(net: TinyNet, image: Array, digest: str) -> dict[str, float]:
     twin = Twin(net)
     native, clean, said = twin.see(image)
@@ -76,7 +83,7 @@ def slow_columns(net: TinyNet, image: Array, digest: str) -> dict[str, float]:
         other_native, other, then = twin.see(variant)
         found |= {f"noise.{amount}.{kind}": value for kind, value in twin.similarity(clean, other).items()}
         found[f"noise.{amount}.entropy_change"] = twin.entropy(other_native) - found["entropy"]
-        found[f"noise.{amount}.probability_change"] = then.max() - said.max()
+        found |= slow_predictions(f"noise.{amount}", said, then)
     turned = twin.see(np.rot90(image, axes=(1, 2)))[1]
     found |= {f"geometry.rot90.{k}": v for k, v in twin.similarity(np.rot90(clean), turned).items()}
     moved = np.pad(image, ((0, 0), (0, 3), (5, 0)), mode="edge")[:, 3:, :SIZE]
@@ -86,7 +93,7 @@ def slow_columns(net: TinyNet, image: Array, digest: str) -> dict[str, float]:
     for name, guide in (("background", clean), ("object", 1 - clean)):
         _, other, then = twin.see(blurred(image, guide))
         found |= {f"degradation.{name}.{k}": v for k, v in twin.similarity(clean, other).items()}
-        found[f"degradation.{name}.probability_change"] = then[said.argmax()] - said.max()
+        found |= slow_predictions(f"degradation.{name}", said, then)
     for measure, parts in (("noise", noisy), ("geometry", ("rot90", "shift:5,-3")), ("degradation", ("background",))):
         for kind in ("ssim", "pearson", "mse", "iou20"):
             name = measure if kind == "ssim" else f"{measure}.{kind}"

@@ -78,5 +78,6 @@ def test_degenerate_maps_have_no_entropy_and_no_change_of_entropy(columns: dict[
 
 
 def test_outputs_of_the_model_are_known_even_if_the_map_is_degenerate(columns: dict[str, Tensor]) -> None:
-    for name in ("predicted", "probability", "correct", "degenerate", "noise.0.1.probability_change"):
+    known = ["predicted", "probability", "correct", "degenerate", "noise.0.1.probability_change", "noise.0.1.flipped"]
+    for name in known:
         assert not columns[name].double().isnan().any()

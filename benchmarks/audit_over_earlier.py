@@ -58,7 +58,7 @@ def _seconds(version: Path, spec: dict[str, object]) -> float:
     """Return the seconds of an audit by the source in a folder."""
     argv = [sys.executable, "-W", "ignore", "-c", AUDIT, json.dumps(spec)]
     env = {**os.environ, "PYTHONPATH": str(version)}
-    found = subprocess.run(argv, check=True, capture_output=True, text=True, cwd=version, env=env)
+    found = subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True, cwd=version, env=env)
     return float(found.stdout)
 
 

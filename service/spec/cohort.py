@@ -88,6 +88,8 @@ class Model(StrictModel):
     )
     """Which output stands for which label. Default: the model's own label names, otherwise the labels as numbers,
     otherwise in alphabetical order."""
+    allow_nondeterministic: bool = False
+    """Whether to audit a model that does not explain the same image alike twice."""
 
     @property
     def activation(self) -> Activation:

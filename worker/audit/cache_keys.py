@@ -17,10 +17,11 @@ from service.spec.model import JobSpec, Json
 from worker.audit.provenance import software
 
 KEY_BYTES = 16
-# The file determines the format, `facts` has the resolved preprocessing, and the attack class affects no stored value.
+# The file determines the format, `facts` has the resolved preprocessing, and the other fields affect no stored value.
 IRRELEVANT_MODEL_FIELDS: Mapping[str, bool | set[str]] = {
     "format": True,
     "preprocessing": True,
+    "allow_nondeterministic": True,
     "outputs": {"attack_class"},
 }
 

@@ -4,7 +4,7 @@ The planner reports every error that can be found before the first forward pass 
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 
 import numpy as np
@@ -25,6 +25,7 @@ from worker.inputs.resolver import InputResolver
 from worker.models.cache import LoadedModel, ModelCache, naming_run
 from worker.models.config_files import ModelMetadata
 from worker.planning.class_labels import ClassLabels, attack_class, class_numbers
+from worker.planning.determinism_check import check_determinism
 from worker.planning.method_check import check_agreement, check_method, map_size
 from worker.planning.output_check import read_first, resolve_activation
 from worker.planning.seeded_order import SeededOrder, seeded_order
@@ -127,10 +128,14 @@ class Planner:
         images = read_first(survey.first, image_opener(self.inputs), cohort.model.preprocessing)
         loaded = [self._run(spec, number, index, images) for index in range(len(cohort.runs))]
         first = loaded[0].model.classifier
+        determinism = []
         for index, run in enumerate(loaded):
             with naming_run(number, index):
                 check_method(spec.salience.method, redact(run.path), run.model.classifier)
                 check_agreement(spec.salience.method, redact(run.path), run.model.classifier, first)
+                determinism.append(
+                    check_determinism(redact(run.path), cohort.model, run.model.classifier, images, spec)
+                )
         _check_target(spec.salience.target, first.head.classes, survey)
         classes, attack = self._classes(cohort, number, first.head.classes, survey, own)
         return {
@@ -142,8 +147,14 @@ class Planner:
             "class_count": first.head.classes,
             "attack_class": attack,
             "runs": [
-                {"uri": run.uri, "path": each.path, "sha256": each.model.sha256, "activation": each.activation}
-                for run, each in zip(cohort.runs, loaded, strict=True)
+                {
+                    "uri": run.uri,
+                    "path": each.path,
+                    "sha256": each.model.sha256,
+                    "activation": each.activation,
+                    **asdict(determined),
+                }
+                for run, each, determined in zip(cohort.runs, loaded, determinism, strict=True)
             ],
         }
 

@@ -193,11 +193,14 @@ def _bounds(spec: JobSpec) -> dict[str, Bounds]:
 
 
 def _name_runs(document: dict[str, Any], job: Job) -> None:
-    """Add the URI and the digest of its model to each run of the results."""
+    """Add the facts of its model to each run of the results."""
     assert job.plan is not None
     for cohort, facts in zip(job.spec.cohorts, job.plan["cohorts"], strict=True):
         tree = document["cohorts"][cohort.name]
         tree["runs"] = [
-            {"uri": strip_query_values(run["uri"]), "sha256": run["sha256"], **numbers}
-            for run, numbers in zip(facts["runs"], tree["runs"], strict=True)
+            {**_model_facts(run), **numbers} for run, numbers in zip(facts["runs"], tree["runs"], strict=True)
         ]
+
+
+def _model_facts(run: Json) -> Json:
+    return {"uri": strip_query_values(run["uri"]), "sha256": run["sha256"], "self_similarity": run["self_similarity"]}

@@ -1,6 +1,10 @@
-"""Lists what a reader of results must know about how the models were loaded."""
+"""Warnings of a job's results: what the plan found out about its models that a reader of the numbers must know."""
+
+from collections.abc import Iterator
 
 from service.domain.job import Job
+from service.spec.cohort import Cohort
+from service.spec.model import Json
 from service.telemetry.redaction import strip_query_values
 
 INVERTED = (
@@ -8,14 +12,27 @@ INVERTED = (
     "back into logits, but a probability that rounds to 0 or 1 has no exact logit. Save the model without its last "
     "operation. Or set model.outputs.activation to `probabilities` to accept this, or to `logits` if these are logits."
 )
+NONDETERMINISTIC = (
+    "{uri}: The model does not explain the same image alike twice{similarity}, so its numbers cannot be reproduced. "
+    "Export it in evaluation mode, unless it is random by design."
+)
 
 
 def find_warnings(job: Job) -> list[str]:
-    """Return a warning for each run whose outputs were found to be probabilities that its spec does not declare."""
+    """Return the warnings about each run: undeclared probabilities in place of logits, and randomness."""
     assert job.plan is not None, "results are built only after the job is planned"
     return [
-        INVERTED.format(uri=strip_query_values(run["uri"]))
+        warning
         for cohort, facts in zip(job.spec.cohorts, job.plan["cohorts"], strict=True)
         for run in facts["runs"]
-        if run.get("activation", cohort.model.activation) != cohort.model.activation
+        for warning in _of_run(cohort, run)
     ]
+
+
+def _of_run(cohort: Cohort, run: Json) -> Iterator[str]:
+    uri = strip_query_values(run["uri"])
+    if run["activation"] != cohort.model.activation:
+        yield INVERTED.format(uri=uri)
+    if not run["deterministic"]:
+        found = run["self_similarity"]
+        yield NONDETERMINISTIC.format(uri=uri, similarity="" if found is None else f" (similarity {found:.3f})")

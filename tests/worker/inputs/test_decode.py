@@ -34,6 +34,14 @@ def test_an_image_is_resized_by_pillow_and_scaled_to_one(name: str, how: Image.R
     assert np.allclose(found.numpy(), twin, atol=1e-7)
 
 
+@pytest.mark.parametrize("mode", ["RGB", "L", "P"])
+def test_a_resized_image_has_the_bits_of_pillows_eight_bit_resize_over_255(mode: str) -> None:
+    content = encoded(image(61, 47, mode))
+    resized = Image.open(BytesIO(content)).convert("RGB").resize((10, 12), Image.Resampling.BILINEAR)
+    twin = torch.from_numpy(np.array(resized)).permute(2, 0, 1).float().div(255)  # as torchvision's ToTensor
+    assert torch.equal(decode(content, SMALL), twin)
+
+
 def test_resizing_the_shorter_side_crops_the_centre() -> None:
     found = decode(encoded(image(30, 20)), Preprocessing(size=(8, 8), resize=ShorterSide(shorter=10)))
     resized = image(30, 20).resize((15, 10), Image.Resampling.BILINEAR)

@@ -1,14 +1,16 @@
 """Checks that a model explains the same image alike each time, which active dropout or augmentation prevents."""
 
 from dataclasses import dataclass
+from itertools import cycle, islice
 
+import torch
 from torch import Tensor
 
 from service.errors import ModelRefused
 from service.spec.cohort import Model
 from service.spec.model import JobSpec
 from worker.audit.explanation import explain
-from worker.measures.explanation import Explanation
+from worker.measures.explanation import Explanation, concatenate
 from worker.measures.similarity import ssim
 from worker.models.classifier import Classifier, predicted
 
@@ -17,24 +19,21 @@ TOLERANCE = 1e-5  # between values of maps, and between probabilities, all in [0
 
 @dataclass(frozen=True)
 class Determinism:
-    """Whether a model is deterministic, and the similarity (SSIM) of two maps of the same image."""
+    """Whether a model is deterministic, and the mean similarity (SSIM) of two maps of the same image."""
 
     deterministic: bool
     self_similarity: float
 
 
 def check_determinism(path: str, model: Model, classifier: Classifier, images: Tensor, spec: JobSpec) -> Determinism:
-    """Explain the same image twice and compare maps and probabilities.
+    """Explain images (N, 3, H, W) twice and compare maps and probabilities.
 
-    It uses the first of `images` (N, 3, H, W) whose map is not degenerate. The image fills both batches alone, so that
-    effects of other images in the batch do not count. Raises ModelRefused if the model is not deterministic and the
-    spec does not allow that.
+    Both times an image has the same place in a batch of the same images, so that only randomness can tell them apart.
+    Raises ModelRefused if the model is not deterministic and the spec does not allow that.
     """
-    for image in images.to(classifier.device):
-        first, second = (explain(classifier, [image], predicted, spec) for _ in range(2))
-        difference = _difference(first, second)
-        if difference > TOLERANCE or not first.degenerate.any():
-            break
+    first, second = (_explain(classifier, images, spec) for _ in range(2))
+    pairs = ((first.maps, second.maps), (first.probabilities, second.probabilities))
+    difference = max(float((a - b).abs().max()) for a, b in pairs)
     if difference > TOLERANCE and not model.allow_nondeterministic:
         raise ModelRefused(
             model_field="allow_nondeterministic",
@@ -43,10 +42,11 @@ def check_determinism(path: str, model: Model, classifier: Classifier, images: T
             "mode: call model.eval() before torch.jit.trace, torch.jit.script, torch.export.export or "
             "torch.onnx.export. If the model is random by design, set model.allow_nondeterministic to true",
         )
-    return Determinism(difference <= TOLERANCE, float(ssim(first.comparable, second.comparable)[0]))
+    return Determinism(difference <= TOLERANCE, float(ssim(first.comparable, second.comparable).mean()))
 
 
-def _difference(first: Explanation, second: Explanation) -> float:
-    """Return the largest difference between values of two explanations' maps and probabilities."""
-    pairs = ((first.maps, second.maps), (first.probabilities, second.probabilities))
-    return max(float((a - b).abs().max()) for a, b in pairs)
+def _explain(classifier: Classifier, images: Tensor, spec: JobSpec) -> Explanation:
+    """Explain all images; where a batch has room for more, repeat them, since more draws show more randomness."""
+    rows = torch.stack(list(islice(cycle(images.to(classifier.device)), max(len(images), classifier.chunk))))
+    parts = torch.split(rows, classifier.chunk)
+    return concatenate([explain(classifier, list(part), predicted, spec) for part in parts])

@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import httpx
@@ -28,24 +29,45 @@ from worker.inputs.resolver import InputResolver
 from worker.inputs.web import WebClient
 from worker.runner import Runner
 
+if TYPE_CHECKING:
+    from xdist.scheduler import LoadFileScheduling
+
 # The models are so small that several threads would only wait for each other on a busy machine.
 os.environ["OMP_NUM_THREADS"] = "1"
 torch.set_num_threads(1)
 
 HERE = ("127.0.0.1",)  # the address of all servers that the tests start
-# These files start services, workers or other servers many times, or audit with large models.
+# These files start services, workers or other servers many times, or audit with large models; the longest come first.
 LONG_FILES = (
-    "tests/faults/test_shutdown.py", "tests/test_end_to_end.py", "tests/faults/test_random_kills.py",
-    "tests/browser/test_pages.py", "tests/test_docs.py", "tests/faults/test_rabbitmq.py", "tests/fuzz/test_contract.py",
+    "tests/test_end_to_end.py", "tests/faults/test_shutdown.py", "tests/faults/test_random_kills.py",
+    "tests/fuzz/test_contract.py", "tests/browser/test_pages.py", "tests/test_docs.py",
+    "tests/service/integrations/mlflow/test_sync.py", "tests/worker/inputs/test_mlflow.py",
     "tests/worker/test_reproducibility.py", "tests/worker/planning/test_interrupted_plans.py",
-    "tests/service/integrations/mlflow/test_sync.py", "tests/worker/inputs/test_mlflow.py", "tests/test_pipelines.py",
+    "tests/service/test_cli.py", "tests/test_patterns.py", "tests/test_pipelines.py", "tests/faults/test_rabbitmq.py",
+    "tests/test_readme.py", "tests/worker/audit/test_cache.py",
 )  # fmt: skip
+MLFLOW_FILES = ("mlflow/test_sync.py", "inputs/test_mlflow.py")
+ROOT = Path(__file__).parents[1]
 SHARED_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # a folder in memory
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start with the files that take longest, so that two processes end at about the same time."""
-    items.sort(key=lambda item: not item.path.as_posix().endswith(LONG_FILES))
+    places = {name: place for place, name in enumerate(LONG_FILES)}
+    items.sort(key=lambda item: places.get(item.path.relative_to(ROOT).as_posix(), len(places)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "LoadFileScheduling":
+    """Run all tests of a file in one process, and all tests with MLflow in one, whose server takes long to start."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
+        def _split_scope(self, nodeid: str) -> str:
+            file: str = super()._split_scope(nodeid)
+            return "mlflow" if file.endswith(MLFLOW_FILES) else file
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")

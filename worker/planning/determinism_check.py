@@ -13,16 +13,20 @@ from worker.audit.explanation import explain
 from worker.measures.explanation import Explanation, concatenate
 from worker.measures.similarity import ssim
 from worker.models.classifier import Classifier, predicted
+from worker.statistics.missing import number_or_none
 
 TOLERANCE = 1e-5  # between values of maps, and between probabilities, all in [0, 1]
 
 
 @dataclass(frozen=True)
 class Determinism:
-    """Whether a model is deterministic, and the mean similarity (SSIM) of two maps of the same image."""
+    """Whether a model is deterministic, and the mean similarity (SSIM) of two maps of the same image.
+
+    The similarity is None if all maps are degenerate.
+    """
 
     deterministic: bool
-    self_similarity: float
+    self_similarity: float | None
 
 
 def check_determinism(path: str, model: Model, classifier: Classifier, images: Tensor, spec: JobSpec) -> Determinism:
@@ -42,7 +46,8 @@ def check_determinism(path: str, model: Model, classifier: Classifier, images: T
             "mode: call model.eval() before torch.jit.trace, torch.jit.script, torch.export.export or "
             "torch.onnx.export. If the model is random by design, set model.allow_nondeterministic to true",
         )
-    return Determinism(difference <= TOLERANCE, float(ssim(first.comparable, second.comparable).mean()))
+    similarity = ssim(first.comparable, second.comparable).nanmean()
+    return Determinism(difference <= TOLERANCE, number_or_none(float(similarity)))
 
 
 def _explain(classifier: Classifier, images: Tensor, spec: JobSpec) -> Explanation:

@@ -120,7 +120,7 @@ def rolling(running: Production) -> Iterator[None]:
             os.kill(before, signal.SIGTERM)
             while not done.is_set() and process.pid in (None, before):
                 time.sleep(0.05)
-            done.wait(1.5)
+            done.wait(0.5)
 
     thread = threading.Thread(target=restart_all)
     thread.start()

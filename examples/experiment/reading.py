@@ -20,7 +20,7 @@ audited images they carry no information.
 """
 LIMITS = """### What to keep in mind
 
-- So few runs make intervals too narrow: about 0.91 of them contain the true value for five runs and 0.86 for three (see
+- Intervals are about the ways of training and not about these models alone, so few runs make them wide (see
   [Statistics](explanation/statistics.md)).
 - The loss of guided training determines where the map lies. It is therefore no discovery that the maps agree with
   people, and the runs with each other. It is a discovery that the guided models rely less on the stripes, as their

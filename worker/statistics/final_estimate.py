@@ -20,6 +20,7 @@ from worker.statistics.mean_squares import (
     components_of,
     joint_variance,
     mean_square,
+    too_few_known_runs,
     too_few_runs,
     two_way,
 )
@@ -71,7 +72,8 @@ def _interval(some: Selection, name: str) -> dict[str, Any]:
             return interval(_resampled(some, name))
         return two_way(values, known).variance.interval(float(values[known].mean()), range_of(name, some.cohort.bounds))
 
-    return _with_reason(why_no_interval(images_of(known), missing_share(values[counting])), compute)
+    reason = why_no_interval(images_of(known), missing_share(values[counting])) or too_few_known_runs(known)
+    return _with_reason(reason, compute)
 
 
 def _interval_across(some: Selection, name: str) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from worker.statistics.mean_squares import (
     Components,
     across_runs,
     components_of,
+    too_few_known_runs,
     too_few_runs,
     two_way,
 )
@@ -78,7 +79,7 @@ class InterimEstimate:
         some.cohort.check()
         values, counting = some.column(name)
         known = counting & ~np.isnan(values)
-        reason = why_no_interval(images_of(known), missing_share(values[counting]))
+        reason = why_no_interval(images_of(known), missing_share(values[counting])) or too_few_known_runs(known)
         runs = None if reason else _of_runs(two_way(values, known))
         return self.number(Sample(values, known.astype(float), range_of(name, some.cohort.bounds), runs, reason))
 

@@ -74,6 +74,8 @@ def two_way(values: Array, known: Any) -> Components:
 
 def _run_effects(filled: Array, known: Array) -> Array | None:
     """Return the effects of runs (K,) next to those of images, with a sum of 0; None if images do not connect them."""
+    if known.all():
+        return np.asarray(filled.mean(0) - filled.mean())
     share = known / known.sum(1, keepdims=True)
     matrix = np.diag(known.sum(0)) - known.T @ share
     if np.linalg.matrix_rank(matrix) < len(matrix) - 1:
@@ -113,6 +115,12 @@ def too_few_runs(cohorts: tuple[CohortValues, CohortValues], column: str) -> str
     """Return why a column across runs has no interval: a cohort has too few runs. None otherwise."""
     across = [each for each in cohorts if column in each.paired_columns]
     return TOO_FEW_RUNS if any(each.runs.shape[1] < MIN_RUNS_ACROSS for each in across) else None
+
+
+def too_few_known_runs(known: Any) -> str | None:
+    """Return why a column of several runs has no interval: only one has values, `known` (n, K). None otherwise."""
+    runs = int(known.any(0).sum())
+    return "needs two runs with values: only one run has any" if known.shape[1] > 1 and runs == 1 else None
 
 
 def mean_covariance(a: Array, b: Array) -> float:

@@ -34,6 +34,40 @@ def test_strata_are_by_class_and_by_whether_a_run_classifies_an_image_correctly(
     assert found["correct"]["true"]["stability"]["n"] == right.all(1).sum()
 
 
+def test_a_stratum_in_which_one_run_alone_has_values_has_no_interval_of_the_recipe() -> None:
+    values = numbers(12, 2)
+    values[:, 0, 0], values[:, 1, 0] = 1, 0
+    entropy = summarised(cohort(values, ["a"] * 12))["strata"]["correct"]["true"]["entropy"]
+    assert entropy["mean"] == pytest.approx(values[:, 0, 2].mean())
+    assert (entropy["ci95"], entropy["note"]) == (None, "needs two runs with values: only one run has any")
+
+
+def test_stability_of_two_runs_has_no_interval_and_says_so() -> None:
+    two, three = (summarised(cohort(numbers(12, runs), [None] * 12)) for runs in (2, 3))
+    assert two["measures"]["stability"]["ci95"] is None
+    assert two["measures"]["stability"]["note"].startswith("needs three runs")
+    assert three["measures"]["stability"]["ci95"] is not None
+
+
+def test_cohorts_of_one_run_are_compared_as_models_and_others_as_recipes() -> None:
+    cohorts = [cohort(numbers(12, runs), [None] * 12, name) for name, runs in (("a", 1), ("b", 2), ("c", 3))]
+    found = {(each["a"], each["b"]): each["compares"] for each in summarise(cohorts)["differences"]}
+    assert found == {("a", "b"): "models", ("a", "c"): "models", ("b", "c"): "recipes"}
+
+
+def test_headlines_are_corrected_for_all_headlines_of_the_job_and_parts_are_not() -> None:
+    lower = numbers(40, 3, 1)
+    lower[:, :, 2] *= 0.8
+    found = summarise([cohort(numbers(40, 3), [None] * 40, "a"), cohort(lower, [None] * 40, "b")])["differences"]
+    by_name = {each["measure"]: each for each in found}
+    entropy, stability, part = (by_name[name] for name in ("entropy", "stability", "entropy.parts.spatial"))
+    smaller, larger = sorted([entropy, stability], key=lambda each: float(each["p"]))
+    assert smaller["p_holm"] == pytest.approx(min(1, 2 * smaller["p"]))
+    assert larger["p_holm"] == pytest.approx(max(larger["p"], smaller["p_holm"]))
+    assert [each["differs"] for each in (smaller, larger)] == [each["p_holm"] <= 0.05 for each in (smaller, larger)]
+    assert (part["p"] is not None, part["p_holm"], part["differs"]) == (True, None, None)
+
+
 def test_accuracy_counts_labelled_images_only() -> None:
     values = numbers(4, 1)
     values[:, 0, 0] = [1, 0, np.nan, np.nan]

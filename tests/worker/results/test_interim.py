@@ -74,9 +74,7 @@ def test_a_clear_job_stops_at_its_first_interim_look_with_the_numbers_of_a_job_o
     assert (stopped.stopped_at, stopped.images_done, stopped.images_total) == (32, 32, MANY)
     assert stopped.verdict is not None
     assert (stopped.verdict["outcome"], stopped.verdict["images"]) == ("pass", 32)
-    assert (
-        stopped.passes_done == 32 + 2
-    )  # of each label, the first image of the second shard has a partner in the first
+    assert stopped.passes_done == 32 + 2  # the second shard needs the map of a partner of each label
     found, twin = (results(runner.store, each) for each in (stopped, audit(runner, specs.plain(limit=32))))
     assert numbers(found) == numbers(twin)
     assert found["provenance"]["images"] == twin["provenance"]["images"]

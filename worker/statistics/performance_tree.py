@@ -101,7 +101,7 @@ def _resample(found: Predictions, draws: Draws, check: Check) -> dict[str, OfRun
 
 
 def _weights(draws: Draws, images: int) -> Iterator[Array]:
-    """Yield how often resamples draw each image, (R, n) at a time; the first draws are those of means."""
+    """Yield how often resamples draw each image, (R, n) at a time; of few images, as the resamples of means do."""
     random, left = generator(draws.images, draws.seed), min(RESAMPLES, max(MIN_RESAMPLES, MAX_CELLS // images))
     step = max(1, CHUNK_CELLS // images)
     while left > 0:
@@ -110,27 +110,26 @@ def _weights(draws: Draws, images: int) -> Iterator[Array]:
 
 
 def _images(found: Predictions, name: str) -> int:
-    """Return the number of images that limits the precision of a number: of one class where it compares classes."""
+    """Return the number of images that limits a number's precision: of the smallest class or attack type it needs."""
     if name in ("accuracy", "brier", "ece"):
         return int(found.own.sum())
-    if found.attack is not None and name.rpartition(":")[2] in BPCER_LEVELS:
+    if name in BPCER_LEVELS:
         return int(found.attacks.sum())
+    if ":" in name:  # the worst attack type
+        return int(found.types[name.rpartition(":")[0]].sum(0).min())
     return min(int((found.classes == each).sum()) for each in np.unique(found.classes))
 
 
 def _tree(found: Predictions, numbers: Mapping[str, OfRuns], runs: Sequence[int]) -> Tree:
     """Return the branch of some runs, whose numbers are given."""
-    enough = int(found.own.sum()) >= MIN_IMAGES
     tree: Tree = {"n": int(found.own.sum())}
-    if not enough:
+    if tree["n"] < MIN_IMAGES:
         tree["note"] = f"{tree['n']} labelled image(s): too few for an interval"
     for name in NAMES:
-        tree |= _number(name, numbers.get(name), enough)
+        tree |= _number(name, numbers.get(name))
     tree["worst_type"] = {
         column: {
-            key: value
-            for name in BPCER_LEVELS
-            for key, value in _number(name, numbers.get(f"{column}:{name}"), enough).items()
+            key: value for name in BPCER_LEVELS for key, value in _number(name, numbers.get(f"{column}:{name}")).items()
         }
         for column in found.types
     }
@@ -138,11 +137,11 @@ def _tree(found: Predictions, numbers: Mapping[str, OfRuns], runs: Sequence[int]
     return tree | {"det": _det(found, runs), "reliability": _reliability(found, runs)}
 
 
-def _number(name: str, each: OfRuns | None, enough: bool) -> Tree:
-    """Return a number and its interval, both None if it cannot be computed."""
+def _number(name: str, each: OfRuns | None) -> Tree:
+    """Return a number and its interval, both None if it cannot be computed; few images have no interval."""
     if each is None:
         return {name: None, f"{name}_ci95": None}
-    ends = each.interval(unbiased=name not in BIASED) if enough else None
+    ends = each.interval(unbiased=name not in BIASED) if each.images >= MIN_IMAGES else None
     return {name: number_or_none(each.mean), f"{name}_ci95": ends}
 
 

@@ -119,3 +119,22 @@ def test_the_interval_of_a_biased_number_is_shifted_against_its_bias() -> None:
     plain, shifted = both.interval(), both.interval(unbiased=False)
     assert plain is not None and shifted is not None
     assert shifted == pytest.approx([plain[0] - bias / (2**0.5 - 1), plain[1] - bias], abs=0.003)
+
+
+@pytest.mark.parametrize("runs", [1, 2])
+def test_a_number_that_rests_on_fewer_than_five_images_of_a_class_has_no_interval(runs: int) -> None:
+    whole = drawn(80, runs, 9)
+    for attacks, known in ((1, False), (4, False), (5, True)):
+        rows = ~whole.attacks | (np.cumsum(whole.attacks) <= attacks)
+        tree = performance(whole.select(rows, whole.own), DRAWS, no_check).cohort
+        for name in ("balanced_accuracy", "auroc", "eer", "apcer_at_bpcer_10"):
+            assert tree[name] is not None and (tree[f"{name}_ci95"] is not None) == known, name
+        assert tree["accuracy_ci95"] is not None
+
+
+def test_the_worst_of_attack_types_has_no_interval_if_one_of_them_has_few_attacks() -> None:
+    found = drawn(80, 1, 9)
+    first = found.attacks & (np.cumsum(found.attacks) <= 3)
+    types = np.stack([first, found.attacks & ~first], axis=1).astype(float)
+    worst = performance(replace(found, types={"kind": types}), DRAWS, no_check).cohort["worst_type"]["kind"]
+    assert worst["apcer_at_bpcer_10"] is not None and worst["apcer_at_bpcer_10_ci95"] is None

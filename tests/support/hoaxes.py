@@ -205,9 +205,7 @@ class Dropout(Honest):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) -> (N, 2)."""
-        found = nn.functional.dropout(self.features(images), 0.5, training=True)
-        logits: Tensor = self.head(found.mean((2, 3)))
-        return logits
+        return super().forward(nn.functional.dropout(images, 0.1, training=True))
 
 
 class NotANumber(Honest):

@@ -1,1 +1,1 @@
-"""The audit: models, maps and measures. Celery runs it in workers, `salience audit` in one process."""
+"""The worker: loads models, computes salience maps and measures them. Celery or `salience audit` runs it."""

@@ -52,13 +52,13 @@ def make_app(settings: WorkerSettings, kinds: Kinds = KINDS) -> Celery:
 
 
 def _connect(settings: WorkerSettings, stopping: StopFlag) -> None:
-    """Connect the start of each process and the shutdown of the worker to Celery's signals."""
+    """Make Celery's signals call `begin` in each new process, and `stop` when the worker shuts down."""
     parent, open_contexts = os.getpid(), ExitStack()
 
     def begin(**_: object) -> None:
         exit_with_parent(parent)
         limit_memory(settings.memory_limit)
-        if _index() == 0:  # one sweeper per worker is enough; it starts after the fork, which threads do not survive
+        if _index() == 0:  # one sweeper per worker is enough; it is a thread, and a fork would end it
             store = Store.open(settings.database, settings.max_worker_crashes, settings.database_timeouts)
             open_contexts.enter_context(running_sweeper(store, WorkNotifier(settings.broker_url), settings))
 
@@ -84,7 +84,7 @@ def _observe(settings: WorkerSettings) -> None:
     def end(**_: object) -> None:
         tracing.flush()
 
-    setup_logging.connect(configure_logs, weak=False)  # with a receiver here, Celery does not configure logging
+    setup_logging.connect(configure_logs, weak=False)  # Celery then configures no logging of its own
     worker_process_init.connect(begin, weak=False)
     worker_process_shutdown.connect(end, weak=False)
 

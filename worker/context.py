@@ -19,7 +19,7 @@ from worker.settings import WorkerSettings
 
 @dataclass(frozen=True)
 class WorkerContext:
-    """Resources of a worker process."""
+    """What a worker process needs for its work: loaded models, the batch size, and access to inputs."""
 
     models: ModelCache
     batch_size: BatchSize
@@ -36,8 +36,8 @@ class WorkerContext:
     ) -> "WorkerContext":
         """Make the resources of one of `processes` processes that share this machine.
 
-        `batch_size` is the number of images scored together; None takes what fits into memory. `limits` bound the time
-        and memory that loading a model may take.
+        `batch_size` is the number of images scored together; None means as many as fit into memory. `limits` bound the
+        time and memory that loading a model may take.
         """
         keep_freed_memory()
         share_cores(device, processes)
@@ -45,7 +45,7 @@ class WorkerContext:
         return cls(models, BatchSize(device, batch_size, processes), inputs)
 
     def for_job(self, job: Job, store: Store) -> "WorkerContext":
-        """Return the context of one job: its URIs always resolve to the same files, its artifacts are its tenant's."""
+        """Return the context of one job, which resolves each URI once and finds only artifacts of the job's tenant."""
         return replace(self, inputs=self.inputs.for_job(job.id, store.for_tenant(job.tenant).artifact_owners))
 
 

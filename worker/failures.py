@@ -17,7 +17,7 @@ def is_retryable(error: Exception) -> bool:
 
 
 def user_message(error: Exception, inputs: InputResolver) -> str:
-    """Return the message of an error for users, without secrets and paths of this service."""
+    """Return an error's message for users, without secrets and without paths of this service."""
     if isinstance(error, InputRefused | JobNotFound):
         return inputs.user_text(str(error))
     return inputs.user_text(

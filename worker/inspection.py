@@ -59,7 +59,7 @@ class Inspector:
         for number, entry in enumerate(self.inputs.list_images(source)):
             labels[entry.label] += 1
             human_maps += entry.human is not None
-            if number < SAMPLED or not number & (number - 1):  # zero or a power of two
+            if number < SAMPLED or not number & (number - 1):  # the number is zero or a power of two
                 tried.append(entry)
         return {
             "uri": strip_query_values(source),

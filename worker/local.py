@@ -1,4 +1,4 @@
-"""Runs an audit without a server: the same plan, shards and summary, on a temporary database.
+"""Runs an audit without a server: plans, audits and summarises one job on a temporary database, as a worker does.
 
 This process makes the plan. On a CPU, it then forks processes that audit in parallel with the models that planning
 loaded.
@@ -37,7 +37,7 @@ PAUSE_SECONDS = 0.1
 
 
 def ignore_progress(job: Job) -> None:
-    """Show nothing."""
+    """Ignore the state of the job."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,10 @@ class LocalAudit:
         self.runner.work()
 
     def run(self, show: Callable[[Job], None] = ignore_progress) -> Job:
-        """Do all work of the job; `show` gets its state meanwhile. Returns its final state. Raises WorkFailed."""
+        """Run the job to its end. Returns its final state; `show` receives each state before. Raises WorkFailed."""
         if self.job_state().plan is None:
             self.plan()
-        self.store.database.close()  # a child must not share connections
+        self.store.database.close()  # a child process must not use its parent's connections
         children = [self._fork() for _ in range(self.processes)] if self.processes > 1 else []
         try:
             while (job := self.job_state()).state in OPEN_STATES:

@@ -32,7 +32,7 @@ from worker.results.sample import request_maps
 from worker.runtime.lease import Lease
 from worker.runtime.metrics import SHARDS, timed
 
-MAX_NOTIFICATIONS = 64  # sent at once; the sweeper sends more if work still waits
+MAX_NOTIFICATIONS = 64  # notifications sent at once; the sweeper sends more if work is still queued
 
 Claimed = TypeVar("Claimed")
 

@@ -244,4 +244,5 @@ def test_results_in_an_older_format_are_no_baseline(runner: Runner, images: Path
         session.execute(update(SummaryRow).values(document=json.dumps(document)))
     baseline = {"job": before.id, "cohort": "old", "name": "champion"}
     found = results(runner.store, audit(runner, spec(images, {"new": LIVE}, baseline=baseline)))
-    assert found["baseline"]["differs"] == [f"the format of the numbers (before {FORMAT} there, {FORMAT} here)"]
+    wanted = f"the format of the numbers (baseline: before {FORMAT}, this job: {FORMAT})"
+    assert found["baseline"]["differs"] == [wanted]

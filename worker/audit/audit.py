@@ -19,7 +19,11 @@ from worker.probes.random_fields import field
 
 @dataclass(frozen=True)
 class Missing:
-    """The numbers to compute for some images: those of some runs, those across all runs, and the maps for mean maps."""
+    """What to compute for some images beyond the numbers that are cached.
+
+    `runs` are the runs whose own numbers are missing. With `across`, the numbers that compare the runs are missing too.
+    With `class_maps`, the mean maps of classes need the clean maps.
+    """
 
     runs: frozenset[int]
     across: bool
@@ -36,9 +40,10 @@ class Missing:
 
 @dataclass(frozen=True)
 class Scores:
-    """A batch's numbers, the columns of each run and across the runs, and the clean explanation of each run.
+    """The numbers of a batch of images, and the explanation of the clean images by each run.
 
-    The columns of `chance` are not among them, since they need the maps of other images.
+    `runs` has the columns of each run, `across` the columns that compare the runs. The columns of `chance` are left
+    out, since they need the maps of other images.
     """
 
     runs: Mapping[int, Columns]
@@ -62,9 +67,10 @@ class KeyedExplanation:
 
 @dataclass(frozen=True)
 class Audit:
-    """The audit of one cohort of a spec, by its number. `on_pass` receives the number of images of each forward pass.
+    """Audits one cohort of a spec. `on_pass` receives the number of images of each forward pass.
 
-    `randomised` has each run's randomised models by the share of randomised layers, if the spec needs them.
+    `cohort` is the cohort's position in the spec. `randomised` has each run's randomised models, by the share of their
+    layers that is randomised; it is empty if no measure needs them.
     """
 
     spec: JobSpec
@@ -75,7 +81,7 @@ class Audit:
 
     @torch.no_grad()
     def score(self, batch: ImageBatch, wanted: Missing | None = None) -> Scores:
-        """Return a batch's numbers: all measures of the spec, or those `wanted`.
+        """Return the numbers of a batch: those of all measures of the spec, or only those `wanted`.
 
         Numbers across runs need the clean maps of all runs. Raises ModelRefused if a model's outputs are not finite.
         """
@@ -92,9 +98,10 @@ class Audit:
 
     @torch.no_grad()
     def explain_clean(self, run: int, image: Tensor, label: int) -> Explanation:
-        """Return one run's explanation of a clean image (3, H, W) alone, with the same bits as among its variants.
+        """Return one run's explanation of one clean image (3, H, W), without its variants.
 
-        `label` is the image's class number. Raises ModelRefused as `score` does.
+        The explanation has the same bits as the one that `score` computes together with the variants. `label` is the
+        image's class number. Raises ModelRefused as `score` does.
         """
         return self._explain_chunk(run, [image], self._target_chooser(label))
 
@@ -113,7 +120,7 @@ class Audit:
         return (_by_variant([image[run] for image in seen]) for run in runs)
 
     def _independent_variants(self, batch: ImageBatch) -> dict[VariantKey, Tensor]:
-        """Return the variants that no map guides, each (N, 3, H, W)."""
+        """Return the variants that do not depend on a map, each (N, 3, H, W), by measure and key."""
         probed = Probed(batch.images, lambda stream: self._fields(stream, batch))
         return {
             (measure, key): images
@@ -123,11 +130,11 @@ class Audit:
         }
 
     def _fields(self, stream: str, batch: ImageBatch) -> Tensor:
-        """Return the random numbers of all images of a batch."""
+        """Return the random fields of all images of a batch, stacked along the first dimension."""
         return torch.stack([self._field(stream, batch, number) for number in range(len(batch.images))])
 
     def _field(self, stream: str, batch: ImageBatch, number: int) -> Tensor:
-        """Return the random numbers of one image, which depend on its content and the seed alone."""
+        """Return the random field of one image, which depends on the image's content and the job's seed alone."""
         size = (batch.images.shape[2], batch.images.shape[3])
         return field(stream, self.spec.seed, batch.digests[number], size).to(batch.images.device)
 
@@ -156,7 +163,10 @@ class Audit:
     def _explain_remaining(
         self, run: int, first: Explanation, images: Mapping[VariantKey, Tensor], choose: ChooseTargets
     ) -> KeyedExplanation:
-        """Return the first chunk's explanations with those of the other images and of the randomised models."""
+        """Explain the images after the first chunk, and the clean image under the run's randomised models.
+
+        Returns the first chunk's explanations followed by these.
+        """
         if self.spec.salience.target == "clean":
             choose = _fixed_targets(int(first.targets[0]))
         parts, chunk, every = [first], self.classifiers[run].chunk, list(images.values())
@@ -178,7 +188,7 @@ class Audit:
     def _guided_variants(
         self, batch: ImageBatch, number: int, maps: Mapping[int, Tensor]
     ) -> dict[int, dict[VariantKey, Tensor]]:
-        """Return the variants that the clean map (1, H, W) of each run guides, by run."""
+        """Return, for each run, the variants of an image that the run's clean map (1, H, W) guides."""
         found: dict[int, dict[VariantKey, Tensor]] = {run: {} for run in maps}
         scorers = requested_scorers(self.spec) if maps else {}
         for measure, scorer in scorers.items():

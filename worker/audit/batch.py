@@ -8,7 +8,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class ImageBatch:
-    """N images (N, 3, H, W), the digests of their files, and their class numbers (N,), -1 for none.
+    """N images (N, 3, H, W), the digests of their files, and their class numbers (N,), -1 for an image without a class.
 
     `human` are the human salience maps (N, H, W), None if the image set has none.
     """

@@ -17,7 +17,10 @@ FindRows = Callable[[Sequence[bytes]], Mapping[bytes, bytes]]
 
 @dataclass(frozen=True)
 class CachedRows:
-    """The cached rows of an image: cache key and numbers, by run. ACROSS_RUNS has the numbers across runs."""
+    """The cached rows of an image: the cache key and the stored numbers of each run.
+
+    The numbers that compare the runs are stored under ACROSS_RUNS in place of a run's number.
+    """
 
     rows: Mapping[int, tuple[bytes, bytes]] = field(default_factory=dict)
 
@@ -37,7 +40,7 @@ class ResultCache:
 
     @property
     def everything(self) -> Missing:
-        """All numbers of an image. Jobs with a second image set also need its maps, which are not cached."""
+        """All numbers of an image. Jobs with a second image set also need the image's maps, which are not cached."""
         return Missing(frozenset(range(self.runs)), has_across_runs(self.spec), self.spec.out_of_set is not None)
 
     def find_rows(self, images: Sequence[ImageFacts]) -> list[CachedRows]:
@@ -55,7 +58,10 @@ class ResultCache:
         return Missing(every.runs.difference(known.rows), across, every.class_maps)
 
     def saved_passes(self, known: CachedRows) -> int:
-        """Return how many passes the cache saves for an image: one less for a cached run that needs its clean map."""
+        """Return how many forward passes the cache saves for an image.
+
+        A run whose numbers are cached saves all its passes, or all but one if its clean map is still needed.
+        """
         wanted = self.missing(known)
         return (self.runs - len(wanted.runs)) * (self.spec.passes() - wanted.needs_clean_pass)
 

@@ -33,7 +33,7 @@ def is_seeded(spec: JobSpec) -> bool:
 
 
 def measures_of_runs(spec: JobSpec) -> set[str]:
-    """Return the spec's measures of single runs, which do not depend on the other runs of a cohort."""
+    """Return the names of the spec's per-run measures, which do not depend on the other runs of a cohort."""
     return {each.name for each in spec.requested_measures() if not each.across_runs}
 
 
@@ -76,7 +76,7 @@ class CacheKeys:
 
     @property
     def _models(self) -> list[list[str]]:
-        """The digest of each run's model, and what the plan found its outputs to be."""
+        """The digest of each run's model, and whether the model's outputs are taken as logits or probabilities."""
         return [[run["sha256"], run["activation"]] for run in self.facts["runs"]]
 
     @cached_property
@@ -95,7 +95,8 @@ class CacheKeys:
     def _run_recipe(self) -> str:
         """The digest of everything that a run's numbers depend on, except the model and the image."""
         spec = self.spec
-        # A GPU may choose another kernel when it blurs by the maps of more runs at once; a CPU does not, as tests show.
+        # A blur guided by the maps of more runs at once may use another kernel on a GPU, whose results differ in their
+        # last bits. Tests show that this does not happen on a CPU.
         together = spec.guided_passes() > 0 and self.device != "cpu"
         return _digest({
             "map": self._map_recipe, "columns": list(self.columns[0]), "seed": spec.seed if is_seeded(spec) else None,
@@ -105,7 +106,7 @@ class CacheKeys:
 
 
 def class_number(label: str | None, classes: Mapping[str, int]) -> int:
-    """Return the number of a label's class, -1 if there is none."""
+    """Return the number of a label's class; -1 if there is no label, or no class of this name."""
     return -1 if label is None else classes.get(label, -1)
 
 

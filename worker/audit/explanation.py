@@ -1,4 +1,4 @@
-"""Computes the maps of images under a model. Below the runner, no other module runs a model."""
+"""Computes the maps of images under a model. In an audit, no other module runs a model."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

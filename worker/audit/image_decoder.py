@@ -20,8 +20,8 @@ from worker.inputs.image_bytes import skip_reason
 class FetchedImage:
     """An image of a job: the digests of its file and of its human map, and their bytes until they are decoded.
 
-    `values` (3, H, W) and `human_values` (H, W) are the decoded image and human map. What concerns the human map is
-    None if there is none.
+    `values` (3, H, W) and `human_values` (H, W) are the decoded image and human map. The three fields about the human
+    map are None if the image has no human map.
     """
 
     image: Image
@@ -40,14 +40,14 @@ class FetchedImage:
 
 @dataclass(frozen=True)
 class ImageDecoder:
-    """Reads and decodes images. On the last try it calls an image unreadable that may be readable later."""
+    """Reads and decodes images. With `last_try`, it raises UnreadableImage even for transient errors."""
 
     read: Callable[[str], bytes]
     preprocessing: Preprocessing
     last_try: bool = False
 
     def fetch(self, image: Image) -> FetchedImage:
-        """Read an image's bytes. Raises UnreadableImage, and OSError if they may be readable later."""
+        """Read the bytes of an image and of its human map. Raises UnreadableImage, or OSError for a transient error."""
         try:
             content, human = self.read(image.path), None
             if image.human:

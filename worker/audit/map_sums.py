@@ -36,7 +36,7 @@ class MapSums:
 
 @dataclass
 class ClassSums:
-    """The sums of a cohort's downscaled maps over images and runs: of all images (label "") and of some classes."""
+    """The sums of a cohort's downscaled maps over images and runs, by label; the label "" stands for all images."""
 
     cohort: int
     labels: Collection[str]

@@ -13,14 +13,16 @@ from worker.audit.scoring import score_chance_across
 from worker.measures.chance import score
 from worker.measures.explanation import Explanation, concatenate
 
-Key = tuple[int, int, int]  # image, run, images in a chunk: another chunk size may give other last bits
+# The image's number, the run, and the chunk size, since maps from chunks of other sizes may differ in their last bits.
+Key = tuple[int, int, int]
 
 
 @dataclass
 class PartnerMaps:
-    """The clean explanations of one cohort's images that may be partners, by image and run.
+    """Stores clean explanations of one cohort's images, by image and run, for the images whose partners they are.
 
-    `classes` has the class number of each label. `computed` counts the explanations that were made for partners alone.
+    `classes` has the class number of each label. `computed` counts the explanations that were computed only because
+    another image needs them.
     """
 
     classes: Mapping[str, int]
@@ -39,7 +41,7 @@ class PartnerMaps:
 
     @torch.no_grad()
     def with_chance(self, audit: Audit, read: Sequence[ReadImage], scores: Scores, wanted: Missing) -> Scores:
-        """Return the wanted numbers of images with the columns of `chance`. Raises ModelRefused as the audit does."""
+        """Return `scores` with the columns of `chance` that `wanted` needs. Raises ModelRefused as the audit does."""
         runs = scores.clean if wanted.across else scores.runs
         partners = {run: self._partners(audit, read, run, scores.clean[run]) for run in runs}
         columns = {run: own | score(scores.clean[run], partners[run]) for run, own in scores.runs.items()}
@@ -49,7 +51,7 @@ class PartnerMaps:
         return replace(scores, runs=columns, across=across)
 
     def _partners(self, audit: Audit, read: Sequence[ReadImage], run: int, own: Explanation) -> Explanation:
-        """Return the clean explanations of all partners under a run; a missing partner has a degenerate map."""
+        """Return the clean explanations of the images' partners under a run, degenerate where there is no partner."""
         rows = []
         for position, each in enumerate(read):
             if each.partner is None:

@@ -21,7 +21,10 @@ LIBRARIES = (
 
 @dataclass(frozen=True)
 class ReadImageSet:
-    """The number of images read from a set; SHA-256 over their sorted, tab-separated lines `digest name label`."""
+    """An image set, how many of its images were read, and the SHA-256 over the sorted lines of these images.
+
+    Each line is `digest<TAB>name<TAB>label`.
+    """
 
     among: ImageSet
     sha256: str

@@ -15,7 +15,7 @@ from worker.audit.cache_keys import ImageFacts, class_number
 from worker.audit.image_decoder import FetchedImage, ImageDecoder
 from worker.inputs.decode import UnreadableImage
 
-# From a label and a number to the last image before that number with the label.
+# Maps a label and an image number to the last image before that number that has the label.
 FindPrevious = Callable[[str | None, int], Image | None]
 
 
@@ -36,9 +36,10 @@ class ReadImage:
 
 @dataclass(frozen=True)
 class Page:
-    """Some of a shard's images: those to score, those whose numbers are all cached, and the read status of each.
+    """Some of a shard's images: those to score, and those whose numbers are all cached.
 
-    `partners_elsewhere` is the number of these images whose partner is not in the shard.
+    `checked` has all images of the page with their digests, or with the reason why they were skipped.
+    `partners_elsewhere` is the number of images whose partner is not in the shard.
     """
 
     to_score: Sequence[ReadImage]
@@ -55,8 +56,8 @@ class Page:
 def read_ahead(images: Sequence[Image], size: Callable[[], int], reader: "PageReader") -> Iterator[Page]:
     """Yield pages of at most `size()` images; the next page is read while the caller works on one.
 
-    Images of one label come after each other, so that an image's partner comes right before it. Raises OSError if a
-    file may be readable later.
+    Images of one label come after each other, so that an image's partner comes right before it. Raises OSError for a
+    transient error.
     """
     ordered = sorted(images, key=lambda image: (image.label or "", image.number))
     with ThreadPoolExecutor(1, "reading") as pool:
@@ -79,8 +80,8 @@ def _find_none(_label: str | None, _before: int) -> None:
 class PageReader:
     """Reads the images of one shard, page by page, and finds the partner of each.
 
-    The partner is the last readable image before it with its label. `start` is the shard's lowest image number;
-    `find_previous` finds images before the shard.
+    An image's partner is the last readable image before it that has the same label. `start` is the shard's lowest image
+    number; `find_previous` finds images before the shard.
     """
 
     decoder: ImageDecoder
@@ -91,7 +92,7 @@ class PageReader:
     _before_shard: dict[str | None, FetchedImage | None] = field(default_factory=dict)
 
     def read(self, images: Sequence[Image]) -> Page:
-        """Return the page of the shard's next images. Raises OSError if a file may be readable later."""
+        """Return the page of the shard's next images. Raises OSError for a transient error."""
         fetched, skipped = self._fetch(images)
         while True:
             partners = self._partners(fetched)
@@ -101,7 +102,7 @@ class PageReader:
             unreadable = self._decode(rest)
             if not unreadable:
                 break
-            skipped += unreadable  # and the images after them have other partners
+            skipped += unreadable  # the loop then finds other partners for the images after an unreadable one
             numbers = {image.number for image in unreadable}
             fetched = [each for each in fetched if each.image.number not in numbers]
         self._last = fetched[-1] if fetched else self._last
@@ -112,7 +113,7 @@ class PageReader:
         to_score = [each for each in read if not self._is_complete(each.known)]
         for each in to_score:
             if each.partner:
-                self.decoder.decode(each.partner)  # which is readable: either it is decoded, or its rows are cached
+                self.decoder.decode(each.partner)  # cannot fail: a partner is decoded already, or has cached numbers
         cached = [(each.image, each.known) for each in read if self._is_complete(each.known)]
         checked = [*skipped, *(each.image._replace(sha256=each.facts.sha256) for each in read)]
         elsewhere = sum(each.partner is not None and each.partner.image.number < self.start for each in read)
@@ -123,7 +124,7 @@ class PageReader:
         return self.cache is not None and not self.cache.missing(known)
 
     def _fetch(self, images: Sequence[Image]) -> tuple[list[FetchedImage], list[Image]]:
-        """Return the images whose bytes can be read, and the other images with the reason."""
+        """Return the images whose bytes can be read, and the unreadable images with the reason in `skipped`."""
         fetched, skipped = [], []
         for image in images:
             try:
@@ -133,7 +134,7 @@ class PageReader:
         return fetched, skipped
 
     def _decode(self, fetched: Sequence[FetchedImage]) -> list[Image]:
-        """Decode images, and return those that cannot be decoded, with the reason."""
+        """Decode images. Return those that cannot be decoded, with the reason in `skipped`."""
         unreadable = []
         for each in fetched:
             try:
@@ -143,16 +144,16 @@ class PageReader:
         return unreadable
 
     def _partners(self, fetched: Sequence[FetchedImage]) -> list[FetchedImage | None]:
-        """Return the partner of each image, as if all of them could be decoded."""
+        """Return the partner of each image, assuming that all these images can be decoded."""
         found = []
         for before, each in pairwise([self._last, *fetched]):
-            assert each is not None, "only the image before a shard may be missing"
+            assert each is not None, "only the first entry, the image before the page, may be None"
             label = each.image.label
             found.append(before if before and before.image.label == label else self._partner_before_shard(label))
         return found
 
     def _partner_before_shard(self, label: str | None) -> FetchedImage | None:
-        """Return the last readable image before the shard with a label, decoded."""
+        """Return the last readable image before the shard that has the label, decoded; None if there is none."""
         if label not in self._before_shard:
             self._before_shard[label], image = None, self.find_previous(label, self.start)
             while image is not None:

@@ -16,12 +16,15 @@ from worker.measures.explanation import Explanation
 from worker.salience.soundness import soundness_columns
 
 CLASS_PROBABILITY = "class_probability."
-MAX_CLASS_PROBABILITIES = 20  # classes of a model whose probabilities are all stored
+MAX_CLASS_PROBABILITIES = 20  # the class probabilities of models with more classes are not stored
 
 
 @dataclass(frozen=True)
 class Seen:
-    """One run's explanations of N clean images and, by key, of their variants for a measure; human maps (N, H, W)."""
+    """What a measure scores: one run's explanations of N clean images and of their variants, by key.
+
+    `human` are the human maps (N, H, W), None if the images have none.
+    """
 
     clean: Explanation
     variants: Mapping[str, Explanation]
@@ -30,7 +33,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Probed:
-    """Images (N, 3, H, W), and a function from a stream's name to the random numbers of all images."""
+    """Images (N, 3, H, W), and a function that returns the random fields of all images for the name of a stream."""
 
     images: Tensor
     fields: Callable[[str], Tensor]
@@ -38,7 +41,7 @@ class Probed:
 
 @dataclass(frozen=True)
 class Guided:
-    """An image (3, H, W), its clean maps (K, H, W) under K runs, and its random numbers by the stream's name."""
+    """An image (3, H, W), its clean maps (K, H, W) under K runs, and a function from a stream to its random field."""
 
     image: Tensor
     maps: Tensor
@@ -47,12 +50,13 @@ class Guided:
 
 @dataclass(frozen=True)
 class Scorer:
-    """The functions of a measure.
+    """The functions that compute one measure. A function is None if the measure does not need it.
 
-    `score` computes the columns of one run. `across` computes the columns across K runs from native maps (K, N, h, w),
-    maps (K, N, H, W) and degenerate maps (K, N). `chance` computes them from native maps and degenerate maps, and those
-    of the images' partners. `variants` makes the variants of images that no map guides, by key. `guided` makes the
-    variants that the map of each run guides, by key, as a list by run. The last two also receive the measure's options.
+    `score` computes the columns of one run. `across` computes the columns that compare K runs, from native maps (K, N,
+    h, w), maps (K, N, H, W) and the mask of degenerate maps (K, N). `chance` computes the columns of chance across
+    runs, from the native maps and the mask of the images, followed by those of their partners. `variants` makes the
+    variants that do not depend on a map, by key. `guided` makes the variants that each run's clean map guides: for each
+    run, a dict by key. `variants` and `guided` also receive the measure's options.
     """
 
     score: Callable[[Seen], Columns] | None = None
@@ -76,7 +80,7 @@ def _human(seen: Seen) -> Columns:
     return human.score(seen.clean, seen.human)
 
 
-# In the order of the columns.
+# The order of the measures is that of their columns.
 SCORERS: dict[str, Scorer] = {
     "entropy": Scorer(lambda seen: entropy.score(seen.clean)),
     "noise": Scorer(lambda seen: noise.score(seen.clean, seen.variants), variants=_noisy),
@@ -99,7 +103,8 @@ def requested_scorers(spec: JobSpec) -> dict[str, Scorer]:
 def score_clean(clean: Explanation, labels: Tensor) -> Columns:
     """Return the model's outputs for the clean images; `labels` (N,) are class numbers, -1 for none.
 
-    `brier` is the Brier score. Models of at most MAX_CLASS_PROBABILITIES classes have the probability of each.
+    `brier` is the Brier score. Models of at most MAX_CLASS_PROBABILITIES classes also have the probability of each
+    class.
     """
     correct = torch.where(labels >= 0, (clean.predicted == labels).double(), torch.nan)
     probabilities, classes = clean.probabilities.double(), torch.arange(clean.probabilities.shape[1])
@@ -117,7 +122,7 @@ def score_clean(clean: Explanation, labels: Tensor) -> Columns:
 
 
 def class_columns(classes: int) -> list[str]:
-    """Return the columns of the probability of each class; none if there are too many classes."""
+    """Return the names of the columns with the probability of each class; none if there are too many classes."""
     return [f"{CLASS_PROBABILITY}{number}" for number in range(classes if classes <= MAX_CLASS_PROBABILITIES else 0)]
 
 
@@ -154,7 +159,7 @@ def score_across(spec: JobSpec, clean: Sequence[Explanation]) -> Columns:
 
 
 def score_chance_across(spec: JobSpec, clean: Sequence[Explanation], partners: Sequence[Explanation]) -> Columns:
-    """Return the chance of all measures across K runs, from each run's clean maps of images and of their partners."""
+    """Return the columns of chance across K runs, from each run's clean maps of the images and of their partners."""
     stacked = [
         torch.stack([getattr(each, name) for each in runs])
         for runs in (clean, partners)

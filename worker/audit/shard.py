@@ -30,7 +30,7 @@ from worker.runtime.lease import Lease
 
 @dataclass(frozen=True)
 class ShardInputs:
-    """A shard's images; `find_previous` finds the images before them, and `find_rows` the rows of the cache."""
+    """A shard's images, and functions that find the images before the shard and the cached rows of cache keys."""
 
     images: Sequence[Image]
     find_previous: FindPrevious
@@ -38,9 +38,10 @@ class ShardInputs:
 
 
 def audit_shard(job: Job, shard: Shard, inputs: ShardInputs, context: "WorkerContext", lease: Lease) -> ShardResult:
-    """Return the numbers of a shard's images, from the cache if they are there, else computed.
+    """Return the numbers of a shard's images. Numbers that are cached are not computed again.
 
-    Raises ModelRefused if a model file has changed since the job was planned, and LeaseLost.
+    Raises ModelRefused if a model file has changed since the job was planned, and LeaseLost if another worker has the
+    shard.
     """
     image_set, totals = job.image_set_of(shard.start), MapSums()
     classes = ClassSums(shard.cohort, _classes_with_means(job, shard.cohort))
@@ -123,7 +124,7 @@ class _ShardAudit:
 
     @cached_property
     def partners(self) -> PartnerMaps:
-        """The clean maps of the cohort's images that may be partners."""
+        """The stored clean maps of images that may be the partners of later images."""
         return PartnerMaps(self._facts["classes"])
 
     def score(self, read: Sequence[ReadImage]) -> list[_Scored]:
@@ -134,7 +135,7 @@ class _ShardAudit:
         batches = [part for wanted, some in by_missing.items() for part in self._score_within_memory(some, wanted)]
         scored = [self._with_chance(each) for each in batches]
         if read:
-            self.partners.delete_except(read[-1].image.number)  # the next page starts with the image after it
+            self.partners.delete_except(read[-1].image.number)  # only this image can be a partner in the next page
         return scored
 
     def _score_within_memory(self, read: Sequence[ReadImage], wanted: Missing) -> list[_Batch]:
@@ -162,7 +163,7 @@ class _ShardAudit:
     def _with_chance(self, batch: _Batch) -> _Scored:
         audit, read = batch.audit, batch.read
         scores = self.partners.with_chance(audit, read, batch.scores, batch.wanted)
-        keys = replace(self.cache.keys, chunk=audit.classifiers[0].chunk)  # smaller than planned if memory ran out
+        keys = replace(self.cache.keys, chunk=audit.classifiers[0].chunk)  # the chunk shrinks if memory runs out
         values = [
             Values(self.cohort, run, each.image.number, row, keys.for_row(run, each.facts))
             for run, columns in [*scores.runs.items(), (ACROSS_RUNS, scores.across)]
@@ -175,7 +176,7 @@ class _ShardAudit:
     def _pack(self, run: int, columns: Columns) -> list[bytes]:
         """Return one row per image, as little-endian float64 in the planned order.
 
-        A planned column is missing where only other cohorts have models of so many classes.
+        A planned column is NaN in all rows if it has the probability of a class that only models of other cohorts have.
         """
         names = self.image_set.across[self.cohort] if run == ACROSS_RUNS else self.image_set.run
         missing = torch.full((len(next(iter(columns.values()))),), torch.nan)
@@ -197,6 +198,6 @@ def load_planned(job: Job, cohort: int, spec: JobSpec, context: WorkerContext) -
         with naming_run(cohort, index), context.inputs.model(run["path"]) as path:
             found = context.models.load(path, model.with_activation(run.get("activation", model.activation)), spec)
             if found.sha256 != run["sha256"]:
-                raise ModelRefused(reason=f"{path} has changed since the job was planned; submit it again")
+                raise ModelRefused(reason=f"{path} has changed since the job was planned; submit the job again")
         loaded.append(found)
     return loaded

@@ -25,10 +25,10 @@ from worker.runtime.metrics import count_cache_request
 GIB = 2**30
 # A full disk or a kill can leave a key file empty. Unchecked, an empty key would name the folder of all objects.
 DIGEST = re.compile("[0-9a-f]{64}")
-MAX_HELD = 64  # entries that a process protects from removal, at most
+MAX_HELD = 64  # a process protects at most this many entries from removal
 HELD_FRACTION = 8  # a process protects the last entry that it used, and others up to limit / HELD_FRACTION bytes
-SLOT = 4  # hexadecimal digits in the name of a lock; entries that share a lock only wait for each other
-PARTIAL_SECONDS = 86400.0  # time for which an incomplete entry is stored so that its download can resume
+SLOT = 4  # hexadecimal digits in a lock's name; two entries with the same lock are only created one after the other
+PARTIAL_SECONDS = 86400.0  # an incomplete entry is stored for this time, so that its download can resume
 
 
 @dataclass
@@ -37,15 +37,15 @@ class FileCache:
 
     folder: Path
     limit: int = 50 * GIB
-    _held: "OrderedDict[str, tuple[int, int]]" = field(default_factory=OrderedDict)  # digest -> lock, bytes
+    _held: "OrderedDict[str, tuple[int, int]]" = field(default_factory=OrderedDict)  # digest -> lock, size
     _holding: threading.Lock = field(default_factory=threading.Lock)  # the threads of a worker share the cache
-    _is_full: bool = False  # entries in use exceed the limit
+    _is_full: bool = False  # whether the entries in use exceed the limit
 
     def get(self, key: str, make: Callable[[Path], None], identifies: bool = True) -> Path:
-        """Return the file or folder of a key. If it is missing, `make` fills a folder with it.
+        """Return the file or folder stored under a key. If there is none, `make` creates its files in an empty folder.
 
-        If `make` fails, its folder is stored, and the next call gets it again to continue. If the key does not identify
-        the content (`identifies` is False), `make` always starts with an empty folder.
+        If `make` fails, the incomplete folder is stored, and the next call passes it to `make` to continue. If the key
+        does not identify the content (`identifies` is False), `make` always starts with an empty folder.
         """
         name = hashlib.sha256(key.encode()).hexdigest()
         with self._lock(_creation_lock(name)):
@@ -58,7 +58,7 @@ class FileCache:
                 partial.mkdir(exist_ok=True)
                 try:
                     make(partial)
-                except InputRefused:  # another attempt would fail, too
+                except InputRefused:  # a further attempt would be refused again, so the folder is of no use
                     shutil.rmtree(partial)
                     raise
                 found = self._store(name, partial)
@@ -91,7 +91,7 @@ class FileCache:
             )
 
     def with_source(self, text: str, source: str) -> str:
-        """Replace paths in the cache by the source that they came from, without its secrets."""
+        """Replace paths in the cache by `source`, the URI of the cached file, without the URI's secrets."""
         last = re.escape(source.partition("?")[0].replace(":", "/").rpartition("/")[2])
         entry = rf"/(?:objects|partial)/[0-9a-f]{{64}}(?:/(?:{last}|inflated\.tar)(?![\w.-]))?"
         return re.sub(rf"{re.escape(str(self.folder))}(?![\w.-])(?:{entry})?", lambda _: redact(source), text)
@@ -206,7 +206,7 @@ def _changed(path: Path) -> float:
 
 
 def _size(folder: Path) -> int:
-    """Return the bytes of the files in a folder. Other processes may be removing files from it."""
+    """Return the total size of the files in a folder in bytes. Other processes may be removing files from it."""
     total = 0
     for here, _, names in os.walk(folder):
         for name in names:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from service.spec.cohort import Preprocessing
 
-MAX_PIXELS = 50_000_000  # pixels of an image resized by its shorter side, before the crop
+MAX_PIXELS = 50_000_000  # an image resized by its shorter side may have this many pixels before it is cropped
 # Pillow would start other programs for some other formats, such as PostScript.
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
 RESAMPLING = {

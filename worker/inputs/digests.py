@@ -10,9 +10,9 @@ Stamp = tuple[int, int, int]
 
 
 def digest_path(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes in hex.
+    """Return the SHA-256 of a file or a folder, in hex.
 
-    Of a folder, it is that of a text with one line `digest<TAB>name` for each file, sorted.
+    The digest of a folder is that of a text with one line `digest<TAB>name` for each file, sorted.
     """
     if path.is_file():
         return _digest(path)
@@ -21,7 +21,7 @@ def digest_path(path: Path) -> str:
 
 
 def stamp_path(path: Path) -> Stamp:
-    """Return the time of the last change in nanoseconds, the bytes and the number of files. Raises OSError."""
+    """Return the last change in nanoseconds, the size in bytes, and the number of files. Raises OSError."""
     found = [path.stat()] if path.is_file() else [file.stat() for file in (path, *_files(path))]
     return (max(each.st_mtime_ns for each in found), sum(each.st_size for each in found), len(found))
 

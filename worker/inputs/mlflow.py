@@ -32,7 +32,10 @@ def pin_version(uri: str) -> str:
 
 
 def artifact_uri(uri: str) -> str:
-    """Return where the files of a `models:/` or `runs:/` URI are, any other URI unchanged. Raises InputRefused."""
+    """Return the URI of the files that a `models:/` or `runs:/` URI names; return any other URI unchanged.
+
+    Raises InputRefused.
+    """
     for _ in range(MAX_STEPS):
         if uri.startswith("models:/"):
             uri = _of_model(uri)

@@ -20,7 +20,7 @@ from worker.inputs.web import RemoteFile, WebClient
 
 SCHEMES = (*OBJECT_STORE_SCHEMES, *WEB_SCHEMES)
 CHUNK_BYTES = 8 * 2**20
-# The time limit for a store's first response. Its library would retry for longer, but the caller retries anyway.
+# The time limit for a store's first response. The store's library would retry for longer, but workers retry as well.
 RETRY_SECONDS = 15.0
 # gcsfs detects the kind of bucket by gRPC, and waits a minute for a server that only has the plain protocol.
 PLAIN_GCS = ("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
@@ -29,7 +29,7 @@ try:
 
     REFUSALS: tuple[type[Exception], ...] = (PermissionError, NoCredentialsError)
     INVALID: tuple[type[Exception], ...] = (ValueError, ParamValidationError)
-except ImportError:  # without S3's library, no request to S3 is made
+except ImportError:  # S3's library is not installed, so that none of its errors can occur
     REFUSALS, INVALID = (PermissionError,), (ValueError,)
 
 
@@ -75,7 +75,10 @@ def fetch(uri: str, cache: FileCache, web: WebClient) -> Path:
 
 
 def download(file: RemoteFile, target: Path, max_bytes: int, web: WebClient) -> None:
-    """Download a file, and resume an earlier attempt. Raises InputRefused, or TransientError if it ends early."""
+    """Download a file, or the rest after an interrupted attempt.
+
+    Raises InputRefused, or TransientError if the content is shorter than the declared size.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     is_web = file.uri.startswith(WEB_SCHEMES)
     have = web.download(file, target, max_bytes) if is_web else _download(file, target, max_bytes)
@@ -96,7 +99,7 @@ def _download(file: RemoteFile, target: Path, max_bytes: int) -> int:
 
 
 def _append(file: RemoteFile, source: Any, target: Path, have: int, max_bytes: int) -> int:
-    """Copy the content after the first `have` bytes. Return the size of the target in bytes."""
+    """Append the content after its first `have` bytes to the target. Return the size of the target in bytes."""
     if have:
         source.seek(have)
     with target.open("ab") as out:

@@ -18,7 +18,7 @@ COLUMNS = ("image", "label", "human_map")
 
 
 def list_table(location: ImageSetLocation, roots: Sequence[Path]) -> Iterator[ImageEntry]:
-    """List the rows in order. Raises ImagesRefused."""
+    """List the rows of a Parquet file in order. Raises ImagesRefused."""
     if find_spec("pyarrow") is None:
         raise ImagesRefused(reason=f"{location.source} is a Parquet file; install the worker's extra `formats`")
     try:
@@ -94,7 +94,7 @@ def _check_type(location: ImageSetLocation, name: str, given: Any) -> None:
 
 
 def _columns_to_list(field: Any) -> list[str]:
-    """Return the parts of a column to read for a listing: the path without the image's bytes."""
+    """Return the names of the columns to read for a listing, which needs paths but no image bytes."""
     if _holds_bytes(field):
         return [f"{field.name}.path"]
     return [field.name]

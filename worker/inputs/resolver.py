@@ -25,7 +25,7 @@ from worker.inputs.parquet import list_table
 from worker.inputs.unpack import inflate, unpack
 from worker.inputs.web import RemoteFile, WebClient
 
-FETCHED_KIND = "a fetched file"  # the name of a source in messages that do not know its URI
+FETCHED_KIND = "a fetched file"  # stands for an input in messages about a file whose URI is unknown
 MAX_REMEMBERED = 10_000  # resolved URIs
 
 
@@ -58,7 +58,7 @@ class InputResolver:
         return replace(self, work=name, artifacts=replace(self.artifacts, owners=owners))
 
     def resolve(self, uri: str) -> str:
-        """Return a URI that does not change its meaning: the path of a file, or a model version instead of an alias."""
+        """Return a lasting form of a URI: a local file's path, or an MLflow URI with a version in place of an alias."""
         if not is_remote(uri):
             return str(locate(uri, self.roots))
         check_remote(uri)
@@ -68,7 +68,7 @@ class InputResolver:
     def model(self, source: str) -> Iterator[Path]:
         """Yield the file or folder of a model by its path or URI, and unpack archives. Raises InputRefused.
 
-        A refusal inside the block also names the source.
+        If the caller's block raises InputRefused, its message names the source in place of the local path.
         """
         with with_reason(lambda reason: self.user_text(reason, source)):
             path = self._fetch_local(source)
@@ -113,12 +113,15 @@ class InputResolver:
         return list_images(ImageSetLocation(path, source, groups), self.roots, list_table)
 
     def archive(self, source: str) -> Path:
-        """Return the file or folder of an image set, ready to read single images. Raises InputRefused."""
+        """Return the local file or folder of an image set, after decompressing a tar file. Raises InputRefused."""
         path = self._fetch_local(source)
         return self._cached("inflated", path, inflate) if path.is_file() and detect_kind(path) == "packed tar" else path
 
     def _list_remote(self, source: str, files: Sequence[RemoteFile], groups: Sequence[str]) -> Iterator[ImageEntry]:
-        """List a remote folder. Single images are fetched when they are read; shards are fetched here."""
+        """List a remote folder of images, or of tar and Parquet files if it contains no images.
+
+        Images are fetched later, when they are read; tar and Parquet files are fetched here.
+        """
         images = [file for file in files if is_image(file.name)]
         for file in images:
             yield ImageEntry(file.name, file.name.partition("/")[0] if "/" in file.name else None, file.uri)

@@ -18,7 +18,7 @@ from service.inputs.archives import (
 )
 
 PART = 2**20
-MAX_FILES = 10_000  # files in a model's folder
+MAX_FILES = 10_000  # a packed model may have at most this many files
 
 
 def unpack(path: Path, folder: Path) -> None:

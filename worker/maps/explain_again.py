@@ -1,4 +1,4 @@
-"""Makes the maps of one image again on demand: in some variants, for all runs of a cohort."""
+"""Makes the maps of one image again on demand: of requested variants of the image, for all runs of a cohort."""
 
 from collections.abc import Iterable, Sequence
 

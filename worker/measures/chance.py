@@ -1,4 +1,4 @@
-"""Chance: how similar the maps of unrelated images are, which a high similarity has to exceed.
+"""Chance: how similar the maps of unrelated images are. A higher similarity than chance is needed to mean anything.
 
 Pure: tensors in, tensors out.
 """

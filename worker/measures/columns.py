@@ -1,7 +1,7 @@
-"""Columns of a measure by name: measure, part and statistic, such as `noise.0.05.pearson`. Pure.
+"""Names and computes the columns of a measure: measure, part and statistic, such as `noise.0.05.pearson`. Pure.
 
-The headline of a measure is the mean SSIM of its parts, under the measure's own name. A missing number is NaN: a
-degenerate map has none.
+The headline of a measure is the mean SSIM of its parts, under the measure's own name. A number that cannot be computed,
+such as one of a degenerate map, is NaN.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ Columns = dict[str, Tensor]
 
 
 def compare_maps(clean: Explanation, variant: Explanation) -> Columns:
-    """Return the similarities between the clean maps and those of a variant, each (N,)."""
+    """Return the similarities between the clean maps and the maps of a variant, each (N,)."""
     found = similarities(clean.comparable, variant.comparable)
     return without_degenerate(found, clean.degenerate, variant.degenerate)
 
@@ -39,5 +39,5 @@ def with_headline(measure: str, parts: Mapping[str, Columns]) -> Columns:
 
 
 def flatten(measure: str, parts: Mapping[str, Columns]) -> Columns:
-    """Return the columns of all parts under their full names."""
+    """Return the columns of all parts under their full names, such as `noise.0.05.pearson`."""
     return {f"{measure}.{part}.{name}": each for part, found in parts.items() for name, each in found.items()}

@@ -1,4 +1,4 @@
-"""Degradation: similarity of the maps before and after the clean map guides a blur of the image.
+"""Degradation: similarity of an image's map to the map after a blur of the image that the clean map guides.
 
 Pure: tensors in, tensors out. Source: Crum et al. 2023 (Salience-Based Image Degradation).
 """
@@ -38,7 +38,7 @@ def variants(image: Tensor, maps: Tensor, ties: Tensor, *, curve: Sequence[float
 
 
 def score(clean: Explanation, blurred: Mapping[str, Explanation]) -> Columns:
-    """Return the similarities of the maps before and after each blur. The headline is that of `background`."""
+    """Return the similarities of the maps before and after each blur. The headline is the SSIM of `background`."""
     before = clean.probability_of(clean.predicted)
     after = {name: seen.probability_of(clean.predicted) for name, seen in blurred.items()}
     parts = {name: compare_maps(clean, seen) | compare_predictions(clean, seen) for name, seen in blurred.items()}

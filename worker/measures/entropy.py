@@ -23,7 +23,7 @@ def score(clean: "Explanation") -> dict[str, Tensor]:
 
 
 def entropy(maps: Tensor) -> Tensor:
-    """Entropy of each map's grey levels over its largest possible value. (N, h, w) in [0, 1] -> (N,) in [0, 1].
+    """Entropy of each map's grey levels, divided by its largest possible value. (N, h, w) in [0, 1] -> (N,) in [0, 1].
 
     Shannon entropy in bits of the histogram of floor(255 * m), over log2(min(h * w, 256)). A map of zeros gives 0,
     which Explanation replaces by NaN.
@@ -47,6 +47,6 @@ def entropy_spatial(maps: Tensor) -> Tensor:
 
 
 def _bits(shares: Tensor) -> Tensor:
-    """-sum p log2 p over the last dimension, 0 log 0 being 0."""
+    """Return -sum(p * log2(p)) over the last dimension, in which terms with p = 0 count as 0."""
     bits: Tensor = torch.special.entr(shares).sum(1) / math.log(2)
     return bits

@@ -38,21 +38,21 @@ class Explanation:
 
     @cached_property
     def entropy(self) -> Tensor:
-        """Entropy of the native maps, (N,); missing (NaN) of degenerate ones."""
+        """Entropy of each native map, (N,); NaN for a degenerate map."""
         return entropy(self.native).masked_fill(self.degenerate, torch.nan)
 
     @property
     def entropy_spatial(self) -> Tensor:
-        """Spatial entropy of the native maps, (N,); missing (NaN) of degenerate ones."""
+        """Spatial entropy of each native map, (N,); NaN for a degenerate map."""
         return entropy_spatial(self.native).masked_fill(self.degenerate, torch.nan)
 
     @cached_property
     def comparable(self) -> ComparableMaps:
-        """The maps with results that are computed once for all comparisons."""
+        """The maps, with the intermediate results that several comparisons share."""
         return ComparableMaps(self.maps)
 
     def slice(self, start: int, stop: int) -> "Explanation":
-        """Return the images from `start` up to, but not including, `stop`."""
+        """Return the part of the explanation about the images from `start` up to, but not including, `stop`."""
         return Explanation(*(column[start:stop] for column in self.columns()))
 
     def columns(self) -> list[Tensor]:
@@ -62,5 +62,5 @@ class Explanation:
 
 
 def concatenate(parts: Sequence[Explanation]) -> Explanation:
-    """Return the images of all parts, in order."""
+    """Return one explanation of the images of all parts, in order."""
     return Explanation(*(torch.cat(column) for column in zip(*(part.columns() for part in parts), strict=True)))

@@ -26,7 +26,7 @@ class ComparableMaps:
     maps: Tensor
 
     def cut(self, by: Callable[[Tensor], Tensor]) -> "ComparableMaps":
-        """Return the maps without their margins, and reuse the moments of windows that remain."""
+        """Return the maps cropped by the function `by`. Moments of windows that remain whole are not computed again."""
         cropped = ComparableMaps(by(self.maps))
         if window_of(cropped.maps) == self.moments.window:
             vars(cropped).update(about=by(self.about), moments=self.moments.cut(by))
@@ -93,7 +93,7 @@ def ssim(a: ComparableMaps, b: ComparableMaps, valid: Tensor | None = None) -> T
 
 
 def pearson(a: ComparableMaps, b: ComparableMaps, product: Tensor | None = None) -> Tensor:
-    """Linear correlation, (N,) in [-1, 1]; 1 if both maps are constant, 0 if one is.
+    """Linear correlation, (N,) in [-1, 1]; 1 if both maps are constant, 0 if only one is.
 
     `product` (N, H, W) is the product of the centred maps, if the caller already has it.
     """
@@ -138,9 +138,10 @@ UNLIKE: Mapping[str, float] = {"ssim": 0.0, "pearson": 0.0, "mse": 1.0, "iou20":
 
 
 def without_degenerate(found: Mapping[str, Tensor], clean: Tensor, other: Tensor | None = None) -> dict[str, Tensor]:
-    """Return similarities (N,) with degenerate maps replaced; `clean` and `other` (N,) mark the degenerate maps.
+    """Return the similarities (N,) of pairs of maps, replaced where a map is degenerate.
 
-    NaN (missing) if the clean map is degenerate, UNLIKE if only the other map is.
+    `clean` and `other` (N,) mark the degenerate maps. A similarity becomes NaN (missing) if the clean map is
+    degenerate, and the value in UNLIKE if only the other map is.
     """
     if other is not None:
         found = {name: values.masked_fill(other, UNLIKE[name]) for name, values in found.items()}

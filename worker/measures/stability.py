@@ -48,7 +48,10 @@ class _Maps:
 
 
 def _over_pairs(name: str, images: _Maps, others: _Maps | None = None) -> dict[str, Tensor]:
-    """Return the columns of run i's maps of `images` against run j's of `others`, by default of the same images."""
+    """Compare run i's maps of `images` with run j's maps of `others`, for all pairs i < j; return columns by name.
+
+    Without `others`, the maps of the same images are compared.
+    """
     ours = [ComparableMaps(each) for each in images.maps]
     theirs = ours if others is None else [ComparableMaps(each) for each in others.maps]
     empty = (images.degenerate, (others or images).degenerate)

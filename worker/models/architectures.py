@@ -57,7 +57,7 @@ def build(architecture: str, num_classes: int) -> nn.Module:
     if name not in known:
         raise _unknown("torchvision", name, known)
     make: Callable[..., nn.Module] = models.get_model_builder(name)
-    # These two train with an auxiliary head. A checkpoint may hold its weights, which are not used.
+    # These two train with an auxiliary head. A checkpoint may hold the head's weights, which are not used.
     extra = {"init_weights": False} if name in ("inception_v3", "googlenet") else {}
     return make(num_classes=num_classes, **extra)
 
@@ -85,7 +85,7 @@ def timm_config(architecture: str) -> dict[str, Any] | None:
 
 @cache
 def _timm() -> Any:
-    import_torchvision()  # timm imports torchvision
+    import_torchvision()  # first, because timm imports torchvision
     try:
         import timm
     except ModuleNotFoundError as error:

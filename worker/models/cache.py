@@ -21,7 +21,7 @@ from worker.runtime.batch_size import chunk_size
 from worker.runtime.metrics import count_cache_request
 
 MAX_HALVINGS = 64
-CHECK_CHUNK = 2  # images in the batch that the sandbox runs a model on
+CHECK_CHUNK = 2  # number of images in the batch on which the sandbox runs a model
 Key = tuple[Path, Stamp, Model, int, str, int, tuple[float, ...]]
 
 
@@ -71,7 +71,7 @@ class ModelCache:
         return LoadedModel(classifier, digest, load_randomised(path, model, classifier, randomisation))
 
     def check_loads(self, path: Path, model: Model, spec: JobSpec) -> None:
-        """Load a model in the sandbox first, within its limits, unless it is cached. Raises ModelRefused."""
+        """Load a model in the sandbox, within the sandbox's limits, unless the model is cached. Raises ModelRefused."""
         if self._key(path, model, spec) not in self._models:
             self.sandbox.check_loads(path, model, CHECK_CHUNK)
 

@@ -21,7 +21,7 @@ def load_checkpoint(path: Path, architecture: str, num_classes: int | None) -> n
     weights = _matching_weights(read_weights(path), architecture, path)
     classes = num_classes or _count_classes(weights, architecture, path)
     model = architectures.build(architecture, classes)
-    # Some architectures (MNASNet) read their version, which trainers and safetensors do not store.
+    # Some architectures (MNASNet) read a version from the state dict, which trainers and safetensors do not store.
     get_module_versions(weights)[""].setdefault("version", get_class_version(model))
     try:
         missing, unexpected = model.load_state_dict(weights, strict=False)
@@ -63,7 +63,10 @@ def _matching_weights(stored: Mapping[str, Tensor], architecture: str, path: Pat
 
 
 def _versions(stored: Mapping[str, Tensor], prefix: str) -> dict[str, dict[str, object]]:
-    """Return the stored version of each module by its name without the prefix. Torch converts older weights by them."""
+    """Return the version of each module in a state dict, by the module's name without the prefix.
+
+    Torch uses the versions to convert weights of older releases.
+    """
     own = {
         f"{name}.".removeprefix(prefix)[:-1]: dict(each)
         for name, each in get_module_versions(stored).items()
@@ -93,7 +96,7 @@ def _shapes(architecture: str, classes: int) -> Shapes:
     try:
         with torch.device("meta"):
             model = architectures.build(architecture, classes)
-    except (RuntimeError, NotImplementedError):  # the constructor reads weights, which need memory
+    except (RuntimeError, NotImplementedError):  # the constructor reads its weights, so they must be allocated
         model = architectures.build(architecture, classes)
     return {key: tuple(value.shape) for key, value in model.state_dict().items()}
 

@@ -14,7 +14,7 @@ from service.spec.cohort import Preprocessing
 from worker.models.layers import Layer, LinearTail
 from worker.models.precision import Precision, normalise
 
-# The float32 probabilities next to 0 and to 1.
+# The smallest normal float32 above 0, and the largest float32 below 1.
 MIN_PROBABILITY, MAX_PROBABILITY = torch.finfo(torch.float32).tiny, 1 - torch.finfo(torch.float32).eps / 2
 
 # Normalised inputs (N, C, H, W) -> the model's own outputs, and the layer's output as a leaf of autograd.
@@ -28,7 +28,7 @@ class Explained:
     """One chunk's logits (N, C), targets (N,), feature maps and gradients of the target logits (both (N, K, h, w)).
 
     If a ReLU follows the layer, `features` are taken after the ReLU and `gradients` before it. `other_gradients`
-    (N, K, h, w) are those of the strongest other class's logit, None if the caller does not want them.
+    (N, K, h, w) are those of the strongest other class's logit, None if the caller does not request them.
     """
 
     logits: Tensor
@@ -42,8 +42,9 @@ class Explained:
 class Head:
     """Converts the model's outputs to logits of classes. `width` is the number of outputs; one output is two classes.
 
-    `single_class` is the class that a single logit favours. `tail` is the linear layer over the pooled feature map, or
-    None if the model ends in another way. `gives_probabilities`: the outputs are probabilities, not logits.
+    `single_class` is the class that a model with one output predicts if its logit is positive. `tail` is the linear
+    layer over the pooled feature map, or None if the model ends in another way. With `gives_probabilities`, the outputs
+    are probabilities and not logits.
     """
 
     width: int
@@ -84,9 +85,9 @@ class Head:
         return self._pair(self.tail.weights, 0)
 
     def gradients(self, features: Tensor, classes: Tensor) -> Tensor | None:
-        """Return gradients at the feature map (N, K, h, w) in closed form, or None without one.
+        """Return the gradients of the logits of `classes` (N,) at the feature map, (N, K, h, w), in closed form.
 
-        They are those of the logits of `classes` (N,).
+        Returns None if there is no closed form, because the model does not end in a linear tail.
         """
         weights = self.class_weights()
         if weights is None or self.tail is None:
@@ -99,12 +100,12 @@ class Head:
 
 
 def _log(probabilities: Tensor) -> Tensor:
-    """Return log p; it and its gradient are finite at 0."""
+    """Return log p in a form whose value and gradient are finite at p = 0."""
     return probabilities.clamp(min=MIN_PROBABILITY).log()
 
 
 def _log_odds(probabilities: Tensor) -> Tensor:
-    """Return log p - log(1 - p); it and its gradient are finite at 0 and 1."""
+    """Return log p - log(1 - p) in a form whose value and gradient are finite at p = 0 and p = 1."""
     inside = probabilities.clamp(MIN_PROBABILITY, MAX_PROBABILITY)
     return inside.log() - (-inside).log1p()
 
@@ -115,7 +116,7 @@ def predicted(logits: Tensor) -> Tensor:
 
 
 def strongest_other(logits: Tensor, targets: Tensor) -> Tensor:
-    """Return the class with the largest logit but the target, (N, C) and (N,) -> (N,)."""
+    """Return the class with the largest logit except the target, (N, C) and (N,) -> (N,)."""
     return logits.scatter(1, targets[:, None], -torch.inf).argmax(1)
 
 

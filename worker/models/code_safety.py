@@ -33,7 +33,8 @@ _UNPRINTED = re.compile(rb"[^\n\x20-\x7e]")
 _PLAIN = re.compile(
     r"""(?:[^"'#\\]++|(?<!\w)(?:""(?!")|''(?!')|"(?:[^"\\\n]|\\[^\n])++"|'(?:[^'\\\n]|\\[^\n])++'))*+"""
 )
-# Objects of classes that are compiled into torch; some open sockets. A pickle may break the line inside their names.
+# Names of the classes that are compiled into torch, some of which open sockets. In a pickle, the name may contain a
+# line break.
 _FOREIGN_CLASS = re.compile(rb"torch[.\n]classes[.\n][\w.]++")
 
 
@@ -70,7 +71,7 @@ def _names(path: Path, reader: Any) -> Iterator[str]:
 
 
 def _size(reader: Any, pickled: str, key: str) -> int:
-    """Return the number of bytes in the file of a storage that a pickle names."""
+    """Return the size in bytes of the file that holds the tensor storage `key` of the pickle `pickled`."""
     return len(reader.get_record(f"{pickled.removesuffix('.pkl')}/{key}"))
 
 

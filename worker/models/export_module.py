@@ -20,10 +20,10 @@ from worker.models.torch_internals import DTYPES, LAYOUTS, MEMORY_FORMATS, Opera
 
 Env = dict[str, Any]
 ModulePath = tuple[str, ...]
-ATTRIBUTE_PREFIX = "own_"  # keeps the names of weights apart from the attributes that every module has
+ATTRIBUTE_PREFIX = "own_"  # before the names of weights, which else could equal the name of a module's own attribute
 # Operators for arithmetic on sizes.
 SIZES = frozenset({"add", "sub", "mul", "floordiv", "truediv", "mod", "neg", "pow", "eq", "ne", "lt", "le", "gt", "ge"})
-# Operators that check sizes. They are left out, since an exported model has passed them.
+# Operators that check sizes. They are not run, since the model passed these checks when it was exported.
 CHECKS = frozenset({"sym_constrain_range", "sym_constrain_range_for_size", "_assert_scalar", "_assert_tensor_metadata"})
 PLAIN = ("as_int", "as_ints", "as_float", "as_floats", "as_bool", "as_bools", "as_string", "as_strings")
 
@@ -46,10 +46,10 @@ class Block:
 
 
 class Submodule(nn.Module):
-    """A submodule with weights. Each call passes the block of steps to run."""
+    """A submodule with weights. The caller of `forward` passes the block of steps to run."""
 
     def forward(self, run: Callable[[Block, Env], None], block: Block, env: Env) -> None:
-        """Run a block on the values in `env`."""
+        """Run the steps of a block. `env` has their inputs by name, and receives their outputs."""
         run(block, env)
 
 
@@ -87,7 +87,7 @@ class ExportedModel(nn.Module):
             env.update(zip(part.outputs, outputs, strict=False))
 
     def _hold(self, name: str, value: Tensor) -> tuple[nn.Module, str]:
-        """Store a tensor in the submodule that its name says. Tracing is slow if tensors are far from their use."""
+        """Store a tensor in the submodule that its name begins with. Tracing is slow if tensors are elsewhere."""
         *path, own = name.split(".")
         self._add(tuple(path))
         part = self._parts[tuple(path)]
@@ -98,7 +98,7 @@ class ExportedModel(nn.Module):
         return part, ATTRIBUTE_PREFIX + own
 
     def _add(self, path: ModulePath) -> None:
-        """Add a submodule at its path, and its parents."""
+        """Add a submodule at its path, and the submodules above it."""
         for length in range(1, len(path) + 1):
             here = path[:length]
             if here not in self._parts:
@@ -188,7 +188,10 @@ def _module_path(node: Json) -> ModulePath:
 
 
 def _place(block: Block, path: ModulePath, step: Step) -> None:
-    """Append a step to the last block on its path. A submodule that the program left gets a new block."""
+    """Append a step to the last block on its path.
+
+    A submodule that the program has left before gets a new block.
+    """
     while len(block.path) < len(path):
         here = path[: len(block.path) + 1]
         last = block.parts[-1] if block.parts else None

@@ -27,10 +27,10 @@ Make = Callable[[Tensor], torch.jit.ScriptModule]
 
 @dataclass(frozen=True)
 class Source:
-    """A model whose files are read. `make` builds it.
+    """A model whose files have been read, and the function `make` that builds it as TorchScript.
 
-    `sizes` are the required sizes of its input (N, C, H, W), None for any size. `names` maps the path of a submodule
-    in the graph to its name in the original model.
+    `sizes` are the required sizes of its input (N, C, H, W), None for any size. `names` maps the path of a submodule in
+    the graph to its name in the original model.
     """
 
     make: Make

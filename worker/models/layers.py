@@ -36,12 +36,12 @@ class Layer:
     rectified: bool = False
 
     def activations(self, values: Tensor) -> Tensor:
-        """The submodule's output -> the map (N, K, h, w) that methods read, after the ReLU if one follows."""
+        """Turn the submodule's output into the map (N, K, h, w) that methods read, after the ReLU if one follows."""
         features = self.as_map(values)
         return features.relu() if self.rectified else features
 
     def as_map(self, values: Tensor) -> Tensor:
-        """The submodule's output, or gradients of it -> (N, K, h, w), without the extra tokens."""
+        """Turn the submodule's output, or gradients of it, into (N, K, h, w), without the extra tokens."""
         if self.channels_last:
             return values.permute(0, 3, 1, 2)
         if not self.tokens:

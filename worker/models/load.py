@@ -43,7 +43,10 @@ def load_classifier(
 
 
 def load_altered(path: Path, model: Model, intact: Classifier, alter: Alter) -> Classifier:
-    """Load a model again, alter it, and explain it at the layer of the intact classifier, one image at a time."""
+    """Load a model, change its weights by `alter`, and return it as a classifier of one image at a time.
+
+    Its maps come from the same layer as those of the classifier `intact`.
+    """
     files = find_model(path)
     if files.format == "onnx":
         raise ModelRefused(
@@ -165,7 +168,10 @@ def _does_not_run(path: Path, example: Tensor, error: Exception) -> ModelRefused
 def _tap(
     frozen: torch.jit.ScriptModule, layer: layers.Layer, example: Tensor, head: Head
 ) -> tuple[Tapped | None, layers.LinearTail | None]:
-    """Return the tapped model, or None without gradients, and its linear tail, or None if autograd disagrees."""
+    """Return the tapped model and its linear tail.
+
+    The model is None if it has no gradients; the tail is None if its gradients differ from those of autograd.
+    """
     tapped = _tapped(frozen, layer.path)
     outputs, activations = tapped(example)
     logits, targets = head.logits(outputs), torch.zeros(len(example), dtype=torch.long, device=example.device)
@@ -184,7 +190,7 @@ def _fused(frozen: torch.jit.ScriptModule, layer: str, tapped: Tapped, example: 
     fused = _tapped(frozen, layer, fuse_activations)
     with torch.no_grad():
         pairs = zip(fused(example), tapped(example), strict=True)
-        # Not allclose: it rejects a tolerance of NaN, which is the maximum of a diverged model's outputs.
+        # Not torch.allclose, which rejects a tolerance of NaN: that of a diverged model, whose outputs are NaN.
         equal = all(bool(((new - old).abs() <= 1e-4 * old.abs() + 1e-5 * old.abs().max()).all()) for new, old in pairs)
     return fused if equal else tapped
 
@@ -192,7 +198,7 @@ def _fused(frozen: torch.jit.ScriptModule, layer: str, tapped: Tapped, example: 
 def _plain(frozen: torch.jit.ScriptModule) -> Plain:
     def run(inputs: Tensor) -> Tensor:
         outputs = frozen(inputs)
-        # Models with auxiliary heads give a tuple, their logits first.
+        # Models with auxiliary heads return a tuple that begins with the logits of the main head.
         first: Tensor = outputs[0] if isinstance(outputs, tuple) else outputs
         return first
 

@@ -23,7 +23,7 @@ class OnnxModel:
     """An ONNX model. `sizes` are those of its input (N, C, H, W), None for a size that can vary."""
 
     def __init__(self, path: Path, device: torch.device, content: bytes | None = None) -> None:
-        """Open the model in a file, or `content` in its place; `path` is then for messages only."""
+        """Open the model in a file. With `content`, open these bytes instead, and use `path` in messages only."""
         self._session = _open(path, device, content)
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         if len(inputs) != 1 or inputs[0].type != "tensor(float)" or len(inputs[0].shape) != 4:

@@ -24,10 +24,10 @@ _SCHEMA: Mapping[str, Mapping[str, tuple[int, int, str | None]]] = {
 
 
 def without_activation(content: bytes) -> tuple[str, bytes] | None:
-    """Return the name of the activation that computes a model's first output, and the model without it.
+    """Return the name of the activation that computes a model's first output, and the model without the activation.
 
-    The output may change its shape or type after the activation. Returns None if there is none. `content` must be a
-    valid model.
+    Operations that change only the shape or type of the output may follow the activation. Returns None if the model
+    does not end in an activation. `content` must be a valid model.
     """
     model = _model_class().FromString(content)
     graph = model.graph

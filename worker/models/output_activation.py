@@ -1,6 +1,7 @@
 """Removes a sigmoid or softmax at the end of a frozen graph, so that the model gives logits.
 
-Inverting it afterwards would lose what float32 rounds away: a probability that rounds to 1 has no finite logit.
+Logits that are computed back from probabilities would be less exact: if float32 rounds a probability to 1, its logit is
+infinite.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,13 +14,14 @@ from service.spec.cohort import Activation
 from worker.models.graph import RESHAPING, Graph, Node, get_kind
 from worker.models.torch_internals import compile_graph
 
-# Outputs (N,) or (N, C) -> the same shape. A softmax over one output is always 1, so it stays.
+# Each function maps (N,) or (N, C) to the same shape. A softmax over a single output is never removed: it is always 1.
 ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "sigmoid": torch.sigmoid,
     "softmax": lambda outputs: outputs.softmax(1),
     "log_softmax": lambda outputs: outputs.log_softmax(1),
 }
-# The activations that are removed, by `model.outputs.activation`. Logarithms of probabilities are no probabilities.
+# The activations to remove, by the value of `model.outputs.activation`. A model that is declared to give probabilities
+# does not end in log_softmax, since logarithms are not probabilities.
 REMOVED: Mapping[Activation, frozenset[str]] = {
     "auto": frozenset(ACTIVATIONS),
     "probabilities": frozenset({"sigmoid", "softmax"}),
@@ -31,8 +33,8 @@ _UNCHANGING = RESHAPING | {"to", "clone", "detach", "unsqueeze"}
 def remove_activation(frozen: torch.jit.ScriptModule, example: Tensor, declared: Activation) -> str | None:
     """Remove the activation at the end of the graph in place, and return its name; None if there is none to remove.
 
-    It must be called before the module runs, since torch compiles the graph then. The function removes an activation
-    only if it gives the model's own outputs again when it is applied to the new outputs.
+    Call this function before the module runs, since torch compiles the graph at the first run. An activation is removed
+    only if applying it to the new outputs gives the old outputs.
     """
     last = _last_activation(frozen.graph)
     if last is None or get_kind(last) not in REMOVED[declared]:
@@ -51,7 +53,10 @@ def remove_activation(frozen: torch.jit.ScriptModule, example: Tensor, declared:
 
 
 def _last_activation(graph: Graph) -> Node | None:
-    """Return the activation that computes the graph's first output, perhaps before a change of its shape or type."""
+    """Return the activation that computes the graph's first output, or None.
+
+    Operations that change only the shape or type of the output may follow it.
+    """
     node = next(graph.outputs()).node()
     if node.kind() == "prim::TupleConstruct":
         node = next(iter(node.inputs())).node()
@@ -62,7 +67,7 @@ def _last_activation(graph: Graph) -> Node | None:
 
 def _remove(graph: Graph) -> None:
     node = _last_activation(graph)
-    assert node is not None, "the caller has found it"
+    assert node is not None, "the caller has found an activation"
     node.output().replaceAllUsesWith(next(iter(node.inputs())))
     node.destroy()
 
@@ -72,7 +77,7 @@ def _first(outputs: Any) -> Any:
 
 
 def gives_again(name: str, logits: Any, outputs: Any) -> bool:
-    """Return whether an activation, applied to logits, gives a model's outputs; both (N,) or (N, C)."""
+    """Return whether applying an activation to `logits` gives a model's `outputs`; both are (N,) or (N, C)."""
     activation = ACTIVATIONS[name]
     is_row = isinstance(outputs, Tensor) and outputs.ndim in (1, 2) and logits.shape == outputs.shape
     if not is_row or (name != "sigmoid" and (outputs.ndim == 1 or outputs.shape[1] == 1)):

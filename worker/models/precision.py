@@ -30,7 +30,7 @@ def normalise(images: Tensor, preprocessing: Preprocessing) -> Tensor:
     scaled = images if preprocessing.scale == 1 else images * preprocessing.scale
     if images.is_cuda or images.requires_grad:
         return (scaled - mean).div_(std)
-    # Writes the memory format that convolutions need at once. One channel at a time stays in the CPU's cache.
+    # The result has the memory format that convolutions need. A single channel fits into the CPU's cache.
     normalised = torch.empty_like(scaled, memory_format=torch.channels_last)
     for channel in range(scaled.shape[1]):
         torch.div(scaled[:, channel] - mean[channel], std[channel], out=normalised[:, channel])

@@ -54,7 +54,7 @@ def _check_wrapped(folder: Path) -> None:
 def _load(auto: Any, folder: Path) -> nn.Module:
     options: dict[str, Any] = {
         "local_files_only": True, "use_safetensors": True, "trust_remote_code": False, "dtype": "float32",
-        # These override the folder's files: plain operators have gradients, and no kernels come from the network.
+        # These settings override the folder's files: plain attention has gradients, and no kernels are downloaded.
         "attn_implementation": "eager", "use_kernels": False,
     }  # fmt: skip
     try:
@@ -66,15 +66,15 @@ def _load(auto: Any, folder: Path) -> nn.Module:
     except Exception as error:  # the library raises many classes of errors
         if is_transient(error):
             raise
-        raise ModelRefused(reason=f"{folder} {_why_not(error)}") from error
+        raise ModelRefused(reason=f"{folder} {_load_failure(error)}") from error
     missing = sorted(map(str, message["missing_keys"]))
-    if missing:  # the library would initialise these at random
+    if missing:  # transformers would set these weights at random
         raise ModelRefused(reason=f"{folder} lacks the weights {', '.join(missing[:3])} ({len(missing)} in all)")
     return _return_logits(model)
 
 
-def _why_not(error: Exception) -> str:
-    """Return the reason without the library's advice to run the code in the folder."""
+def _load_failure(error: Exception) -> str:
+    """Return why transformers cannot load the model, without its advice to set trust_remote_code."""
     if "trust_remote_code" in str(error):
         return (
             "is a model with its own code (`auto_map` in its config.json), which is not run for safety; give it as a "

@@ -40,7 +40,10 @@ class Randomisation:
 def load_randomised(
     path: Path, model: Model, intact: Classifier, randomisation: Randomisation
 ) -> dict[str, Classifier]:
-    """Load a model once for each share of its layers, for batches of one image. Raises ModelRefused."""
+    """Return copies of a model by the share of its top layers that is randomised. Raises ModelRefused.
+
+    Each copy is a classifier of one image at a time. Each share has a copy of its own, loaded from the model's files.
+    """
     return {
         str(share): load_altered(path, model, intact, partial(draw_layers, share, randomisation))
         for share in randomisation.shares
@@ -68,7 +71,7 @@ def draw_layers(share: float, randomisation: Randomisation, module: Any) -> None
 
 
 def _draw(name: str, values: Tensor, randomisation: Randomisation) -> Tensor:
-    """Draw a parameter as before training. The random numbers depend on its name, so all shares draw the same."""
+    """Draw a parameter as before training. The random numbers depend on the parameter's name and not on the share."""
     if values.ndim < 2:
         return torch.full_like(values, 0.0 if name.endswith("bias") else 1.0)
     draws = generator_for("randomisation", randomisation.seed, f"{randomisation.digest}:{name}")

@@ -117,7 +117,7 @@ class ModelSandbox:
             if not part:
                 status = process.wait()
                 self.close()
-                if status == 0:  # it was idle and exited just before the request
+                if status == 0:  # the process was idle and exited just before the request
                     return self._request(line, path)
                 raise ModelRefused(reason=f"{path} crashes the process that loads it (exit status {status})")
             received += part

@@ -28,7 +28,7 @@ def casts_safely(call: ast.Call) -> bool:
 
 
 def resize_calls(code: ast.Module) -> Iterator[ast.expr]:
-    """Yield the function of each call, such as `_upsample_bilinear2d_aa`, whose scales are a list or None."""
+    """Yield the called function of each call whose scales are a list or None, such as `_upsample_bilinear2d_aa`."""
     classes = [node for node in code.body if isinstance(node, ast.ClassDef)]
     for function in [*code.body, *(each for own in classes for each in own.body)]:
         if isinstance(function, ast.FunctionDef):
@@ -66,7 +66,10 @@ def _is_list(value: ast.AST, lists: set[str], values: Values) -> bool:
 
 
 def _values(function: ast.FunctionDef) -> Values:
-    """Return the values assigned to each variable; another node if there is no such value, as for loop variables."""
+    """Return the syntax nodes of the values that a function assigns to each variable.
+
+    A variable without such a value, for example of a for loop, gets a node that `_is_list` rejects.
+    """
     values: Values = {}
     seen: set[int] = set()
     for node in ast.walk(function):

@@ -6,15 +6,15 @@ from worker.salience.cam import NEEDS_GRADIENTS, NEEDS_LAYER, NEEDS_LINEAR_HEAD
 
 
 def check_agreement(method: str, path: str, run: Classifier, first: Classifier) -> None:
-    """Raise ModelRefused if a run has other classes or another map size than its cohort's first run."""
+    """Raise ModelRefused if a run's number of classes or map size differs from that of its cohort's first run."""
     facts: list[tuple[str, object, object]] = [
-        ("classes", run.head.classes, first.head.classes),
-        ("map size", map_size(method, run), map_size(method, first)),
+        ("a number of classes of", run.head.classes, first.head.classes),
+        ("a map size of", map_size(method, run), map_size(method, first)),
     ]
     for name, own, wanted in facts:
         if own != wanted:
             raise ModelRefused(
-                reason=f"{path} has {name} {own}, its cohort's first run {wanted}; move it to a separate cohort"
+                reason=f"{path} has {name} {own}, but its cohort's first run has {wanted}; move it to a separate cohort"
             )
 
 

@@ -1,4 +1,4 @@
-"""Finds whether a model returns logits or probabilities, and checks what its spec declares.
+"""Finds whether a model returns logits or probabilities, and checks what its spec declares about its outputs.
 
 Probabilities that are taken for logits would pass through a second sigmoid or softmax, which distorts them.
 """
@@ -18,7 +18,7 @@ from worker.models.precision import normalise
 
 # Normalised inputs times these factors drive logits out of [0, 1]; probabilities always stay inside.
 FACTORS = (1, 10, 100, -100)
-IMAGES = 4  # few enough that the check costs less than the audit of one image
+IMAGES = 4  # with so few images, the check costs less than the audit of one image
 ROUNDING = 1e-6
 SUM_ROUNDING = 1e-3
 
@@ -29,15 +29,15 @@ def read_first(images: Sequence[Image], read: Callable[[str], bytes], preprocess
     for image in images:
         if len(found) == IMAGES:
             break
-        with suppress(UnreadableImage, OSError):  # the audit reports the reason
+        with suppress(UnreadableImage, OSError):  # the audit reports why an image is unreadable
             found.append(decode(read(image.path), preprocessing))
     return torch.stack(found or [torch.full((3, *preprocessing.size), 0.5)])
 
 
 def resolve_activation(path: str, model: Model, classifier: Classifier, images: Tensor) -> Activation:
-    """Return how to load a model: as its spec declares, or as giving probabilities if it does and `auto` is declared.
+    """Return what to load a model's outputs as: `probabilities` if `auto` is declared and they are, else as declared.
 
-    Raises ModelRefused if the model does not give the probabilities that its spec declares.
+    Raises ModelRefused if the spec declares probabilities and the model does not give them.
     """
     declared = model.activation
     if declared == "logits" or classifier.removed_activation:
@@ -60,7 +60,7 @@ def resolve_activation(path: str, model: Model, classifier: Classifier, images: 
 
 @torch.no_grad()
 def _outputs(classifier: Classifier, images: Tensor) -> Tensor:
-    """Return the outputs (N, width) for images times each of FACTORS, without rows that contain NaN."""
+    """Return a model's outputs for images times each of FACTORS, (N, width), without rows that contain NaN."""
     inputs = normalise(images.to(classifier.device), classifier.preprocessing)
     found = []
     for part in torch.split(torch.cat([inputs * factor for factor in FACTORS]), classifier.chunk):
@@ -71,7 +71,7 @@ def _outputs(classifier: Classifier, images: Tensor) -> Tensor:
 
 
 def _are_probabilities(outputs: Tensor) -> bool:
-    """Return whether rows (N, width) are probabilities.
+    """Return whether all rows of outputs (N, width) are probabilities.
 
     A single output must lie in [0, 1]; several outputs must not be negative and must sum to 1.
     """

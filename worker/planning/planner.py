@@ -47,7 +47,10 @@ class Planner:
     max_images: int = MAX_IMAGES
 
     def plan(self, spec: JobSpec, store: Callable[[Sequence[Image]], None]) -> Plan:
-        """Return facts that the job's shards need. `store` receives the pages of images. Raises InputRefused."""
+        """Return a job's plan: its slices, its number of passes, and facts about its images and models.
+
+        `store` receives the images, page by page. Raises InputRefused.
+        """
         spec, metadata = self._resolve_preprocessing(spec)
         with naming_field("images.uri"):
             groups: dict[str, set[str]] = {name: set() for name in spec.images.groups}
@@ -78,10 +81,11 @@ class Planner:
     def _survey(
         self, spec: JobSpec, images: Images | None, store: Callable[[Sequence[Image]], None], survey: Survey
     ) -> SeededOrder:
-        """Pass a set's images to `store`, or `limit` of them that the job's seed chooses; nothing if there is no set.
+        """Number the images of a set and pass them to `store`, page by page; do nothing without a set.
 
-        Images are numbered in the seeded order, within each label unless the job may stop early: whatever images it
-        stops after must then be the first ones of the seeded order.
+        If the spec has a `limit`, these are only the first `limit` images of the seeded order. The numbers follow the
+        labels, and the seeded order within each label. In a job that may stop early they follow the seeded order alone,
+        so that the images audited first are a random sample.
         """
         source = self.inputs.resolve(images.uri) if images else ""
 
@@ -89,7 +93,7 @@ class Planner:
             return survey.recording(self.inputs.list_images(source, list(survey.groups))) if images else iter(())
 
         limit = images.limit if images else None
-        few = listed() if limit else islice(listed(), self.max_images + 1)  # the survey refuses more
+        few = listed() if limit else islice(listed(), self.max_images + 1)  # the survey refuses the extra image
         order = seeded_order(few, spec.seed, limit, by_label=not spec.stop)
         for page in survey.pages(listed(), order.places):
             self.check()
@@ -110,7 +114,7 @@ class Planner:
         return resolved, metadata
 
     def _model_metadata(self, spec: JobSpec, number: int) -> ModelMetadata:
-        """Return the metadata of a cohort's models. Raises ModelRefused unless all of them have the same."""
+        """Return the metadata of a cohort's models. Raises ModelRefused unless all models have the same metadata."""
         found: list[ModelMetadata] = []
         for index, run in enumerate(spec.cohorts[number].runs):
             self.check()
@@ -159,7 +163,7 @@ class Planner:
         }
 
     def _run(self, spec: JobSpec, number: int, index: int, images: Tensor) -> "_PlannedRun":
-        """Load a run's model. `images` (N, 3, H, W) show whether it gives logits or probabilities."""
+        """Load a run's model, and find whether it gives logits or probabilities for the images (N, 3, H, W)."""
         self.check()
         with naming_run(number, index):
             model = spec.cohorts[number].model
@@ -185,7 +189,7 @@ class Planner:
 
 @dataclass(frozen=True)
 class _PlannedRun:
-    """A run's resolved URI, its model, and what its outputs are."""
+    """A run's resolved URI, its loaded model, and whether the model's outputs are logits or probabilities."""
 
     path: str
     model: LoadedModel
@@ -194,7 +198,10 @@ class _PlannedRun:
 
 @dataclass(frozen=True, eq=False)
 class Slices(Collection[Slice]):
-    """One slice for every cohort and every part of the images; `parts` (P, 2) has each part's start and stop."""
+    """All slices of a job: each cohort has one slice for each range of image numbers.
+
+    `parts` (P, 2) has the ranges: the number of the first image, and the number after the last image.
+    """
 
     parts: NDArray[np.int64]
     cohorts: int
@@ -210,9 +217,9 @@ class Slices(Collection[Slice]):
 
 
 def _parts(image_set: Survey, size: int, seed: int | None) -> NDArray[np.int64]:
-    """Return each slice's start and stop, (P, 2).
+    """Return the ranges of image numbers that the slices have, (P, 2): the first number, and the number after the last.
 
-    With a seed they are in random order, so that the slices done at any time are a random sample of the set.
+    With a seed, the ranges are in random order, so that the finished slices are a random sample of the set at any time.
     """
     starts = np.arange(image_set.start, image_set.stop, size, dtype=np.int64)
     if seed is not None:
@@ -221,7 +228,7 @@ def _parts(image_set: Survey, size: int, seed: int | None) -> NDArray[np.int64]:
 
 
 def _columns(spec: JobSpec, classes: Sequence[int]) -> Json:
-    """Return the column names of an image's numbers: those of a single run, and those across runs for each cohort.
+    """Return the names of an image's columns: in `run` those of each run, in `across` those across the runs by cohort.
 
     `classes` has the number of classes of each cohort's models.
     """

@@ -16,26 +16,26 @@ NONE = -1
 
 @dataclass(frozen=True)
 class SeededOrder:
-    """The place of each listed image and of its partner, both (n,); NONE for images that the job does not audit.
+    """The places of the listed images, in which the job numbers them, and the places of their partners; both are (n,).
 
-    An image's partner is the one before it in the seeded order among those with its label; the first has NONE. Places
-    follow the seeded order, or the seeded order within each label.
+    An image's partner is the image with the same label that comes before it in the seeded order. The first image of a
+    label has the partner NONE. Images that the job does not audit have the place NONE.
     """
 
     places: NDArray[np.int64]
     partners: NDArray[np.int64]
 
     def partners_elsewhere(self, size: int) -> int:
-        """Return how many images have a partner in another slice, if each slice has `size` places."""
+        """Return how many images have a partner in another slice, if a slice has `size` images."""
         paired = self.partners != NONE
         return int(np.count_nonzero(self.partners[paired] // size != self.places[paired] // size))
 
 
 def seeded_order(entries: Iterable[ImageEntry], seed: int, limit: int | None, *, by_label: bool) -> SeededOrder:
-    """Return the order of a set, or of its first `limit` images in the seeded order.
+    """Return the order of the images of a set, or of the first `limit` images in the seeded order.
 
     With `by_label`, images of one label have neighbouring places, so that an image and its partner are neighbours. The
-    order depends on names, labels and the seed alone. It takes some forty bytes for each image of the set.
+    order depends on names, labels and the seed alone. This function takes some forty bytes for each image of the set.
     """
     ranks, codes, labels = array("Q"), array("i"), dict[str | None, int]()
     for entry in entries:
@@ -64,7 +64,8 @@ def _lowest(ranks: NDArray[np.uint64], limit: int | None) -> NDArray[np.int64]:
 def _rank(entry: ImageEntry, seed: int) -> int:
     """Return the first 8 bytes of SHA-256("order:<seed>:<name>"), by which the seeded order sorts images.
 
-    Names that one system writes with backslashes or decomposed letters have the same rank as elsewhere.
+    Backslashes count as slashes, and decomposed letters as composed ones, since systems write the same name
+    differently.
     """
     name = unicodedata.normalize("NFC", entry.name).replace("\\", "/")
     return int.from_bytes(hashlib.sha256(f"order:{seed}:{name}".encode()).digest()[:8], "big")

@@ -11,8 +11,8 @@ from torch import Tensor
 from worker.probes.filters import bank, filter_matrix, filter_radius
 
 GUIDE_SIGMA = 5.0
-TOP_LEVEL = 100  # levels of 0.1 up to 10
-# The sigma of the blur in pixels for each level from 0. Levels whose filter covers a single pixel are left out.
+TOP_LEVEL = 100  # the highest level of salience, which stands for 10; each level is a step of 0.1
+# The sigma of the blur in pixels for each level from 0. The highest levels have no blur and are left out.
 SIGMAS = tuple(
     sigma for level in range(TOP_LEVEL + 1) if filter_radius(sigma := (10 - level / 10) ** 4 / 1000) > 0
 )  # fmt: skip
@@ -30,7 +30,7 @@ def guided_blur(image: Tensor, guides: Tensor) -> Tensor:
 
 
 def rank(salience: Tensor, ties: Tensor, most: bool) -> Tensor:
-    """Rank the pixels of a map (H, W) -> (H * W,), the most salient first, or last without `most`.
+    """Return the indices of a map's pixels (H, W) -> (H * W,), the most salient pixel first, or last without `most`.
 
     Pixels of equal salience have the order of the permutation `ties` (H * W,).
     """
@@ -39,7 +39,7 @@ def rank(salience: Tensor, ties: Tensor, most: bool) -> Tensor:
 
 
 def blur_ranked(image: Tensor, blurred: Tensor, ranked: Tensor, share: float) -> Tensor:
-    """Replace the first `share` of the ranked pixels of an image (3, H, W) by its blurred version."""
+    """Return an image (3, H, W) in which the first `share` of the ranked pixels come from its blurred version."""
     chosen = ranked[: round(share * len(ranked))]
     out = image.flatten(1).clone()
     out[:, chosen] = blurred.flatten(1)[:, chosen]

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 TRUNCATE = 4.0
-BLOCK = 32  # output pixels in a product: longer blocks multiply more zeros, shorter ones make products small
-RADII = (6, 16)  # radii in pixels that divide a bank into groups, so that narrow filters have narrow bands
+BLOCK = 32  # output pixels per matrix product: larger blocks multiply more zeros, smaller blocks need more products
+RADII = (6, 16)  # filters are grouped by these radii (in pixels), so that narrow filters have small matrices
 
 
 def filter_radius(sigma: float) -> int:
@@ -25,7 +25,7 @@ def filter_radius(sigma: float) -> int:
 
 
 def filter_matrix(size: int, sigma: float) -> Tensor:
-    """Return the 1-D filter as a float64 matrix (size, size): filtered = matrix @ values."""
+    """Return the 1-D filter as a float64 matrix (size, size), such that filtered = matrix @ values."""
     return _rows(size, sigma, slice(0, size), slice(0, size))
 
 

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-FULL_COVERAGE = 0.999  # a pixel came from inside the frame if a resampled image of ones exceeds this value there
+FULL_COVERAGE = 0.999  # pixels where a transformed image of ones has a higher value come from inside the frame
 
 
 def transform(values: Tensor, name: str) -> Tensor:
-    """Apply the transformation of a name to (..., H, W). Raises ValueError for an unknown name.
+    """Apply a transformation by its name to images (..., H, W). Raises ValueError for an unknown name.
 
     `hflip`, `vflip`; `rot90`, `rot270` (counter-clockwise, H and W swapped); `shift:dx,dy` (in pixels, to the right and
     down; the uncovered border repeats the edge); `rotate:DEG` (in degrees, counter-clockwise) and `scale:S` (both
@@ -37,14 +37,20 @@ def is_shift(name: str) -> bool:
 
 
 def stays_inside(values: Tensor, name: str) -> Tensor:
-    """Return the part of (..., H, W) that stays inside the frame in a shift. The shift moves it to `crop_valid`."""
+    """Return the pixels of images (..., H, W) that stay inside the frame when the images are shifted.
+
+    `crop_valid` returns the same pixels after the shift.
+    """
     dx, dy = _shift(name)
     height, width = values.shape[-2:]
     return values[..., max(-dy, 0) : height - max(dy, 0), max(-dx, 0) : width - max(dx, 0)]
 
 
 def crop_valid(values: Tensor, name: str) -> Tensor:
-    """Return the part of shifted (..., H, W) that came from inside the frame; all of it for other transformations."""
+    """Return the pixels of shifted images (..., H, W) that were inside the frame before the shift.
+
+    The pixels left out repeat the edge. For other transformations, return all pixels.
+    """
     if not is_shift(name):
         return values
     dx, dy = _shift(name)
@@ -53,7 +59,10 @@ def crop_valid(values: Tensor, name: str) -> Tensor:
 
 
 def valid_mask(values: Tensor, name: str) -> Tensor | None:
-    """Return which pixels (H, W) of rotated or scaled (N, H, W) came from inside the frame; None for other names."""
+    """Return which pixels (H, W) of rotated or scaled images (N, H, W) come from inside the frame.
+
+    Returns None for other transformations.
+    """
     if not name.startswith(("rotate:", "scale:")):
         return None
     return transform(torch.ones_like(values[0]), name) > FULL_COVERAGE

@@ -1,4 +1,4 @@
-"""Noise probes: replaces a share of an image's values by black or white, or adds Gaussian noise.
+"""Noise probes: they replace a share of an image's values by black or white, or add Gaussian noise.
 
 Pure: tensors in, tensors out.
 """

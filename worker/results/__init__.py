@@ -1,1 +1,1 @@
-"""Results."""
+"""Builds the results of jobs, final and interim, from the stored numbers of images."""

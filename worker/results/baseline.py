@@ -1,6 +1,6 @@
 """Loads a cohort of an earlier job as baseline, and checks that its numbers are comparable.
 
-They are comparable if everything but the models is the same: images, measures with their options, salience method
+Numbers are comparable if everything but the models is the same: images, measures with their options, salience method
 and software. Otherwise the results list the differences, and the gate's rules about the baseline become errors.
 """
 
@@ -20,14 +20,17 @@ from worker.results.columns import ColumnTable, load_columns
 
 @dataclass(frozen=True)
 class BaselineCohort:
-    """A stored cohort: its number in its job, and the table of that job's numbers."""
+    """A cohort of an earlier job: its position in that job's spec, and the table of the job's stored numbers."""
 
     cohort: int
     table: ColumnTable
 
 
 def find_baseline(job: Job, store: Store, now: Json) -> tuple[Job | None, list[str]]:
-    """Return the baseline's job, None if it is not comparable, and the differences; `now` is the new provenance."""
+    """Return the job that has the baseline, or None if it is not comparable, and the list of differences.
+
+    `now` is the provenance of the job that is compared with the baseline.
+    """
     baseline = job.spec.baseline
     assert baseline is not None, "the caller checks that the job has a baseline"
     try:
@@ -59,7 +62,8 @@ def incompatibilities(then: Json, now: Json) -> Iterator[str]:
     """Yield the differences between two provenances that make their numbers incomparable."""
     a, b = (JobSpec.model_validate(each["spec"]) for each in (then, now))
     if then["images"]["sha256"] != now["images"]["sha256"]:
-        yield f"the images (sha256 {then['images']['sha256'][:12]} there, {now['images']['sha256'][:12]} here)"
+        was, is_now = (f"sha256 {each['images']['sha256'][:12]}" for each in (then, now))
+        yield f"the images (baseline: {was}, this job: {is_now})"
     yield from _difference("measures", *(sorted(measures_of_runs(spec)) for spec in (a, b)))
     for name in type(b.options).model_fields:
         if name in b.measures or name == b.salience.method:
@@ -74,8 +78,8 @@ def incompatibilities(then: Json, now: Json) -> Iterator[str]:
 
 def _difference(what: str, then: Any, now: Any) -> Iterator[str]:
     if then != now:
-        yield f"{what} ({_told(then)} there, {_told(now)} here)"
+        yield f"{what} (baseline: {_as_text(then)}, this job: {_as_text(now)})"
 
 
-def _told(value: Any) -> str:
+def _as_text(value: Any) -> str:
     return str(value.model_dump(mode="json")) if hasattr(value, "model_dump") else str(value)

@@ -33,10 +33,10 @@ from worker.statistics.results import summarise, with_sequences
 
 
 def build_results(job: Job, store: Store, check: Callable[[], None], rules: Sequence[Rule] = ()) -> Json:
-    """Return the results of a measured job, with additional intervals that the rules need.
+    """Return the results of a measured job, with the additional intervals that the gate's rules need.
 
-    Raises ImagesMissing if an image is neither measured nor skipped, ImagesRefused if no image could be read, and what
-    `check` raises, which is called between steps.
+    Raises ImagesMissing if an image is neither measured nor skipped, and ImagesRefused if no image could be read.
+    `check` is called between steps, and may raise.
     """
     assert job.plan is not None, "results need a planned job"
     with ExitStack() as stack:
@@ -83,9 +83,9 @@ def _read_sets(job: Job, tables: Sequence[ColumnTable]) -> list[ReadImageSet]:
 def _baseline(
     stack: ExitStack, job: Job, store: Store, made: Json, check: Callable[[], None]
 ) -> tuple[CohortValues | None, Json, Json]:
-    """Return the baseline's cohort, its entry in the results, and its soundness checks.
+    """Return the numbers of the baseline, its entry in the results, and its soundness checks.
 
-    The cohort is None if it is not comparable.
+    The numbers are None if they are not comparable.
     """
     baseline = job.spec.baseline
     assert baseline is not None, "the caller checks that the job has a baseline"
@@ -94,7 +94,8 @@ def _baseline(
     if before is None:
         return None, message, {}
     found, image_set = stack.enter_context(load_baseline(job, before, store, check)), before.image_sets[0]
-    # The runs are other runs than those of the cohorts, so they have a stream of their own; the images are the same.
+    # The baseline shares the image stream with the job's cohorts, since the images are the same. It has a run stream of
+    # its own, since the runs are different.
     draws = Draws(job.spec.seed, str(len(job.spec.cohorts)), job.image_sets[0].field)
     values = CohortValues(
         name=baseline.name,
@@ -176,7 +177,7 @@ def _compare(job: Job, store: Store, number: int, inside: CohortValues, outside:
 
 
 def _parts(spec: JobSpec, *, across_runs: bool) -> dict[str, Sequence[str]]:
-    """Return the parts of each measure of single runs, or of each measure across runs, in the order of the columns."""
+    """Return the parts of each per-run measure, or of each measure across runs, in the order of the columns."""
     return {
         name: list(MEASURES[name].parts(spec.options_of(name)))
         for name in requested_scorers(spec)
@@ -185,7 +186,7 @@ def _parts(spec: JobSpec, *, across_runs: bool) -> dict[str, Sequence[str]]:
 
 
 def _bounds(spec: JobSpec) -> dict[str, Bounds]:
-    """Return the bounds of the measures' own columns and of their extra parts."""
+    """Return the smallest and the largest value of each column that is not a similarity."""
     found: dict[str, Bounds] = {}
     for measure in spec.requested_measures():
         found |= measure.column_bounds(spec.options_of(measure.name))

@@ -12,7 +12,7 @@ from worker.results.columns import ColumnTable
 from worker.statistics.cohort import CohortValues
 from worker.statistics.image_ranking import choose
 
-MAX_LISTED = 64  # images in the results of a job that stores all maps
+MAX_LISTED = 64  # size of the sample in the results of a job that stores the maps of all images
 
 
 def choose_sample(job: Job, store: Store, table: ColumnTable, cohorts: Sequence[CohortValues]) -> list[Json]:

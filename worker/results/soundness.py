@@ -37,6 +37,6 @@ def _judged(numbers: Mapping[str, Any]) -> list[Json]:
 
 
 def _planned(runs: Sequence[Json]) -> dict[str, Any]:
-    """Return the checks that planning made: the least self-similarity of the maps of all runs."""
+    """Return the checks that planning made: the lowest self-similarity of the maps of any run."""
     known = [run["self_similarity"] for run in runs if run.get("self_similarity") is not None]
     return {"deterministic": {"number": min(known)}} if known else {}

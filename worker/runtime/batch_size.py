@@ -12,11 +12,11 @@ import torch
 
 from service.spec.model import JobSpec
 
-MEMORY_SHARE = 0.2  # of the free memory, divided among the processes of a machine
+MEMORY_SHARE = 0.2  # the share of the free memory that the batches of all processes of a machine may use
 MAX_IMAGES = {"cpu": 2, "cuda": 32}  # larger batches exceed the CPU caches, or are no faster
-COPIES_PER_IMAGE = 5  # memory for an image's variants, their maps and scoring, in multiples of the variants
+COPIES_PER_IMAGE = 5  # memory to make and score an image's maps, in multiples of the memory of its variants
 MAX_CHUNK = {"cpu": 16, "cuda": 64}
-# Fixed cost of a chunk, in image variants.
+# The fixed time that a chunk takes, in multiples of the time that one more image variant takes.
 OVERHEAD = {"cpu": 1, "cuda": 8}
 
 
@@ -28,7 +28,7 @@ class BatchSize:
         self._is_fixed, self._share = requested is not None, MEMORY_SHARE / processes
 
     def images(self, passes: int, size: tuple[int, int]) -> int:
-        """Return how many images of `size` (height, width) with `passes` passes each fit; at least 1."""
+        """Return how many images of `size` (height, width) fit into a batch if each has `passes` passes; at least 1."""
         if self._is_fixed:
             return self._limit
         bytes_per_image = passes * COPIES_PER_IMAGE * 3 * size[0] * size[1] * 4

@@ -29,7 +29,7 @@ def keep_freed_memory() -> None:
     if sys.platform != "linux":
         return
     set_option = getattr(ctypes.CDLL(None), "mallopt", None)
-    if set_option is not None:  # only glibc has it
+    if set_option is not None:  # only glibc has mallopt
         for option, value in (
             (M_ARENA_MAX, 1), (M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, MAX_INT), (M_TOP_PAD, PAD_BYTES),
         ):  # fmt: skip

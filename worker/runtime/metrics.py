@@ -44,7 +44,7 @@ class GpuCollector(Collector):
             "salience_worker_gpu_memory_bytes", "Memory of a GPU: in tensors, reserved by this process, free, in total",
             labels=["device", "what"],
         )  # fmt: skip
-        import torch  # here, so that the cache of files, which counts its requests, loads without it
+        import torch  # imported here, since the file cache imports this module and must load without torch
 
         used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         for number in range(torch.cuda.device_count() if used else 0):

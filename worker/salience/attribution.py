@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from worker.probes.random_fields import generator_for
 
 Predict = Callable[[Tensor], Tensor]
-CONSTANT = 1e-6  # float32 cannot tell probabilities apart whose range is a smaller share of the largest
+CONSTANT = 1e-6  # probabilities whose range is a smaller share of the largest one are equal up to float32's rounding
 
 
 @torch.enable_grad()

@@ -1,4 +1,4 @@
-"""Similarities of Grad-CAM maps of one image that show whether its maps depend on the class, and on what.
+"""Compares each image's Grad-CAM map with other maps of the image, to show whether maps depend on the class.
 
 Pure: tensors in, tensors out.
 """
@@ -24,7 +24,7 @@ class Evidence:
     other_gradients: Tensor
 
 
-# The raw maps (N, h, w) that Grad-CAM's maps of the target are compared with.
+# The functions that compute the raw maps (N, h, w) to compare with Grad-CAM's maps of the target, by column.
 COMPARED: Mapping[str, Callable[[Evidence], Tensor]] = {
     CLASS: lambda found: gradcam(found.features, found.other_gradients),
     DIFFERENCE: lambda found: diffgradcam(found.features, found.gradients, found.other_gradients),
@@ -32,7 +32,7 @@ COMPARED: Mapping[str, Callable[[Evidence], Tensor]] = {
 
 
 def soundness_columns(method: str) -> Sequence[str]:
-    """Return the names of the similarities that a salience method has.
+    """Return the names of the similarities that audits with a salience method compute.
 
     Only methods with a layer have feature maps. `soundness.difference` is a check of Grad-CAM itself.
     """
@@ -46,10 +46,10 @@ def compare_gradcam(
 ) -> dict[str, Tensor]:
     """Return the similarity (SSIM) of the target's Grad-CAM maps and others, each (N,), by the names in `columns`.
 
-    `soundness.class` compares them with Grad-CAM of the strongest other class; near 1, maps are blind to the class.
-    `soundness.difference` compares them with DiffGradCAM; near 0, maps show what feeds all logits alike. Maps have
-    `size` (H, W); `min_range` is that of `normalise_maps`. A similarity is NaN (missing) if the target's map is
-    degenerate, and 0 if only the other map is.
+    `soundness.class` compares the maps with Grad-CAM of the strongest other class; near 1, the maps do not depend on
+    the class. `soundness.difference` compares them with DiffGradCAM; near 0, the maps show what raises all logits
+    equally. Maps have `size` (H, W); `min_range` is that of `normalise_maps`. A similarity is NaN (missing) if the
+    target's map is degenerate, and 0 if only the other map is.
     """
     maps, degenerate = _maps(gradcam(evidence.features, evidence.gradients), size, min_range)
     found: dict[str, Tensor] = {}

@@ -69,7 +69,10 @@ def _image_counts(by: Draws, images: int) -> Iterator[tuple[slice, slice, Array]
 
 
 def _counts_of(draws: np.random.Generator, shares: NDArray[np.int64], size: int) -> Array:
-    """Return how often each of `size` images is drawn, (R, size); `shares` (R,) has the draws of each resample."""
+    """Return how often each of `size` images is drawn, (R, size).
+
+    `shares` (R,) is the number of draws of each resample.
+    """
     picks = draws.integers(0, size, int(shares.sum())) + np.repeat(np.arange(len(shares)) * size, shares)
     return np.bincount(picks, minlength=len(shares) * size).reshape(len(shares), size).astype(float)
 
@@ -105,7 +108,7 @@ def resample_means(values: Array, used: Array, by: Draws, check: Check = no_chec
     def block_of(some: slice) -> Array:
         known = (used[some, :, None] > 0) & ~np.isnan(values[some])
         filled = np.where(known, values[some], 0.0)
-        # Explicit shapes, because -1 fails for zero columns: a job of stability alone has no columns of runs.
+        # Explicit shapes, because -1 fails for zero columns: a job of stability alone has no per-run columns.
         own = [
             filled.reshape(len(filled), runs * columns),
             known[:, :, incomplete].reshape(len(filled), runs * len(incomplete)),
@@ -122,7 +125,10 @@ def resample_means(values: Array, used: Array, by: Draws, check: Check = no_chec
 
 @dataclass(frozen=True)
 class _Counted:
-    """Sums (R, K, C), and the number of values in each: `sizes` (R, K), or `own` (R, K, L) for `incomplete` columns."""
+    """Sums of values (R, K, C), and how many values each has: `sizes` (R, K), or `own` (R, K, L) if some are missing.
+
+    `incomplete` has the L columns with missing values.
+    """
 
     sums: Array
     sizes: Array

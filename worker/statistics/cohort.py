@@ -24,7 +24,7 @@ from worker.statistics.ranges import Range
 
 @dataclass(frozen=True)
 class CohortValues:
-    """A cohort's values for n images: columns of each run, (n, K, C), and columns across the runs, (n, D).
+    """A cohort's values for n images: per-run columns, (n, K, C), and columns across the runs, (n, D).
 
     `parts` has the parts of each measure of single runs, `across_parts` the parts of each measure across runs.
     `bounds` has the bounds of columns that are not similarities. `check` is called between steps, and may raise.
@@ -55,7 +55,7 @@ class CohortValues:
         ]
 
     def column(self, name: str) -> Array:
-        """Return one column for all runs, (n, K)."""
+        """Return one per-run column, (n, K)."""
         return self.runs[:, :, self.run_columns.index(name)]
 
     def across_column(self, name: str) -> Array:
@@ -74,7 +74,7 @@ class CohortValues:
 
     @cached_property
     def resampled(self) -> Resampled:
-        """The resampled means of all columns of single runs over all images."""
+        """The bootstrap's resampled means over all images, of every per-run column."""
         return resample_means(self.runs, np.ones(self.runs.shape[:2]), self.draws, self.check)
 
     @cached_property
@@ -86,10 +86,10 @@ class CohortValues:
 
 @dataclass(frozen=True)
 class Stratum:
-    """The values of one class, of one value of a group column, or of correct or wrong predictions.
+    """A part of a cohort's values: of one label, of one value of a group column, or of correct or wrong predictions.
 
-    `used` (n, K) is 1 for values that belong to it and 0 for others; `whole` (n,) is true for images whose numbers
-    across runs belong to it.
+    `used` (n, K) is 1 for values that belong to the stratum and 0 for others; `whole` (n,) is true for images whose
+    numbers across runs belong to it.
     """
 
     cohort: CohortValues
@@ -100,7 +100,7 @@ class Stratum:
 
     @cached_property
     def resampled(self) -> Mapping[str, Array]:
-        """The resampled means, (R,), of the headline of each measure of single runs."""
+        """The resampled means, (R,), of the headline of each per-run measure."""
         names, rows = list(self.cohort.parts), self.used.any(1)
         if not rows.any():
             return dict.fromkeys(names, np.full(1, np.nan))
@@ -111,7 +111,10 @@ class Stratum:
 
 
 def strata_of(cohort: CohortValues) -> Iterator[Stratum]:
-    """Yield each class and each value of a group column, and correct and wrong predictions if there are labels."""
+    """Yield a stratum for each label and each value of a group column, and for correct and wrong predictions.
+
+    Without labels, predictions are neither correct nor wrong.
+    """
     everything, correct = np.ones(cohort.runs.shape[:2]), cohort.column("correct")
     for kind, values in {"class": cohort.labels, **cohort.groups}.items():
         for name in sorted({value for value in values if value is not None}):
@@ -131,9 +134,9 @@ class Selection:
     stratum: Stratum | None = None
 
     def column(self, name: str) -> tuple[Array, Any]:
-        """Return a column of single runs, (n, K), and a mask of the values that belong to the selection.
+        """Return a per-run column, (n, K), and a mask of the values that belong to the selection.
 
-        An image without a label is neither correct nor wrong, so that its correctness does not belong to it.
+        In the column `correct`, images without a label have no value and do not belong to the selection.
         """
         values = self.cohort.column(name)
         values = values if self.run is None else values[:, [self.run]]
@@ -142,15 +145,15 @@ class Selection:
         return values, np.ones(values.shape, bool) if self.stratum is None else self.stratum.used > 0
 
     def pairs(self, name: str) -> tuple[Array, Any]:
-        """Return one of `paired_columns` for each pair of runs, (n, P), and a mask of its images, (n,).
+        """Return one of `paired_columns` for each pair of runs, (n, P), and a mask of the selected images, (n,).
 
-        Of one run, the pairs are those with each other run.
+        If the selection has one run, the pairs are those of this run with each other run.
         """
         values = self.cohort.pair_values(name, self.run)
         return values, np.ones(len(values), bool) if self.stratum is None else self.stratum.whole
 
     def across(self, name: str) -> Array:
-        """Return one of `paired_columns` by image, (n,), as the mean over its pairs of runs."""
+        """Return one of `paired_columns` as the mean over the selection's pairs of runs for each image, (n,)."""
         if self.run is None:
             return self.cohort.across_column(name)
         return np.asarray(known_mean(self.cohort.pair_values(name, self.run), 1))

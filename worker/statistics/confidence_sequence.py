@@ -1,10 +1,10 @@
 """Confidence sequences: intervals of a mean that hold at all times simultaneously, for any number of interim looks.
 
 Pure: arrays in, plain numbers out. Source: Waudby-Smith & Ramdas 2023, Estimating means of bounded random variables
-by betting. A gambler bets on each image that the mean is above m, at odds that are fair if the mean is m. If it is m,
-the capital ever exceeds 1/alpha times the stake with probability alpha at most (Ville's inequality). The interval has
-every m at which the capital has stayed below that. The stake is divided among several constant bets, so that the
-capital depends on the set of images and not on their order.
+by betting. A gambler bets on each image that the mean is above m, at odds that are fair if the mean is m. If the mean
+is m, the capital ever exceeds 1/alpha times the stake with probability alpha at most (Ville's inequality). The interval
+contains every m for which the capital is below this bound. The stake is divided among several constant bets, so that
+the capital depends on the set of images and not on their order.
 
 Like the bootstrap, the interval estimates the mean of the population from which the images are a random sample. It
 does not shrink to a point once all images of a set are seen.

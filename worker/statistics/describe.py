@@ -18,8 +18,8 @@ BINS = 40
 def describe(values: Array, used: Any = None) -> dict[str, Any]:
     """Return the statistics of a column from its values (n, ...), NaN if missing, without an interval.
 
-    `used` (n, ...) masks the values that count. In the result, `n` is the number of known values and `missing` of
-    unknown ones. With fewer than MIN_IMAGES images, the spread is None.
+    `used` (n, ...) masks the values that count. In the result, `n` is the number of known values, and `missing` the
+    number of missing ones. With fewer than MIN_IMAGES images, the spread is None.
     """
     counting = np.ones(values.shape, bool) if used is None else used
     known = counting & ~np.isnan(values)
@@ -59,7 +59,7 @@ def compare(a: Array, b: Array) -> dict[str, Any]:
 
 
 def why_no_interval(images: int, missing: float) -> str | None:
-    """Return why there are too few images, or too many missing values, for an interval; None if there are enough."""
+    """Return why an interval is not computed: too few images, or too many missing values. None if there are enough."""
     if missing > MOST_MISSING:
         return f"{missing:.0%} of the values are missing: too many for an interval"
     return None if images >= MIN_IMAGES else f"{images} image(s): too few for a spread or an interval"

@@ -15,12 +15,16 @@ from numpy.typing import NDArray
 
 from worker.statistics.bootstrap import Array
 
-ROUNDING = 1e-9  # a share of n images that should equal a limit may exceed it by rounding
+ROUNDING = 1e-9  # the computed share of some images may exceed an equal limit by this much
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """The images by descending score: `order` (n,), which are attacks (n,), and each threshold's last place (T,)."""
+    """The thresholds of the images' scores. `order` (n,) sorts the images by descending score.
+
+    In that order, `attack` (n,) says which images are attacks, and `last` (T,) has the position of the last image at or
+    above each threshold.
+    """
 
     order: NDArray[np.intp]
     attack: NDArray[np.bool_]
@@ -67,8 +71,8 @@ class ErrorRates:
     @cached_property
     def eer(self) -> Array:
         """The equal error rate, (R,): where the straight lines between neighbouring thresholds have APCER = BPCER."""
-        excess = self.apcer - self.bpcer  # falls from 1 at the highest threshold to -1 at the lowest
-        after = np.maximum((excess > 0).sum(1), 1)  # NaN counts as not above 0
+        excess = self.apcer - self.bpcer  # it falls from 1 at the highest threshold to -1 at the lowest
+        after = np.maximum((excess > 0).sum(1), 1)  # comparing NaN with 0 gives False
         rows = np.arange(len(excess))
         before = excess[rows, after - 1]
         share = before / (before - excess[rows, after])
@@ -81,8 +85,11 @@ class ErrorRates:
         return np.where(self._has_bona_fide, found, np.nan)
 
     def apcer_by_type(self, bpcer: float, types: Array) -> Array:
-        """Return the APCER of each attack type at that same threshold, (R, P); `types` (n, P) is 1 for its attacks."""
-        first = np.append(0, self.thresholds.last + 1)[self._threshold(bpcer)]  # place of the first image below it
+        """Return the APCER of each attack type at the threshold of `apcer_at`, (R, P).
+
+        `types` (n, P) is 1 for the attacks of a type.
+        """
+        first = np.append(0, self.thresholds.last + 1)[self._threshold(bpcer)]  # of the first image below the threshold
         below = np.argsort(self.thresholds.order) >= first[:, None]
         with np.errstate(invalid="ignore"):
             shares = ((self.weights * below) @ types) / (self.weights @ types)
@@ -93,11 +100,11 @@ class ErrorRates:
         return ~np.isnan(self.bpcer[:, 0])
 
     def _threshold(self, bpcer: float) -> Any:
-        """Return the number of the lowest threshold whose BPCER is at most `bpcer`, (R,)."""
+        """Return the index of the lowest threshold whose BPCER is at most `bpcer`, (R,)."""
         return np.maximum((self.bpcer <= bpcer + ROUNDING).sum(1) - 1, 0)
 
     def _shares(self, some: NDArray[np.bool_]) -> Array:
-        """Return the share of some images at or above each threshold, (R, T + 1); infinity is the first threshold."""
+        """Return the share of the images `some` at or above each threshold, (R, T + 1), where the first is infinity."""
         order, last = self.thresholds.order[some], self.thresholds.last
         sums = np.zeros((len(self.weights), len(order) + 1))
         np.cumsum(self.weights[:, order], axis=1, out=sums[:, 1:])

@@ -1,7 +1,8 @@
-"""Computes the numbers of final results. Pure: arrays in, plain values out.
+"""Computes the numbers of final results, with intervals. Pure: arrays in, plain values out.
 
-The interval of one run is the bootstrap's over images, and speaks of this model. That of a cohort of several runs
-follows from the variance between runs and between images, and speaks of the recipe.
+The interval of a single run comes from the bootstrap over images, and holds for this trained model. The interval of a
+cohort of several runs comes from the variance between runs and between images, and holds for the recipe that trains
+such models.
 """
 
 from collections.abc import Callable
@@ -34,20 +35,20 @@ class FinalEstimate:
     """Computes numbers, their spread and their intervals."""
 
     def column(self, some: Selection, name: str) -> Tree:
-        """Return the number of a column of single runs, with its spread and quantiles."""
+        """Return the mean of a per-run column, with its interval, spread and quantiles."""
         return describe(*some.column(name)) | _interval(some, name)
 
     def secondary(self, some: Selection, name: str, key: str) -> Tree:
-        """Return the mean of a column of single runs as `KEY`, and for a cohort its interval as `KEY_ci95`."""
+        """Return the mean of a per-run column as `KEY`, and for a cohort its interval as `KEY_ci95`."""
         mean = {key: number_or_none(known_mean(some.column(name)[0]))}
         return mean if some.run is not None else mean | {f"{key}_ci95": _interval(some, name)["ci95"]}
 
     def across(self, some: Selection, name: str) -> Tree:
-        """Return the number of a column across runs, with its spread and quantiles."""
+        """Return the mean of a column across runs, with its interval, spread and quantiles."""
         return describe(some.across(name)[some.pairs(name)[1]]) | _interval_across(some, name)
 
     def difference(self, cohorts: tuple[CohortValues, CohortValues], pairing: Pairing) -> Tree:
-        """Return the mean of the first minus the second cohort, paired by image, with its p value."""
+        """Return the mean difference of two cohorts, first minus second, paired by image, with its p value."""
         found = compare(pairing.ours[pairing.rows], pairing.theirs[pairing.rows])
         reason = why_no_interval(int(pairing.rows.sum()), pairing.missing) or too_few_runs(cohorts, pairing.column)
         if reason is not None:
@@ -63,7 +64,7 @@ def _with_reason(reason: str | None, compute: Callable[[], list[float] | None]) 
 
 
 def _interval(some: Selection, name: str) -> dict[str, Any]:
-    """Return the interval of a column of single runs as `ci95`, or None with the reason as `note`."""
+    """Return the interval of a per-run column as `ci95`, or None with the reason as `note`."""
     values, counting = some.column(name)
     known = counting & ~np.isnan(values)
 
@@ -92,7 +93,7 @@ def _interval_across(some: Selection, name: str) -> dict[str, Any]:
 
 
 def _resampled(some: Selection, name: str) -> Array:
-    """Return resampled means, (R,), of a column of one run."""
+    """Return the resampled means, (R,), of a column of one run."""
     cohort = some.cohort
     if some.stratum is not None:
         return some.stratum.resampled[name]
@@ -104,6 +105,6 @@ def _resampled(some: Selection, name: str) -> Array:
 
 
 def _resampled_across(some: Selection, name: str) -> Array:
-    """Return resampled means, (R,), of one run's mean across its pairs with the others."""
+    """Return the resampled means, (R,), of the mean similarity of one run to each of the others."""
     values, draws = some.across(name)[:, None, None], replace(some.cohort.draws, runs="one")
     return resample_means(values, np.ones(values.shape[:2]), draws, some.cohort.check).whole[:, 0]

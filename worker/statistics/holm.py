@@ -1,4 +1,7 @@
-"""Corrects p values for their number. Pure: plain values in, plain values out. Source: Holm 1979."""
+"""Corrects p values for the number of tests.
+
+Pure: plain values in, plain values out. Source: Holm 1979.
+"""
 
 from collections.abc import Sequence
 

@@ -14,7 +14,7 @@ from worker.statistics.cohort import CohortValues
 from worker.statistics.missing import known_mean
 
 MAX_CLASSES = 10
-PER_RANKING = 6  # so many first images of a ranking get its reason, even if another ranking chose them
+PER_RANKING = 6  # the first 6 images of a ranking show its reason, even if another ranking chose them
 TYPICAL, ODD = "most typical", "least typical"
 WRONG, APART = "most often wrong", "cohorts differ most"
 

@@ -54,17 +54,17 @@ class Sample:
 
 @dataclass(frozen=True)
 class InterimEstimate:
-    """Computes interim numbers at a confidence `claim`; `slices` (n,) has each image's slice, None without slices."""
+    """Computes interim numbers at a confidence `claim`. `slices` (n,) has each image's slice, None without slices."""
 
     claim: Confidence
     slices: NDArray[np.int64] | None = None
 
     def column(self, some: Selection, name: str) -> Tree:
-        """Return the number of a column of single runs: `mean`, `ci95`, `n` and `note`."""
+        """Return the statistics of a per-run column: `mean`, `ci95`, `n` and `note`."""
         return _lazy(NUMBER, partial(self._column, some, name))
 
     def secondary(self, some: Selection, name: str, key: str) -> Tree:
-        """Return the mean of a column of single runs as `KEY`, and its interval as `KEY_ci95`."""
+        """Return the mean of a per-run column as `KEY`, and its interval as `KEY_ci95`."""
         return _lazy({key: "mean", f"{key}_ci95": "ci95"}, partial(self._column, some, name))
 
     def across(self, some: Selection, name: str) -> Tree:
@@ -72,7 +72,7 @@ class InterimEstimate:
         return _lazy(NUMBER, partial(self._across, some, name))
 
     def difference(self, cohorts: tuple[CohortValues, CohortValues], pairing: Pairing) -> Tree:
-        """Return the mean of the first minus the second cohort, paired by image."""
+        """Return the mean difference of two cohorts, first minus second, paired by image."""
         return _lazy(NUMBER, partial(self._difference, cohorts, pairing))
 
     def _column(self, some: Selection, name: str) -> Tree:
@@ -129,7 +129,7 @@ class InterimEstimate:
         return [max(low, float(least) - reach), min(high, float(most) + reach)]
 
     def _by_slice(self, values: Array) -> Array:
-        """Return one value per slice if images have slices, because neighbouring images of a set are alike."""
+        """Return one value per slice if images have slices, because neighbouring images of a set are similar."""
         if self.slices is None:
             return values
         _, own = np.unique(self.slices, return_inverse=True)
@@ -137,13 +137,13 @@ class InterimEstimate:
 
 
 def _of_runs(*cohorts: Components) -> Variance | None:
-    """Return the part of a variance that comes from the runs of some cohorts; None if each has one run."""
+    """Return the part of a mean's variance that comes from the cohorts' runs; None if each cohort has one run."""
     runs = [each.runs for each in cohorts if each.runs]
     return Variance(runs) if runs else None
 
 
 def _lazy(keys: Mapping[str, str], number: Callable[[], Tree]) -> Tree:
-    """Return a tree that has the entries of one number under other keys; `keys` maps each to the number's own."""
+    """Return a tree with the entries of a number under new keys; `keys` maps each new key to the number's own key."""
     once = cache(number)
 
     def read(key: str) -> Any:

@@ -59,7 +59,7 @@ def two_way(values: Array, known: Any) -> Components:
     filled = np.where(known > 0, values[rows][:, columns], 0.0)
     images, runs = known.shape
     effects = _run_effects(filled, known) if runs > 1 else np.zeros(1)
-    if effects is None:  # no image connects the runs, so that their means are all that can be compared
+    if effects is None:  # too few images have values of several runs to compare the runs image by image
         means = filled.sum(0) / known.sum(0)
         return Components(mean_square(filled.sum(1) / known.sum(1)), mean_square(means))
     by_image = (filled - known * effects).sum(1) / known.sum(1)
@@ -84,12 +84,12 @@ def _run_effects(filled: Array, known: Array) -> Array | None:
 
 
 def mean_square(means: Array) -> MeanSquare:
-    """Return the variance of the mean of independent means."""
+    """Return the variance of the mean of some independent means, estimated from their spread."""
     return MeanSquare(float(means.var(ddof=1)) / len(means), len(means) - 1)
 
 
 def across_runs(pairs: Array, runs: Sequence[tuple[int, int]], images: Any) -> Components:
-    """Return the components of the mean of values (n, P) of pairs of runs, P of them, over some `images` (n,).
+    """Return the components of the mean of values (n, P) of P pairs of runs, over some `images` (n,).
 
     The component of the runs is the jackknife's: each run is left out in turn, with all its pairs (Efron and Stein
     1981). Needs MIN_RUNS_ACROSS runs.
@@ -104,7 +104,7 @@ def across_runs(pairs: Array, runs: Sequence[tuple[int, int]], images: Any) -> C
 
 
 def components_of(cohort: CohortValues, column: str, rows: Any) -> Components:
-    """Return the components of the mean of a column of single runs, or across runs, over the images `rows` (n,)."""
+    """Return the components of the mean of a per-run column, or of one across runs, over the images `rows` (n,)."""
     if column in cohort.paired_columns:
         return across_runs(cohort.pair_values(column), cohort.pairs, rows)
     values = cohort.column(column)
@@ -112,7 +112,7 @@ def components_of(cohort: CohortValues, column: str, rows: Any) -> Components:
 
 
 def too_few_runs(cohorts: tuple[CohortValues, CohortValues], column: str) -> str | None:
-    """Return why a column across runs has no interval: a cohort has too few runs. None otherwise."""
+    """Return why a column across runs has no interval: a cohort has too few runs. None if it has enough."""
     across = [each for each in cohorts if column in each.paired_columns]
     return TOO_FEW_RUNS if any(each.runs.shape[1] < MIN_RUNS_ACROSS for each in across) else None
 
@@ -126,7 +126,7 @@ def too_few_known_runs(known: Any) -> str | None:
 def mean_covariance(a: Array, b: Array) -> float:
     """Return the covariance of the means of two columns of the same images and runs, (n, K) each without NaN.
 
-    It is that part of the variance of their sum that their difference has less of.
+    The variance of the mean of their sum is larger than that of their difference by four times this covariance.
     """
     together, apart = (two_way(values, np.ones(values.shape, bool)).unbiased for values in (a + b, a - b))
     return (together - apart) / 4

@@ -93,5 +93,5 @@ def kolmogorov_smirnov(a: Array, b: Array) -> float:
 
 
 def _share_below(sample: Array, places: Array) -> Array:
-    """Return the sample's distribution function at the given places."""
+    """Return the share of a sample that is at most each of the given values, its distribution function."""
     return np.searchsorted(np.sort(sample), places, side="right") / len(sample)

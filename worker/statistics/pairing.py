@@ -1,6 +1,6 @@
-"""Finds the numbers that two cohorts have of the same images, and pairs them by image.
+"""Finds the columns that two cohorts have for the same images, and pairs their values by image.
 
-Pure: arrays in, arrays out. Numbers have the same names as in the results: `noise.parts.0.1`, `accuracy`,
+Pure: arrays in, arrays out. Names are those of the results: `noise.parts.0.1`, `accuracy`,
 `strata.class.synthetic.entropy`.
 """
 
@@ -17,9 +17,10 @@ from worker.statistics.missing import known_mean, missing_share
 
 @dataclass(frozen=True)
 class Pairing:
-    """One number of two cohorts by image, (n,) each; `rows` (n,) selects the images that have it in both cohorts.
+    """The values of two cohorts under one name, by image, (n,) each.
 
-    `missing` is the larger of the two cohorts' shares of missing values.
+    `rows` (n,) selects the images that have a value in both cohorts. `missing` is the larger of the two cohorts' shares
+    of missing values.
     """
 
     name: str
@@ -31,7 +32,7 @@ class Pairing:
 
 
 def pairings(a: CohortValues, b: CohortValues, extra_paths: Sequence[str] = ()) -> Iterator[Pairing]:
-    """Yield the numbers of two cohorts that can be compared image by image."""
+    """Yield a pairing for each name under which two cohorts have values of the same images."""
     for name in dict.fromkeys([*_standard(a, b), *extra_paths]):
         path, in_class = locate_number(a, name)
         column = column_of(a, path)
@@ -53,13 +54,16 @@ def _standard(a: CohortValues, b: CohortValues) -> Iterator[str]:
 
 
 def headline_of(cohort: CohortValues, measure: str, part: str) -> str:
-    """Return the column that has the headline number of a part."""
+    """Return the name of the column that holds the headline of a measure's part."""
     plain = f"{measure}.{part}"
     return plain if plain in cohort.run_columns else f"{plain}.ssim"
 
 
 def locate_number(cohort: CohortValues, name: str) -> tuple[str, Any]:
-    """Return a number's name without its class or group, and a mask of the images in it, (n,)."""
+    """Split a name such as `strata.class.real.entropy` into `entropy` and a mask (n,) of the images of its stratum.
+
+    For a name without a stratum, the mask selects all images.
+    """
     name = name.removeprefix("measures.")
     for kind, values in {"class": cohort.labels, **cohort.groups}.items():
         inside = name.removeprefix(f"strata.{kind}.")
@@ -70,7 +74,7 @@ def locate_number(cohort: CohortValues, name: str) -> tuple[str, Any]:
 
 
 def column_of(cohort: CohortValues, name: str) -> str | None:
-    """Return the column of a number; None if the cohort has no such column."""
+    """Return the column that holds the value named `name`, such as `noise.parts.0.1`; None if the cohort lacks it."""
     if name == "accuracy":
         return "correct"
     measure, _, part = name.partition(".parts.")
@@ -80,14 +84,17 @@ def column_of(cohort: CohortValues, name: str) -> str | None:
 
 
 def _by_image(cohort: CohortValues, column: str) -> Array:
-    """Return a column by image, (n,), as the mean over the runs."""
+    """Return the mean of a column over the runs, for each image, (n,)."""
     if column in cohort.paired_columns:
         return cohort.across_column(column)
     return np.asarray(known_mean(cohort.column(column), 1))
 
 
 def _missing(cohort: CohortValues, column: str, rows: Any) -> float:
-    """Return the share of missing values, which is 0 for correctness: an image without a label has none."""
+    """Return the share of missing values.
+
+    It is 0 for the column `correct`, where images without a label have no value but are not missing.
+    """
     if column == "correct":
         return 0.0
     return missing_share(

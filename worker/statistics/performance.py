@@ -116,7 +116,7 @@ def attack_types(attacks: Mask, bona_fide: Mask, groups: Mapping[str, Sequence[s
 
 @dataclass(frozen=True)
 class RunPredictions:
-    """The predictions of one run, by its number; what all weightings share is computed once."""
+    """The predictions of one run, by its number. Properties are computed once for all weightings of the images."""
 
     all_runs: Predictions
     number: int
@@ -151,7 +151,7 @@ class RunPredictions:
         return numbers
 
     def _of_sums(self, weights: Array) -> dict[str, Array]:
-        """Return the numbers that follow from sums over the own images."""
+        """Return the numbers that are ratios of sums over the own images."""
         ends = np.cumsum([1, 1, 1, *[len(self.all_runs.present)] * 2])
         total, correct, brier, classes, hits, gaps = np.split(weights @ self._columns, ends, axis=1)
         with np.errstate(invalid="ignore"):
@@ -164,7 +164,11 @@ class RunPredictions:
 
     @cached_property
     def _columns(self) -> Array:
-        """One, correctness and Brier score of each own image; class and correctness by class; gaps by bin: (n, C)."""
+        """The columns (n, C) whose sums over the own images give the numbers of `_of_sums`.
+
+        In order: 1, correctness, Brier score, one column per class that is 1 for its images, one per class that is 1
+        for its correct images, and the gaps by bin.
+        """
         found = self.all_runs
         correct, brier = found.correct[:, [self.number]], found.brier[:, [self.number]]
         classes = found.classes[:, None] == np.array(found.present)
@@ -172,7 +176,7 @@ class RunPredictions:
         return np.concatenate(columns, axis=1) * found.own[:, None]
 
     def _gaps(self) -> Array:
-        """Return confidence minus correctness in the column of each own image's bin, (n, BINS)."""
+        """Return each own image's confidence minus its correctness, in the column of the image's bin, (n, BINS)."""
         found = self.all_runs
         gaps, rows = np.zeros((len(found.own), BINS)), np.flatnonzero(found.own)
         confidence = found.confidence[rows, self.number]
@@ -181,13 +185,13 @@ class RunPredictions:
 
 
 def _largest_known(numbers: Array) -> Array:
-    """Return the largest number of each row (R, P) without NaN, (R,)."""
+    """Return the largest value of each row of an array (R, P), (R,), ignoring NaN."""
     largest = np.where(np.isnan(numbers), -np.inf, numbers).max(1)
     return np.where(np.isfinite(largest), largest, np.nan)
 
 
 def _mean_known(numbers: Sequence[Array]) -> Array:
-    """Return the mean of arrays (R,) without NaN."""
+    """Return the elementwise mean of arrays (R,), ignoring NaN."""
     table = np.stack(numbers)
     known = ~np.isnan(table)
     with np.errstate(invalid="ignore"):

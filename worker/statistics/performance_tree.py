@@ -18,10 +18,10 @@ from worker.statistics.run_intervals import OfRuns
 
 Tree = dict[str, Any]
 
-MAX_CELLS = 200_000_000  # of resamples times images; more images get fewer resamples
+MAX_CELLS = 200_000_000  # the largest number of resamples times images; with more images, there are fewer resamples
 MIN_RESAMPLES = 1000
-CHUNK_CELLS = 200_000  # of resamples times images at a time, which fit into a processor's cache
-BIASED = ("ece",)  # the absolute gaps of its bins are positive even if the model is calibrated
+CHUNK_CELLS = 200_000  # resamples times images computed at once, which fit into a processor's cache
+BIASED = ("ece",)  # the calibration error is positive even for a calibrated model, since it sums absolute gaps
 # BPCER levels of the points of a DET plot, equally spaced on its axes: normal quantiles from -3.1 to 3.1.
 DET_LEVELS = [0.5 * (1 + erf(quantile / sqrt(2))) for quantile in np.linspace(-3.1, 3.1, 63)]
 
@@ -31,7 +31,7 @@ STOPPED = "the job stopped early, where an interval of this number would be too 
 
 @dataclass(frozen=True)
 class Performance:
-    """The branches of a cohort and of each of its runs."""
+    """The branch `performance` of a cohort, and that of each of its runs."""
 
     cohort: Tree
     runs: Sequence[Tree]
@@ -146,7 +146,7 @@ def _number(name: str, each: OfRuns | None) -> Tree:
 
 
 def _reliability(found: Predictions, runs: Sequence[int]) -> list[Tree]:
-    """Return the bins of the reliability diagram of all own images under some runs."""
+    """Return the bins of the reliability diagram over all own images and the given runs."""
     confidence, correct = (each[found.own][:, runs].ravel() for each in (found.confidence, found.correct))
     return reliability(confidence, correct)
 

@@ -1,7 +1,8 @@
-"""Computes intervals of a mean over runs from resamples of the images, for numbers that are no means of images.
+"""Computes intervals of a mean over runs, for numbers such as the EER that are not means over images.
 
-Pure: arrays in, plain values out. The formula is that of a two-way random model of runs and images, with variances from
-the bootstrap in place of mean squares: it gives the same interval for a number that is a mean over images.
+Pure: arrays in, plain values out. The variances come from resamples of the images. The formula is that of a two-way
+random model of runs and images, with variances from the bootstrap in place of mean squares: for a number that is a mean
+over images, it gives the interval of the mean squares.
 """
 
 from collections.abc import Sequence
@@ -18,14 +19,17 @@ from worker.statistics.student import t_quantile
 
 @dataclass(frozen=True)
 class OfRuns:
-    """A number of K runs, (K,), its values under R resamples of the images, (R, K), and the number of those images."""
+    """One statistic, such as the EER, of K runs (K,), with its values under R resamples of the images (R, K).
+
+    `images` is the number of images that limits its precision.
+    """
 
     numbers: Array
     resampled: Array
     images: int
 
     def run(self, number: int) -> "OfRuns":
-        """Return the number of one run alone."""
+        """Return the statistic of one run alone."""
         return OfRuns(self.numbers[[number]], self.resampled[:, [number]], self.images)
 
     @property
@@ -36,9 +40,9 @@ class OfRuns:
     def interval(self, unbiased: bool = True) -> list[float] | None:
         """Return the 95 % interval of the mean in [0, 1]; None if too few resamples have a value.
 
-        One run has the percentile interval, several the interval of Student's t. An interval of no width, as of a
-        perfect separation, is replaced by Wilson's interval of a share of so many images. A number that is not
-        `unbiased` is too high because it grows with noise; see `_without_bias`.
+        One run has the percentile interval, several runs have the interval of Student's t. An interval without width,
+        as of a perfect separation of the classes, is replaced by Wilson's interval of a share of as many images. A
+        number that is not `unbiased` is too high because it grows with noise; see `_without_bias`.
         """
         means = self.resampled.mean(1)
         found = interval(means)
@@ -62,7 +66,7 @@ class OfRuns:
         Where the truth is 0, the number is above it by 1 / (sqrt(2) - 1) times as much, which moves the lower end.
         """
         bias = resampled - self.mean
-        if len(self.numbers) == 1:  # the percentile interval lies about the resamples
+        if len(self.numbers) == 1:  # the percentile interval is centred on the resamples' mean
             ends = [2 * self.mean + bias - ends[1], 2 * self.mean + bias - ends[0]]
         return [ends[0] - bias / (sqrt(2) - 1), ends[1] - bias]
 
@@ -87,6 +91,6 @@ class OfRuns:
 
 
 def _satterthwaite(total: float, parts: Sequence[tuple[float, int]]) -> float:
-    """Return the degrees of freedom of a sum of variances, each with its own."""
+    """Return the degrees of freedom of a sum of variances `parts`, each with its own degrees of freedom."""
     spread = sum(part**2 / freedom for part, freedom in parts)
     return total**2 / spread if spread > 0 else 1.0

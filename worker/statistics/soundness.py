@@ -17,8 +17,8 @@ from worker.statistics.degenerate import Z, degenerate_share, wilson
 from worker.statistics.describe import MIN_IMAGES
 from worker.statistics.missing import known_mean
 
-Number = Mapping[str, Any]  # number, interval and limit of a check
-# Checks on the mean of a column.
+Number = Mapping[str, Any]  # the number, interval and limit of a check, under these keys
+# The checks on the mean of a column, and the column.
 MEAN_COLUMNS = {"image": "chance", "class": "soundness.class", "difference": "soundness.difference"}
 
 
@@ -30,7 +30,7 @@ class SoundnessNumbers:
     claim: Confidence | None = None
 
     def of(self, run: int | None = None) -> dict[str, Number]:
-        """Return the number, interval and limit of each check, for one run or for all."""
+        """Return the number, interval and limit of each check, for one run or for all runs together."""
         columns = {name: self._values(column, run) for name, column in MEAN_COLUMNS.items()}
         found = {name: mean_with_interval(values) for name, values in columns.items() if values is not None}
         degenerate, predicted, correct = (self._values(name, run) for name in ("degenerate", "predicted", "correct"))
@@ -61,7 +61,7 @@ class SoundnessNumbers:
             return {"number": None}
         by_image = correct[known].mean(1)
         if self.claim is None:
-            # Each run of an image counts as much as its other runs say about it: not at all, in the worst case.
+            # Runs may all be right or wrong on the same images, so that only the number of images counts.
             interval = wilson(float(by_image.sum()), len(by_image))
         else:
             interval = list(ratio_interval(by_image, np.ones(len(by_image)), self.claim))
@@ -83,5 +83,8 @@ def mean_with_interval(values: Array) -> Number:
 
 
 def largest_share(predicted: Array) -> float:
-    """Return the share of the class that a run predicts most often, from classes (n, K); the mean over runs."""
+    """Return the share of the images for which a run predicts its most frequent class, from classes (n, K).
+
+    The result is the mean over the runs.
+    """
     return float(np.mean([np.unique(run, return_counts=True)[1].max() / len(run) for run in predicted.T]))

@@ -7,7 +7,7 @@ import numpy as np
 
 from worker.statistics.bootstrap import Array, Check, Draws, no_check, resample_means
 
-BINS = 400  # a resampled quantile is one of this many values
+BINS = 400  # each resampled quantile is one of at most this many candidate values
 MAX_VALUES = 1_000_000  # quantiles of more values are not resampled
 
 
@@ -26,7 +26,7 @@ def _deviations(values: Array, by: Draws, check: Check) -> Array:
 
 
 def _quantiles(values: Array, percent: int, by: Draws, check: Check) -> Array | None:
-    """Return, for each resample, the smallest candidate that at least `percent` % of its values do not exceed, (R,)."""
+    """Return each resample's quantile, (R,): the smallest candidate that `percent` % of its values do not exceed."""
     if values.size > MAX_VALUES:
         return None
     missing = np.isnan(values)

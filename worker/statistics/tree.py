@@ -29,16 +29,16 @@ class Estimate(Protocol):
     """Computes numbers and their intervals."""
 
     def column(self, some: Selection, name: str) -> Tree:
-        """Return the number of a column of single runs."""
+        """Return the statistics of a per-run column."""
 
     def secondary(self, some: Selection, name: str, key: str) -> Tree:
-        """Return the mean of a column of single runs as `KEY`, and its interval as `KEY_ci95`."""
+        """Return the mean of a per-run column as `KEY`, and its interval as `KEY_ci95`."""
 
     def across(self, some: Selection, name: str) -> Tree:
-        """Return the number of a column across runs."""
+        """Return the statistics of a column across runs."""
 
     def difference(self, cohorts: tuple[CohortValues, CohortValues], pairing: Pairing) -> Tree:
-        """Return the difference of two cohorts, the first minus the second."""
+        """Return the mean difference of two cohorts, the first minus the second."""
 
 
 class LazyTree(Mapping[str, Any]):
@@ -113,7 +113,7 @@ class _Builder:
         return join(measure, LazyTree({"histogram": lambda: histogram(some.cohort.column(name))}))
 
     def _measure(self, some: Selection, name: str) -> Tree:
-        """Return a measure of single runs, its secondary statistics and its parts."""
+        """Return a per-run measure, its secondary statistics and its parts."""
         parts = {
             part: partial(self._number, some, headline_of(some.cohort, name, part), f"{name}.{part}")
             for part in some.cohort.parts[name]
@@ -173,7 +173,7 @@ def _stratum_performance(stratum: Stratum) -> Tree:
 
 
 def _matrix(cohort: CohortValues, measure: str) -> list[list[float | None]]:
-    """Return the mean similarity of each two runs; None, even of a run and itself, if all its maps are degenerate."""
+    """Return the mean similarity of each pair of runs and of each run with itself; None if all maps are degenerate."""
     matrix = np.diag(np.where(cohort.column("degenerate").all(0), np.nan, 1.0))
     for i, j in cohort.pairs:
         matrix[i, j] = matrix[j, i] = known_mean(cohort.across_column(f"{measure}.pair.{i}.{j}"))

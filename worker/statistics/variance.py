@@ -19,7 +19,7 @@ from worker.statistics.confidence_sequence import ALPHA
 from worker.statistics.ranges import Range
 
 NODES, LATTICE = 1021, 306  # a prime number of plausible variances, and the generator of their lattice (Korobov 1959)
-STEPS = 60  # at most so many steps of an iteration
+STEPS = 60  # the largest number of steps of an iteration
 TOLERANCE = 1e-12
 
 
@@ -35,7 +35,7 @@ class MeanSquare:
 class Variance:
     """The estimated variance of a mean: the sum of some mean squares, less the sum of others.
 
-    Each of `added` alone is at most the variance, and so is each plausible value of it.
+    The variance is at least each of the mean squares in `added`, both as estimated and at each plausible value.
     """
 
     added: Sequence[MeanSquare]
@@ -80,7 +80,10 @@ class Variance:
 
 
 def _share_beyond(deviation: float, spread: Array) -> float:
-    """Return how likely a normal variable is as far from 0 as `deviation`; `spread` (NODES,) has its deviations."""
+    """Return the probability that a normal variable is further from 0 than `deviation`.
+
+    It is the mean over the standard deviations `spread` (NODES,).
+    """
     if deviation == 0:
         return 1.0
     with np.errstate(divide="ignore"):

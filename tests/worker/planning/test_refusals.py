@@ -98,7 +98,7 @@ def test_a_run_with_more_classes_than_the_first_run_fails_the_job(
     cohort["runs"].append({"uri": odd.as_uri()})
     error = failure(audit(runner, ingredients.spec(cohorts=[cohort])))
     assert error["field"] == "cohorts[0].runs[1].uri"
-    assert "3, its cohort's first run has 2" in error["detail"]
+    assert "3, but its cohort's first run has 2" in error["detail"]
 
 
 def test_a_model_that_changes_after_planning_fails_the_job(

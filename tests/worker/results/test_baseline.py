@@ -71,11 +71,11 @@ def provenance(software: str = "2.13", images: str = "5" * 64, **changes: Any) -
         (provenance(name="other", labels={"a": "b"}, shard_size=3), []),
         (provenance(measures=["entropy", "noise"]), []),
         (provenance(options={"geometry": {"transforms": ["hflip"]}}), []),
-        (provenance(images="6" * 64), ["the images (sha256 666666666666 there, 555555555555 here)"]),
-        (provenance(software="2.12"), ["software torch (2.12 there, 2.13 here)"]),
-        (provenance(seed=4), ["seed (4 there, 0 here)"]),
-        (provenance(precision="bfloat16"), ["precision (bfloat16 there, float32 here)"]),
-        (provenance(measures=["noise"]), ["measures (['noise'] there, ['entropy', 'noise'] here)"]),
+        (provenance(images="6" * 64), ["the images (baseline: sha256 666666666666, this job: sha256 555555555555)"]),
+        (provenance(software="2.12"), ["software torch (baseline: 2.12, this job: 2.13)"]),
+        (provenance(seed=4), ["seed (baseline: 4, this job: 0)"]),
+        (provenance(precision="bfloat16"), ["precision (baseline: bfloat16, this job: float32)"]),
+        (provenance(measures=["noise"]), ["measures (baseline: ['noise'], this job: ['entropy', 'noise'])"]),
     ],
 )
 def test_incompatibilities_lists_each_difference_between_two_provenances(

@@ -19,7 +19,7 @@ from tests.faults.process_killer import killing
 from tests.support.jobs import make_audit_inputs
 from tests.support.production import production
 
-ROWS = 12 * 3  # twelve images, with one row for each of two runs and one across runs
+ROWS = 12 * 3  # stored rows of a job: for each of twelve images, one row per run and one row across the two runs
 
 
 def main() -> int:
@@ -28,7 +28,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    os.environ["OMP_NUM_THREADS"] = "1"  # the models are too small for more threads
+    os.environ["OMP_NUM_THREADS"] = "1"  # the models are too small to gain from more threads
     with TemporaryDirectory() as name:
         return run(Path(name), arguments.minutes, arguments.seed)
 

@@ -1,4 +1,4 @@
-"""How often intervals over runs and images hold the truth: `python -m benchmarks.coverage`.
+"""How often intervals over runs and images contain the true mean: `python -m benchmarks.coverage`.
 
 Simulates cohorts: each value is the sum of an image's, a run's and its own deviation from the truth. The standard
 deviation of images is 1 and that of the rest 1/2; the spread of runs is that of run deviations. Skewed deviations are
@@ -39,7 +39,7 @@ DRAWS: dict[str, Draw] = {"normal": normal, "skewed": skewed}
 
 
 def table_of_values(random: np.random.Generator, images: Array, runs: int, spread: float, draw: Draw) -> Array:
-    """Return values (n, K) whose truth is 0; `images` (n,) has the images' deviations."""
+    """Return values (n, K) whose true mean is 0; `images` (n,) has the deviations of the images."""
     own = draw(random, (len(images), runs))
     return np.asarray(images[:, None] + spread * draw(random, (1, runs)) + REST * own)
 
@@ -50,7 +50,7 @@ def components_of(values: Array) -> Components:
 
 
 def coverage(runs: int, images: int, spread: float, draw: Draw, jobs: int) -> float:
-    """Return the share of simulated cohorts whose interval of the mean holds the truth."""
+    """Return the share of simulated cohorts whose interval contains the true mean."""
     random, held = np.random.default_rng([runs, images, int(10 * spread)]), 0
     for _ in range(jobs):
         values = table_of_values(random, draw(random, (images,)), runs, spread, draw)

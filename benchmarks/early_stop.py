@@ -34,7 +34,8 @@ from worker.statistics.confidence_sequence import ALPHA, Confidence, log_capital
 IMAGES = 2_000
 DISTANCES = (0, 1, 3, 5, 10, 20, 40)
 Draw = Callable[[np.random.Generator, int], Array]
-# Mean and standard deviation are scaled to [0, 1]: a similarity in [-1, 1] of 0.6 +- 0.2 becomes 0.8 +- 0.1.
+# For each case, how to draw values, their mean and their standard deviation, all scaled to [0, 1]: a similarity in
+# [-1, 1] of 0.6 +- 0.2 becomes 0.8 +- 0.1.
 VALUES: Mapping[str, tuple[Draw, float, float]] = {
     "entropy, 0.86 +- 0.04": (lambda random, n: random.beta(63.9, 10.4, n), 0.86, 0.04),
     "similarity, 0.6 +- 0.2": (lambda random, n: random.beta(12.0, 3.0, n), 0.8, 0.1),
@@ -78,7 +79,7 @@ def play(values: Array, threshold: float) -> tuple[str, int]:
 def least_median(distance: float) -> float:
     """Return how many images any valid procedure needs to decide half of the jobs at this distance."""
     normal = NormalDist()
-    # Half of the jobs are decided, including those decided wrongly.
+    # The half of the jobs that are decided includes those that are decided wrongly.
     required = normal.inv_cdf(1 - ALPHA / 2) + normal.inv_cdf(0.5 - ALPHA / 2)
     return (required / distance) ** 2 * IMAGES if distance else float("inf")
 
@@ -94,7 +95,10 @@ def _line(distance: float, jobs: list[tuple[str, int]]) -> str:
 
 
 def audit() -> None:
-    """Audit with a threshold at the mean, near it and far from it. Print the images audited and the passes made."""
+    """Audit real images without `stop`, and with it for thresholds at the mean, near it and far from it.
+
+    Prints the numbers of images audited and of passes made.
+    """
     with TemporaryDirectory() as name:
         folder = Path(name)
         ingredients, random = make_audit_inputs(folder), np.random.default_rng(1)

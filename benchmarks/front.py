@@ -87,7 +87,7 @@ async def measure(url: str, paths: Sequence[str], bare_url: str, seconds: float)
         quiet = await reads(client, url, paths, seconds / 2)
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
             waiting = pool.submit(wait_all, url, paths, SPREAD + seconds)
-            await asyncio.sleep(SPREAD + 2)  # until all clients wait
+            await asyncio.sleep(SPREAD + 2)  # until all clients have started to wait
             loaded = await reads(client, url, paths, seconds)
             responses, failures = await asyncio.wrap_future(waiting)
     ratio = float(np.quantile(loaded, 0.99) / np.quantile(quiet, 0.99))

@@ -41,7 +41,9 @@ def _peak(model: str, images: Path, device: str) -> float:
     with TemporaryDirectory() as folder:
         make_model(model, Path(folder, "m.pth"))
         body = make_spec(model, Path(folder, "m.pth"), images)
-        body["cohorts"][0]["model"]["preprocessing"] = {"size": [64, 64]}  # small images suffice
+        body["cohorts"][0]["model"]["preprocessing"] = {
+            "size": [64, 64]
+        }  # small images, since only their number matters
         audit_seconds(JobSpec.model_validate(body), device)
     processes = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     return max(resource.getrusage(who).ru_maxrss for who in processes) / 1024

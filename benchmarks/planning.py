@@ -97,7 +97,7 @@ def _plan(runner: Runner, spec: JobSpec) -> None:
     assert shard is not None and shard.kind is ShardKind.PLAN
     with Lease(runner.store.leases, shard, LEASE_SECONDS, runner.stopping) as lease:
         plan_job(runner, runner.store.jobs.get(job.id), shard, lease)
-    runner.store.jobs.cancel(job.id)  # so that no worker processes its shards
+    runner.store.jobs.cancel(job.id)  # so that no other process takes the job's shards
 
 
 def _rows(count: int) -> Iterator[tuple[str, str]]:

@@ -4,17 +4,17 @@ from pathlib import Path
 
 
 def now(pid: int | str = "self") -> int:
-    """Return the resident memory of a process."""
+    """Return the current resident memory of a process."""
     return _read(pid, "VmRSS")
 
 
 def peak(pid: int | str = "self") -> int:
-    """Return the peak since the start of the process or since `reset_peak`."""
+    """Return the peak resident memory since the start of the process, or since `reset_peak`."""
     return _read(pid, "VmHWM")
 
 
 def reset_peak() -> None:
-    """Reset the peak of this process to its current memory."""
+    """Set the recorded peak of this process back to its current memory."""
     Path("/proc/self/clear_refs").write_text("5")
 
 

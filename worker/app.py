@@ -58,7 +58,7 @@ def _connect(settings: WorkerSettings, stopping: StopFlag) -> None:
     def begin(**_: object) -> None:
         exit_with_parent(parent)
         limit_memory(settings.memory_limit)
-        if _index() == 0:  # one sweeper per worker is enough; it is a thread, and a fork would end it
+        if _index() == 0:  # one sweeper per worker is enough; a thread started before the fork would end
             store = Store.open(settings.database, settings.max_worker_crashes, settings.database_timeouts)
             open_contexts.enter_context(running_sweeper(store, WorkNotifier(settings.broker_url), settings))
 

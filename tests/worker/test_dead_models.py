@@ -1,4 +1,4 @@
-"""Audits "dead" cohorts, whose maps are all zeros, and checks every form in which users read the results."""
+"""Audits "dead" cohorts, whose maps are all zeros, and checks each format in which users read the results."""
 
 import csv
 import io
@@ -44,12 +44,14 @@ RULES = [
 # The models are untrained.
 ONLY_DEGENERATE = {name: off for name, off in ALL_OFF.items() if name != "degenerate"}
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the database does not matter here
+pytestmark = pytest.mark.parametrize(
+    "database_url", ["sqlite"], indirect=True
+)  # these tests do not depend on the database
 
 
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
-    """Bright squares on a dark background; in the first three images, the square is darker than a threshold of 0.5."""
+    """Images of bright squares on a dark background; in the first three images, the square is darker than 0.5."""
     random = np.random.default_rng(0)
     for number in range(IMAGES):
         image = random.integers(0, 60, (SIDE, SIDE, 3), dtype=np.uint8)
@@ -62,7 +64,7 @@ def images(tmp_path: Path) -> Path:
 
 
 def spec(images: Path, cohorts: Mapping[str, Sequence[nn.Module]], **changes: Any) -> JobSpec:
-    """Return a spec whose cohorts have these models, which are saved beside the images."""
+    """Save models beside the images, and return a spec with a cohort of each model."""
     model = {"preprocessing": {"size": [SIDE, SIDE], "mean": [0, 0, 0], "std": [1, 1, 1]}}
     named = []
     for name, nets in cohorts.items():
@@ -84,7 +86,7 @@ def wilson_interval(count: int, maps: int) -> list[Any]:
 
 @pytest.fixture
 def both(runner: Runner, images: Path) -> tuple[Job, dict[str, Any]]:
-    """A job with a dead cohort and a live cohort, and its results."""
+    """Audit a dead cohort and a live cohort. Return the job and its results."""
     versus = {"measure": "noise", "cohort": "live", "versus": "dead", "op": ">=", "margin": 2.0}
     gate = {**gate_for("dead", "live"), "rules": [*gate_for("dead", "live")["rules"], versus]}
     job = audit(runner, spec(images, {"dead": DEAD, "live": LIVE}, gate=gate))
@@ -171,7 +173,7 @@ def test_missing_numbers_are_empty_in_csv_json_report_figure_and_table(
     assert {row[3] for row in parsed.rows() if row[0] == "dead"} == {0}
 
 
-def test_missing_numbers_are_also_missing_when_they_come_from_the_cache(runner: Runner, images: Path) -> None:
+def test_missing_numbers_stay_missing_when_they_are_read_from_the_cache(runner: Runner, images: Path) -> None:
     request = spec(images, {"some": (Signed(1, 0.5), Signed(1))})
     first, again = audit(runner, request), audit(runner, request)
     assert (again.passes_done, again.passes_reused) == (0, first.passes_total)
@@ -236,7 +238,7 @@ def test_a_dead_cohort_has_no_similarity_between_image_sets(runner: Runner, imag
     assert live["mean_map"]["ssim"] == pytest.approx(1)
 
 
-def test_results_in_an_older_format_are_no_baseline(runner: Runner, images: Path) -> None:
+def test_results_in_an_older_format_cannot_be_a_baseline(runner: Runner, images: Path) -> None:
     before = audit(runner, spec(images, {"old": LIVE}))
     document = json.loads(runner.store.jobs.summary(before.id) or "")
     assert document.pop("format") == FORMAT

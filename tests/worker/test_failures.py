@@ -19,7 +19,7 @@ from worker.runner import KINDS, Runner
 from worker.runtime.lease import Lease
 
 GATE = {"rules": [{"measure": "entropy", "op": "<=", "value": 0.99}]}
-UNREADABLE = Path("/proc/self/mem")  # reading its first byte is an input/output error
+UNREADABLE = Path("/proc/self/mem")  # the first read of this file fails with an input/output error
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def end_pause(runner: Runner) -> None:
         session.execute(update(ShardRow).values(not_before=0.0))
 
 
-def test_an_image_that_is_unreadable_for_a_while_is_read_later(
+def test_an_image_that_is_temporarily_unreadable_is_read_by_a_retry(
     runner: Runner, ingredients: AuditInputs, images: Path
 ) -> None:
     job = submit(runner, ingredients.spec(measures=["entropy"], images={"uri": images.as_uri()}))

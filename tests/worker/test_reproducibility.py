@@ -1,4 +1,4 @@
-"""The same spec gives the same results to the bit, however its images are split and ordered."""
+"""The same spec gives the same results to the bit, in any order and for any division of its images."""
 
 import random
 from pathlib import Path
@@ -17,11 +17,13 @@ from worker.runner import Runner
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the sharding is tried on both databases below
+@pytest.mark.parametrize(
+    "database_url", ["sqlite"], indirect=True
+)  # one database suffices: the next test changes the shard size on both
 @pytest.mark.parametrize(("shard_size", "batch_size"), [(1, 8), (7, 64), (100, 1)])
 @pytest.mark.parametrize(
     "name", ["squeezenet1_1", "mobilenet_v2"]
-)  # their kernels treat positions in a batch differently
+)  # the kernels of these models treat positions in a batch differently
 def test_results_do_not_depend_on_the_sizes_of_shards_and_batches(  # noqa: PLR0913  # fixtures and cases
     store: Store,
     places: InputResolver,

@@ -76,7 +76,7 @@ def test_results_contain_no_secret_of_a_uri(runner: Runner, ingredients: AuditIn
     assert list(found["provenance"]["models"]) == [uri + "***", uri + "*** (2)"]
 
 
-def test_a_limit_takes_a_sample_that_depends_on_the_seed_alone(runner: Runner, ingredients: AuditInputs) -> None:
+def test_the_images_that_a_limit_selects_depend_on_the_seed_alone(runner: Runner, ingredients: AuditInputs) -> None:
     names = []
     for seed in (0, 0, 1):
         spec = ingredients.spec(seed=seed, images={"uri": ingredients.images.as_uri(), "limit": 4})
@@ -86,7 +86,9 @@ def test_a_limit_takes_a_sample_that_depends_on_the_seed_alone(runner: Runner, i
     assert [len(each) for each in names] == [4, 4, 4]
 
 
-def test_a_sample_without_a_label_leaves_class_numbers_unchanged(runner: Runner, ingredients: AuditInputs) -> None:
+def test_class_numbers_do_not_change_if_a_limit_selects_no_image_of_a_label(
+    runner: Runner, ingredients: AuditInputs
+) -> None:
     images = {"uri": ingredients.images.as_uri(), "limit": 1}
     job = audit(runner, ingredients.spec(images=images, measures=["entropy"]))
     assert job.plan is not None, job.error
@@ -125,7 +127,7 @@ def test_a_cancelled_job_stops_after_the_current_batch(
     assert store.images.measured(job, 0, 1)[0].values == []
 
 
-def test_a_single_run_and_images_without_labels_are_audited(
+def test_a_job_of_a_single_run_and_images_without_labels_succeeds(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     write_image(tmp_path / "only.png", np.random.default_rng(0))
@@ -137,7 +139,7 @@ def test_a_single_run_and_images_without_labels_are_audited(
 
 
 @pytest.mark.parametrize("name", ["mnasnet0_5", "vit_b_16"])
-def test_a_checkpoint_with_a_version_succeeds_and_one_for_another_image_size_is_refused(
+def test_a_mnasnet_checkpoint_is_audited_and_a_vit_checkpoint_for_other_images_is_refused(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path, name: str
 ) -> None:
     torch.save(zoo.build(f"torchvision/{name}", 2).state_dict(), tmp_path / "m.pth")

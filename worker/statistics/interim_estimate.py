@@ -68,7 +68,7 @@ class InterimEstimate:
         return _lazy({key: "mean", f"{key}_ci95": "ci95"}, partial(self._column, some, name))
 
     def across(self, some: Selection, name: str) -> Tree:
-        """Return the number across all pairs of runs, or across the pairs of one run with the others."""
+        """Return the statistics of a column across runs, over all pairs of runs or over those that contain one run."""
         return _lazy(NUMBER, partial(self._across, some, name))
 
     def difference(self, cohorts: tuple[CohortValues, CohortValues], pairing: Pairing) -> Tree:

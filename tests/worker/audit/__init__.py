@@ -1,1 +1,1 @@
-"""Audit."""
+"""Tests of the audit of images."""

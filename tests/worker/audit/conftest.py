@@ -1,4 +1,4 @@
-"""Fixtures of audits."""
+"""Fixtures of the tests of audits."""
 
 import pytest
 import torch

@@ -124,7 +124,7 @@ def test_correctness_is_missing_for_an_image_without_a_label(
     assert columns["correct"][2].isnan()
 
 
-def test_the_brier_score_of_two_classes_is_the_squared_error_of_one(
+def test_the_brier_score_of_two_classes_is_the_squared_error_of_one_probability(
     tmp_path: Path, nets: list[TinyNet], batch: ImageBatch
 ) -> None:
     columns = audit(tmp_path, nets, spec()).score(batch).runs[0]
@@ -135,7 +135,7 @@ def test_the_brier_score_of_two_classes_is_the_squared_error_of_one(
 
 @pytest.mark.parametrize("target", ["predicted", "clean", 1])
 @pytest.mark.parametrize("method", ["gradcam", "diffgradcam", "cam"])
-def test_an_image_has_the_same_bits_alone_and_in_a_batch(
+def test_the_numbers_of_an_image_have_the_same_bits_alone_and_in_a_batch(
     tmp_path: Path, nets: list[TinyNet], batch: ImageBatch, target: str | int, method: str
 ) -> None:
     own = [nets[0], nets[0]] if method == "cam" else nets  # the other net has no linear head
@@ -150,7 +150,7 @@ def test_an_image_has_the_same_bits_alone_and_in_a_batch(
                 assert torch.equal(column[0].nan_to_num(-1), all_of_them[name][n].nan_to_num(-1)), name
 
 
-def test_the_target_label_explains_the_class_of_each_label(
+def test_with_the_target_label_each_map_explains_the_class_of_the_images_label(
     tmp_path: Path, nets: list[TinyNet], batch: ImageBatch
 ) -> None:
     labelled = ImageBatch(batch.images[:2], DIGESTS[:2], torch.tensor([0, 1]))

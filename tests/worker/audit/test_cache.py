@@ -25,11 +25,13 @@ def cohorts_of(store: Store, job: Job) -> dict[str, Any]:
 
 
 def passes_of(job: Job) -> tuple[int, int]:
-    """The passes that a job made, and those that the cache saved."""
+    """The number of passes that a job made, and of those that the cache saved."""
     return job.passes_done, job.passes_reused
 
 
-def test_a_repeated_audit_makes_no_pass_and_has_the_same_bits(runner: Runner, ingredients: AuditInputs) -> None:
+def test_a_repeated_audit_makes_no_passes_and_has_the_same_results_to_the_bit(
+    runner: Runner, ingredients: AuditInputs
+) -> None:
     first = audit(runner, ingredients.spec(shard_size=5))
     again = audit(runner, ingredients.spec(shard_size=7))
     assert passes_of(first) == (first.passes_total, 0)
@@ -37,7 +39,7 @@ def test_a_repeated_audit_makes_no_pass_and_has_the_same_bits(runner: Runner, in
     assert cohorts_of(runner.store, again) == cohorts_of(runner.store, first)
 
 
-def test_a_cohort_that_was_audited_before_costs_no_pass(runner: Runner, ingredients: AuditInputs) -> None:
+def test_a_cohort_that_an_earlier_job_audited_needs_no_passes(runner: Runner, ingredients: AuditInputs) -> None:
     champion, challenger = ingredients.cohort("champion", 0, 1), ingredients.cohort("challenger", 2, 1)
     before = audit(runner, ingredients.spec(cohorts=[champion]))
     both = audit(runner, ingredients.spec(cohorts=[challenger, champion], shard_size=IMAGES))
@@ -51,7 +53,7 @@ def test_a_cohort_that_was_audited_before_costs_no_pass(runner: Runner, ingredie
 
 
 @ONE
-def test_a_higher_limit_makes_passes_for_the_new_images_only(runner: Runner, ingredients: AuditInputs) -> None:
+def test_a_job_with_a_higher_limit_makes_passes_for_new_images_only(runner: Runner, ingredients: AuditInputs) -> None:
     def of(limit: int, **changes: Any) -> Job:
         images = {"uri": ingredients.images.as_uri(), "limit": limit}
         return audit(runner, ingredients.spec(images=images, shard_size=IMAGES, **changes))
@@ -59,7 +61,7 @@ def test_a_higher_limit_makes_passes_for_the_new_images_only(runner: Runner, ing
     of(4)
     more = of(10)
     per_image = 2 * ingredients.spec().passes()
-    # The first new image of each label needs the clean map of its partner, whose numbers are known.
+    # The first new image of each label needs the clean map of its partner, whose numbers are cached.
     assert passes_of(more) == (6 * per_image + 2 * 2, 4 * per_image - 2 * 2)
     assert cohorts_of(runner.store, of(10, reuse=False)) == cohorts_of(runner.store, more)
 
@@ -73,7 +75,7 @@ def test_an_audit_with_another_method_makes_all_passes(runner: Runner, ingredien
 
 
 @ONE
-def test_other_names_and_another_seed_make_no_pass_if_no_number_depends_on_them(
+def test_cached_numbers_are_used_if_only_names_and_an_unused_seed_differ(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     measures = ["entropy", "noise"]
@@ -85,7 +87,7 @@ def test_other_names_and_another_seed_make_no_pass_if_no_number_depends_on_them(
 
 
 @ONE
-def test_another_seed_gives_images_other_partners_and_so_other_numbers(
+def test_cached_numbers_are_not_used_if_another_seed_gives_images_other_partners(
     runner: Runner, ingredients: AuditInputs
 ) -> None:
     spec: dict[str, Any] = {"measures": ["entropy"], "cohorts": [ingredients.cohort("c", 0)], "shard_size": IMAGES}
@@ -98,7 +100,7 @@ def test_another_seed_gives_images_other_partners_and_so_other_numbers(
 
 
 @ONE
-def test_an_image_is_not_cached_for_another_label_or_after_its_job_is_deleted(
+def test_cached_numbers_are_not_used_for_another_label_or_after_their_job_is_deleted(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     for label in ("real", "synthetic"):
@@ -134,7 +136,7 @@ def test_rows_without_a_cache_key_are_not_used(runner: Runner, ingredients: Audi
 
 
 @ONE
-def test_an_audit_with_a_second_image_set_makes_only_the_clean_passes_again(
+def test_a_repeated_audit_with_a_second_image_set_makes_only_clean_passes(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     write_image(tmp_path / "scene.png", np.random.default_rng(9))

@@ -70,7 +70,7 @@ def test_the_key_of_a_run_depends_on_its_model_and_not_on_its_position() -> None
     assert turned.for_row(ACROSS_RUNS, IMAGE) != keys().for_row(ACROSS_RUNS, IMAGE)
 
 
-def test_the_key_of_a_row_does_not_depend_on_the_measures_of_other_rows() -> None:
+def test_the_key_of_per_run_numbers_does_not_depend_on_measures_across_runs_and_vice_versa() -> None:
     alone = ["entropy", "noise", "geometry", "degradation"]
     assert keys(measures=alone).for_row(0, IMAGE) == keys(measures=[*alone, "stability"]).for_row(0, IMAGE)
     assert keys(measures=alone, seed=1).for_row(ACROSS_RUNS, IMAGE) == keys().for_row(ACROSS_RUNS, IMAGE)

@@ -1,4 +1,4 @@
-"""The similarity of unrelated images against a slow twin, whatever the shards, pages, cached numbers and lost files."""
+"""The measure of chance agrees with a slow twin, for all shards, pages, cached numbers and unreadable files."""
 
 import hashlib
 from itertools import combinations
@@ -29,7 +29,7 @@ def digest_of(name: str, seed: int = 0) -> str:
 
 
 def slow_partners(labels: dict[str, str | None], seed: int = 0) -> dict[str, str | None]:
-    """By name, the name of the image before it in the seeded order among those with its label."""
+    """Return each image's partner by name: the image with its label that comes before it in the seeded order."""
     found: dict[str, str | None] = {}
     for name, label in labels.items():
         own = sorted((each for each in labels if labels[each] == label), key=lambda each: digest_of(each, seed))
@@ -49,7 +49,7 @@ def decoded(path: Path) -> Array:
     return (np.asarray(small).transpose(2, 0, 1) / 255).astype(np.float32)
 
 
-def test_chance_is_the_similarity_with_the_image_before_of_the_same_label(
+def test_chance_is_the_similarity_of_an_image_and_the_preceding_image_of_its_label(
     runner: Runner, ingredients: AuditInputs
 ) -> None:
     job = audit(runner, ingredients.spec(cohorts=[ingredients.cohort("c", 0, 1, 2)], shard_size=4))
@@ -83,7 +83,7 @@ def test_chance_is_the_similarity_with_the_image_before_of_the_same_label(
 def test_chance_has_the_same_bits_for_all_shards_pages_and_orders(  # noqa: PLR0913  # fixtures and cases
     runner: Runner, places: InputResolver, ingredients: AuditInputs, shard_size: int, batch_size: int, changes: Any
 ) -> None:
-    if changes:  # the images are then numbered in the seeded order, which mixes the labels
+    if changes:  # with `stop`, the images are numbered in the seeded order, which mixes the labels
         changes = {**changes, "gate": {"rules": [{"measure": "noise", "op": ">=", "value": 0.5}]}}
     whole = columns_of(runner.store, audit(runner, ingredients.spec(shard_size=100, reuse=False)))
     other = Runner(
@@ -93,7 +93,7 @@ def test_chance_has_the_same_bits_for_all_shards_pages_and_orders(  # noqa: PLR0
     assert columns_of(other.store, audit(other, spec)) == whole
 
 
-def test_a_job_that_stops_early_has_the_chance_of_a_job_of_as_many_images(
+def test_a_job_that_stops_early_has_the_same_chance_as_a_job_limited_to_those_images(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     for number in range(40):
@@ -110,7 +110,7 @@ def test_a_job_that_stops_early_has_the_chance_of_a_job_of_as_many_images(
     assert {name: found[name] for name in twin} == twin
 
 
-def test_without_labels_the_partner_is_the_image_before(
+def test_without_labels_an_images_partner_is_the_preceding_image(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     names = [f"{number}.png" for number in range(5)]
@@ -128,7 +128,7 @@ def test_without_labels_the_partner_is_the_image_before(
 
 
 @pytest.mark.parametrize(("shard_size", "reuse"), [(1, True), (3, False), (100, True)])
-def test_an_image_that_cannot_be_read_is_no_ones_partner(
+def test_an_unreadable_image_is_not_the_partner_of_any_image(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path, shard_size: int, reuse: bool
 ) -> None:
     names = sorted((f"{number}.png" for number in range(9)), key=digest_of)
@@ -144,7 +144,7 @@ def test_an_image_that_cannot_be_read_is_no_ones_partner(
     for lost in (0, 3, 4):
         (tmp_path / names[lost]).write_bytes(b"no image")
     (tmp_path / names[6]).unlink()
-    (tmp_path / names[6]).symlink_to("/etc/hostname")  # fetching it is refused, or decoding it fails
+    (tmp_path / names[6]).symlink_to("/etc/hostname")  # reading this link is refused, or its target is no image
     found = of(tmp_path, shard_size=shard_size, reuse=reuse)
     for lost in (0, 3, 4, 6):
         (tmp_path / names[lost]).unlink()
@@ -152,9 +152,7 @@ def test_an_image_that_cannot_be_read_is_no_ones_partner(
     assert len(found) == 5
 
 
-def test_every_pass_is_counted_and_partners_cost_one_pass_each_where_they_lie_in_another_shard(
-    runner: Runner, ingredients: AuditInputs
-) -> None:
+def test_an_audit_counts_one_pass_for_each_partner_in_another_shard(runner: Runner, ingredients: AuditInputs) -> None:
     cheap: dict[str, Any] = {"measures": ["entropy", "stability"], "reuse": False}
     for shard_size, elsewhere in ((1, 10), (6, 0), (4, 2), (5, 2), (100, 0)):  # six images of each label
         job = audit(runner, ingredients.spec(shard_size=shard_size, **cheap))
@@ -162,7 +160,7 @@ def test_every_pass_is_counted_and_partners_cost_one_pass_each_where_they_lie_in
         assert (job.passes_done, job.passes_reused) == (job.passes_total, 0)
 
 
-def test_cached_numbers_with_the_same_partners_are_reused_and_others_are_computed_anew(
+def test_cached_numbers_are_used_unless_an_images_partner_has_changed(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     names = sorted((f"{number}.png" for number in range(8)), key=digest_of)
@@ -175,7 +173,8 @@ def test_cached_numbers_with_the_same_partners_are_reused_and_others_are_compute
     audit(runner, ingredients.spec(**changes))
     inserted.write_bytes(content)
     more = audit(runner, ingredients.spec(**changes, shard_size=3))
-    # The new image and the one after it, whose partner it is, are computed; so is the map of the image before it.
+    # All passes of the inserted image and of the next image, whose partner has changed; one pass for the clean map of
+    # the inserted image's partner.
     passes = ingredients.spec().passes()
     assert more.passes_done == 2 * (2 * passes + 1)
     assert more.passes_done + more.passes_reused == more.passes_total

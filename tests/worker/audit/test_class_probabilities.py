@@ -1,4 +1,4 @@
-"""Rows have the probability of every class of models with few classes."""
+"""The stored rows of models with few classes contain the probability of every class."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from worker.runner import Runner
 
 
 def table(runner: Runner, spec: JobSpec) -> dict[str, np.ndarray]:
-    """The columns of every run of a job, (cohorts, images) each."""
+    """Audit, and return the columns of the stored values by name, (cohorts, images) each."""
     job = audit(runner, spec)
     results(runner.store, job)
     columns = job.plan["columns"]["run"] if job.plan else []
@@ -35,7 +35,7 @@ def test_the_probabilities_of_two_classes_sum_to_one(runner: Runner, ingredients
     assert largest == pytest.approx(found["top_probability"], abs=1e-6)
 
 
-def test_classes_that_only_another_cohort_has_are_missing(
+def test_the_probability_of_a_class_is_nan_for_cohorts_without_this_class(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     wide = ingredients.cohort("wide", 0)
@@ -45,7 +45,7 @@ def test_classes_that_only_another_cohort_has_are_missing(
     assert np.isnan(third[0]).all() and (third[1] > 0).all()
 
 
-def test_many_classes_have_no_columns(ingredients: AuditInputs) -> None:
+def test_class_probabilities_are_not_stored_for_models_of_many_classes(ingredients: AuditInputs) -> None:
     assert len(class_columns(20)) == 20 and class_columns(21) == []
     few, many = (set(column_names(ingredients.spec(), classes)) for classes in (2, 1000))
     assert few - many == {"class_probability.0", "class_probability.1"}

@@ -1,4 +1,4 @@
-"""Degenerate maps have no similarity to any map, in every column of every measure."""
+"""Degenerate maps have no similarity to any map, in any column of any measure."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ from worker.measures.explanation import Explanation
 from worker.measures.similarity import similarities
 
 SIZE = 16
-# Which maps of each of the four images are degenerate: none, the clean map, the map of the variant, both.
+# The degenerate maps: image 0 has none, image 1 the clean map, image 2 the variant's map, and image 3 both maps.
 CLEAN, VARIANT = torch.tensor([False, True, False, True]), torch.tensor([False, False, True, True])
 WORST = {"ssim": 0.0, "pearson": 0.0, "mse": 1.0, "iou20": 0.0}
 SPEC = JobSpec.model_validate({
@@ -59,13 +59,16 @@ def test_a_variant_with_a_degenerate_map_has_the_lowest_similarity(columns: dict
         kind = name.rpartition(".")[2]
         if name.startswith("human"):
             continue  # the measure has no variants
-        if name in ("degradation.most.ssim", "degradation.least.ssim"):  # the area under a line from 1 to 0
+        if name in (
+            "degradation.most.ssim",
+            "degradation.least.ssim",
+        ):  # half of the unit square: the similarity falls in a line from 1 to 0
             assert columns[name][2].item() == pytest.approx(0.5)
         else:
             assert columns[name][2].item() == WORST.get(kind, 0.0), name
 
 
-def test_an_image_without_degenerate_maps_has_the_usual_similarities(columns: dict[str, Tensor]) -> None:
+def test_similarities_of_maps_that_are_not_degenerate_stay_as_they_are(columns: dict[str, Tensor]) -> None:
     twin = similarities(seen(0, CLEAN).comparable, seen(1, VARIANT).comparable)
     for kind, values in twin.items():
         assert columns[f"noise.0.1.{kind}"][0].item() == values[0].item()

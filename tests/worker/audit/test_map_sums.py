@@ -21,11 +21,11 @@ def test_a_mean_map_agrees_with_torchs_mean_of_the_maps() -> None:
     assert np.allclose(mean_map(row, (5, 4)), MAPS.double().mean(0), atol=1e-9)
 
 
-def test_sums_do_not_depend_on_the_order_and_the_pages_of_images() -> None:
+def test_sums_of_maps_do_not_depend_on_the_order_and_the_pages_of_images() -> None:
     assert sums(MAPS) == sums(MAPS[4:], MAPS[:1], MAPS[1:4]) == sums(MAPS.flip(0))
 
 
-def test_small_mean_maps_exist_for_all_images_and_for_each_class() -> None:
+def test_downscaled_mean_maps_are_stored_for_all_images_and_for_each_class() -> None:
     maps, labels = torch.rand(6, 32, 8, generator=torch.Generator().manual_seed(1)), ["a", "b", "a", None, "c", "a"]
     totals = ClassSums(1, {"a", "b"})
     totals.add(labels[:4], [maps[:4], 1 - maps[:4]])

@@ -103,7 +103,9 @@ def test_randomising_the_head_changes_maps_of_gradcam_but_not_of_eigencam(tmp_pa
     assert max(using["randomisation.0.1.ssim"].tolist()) < 0.9
 
 
-def test_the_maps_of_a_trained_model_change_at_every_share(tmp_path: Path, faces: ImageBatch) -> None:
+def test_the_maps_of_a_trained_model_change_at_every_share_of_randomised_layers(
+    tmp_path: Path, faces: ImageBatch
+) -> None:
     trained, _ = train(make_dataset(96, 0, TRAINING), RECIPES["human-guided"], seed=0, epochs=3)
     found = scores(trained, faces, tmp_path, spec(size=SIDE))
     for share in (0.1, 0.5, 1.0):
@@ -132,7 +134,9 @@ class Edges(nn.Module):
         return nn.functional.conv2d(images, self.kernel, stride=2, padding=1).abs()  # type: ignore[arg-type]
 
 
-def test_the_maps_of_an_edge_detector_stay_the_same_at_every_share(tmp_path: Path, batch: ImageBatch) -> None:
+def test_the_maps_of_an_edge_detector_stay_the_same_at_every_share_of_randomised_layers(
+    tmp_path: Path, batch: ImageBatch
+) -> None:
     found = scores(EdgeDetector().eval(), batch, tmp_path, spec("eigencam"))
     assert found["randomisation"].tolist() == pytest.approx([1.0] * 3, abs=1e-6)
 
@@ -156,7 +160,7 @@ def test_randomisation_is_off_by_default_and_has_one_part_per_share(runner: Runn
     assert again == cohort
 
 
-def test_a_frozen_model_fails_the_job_with_the_field_of_its_uri(
+def test_the_error_of_a_job_with_a_frozen_model_names_the_field_of_the_models_uri(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     script = torch.jit.trace(TinyNet(), torch.zeros(1, 3, SIZE, SIZE))

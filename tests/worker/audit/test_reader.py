@@ -68,8 +68,8 @@ def test_a_batch_has_class_numbers_and_the_human_maps_of_its_images(images: list
     assert make_batch(plain.to_score, {"a": 0, "b": 1}, torch.device("cpu")).human is None
 
 
-def test_images_of_an_unreadable_archive_raise_an_error_and_are_skipped_on_the_last_try() -> None:
-    lost = [Image(0, "0.png", "a", "tar:/proc/self/mem!/0+10")]  # reading its beginning is an input/output error
+def test_an_unreadable_archive_raises_an_error_but_on_the_last_try_its_images_are_skipped() -> None:
+    lost = [Image(0, "0.png", "a", "tar:/proc/self/mem!/0+10")]  # reading this file is an input/output error
     with pytest.raises(OSError, match="Input/output error"):
         list(read_ahead(lost, lambda: 1, reader()))
     (page,) = read_ahead(lost, lambda: 1, reader(last_try=True))

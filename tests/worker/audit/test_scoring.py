@@ -60,7 +60,7 @@ def test_results_have_parts_for_gaussian_noise_rotations_scalings_and_blur_curve
         assert 0 < parts[order]["probability"] < 1
 
 
-def test_maps_are_compared_with_human_maps(runner: Runner, ingredients: AuditInputs, tmp_path: Path) -> None:
+def test_an_audit_compares_maps_with_human_maps(runner: Runner, ingredients: AuditInputs, tmp_path: Path) -> None:
     image = next(ingredients.images.rglob("*.png"))
     Image.fromarray(np.full((9, 9), 128, dtype=np.uint8)).save(tmp_path / "human.png")
     manifest = tmp_path / "manifest.csv"
@@ -82,7 +82,7 @@ def test_results_show_the_requested_and_the_used_precision(
     assert (found["spec"]["precision"], found["precision"]) == (requested, used)
 
 
-def test_the_refusal_of_a_black_box_names_a_method_that_suits_it(
+def test_gradcam_is_refused_for_a_model_without_feature_maps_and_rise_is_suggested(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     flat = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * SIZE * SIZE, 2)).eval()

@@ -1,1 +1,1 @@
-"""Tests."""
+"""Tests with models that look good but ignore the image."""

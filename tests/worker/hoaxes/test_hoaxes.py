@@ -1,4 +1,4 @@
-"""No dishonest model gets `pass` under the default soundness checks, though every rule alone would pass."""
+"""No dishonest model gets the verdict `pass` under the default soundness checks, though it meets every rule."""
 
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ MEASURES = {
     "maps": {"keep": 0},
 }
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the database does not matter here
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # no test depends on it
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,9 @@ def test_the_honest_model_passes_whatever_its_outputs_are(
 
 @pytest.mark.parametrize("stop", [None, "when-decided"])
 @pytest.mark.parametrize("name", CAUGHT)
-def test_a_hoax_is_caught(runner: Runner, images: Path, name: str, stop: str | None) -> None:
+def test_the_soundness_checks_make_the_verdict_on_a_hoax_an_error(
+    runner: Runner, images: Path, name: str, stop: str | None
+) -> None:
     job = judged(runner, images, name, stop=stop)
     assert outcome(job) == "error"
     found = results(runner.store, job)
@@ -94,7 +96,9 @@ def test_dropout_that_the_spec_allows_is_a_warning(runner: Runner, images: Path)
 
 
 @pytest.mark.parametrize("name", ["trained on shuffled labels", "constant predictor", "untrained"])
-def test_a_model_at_chance_does_not_pass_with_any_rule_on_accuracy(runner: Runner, images: Path, name: str) -> None:
+def test_a_model_whose_accuracy_is_at_chance_passes_no_rule_on_accuracy(
+    runner: Runner, images: Path, name: str
+) -> None:
     found = results(runner.store, judged(runner, images, name))
     others: Limits = {check: "off" for check in CHECKS if check != "accuracy"}
     for value in (0.0, 0.49, 0.5, 0.51):
@@ -102,14 +106,14 @@ def test_a_model_at_chance_does_not_pass_with_any_rule_on_accuracy(runner: Runne
         assert judge(found, [rule], others).outcome != "pass"
 
 
-def test_a_model_that_gives_nan_for_one_image_fails_the_job(runner: Runner, images: Path) -> None:
+def test_a_job_fails_if_the_model_gives_nan_for_one_image(runner: Runner, images: Path) -> None:
     job = judged(runner, images, "NaN for one image")
     assert job.state is JobState.FAILED
     assert "outputs are not finite numbers" in (job.error or {})["detail"]
 
 
 @pytest.mark.parametrize("name", ["dead maps", "half of the maps dead"])
-def test_a_hoax_passes_once_the_gate_switches_the_checks_off_and_the_verdict_says_so(
+def test_without_soundness_checks_a_hoax_passes_and_the_verdict_names_the_disabled_checks(
     runner: Runner, images: Path, name: str
 ) -> None:
     rules = [{"measure": "accuracy", "op": ">=", "value": 0.8}]

@@ -32,7 +32,7 @@ def test_an_entry_with_an_empty_key_file_is_created_again(tmp_path: Path) -> Non
     cache = FileCache(tmp_path)
     first, other = cache.get("key", write("text")), cache.get("other", write("other"))
     for key in (tmp_path / "keys").iterdir():
-        key.write_text("")  # as after a full disk or a kill
+        key.write_text("")  # a full disk or a killed process leaves such a file
     assert FileCache(tmp_path).get("key", write("text")) == first
     assert FileCache(tmp_path).get("other", write("other")) == other
 
@@ -73,7 +73,7 @@ def test_the_least_recently_used_entry_is_removed_unless_it_is_in_use(tmp_path: 
     assert held.exists(), "this process uses it"
 
 
-def test_abandoned_entries_are_removed_and_keys_without_an_entry_too(tmp_path: Path) -> None:
+def test_abandoned_entries_and_keys_without_an_entry_are_removed(tmp_path: Path) -> None:
     def broken(folder: Path) -> None:
         (folder / "half").write_text("half")
         raise OSError("broken off")
@@ -120,7 +120,7 @@ def test_partial_entries_count_towards_the_limit_and_are_removed(tmp_path: Path)
     assert list((tmp_path / "partial").iterdir()) == []
 
 
-def test_using_a_folder_does_not_change_its_stamp(tmp_path: Path) -> None:
+def test_using_a_cached_folder_does_not_change_its_stamp(tmp_path: Path) -> None:
     def make(folder: Path) -> None:
         write("a", "a")(folder)
         write("b", "b")(folder)
@@ -131,7 +131,7 @@ def test_using_a_folder_does_not_change_its_stamp(tmp_path: Path) -> None:
     assert stamp_path(FileCache(tmp_path).get("key", make)) == stamp
 
 
-def test_a_key_that_does_not_identify_its_content_is_fetched_again_and_equal_content_is_stored_once(
+def test_content_whose_key_can_change_its_meaning_is_fetched_again_but_stored_once(
     tmp_path: Path,
 ) -> None:
     cache = FileCache(tmp_path)
@@ -153,7 +153,7 @@ def _get(folder: Path) -> None:
     FileCache(folder).get("key", _make)
 
 
-def test_one_of_two_processes_creates_an_entry_while_the_other_waits(tmp_path: Path) -> None:
+def test_a_process_waits_while_another_process_creates_the_same_entry(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     both = [context.Process(target=_get, args=(tmp_path,)) for _ in range(2)]
     for each in both:

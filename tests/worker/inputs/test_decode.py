@@ -27,7 +27,7 @@ def encoded(image: Image.Image, kind: str = "PNG") -> bytes:
 @pytest.mark.parametrize(
     ("name", "how"), [("bilinear", Image.Resampling.BILINEAR), ("bicubic", Image.Resampling.BICUBIC)]
 )
-def test_an_image_is_resized_by_pillow_and_scaled_to_one(name: str, how: Image.Resampling) -> None:
+def test_an_image_is_resized_as_by_pillow_and_its_values_are_scaled_to_0_to_1(name: str, how: Image.Resampling) -> None:
     found = decode(encoded(image()), SMALL.model_copy(update={"interpolation": name}))
     twin = np.asarray(image().resize((10, 12), Image.Resampling[name.upper()])).transpose(2, 0, 1) / 255
     assert found.dtype == torch.float32

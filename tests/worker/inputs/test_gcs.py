@@ -19,7 +19,7 @@ HOST = "STORAGE_EMULATOR_HOST"
 
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Start an emulator with an empty bucket, which workers find through their environment."""
+    """Start an emulator with an empty bucket; environment variables give its address to workers."""
     port = free_port()
     server = create_server("127.0.0.1", port, in_memory=True, default_bucket="bucket")
     server.start()
@@ -32,7 +32,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def clear_connections() -> None:
-    """Remove gcsfs's cached connections, which have the store's address."""
+    """Remove gcsfs's cached connections, which would still use the address of an earlier emulator."""
     remote._open("gs://bucket")[0].clear_instance_cache()
 
 
@@ -41,7 +41,7 @@ def put(uri: str, content: bytes) -> None:
     system.pipe_file(path, content)
 
 
-def test_current_models_and_images_are_read_from_google_cloud_storage(
+def test_the_current_models_and_images_are_read_from_google_cloud_storage(
     bucket: str, places: InputResolver, ingredients: AuditInputs
 ) -> None:
     for model in ingredients.models[:2]:
@@ -57,7 +57,9 @@ def test_current_models_and_images_are_read_from_google_cloud_storage(
         model_at(places, f"{bucket}/none.pt")
 
 
-def test_an_unavailable_google_cloud_storage_fails_soon(places: InputResolver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reading_from_an_unavailable_google_cloud_storage_fails_soon(
+    places: InputResolver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(HOST, f"http://127.0.0.1:{free_port()}")
     clear_connections()
     began = time.monotonic()

@@ -16,7 +16,7 @@ SMALL = Preprocessing(size=(SIDE, SIDE), interpolation="nearest")
 
 
 def halves(mode: str = "RGB") -> Image.Image:
-    """An image that is red above and blue below."""
+    """An image whose upper half is red and whose lower half is blue."""
     values = np.zeros((SIDE, SIDE, 3), dtype=np.uint8)
     values[: SIDE // 2, :, 0], values[SIDE // 2 :, :, 2] = 255, 255
     return Image.fromarray(values).convert(mode)
@@ -29,7 +29,7 @@ def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
 
 
 def png_header(width: int, height: int) -> bytes:
-    """A PNG that declares a size, but has hardly any content."""
+    """A PNG that declares the given size, but contains hardly any pixels."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -51,13 +51,13 @@ def png_header(width: int, height: int) -> bytes:
     ],
     ids=["cmyk tiff", "cmyk jpeg", "palette", "alpha", "webp", "bmp", "gif of one frame"],
 )
-def test_colours_are_the_same_in_every_format(content: bytes, tolerance: float) -> None:
+def test_the_colours_of_an_image_are_the_same_in_every_file_format(content: bytes, tolerance: float) -> None:
     found = decode(content, SMALL).numpy()
     twin = np.asarray(halves()).transpose(2, 0, 1) / 255
     assert np.abs(found - twin).max() <= tolerance
 
 
-def test_grey_is_the_same_with_eight_bits_sixteen_bits_or_a_palette() -> None:
+def test_a_grey_image_is_the_same_with_eight_bits_sixteen_bits_or_a_palette() -> None:
     grey = np.full((SIDE, SIDE), 100, dtype=np.uint8)
     images = [Image.fromarray(grey), Image.fromarray(grey.astype(np.uint16) * 257), Image.fromarray(grey).convert("P")]
     images.append(Image.fromarray(grey).convert("LA"))
@@ -79,7 +79,7 @@ def test_an_image_is_turned_by_its_exif_orientation(turn: int) -> None:
     assert np.allclose(decode(content, SMALL).numpy(), shown.transpose(2, 0, 1) / 255)
 
 
-def test_a_colour_profile_changes_nothing() -> None:
+def test_a_colour_profile_in_an_image_is_ignored() -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     with_profile = decode(encoded(halves(), icc_profile=profile), SMALL)
     assert np.array_equal(with_profile.numpy(), decode(encoded(halves()), SMALL).numpy())

@@ -21,7 +21,7 @@ OUTSIDE = "a link that leads outside the allowed roots"
 
 @pytest.fixture
 def inside(tmp_path: Path) -> Path:
-    """Return the only root. The folder `secret` beside it is not allowed."""
+    """Return the only allowed root. The folder `secret` beside it is not allowed."""
     (tmp_path / "root").mkdir()
     (tmp_path / "secret").mkdir()
     return tmp_path / "root"

@@ -21,7 +21,7 @@ from worker.inputs.resolver import InputResolver
 
 @pytest.fixture(scope="module")
 def run(mlflow_url: str, ingredients: AuditInputs, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Log a run with a model's file and folder, and register versions of a model from them."""
+    """Log a run with a model as a file and a model as a folder, and register both as versions of a model."""
     folder = save_pretrained(make_vit(), tmp_path_factory.mktemp("vit"))
     with httpx.Client(base_url=f"{mlflow_url}/api/2.0") as api:
         users = Users(api)

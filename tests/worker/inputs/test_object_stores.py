@@ -37,7 +37,7 @@ def s3_url() -> Iterator[str]:
 
 @pytest.fixture
 def s3(s3_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Return a client of a real S3 API, which workers find through their environment."""
+    """Return a client of a real S3 API; environment variables give its address to workers."""
     import s3fs
 
     for name, value in {"AWS_ENDPOINT_URL": s3_url, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}.items():
@@ -62,7 +62,7 @@ def test_a_model_in_s3_is_fetched_once_and_again_when_it_changes(
     assert model_at(places, "s3://bucket/set/m.pt").read_bytes() == ingredients.models[1].read_bytes()
 
 
-def test_a_models_folder_in_s3_has_its_current_files(s3: Any, places: InputResolver) -> None:
+def test_a_models_folder_in_s3_is_fetched_with_its_current_files(s3: Any, places: InputResolver) -> None:
     for content in (b"first", b"later"):
         s3.pipe({f"bucket/set/model/{name}": content for name in ("a", "b")})
         assert (model_at(places, "s3://bucket/set/model") / "b").read_bytes() == content
@@ -125,7 +125,7 @@ def test_a_missing_object_is_refused(s3: Any, places: InputResolver, uri: str) -
 
 
 @pytest.mark.parametrize("uri", ["s3://KEY:hidden@bucket/x.png", "gs://hidden@bucket/x.png", "s3:///x.png"])
-def test_a_password_in_the_uri_of_an_object_is_refused_and_not_repeated(places: InputResolver, uri: str) -> None:
+def test_a_uri_with_a_password_is_refused_by_a_message_without_the_password(places: InputResolver, uri: str) -> None:
     with pytest.raises(InputRefused, match="without user and password") as refused:
         remote.read_bytes(uri, 1, places.web)
     assert "hidden" not in str(refused.value)
@@ -216,7 +216,7 @@ def test_a_download_of_a_changed_file_starts_again(
     handler.content, handler.tag = bytes(len(handler.content)), '"2"'
     with suppress(
         ConnectionError
-    ):  # a server that ignores If-Range sends the rest; the next attempt fetches the whole file
+    ):  # a server that ignores If-Range sends the rest of the new file; the next attempt fetches the whole file
         remote.download(file, target, 10**9, LOCAL)
     remote.download(file, target, 10**9, LOCAL)
     assert target.read_bytes() == handler.content

@@ -19,11 +19,11 @@ def test_a_duplicate_among_very_many_names_is_refused() -> None:
 
 
 @pytest.mark.parametrize("names", [[], ["a"], ["a", "A", "a "]])
-def test_different_names_are_no_duplicates(names: list[str]) -> None:
+def test_entries_with_different_names_are_not_refused_as_duplicates(names: list[str]) -> None:
     assert len(list(without_duplicates("set", lambda: entries(*names)))) == len(names)
 
 
-def test_different_names_with_equal_hashes_are_no_duplicates() -> None:
+def test_entries_with_different_names_of_equal_hash_are_not_refused_as_duplicates() -> None:
     class Alike(str):
         def __hash__(self) -> int:
             return 1

@@ -25,7 +25,7 @@ def folder(ingredients: AuditInputs, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_set_has_the_same_images_and_labels_in_every_format(
+def test_an_image_set_has_the_same_images_and_labels_in_every_format(
     places: InputResolver, folder: Path, tmp_path: Path, way: str
 ) -> None:
     out = tmp_path / "out"
@@ -108,7 +108,7 @@ HOSTILE: list[tuple[Callable[[Path], None], str]] = [
 
 
 @pytest.mark.parametrize(("make", "message"), HOSTILE, ids=lambda each: getattr(each, "__name__", ""))
-def test_a_hostile_archive_is_refused(
+def test_a_hostile_archive_of_images_is_refused(
     places: InputResolver, tmp_path: Path, make: Callable[[Path], None], message: str
 ) -> None:
     make(tmp_path / "set")
@@ -132,7 +132,7 @@ def test_a_hostile_model_archive_is_refused_and_leaves_no_files(
 
 
 @pytest.mark.parametrize("kind", ["zip", "gztar"])
-def test_a_packed_folder_of_a_model_is_unpacked_once(places: InputResolver, tmp_path: Path, kind: str) -> None:
+def test_an_archive_of_a_models_folder_is_unpacked_once(places: InputResolver, tmp_path: Path, kind: str) -> None:
     folder = save_pretrained(make_vit(), tmp_path / "vit")
     packed = shutil.make_archive(str(tmp_path / "packed"), kind, tmp_path, "vit")
     found = model_at(places, packed)

@@ -1,4 +1,4 @@
-"""Servers that become unavailable: the error is transient, not a refusal, so workers retry."""
+"""An unavailable server causes a transient error, which workers retry, and not a refusal of the input."""
 
 import os
 import socket
@@ -22,7 +22,7 @@ LISTED = b'{"files": [{"path": "m.pt", "is_dir": false, "file_size": 102400}]}'
 
 
 def answer(status: str, content: bytes, share: float = 1.0) -> bytes:
-    """Return an HTTP response, or the first `share` of its content."""
+    """Return an HTTP response with the content, or with only the first `share` of it."""
     head = f'HTTP/1.1 {status}\r\nContent-Length: {len(content)}\r\nETag: "1"\r\nConnection: close\r\n\r\n'
     return head.encode() + content[: int(share * len(content))]
 
@@ -33,12 +33,12 @@ UNAVAILABLE = answer("503 Service Unavailable", b"{}")
 
 @contextmanager
 def server(*answers: bytes) -> Iterator[str]:
-    """Run a server that sends each connection the next of these responses, and closes after the last."""
+    """Run a server that answers each connection with the next of the responses, and closes after the last one."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
 
         def serve() -> None:
-            with suppress(OSError), listening:  # the socket closes while it waits for a connection
+            with suppress(OSError), listening:  # the test closes the socket while the thread waits for a connection
                 for each in answers:
                     connection, _ = listening.accept()
                     with connection:
@@ -101,7 +101,7 @@ INVALID = "address|unknown scheme|cannot be requested|without user|No such file|
 
 
 @pytest.mark.parametrize("uri", ["http://[::1/a.png", "https://", "s3://", "models:/faces/1", "ftp://host/a.png"])
-def test_an_invalid_address_of_an_image_is_unreadable_at_once(uri: str, places: InputResolver) -> None:
+def test_an_image_with_an_invalid_address_is_unreadable_without_retries(uri: str, places: InputResolver) -> None:
     with pytest.raises(UnreadableImage, match=INVALID):
         image_opener(places)(uri)
 

@@ -1,4 +1,4 @@
-"""Responses of web servers. test_object_stores.py tests resumed downloads."""
+"""Requests to web servers. test_object_stores.py tests downloads that resume."""
 
 import threading
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ LOCAL = WebClient(AllowedHosts.parse(["127.0.0.1"]))
 
 
 class Site(BaseHTTPRequestHandler):
-    """Answers GET with the status in the path, and refuses HEAD, like a URI that is signed for GET only."""
+    """Answers GET with the status code in the path, and refuses HEAD, as for a URI that is signed for GET only."""
 
     def do_HEAD(self) -> None:  # the name that http.server calls
         self.send_error(403)
@@ -40,7 +40,7 @@ def url() -> Iterator[str]:
     server.server_close()
 
 
-def test_a_uri_that_only_allows_get_is_described(url: str, tmp_path: Path) -> None:
+def test_name_and_size_are_found_for_a_uri_that_allows_get_only(url: str, tmp_path: Path) -> None:
     found = LOCAL.head(f"{url}/200/a%20model.pt?signed=1")
     assert (found.name, found.size, found.tag) == ("a model.pt", 5, "today")
     assert LOCAL.download(found, tmp_path / "m", 5) == 5
@@ -65,7 +65,7 @@ def test_a_refusal_by_the_server_refuses_the_input(url: str, status: int, messag
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 503])
-def test_a_transient_status_is_no_refusal(url: str, status: int) -> None:
+def test_a_transient_status_of_a_web_server_is_a_transient_error(url: str, status: int) -> None:
     with pytest.raises(ConnectionError, match=str(status)):
         LOCAL.head(f"{url}/{status}")
 

@@ -33,7 +33,7 @@ def test_maps_are_stored_for_each_run_as_float16() -> None:
     assert len(zlib.decompress(flipped.data)) == 2 * 12 * 2
 
 
-def test_large_maps_are_stored_on_demand_but_not_permanently() -> None:
+def test_large_maps_are_stored_on_request_but_not_with_the_sample() -> None:
     large = {"clean": [torch.rand(65, 65)]}
     assert encode_maps(request(True), large) == []
     assert len(encode_maps(request(False), large)) == 1

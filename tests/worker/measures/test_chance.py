@@ -1,4 +1,4 @@
-"""Chance between maps of which some are degenerate."""
+"""Chance, between pairs of maps of which some are degenerate."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from worker.measures.chance import score
 from worker.measures.explanation import Explanation
 from worker.measures.similarity import similarities
 
-# Of the images: both maps are there, their own is degenerate, the partner's is, both are.
+# The degenerate maps: image 0 has none, image 1 its own, image 2 its partner's, and image 3 both.
 OWN, PARTNERS = torch.tensor([False, True, False, True]), torch.tensor([False, False, True, True])
 EITHER = [False, True, True, True]
 
@@ -30,7 +30,7 @@ def test_chance_is_missing_if_either_map_is_degenerate() -> None:
         assert column[0].item() == values[0].item()
 
 
-def test_chance_of_stability_compares_the_first_runs_map_with_the_second_runs_map_of_the_partner() -> None:
+def test_chance_across_runs_compares_an_image_under_one_run_with_its_partner_under_another() -> None:
     own = torch.stack([maps(seed, OWN).native for seed in (0, 1)])
     partners = torch.stack([maps(seed, PARTNERS).native for seed in (2, 3)])
     found = stability.chance(own, OWN.expand(2, -1), partners, PARTNERS.expand(2, -1))

@@ -22,11 +22,11 @@ def test_entropy_is_the_entropy_of_scikit_image_over_its_largest_value(height: i
     assert entropy(batch).tolist() == pytest.approx(twin, abs=1e-6)
 
 
-def test_a_map_with_another_level_at_every_pixel_has_entropy_one() -> None:
+def test_a_map_with_a_different_level_at_every_pixel_has_entropy_one() -> None:
     assert entropy((torch.arange(49.0) / 48).reshape(1, 7, 7)).item() == pytest.approx(1)
 
 
-def test_values_are_rounded_down_to_levels() -> None:
+def test_entropy_rounds_values_down_to_levels() -> None:
     just_below = torch.tensor([[[0.0, 0.99 / 255], [1.99 / 255, 1.0]]])
     assert entropy(just_below).item() == pytest.approx(shannon_entropy(np.array([0, 0, 1, 255])) / 2)
 

@@ -51,7 +51,7 @@ def test_ssim_agrees_with_scikit_image_on_maps_of_every_kind(kind: str) -> None:
 
 
 @pytest.mark.parametrize("side", [9, 24])
-def test_cut_maps_have_the_similarities_of_maps_made_from_the_same_pixels(side: int) -> None:
+def test_cropped_maps_have_the_same_similarities_as_maps_made_from_the_same_pixels(side: int) -> None:
     def cut(values: Tensor) -> Tensor:
         return values[:, 1 : values.shape[1] - 2, 3:]
 
@@ -69,7 +69,7 @@ def test_pearson_agrees_with_numpy() -> None:
     assert compare(similarity.pearson, a, b).tolist() == pytest.approx(twin, abs=1e-12)
 
 
-def test_pearson_is_one_for_two_constant_maps_and_zero_for_one() -> None:
+def test_pearson_is_one_if_both_maps_are_constant_and_zero_if_only_one_is() -> None:
     flat, other, varied = torch.zeros(1, 5, 5), torch.full((1, 5, 5), 0.1), maps(3, 1, 5, 5)
     assert compare(similarity.pearson, flat, other).item() == 1
     assert compare(similarity.pearson, flat, varied).item() == compare(similarity.pearson, varied, other).item() == 0
@@ -87,7 +87,7 @@ def top_pixels(flat: list[float]) -> set[int]:
 
 @pytest.mark.parametrize("levels", [2, 4, 1000])
 @pytest.mark.parametrize("side", [1, 3, 5, 8])
-def test_iou20_prefers_the_lower_index_among_equal_pixels(levels: int, side: int) -> None:
+def test_iou20_prefers_pixels_of_lower_index_among_equally_salient_pixels(levels: int, side: int) -> None:
     a, b = ((maps(seed, 6, side, side) * levels).floor() / levels for seed in (6, 7))
     for x, y, found in zip(a, b, compare(similarity.iou20, a, b).tolist(), strict=True):
         one, other = top_pixels(x.flatten().tolist()), top_pixels(y.flatten().tolist())
@@ -96,7 +96,7 @@ def test_iou20_prefers_the_lower_index_among_equal_pixels(levels: int, side: int
 
 @settings(max_examples=50, deadline=None)
 @given(seed=st.integers(0, 10**6), height=st.integers(2, 12), width=st.integers(2, 12))
-def test_every_similarity_is_symmetric_within_its_range_and_largest_for_equal_maps(
+def test_every_similarity_is_symmetric_and_within_its_range_and_best_for_equal_maps(
     seed: int, height: int, width: int
 ) -> None:
     a, b = maps(seed, 2, height, width), maps(seed + 1, 2, height, width)

@@ -36,7 +36,7 @@ def test_every_pair_of_runs_has_a_similarity_of_native_and_resized_maps() -> Non
 def test_pairs_with_a_degenerate_map_are_missing_and_do_not_count_in_the_mean() -> None:
     native, resized = maps(3, 3, 4, 7, 7), maps(4, 3, 4, 14, 14)
     degenerate = torch.zeros(3, 4, dtype=torch.bool)
-    degenerate[2, 1] = True  # degenerate under one run for image 1, two runs for image 2, all runs for image 3
+    degenerate[2, 1] = True  # image 1 is degenerate under one run, image 2 under two, image 3 under all
     degenerate[1:, 2] = True
     degenerate[:, 3] = True
     whole, found = score(native, resized), score(native, resized, degenerate)

@@ -26,7 +26,7 @@ class WritesAFile(nn.Module):
 
 
 @pytest.mark.parametrize(("model", "operator"), [(ReadsAFile(), "aten::from_file"), (WritesAFile(), "aten::save")])
-def test_an_archive_that_opens_files_is_refused_with_its_operator(
+def test_an_archive_that_opens_files_is_refused_and_the_message_names_the_operator(
     tmp_path: Path, model: nn.Module, operator: str
 ) -> None:
     with pytest.raises(ModelRefused, match=operator):
@@ -34,7 +34,7 @@ def test_an_archive_that_opens_files_is_refused_with_its_operator(
 
 
 def edit(path: Path, source: str) -> Path:
-    """Replace the code of the model's forward in an archive."""
+    """Replace the body of the method `forward` in the code of an archive."""
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     name = next(name for name in members if "/code/" in name and name.endswith(".py"))
@@ -88,14 +88,14 @@ def test_an_archive_cannot_open_a_connection(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["googlenet", "shufflenet_v2_x0_5"])
-def test_scripted_and_traced_code_of_real_models_passes(tmp_path: Path, name: str) -> None:
+def test_scripted_and_traced_code_of_real_models_is_allowed(tmp_path: Path, name: str) -> None:
     model = architectures.build(f"torchvision/{name}", 2).eval()
     check_code(script(model, tmp_path / "scripted.pt"))
     check_code(save_archive(model, tmp_path / "traced.pt", 64))
 
 
 @pytest.mark.parametrize("name", ["torchvision/efficientnet_b0", "timm/test_vit", "timm/test_resnet"])
-def test_code_with_training_and_attention_passes(tmp_path: Path, name: str) -> None:
+def test_code_for_training_and_attention_is_allowed(tmp_path: Path, name: str) -> None:
     check_code(script(architectures.build(name, 2).eval(), tmp_path / "m.pt"))
 
 
@@ -112,7 +112,7 @@ def test_a_scripted_or_traced_model_may_resize_its_images(tmp_path: Path) -> Non
 
 
 class NamedOddly(nn.Module):
-    """A model whose attributes have names of Python and of TorchScript's operators."""
+    """A model with attributes that are named like functions of Python and operators of TorchScript."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -128,11 +128,11 @@ class NamedOddly(nn.Module):
         return self.sum(ops).mean((2, 3)) + max * id
 
 
-def test_a_model_may_use_names_of_python_and_torchscript_for_its_own(tmp_path: Path) -> None:
+def test_a_models_attributes_may_have_names_of_python_functions_and_torchscript_operators(tmp_path: Path) -> None:
     check_code(script(NamedOddly(), tmp_path / "m.pt"))
 
 
-def test_a_compression_bomb_is_refused(tmp_path: Path) -> None:
+def test_an_archive_that_is_a_compression_bomb_is_refused(tmp_path: Path) -> None:
     path = save_archive(TinyNet(0), tmp_path / "m.pt", 16)
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("m/data/99", bytes(200 * 2**20))

@@ -52,7 +52,7 @@ def test_preprocessing_agrees_with_the_models_own_processor(tmp_path: Path, name
     found = normalise(decode((tmp_path / "a.png").read_bytes(), preprocessing)[None], preprocessing)
     twin = torch.as_tensor(np.asarray(processor(image, return_tensors="pt")["pixel_values"]))
     assert found.shape == twin.shape
-    # Their crop may start one pixel away from ours, which makes a small difference on this image.
+    # The crop of transformers may start one pixel away from ours, which makes a small difference on this image.
     assert (found - twin).abs().max() < 0.08
     assert (found - twin).abs().mean() < 0.02
 
@@ -89,7 +89,7 @@ def test_a_malformed_processor_is_refused(tmp_path: Path, processor: dict[str, A
         read_metadata_files(folder(tmp_path, {}, processor))
 
 
-def test_a_timm_folder_declares_size_names_and_crop(tmp_path: Path) -> None:
+def test_the_files_in_a_timm_folder_declare_the_size_the_class_names_and_the_crop(tmp_path: Path) -> None:
     config: dict[str, Any] = {
         "input_size": [3, 224, 224],
         "crop_pct": 0.875,

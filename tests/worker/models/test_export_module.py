@@ -39,7 +39,9 @@ def rewrite(path: Path, change: Callable[[Any], None], member: str = "models/mod
 
 
 @pytest.mark.parametrize("batch", [None, 1, 3])
-def test_an_exported_model_gives_the_logits_and_maps_of_the_model(tmp_path: Path, batch: int | None) -> None:
+def test_an_exported_model_gives_the_same_logits_and_maps_as_the_original_model(
+    tmp_path: Path, batch: int | None
+) -> None:
     net = TinyNet(1)
     loaded = load_classifier(export(net, tmp_path / "m.pt2", batch), SMALL, 2)
     assert loaded.chunk == (batch or 2)
@@ -54,7 +56,9 @@ def test_an_exported_model_gives_the_logits_and_maps_of_the_model(tmp_path: Path
 
 
 @pytest.mark.parametrize("name", ["shufflenet_v2_x0_5", "mnasnet0_5"])
-def test_operators_on_sizes_lists_and_devices_give_the_models_logits(tmp_path: Path, name: str) -> None:
+def test_exported_operators_on_sizes_lists_and_devices_give_the_original_models_logits(
+    tmp_path: Path, name: str
+) -> None:
     torch.manual_seed(0)
     net = architectures.build(f"torchvision/{name}", 3).eval()
     model = Model(preprocessing=Preprocessing(size=(64, 64)))
@@ -64,7 +68,7 @@ def test_operators_on_sizes_lists_and_devices_give_the_models_logits(tmp_path: P
         assert torch.allclose(loaded.logits(make_images(2, 64)), twin, atol=1e-5)
 
 
-def test_a_wrong_input_size_is_refused_with_the_required_one(tmp_path: Path) -> None:
+def test_an_input_size_that_an_exported_model_does_not_take_is_refused_with_the_right_size(tmp_path: Path) -> None:
     path = export(TinyNet(0), tmp_path / "m.pt2")
     with pytest.raises(ModelRefused, match=r"takes inputs of \[3, 16, 16\], not \[3, 24, 24\]"):
         load_classifier(path, Model(preprocessing=Preprocessing(size=(24, 24))), 2)
@@ -79,7 +83,7 @@ class Trap:
 
 
 def evaluate(sprung: Path) -> Callable[[Any], None]:
-    """Replace sizes by an expression, which torch's own reader would evaluate as Python."""
+    """Replace sizes in an archive by an expression, which torch's own reader would evaluate as Python."""
 
     def change(program: Any) -> None:
         expression = {"as_expr": {"expr_str": f"__import__('pathlib').Path({str(sprung)!r}).touch()", "hint": None}}
@@ -97,7 +101,7 @@ def call(target: str) -> Callable[[Any], None]:
 
 
 def name_input(text: str) -> Callable[[Any], None]:
-    """Give an input a name that torch's own reader would insert into generated code."""
+    """Give an input of the graph a name that torch's own reader would insert into generated code."""
 
     def change(program: Any) -> None:
         graph = program["graph_module"]["graph"]
@@ -118,14 +122,14 @@ def name_input(text: str) -> Callable[[Any], None]:
      "torch.ops.aten.gru.input", "torch.ops.aten._upsample_bilinear2d_aa.default",
      "torch.ops.aten.upsample_bilinear2d.default", "torch.ops.aten.upsample_nearest2d.default"],
 )  # fmt: skip
-def test_an_operator_outside_the_allow_list_is_refused_by_name(tmp_path: Path, target: str) -> None:
+def test_a_program_with_an_operator_outside_the_allow_list_is_refused(tmp_path: Path, target: str) -> None:
     path = rewrite(export(TinyNet(0), tmp_path / "m.pt2"), call(target))
     with pytest.raises(ModelRefused, match=target):
         load_classifier(path, SMALL, 2)
 
 
 @pytest.mark.parametrize("field", ["sizes", "strides"])
-def test_a_tensor_that_is_longer_than_its_bytes_is_refused(tmp_path: Path, field: str) -> None:
+def test_an_archive_that_declares_a_tensor_larger_than_its_stored_bytes_is_refused(tmp_path: Path, field: str) -> None:
     def lengthen(config: Any) -> None:
         next(iter(config["config"].values()))["tensor_meta"][field][0]["as_int"] = 1000
 
@@ -142,7 +146,7 @@ def test_the_operators_of_real_models_are_allowed(tmp_path: Path, name: str) -> 
     load_classifier(path, Model(preprocessing=Preprocessing(size=size[1:])), 1)
 
 
-def test_no_expression_of_an_archive_is_evaluated(tmp_path: Path) -> None:
+def test_expressions_in_an_archive_are_not_evaluated(tmp_path: Path) -> None:
     path = rewrite(export(TinyNet(0), tmp_path / "m.pt2"), evaluate(tmp_path / "sprung"))
     loaded = load_classifier(path, SMALL, 2)
     assert loaded.logits(make_images(2)).shape == (2, 2)

@@ -10,7 +10,7 @@ JOINED = "mkldnn::_convolution_pointwise"
 
 
 class Net(nn.Module):
-    """Convolutions before several activations, one whose output is used twice, and a transposed one."""
+    """Convolutions with several activations after them; one output is used twice, and one convolution is transposed."""
 
     def __init__(self) -> None:
         super().__init__()

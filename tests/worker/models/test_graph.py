@@ -50,14 +50,14 @@ def test_the_default_layer_agrees_with_torch_cam(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["resnet18", "densenet121", "mobilenet_v3_small", "efficientnet_b0"])
-def test_a_tapped_graph_gives_the_outputs_of_the_model_and_of_the_layer(name: str) -> None:
+def test_a_tapped_graph_returns_the_outputs_of_the_model_and_of_the_layer(name: str) -> None:
     model = architectures.build(f"torchvision/{name}", 3).eval()
     images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     frozen = graph.freeze(traced(model, 64))
     layer = default_layer(frozen, images)
     outputs, features = graph.tap(frozen, layer.name)(images)
     outputs_seen: list[Tensor] = []
-    # A copy, since later operations may change it in place.
+    # The hook stores a copy, since later operations may change the output in place.
     model.get_submodule(layer.name).register_forward_hook(lambda _m, _i, out: outputs_seen.append(out.clone()))
     with torch.no_grad():
         expected = model(images)
@@ -67,7 +67,7 @@ def test_a_tapped_graph_gives_the_outputs_of_the_model_and_of_the_layer(name: st
     assert features.is_leaf
 
 
-def test_an_activation_in_place_after_the_layer_does_not_change_its_map() -> None:
+def test_an_in_place_activation_after_the_layer_does_not_change_the_layers_map() -> None:
     body = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
     model = nn.Sequential(body, nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)).eval()
     frozen = graph.freeze(traced(model, 8))
@@ -75,7 +75,7 @@ def test_an_activation_in_place_after_the_layer_does_not_change_its_map() -> Non
     assert (features < 0).any()
 
 
-def test_a_scripted_model_gives_the_same_tapped_values_as_a_traced_one() -> None:
+def test_tapping_a_scripted_model_gives_the_same_values_as_tapping_a_traced_model() -> None:
     model, images = TinyNet(1), torch.rand(2, 3, 16, 16)
     script: Any = torch.jit.script
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""TorchScript archives with hand-made files: torch and the check of the code must not read them differently."""
+"""TorchScript archives with hand-made files, which torch and the check of their code could read differently."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -56,7 +56,7 @@ def test_code_that_declares_another_encoding_than_ascii_is_refused(tmp_path: Pat
 
 
 def with_second_file(name: str) -> Callable[[Members], None]:
-    """Return a function that adds a second code file, which calls torch.from_file."""
+    """Return a function that adds a second code file to an archive. The file's code calls torch.from_file."""
 
     def change(members: Members) -> None:
         root = code_of(members).partition("/")[0]
@@ -95,6 +95,8 @@ def test_a_tensor_with_more_elements_than_its_file_has_is_refused(tmp_path: Path
     def change(members: Members) -> None:
         name = next(name for name in members if name.endswith("/data.pkl"))
         assert members[name].count(b"K\x07") == 2
-        members[name] = members[name].replace(b"K\x07", b"K\xff")  # in the storage, and in the tensor's size
+        members[name] = members[name].replace(
+            b"K\x07", b"K\xff"
+        )  # the number of elements of the storage, and the size of the tensor
 
     assert "a storage declares 1,020 bytes, but its file has 28" in refusal(forge(tmp_path, change))

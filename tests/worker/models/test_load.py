@@ -65,7 +65,7 @@ def test_a_single_logit_becomes_two_classes(tmp_path: Path, single: str, speaks_
     assert torch.allclose(loaded.head.probabilities(explained.logits)[:, speaks_for], z.sigmoid(), atol=1e-6)
 
 
-def test_the_heads_weights_are_found_for_a_single_logit_too(tmp_path: Path) -> None:
+def test_the_weights_of_a_linear_layer_with_a_single_logit_are_found(tmp_path: Path) -> None:
     for width, sign in ((2, 1), (1, -1)):
         net = TinyNet(4, width=width)
         weights = load(tmp_path, net).head.class_weights()
@@ -101,7 +101,7 @@ def test_images_are_normalised_as_in_training(changes: dict[str, object], twin: 
         ({"preprocessing": {"size": [8, 8], "channels": "gray", "mean": [0.5], "std": [0.5]}}, "does not run"),
     ],
 )
-def test_a_model_that_disagrees_with_the_spec_is_refused(
+def test_a_model_that_does_not_fit_its_spec_is_refused(
     tmp_path: Path, changes: dict[str, object], message: str
 ) -> None:
     model = Model.model_validate({"preprocessing": {"size": [SIDE, SIDE]}, **changes})
@@ -128,7 +128,7 @@ def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
     [("resnet18", True), ("densenet121", True), ("shufflenet_v2_x0_5", True), ("vgg11", False),
      ("mobilenet_v3_small", False), ("squeezenet1_1", False)],
 )  # fmt: skip
-def test_gradients_have_a_closed_form_if_one_linear_layer_follows_the_pooling(
+def test_gradients_have_a_closed_form_only_if_one_linear_layer_follows_the_pooling(
     tmp_path: Path, name: str, closed: bool
 ) -> None:
     torch.save(architectures.build(f"torchvision/{name}", 2).eval().state_dict(), tmp_path / "m.pth")
@@ -137,7 +137,9 @@ def test_gradients_have_a_closed_form_if_one_linear_layer_follows_the_pooling(
 
 
 def small_transformer() -> nn.Module:
-    architectures.build("torchvision/alexnet", 2)  # imports torchvision with any build of torch
+    architectures.build(
+        "torchvision/alexnet", 2
+    )  # makes the next import work even if torchvision was built for another torch
     from torchvision.models import VisionTransformer
 
     torch.manual_seed(0)

@@ -20,7 +20,7 @@ from worker.runner import Runner
 
 
 def audit(runner: Runner, ingredients: AuditInputs, path: Path, model: dict[str, Any], **changes: Any) -> Any:
-    """Return the finished job and its results, if any."""
+    """Run a job to its end. Return the job and its results, None if it failed."""
     cohort = {"name": "own", "model": model, "runs": [{"uri": path.as_uri()}]}
     spec = ingredients.spec(cohorts=[cohort], measures=["entropy"], **changes)
     job = runner.store.jobs.accept(spec, spec_digest(spec), None)[0].id
@@ -30,7 +30,7 @@ def audit(runner: Runner, ingredients: AuditInputs, path: Path, model: dict[str,
     return runner.store.jobs.get(job), json.loads(found) if found else None
 
 
-def test_a_folder_of_transformers_is_audited_with_its_own_preprocessing(
+def test_a_model_folder_of_transformers_is_audited_with_the_preprocessing_it_declares(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     folder = save_pretrained(make_vit(("synthetic", "real")), tmp_path / "vit", image_std=[0.25] * 3)
@@ -80,7 +80,7 @@ def test_transformations_that_do_not_fit_the_models_own_size_fail_the_job(
 
 
 def refused(runner: Runner, spec: JobSpec) -> str:
-    """Return the field in the refusal of a job's plan."""
+    """Return the field that is named in the error of a job whose plan is refused."""
     job = runner.store.jobs.accept(spec, spec_digest(spec), None)[0].id
     assert runner.work()
     error = runner.store.jobs.get(job).error
@@ -104,7 +104,7 @@ def test_an_onnx_model_is_explained_by_rise_and_other_methods_are_refused_at_onc
     assert "use rise" in found["salience.method"]
 
 
-def test_an_upload_is_audited(runner: Runner, ingredients: AuditInputs) -> None:
+def test_an_uploaded_model_is_audited(runner: Runner, ingredients: AuditInputs) -> None:
     content = ingredients.models[0].read_bytes()
     digest = hashlib.sha256(content).hexdigest()
     target = Path(runner.context.inputs.artifacts.location, digest[:2], digest)

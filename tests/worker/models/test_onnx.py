@@ -41,13 +41,15 @@ def test_an_onnx_model_gives_logits_and_no_layers(tmp_path: Path, batch: int | s
 
 
 @pytest.mark.parametrize("name", ["outside.bin", "./outside.bin", "link.bin", "../outside.bin", "{folder}/outside.bin"])
-def test_weights_in_other_files_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_an_onnx_model_with_weights_in_another_file_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     here = tmp_path / "here"
     here.mkdir()
     for folder in (here, tmp_path):
         (folder / "outside.bin").write_bytes(np.ones((8, 3, 3, 3), np.float32).tobytes())
     (here / "link.bin").symlink_to(here / "outside.bin")
-    monkeypatch.chdir(here)  # the folder in which onnxruntime looks by default
+    monkeypatch.chdir(here)  # onnxruntime looks for other files in the working directory by default
     with pytest.raises(ModelRefused, match="with its weights inside"):
         load_classifier(save_outside(here / "m.onnx", name.format(folder=here)), SMALL, 2)
 
@@ -64,7 +66,7 @@ def test_a_damaged_model_is_refused(tmp_path: Path) -> None:
         load_classifier(path, SMALL, 2)
 
 
-def test_inputs_of_another_type_or_number_are_refused(tmp_path: Path) -> None:
+def test_an_onnx_model_with_another_type_or_number_of_inputs_is_refused(tmp_path: Path) -> None:
     path = save(tmp_path / "m.onnx")
     model = onnx.load(path)
     model.graph.input[0].type.tensor_type.elem_type = TensorProto.DOUBLE
@@ -74,6 +76,8 @@ def test_inputs_of_another_type_or_number_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("sizes", [("height", "width", 3), ("height", SIDE, 1)])
-def test_a_model_with_channels_last_is_refused_with_the_remedy(tmp_path: Path, sizes: Sequence[int | str]) -> None:
+def test_the_refusal_of_an_onnx_model_with_channels_last_names_the_remedy(
+    tmp_path: Path, sizes: Sequence[int | str]
+) -> None:
     with pytest.raises(ModelRefused, match=r"channels last.*--inputs-as-nchw"):
         read_metadata(save(tmp_path / "m.onnx", sizes=sizes), SMALL)

@@ -22,7 +22,7 @@ def node(operation: str, before: str, after: str = "logits", **attributes: Any) 
 
 
 def save(path: Path, ends: Sequence[NodeProto], width: int, factor: float = 1.0) -> Path:
-    """Save pooling and a linear layer, whose output is `z`, and the given nodes after it."""
+    """Save a model of pooling, a linear layer with the output `z`, and the given nodes after it."""
     nodes = [node("GlobalAveragePool", "images", "pooled"), node("Flatten", "pooled", "flat"),
              helper.make_node("MatMul", ["flat", "weights"], ["z"])]  # fmt: skip
     weights = factor * np.random.default_rng(0).normal(size=(3, width)).astype(np.float32)
@@ -75,7 +75,7 @@ def test_other_ends_stay(tmp_path: Path, width: int, ends: Sequence[NodeProto]) 
     assert torch.equal(load(path).outputs(images()), load(path, "logits").outputs(images()))
 
 
-def test_where_logits_are_declared_the_activation_stays(tmp_path: Path) -> None:
+def test_an_onnx_model_keeps_its_activation_if_its_outputs_are_declared_as_logits(tmp_path: Path) -> None:
     loaded = load(save(tmp_path / "m.onnx", ENDS[0][2], 1), "logits")
     assert loaded.removed_activation is None
     assert loaded.outputs(images()).amin() > 0

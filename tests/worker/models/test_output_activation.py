@@ -40,7 +40,7 @@ class Meso(nn.Module):
 
 
 class Ended(nn.Module):
-    """A model, its logits times a factor, and what its author put at the end."""
+    """A model whose logits are multiplied by a factor and then go through the module `end`."""
 
     def __init__(self, net: nn.Module, end: nn.Module, factor: float = 1.0) -> None:
         super().__init__()
@@ -150,7 +150,7 @@ def assert_equal(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
         for end in ends
     ],
 )
-def test_an_activation_at_the_end_changes_no_number(
+def test_a_model_with_an_activation_at_its_end_gives_the_same_numbers_as_without_it(
     tmp_path: Path, save: Callable[[nn.Module, Path], Path], net: str, end: nn.Module
 ) -> None:
     honest, ended = (
@@ -163,14 +163,18 @@ def test_an_activation_at_the_end_changes_no_number(
 
 
 @pytest.mark.parametrize("save", [trace, script, exported])
-def test_the_activation_of_the_first_output_counts(tmp_path: Path, save: Callable[[nn.Module, Path], Path]) -> None:
+def test_the_activation_of_the_first_of_two_outputs_is_removed(
+    tmp_path: Path, save: Callable[[nn.Module, Path], Path]
+) -> None:
     honest, ended = (load(save(each, tmp_path / str(n))) for n, each in enumerate([TinyNet(1), Auxiliary()]))
     assert ended.removed_activation == "softmax"
     assert_equal(numbers(ended), numbers(honest))
 
 
 @pytest.mark.parametrize(("width", "end"), [(1, nn.Sigmoid()), (2, nn.Softmax(1)), (7, nn.Softmax(1))])
-def test_probabilities_that_round_to_0_and_1_change_no_number(tmp_path: Path, width: int, end: nn.Module) -> None:
+def test_a_model_whose_probabilities_round_to_0_and_1_gives_the_same_numbers_as_its_logits(
+    tmp_path: Path, width: int, end: nn.Module
+) -> None:
     factor = 2e4
     honest = Ended(TinyNet(1, width), nn.Identity(), factor)
     assert set(end(honest(images())).unique().tolist()) <= {0.0, 1.0}
@@ -186,7 +190,7 @@ class Twice(nn.Module):
 
 
 class Of(nn.Module):
-    """A softmax over the batch, not over the classes."""
+    """A softmax over the batch instead of the classes."""
 
     def forward(self, logits: Tensor) -> Tensor:
         return logits.softmax(0)
@@ -198,7 +202,7 @@ class Complement(nn.Module):
 
 
 class Pair(nn.Module):
-    """One sigmoid as the probabilities of two classes."""
+    """Returns a sigmoid p as the probabilities 1 - p and p of two classes."""
 
     def forward(self, logits: Tensor) -> Tensor:
         p = logits.sigmoid()
@@ -217,23 +221,23 @@ def test_other_ends_stay(tmp_path: Path, width: int, end: nn.Module) -> None:
     assert torch.allclose(outputs, net(torch.zeros(3, 3, SIDE, SIDE)), atol=1e-5)
 
 
-def test_of_two_sigmoids_one_is_removed(tmp_path: Path) -> None:
+def test_only_the_last_of_two_sigmoids_is_removed(tmp_path: Path) -> None:
     found, wanted = (load(trace(Ended(TinyNet(1, 1), end), tmp_path / "m")) for end in (Twice(), nn.Sigmoid()))
     inputs = torch.zeros(3, 3, SIDE, SIDE)
     assert torch.allclose(found.outputs(inputs), wanted.outputs(inputs).sigmoid(), atol=1e-6)
 
 
 @pytest.mark.parametrize(("end", "removed"), [(nn.Softmax(1), "softmax"), (nn.LogSoftmax(1), None)])
-def test_only_probabilities_are_removed_where_probabilities_are_declared(
-    tmp_path: Path, end: nn.Module, removed: str | None
-) -> None:
+def test_a_log_softmax_stays_if_probabilities_are_declared(tmp_path: Path, end: nn.Module, removed: str | None) -> None:
     loaded = load(trace(Ended(TinyNet(1), end), tmp_path / "m"), "probabilities")
     assert loaded.removed_activation == removed
     assert loaded.head.gives_probabilities is (removed is None)
 
 
 @pytest.mark.parametrize(("width", "end"), [(1, nn.Sigmoid()), (2, nn.Softmax(1))])
-def test_where_logits_are_declared_the_outputs_stay_as_they_are(tmp_path: Path, width: int, end: nn.Module) -> None:
+def test_a_model_keeps_its_activation_if_its_outputs_are_declared_as_logits(
+    tmp_path: Path, width: int, end: nn.Module
+) -> None:
     net = Ended(TinyNet(1, width), end)
     loaded = load(trace(net, tmp_path / "m"), "logits")
     assert (loaded.removed_activation, loaded.head.gives_probabilities) == (None, False)
@@ -242,7 +246,9 @@ def test_where_logits_are_declared_the_outputs_stay_as_they_are(tmp_path: Path, 
 
 
 @pytest.mark.parametrize(("end", "width"), [(Complement(), 1), (Pair(), 1)])
-def test_probabilities_behind_another_operation_are_inverted(tmp_path: Path, end: nn.Module, width: int) -> None:
+def test_probabilities_are_turned_into_logits_if_an_operation_follows_their_sigmoid(
+    tmp_path: Path, end: nn.Module, width: int
+) -> None:
     honest, hidden = (Ended(TinyNet(1, width), each) for each in (nn.Identity(), end))
     wanted, found = load(trace(honest, tmp_path / "a")), load(trace(hidden, tmp_path / "b"), "probabilities")
     flipped = isinstance(end, Complement)

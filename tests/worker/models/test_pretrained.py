@@ -65,7 +65,7 @@ def of_another_kind(folder: Path) -> None:
 
 
 def with_code(folder: Path) -> None:
-    """Change a folder as if its model came with its own code."""
+    """Change the folder of a model as if the model came with code of its own."""
     (folder / "modeling_own.py").write_text(f"open({str(folder / 'sprung')!r}, 'w')\nclass Own: pass\n")
     config = folder / "config.json"
     auto = '{"auto_map": {"AutoModelForImageClassification": "modeling_own.Own", "AutoConfig": "modeling_own.Own"},'
@@ -82,20 +82,20 @@ def cut_short(folder: Path) -> None:
 
 
 def enormous(folder: Path) -> None:
-    """Declare other sizes than those of the weights."""
+    """Declare sizes in the configuration that differ from those of the weights."""
     config = folder / "config.json"
     config.write_text(config.read_text().replace('"hidden_size": 16', '"hidden_size": 64'))
 
 
 def with_weights_elsewhere(folder: Path) -> None:
-    """Add an index that names weights elsewhere, which the library would load without a warning."""
+    """Add an index that names weights outside the folder, which transformers would load without a warning."""
     elsewhere = folder.parent / "elsewhere.safetensors"
     (folder / "model.safetensors").rename(elsewhere)
     split(folder, elsewhere, "../elsewhere.safetensors")
 
 
 def split(folder: Path, weights: Path, second: str) -> None:
-    """Split the weights: some in a file of the folder, all in a second file that the index names."""
+    """Write half of the weights to first.safetensors, and an index that names the file `second` for the other half."""
     held = load_file(weights)
     names = {name: second if number % 2 else "first.safetensors" for number, name in enumerate(sorted(held))}
     save_file({name: held[name] for name in names if names[name] != second}, folder / "first.safetensors", TORCHS)
@@ -111,7 +111,7 @@ def with_a_pickle(folder: Path) -> None:
 
 
 def wrapping(folder: Path, **changes: Any) -> None:
-    """Change a folder to a timm model as transformers wraps it."""
+    """Replace the folder's model by a timm model, in the form in which transformers saves it."""
     config = {"model_type": "timm_wrapper", "architecture": "resnet10t", "num_classes": 3, "label_names": [*"abc"]}
     (folder / "config.json").write_text(json.dumps(config | changes))
 
@@ -139,7 +139,7 @@ def wrapping_another_file(folder: Path) -> None:
         (wrapping_another_file, "read files elsewhere"),
     ],
 )
-def test_a_folder_without_a_plain_classifier_is_refused(
+def test_a_folder_that_does_not_hold_a_plain_transformers_classifier_is_refused(
     tmp_path: Path, spoil: Callable[[Path], Any], message: str
 ) -> None:
     folder = save_pretrained(make_vit(), tmp_path / "vit")

@@ -1,4 +1,4 @@
-"""Models whose outputs are probabilities: these become logits, and the results give the same probabilities."""
+"""Models whose outputs are probabilities: the probabilities become logits, and the results show them unchanged."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ def head(width: int, single: int = 1) -> Head:
     return Head(width, single, None, gives_probabilities=True)
 
 
-def test_a_sigmoid_is_inverted() -> None:
+def test_the_logit_of_a_sigmoids_output_is_the_sigmoids_input() -> None:
     z = torch.linspace(-14, 14, 57, dtype=torch.float64)[:, None]
     undone = head(1).logits(z.sigmoid())
     assert torch.allclose(undone[:, 1].double(), z[:, 0], atol=0.05)  # float32 near 1 has no more precision
@@ -19,7 +19,7 @@ def test_a_sigmoid_is_inverted() -> None:
     assert torch.equal(head(1, single=0).logits(z.sigmoid()), undone.flip(1))
 
 
-def test_a_softmax_is_inverted_up_to_a_constant_for_all_classes() -> None:
+def test_the_logits_of_a_softmaxs_outputs_are_its_inputs_up_to_a_constant() -> None:
     z = torch.randn(20, 5, generator=torch.Generator().manual_seed(0)) * 8
     assert torch.allclose(head(5).logits(z.softmax(1)), z.log_softmax(1), atol=1e-4)
 

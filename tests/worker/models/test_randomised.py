@@ -42,7 +42,7 @@ def test_layers_are_randomised_from_the_top(share: float, layers: list[str]) -> 
     net: Any = TinyNet()
     with torch.no_grad():
         for parameter in net.features[1].parameters():
-            parameter.fill_(3)  # no batch norm has this value before training
+            parameter.fill_(3)  # a value that no parameter of a batch norm has before training
     assert changed_layers(net, drawn(net, share, how())) == layers
 
 
@@ -87,7 +87,7 @@ def test_all_formats_get_the_same_random_weights(tmp_path: Path) -> None:
         assert torch.allclose(found[0].gradients, other.gradients, atol=1e-6)
 
 
-def test_a_randomised_model_has_the_same_layer_and_batches_of_one_image(tmp_path: Path) -> None:
+def test_a_randomised_model_has_the_same_layer_and_takes_one_image_at_a_time(tmp_path: Path) -> None:
     path = save_archive(TinyNet(), tmp_path / "m.pt", SIDE)
     intact = load_classifier(path, MODEL, 3)
     for each in load_randomised(path, MODEL, intact, how(0.1, 1.0)).values():

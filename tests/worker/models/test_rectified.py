@@ -60,7 +60,7 @@ class InPlace(Net):
 
 
 class ByItsEffect(Net):
-    """The ReLU's own output is never used: it changes the map in place."""
+    """A ReLU that changes the map in place; nothing reads the ReLU's own output."""
 
     def pool(self, found: Tensor) -> Tensor:
         torch.relu_(found)
@@ -87,7 +87,7 @@ class Deep(Net):
 
 
 class OwnModule(Net):
-    """The ReLU is a module, so it is the default layer; the spec names the layer before it."""
+    """A ReLU that is a module and thus the default layer, while the spec names the layer before it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -109,7 +109,7 @@ class AfterPooling(Net):
 
 
 class Summed(Net):
-    """The input of the ReLU is not the output of the layer."""
+    """A ReLU whose input is not the output of the layer."""
 
     def forward(self, x: Tensor) -> Tensor:
         found = self.features(x) + x.mean((1, 2, 3), keepdim=True)
@@ -118,7 +118,7 @@ class Summed(Net):
 
 
 class Beside(Net):
-    """The next operation is a ReLU of another tensor."""
+    """A layer that is followed by a ReLU of another tensor."""
 
     def forward(self, x: Tensor) -> Tensor:
         found = self.features(x)
@@ -127,7 +127,7 @@ class Beside(Net):
 
 
 class Inner(Net):
-    """A convolution follows the ReLU, not a pooling."""
+    """A layer with a ReLU after it, which a convolution follows instead of a pooling."""
 
     layer = "features.0"
 
@@ -158,7 +158,7 @@ def at_the_layer(net: nn.Module, layer: str, inputs: Tensor) -> tuple[Tensor, Te
 
     def keep(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
         given.append(output)
-        return output.clone()  # later operations may change it in place
+        return output.clone()  # later operations may change the output in place
 
     with net.get_submodule(layer).register_forward_hook(keep), torch.enable_grad():
         logits = net(inputs.requires_grad_())

@@ -32,7 +32,9 @@ def test_the_sandbox_describes_a_model(trial: ModelSandbox, tmp_path: Path) -> N
     assert "cam" in found["methods"]
 
 
-def test_a_folder_of_transformers_declares_size_names_and_architecture(trial: ModelSandbox, tmp_path: Path) -> None:
+def test_the_sandbox_reads_size_class_names_and_architecture_from_a_transformers_folder(
+    trial: ModelSandbox, tmp_path: Path
+) -> None:
     folder = save_pretrained(make_vit(), tmp_path, image_mean=[0.5] * 3, image_std=[0.25] * 3)
     found = trial.check_loads(folder, Model(), 2)
     assert (found["format"], found["architecture"]) == ("transformers", "ViTForImageClassification")
@@ -55,7 +57,7 @@ def test_the_sandbox_returns_the_reason_of_a_refusal(trial: ModelSandbox, tmp_pa
 
 
 def test_a_model_beyond_the_memory_limit_is_refused(trial: ModelSandbox, tmp_path: Path) -> None:
-    """A few bytes of configuration can request gigabytes."""
+    """A configuration file of a few bytes can declare a model of gigabytes."""
     folder = save_pretrained(make_vit(), tmp_path)
     config = json.loads((folder / "config.json").read_text())
     config |= {"hidden_size": 65536, "intermediate_size": 262144}
@@ -76,7 +78,7 @@ class Endless(torch.nn.Module):
         return found
 
 
-def test_a_model_that_hangs_is_stopped_and_the_next_one_is_loaded(tmp_path: Path) -> None:
+def test_loading_that_hangs_is_stopped_and_the_next_model_is_loaded(tmp_path: Path) -> None:
     import warnings
 
     with warnings.catch_warnings():

@@ -56,7 +56,7 @@ def test_the_archive_reader_gives_names_and_content(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "expected"), [("aten::relu", True), ("aten::from_file", True), ("aten::no", False)])
-def test_torchscript_tells_which_operators_exist(name: str, expected: bool) -> None:
+def test_torchscript_reports_which_operators_exist(name: str, expected: bool) -> None:
     assert torch_internals.is_operator(name) is expected, advice(
         "the lookup of TorchScript's operators",
         "check_code refuses names of operators that its allow-list lacks.",
@@ -76,7 +76,7 @@ def test_a_graph_compiles_to_a_function_of_the_input() -> None:
     )
 
 
-def test_the_type_of_optional_numbers_can_be_made() -> None:
+def test_the_torchscript_type_of_optional_numbers_can_be_created() -> None:
     assert str(torch_internals.optional_numbers()) == "List[Optional[number]]", advice(
         "TorchScript's type objects",
         "Fused convolutions take an argument of this type.",

@@ -1,1 +1,1 @@
-"""Planning."""
+"""Tests of planning."""

@@ -13,7 +13,7 @@ def test_labels_that_are_whole_numbers_are_class_numbers() -> None:
     assert class_numbers(["7", "0", "12"], None, 20).numbers == {"0": 0, "7": 7, "12": 12}
 
 
-def test_names_or_order_in_the_spec_give_the_class_of_each_label() -> None:
+def test_the_names_or_the_order_in_the_spec_give_the_class_of_each_label() -> None:
     names, order = Outputs(names=("synthetic", "real", "other")), Outputs(order=(1, 0))
     assert class_numbers(["real", "synthetic"], names, 3).numbers == {"real": 1, "synthetic": 0}
     assert class_numbers(["real", "synthetic"], order, 2).numbers == {"real": 1, "synthetic": 0}
@@ -36,7 +36,7 @@ def test_labels_that_do_not_fit_the_classes_are_refused(
         class_numbers(labels, outputs, 2)
 
 
-def test_the_models_own_names_take_precedence_over_sorted_order_and_the_source_is_named() -> None:
+def test_the_models_own_class_names_take_precedence_over_the_sorted_order_of_labels() -> None:
     own = ("synthetic", "real")
     found = class_numbers(["real", "synthetic"], None, 2, own)
     assert (found.numbers, found.by) == ({"real": 1, "synthetic": 0}, "the model's own names")
@@ -45,7 +45,7 @@ def test_the_models_own_names_take_precedence_over_sorted_order_and_the_source_i
     assert class_numbers(["real", "synthetic"], None, 2).by == "sorted order"
 
 
-def test_labels_that_are_not_among_the_models_own_names_are_refused() -> None:
+def test_labels_that_are_not_among_the_models_own_class_names_are_refused() -> None:
     with pytest.raises(InputRefused, match=r"fake.*own names"):
         class_numbers(["fake", "real"], None, 2, ("synthetic", "real"))
 

@@ -1,4 +1,4 @@
-"""Plans while the database fails: every plan is stored completely after some retries."""
+"""Plans a job while the database fails: after some retries, the plan is stored completely."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -16,7 +16,7 @@ from tests.support.interruptions import Countdown, after_statement, at_commit, c
 from tests.support.jobs import AuditInputs
 from worker.runner import Runner
 
-IMAGES = PAGE_SIZE + 1  # each in its own slice; storing them takes more than one statement
+IMAGES = PAGE_SIZE + 1  # each image has its own slice; so many slices are stored by more than one statement
 TRIES = 20
 Moment = Callable[[Engine, int, Callable[[Connection], None]], AbstractContextManager[Countdown]]
 
@@ -52,7 +52,7 @@ def finish_plan(runner: Runner, job: str) -> None:
 
 
 def stored(store: Store, job: str) -> tuple[list[int], list[tuple[int, int]], int | None]:
-    """A job's image numbers, the start and stop of its slices, and the number of slices left to audit."""
+    """Return a job's image numbers, the start and stop of its slices, and the number of slices left to audit."""
     with store.database.read() as session:
         row = session.scalars(select(JobRow).where(JobRow.id == job)).one()
         images = select(ImageRow.number).where(ImageRow.job == row.number).order_by(ImageRow.number)
@@ -64,7 +64,7 @@ def stored(store: Store, job: str) -> tuple[list[int], list[tuple[int, int]], in
 
 
 def interrupt_everywhere(runner: Runner, spec: JobSpec, moment: Moment, act: Callable[[Connection], None]) -> int:
-    """Plan one job for each moment at which planning can be interrupted. Returns the number of moments."""
+    """Plan a job again and again, and interrupt each plan at a later moment. Returns the number of moments."""
     store, number = runner.store, 0
     while True:
         job, number = submit(store, spec), number + 1

@@ -43,7 +43,7 @@ Ask = Callable[..., Job]
 
 @pytest.fixture
 def ask(runner: Runner, images: Path) -> Ask:
-    """A function that audits a model whose spec declares `activation`, if one is given."""
+    """Return a function that audits a model. Its spec declares `activation`, if given."""
 
     def run(path: Path, activation: str | None = None, **changes: Any) -> Job:
         model: dict[str, Any] = {"preprocessing": PREPROCESSING}
@@ -89,7 +89,7 @@ ENDS: Sequence[tuple[nn.Module, int]] = [(nn.Sigmoid(), 1), (nn.Softmax(1), 2)]
 
 @pytest.mark.parametrize("ending", [*ENDS, (nn.LogSoftmax(1), 2)], ids=["sigmoid", "softmax", "log-softmax"])
 @pytest.mark.parametrize("save", SAVES)
-def test_probabilities_are_refused_with_both_remedies_or_become_logits_if_declared(
+def test_an_activation_at_the_end_of_a_model_does_not_change_the_results(
     tmp_path: Path, runner: Runner, ask: Ask, save: Callable[..., Path], ending: tuple[nn.Module, int]
 ) -> None:
     end, outputs = ending
@@ -103,7 +103,7 @@ def test_probabilities_are_refused_with_both_remedies_or_become_logits_if_declar
 
 @pytest.mark.parametrize("slope", [4.0, 400.0])
 @pytest.mark.parametrize("ending", ENDS, ids=["sigmoid", "softmax"])
-def test_hidden_probabilities_are_inverted_with_a_warning_unless_they_are_declared(
+def test_undeclared_probabilities_behind_another_operation_become_logits_with_a_warning(
     tmp_path: Path, runner: Runner, ask: Ask, ending: tuple[nn.Module, int], slope: float
 ) -> None:
     end, outputs = ending
@@ -121,7 +121,7 @@ def test_hidden_probabilities_are_inverted_with_a_warning_unless_they_are_declar
 
 
 @pytest.mark.parametrize(("operation", "outputs"), [("Sigmoid", 1), ("Softmax", 2)])
-def test_probabilities_of_a_black_box_are_refused_or_become_logits_if_declared(
+def test_an_activation_at_the_end_of_an_onnx_model_does_not_change_the_results(
     tmp_path: Path, runner: Runner, ask: Ask, operation: str, outputs: int
 ) -> None:
     path = as_onnx(operation, outputs, tmp_path)
@@ -137,12 +137,13 @@ def test_probabilities_of_a_black_box_are_refused_or_become_logits_if_declared(
     "net",
     [
         Brightness(nn.LogSoftmax(1), 2),
-        Brightness(nn.Identity(), slope=0.05, bias=0.5),  # lies in [0, 1] for images, but not for images times 100
+        # Its output lies in [0, 1] for images, but not for images times 100.
+        Brightness(nn.Identity(), slope=0.05, bias=0.5),
         Brightness(nn.Identity(), 2),
     ],
     ids=["log-softmax", "faint logit", "logits"],
 )
-def test_logits_are_accepted_and_are_refused_if_declared_as_probabilities(
+def test_logits_are_accepted_unless_they_are_declared_as_probabilities(
     tmp_path: Path, ask: Ask, net: nn.Module
 ) -> None:
     path = traced(net, tmp_path)
@@ -160,7 +161,9 @@ def test_a_model_with_a_constant_output_in_0_to_1_is_refused_unless_declared_as_
     assert warnings_of(runner, ask(below)) == []
 
 
-def test_a_sigmoid_that_is_declared_as_logit_is_used_as_logit(tmp_path: Path, runner: Runner, ask: Ask) -> None:
+def test_the_output_of_a_sigmoid_is_used_as_a_logit_if_it_is_declared_as_one(
+    tmp_path: Path, runner: Runner, ask: Ask
+) -> None:
     job = ask(traced(Brightness(nn.Sigmoid()), tmp_path), "logits")
     assert results(runner, job)["cohorts"]["c"]["accuracy"] == 0.5
 

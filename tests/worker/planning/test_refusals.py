@@ -47,7 +47,7 @@ def test_a_set_without_any_readable_image_fails_the_job(
         ({"outputs": {"order": [0, 1, 2]}}, "cohorts[0].model.outputs.order", "3 entries for 2"),
     ],
 )
-def test_a_spec_that_does_not_fit_the_model_fails_the_job_with_the_field(
+def test_the_error_of_a_job_names_the_field_of_the_spec_that_does_not_fit_the_model(
     runner: Runner, ingredients: AuditInputs, changes: dict[str, Any], field: str, message: str
 ) -> None:
     error = failure(audit(runner, ingredients.spec(cohorts=[ingredients.cohort("odd", 0, 1, **changes)])))
@@ -55,7 +55,7 @@ def test_a_spec_that_does_not_fit_the_model_fails_the_job_with_the_field(
     assert message in error["detail"]
 
 
-def test_a_method_that_does_not_suit_the_model_fails_the_job_with_the_field(
+def test_the_error_of_a_job_names_the_field_of_a_method_that_does_not_suit_the_model(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     deep = TinyNet(0)

@@ -9,7 +9,7 @@ import pytest
 from service.inputs.image_sets.listing import ImageEntry
 from worker.planning.seeded_order import SeededOrder, seeded_order
 
-# As a tar file from another system may write them: a decomposed letter, and a backslash between folders.
+# Names as in tar files of other systems: with a decomposed letter, and with a backslash between folders.
 NAMES = [*(f"real/{number}.png" for number in range(40)), "real/gru\u0308n.png", "fake\\0.png", "0.png"]
 LABELS = ["a", "b", None]
 ENTRIES = [ImageEntry(name, LABELS[number % 3], f"/{name}") for number, name in enumerate(NAMES)]
@@ -17,7 +17,7 @@ SEEDED = pytest.mark.parametrize("seed", [0, 7])
 
 
 def slow_order(seed: int) -> list[ImageEntry]:
-    """The images in the seeded order."""
+    """Return the images in the seeded order."""
 
     def digest(entry: ImageEntry) -> str:
         composed = unicodedata.normalize("NFC", entry.name).replace("\\", "/")
@@ -27,7 +27,7 @@ def slow_order(seed: int) -> list[ImageEntry]:
 
 
 def slow_partners(audited: list[ImageEntry]) -> dict[str, str | None]:
-    """By name, the name of the image before it in the seeded order among those of `audited` with its label."""
+    """Return each image's partner by name: the image with its label that comes before it among those of `audited`."""
     found: dict[str, str | None] = {}
     for position, entry in enumerate(audited):
         before = [each.name for each in audited[:position] if each.label == entry.label]
@@ -68,7 +68,7 @@ def test_a_sample_is_the_beginning_of_the_seeded_order(limit: int, by_label: boo
 
 @pytest.mark.parametrize("by_label", [False, True])
 @pytest.mark.parametrize("limit", [None, 9])
-def test_partners_do_not_depend_on_the_listing(limit: int | None, by_label: bool) -> None:
+def test_partners_do_not_depend_on_the_order_in_which_images_are_listed(limit: int | None, by_label: bool) -> None:
     shuffled = ENTRIES.copy()
     random.Random(0).shuffle(shuffled)
     for entries in (ENTRIES, shuffled):

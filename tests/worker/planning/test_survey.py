@@ -7,7 +7,7 @@ from worker.planning.survey import Survey
 ENTRIES = [ImageEntry(f"{number}.png", None, f"/{number}.png") for number in range(3)]
 
 
-def test_the_limit_of_images_counts_both_image_sets_of_a_job() -> None:
+def test_the_limit_on_a_jobs_images_counts_both_image_sets() -> None:
     first = Survey(most=5)
     assert sum(len(page) for page in first.pages(ENTRIES, range(3))) == 3
     second = Survey(start=first.stop, most=5)

@@ -38,7 +38,7 @@ def manifest(*rows: str) -> bytes:
 
 
 def named(runner: Runner, ingredients: AuditInputs, what: str, uri: str) -> JobSpec:
-    """A spec of the tenant THEIRS in which the input `what` has this URI."""
+    """Return a spec of the tenant THEIRS that names `uri` as the input `what`."""
     spec = ingredients.body(measures=["entropy"])
     first, second, *_ = (each.as_uri() for each in ingredients.images.rglob("*.png"))
     if what == "model":
@@ -60,7 +60,7 @@ def audited(runner: Runner, spec: JobSpec, tenant: str) -> Job:
 
 
 def packed(ingredients: AuditInputs) -> bytes:
-    """A zip file with the images."""
+    """Return the content of a zip file with the images."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         for name, _, data in images_of(ingredients.images):

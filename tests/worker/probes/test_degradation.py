@@ -53,7 +53,7 @@ def test_a_map_of_zeros_gives_the_strongest_blur_everywhere() -> None:
     assert np.abs(guided_blur(image[0], nothing)[0].numpy() - twin).max() < 1e-5
 
 
-def test_an_image_that_is_salient_everywhere_does_not_change() -> None:
+def test_an_image_whose_map_is_one_everywhere_is_not_blurred() -> None:
     image = torch.rand(1, 3, 16, 16)
     assert torch.equal(guided_blur(image[0], torch.ones(1, 16, 16)), image)
 
@@ -66,13 +66,13 @@ def test_the_filter_matrix_agrees_with_scipys_one_dimensional_filter(size: int, 
     assert np.abs(filter_matrix(size, sigma).numpy() @ values - twin).max() < 1e-12
 
 
-def test_a_blur_does_not_depend_on_the_other_guides() -> None:
+def test_the_blur_by_one_map_does_not_depend_on_the_other_maps() -> None:
     image, guides = torch.rand(3, 20, 20), torch.rand(3, 20, 20)
     assert torch.allclose(guided_blur(image, guides[1:2])[0], guided_blur(image, guides)[1], atol=1e-6)
 
 
 @pytest.mark.parametrize("most", [True, False])
-def test_pixels_are_ranked_by_the_map_and_ties_by_the_permutation(most: bool) -> None:
+def test_pixels_are_ranked_by_salience_and_equally_salient_pixels_by_the_permutation(most: bool) -> None:
     salience, ties = torch.randint(0, 3, (4, 5)) / 2, torch.randperm(20)
     place = {int(pixel): at for at, pixel in enumerate(ties)}
     flat = salience.flatten().tolist()

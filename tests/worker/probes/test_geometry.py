@@ -15,7 +15,7 @@ TWINS = {
 
 
 def shift(values: np.ndarray, dx: int, dy: int) -> np.ndarray:
-    """Pad with the edge on all sides, then crop the window at (-dx, -dy) relative to the content."""
+    """Shift an image by (dx, dy): pad it with its edge on all sides, and crop the window at (-dx, -dy)."""
     pad = 32
     padded = np.pad(values, ((pad, pad), (pad, pad)), mode="edge")
     height, width = values.shape
@@ -29,14 +29,14 @@ def test_flips_and_quarter_turns_agree_with_numpy(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in TRANSFORMS if name.startswith("shift")])
-def test_a_shift_moves_right_and_down_and_repeats_the_edge(name: str) -> None:
+def test_a_shift_moves_an_image_right_and_down_and_repeats_its_edge(name: str) -> None:
     values = torch.rand(20, 24)
     dx, dy = map(int, name.removeprefix("shift:").split(","))
     assert np.array_equal(transform(values, name).numpy(), shift(values.numpy(), dx, dy))
 
 
 @pytest.mark.parametrize("name", TRANSFORMS)
-def test_the_valid_part_came_from_inside_the_frame(name: str) -> None:
+def test_crop_valid_keeps_exactly_the_pixels_that_were_inside_the_frame_before_a_transformation(name: str) -> None:
     numbered = torch.arange(1.0, 20 * 20 + 1).reshape(20, 20)
     inside = crop_valid(transform(numbered, name), name).flatten().tolist()
     assert len(set(inside)) == len(inside)
@@ -52,11 +52,13 @@ def test_an_unknown_transformation_is_an_error() -> None:
 @pytest.mark.parametrize("name", ["rotate:10", "rotate:-33.5", "rotate:90", "scale:0.5", "scale:1.25"])
 @pytest.mark.parametrize("size", [(20, 20), (18, 25)])
 def test_rotations_and_scalings_agree_with_torchvision(name: str, size: tuple[int, int]) -> None:
-    architectures.build("torchvision/alexnet", 2)  # imports torchvision with any build of torch
+    architectures.build(
+        "torchvision/alexnet", 2
+    )  # makes the next import work even if torchvision was built for another torch
     from torchvision.transforms.functional import InterpolationMode, affine
 
     kind, _, amount = name.partition(":")
-    angle, scale = (-float(amount), 1.0) if kind == "rotate" else (0.0, float(amount))  # torchvision turns clockwise
+    angle, scale = (-float(amount), 1.0) if kind == "rotate" else (0.0, float(amount))  # torchvision rotates clockwise
     values = torch.rand(2, *size)
     twin = affine(values, angle, [0, 0], scale, [0.0, 0.0], InterpolationMode.BILINEAR)
     assert torch.allclose(transform(values, name), twin, atol=1e-5)
@@ -68,7 +70,7 @@ def test_a_rotation_turns_counter_clockwise_like_a_quarter_turn() -> None:
 
 
 @pytest.mark.parametrize("name", ["rotate:45", "scale:0.5"])
-def test_the_mask_of_a_resampling_marks_pixels_from_inside_the_frame(name: str) -> None:
+def test_the_valid_mask_of_a_rotation_or_scaling_marks_pixels_from_inside_the_frame(name: str) -> None:
     mask = valid_mask(torch.rand(2, 32, 32), name)
     assert mask is not None
     assert torch.equal(mask, transform(torch.ones(32, 32), name) > 0.999)

@@ -27,7 +27,7 @@ def test_another_seed_or_image_gives_other_fields() -> None:
     assert not torch.equal(first, fields_of(0, "0" * 64, (4, 4)))
 
 
-def test_a_value_with_u_below_the_amount_becomes_salt_or_pepper_by_v() -> None:
+def test_a_value_is_replaced_if_u_is_below_the_amount_and_v_decides_between_salt_and_pepper() -> None:
     images = torch.rand(2, 3, 6, 6)
     fields = torch.stack([fields_of(0, str(n), (6, 6)) for n in range(2)])
     for amount in (0.25, 0.5):
@@ -36,7 +36,7 @@ def test_a_value_with_u_below_the_amount_becomes_salt_or_pepper_by_v() -> None:
         assert np.array_equal(salt_pepper(images, fields, [amount])[0].numpy(), twin.astype(np.float32))
 
 
-def test_an_amount_of_zero_changes_nothing_and_one_leaves_only_black_and_white() -> None:
+def test_an_amount_of_zero_changes_no_value_and_an_amount_of_one_replaces_all_values() -> None:
     images = torch.rand(1, 3, 6, 6)
     fields = fields_of(0, DIGEST, (6, 6))[None]
     none, all_of_it = salt_pepper(images, fields, (0.0, 1.0))

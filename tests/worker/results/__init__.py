@@ -1,1 +1,1 @@
-"""Results."""
+"""Tests of results."""

@@ -1,4 +1,4 @@
-"""A cohort of an earlier job is the baseline of a job, without any pass, if all but the models is the same."""
+"""A cohort of an earlier job is the baseline of a job, without new passes, if everything but the models is the same."""
 
 from typing import Any
 
@@ -21,13 +21,13 @@ GATE = {"rules": RULES, "soundness": ALL_OFF}
 
 
 def against(runner: Runner, ingredients: AuditInputs, before: Job, **changes: Any) -> dict[str, Any]:
-    """The results of a job with a baseline."""
+    """Audit a spec with a cohort of an earlier job as baseline. Return the results."""
     request = {"baseline": {"job": before.id, "cohort": "plain", "name": "champion"}, "gate": GATE}
     cohorts = [ingredients.cohort("challenger", 1, 2)]
     return results(runner.store, audit(runner, ingredients.spec(**{"cohorts": cohorts} | request | changes)))
 
 
-def test_differences_from_a_baseline_equal_those_of_one_job_with_both_cohorts(
+def test_differences_from_a_baseline_equal_the_differences_in_a_job_with_both_cohorts(
     runner: Runner, ingredients: AuditInputs
 ) -> None:
     before = audit(runner, ingredients.spec())
@@ -78,13 +78,11 @@ def provenance(software: str = "2.13", images: str = "5" * 64, **changes: Any) -
         (provenance(measures=["noise"]), ["measures (baseline: ['noise'], this job: ['entropy', 'noise'])"]),
     ],
 )
-def test_incompatibilities_lists_each_difference_between_two_provenances(
-    then: dict[str, Any], differences: list[str]
-) -> None:
+def test_every_difference_between_two_provenances_is_listed(then: dict[str, Any], differences: list[str]) -> None:
     assert list(incompatibilities(then, provenance())) == differences
 
 
-def test_differences_of_options_and_method_show_the_values() -> None:
+def test_listed_differences_of_options_and_method_show_both_values() -> None:
     then = provenance(options={"noise": {"amounts": [0.2]}}, salience={"method": "layercam"})
     first, second = incompatibilities(then, provenance())
     assert first.startswith("options.noise ({'kind': 'salt_pepper', 'amounts': [0.2]")

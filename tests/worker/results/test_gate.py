@@ -15,7 +15,7 @@ from worker.runner import Runner
 from worker.statistics import mean_squares
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the test does not depend on it
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the test does not depend on the database
 def test_results_have_every_number_that_a_rule_may_name_with_its_interval(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
@@ -46,7 +46,7 @@ def has_interval_or_reason(find: NumberLookup, rule: Rule) -> bool:
         return rule.is_on_performance and "it needs" in str(missing)
 
 
-def test_a_rule_on_the_stability_of_two_runs_is_refused_and_one_of_three_has_only_a_mean(
+def test_rules_on_stability_need_three_runs_and_may_name_only_the_mean(
     ingredients: AuditInputs,
 ) -> None:
     rules = [
@@ -63,7 +63,7 @@ def test_a_rule_on_the_stability_of_two_runs_is_refused_and_one_of_three_has_onl
     assert [(number, field) for number, field, _ in three] == [(1, "statistic"), (2, "measure")]
 
 
-def test_the_skeleton_and_the_statistics_agree_on_how_many_runs_stability_needs() -> None:
+def test_service_and_worker_agree_on_how_many_runs_an_interval_of_stability_needs() -> None:
     assert tree.MIN_RUNS_ACROSS == mean_squares.MIN_RUNS_ACROSS
 
 

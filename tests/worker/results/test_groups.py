@@ -1,4 +1,4 @@
-"""Columns of the manifest give strata wherever strata appear."""
+"""The values of group columns in a manifest become strata, wherever results show strata."""
 
 import csv
 from pathlib import Path
@@ -17,7 +17,7 @@ PLAIN, HOSTILE = "print", "a.b</script>\u202e=1+1 .entropy"
 
 
 def manifest(ingredients: AuditInputs, folder: Path, **columns: Any) -> Path:
-    """The pictures with further columns, each a function of the image's number."""
+    """Write a manifest of the images with further columns; each column is a function of the image's number."""
     path = folder / "set.csv"
     pictures = sorted(ingredients.images.rglob("*.png"))
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -35,11 +35,11 @@ def spec(ingredients: AuditInputs, source: Path, groups: list[str], **changes: A
 
 @pytest.fixture
 def source(ingredients: AuditInputs, tmp_path: Path) -> Path:
-    """Two values of `kind`, six and three images; three images have none."""
+    """Give six images and three images one value of `kind` each, and three images none."""
     return manifest(ingredients, tmp_path, kind=lambda n: PLAIN if n < 6 else HOSTILE if n < 9 else "")
 
 
-def test_a_group_has_its_own_numbers_and_images_without_a_value_have_none(
+def test_results_have_numbers_for_each_group_and_leave_images_without_a_value_out(
     runner: Runner, ingredients: AuditInputs, source: Path
 ) -> None:
     found = results(runner.store, audit(runner, spec(ingredients, source, ["kind"])))
@@ -49,7 +49,9 @@ def test_a_group_has_its_own_numbers_and_images_without_a_value_have_none(
     assert strata["kind"][PLAIN]["stability"]["mean"] == strata["class"]["real"]["stability"]["mean"]
 
 
-def test_gates_name_groups_and_compare_cohorts_in_them(runner: Runner, ingredients: AuditInputs, source: Path) -> None:
+def test_a_gate_can_have_rules_about_a_group_and_compare_cohorts_within_a_group(
+    runner: Runner, ingredients: AuditInputs, source: Path
+) -> None:
     paths = [f"strata.kind.{value}.{number}" for value in (PLAIN, HOSTILE) for number in ("entropy", "degenerate")]
     rules = [Rule(measure=path, cohort="plain", op=">=", value=0) for path in paths]
     rules.append(Rule(measure=f"strata.kind.{PLAIN}.entropy", cohort="plain", versus="other", op=">=", margin=0.5))
@@ -62,7 +64,7 @@ def test_gates_name_groups_and_compare_cohorts_in_them(runner: Runner, ingredien
     assert find(rules[-1]).interval is not None
 
 
-def test_a_column_with_too_many_values_or_none_is_refused_by_name_and_count(
+def test_a_group_column_with_too_many_values_or_without_values_is_refused(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     source = tmp_path / "many.csv"
@@ -74,12 +76,14 @@ def test_a_column_with_too_many_values_or_none_is_refused_by_name_and_count(
         assert error["field"] == "images.groups" and told in error["detail"]
 
 
-def test_a_folder_has_no_group_columns(runner: Runner, ingredients: AuditInputs) -> None:
+def test_group_columns_are_refused_for_a_folder_of_images(runner: Runner, ingredients: AuditInputs) -> None:
     error = failure(audit(runner, spec(ingredients, ingredients.images, ["camera"])))
     assert error["field"] == "images.groups" and "'camera'" in error["detail"]
 
 
-def test_numbers_so_far_have_the_same_groups(runner: Runner, ingredients: AuditInputs, source: Path) -> None:
+def test_interim_results_have_the_same_groups_as_final_results(
+    runner: Runner, ingredients: AuditInputs, source: Path
+) -> None:
     gate = {"rules": [{"measure": f"strata.kind.{PLAIN}.entropy", "op": ">=", "value": 0.0}]}
     request = spec(ingredients, source, ["kind"], gate=gate, stop="when-decided")
     found = results(runner.store, audit(runner, request))

@@ -28,7 +28,7 @@ ONE_DATABASE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two classes of images; all names of the first class sort before those of the second."""
+    """Images of two classes. In the order of names, all images of the first class come before those of the second."""
     folder, random = tmp_path_factory.mktemp("many"), np.random.default_rng(0)
     for number in range(MANY):
         write_image(folder / f"class-{2 * number // MANY}" / f"{number:03}.png", random, side=24)
@@ -47,7 +47,7 @@ class Specs:
         self._ingredients, self._images = ingredients, images
 
     def plain(self, limit: int | None = None, **changes: Any) -> JobSpec:
-        """A spec of one run: with few runs, the interval stays wide for any number of images."""
+        """Return a spec of one run. With few runs, the interval would stay wide for any number of images."""
         images, cohorts = {"uri": self._images.as_uri(), "limit": limit}, [self._ingredients.cohort("plain", 0)]
         return self._ingredients.spec(**{"images": images, "cohorts": cohorts, "measures": ["entropy"], **changes})
 
@@ -67,7 +67,7 @@ def without_intervals(tree: Any) -> Any:
     return [without_intervals(each) for each in tree] if isinstance(tree, list) else tree
 
 
-def test_a_clear_job_stops_at_its_first_interim_look_with_the_numbers_of_a_job_of_that_size(
+def test_a_job_that_stops_early_has_the_numbers_of_a_job_with_a_limit_of_so_many_images(
     runner: Runner, specs: Specs
 ) -> None:
     stopped = audit(runner, specs.stopping(0.05))
@@ -107,7 +107,9 @@ def test_a_job_stops_at_the_same_image_with_any_number_of_workers_and_shards(
 
 
 @ONE_DATABASE
-def test_a_job_that_is_never_decided_audits_all_images_and_is_inconclusive(runner: Runner, specs: Specs) -> None:
+def test_a_job_whose_rules_are_never_decided_audits_all_images_and_is_inconclusive(
+    runner: Runner, specs: Specs
+) -> None:
     first = results(runner.store, audit(runner, specs.plain()))["cohorts"]["plain"]["measures"]["entropy"]
     undecided = audit(runner, specs.stopping(0.05, first["mean"]))
     assert (undecided.stopped_at, undecided.images_done) == (None, MANY)
@@ -115,7 +117,7 @@ def test_a_job_that_is_never_decided_audits_all_images_and_is_inconclusive(runne
     assert [each["outcome"] for each in undecided.verdict["rules"]] == ["pass", "inconclusive"]
     found = results(runner.store, undecided)["cohorts"]["plain"]["measures"]["entropy"]
     assert without_intervals(found) == without_intervals(first)
-    # The intervals are wider, since they hold at all looks and, with two rules, for both rules together.
+    # These intervals are wider than in a job without `stop`, since they hold at all looks and for both rules together.
     low, high = undecided.verdict["rules"][1]["interval"]
     assert low < found["ci95"][0] < first["ci95"][0]
     assert high > found["ci95"][1] > first["ci95"][1]
@@ -129,19 +131,21 @@ def test_a_rule_that_clearly_fails_stops_the_job_at_its_first_interim_look(runne
 
 
 @ONE_DATABASE
-def test_a_job_with_too_many_unreadable_images_stops_later(runner: Runner, specs: Specs, tmp_path: Path) -> None:
+def test_a_job_does_not_stop_early_while_too_many_of_its_images_are_unreadable(
+    runner: Runner, specs: Specs, tmp_path: Path
+) -> None:
     for number in range(96):
         write_image(tmp_path / f"{number:03}.png", np.random.default_rng(number), side=24)
     first = [image.name for image in _listed(runner, specs.stopping(0.05, images={"uri": tmp_path.as_uri()}))]
     (tmp_path / first[5]).write_bytes(b"not an image")
     images = {"uri": tmp_path.as_uri(), "max_skipped": 0.02}
     job = audit(runner, specs.stopping(0.05, images=images))
-    assert job.stopped_at == 64  # 1 of 32 images is more than 2 %
+    assert job.stopped_at == 64  # one unreadable image of 32 is more than 2 %
     assert [image.name for image in runner.store.images.skipped(job.id)] == [first[5]]
 
 
 def _listed(runner: Runner, spec: JobSpec) -> Any:
-    """The images of a job in the order in which they are audited."""
+    """Return the images of a job in the order in which they are audited."""
     job = runner.store.jobs.accept(spec, spec_digest(spec), None)[0].id
     runner.work()
     runner.store.jobs.cancel(job)
@@ -159,7 +163,7 @@ def test_images_are_audited_in_a_random_order_that_depends_on_the_seed(runner: R
 
 
 @ONE_DATABASE
-def test_a_rule_between_equal_cohorts_is_decided_early_by_their_paired_difference(
+def test_a_rule_that_compares_similar_cohorts_is_decided_early_by_their_paired_difference(
     runner: Runner, specs: Specs, ingredients: AuditInputs
 ) -> None:
     cohorts = [ingredients.cohort("a", 0), ingredients.cohort("b", 0)]
@@ -189,7 +193,7 @@ def test_interim_looks_have_an_interval_for_every_number_that_a_rule_may_name(
 def test_a_job_without_stop_shows_interim_numbers_while_it_runs(runner: Runner, specs: Specs) -> None:
     spec = specs.plain(shard_size=8)
     job = runner.store.jobs.accept(spec, spec_digest(spec), None)[0].id
-    for _ in range(12):  # the plan and 11 slices of 16
+    for _ in range(12):  # the plan, then 11 of the 16 slices
         runner.work()
     assert runner.store.jobs.get(job).so_far is None
     with runner.store.database.write() as session:

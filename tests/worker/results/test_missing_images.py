@@ -41,7 +41,7 @@ def drop_slice(store: Store) -> None:
 
 
 def drop(rows: type[ImageRow] | type[ValueRow], *chosen: ColumnElement[bool]) -> Callable[[Store], None]:
-    """Return a function that deletes the chosen rows."""
+    """Return a function that deletes the `chosen` rows of a table."""
 
     def lose(store: Store) -> None:
         with store.database.write() as session:

@@ -63,7 +63,7 @@ def test_the_second_image_set_does_not_change_numbers_of_the_first(
     assert without_identity(beside) == without_identity(alone)
 
 
-def test_an_image_set_has_no_difference_from_itself(runner: Runner, ingredients: AuditInputs) -> None:
+def test_an_image_set_compared_with_itself_has_no_difference(runner: Runner, ingredients: AuditInputs) -> None:
     spec = ingredients.spec(**body(ingredients, ingredients.images))
     compared = results(runner.store, audit(runner, spec))["cohorts"]["plain"]["out_of_set"]
     assert compared["entropy"]["difference"]["mean"] == pytest.approx(0, abs=1e-3)
@@ -80,7 +80,7 @@ def test_comparisons_of_image_sets_do_not_depend_on_the_shard_size(
     assert found[0] == found[1]
 
 
-def test_each_image_set_has_its_own_limit_of_unreadable_images(
+def test_each_image_set_has_its_own_limit_on_unreadable_images(
     runner: Runner, ingredients: AuditInputs, scenes: Path
 ) -> None:
     (scenes / "broken.png").write_bytes(b"not an image")

@@ -1,4 +1,4 @@
-"""The policy of a job's own tenant judges it, even if other tenants have a policy of the same name and version."""
+"""A job is judged by the policy of its own tenant, even if other tenants have a policy of the same name and version."""
 
 import pytest
 
@@ -12,12 +12,14 @@ from worker.runner import Runner
 
 STRICT, LAX = 2.0, 0.0
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the tests do not depend on it
+pytestmark = pytest.mark.parametrize(
+    "database_url", ["sqlite"], indirect=True
+)  # the tests do not depend on the database
 
 
 @pytest.fixture
 def spec(ingredients: AuditInputs) -> JobSpec:
-    """A small audit that the policy `release` of its tenant judges."""
+    """A small audit whose gate is the policy `release` of its tenant."""
     images = {"uri": ingredients.images.as_uri(), "limit": 4}
     gate = {"policy": "release", "version": 1}
     return ingredients.spec(cohorts=[ingredients.cohort("plain", 0)], images=images, measures=["entropy"], gate=gate)
@@ -40,7 +42,7 @@ def audits(runner: Runner, spec: JobSpec, *tenants: str) -> dict[str, Job]:
 
 
 @pytest.mark.parametrize("stop", [None, "when-decided"])
-def test_the_policy_of_its_own_tenant_judges_a_job(runner: Runner, spec: JobSpec, stop: str | None) -> None:
+def test_a_job_is_judged_by_the_policy_of_its_own_tenant(runner: Runner, spec: JobSpec, stop: str | None) -> None:
     store_policy(runner.store, "ours", STRICT)
     store_policy(runner.store, "theirs", LAX)
     store_policy(runner.store, "", LAX)
@@ -49,7 +51,7 @@ def test_the_policy_of_its_own_tenant_judges_a_job(runner: Runner, spec: JobSpec
     assert {tenant: each["threshold"] for tenant, (each,) in rules.items()} == {"ours": STRICT, "theirs": LAX}
 
 
-def test_a_job_needs_no_policy_of_the_default_tenant(runner: Runner, spec: JobSpec) -> None:
+def test_a_jobs_policy_need_not_exist_for_the_default_tenant(runner: Runner, spec: JobSpec) -> None:
     store_policy(runner.store, "ours", STRICT)
     (job,) = audits(runner, spec, "ours").values()
     assert results(runner.store, job)["verdict"]["rules"][0]["threshold"] == STRICT

@@ -15,7 +15,7 @@ def test_a_batch_has_the_requested_images_or_as_many_as_fit() -> None:
     assert BatchSize(CPU).images(10_000, (4096, 4096)) == 1
 
 
-def test_a_batch_that_did_not_fit_halves_later_batches() -> None:
+def test_later_batches_are_halved_after_memory_runs_out() -> None:
     size = BatchSize(CPU, 6)
     assert size.halve(6)
     assert size.images(22, (32, 32)) == 3
@@ -38,7 +38,7 @@ def spec(measures: list[str], **changes: Any) -> JobSpec:
     return JobSpec.model_validate({**body, **changes})
 
 
-def test_the_22_passes_of_an_image_fill_two_chunks() -> None:
+def test_the_default_22_passes_of_an_image_fill_two_chunks() -> None:
     assert chunk_size(spec(["entropy", "noise", "geometry", "stability", "degradation"]), CPU) == 11
 
 

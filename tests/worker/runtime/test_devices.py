@@ -11,7 +11,7 @@ def test_auto_assigns_gpus_in_turn_and_falls_back_to_the_cpu() -> None:
     assert chosen == [torch.device("cuda", n % count) if count else torch.device("cpu") for n in range(3)]
 
 
-def test_a_device_has_a_name() -> None:
+def test_results_have_a_name_for_each_device() -> None:
     assert device_name(choose_device("cpu", 0)) == "cpu"
 
 
@@ -21,7 +21,7 @@ def test_a_cpu_has_one_process_per_core_by_default() -> None:
 
 
 @pytest.mark.parametrize(("device", "processes"), [("cpu", 1), ("cuda", 100)])
-def test_processes_share_the_threads_and_have_one_each_on_a_cpu(device: str, processes: int) -> None:
+def test_processes_share_the_cores_but_use_one_thread_each_on_a_cpu(device: str, processes: int) -> None:
     share_cores(torch.device(device), processes)
     assert torch.get_num_threads() == 1
 

@@ -1,4 +1,4 @@
-"""A memory limit makes batches smaller and changes no result."""
+"""A memory limit makes batches smaller, but changes no result."""
 
 import multiprocessing
 import resource
@@ -18,7 +18,10 @@ IMAGES, SPARE_BYTES = 16, 120 * 2**20
 
 
 def audit(spec: JobSpec, folder: Path, spare: int | None, connection: Connection) -> None:
-    """Audit with a limit of `spare` bytes beyond the memory in use. Send the final batch size and the results."""
+    """Audit with a limit of `spare` bytes beyond the memory in use.
+
+    Sends the batch size at the end of the audit, and the results, over the connection.
+    """
     torch.set_num_threads(1)
     with local_audit(spec, WorkerSettings(data_dir=folder, batch_size=IMAGES)) as prepared:
         prepared.runner.work()
@@ -30,7 +33,7 @@ def audit(spec: JobSpec, folder: Path, spare: int | None, connection: Connection
 
 
 def data_in_use() -> int:
-    """Return the bytes of this process's data that the limit counts."""
+    """Return the size of this process's data, which the memory limit counts, in bytes."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmData"))
 
@@ -57,21 +60,21 @@ def test_a_memory_limit_halves_batches_and_changes_no_result(ingredients: AuditI
     assert limited_results == unlimited_results
 
 
-def test_the_memory_limit_of_the_process_stays_the_same_without_a_setting() -> None:
+def test_without_a_setting_the_memory_limit_of_the_process_does_not_change() -> None:
     before = resource.getrlimit(resource.RLIMIT_DATA)
     limit_memory(None)
     assert resource.getrlimit(resource.RLIMIT_DATA) == before
 
 
 def page_faults(times: int) -> int:
-    """Return the page faults while a block of 8 MiB is allocated and freed `times` times."""
+    """Allocate and free a block of 8 MiB `times` times. Return how many page faults this causes."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(times):
         torch.ones(2 * 2**20)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 
-def test_freed_blocks_are_reused() -> None:
+def test_freed_memory_is_reused_and_not_returned_to_the_system() -> None:
     keep_freed_memory()
     page_faults(2)
     pages = 2 * 2**20 * 4 // 4096

@@ -63,7 +63,7 @@ def test_rise_averages_masks_weighted_by_the_targets_probability(net: nn.Module)
         assert torch.allclose(found[n], total / seen, atol=1e-5)
 
 
-def test_masks_depend_on_the_seed_and_have_the_given_mean() -> None:
+def test_rises_masks_depend_on_the_seed_and_have_the_given_mean() -> None:
     masks = random_masks(400, 5, 0.3, 7, (20, 24))
     random_masks.cache_clear()
     assert torch.equal(masks, random_masks(400, 5, 0.3, 7, (20, 24)))
@@ -73,7 +73,7 @@ def test_masks_depend_on_the_seed_and_have_the_given_mean() -> None:
     assert abs(masks.mean().item() - 0.3) < 0.03
 
 
-def test_rise_shows_nothing_of_a_model_that_ignores_the_image() -> None:
+def test_the_rise_map_of_a_model_that_ignores_the_image_is_zero() -> None:
     def predict(images: Tensor) -> Tensor:
         return torch.tensor([0.3, 0.7]).expand(len(images), 2)
 

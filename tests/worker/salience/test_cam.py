@@ -13,7 +13,7 @@ def made(seed: int, rectified: bool = False) -> tuple[Tensor, Tensor]:
 
 
 def slow(name: str, features: np.ndarray, gradients: np.ndarray) -> np.ndarray:
-    """Compute one image's map from the definition, pixel by pixel. Both (K, h, w) -> (h, w)."""
+    """Compute the map of one image pixel by pixel, from the method's definition. Both (K, h, w) -> (h, w)."""
     channels, height, width = features.shape
     out = np.zeros((height, width))
     for k in range(channels):
@@ -56,7 +56,7 @@ def test_eigencam_agrees_with_numpys_projection_on_the_first_axis() -> None:
         assert np.allclose(found.numpy(), twin * np.sign(twin.sum()), atol=1e-10)
 
 
-def test_cam_weights_the_features_by_the_targets_row() -> None:
+def test_cam_weights_the_features_by_the_head_weights_of_the_target() -> None:
     features, _ = made(3)
     weights = torch.randn(2, 5, dtype=torch.float64)
     found = cam(features, weights)

@@ -41,7 +41,7 @@ def small(**changes: object) -> Model:
 @pytest.mark.parametrize(
     ("name", "closed"), [("resnet18", True), ("densenet121", True), ("vgg11", False), ("mobilenet_v3_small", False)]
 )
-def test_it_agrees_with_hooks_and_autograd_with_and_without_a_closed_form(
+def test_diffgradcam_agrees_with_hooks_and_autograd_with_and_without_a_closed_form(
     tmp_path: Path, name: str, closed: bool
 ) -> None:
     torch.manual_seed(1)
@@ -59,7 +59,7 @@ def test_it_agrees_with_hooks_and_autograd_with_and_without_a_closed_form(
 
 
 @pytest.mark.parametrize("target", [0, 2])
-def test_the_other_class_is_the_strongest_but_the_target(tmp_path: Path, target: int) -> None:
+def test_diffgradcam_subtracts_the_strongest_class_other_than_the_target(tmp_path: Path, target: int) -> None:
     net = TinyNet(5, width=4)
     loaded = load_classifier(save_archive(net, tmp_path / "m.pt", SIDE), small(), 2)
     found = explain_by("diffgradcam", loaded, choose=lambda logits: torch.full((len(logits),), target))
@@ -70,7 +70,7 @@ def test_the_other_class_is_the_strongest_but_the_target(tmp_path: Path, target:
 
 
 @pytest.mark.parametrize("single", ["class-0", "class-1"])
-def test_of_a_single_logit_it_equals_gradcam(tmp_path: Path, single: str) -> None:
+def test_diffgradcam_of_a_model_with_a_single_logit_equals_gradcam(tmp_path: Path, single: str) -> None:
     model = small(outputs=Outputs.model_validate({"single": single}))
     loaded = load_classifier(save_archive(TinyNet(3, width=1), tmp_path / "m.pt", SIDE), model, 2)
     plain, difference = (explain_by(method, loaded) for method in ("gradcam", "diffgradcam"))
@@ -78,7 +78,7 @@ def test_of_a_single_logit_it_equals_gradcam(tmp_path: Path, single: str) -> Non
     assert torch.allclose(plain.native, difference.native, atol=1e-5)
 
 
-def test_a_channel_that_feeds_all_logits_alike_shows_in_gradcam_alone(tmp_path: Path) -> None:
+def test_a_channel_that_raises_all_logits_equally_shows_in_gradcam_but_not_in_diffgradcam(tmp_path: Path) -> None:
     net, honest = TinyNet(7), TinyNet(7)
     assert isinstance(net.head, nn.Linear)
     with torch.no_grad():

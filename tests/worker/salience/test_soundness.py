@@ -20,7 +20,7 @@ def made(seed: int = 0, count: int = 3) -> Evidence:
 
 
 def slow_map(features: Tensor, gradients: Tensor) -> NDArray[np.float32]:
-    """Grad-CAM of one image, channel by channel, both (K, h, w); resized by Pillow."""
+    """Compute the Grad-CAM map of one image, channel by channel; Pillow resizes it. Both inputs are (K, h, w)."""
     raw = np.zeros(features.shape[1:], np.float32)
     for channel, gradient in zip(features.numpy(), gradients.numpy(), strict=True):
         raw += gradient.mean() * channel
@@ -29,7 +29,7 @@ def slow_map(features: Tensor, gradients: Tensor) -> NDArray[np.float32]:
     return np.asarray(Image.fromarray(native).resize(SIZE[::-1], Image.Resampling.BICUBIC)).clip(0, 1)
 
 
-def test_both_numbers_agree_with_pillow_and_scikit_image() -> None:
+def test_both_similarities_agree_with_pillow_and_scikit_image() -> None:
     evidence = made()
     found = compare_gradcam(BOTH, evidence, SIZE)
     for n in range(3):
@@ -40,14 +40,14 @@ def test_both_numbers_agree_with_pillow_and_scikit_image() -> None:
             assert found[name][n].item() == pytest.approx(twin, abs=1e-4)
 
 
-def test_maps_of_classes_with_equal_gradients_are_equal_and_have_no_difference() -> None:
+def test_if_two_classes_have_equal_gradients_their_maps_are_equal_and_diffgradcam_is_degenerate() -> None:
     evidence = made()
     found = compare_gradcam(BOTH, Evidence(evidence.features, evidence.gradients, evidence.gradients), SIZE)
     assert torch.allclose(found[CLASS], torch.ones(3), atol=1e-6)
     assert found[DIFFERENCE].tolist() == [0, 0, 0]
 
 
-def test_a_channel_that_feeds_both_logits_alike_raises_one_and_lowers_the_other() -> None:
+def test_a_channel_that_raises_all_logits_equally_makes_class_maps_similar_and_diffgradcam_different() -> None:
     evidence = made()
     border = torch.zeros(6, 8)
     border[0] = border[-1] = 30
@@ -64,7 +64,7 @@ def test_a_channel_that_feeds_both_logits_alike_raises_one_and_lowers_the_other(
     assert (found[DIFFERENCE] < honest[DIFFERENCE]).all()
 
 
-def test_a_degenerate_map_of_the_target_is_missing_and_another_is_unlike_it() -> None:
+def test_a_similarity_is_nan_if_the_targets_map_is_degenerate_and_zero_if_only_the_other_map_is() -> None:
     evidence = made()
     gradients, others = evidence.gradients.clone(), evidence.other_gradients.clone()
     gradients[0], others[1] = -1, -1
@@ -75,7 +75,7 @@ def test_a_degenerate_map_of_the_target_is_missing_and_another_is_unlike_it() ->
     assert found[CLASS][2] != 0
 
 
-def test_each_number_depends_on_its_image_alone() -> None:
+def test_each_images_similarities_do_not_depend_on_the_other_images() -> None:
     evidence = made(1, 4)
     together = compare_gradcam(BOTH, evidence, SIZE)
     for n in range(4):
@@ -84,7 +84,7 @@ def test_each_number_depends_on_its_image_alone() -> None:
         assert all(torch.allclose(alone[name][0], together[name][n], atol=1e-6) for name in BOTH)
 
 
-def test_every_method_with_a_layer_has_the_class_and_gradcam_alone_the_difference() -> None:
+def test_methods_with_a_layer_compare_classes_and_only_gradcam_is_compared_with_diffgradcam() -> None:
     assert {method for method in NEEDS_LAYER if CLASS in soundness_columns(method)} == NEEDS_LAYER
     assert [method for method in NEEDS_LAYER if DIFFERENCE in soundness_columns(method)] == ["gradcam"]
     assert [soundness_columns(method) for method in ("rise", "saliency", "integrated_gradients")] == [()] * 3

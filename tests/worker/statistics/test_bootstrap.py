@@ -31,7 +31,7 @@ def test_means_vary_with_the_resampled_runs_if_all_images_are_equal() -> None:
     assert means.std() == pytest.approx(twin.std(), rel=0.05)
 
 
-def test_a_resampled_mean_is_that_of_the_drawn_images_under_the_drawn_runs() -> None:
+def test_a_resampled_mean_is_the_mean_over_the_drawn_images_and_the_drawn_runs() -> None:
     values = np.random.default_rng(1).random((5, 3, 2))
     found = resample_means(values, np.ones((5, 3)), Draws(4, "s"))
     images = draw_counts(generator("images", 4), RESAMPLES, 5)[0]
@@ -50,7 +50,7 @@ def test_unused_values_do_not_change_the_means() -> None:
     assert means.mean() == pytest.approx(values[used > 0].mean(), abs=0.01)
 
 
-def test_intervals_are_the_same_for_equal_seeds_and_differ_for_others() -> None:
+def test_equal_seeds_give_equal_intervals_and_different_seeds_different_ones() -> None:
     values = np.random.default_rng(3).random((20, 2, 1))
     used = np.ones((20, 2))
     first, again, other = (resample_means(values, used, Draws(seed, "s")).whole for seed in (0, 0, 1))
@@ -72,6 +72,6 @@ def test_a_95_percent_interval_of_one_run_contains_the_true_mean_in_92_to_97_per
     assert 0.92 <= held / times <= 0.97
 
 
-def test_values_without_columns_give_means_without_columns() -> None:
+def test_the_bootstrap_of_zero_columns_gives_zero_means() -> None:
     found = resample_means(np.empty((6, 2, 0)), np.ones((6, 2)), Draws(0, "x"))
     assert found.whole.shape == (RESAMPLES, 0)

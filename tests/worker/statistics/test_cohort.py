@@ -24,7 +24,7 @@ def test_a_cohorts_mean_is_over_all_images_and_runs() -> None:
     assert found["strata"] == {}
 
 
-def test_strata_are_by_class_and_by_whether_a_run_classifies_an_image_correctly() -> None:
+def test_there_are_strata_for_each_class_and_for_correct_and_wrong_predictions() -> None:
     values, labels = numbers(12, 3), ["real", "fake"] * 6
     found = summarised(cohort(values, labels))["strata"]
     assert found["class"]["fake"]["entropy"]["mean"] == pytest.approx(values[1::2, :, 2].mean())

@@ -11,7 +11,7 @@ Draw = Callable[[np.random.Generator, int], tuple[np.ndarray, np.ndarray]]
 
 
 def played(values: np.ndarray, mean: float, claim: Confidence) -> float:
-    """The slow twin: the capital after betting a stake of 1, image by image, that the true mean is above `mean`."""
+    """The slow twin: the capital after betting, image by image, a stake of 1 that the true mean is above `mean`."""
     shares = [float(share) for share in claim.shares]
     stakes = [share**0.5 for share in shares]
     purses: list[float] = [stake / sum(stakes) for stake in stakes]
@@ -22,7 +22,7 @@ def played(values: np.ndarray, mean: float, claim: Confidence) -> float:
     return sum(purses)
 
 
-def test_an_interval_has_the_means_that_no_bet_of_the_slow_twin_rejects() -> None:
+def test_an_interval_contains_the_means_that_no_bet_of_the_slow_twin_rejects() -> None:
     values = np.random.default_rng(0).beta(6, 2, 60)
     least, most = ratio_interval(values, ONES, CLAIM)
     grid = np.arange(0.001, 1, 0.001)
@@ -31,7 +31,7 @@ def test_an_interval_has_the_means_that_no_bet_of_the_slow_twin_rejects() -> Non
     assert least < values.mean() < most
 
 
-def test_the_interval_of_a_ratio_is_that_of_the_mean_over_images_that_count() -> None:
+def test_the_interval_of_a_ratio_is_the_interval_of_the_mean_over_images_that_count() -> None:
     random = np.random.default_rng(1)
     values, counts = random.random(60), (random.random(60) < 0.5).astype(float)
     kept = values[counts > 0]
@@ -87,7 +87,7 @@ def _of_a_class(random: np.random.Generator, n: int) -> tuple[np.ndarray, np.nda
 
 
 @pytest.mark.parametrize("kind", DRAWS)
-def test_looks_after_every_shard_miss_the_true_mean_in_at_most_one_of_twenty_jobs(kind: str) -> None:
+def test_intervals_at_looks_after_every_shard_miss_the_true_mean_in_at_most_one_of_twenty_jobs(kind: str) -> None:
     random, missed, wanted = np.random.default_rng(5), 0, np.log(2 / CLAIM.alpha)
     for _ in range(300):
         parts, wholes = DRAWS[kind](random, 400)

@@ -1,4 +1,4 @@
-"""Shares of degenerate maps; means, intervals and differences of which some values are missing."""
+"""Shares of degenerate maps; means, intervals and differences of values of which some are missing."""
 
 import json
 from dataclasses import replace
@@ -39,7 +39,7 @@ def test_the_interval_of_a_share_agrees_with_scipys_wilson_interval(total: int) 
         assert 0 <= low <= count / total <= high <= 1
 
 
-def test_the_share_of_degenerate_maps_is_over_the_used_maps() -> None:
+def test_the_share_of_degenerate_maps_is_computed_over_the_used_maps() -> None:
     flags, used = np.array([[1.0, 0], [1, 1], [0, 0]]), np.array([[1.0, 1], [0, 1], [1, 0]])
     assert degenerate_share(flags) == {"mean": 0.5, "ci95": wilson(3, 6), "count": 3, "n": 6}
     assert degenerate_share(flags, used) == {"mean": 0.5, "ci95": wilson(2, 4), "count": 2, "n": 4}
@@ -53,7 +53,7 @@ def missing_some(values: np.ndarray, share: float, seed: int = 5) -> np.ndarray:
     return values
 
 
-def test_a_resampled_mean_is_over_the_values_that_are_not_missing() -> None:
+def test_a_resampled_mean_ignores_missing_values() -> None:
     values = np.random.default_rng(1).random((9, 3, 2))
     values[[0, 4, 7], [1, 1, 2], 1] = np.nan
     found = resample_means(values, np.ones((9, 3)), Draws(4, "s"))
@@ -115,7 +115,7 @@ def test_a_difference_ignores_missing_values_and_has_no_interval_if_many_are_mis
         assert (found["ci95"] is not None, "note" in found) == (message, not message)
 
 
-def test_a_run_without_maps_has_no_stability_and_does_not_change_the_other_runs() -> None:
+def test_a_run_with_only_degenerate_maps_has_no_stability_and_does_not_change_other_runs() -> None:
     values, plain = numbers(12, 3), cohort(numbers(12, 3), [None] * 12)
     values[:, 2, 1] = 1
     across = plain.across.copy()
@@ -129,7 +129,7 @@ def test_a_run_without_maps_has_no_stability_and_does_not_change_the_other_runs(
     assert means == [near, near, None]
 
 
-def test_an_image_without_maps_is_the_least_typical_and_no_other_ranking_has_it() -> None:
+def test_an_image_with_only_degenerate_maps_is_the_least_typical_and_in_no_other_ranking() -> None:
     values = numbers(20, 2)
     values[13, :, 1], values[13, :, 2:] = 1, np.nan
     first = choose([cohort(values, [None] * 20)], 20, {"stability": "runs agree least"})

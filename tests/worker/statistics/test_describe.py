@@ -20,14 +20,14 @@ def test_mean_and_count_ignore_missing_values() -> None:
     assert describe(np.array([1.0, np.nan, 3.0]))["n"] == 2
 
 
-def test_no_values_have_no_statistics_and_one_value_has_no_spread() -> None:
+def test_without_values_there_are_no_statistics_and_of_one_value_there_is_no_spread() -> None:
     nothing, one = describe(np.array([np.nan])), describe(np.array([0.5]))
     assert (nothing["mean"], nothing["n"]) == (None, 0)
     assert (one["mean"], one["sd"], one["n"]) == (0.5, None, 1)
 
 
 @pytest.mark.parametrize(("images", "few"), [(4, True), (5, False)])
-def test_fewer_than_five_images_have_no_spread_and_no_interval_even_with_ten_runs(images: int, few: bool) -> None:
+def test_with_fewer_than_five_images_there_is_no_spread_or_interval_even_with_ten_runs(images: int, few: bool) -> None:
     found = describe(np.random.default_rng(0).random((images, 10)))
     assert (found["sd"] is None, why_no_interval(images, 0.0) is not None) == (few, few)
 

@@ -1,4 +1,4 @@
-"""Error rates agree with scikit-learn and with their definitions, ties included."""
+"""Error rates agree with scikit-learn and with their definitions, even for equal scores."""
 
 from itertools import pairwise
 
@@ -27,13 +27,13 @@ def arrays(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
 
 
 def slow_points(attack: np.ndarray, scores: np.ndarray) -> list[tuple[float, float]]:
-    """BPCER and APCER at each threshold, from infinity down."""
+    """Return BPCER and APCER at each threshold, from infinity down."""
     thresholds = [np.inf, *sorted(set(scores), reverse=True)]
     return [(float((scores[~attack] >= t).mean()), float((scores[attack] < t).mean())) for t in thresholds]
 
 
 def slow_eer(points: list[tuple[float, float]]) -> float:
-    """Where the polygon through the points meets the diagonal."""
+    """Return the rate at which the polygon through the points (BPCER, APCER) meets the diagonal."""
     for (x0, y0), (x1, y1) in pairwise(points):
         if y1 - x1 <= 0:
             return x0 + (y0 - x0) / ((y0 - x0) - (y1 - x1)) * (x1 - x0)
@@ -57,7 +57,7 @@ def test_the_error_rates_are_those_of_scikit_learns_roc_curve(rows: Rows) -> Non
 
 @COUNT
 @given(IMAGES, st.sampled_from([0.01, 0.05, 0.1, 0.25, 0.5]))
-def test_apcer_is_the_least_at_any_threshold_that_the_bona_fide_images_allow(rows: Rows, limit: float) -> None:
+def test_apcer_at_a_bpcer_is_the_lowest_at_any_threshold_within_that_bpcer(rows: Rows, limit: float) -> None:
     attack, scores = arrays(rows)
     allowed = [apcer for bpcer, apcer in slow_points(attack, scores) if bpcer <= limit]
     assert rates(attack, scores).apcer_at(limit)[0] == pytest.approx(min(allowed))
@@ -72,7 +72,7 @@ def test_the_equal_error_rate_is_where_the_polygon_of_error_rates_meets_the_diag
 
 @COUNT
 @given(IMAGES, st.integers(0, 2**32 - 1))
-def test_a_weighting_gives_the_rates_of_the_images_repeated_as_often_as_they_weigh(rows: Rows, seed: int) -> None:
+def test_a_weighting_gives_the_error_rates_of_images_repeated_by_their_weights(rows: Rows, seed: int) -> None:
     attack, scores = arrays(rows)
     weights = np.random.default_rng(seed).integers(0, 4, len(rows))
     weights[[np.argmax(attack), np.argmin(attack)]] += 1  # both classes are drawn
@@ -85,7 +85,7 @@ def test_a_weighting_gives_the_rates_of_the_images_repeated_as_often_as_they_wei
 
 @COUNT
 @given(IMAGES)
-def test_swapping_the_classes_mirrors_the_area_and_keeps_the_equal_error_rate(rows: Rows) -> None:
+def test_swapping_the_classes_turns_the_auroc_into_1_minus_auroc_and_keeps_the_eer(rows: Rows) -> None:
     attack, scores = arrays(rows)
     here, there = rates(attack, scores), rates(~attack, scores)
     mirrored = rates(~attack, -scores)
@@ -96,7 +96,7 @@ def test_swapping_the_classes_mirrors_the_area_and_keeps_the_equal_error_rate(ro
 
 @COUNT
 @given(IMAGES, st.sampled_from([0.05, 0.25, 0.5]))
-def test_each_attack_type_is_judged_at_the_threshold_that_all_bona_fide_images_set(rows: Rows, limit: float) -> None:
+def test_the_apcer_of_each_attack_type_is_at_the_threshold_for_all_bona_fide_images(rows: Rows, limit: float) -> None:
     attack, scores = arrays(rows)
     own = np.flatnonzero(attack)
     types = np.zeros((len(rows), 2))
@@ -119,7 +119,7 @@ def test_a_limit_that_is_a_whole_number_of_images_is_met_despite_rounding(count:
     assert rates(attack, scores).apcer_at((count - 1) / 100)[0] == 1
 
 
-def test_rates_without_images_of_a_class_are_missing() -> None:
+def test_an_error_rate_is_nan_without_images_of_its_class() -> None:
     scores = np.array([0.2, 0.7, 0.9])
     for attack in (np.zeros(3, bool), np.ones(3, bool)):
         found = rates(attack, scores)

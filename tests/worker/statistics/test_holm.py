@@ -3,7 +3,7 @@ import pytest
 from worker.statistics.holm import adjusted_p_values
 
 
-def test_the_smallest_p_value_is_multiplied_by_the_number_of_all_and_the_next_by_one_fewer() -> None:
+def test_the_smallest_of_n_p_values_is_multiplied_by_n_and_the_next_by_n_minus_1() -> None:
     assert adjusted_p_values([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
 
 

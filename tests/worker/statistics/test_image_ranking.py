@@ -18,7 +18,7 @@ def test_the_first_image_of_every_ranking_comes_before_any_second_image() -> Non
 def test_untypical_images_wrong_images_and_images_with_differences_come_first() -> None:
     values, other = numbers(20, 3), numbers(20, 3, seed=1)
     values[:, :, 0] = other[:, :, 0] = 1
-    values[7, :, 2] = other[7, :, 2] = 40  # far from all others
+    values[7, :, 2] = other[7, :, 2] = 40  # these values are far from those of all other images
     values[11, :, 0] = 0  # wrong under every run of a cohort
     other[:, :, 2:] = values[:, :, 2:]
     other[3, :, 2] += 0.9
@@ -31,7 +31,7 @@ def test_untypical_images_wrong_images_and_images_with_differences_come_first() 
     assert wrong == [11], "an image that every run classifies correctly is never `most often wrong`"
 
 
-def test_an_image_is_found_if_one_of_three_cohorts_differs_on_it() -> None:
+def test_an_image_on_which_one_of_three_cohorts_differs_is_chosen() -> None:
     values = numbers(20, 3)
     odd = values.copy()
     odd[5, :, 2] += 0.9

@@ -39,7 +39,7 @@ def test_the_components_are_the_mean_squares_of_a_two_way_analysis_of_variance()
     assert found.variance.estimate == pytest.approx((between_runs + between_images - rest) / values.size)
 
 
-def test_the_residuals_of_values_of_which_some_are_missing_are_those_of_least_squares() -> None:
+def test_with_missing_values_the_components_agree_with_a_least_squares_fit() -> None:
     values = random_values(9, 3)
     known = np.random.default_rng(1).random(values.shape) > 0.2
     rows = [
@@ -56,14 +56,14 @@ def test_the_residuals_of_values_of_which_some_are_missing_are_those_of_least_sq
     assert found.runs.value == pytest.approx(effects[9:].var(ddof=1) / 3)
 
 
-def test_missing_values_change_nothing_else() -> None:
+def test_some_missing_values_hardly_change_the_variance() -> None:
     values, known = random_values(300, 4), np.random.default_rng(1).random((300, 4)) > 0.1
     spoilt = np.where(known, values, np.nan)
     found, whole = two_way(spoilt, known).variance.estimate, two_way(values, everything(values)).variance.estimate
     assert found == pytest.approx(whole, rel=0.1)
 
 
-def test_one_run_has_the_variance_of_a_mean_over_images() -> None:
+def test_the_variance_of_one_run_is_that_of_a_mean_over_images() -> None:
     values = random_values(20, 1)
     found = two_way(values, everything(values))
     assert (found.runs, found.rest) == (None, None)
@@ -79,7 +79,7 @@ def test_runs_without_an_image_in_common_are_compared_by_their_means() -> None:
     assert found.rest is None
 
 
-def test_the_runs_part_of_stability_is_the_jackknife_that_leaves_each_run_out() -> None:
+def test_the_part_of_the_runs_in_the_variance_of_stability_is_that_of_a_jackknife_over_runs() -> None:
     runs, images = 5, 8
     pairs = list(combinations(range(runs), 2))
     values = np.random.default_rng(2).random((images, len(pairs)))
@@ -94,7 +94,7 @@ def test_the_runs_part_of_stability_is_the_jackknife_that_leaves_each_run_out() 
     assert (found.runs.freedom, found.images.freedom) == (4, 7)
 
 
-def test_a_difference_has_the_runs_of_both_cohorts_and_the_images_of_their_pairs() -> None:
+def test_the_variance_of_a_difference_adds_both_cohorts_runs_and_the_paired_images() -> None:
     a, b = random_values(15, 3), random_values(15, 4, 1)
     found = joint_variance(mean_square(a.mean(1) - b.mean(1)), [two_way(a, everything(a)), two_way(b, everything(b))])
     rests = [two_way(each, everything(each)).rest for each in (a, b)]
@@ -102,12 +102,14 @@ def test_a_difference_has_the_runs_of_both_cohorts_and_the_images_of_their_pairs
     assert found.estimate == pytest.approx(wanted - sum(rest.value for rest in rests if rest))
 
 
-def test_the_covariance_of_two_means_is_that_of_means_simulated_anew() -> None:
+def test_the_covariance_of_two_means_agrees_with_that_of_simulated_means() -> None:
     random, means, estimates = np.random.default_rng(3), [], []
     for _ in range(2000):
         image, run, own = random.normal(size=(30, 1)), 0.5 * random.normal(size=(1, 4)), random.normal(size=(30, 4))
         a, b = image + run + 0.5 * own, 0.5 * image - 0.8 * run + 0.5 * random.normal(size=(30, 4))
         means.append((a.mean(), b.mean()))
         estimates.append(mean_covariance(a, b))
-    assert np.mean(estimates) == pytest.approx(0.5 / 30 - 0.8 * 0.25 / 4, abs=0.004)  # of the images and of the runs
+    assert np.mean(estimates) == pytest.approx(
+        0.5 / 30 - 0.8 * 0.25 / 4, abs=0.004
+    )  # the covariances of the images and of the runs
     assert np.mean(estimates) == pytest.approx(np.cov(np.array(means).T)[0, 1], abs=0.004)

@@ -39,7 +39,7 @@ def test_distances_of_distributions_agree_with_scipy_and_with_their_definition(
     assert kolmogorov_smirnov(a, b) == pytest.approx(twin, abs=1e-12)
 
 
-def test_the_difference_of_two_sets_is_that_of_their_means_and_lies_in_its_interval() -> None:
+def test_the_difference_of_two_image_sets_is_that_of_their_means_and_lies_in_its_interval() -> None:
     two = sets(0.2)
     found = compare_sets(two, COMPARED)["entropy"]
     inside, outside = (each.column("entropy") for each in (two.inside, two.outside))
@@ -51,7 +51,7 @@ def test_the_difference_of_two_sets_is_that_of_their_means_and_lies_in_its_inter
     assert found["kolmogorov_smirnov"] == pytest.approx(stats.ks_2samp(inside.ravel(), outside.ravel()).statistic)
 
 
-def test_images_are_resampled_per_set_and_runs_are_resampled_for_both_sets_together() -> None:
+def test_images_are_resampled_in_each_image_set_and_runs_in_both_sets_together() -> None:
     inside, outside = (values(name, 40, 0.5, 1, runs=1).resampled.whole[:, 0] for name in ("images", "out_of_set"))
     assert (outside - inside).std() == pytest.approx(np.hypot(outside.std(), inside.std()), rel=0.05)
     runs = np.repeat(np.array([0.0, 1.0, 2.0])[None, :, None], 20, axis=0).repeat(3, axis=2)

@@ -29,7 +29,7 @@ def many_classes(seed: int, classes: int = 4, images: int = 60) -> Predictions:
 
 @COUNT
 @given(st.integers(0, 2**32 - 1))
-def test_the_numbers_of_a_detector_are_those_of_scikit_learn(seed: int) -> None:
+def test_the_performance_of_a_detector_agrees_with_scikit_learn(seed: int) -> None:
     found = drawn(40, 2, seed)
     for run in range(2):
         own, scores = numbers(found, run), found.probabilities[:, run, 1]
@@ -41,7 +41,7 @@ def test_the_numbers_of_a_detector_are_those_of_scikit_learn(seed: int) -> None:
 
 @COUNT
 @given(st.integers(0, 2**32 - 1))
-def test_the_numbers_of_many_classes_are_those_of_scikit_learn(seed: int) -> None:
+def test_the_performance_of_a_model_of_many_classes_agrees_with_scikit_learn(seed: int) -> None:
     found = many_classes(seed)
     own, probabilities = numbers(found, 1), found.probabilities[:, 1]
     assert own["auroc"] == pytest.approx(
@@ -82,39 +82,39 @@ def test_reliability_bins_have_all_values_and_their_means() -> None:
     assert [each["confidence"] for each in bins] == sorted(each["confidence"] for each in bins)
 
 
-def test_an_order_of_images_changes_no_number() -> None:
+def test_performance_does_not_depend_on_the_order_of_the_images() -> None:
     found = drawn(50, 1, 7)
     places = np.random.default_rng(0).permutation(50)
     shuffled = detector(found.classes[places], found.probabilities[places][:, :, 1])
     assert numbers(shuffled) == pytest.approx(numbers(found))
 
 
-def test_what_needs_two_classes_has_a_reason_without_them() -> None:
+def test_numbers_that_need_two_classes_have_a_reason_if_there_is_only_one() -> None:
     found = detector(np.ones(20, bool), np.linspace(0, 1, 20)[:, None])
     assert set(numbers(found)) == {"accuracy", "brier", "ece"}
     assert found.reasons["auroc"] == "needs images of two classes or more"
     assert set(found.reasons) == {"balanced_accuracy", "auroc", "eer", *BPCER_LEVELS}
 
 
-def test_a_bpcer_that_the_bona_fide_images_cannot_resolve_is_not_reached() -> None:
+def test_apcer_at_a_bpcer_needs_enough_bona_fide_images() -> None:
     attack = np.arange(40) < 20
     found = detector(attack, np.linspace(0.9, 0.1, 40)[:, None])
     assert found.reasons["apcer_at_bpcer_1"] == "needs 100 bona fide images or more; there are 20"
     assert {"apcer_at_bpcer_5", "apcer_at_bpcer_10"} <= set(numbers(found))
 
 
-def test_probabilities_that_are_not_stored_leave_the_area_out() -> None:
+def test_there_is_no_auroc_if_class_probabilities_are_not_stored() -> None:
     found = replace(many_classes(1), probabilities=np.empty((60, 2, 0)))
     assert "auroc" in found.reasons and "auroc" not in numbers(found)
     assert numbers(found)["brier"] == numbers(many_classes(1))["brier"]
 
 
-def test_without_labelled_images_every_number_has_the_reason() -> None:
+def test_without_labelled_images_every_number_has_a_reason() -> None:
     found = detector(np.zeros(0, bool), np.zeros((0, 2)))
     assert set(found.reasons.values()) == {"no image has a label"} and not found.available
 
 
-def test_attacks_without_bona_fide_images_of_their_own_are_compared_with_all_of_them() -> None:
+def test_a_selection_with_attacks_only_has_error_rates_against_all_bona_fide_images() -> None:
     found = drawn(100, 1, 5)
     own = found.attacks & (np.arange(100) % 3 == 0)
     part = found.select(own | ~found.attacks, own)

@@ -1,4 +1,4 @@
-"""The branch `performance` of results: intervals, runs, points of plots."""
+"""The branch `performance` of results: its numbers with their intervals, by run, and the points of its plots."""
 
 import json
 from dataclasses import replace
@@ -16,7 +16,7 @@ from worker.statistics.run_intervals import OfRuns
 DRAWS = Draws(0, "0")
 
 
-def test_every_number_stands_beside_its_interval_and_is_the_mean_over_the_runs() -> None:
+def test_every_number_has_an_interval_and_is_the_mean_over_the_runs() -> None:
     found = performance(drawn(240, 3, 1, spread=0.1), DRAWS, no_check)
     for name in NAMES:
         low, high = found.cohort[f"{name}_ci95"]
@@ -26,13 +26,13 @@ def test_every_number_stands_beside_its_interval_and_is_the_mean_over_the_runs()
     json.dumps(found.cohort, allow_nan=False)
 
 
-def test_the_interval_of_one_runs_accuracy_is_that_of_its_mean_to_the_bit() -> None:
+def test_the_interval_of_one_runs_accuracy_equals_the_bootstraps_to_the_bit() -> None:
     one = drawn(150, 1, 2)
     means = resample_means(one.correct[:, :, None], np.ones((150, 1)), DRAWS).runs[:, 0, 0]
     assert performance(one, DRAWS, no_check).cohort["accuracy_ci95"] == interval(means)
 
 
-def test_the_interval_over_runs_is_that_of_the_two_way_random_model_for_a_mean() -> None:
+def test_the_interval_of_accuracy_over_runs_is_that_of_the_two_way_random_model() -> None:
     found = drawn(300, 5, 3, spread=0.3)
     values, (images, runs) = found.correct, found.correct.shape
     by_run, by_image = values.mean(0), values.mean(1)
@@ -49,14 +49,14 @@ def test_the_interval_over_runs_is_that_of_the_two_way_random_model_for_a_mean()
     assert (high + low) / 2 == pytest.approx(values.mean())
 
 
-def test_runs_that_are_alike_have_the_interval_of_the_images_alone() -> None:
+def test_identical_runs_have_the_interval_of_a_single_run() -> None:
     one = drawn(200, 1, 4)
     thrice = detector(one.attacks, np.repeat(one.probabilities[:, :, 1], 3, axis=1))
     narrow, wide = (performance(each, DRAWS, no_check).cohort["auroc_ci95"] for each in (one, thrice))
     assert narrow == pytest.approx(wide, abs=0.02)
 
 
-def test_a_perfect_separation_is_not_certain() -> None:
+def test_a_perfect_separation_has_wilsons_interval() -> None:
     attack = np.arange(60) < 20
     for runs in (1, 3):
         found = detector(attack, np.tile(np.where(attack, 0.9, 0.1)[:, None], runs))
@@ -67,16 +67,16 @@ def test_a_perfect_separation_is_not_certain() -> None:
 
 
 def stats_wilson(total: int) -> float:
-    """The lower end of Wilson's interval of a share of 1."""
+    """Return the lower end of Wilson's interval of a share of 1."""
     return float(stats.binomtest(total, total).proportion_ci(method="wilson").low)
 
 
-def test_few_images_have_numbers_without_intervals() -> None:
+def test_with_few_images_numbers_have_no_intervals() -> None:
     tree = performance(detector(np.array([True, False, True, False]), np.eye(4)[:, :2]), DRAWS, no_check).cohort
     assert tree["auroc"] is not None and tree["auroc_ci95"] is None
 
 
-def test_what_cannot_be_computed_is_null_with_its_reason() -> None:
+def test_a_number_that_cannot_be_computed_is_null_and_has_a_reason() -> None:
     tree = performance(detector(np.ones(10, bool), np.full((10, 2), 0.7)), DRAWS, no_check).cohort
     assert tree["auroc"] is None and tree["auroc_ci95"] is None and tree["det"] is None
     assert tree["reasons"]["auroc"] == "needs images of two classes or more"
@@ -84,7 +84,7 @@ def test_what_cannot_be_computed_is_null_with_its_reason() -> None:
     assert empty["n"] == 0 and empty["accuracy"] is None and empty["reliability"] == []
 
 
-def test_the_worst_attack_type_has_an_interval_by_column() -> None:
+def test_each_column_of_attack_types_has_an_interval_of_its_worst_type() -> None:
     found = drawn(240, 2, 6)
     place = np.cumsum(found.attacks)
     types = np.stack([found.attacks & (place % 2 == each) for each in range(2)], axis=1).astype(float)
@@ -94,7 +94,7 @@ def test_the_worst_attack_type_has_an_interval_by_column() -> None:
     assert worst["apcer_at_bpcer_5_ci95"][0] <= worst["apcer_at_bpcer_5"] <= worst["apcer_at_bpcer_5_ci95"][1]
 
 
-def test_points_of_plots_are_few_and_monotonic() -> None:
+def test_the_points_of_the_plots_are_few_and_monotonic() -> None:
     tree = performance(drawn(400, 2, 8), DRAWS, no_check).cohort
     bpcer, apcer = tree["det"]["bpcer"], tree["det"]["apcer"]
     assert len(bpcer) == len(apcer) <= 100 and len(tree["reliability"]) <= 15
@@ -102,7 +102,7 @@ def test_points_of_plots_are_few_and_monotonic() -> None:
     assert min(bpcer) * 200 >= 0.9
 
 
-def test_a_check_that_raises_ends_the_computation() -> None:
+def test_an_error_raised_by_check_ends_the_computation() -> None:
     def stop() -> None:
         raise InterruptedError
 
@@ -110,7 +110,7 @@ def test_a_check_that_raises_ends_the_computation() -> None:
         performance(drawn(20, 1, 0), DRAWS, stop)
 
 
-def test_the_interval_of_a_biased_number_is_shifted_against_its_bias() -> None:
+def test_the_interval_of_a_biased_number_is_shifted_by_its_bias() -> None:
     resampled = np.random.default_rng(0).normal(0.4, 0.02, (10_000, 2))
     one = OfRuns(np.array([0.35]), resampled[:, :1], 100).interval(unbiased=False)
     bias, half = 0.05, 1.96 * 0.02

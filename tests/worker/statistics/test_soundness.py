@@ -15,7 +15,7 @@ EVERY = {"degenerate", "image", "class", "difference", "predictions", "accuracy"
 
 @pytest.fixture
 def columns() -> dict[str, np.ndarray]:
-    """Random columns of every check, (images, runs)."""
+    """Random columns for every check, (images, runs) each."""
     random = np.random.default_rng(0)
     return {
         "predicted": random.integers(0, 2, (IMAGES, RUNS)).astype(float),
@@ -38,7 +38,7 @@ def test_every_check_has_a_number_for_the_cohort_and_for_each_run(columns: dict[
 
 
 @pytest.mark.parametrize("check, column", [("image", "chance"), ("class", "soundness.class")])
-def test_a_mean_similarity_has_the_interval_of_the_normal_distribution_over_images(
+def test_a_mean_similarity_has_the_normal_distributions_interval_over_images(
     columns: dict[str, np.ndarray], check: str, column: str
 ) -> None:
     columns[column][5] = np.nan
@@ -50,7 +50,7 @@ def test_a_mean_similarity_has_the_interval_of_the_normal_distribution_over_imag
     assert found["interval"] == pytest.approx(twin)
 
 
-def test_accuracy_has_wilsons_interval_over_images_however_many_runs(columns: dict[str, np.ndarray]) -> None:
+def test_accuracy_has_wilsons_interval_over_images_for_any_number_of_runs(columns: dict[str, np.ndarray]) -> None:
     columns["correct"] = np.repeat(columns["correct"][:, :1], RUNS, axis=1)
     right = int(columns["correct"][:, 0].sum())
     twin = stats.binomtest(right, IMAGES).proportion_ci(method="wilson")
@@ -75,7 +75,9 @@ def test_images_without_a_label_do_not_count_in_accuracy(columns: dict[str, np.n
     assert found["limit"] == pytest.approx(2 / 3)
 
 
-def test_runs_that_each_predict_another_class_are_constant_all_the_same(columns: dict[str, np.ndarray]) -> None:
+def test_runs_that_always_predict_one_class_are_constant_even_if_the_classes_differ(
+    columns: dict[str, np.ndarray],
+) -> None:
     columns["predicted"] = np.tile([0.0, 1.0, 2.0], (IMAGES, 1))
     assert numbers(columns).of()["predictions"]["number"] == 1.0
     columns["predicted"][:10, 0] = 1
@@ -83,7 +85,7 @@ def test_runs_that_each_predict_another_class_are_constant_all_the_same(columns:
     assert [found.of(run)["predictions"]["number"] for run in range(RUNS)] == [0.75, 1.0, 1.0]
 
 
-def test_degenerate_maps_have_the_interval_of_the_results(columns: dict[str, np.ndarray]) -> None:
+def test_the_share_of_degenerate_maps_has_the_same_interval_as_in_the_results(columns: dict[str, np.ndarray]) -> None:
     count = int(columns["degenerate"].sum())
     twin = stats.binomtest(count, IMAGES * RUNS).proportion_ci(method="wilson")
     found = numbers(columns).of()["degenerate"]
@@ -98,7 +100,9 @@ def test_a_check_whose_column_is_absent_has_no_number(columns: dict[str, np.ndar
     assert set(numbers(columns).of()) == EVERY - {check}
 
 
-def test_predictions_need_two_labels_and_accuracy_one(columns: dict[str, np.ndarray]) -> None:
+def test_the_check_of_predictions_needs_two_labels_and_that_of_accuracy_needs_one(
+    columns: dict[str, np.ndarray],
+) -> None:
     assert set(numbers(columns, ["real"] * IMAGES).of()) == EVERY - {"predictions"}
     assert set(numbers(columns, [None] * IMAGES).of()) == EVERY - {"predictions", "accuracy"}
 

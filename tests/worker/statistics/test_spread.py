@@ -34,5 +34,5 @@ def test_the_interval_of_a_quantile_contains_the_true_quantile_in_most_jobs() ->
     assert held >= 53
 
 
-def test_a_quantile_of_too_many_values_is_not_resampled() -> None:
+def test_quantiles_of_too_many_values_are_not_resampled() -> None:
     assert resample_spread(np.zeros((MAX_VALUES + 1, 1)), "q50", DRAWS) is None

@@ -1,4 +1,4 @@
-"""Quantiles of Student's t agree with scipy."""
+"""Quantiles of Student's t distribution agree with scipy."""
 
 import pytest
 from scipy import stats
@@ -7,7 +7,7 @@ from worker.statistics.student import t_quantile
 
 
 @pytest.mark.parametrize("df", [1, 1.3, 2, 2.5, 4, 9.7, 30, 1000, 1e7])
-def test_quantiles_are_those_of_scipy(df: float) -> None:
+def test_quantiles_of_students_t_agree_with_scipy(df: float) -> None:
     assert t_quantile(df) == pytest.approx(stats.t.ppf(0.975, df), abs=1e-6)
 
 

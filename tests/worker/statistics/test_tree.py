@@ -22,7 +22,7 @@ LOOK = InterimEstimate(Confidence(0.05, IMAGES))
 
 @pytest.fixture(scope="module")
 def trees() -> tuple[Any, Any]:
-    """The interim results and the final results of two cohorts with equal images."""
+    """Return the interim results and the final results of two cohorts with equal images."""
     first = numbers(IMAGES, 3)
     first[:, :, 2] *= np.array([0.7, 0.9, 1.0])
     cohorts = [cohort(first, LABELS, "a"), cohort(0.5 * numbers(IMAGES, 3, 1), LABELS, "b")]
@@ -73,7 +73,7 @@ def test_an_interval_over_two_runs_is_wide_for_any_number_of_images() -> None:
     assert found["ci95"][1] > 0.8
 
 
-def test_equal_images_in_a_slice_do_not_shorten_the_interval() -> None:
+def test_repeated_images_within_a_slice_do_not_shorten_the_interval() -> None:
     values = np.repeat(numbers(20, 1), 10, axis=0)
     single, tenfold = (cohort(each, [None] * len(each)) for each in (values[::10], values))
     claim, slices = Confidence(0.05, 20), np.repeat(np.arange(20), 10)
@@ -85,7 +85,7 @@ def test_equal_images_in_a_slice_do_not_shorten_the_interval() -> None:
     assert message["ci95"] == pytest.approx(twin["ci95"])
 
 
-def test_looks_at_three_rules_give_a_wrong_verdict_in_at_most_one_of_twenty_jobs() -> None:
+def test_interim_looks_at_three_rules_give_a_wrong_verdict_in_at_most_one_of_twenty_jobs() -> None:
     jobs, wrong, look = 100, 0, InterimEstimate(Confidence(0.05 / 3, 192))
     near = 1e-9  # the true mean entropy is 1/2 in both classes
     rules = [

@@ -13,7 +13,7 @@ def test_a_single_mean_square_gives_the_interval_and_the_p_value_of_students_t(f
     assert variance.p_value(0.5) == pytest.approx(2 * stats.t.sf(2.5, freedom), rel=5e-3)
 
 
-def test_the_interval_of_several_mean_squares_is_that_of_drawing_each_from_its_distribution() -> None:
+def test_the_interval_of_several_mean_squares_agrees_with_a_simulation() -> None:
     added = [MeanSquare(1.0, 2), MeanSquare(0.7, 4), MeanSquare(0.9, 49)]
     subtracted = [MeanSquare(0.5, 98), MeanSquare(0.3, 196)]
     random, draws = np.random.default_rng(0), 1_000_000
@@ -31,7 +31,7 @@ def test_the_p_value_is_the_smallest_alpha_whose_interval_leaves_zero_out() -> N
     assert variance.p_value(0.0) == 1.0
 
 
-def test_an_interval_is_cut_at_the_bounds_of_its_number_and_holds_its_mean() -> None:
+def test_an_interval_is_cut_at_the_bounds_of_its_column_and_contains_the_mean() -> None:
     variance = Variance([MeanSquare(0.01, 4)])
     assert variance.interval(0.95, (0.0, 1.0))[1] == 1.0
     assert variance.interval(0.05, (0.0, 1.0))[0] == 0.0
@@ -44,5 +44,5 @@ def test_values_without_spread_have_an_interval_without_width() -> None:
     assert (variance.p_value(0.5), variance.p_value(0.0)) == (0.0, 1.0)
 
 
-def test_the_variance_is_at_least_its_largest_part() -> None:
+def test_a_variance_is_at_least_as_large_as_each_added_mean_square() -> None:
     assert Variance([MeanSquare(0.2, 2), MeanSquare(0.1, 9)], [MeanSquare(0.15, 18)]).estimate == pytest.approx(0.2)

@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Some containers forbid Python to cache compiled modules. The tests start hundreds of processes, so they need the cache.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo experiment test check client docs clean lock sbom licences audit
+.PHONY: demo experiment test check types style client docs clean lock sbom licences audit
 
 demo: .venv/.demo
 	$(BIN)/python -m examples.demo
@@ -18,9 +18,14 @@ test: check
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: .venv/.test
+	$(MAKE) --no-print-directory --jobs=2 --output-sync types style
+
+types:
+	$(BIN)/mypy
+
+style:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m tests.support.sync_client --check
 	$(BIN)/python -m docs.generate --check

@@ -47,5 +47,5 @@ def _add(tree: Json, cohort: CohortValues, measure: str, statistic: str) -> None
     if resampled is not None:
         found = place[0][place[1]]
         found[f"{statistic}_ci95"] = interval(resampled)
-        if values.shape[1] > 1 and values.shape[1] < ENOUGH_RUNS:
+        if 1 < values.shape[1] < ENOUGH_RUNS:
             found[f"{statistic}_note"] = APPROXIMATE

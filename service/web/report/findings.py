@@ -36,7 +36,7 @@ def find_findings(data: ReportData) -> Findings:
     if len(compared_cohorts(data)) == 1:
         return Findings(_single_cohort(data, data.cohorts[0]), [], by_cohort)
     sentences = [*lead_sentences(data, found), *excused_leads(found), *neutral.values(), *model_sentences(data)]
-    if only_models(data):
+    if only_models(data) and not alone:
         return Findings(models_headline(data), sentences, by_cohort)
     # A single cohort beside a baseline is described by itself.
     head = headline(compared_cohorts(data), found, list(dict.fromkeys(others)))

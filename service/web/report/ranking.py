@@ -8,7 +8,7 @@ from service.gate import failed_check
 from service.measures import MEASURES
 from service.web.report.data import Json, ReportData
 from service.web.report.interpretation import Interpretation, compare_blurs, join_words
-from service.web.report.single_runs import compares_models, model_titles
+from service.web.report.single_runs import compares_models, model_titles, only_models
 
 MAX_NAMED = 3  # cohorts that a sentence names as ahead; the table has all pairs
 Pairs = Sequence[tuple[str, str]]
@@ -118,7 +118,8 @@ def lead_sentences(data: ReportData, found: Sequence[Lead]) -> list[str]:
     titles = [interpretation.title.lower() for _, interpretation in data.measures if interpretation.better]
     unclear = [each for each in titles if each not in shown]
     if unclear:
-        verb, whom = "does" if len(unclear) == 1 else "do", "the cohorts" if few else "any two cohorts"
+        verb, whom = "does" if len(unclear) == 1 else "do", ("the cohorts" if few else "any two cohorts")
+        whom = whom.replace("cohorts", "models") if only_models(data) else whom
         sentences.append(f"{join_words(unclear).capitalize()} {verb} not distinguish {whom}.")
     return sentences
 

@@ -13,7 +13,8 @@ def compares_models(each: Json) -> bool:
 
 def only_models(data: ReportData) -> bool:
     """Return whether no two cohorts of several runs are compared."""
-    return all(compares_models(each) for each in data.results["differences"])
+    differences = data.results["differences"]
+    return bool(differences) and all(compares_models(each) for each in differences)
 
 
 def models_headline(data: ReportData) -> str:

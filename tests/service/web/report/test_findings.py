@@ -56,6 +56,7 @@ def test_of_one_run_each_the_models_differ_and_no_cohort_leads() -> None:
     assert found.headline == (
         "These two models differ in entropy and noise. One run of each does not show whether their recipes differ."
     )
+    assert "Stability does not distinguish the models." in found.reasons
     assert "Noise: the model of new is higher than that of old by 0.300." in found.reasons
     message = " ".join([found.headline, *found.reasons])
     assert [word for word in ("better", "best", "ahead") if word in message] == []

@@ -24,8 +24,6 @@ CHUNK_CELLS = 200_000  # resamples times images computed at once, which fit into
 BIASED = ("ece",)  # the calibration error is positive even for a calibrated model, since it sums absolute gaps
 # BPCER levels of the points of a DET plot, equally spaced on its axes: normal quantiles from -3.1 to 3.1.
 DET_LEVELS = [0.5 * (1 + erf(quantile / sqrt(2))) for quantile in np.linspace(-3.1, 3.1, 63)]
-
-
 STOPPED = "the job stopped early, where an interval of this number would be too narrow"
 
 

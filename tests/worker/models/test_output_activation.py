@@ -189,7 +189,7 @@ class Twice(nn.Module):
         return logits.sigmoid().sigmoid()
 
 
-class Of(nn.Module):
+class OverTheBatch(nn.Module):
     """A softmax over the batch instead of the classes."""
 
     def forward(self, logits: Tensor) -> Tensor:
@@ -211,7 +211,7 @@ class Pair(nn.Module):
 
 @pytest.mark.parametrize(
     ("width", "end"),
-    [(1, nn.Softmax(1)), (2, Of()), (1, Complement()), (1, Pair()), (2, nn.Identity()), (2, nn.ReLU())],
+    [(1, nn.Softmax(1)), (2, OverTheBatch()), (1, Complement()), (1, Pair()), (2, nn.Identity()), (2, nn.ReLU())],
 )
 def test_other_ends_stay(tmp_path: Path, width: int, end: nn.Module) -> None:
     net = Ended(TinyNet(1, width), end)
@@ -251,8 +251,7 @@ def test_probabilities_are_turned_into_logits_if_an_operation_follows_their_sigm
 ) -> None:
     honest, hidden = (Ended(TinyNet(1, width), each) for each in (nn.Identity(), end))
     wanted, found = load(trace(honest, tmp_path / "a")), load(trace(hidden, tmp_path / "b"), "probabilities")
-    flipped = isinstance(end, Complement)
-    a, b = numbers(wanted), numbers(found)
+    flipped, a, b = isinstance(end, Complement), numbers(wanted), numbers(found)
     assert torch.allclose(b["probabilities"], a["probabilities"].flip(1) if flipped else a["probabilities"], atol=1e-4)
     assert torch.equal(b["predicted"], 1 - a["predicted"] if flipped else a["predicted"])
     assert torch.allclose(b["gradcam"], a["gradcam"], atol=1e-4)

@@ -19,6 +19,7 @@ from service.measures.methods import METHODS, SalienceMethod
 from service.measures.options import Options
 from service.measures.strict_model import StrictModel
 from service.spec.cohort import Cohort
+from service.spec.soundness import SoundnessChecks
 
 
 def _no_colons(labels: object) -> object:
@@ -143,6 +144,8 @@ class Template(StrictModel):
     """Number format of the forward passes. On a CPU `tf32` is `float32`."""
     shard_size: Annotated[int, Field(ge=1, le=100_000)] | None = None
     """Images per shard; no number depends on it. Default: 32, fewer for a small image set."""
+    soundness: SoundnessChecks = SoundnessChecks()
+    """Soundness checks in addition to those that every job makes."""
     priority: Annotated[
         Priority, Field(description="Workers take shards of `interactive` jobs before all `bulk` work.")
     ] = "bulk"

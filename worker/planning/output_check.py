@@ -23,11 +23,13 @@ ROUNDING = 1e-6
 SUM_ROUNDING = 1e-3
 
 
-def read_first(images: Sequence[Image], read: Callable[[str], bytes], preprocessing: Preprocessing) -> Tensor:
-    """Return the first readable images, at most IMAGES, (N, 3, H, W); a grey image if none is readable."""
+def read_first(
+    images: Sequence[Image], read: Callable[[str], bytes], preprocessing: Preprocessing, most: int = IMAGES
+) -> Tensor:
+    """Return the first readable images, at most `most`, (N, 3, H, W); a grey image if none is readable."""
     found: list[Tensor] = []
     for image in images:
-        if len(found) == IMAGES:
+        if len(found) == most:
             break
         with suppress(UnreadableImage, OSError):  # the audit reports why an image is unreadable
             found.append(decode(read(image.path), preprocessing))

@@ -30,6 +30,8 @@ from worker.planning.method_check import check_agreement, check_method, map_size
 from worker.planning.output_check import read_first, resolve_activation
 from worker.planning.seeded_order import SeededOrder, seeded_order
 from worker.planning.survey import MAX_IMAGES, Survey
+from worker.planning.weights_check import IMAGES as WEIGHTS_IMAGES
+from worker.planning.weights_check import compare_with_random_head
 from worker.salience.cam import NEEDS_LAYER
 from worker.statistics.bootstrap import generator
 
@@ -157,6 +159,7 @@ class Planner:
                     "sha256": each.model.sha256,
                     "activation": each.activation,
                     **asdict(determined),
+                    **self._check_weights(spec, cohort, each, survey),
                 }
                 for run, each, determined in zip(cohort.runs, loaded, determinism, strict=True)
             ],
@@ -175,6 +178,15 @@ class Planner:
                 if activation != model.activation:
                     loaded = self.models.load(path, model.with_activation(activation), spec)
                 return _PlannedRun(source, loaded, activation)
+
+    def _check_weights(self, spec: JobSpec, cohort: Cohort, run: "_PlannedRun", survey: Survey) -> Json:
+        """Return the similarities to maps under a random head, if the spec requests that check."""
+        if not spec.soundness.weights:
+            return {}
+        images = read_first(survey.first, image_opener(self.inputs), cohort.model.preprocessing, WEIGHTS_IMAGES)
+        with self.inputs.model(run.path) as path:
+            model = cohort.model.with_activation(run.activation)
+            return {"weights": compare_with_random_head(path, model, run.model, images, spec)}
 
     def _classes(
         self, cohort: Cohort, number: int, classes: int, survey: Survey, own: ModelMetadata

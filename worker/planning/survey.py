@@ -10,7 +10,7 @@ from service.inputs.image_sets.listing import ImageEntry
 
 PAGE_SIZE = 10_000
 MAX_IMAGES = 2_000_000
-MOST_FIRST = 16
+MOST_FIRST = 48
 MAX_GROUPS = 50  # values of a group column
 
 

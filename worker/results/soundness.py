@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from service.domain.job import Job
 from service.gate.soundness import Evidence, judge_all
 from service.spec.model import Json
 from worker.statistics.cohort import CohortValues
 from worker.statistics.confidence_sequence import ALPHA, Confidence
-from worker.statistics.soundness import SoundnessNumbers
+from worker.statistics.soundness import SoundnessNumbers, mean_with_interval
 
 
 def check_cohorts(job: Job, cohorts: Sequence[CohortValues]) -> Json:
@@ -39,4 +41,8 @@ def _judged(numbers: Mapping[str, Any]) -> list[Json]:
 def _planned(runs: Sequence[Json]) -> dict[str, Any]:
     """Return the checks that planning made: the lowest self-similarity of the maps of any run."""
     known = [run["self_similarity"] for run in runs if run.get("self_similarity") is not None]
-    return {"deterministic": {"number": min(known)}} if known else {}
+    found: dict[str, Any] = {"deterministic": {"number": min(known)}} if known else {}
+    if all("weights" in run for run in runs):
+        by_run = [np.array(run["weights"], np.float64) for run in runs]
+        found["weights"] = mean_with_interval(np.stack(by_run, 1))
+    return found

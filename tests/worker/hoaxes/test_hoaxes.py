@@ -95,6 +95,19 @@ def test_dropout_that_the_spec_allows_is_a_warning(runner: Runner, images: Path)
         assert check["number"] < 1
 
 
+@pytest.mark.parametrize(("method", "status"), [("gradcam", "ok"), ("eigencam", "warning")])
+def test_a_method_that_ignores_the_head_is_a_warning_if_the_spec_requests_the_check(
+    runner: Runner, images: Path, method: str, status: str
+) -> None:
+    asked = {"soundness": {"weights": True}, "salience": {"method": method}}
+    found = results(runner.store, judged(runner, images, "honest", **asked))["soundness"]["c"]
+    for checks in (found["checks"], *found["runs"]):
+        (check,) = (each for each in checks if each["name"] == "weights")
+        assert (check["status"], len(check["interval"])) == (status, 2)
+    unasked = results(runner.store, judged(runner, images, "honest"))["soundness"]["c"]["checks"]
+    assert [each["status"] for each in unasked if each["name"] == "weights"] == ["not checked"]
+
+
 @pytest.mark.parametrize("name", ["trained on shuffled labels", "constant predictor", "untrained"])
 def test_a_model_whose_accuracy_is_at_chance_passes_no_rule_on_accuracy(
     runner: Runner, images: Path, name: str

@@ -1,7 +1,7 @@
 # `make demo`, `make experiment` and `make test` install what they need into .venv once; see README.md.
 PYTHON ?= python3
 BIN := .venv/bin
-# Some containers forbid Python to cache compiled modules. The tests start hundreds of processes, so they need the cache.
+# Some containers forbid Python to cache compiled modules. The tests start hundreds of processes and need this cache.
 export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo experiment test check types style client docs clean lock sbom licences audit

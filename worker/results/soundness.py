@@ -39,7 +39,7 @@ def _judged(numbers: Mapping[str, Any]) -> list[Json]:
 
 
 def _planned(runs: Sequence[Json]) -> dict[str, Any]:
-    """Return the checks that planning made: the lowest self-similarity of the maps of any run."""
+    """Return the checks that planning made: the lowest self-similarity of any run, and maps under a random head."""
     known = [run["self_similarity"] for run in runs if run.get("self_similarity") is not None]
     found: dict[str, Any] = {"deterministic": {"number": min(known)}} if known else {}
     if all("weights" in run for run in runs):

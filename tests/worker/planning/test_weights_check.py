@@ -13,7 +13,7 @@ from worker.runner import Runner
 def test_a_model_whose_weights_cannot_be_replaced_is_refused_if_the_spec_requests_the_check(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
-    traced = torch.jit.trace(TinyNet(0), torch.zeros(1, 3, SIZE, SIZE))  # type: ignore[no-untyped-call]
+    traced = torch.jit.trace(TinyNet(0), torch.zeros(1, 3, SIZE, SIZE))
     frozen = torch.jit.freeze(traced)
     frozen.save(str(tmp_path / "frozen.pt"))
     cohort = {**ingredients.cohort("frozen", 0), "runs": [{"uri": (tmp_path / "frozen.pt").as_uri()}]}

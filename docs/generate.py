@@ -196,7 +196,7 @@ def _scope(entry: Mapping[str, Any]) -> str:
 
 
 def soundness() -> str:
-    """The soundness checks."""
+    """Return a table of the soundness checks."""
     rows = [
         [f"`{each.name}`", each.catches, "" if each.limit is None else f"{each.limit:g}", each.rule]
         for each in CHECKS.values()
@@ -219,7 +219,7 @@ def generated(text: str) -> str:
 
 
 @click.command()
-@click.option("--check", is_flag=True, help="Report stale pages, and change none.")
+@click.option("--check", is_flag=True, help="Report stale pages without changing them.")
 @click.option("--folder", type=click.Path(path_type=Path), default=FOLDER, help="Folder of the pages.")
 def main(check: bool, folder: Path) -> None:
     """Fill the generated blocks of all pages."""

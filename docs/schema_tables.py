@@ -15,7 +15,7 @@ LIMITS = {
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table; an empty text if there are no rows."""
+    """Return a Markdown table, or an empty string if there are no rows."""
     lines = [head, ["---"] * len(head), *rows] if rows else []
     return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 
@@ -23,7 +23,8 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def model_tables(model: type[BaseModel], *, answer: bool = False, without: Collection[str] = ()) -> str:
     """Return a section with a table for a model and for each model in it, in the order of their first mention.
 
-    With `answer`, the table has no defaults, since clients only read the model. Models in `without` are in spec.md.
+    With `answer`, the table has no defaults, since clients only read the model. Models in `without` get no section;
+    links to them lead to spec.md.
     """
     schema = model.model_json_schema(mode="serialization" if answer else "validation")
     found = {**schema.get("$defs", {}), model.__name__: schema}
@@ -82,7 +83,7 @@ def meaning(part: Schema) -> str:
 def _default(part: Schema) -> str:
     default = part.get("default")
     if isinstance(default, dict):
-        return "`{}`"  # its fields have defaults of their own
+        return "`{}`"  # the fields of the object have defaults of their own
     return f"`{json.dumps(default)}`" if "default" in part else ""
 
 

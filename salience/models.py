@@ -39,7 +39,9 @@ COLUMNS = ("cohort", "measure", "part", "n", "mean", "sd", "low", "high")
 
 @dataclass(frozen=True)
 class Check:
-    """A soundness check of a cohort, or of one of its runs if `run` is its number: what must hold before the numbers.
+    """Result of a soundness check, which must hold before the measures of a cohort mean anything.
+    `run` is the index of the checked run, or None for the whole cohort. `number` is the value that is compared with
+    `limit`, and `ci95` its interval.
 
     `status` is `ok`, `warning`, `failed`, `not checked`, or `off` if a gate switches the check off.
     """
@@ -62,7 +64,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Outcome of a gate and its reason. Each of `rules` is JSON with a number, an interval, an outcome and a reason.
+    """Outcome of a gate and its reason. Each of `rules` is a JSON object with the rule and the reason of its outcome.
 
     `soundness` has the soundness checks that fail, warn, or are changed by the gate.
     """
@@ -140,8 +142,8 @@ class Difference:
 
     `d_z` is the mean over the standard deviation of the images' differences. `p` is uncorrected, and `p_holm` is Holm's
     adjusted p value over the headline measures of the job. `differs` is whether the cohorts differ at 5 % after that
-    correction; None for parts of measures. With `compares` "models", a cohort has one run, and the difference is one of
-    these models and not of their recipes.
+    correction; None for parts of measures. If `compares` is "models", a cohort has only one run, so that the difference
+    is between these two models and tells nothing about their training recipes.
     """
 
     a: str

@@ -59,7 +59,7 @@ COMMON_STATUSES = (
 # The policies of this tenant select the versions of the registry that are audited.
 DEFAULT_TENANT = ""
 WEBHOOK_TIMEOUT_SECONDS = 15.0
-STREAMED = frozenset({"/v1/artifacts"})  # has its own limit, SALIENCE_MAX_ARTIFACT_GIB
+STREAMED = frozenset({"/v1/artifacts"})  # uploads have their own limit, SALIENCE_MAX_ARTIFACT_GIB
 DESCRIPTION = "Audits where vision models look: salience maps for every image, and measures of these maps."
 
 
@@ -71,7 +71,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         version=__version__,
         description=DESCRIPTION,
         lifespan=lambda app: _lifespan(app, chosen),
-        docs_url=None,  # service.web has its own page, which loads nothing from other sites
+        docs_url=None,  # service.web has its own page for the API's documentation
         redoc_url=None,
         # FastAPI's spans and logs contain queries and bodies, which may hold secrets. service.api.middleware
         # writes spans and logs without them.

@@ -166,9 +166,9 @@ def difference(measure: str, low: float, high: float) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("low", "high", "expected", "published"),
     [
-        (0.1, 0.3, "the cross-entropy cohort has the higher value, by 0.200", "Here it is lower"),
-        (-0.3, -0.1, "the human-guided cohort has the higher value, by 0.200", "The same holds here"),
-        (-0.1, 0.3, "does not separate the cohorts", "Here it is not clearly different"),
+        (0.1, 0.3, "the cross-entropy cohort has the higher value, by 0.200", "In this experiment it is lower"),
+        (-0.3, -0.1, "the human-guided cohort has the higher value, by 0.200", "The same holds in this experiment"),
+        (-0.1, 0.3, "does not separate the cohorts", "In this experiment it is not clearly different"),
     ],
 )
 def test_the_sentences_of_the_report_agree_with_the_numbers(

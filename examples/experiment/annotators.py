@@ -1,7 +1,7 @@
 """Simulated annotators who mark where they would look, and who disagree.
 
 Each annotator marks the place of a forgery, with an offset and a size of their own. Sometimes an annotator overlooks
-the forgery and marks another place where forgeries occur. On a real face, every annotator marks such a place.
+the forgery and marks another place where faces can be forged. On a real face, every annotator marks such a place.
 """
 
 import numpy as np
@@ -13,8 +13,8 @@ from examples.experiment.worlds import FORGERIES
 
 ANNOTATORS = 5
 OVERLOOKED = 0.2  # probability that an annotator overlooks the forgeries
-OFFSET_SD = 1.5  # standard deviation of the offset between a mark and its place, in pixels of a face of scale 1
-SIZES = (2.5, 5.0)  # range of the standard deviation of a mark, a Gaussian, in pixels
+OFFSET_SD = 1.5  # standard deviation of the offset of a mark from the marked feature, in pixels of a face of scale 1
+SIZES = (2.5, 5.0)  # range of the sizes of marks, which are Gaussians: their standard deviation in pixels
 
 
 def human_map(face: Face, random: np.random.Generator) -> NDArray[np.float32]:

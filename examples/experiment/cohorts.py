@@ -1,7 +1,7 @@
 """Makes all data and models of an experiment in one folder, with one process per core.
 
-Each process computes on one thread: models this small do not gain from more, and the results do not depend on the
-number of cores.
+Each process computes on one thread: models this small do not train faster on more threads, and the results then do not
+depend on the number of cores.
 """
 
 import os
@@ -27,7 +27,7 @@ Accuracies = Mapping[str, Sequence[Mapping[str, float]]]
 
 @dataclass(frozen=True)
 class Scale:
-    """Size of an experiment: runs per cohort, images to train on, to test on and to audit, and epochs."""
+    """Size of an experiment: runs per cohort, numbers of training, test and audited images, and training epochs."""
 
     runs: int
     training: int
@@ -44,7 +44,7 @@ def make_cohorts(home: Path, scale: Scale, recipes: Sequence[str], show: Callabl
     """Make the images, then train and save every run of every recipe. Returns each run's accuracies by test set."""
     found: dict[str, list[Mapping[str, float]]] = {recipe: [{}] * scale.runs for recipe in recipes}
     with _processes() as pool:
-        show(f"Making {scale.training} images to train on, and {len(TEST_WORLDS)} sets to test on ...")
+        show(f"Making {scale.training} training images and {len(TEST_WORLDS)} test sets ...")
         _make_data(pool, home, scale)
         work = {pool.submit(_run, home, recipe, seed, scale): (recipe, seed)
                 for recipe in recipes for seed in range(scale.runs)}  # fmt: skip
@@ -52,7 +52,8 @@ def make_cohorts(home: Path, scale: Scale, recipes: Sequence[str], show: Callabl
             recipe, seed = work[done]
             found[recipe][seed] = done.result()
             right = done.result()[AUDITED_WORLD]
-            show(f"Trained {number} of {len(work)}: {recipe}, run {seed + 1}; accuracy without shortcut: {right:.3f}")
+            trained = f"Trained model {number} of {len(work)}: {recipe}, run {seed + 1}"
+            show(f"{trained}; accuracy without shortcut: {right:.3f}")
     return found
 
 

@@ -20,7 +20,7 @@ from service.errors import SalienceError
 HOME = Path(".experiment").resolve()
 PAGE = Path(__file__).parents[2] / "docs" / "experiment.md"
 
-# Recipes of further cohorts.
+# Recipes of the cohorts that --also can add.
 MORE = [name for name in RECIPES if name not in PAIR]
 
 console = Console(soft_wrap=True)
@@ -30,10 +30,10 @@ console = Console(soft_wrap=True)
 @click.option(
     "--quick", is_flag=True, help="Train three runs per cohort on fewer images; write a page only with --page."
 )
-@click.option("--also", multiple=True, type=click.Choice(MORE), help="A further cohort; may be repeated.")
+@click.option("--also", multiple=True, type=click.Choice(MORE), help="Recipe of a further cohort; may be repeated.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the job's results to this file.")
 @click.option(
-    "--page", type=click.Path(path_type=Path), help=f"File of the page [default: {PAGE.name}; with --quick none]."
+    "--page", type=click.Path(path_type=Path), help=f"Page to write [default: {PAGE.name}; with --quick, no page]."
 )
 def main(quick: bool, also: Sequence[str], json_file: Path | None, page: Path | None) -> None:
     """Train cohorts with and without human salience, audit them over HTTP, and write how they differ."""

@@ -1,6 +1,6 @@
 """Images with labels and human maps: in memory for training, and as files for the audit.
 
-Both have 8 bits per value, so that models are trained and audited on the same values.
+Both forms store 8 bits per value, so that models are trained and audited on the same values.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from examples.experiment.worlds import CLASSES, World
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images (N, 3, SIDE, SIDE) and human maps (N, SIDE, SIDE), both of bytes, and class numbers (N,)."""
+    """Images (N, 3, SIDE, SIDE) and human maps (N, SIDE, SIDE), both uint8, and class indices (N,)."""
 
     images: Tensor
     labels: Tensor
@@ -32,7 +32,7 @@ class Dataset:
 
 
 def make_dataset(count: int, seed: int, world: World) -> Dataset:
-    """Make `count` images of a world, with the classes in turn."""
+    """Make `count` images of a world, alternately real and synthetic."""
     random = np.random.default_rng(seed)
     faces = [make_face(number % 2, random, world) for number in range(count)]
     human = _bytes([human_map(face, random) for face in faces])

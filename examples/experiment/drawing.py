@@ -18,13 +18,13 @@ PALETTE_SIZE = 128  # keeps the files small
 
 
 def draw_means(maps: Mapping[str, Array], human: Array, path: Path) -> None:
-    """Draw the mean map of every run, one row per cohort, and the mean human map below."""
+    """Draw the mean map of every run, one row per cohort, and the mean human map in the last row."""
     rows = [(name, [_heat(run.mean(0)) for run in runs]) for name, runs in maps.items()]
     _sheet([*rows, ("people", [_heat(human.mean(0))])], path)
 
 
 def draw_examples(maps: Mapping[str, Array], images: Array, human: Array, path: Path) -> None:
-    """Draw images (n, SIDE, SIDE, 3), their human maps, and the maps of every run below."""
+    """Draw a row of images (n, SIDE, SIDE, 3), a row with their human maps, and a row of maps for every run."""
     rows = [("the images", list(images)), ("people", [_over(*each) for each in zip(images, human, strict=True)])]
     for name, runs in maps.items():
         for number, run in enumerate(runs, 1):

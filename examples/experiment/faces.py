@@ -16,7 +16,7 @@ from examples.experiment.worlds import FORGERIES, World
 
 Places = Mapping[str, list[tuple[float, float]]]
 
-# Places of each forgery: distances below and to the right of the centre of the face.
+# Places of each forgery, as (down, right) offsets from the centre of the face, in pixels of a face of scale 1.
 PLACES: Places = {
     "eyes": [(-5, -8), (-5, 8)],
     "mouth": [(12, 0)],

@@ -16,7 +16,7 @@ from examples.experiment.reading import INTRODUCTION, LIMITS, read_accuracies, r
 from examples.experiment.worlds import TEST_WORLDS
 from service.spec.model import Json
 
-SHOWN = (1, 3, 5, 7, 9, 0, 2)  # numbers of the audited images in the figure; odd ones are synthetic
+SHOWN = (1, 3, 5, 7, 9, 0, 2)  # indices of the audited images that the figure shows; odd ones are synthetic
 # Parts of each measure that the table shows beside the measure itself.
 PARTS = {"entropy": ("spatial",), "degradation": ("object", "gap")}
 MEASURES = ("entropy", "noise", "geometry", "stability", "degradation", "human")
@@ -24,7 +24,7 @@ MEASURES = ("entropy", "noise", "geometry", "stability", "degradation", "human")
 
 @dataclass(frozen=True)
 class Cost:
-    """Elapsed time and processor time in seconds. Other work on the machine affects the processor time less."""
+    """Elapsed time and processor time in seconds. Other programs on the machine change the former more."""
 
     seconds: float
     processor: float
@@ -43,7 +43,7 @@ class Outcome:
 
 
 def write_page(outcome: Outcome, path: Path) -> None:
-    """Write the page, and its figures into a folder of the same name beside it."""
+    """Write the page to `path`, and its figures to the folder beside the page that has the same name."""
     _draw(outcome, path.with_suffix(""))
     sections = [
         INTRODUCTION,
@@ -60,7 +60,7 @@ def write_page(outcome: Outcome, path: Path) -> None:
         f"![mean maps]({path.stem}/means.png)\n\n"
         f"Some images with the maps of every run over them, five synthetic ones first, then two real ones:\n\n"
         f"![maps of some images]({path.stem}/examples.png)\n",
-        "## Reading\n",
+        "## Interpretation\n",
         *read_differences(outcome.results),
         *read_published(outcome.results),
         LIMITS,
@@ -72,8 +72,8 @@ def write_page(outcome: Outcome, path: Path) -> None:
 def _how(outcome: Outcome) -> str:
     scale, provenance, cost = outcome.scale, outcome.results["provenance"], outcome.cost
     return (
-        f"{scale.runs} runs per cohort, {scale.training} images to train on, {scale.epochs} epochs; {scale.audited} "
-        f"images audited,\nof the set `{AUDITED_WORLD}`; torch {provenance['software']['torch']} on "
+        f"{scale.runs} runs per cohort, {scale.training} training images, {scale.epochs} epochs; {scale.audited} "
+        f"audited images\nfrom the test set `{AUDITED_WORLD}`; torch {provenance['software']['torch']} on "
         f"{provenance['device']}; {cost.seconds:.0f} s in total, {cost.processor:.0f} s of processor time.\n"
     )
 

@@ -10,9 +10,9 @@ from service.spec.model import Json
 INTRODUCTION = """# The experiment
 
 Crum et al. (arXiv 2303.11969) validate their measures by comparing two cohorts of detectors of synthetic faces: one
-trained with cross-entropy alone, one guided by human salience with CYBORG's loss. This page is the same comparison on
-data made here, where the truth is known. `make experiment` writes it; `examples/experiment/README.md` explains every
-step.
+trained with cross-entropy alone, one guided by human salience with CYBORG's loss. This page makes the same comparison
+on synthetic data, in which the places of all forgeries are known. `make experiment` writes this page;
+`examples/experiment/README.md` explains every step.
 
 A synthetic face has one or two forgeries in known places: eyes that do not match, a mouth whose halves do not meet,
 a frayed hair boundary. In training, stripes in the background agree with the label of 75 % of the images; in the
@@ -50,8 +50,8 @@ PUBLISHED: Mapping[str, tuple[str, str]] = {
     ),
     "stability": (
         "higher",
-        "the mean maps of ten runs, drawn for each way of training, all follow the mean human map where the runs were "
-        "guided (CYBORG, Boyd et al. 2023, arXiv 2112.00686, and its repository)",
+        "the published mean maps of ten runs each follow the mean human map for all guided runs (CYBORG, Boyd et al. "
+        "2023, arXiv 2112.00686, and its repository)",
     ),
 }
 NAMES = {"cross-entropy": "the cross-entropy cohort", "human-guided": "the human-guided cohort"}
@@ -67,7 +67,7 @@ def read_accuracies(accuracies: Accuracies) -> str:
     return (
         f"Without the shortcut, cross-entropy loses {lost[0]:.3f} of its accuracy and human guidance {lost[1]:.3f}: "
         f"{'the guided models rely' if lost[1] < lost[0] else 'the guided models do not rely'} less on the stripes, "
-        "by these means.\n"
+        "as the mean accuracies show.\n"
     )
 
 

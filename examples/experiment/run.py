@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-# Python puts the folder of the script first on the path; replace it by the repository, which has the packages.
+# Python puts the folder of the script first on sys.path; replace it by the repository, which contains the packages.
 sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from examples.experiment.command import main  # noqa: E402  # the import needs the path above

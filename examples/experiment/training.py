@@ -21,7 +21,7 @@ from examples.experiment.dataset import Dataset
 
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 CYBORG_ALPHA = 0.5
-# With CYBORG's weight, the detector minimises only the entropy and learns no classes.
+# With the weight CYBORG_ALPHA, the detector minimises only the entropy and does not learn the classes.
 LOW_ENTROPY_ALPHA = 0.9
 BATCH = 32
 WIDTH = 32
@@ -51,19 +51,19 @@ def _block(channels: int, out: int, stride: int) -> nn.Module:
 
 
 def entropy_of(maps: Tensor, _targets: Tensor) -> Tensor:
-    """Return the mean entropy of maps (N, h, w) as distributions over their cells, divided by the maximum."""
+    """Treat each map (N, h, w) as a distribution over its cells; return the mean entropy, divided by its maximum."""
     shares = maps.flatten(1) + 1e-6
     shares = shares / shares.sum(1, keepdim=True)
     return -(shares * shares.log()).sum(1).mean() / math.log(shares.shape[1])
 
 
 def shuffle_maps(maps: Tensor) -> Tensor:
-    """Shuffle human maps (N, h, w) among the images: only the usual places of facial features remain."""
+    """Shuffle human maps (N, h, w) among the images, so that they tell only where forgeries usually are."""
     return maps[torch.randperm(len(maps))]
 
 
 def shift_anywhere(maps: Tensor) -> Tensor:
-    """Shuffle maps (N, h, w) and shift each one cyclically by a random amount: only their shapes remain."""
+    """Shuffle maps (N, h, w) and shift each map cyclically by a random amount, so that they keep only their shapes."""
     size = maps.shape[1:]
     moves = torch.stack([torch.randint(side, (len(maps),)) for side in size], dim=1).tolist()
     return torch.stack([each.roll(move, (0, 1)) for each, move in zip(shuffle_maps(maps), moves, strict=True)])
@@ -150,5 +150,5 @@ def save(detector: Detector, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     trace: Any = torch.jit.trace
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch deprecates tracing, but such archives need it
+        warnings.simplefilter("ignore")  # torch deprecates tracing, but TorchScript archives need it
         trace(detector, torch.zeros(1, 3, SIDE, SIDE)).save(str(path))

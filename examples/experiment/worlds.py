@@ -15,8 +15,8 @@ class World:
 
     `shortcut` is the share of images whose background agrees with their label: stripes for synthetic, none for real.
     At 0.5, the background carries no information. `strength` is the visibility of forgeries, from 0 (invisible) to 1
-    (obvious). `scale` and `roll` (radians) set the pose of faces. `noise` (grey levels in [0, 1]) and `blur` (pixels)
-    set the camera.
+    (obvious). `scale` (range) and `roll` (standard deviation in radians) set the pose of faces. `noise` (grey levels in
+    [0, 1]) and `blur` (pixels) set the camera.
     """
 
     shortcut: float

@@ -19,7 +19,7 @@ with DAG(
 ):
     BashOperator(
         task_id="gate",
-        # Only `env` has templates: there, no value can become a command.
+        # Only `env` has templates, because the shell does not run the value of an environment variable as a command.
         bash_command='"$PIPELINES/gate.sh" "$SPEC" "$POLICY" "$FOLDER"',
         env={
             "PIPELINES": "/opt/pipelines",

@@ -10,5 +10,5 @@ set -euo pipefail
 spec=$1 policy=$2 folder=${3:-.}
 mkdir -p "$folder"
 
-# A second run of the step computes only what the first run did not.
+# A second run of the step computes only the values that the first run did not store.
 exec salience submit "$spec" --gate "$policy" --wait --junit "$folder/junit.xml" --markdown "$folder/summary.md"

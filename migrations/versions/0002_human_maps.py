@@ -1,4 +1,4 @@
-"""Adds the human salience map of an image."""
+"""Adds the column for the location of an image's human salience map."""
 
 import sqlalchemy as sa
 from alembic import op

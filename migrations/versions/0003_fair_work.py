@@ -1,4 +1,4 @@
-"""Adds priority, turn, delay and format of shards, and deadlines and deletion of jobs."""
+"""Adds the columns for fair scheduling and retries of shards, and for tenants, deadlines and deletion of jobs."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Adds sums of maps, to compare the mean maps of two image sets."""
+"""Adds the table of the sums of maps, from which the mean maps of two image sets are compared."""
 
 import sqlalchemy as sa
 from alembic import op

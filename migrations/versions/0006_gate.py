@@ -1,4 +1,4 @@
-"""Adds verdicts, policies, and cache keys of numbers."""
+"""Adds verdicts, policies, and the cache keys of measured values."""
 
 import sqlalchemy as sa
 from alembic import op

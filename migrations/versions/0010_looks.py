@@ -1,4 +1,4 @@
-"""Adds interim looks and jobs that stop early."""
+"""Adds the columns for interim looks and for jobs that stop early."""
 
 import sqlalchemy as sa
 from alembic import op

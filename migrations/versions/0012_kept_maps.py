@@ -12,7 +12,7 @@ depends_on = None
 def upgrade() -> None:
     op.create_table(
         "kept_maps",
-        *_of_a_picture("kept_maps"),
+        *_image_columns("kept_maps"),
         sa.Column("variant", sa.String(40), nullable=False),
         sa.Column("data", sa.LargeBinary(), nullable=False),
         sa.Column("until", sa.Double(), nullable=True),
@@ -21,7 +21,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_kept_maps_until"), "kept_maps", ["until"])
     op.create_table(
         "kept_pictures",
-        *_of_a_picture("kept_pictures"),
+        *_image_columns("kept_pictures"),
         sa.Column("sheet", sa.LargeBinary(), nullable=True),
         sa.Column("picture", sa.LargeBinary(), nullable=True),
         sa.Column("thumb", sa.LargeBinary(), nullable=True),
@@ -41,7 +41,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "map_requests",
-        *_of_a_picture("map_requests"),
+        *_image_columns("map_requests"),
         sa.Column("variants", sa.String(400), nullable=False),
         sa.Column("lasting", sa.Boolean(), nullable=False),
         sa.Column("asked_at", sa.Double(), nullable=False),
@@ -58,7 +58,7 @@ def downgrade() -> None:
         op.drop_table(table)
 
 
-def _of_a_picture(table: str) -> tuple[sa.schema.SchemaItem, ...]:
+def _image_columns(table: str) -> tuple[sa.schema.SchemaItem, ...]:
     return (
         _job(),
         sa.Column("image", sa.BigInteger(), nullable=False),

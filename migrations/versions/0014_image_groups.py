@@ -1,4 +1,4 @@
-"""Adds an image's values in the group columns, a JSON list."""
+"""Adds the column `group_values`: a JSON list of an image's values in the group columns of the manifest."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -70,7 +70,7 @@ def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
 
 
 def status_for(error: type[SalienceError]) -> HTTPStatus:
-    """Return the status of an error class or of its nearest listed ancestor. Raises LookupError if none is listed."""
+    """Return the status of an error class or of its nearest ancestor in STATUS. Raises LookupError if there is none."""
     for ancestor in error.__mro__:
         if ancestor in STATUS:
             return STATUS[ancestor]
@@ -89,7 +89,7 @@ def install(app: FastAPI, problem_page: Callable[..., Response]) -> None:
 
 def internal_error(request: str, path: str) -> Response:
     """Return the response for an unhandled error. It does not reveal the cause, which is in the log."""
-    detail = f"An internal error occurred. The log of the service has it under the request ID {request}."
+    detail = f"An internal error occurred. The log of the service describes it under the request ID {request}."
     return _answer(path, HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", detail)
 
 

@@ -39,7 +39,7 @@ def to_hex(value: float) -> str:
 
 
 def overlay_png(image: Image.Image, native: bytes, size: Sequence[int]) -> bytes:
-    """Draw a native map, (h, w) float16 of this `size`, over its image; the map is resized as the audit does it.
+    """Draw a native map, (h, w) float16 of this `size`, over its image, after resizing the map as the audit does.
 
     Low values are more transparent than high values, so that the image stays visible under the map.
     """
@@ -63,7 +63,7 @@ def to_npy(native: bytes, size: Sequence[int]) -> bytes:
 def transform_image(image: Image.Image, variant: str) -> Image.Image:
     """Transform an image as the audit does for a variant, so that it fits under the variant's map.
 
-    Rotations and scalings take the nearest pixel. Noise and blur are not drawn.
+    Rotations and scalings sample the nearest pixel. Noise and blur are not drawn.
     """
     kind, _, amount = variant.partition(":")
     if variant in TRANSPOSITIONS:

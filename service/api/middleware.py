@@ -59,7 +59,7 @@ class RequestLimitsMiddleware:
         await self._app(scope, limited, send_with_allowance)
 
     def _limited(self, scope: Scope, receive: Receive) -> Receive:
-        """Return a `receive` that raises an error once the declared or the actual length exceeds the limit."""
+        """Return a `receive` that raises an error once the declared or the actual body length exceeds the limit."""
         declared = Headers(scope=scope).get("Content-Length", "")
         size = int(declared) if declared.isdecimal() and int(declared) > self._max_bytes else 0
 
@@ -68,7 +68,7 @@ class RequestLimitsMiddleware:
             message = await receive() if size <= self._max_bytes else {}
             size += len(message.get("body", b""))
             if size > self._max_bytes:
-                # An HTTPException, because the code that reads a body lets no other error through.
+                # Raise an HTTPException, because the code that reads a body lets no other error through.
                 raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(BodyTooLarge(most=self._max_bytes)))
             return message
 
@@ -153,7 +153,7 @@ class RequestTelemetryMiddleware:
 
 
 class _ObservedResponse:
-    """Observes a response and adds the common headers. Its status is 499 if the client leaves before it begins."""
+    """Observes a response and adds the common headers. Its status is 499 if the client leaves too early."""
 
     def __init__(self, send: Send, request: str) -> None:
         self._send, self._request, self._received_at = send, request, time.perf_counter()
@@ -165,7 +165,7 @@ class _ObservedResponse:
             self.status, self.started_at = int(message["status"]), time.perf_counter()
             headers = MutableHeaders(scope=message)
             headers[REQUEST_ID] = self._request
-            headers["X-Content-Type-Options"] = "nosniff"  # no browser may show an upload of a user as a page
+            headers["X-Content-Type-Options"] = "nosniff"  # so that no browser shows a user's upload as a page
         await self._send(message)
 
     def seconds(self) -> float:

@@ -27,7 +27,7 @@ class Application(FastAPI):
 
 
 def _describe_problems(document: dict[str, Any]) -> None:
-    """Add the schema of problems, and refer every response for an invalid request to it."""
+    """Add the schema of problems, and let every response to an invalid request refer to it."""
     schemas = document["components"]["schemas"]
     problem = Problem.model_json_schema(ref_template=SCHEMAS)
     schemas.update({**problem.pop("$defs"), "Problem": problem})

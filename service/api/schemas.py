@@ -20,10 +20,10 @@ class FieldError(BaseModel):
 
 
 class Problem(BaseModel):
-    """An error by RFC 9457."""
+    """An error in the format of RFC 9457, Problem Details for HTTP APIs."""
 
     type: str = Field(description="Stable type: `urn:salience:problem:KIND`.")
-    title: str = Field(description="The kind in words.")
+    title: str = Field(description="The kind of the problem in words.")
     status: int = Field(description="The HTTP status.")
     detail: str = Field(description="What is wrong, where, and what to do.")
     instance: str = Field(description="Path of the request.")
@@ -44,7 +44,7 @@ class Progress(BaseModel):
     images_done: int = Field(description="Number of images done, estimated from the share of forward passes made.")
     images_total: int | None = Field(description="Number of images to audit; null until the image set is listed.")
     passes_done: int = Field(description="Number of forward passes made.")
-    passes_reused: int = Field(description="Number of forward passes saved because an earlier job had their numbers.")
+    passes_reused: int = Field(description="Number of forward passes that an earlier job had already made.")
     passes_per_second: float | None = Field(description="Forward passes per second since the job started.")
     seconds_left: float | None = Field(description="Estimated seconds until the job ends.")
 
@@ -53,10 +53,10 @@ class Links(BaseModel):
     """Paths of the resources of a job."""
 
     self: str = Field(description="The job.")
-    results: str = Field(description="Its results.")
-    images: str = Field(description="The numbers of its images.")
-    cancel: str = Field(description="POST here to cancel it.")
-    verdict: str = Field(description="The verdict of its gate.")
+    results: str = Field(description="The results of the job.")
+    images: str = Field(description="The measured values of each image.")
+    cancel: str = Field(description="A POST request to this path cancels the job.")
+    verdict: str = Field(description="The verdict of the job's gate.")
 
 
 class JobBody(BaseModel):
@@ -70,12 +70,12 @@ class JobBody(BaseModel):
     error: JobError | None = Field(description="Why the job failed; null if it did not.")
     verdict: Verdict | None = Field(description="Verdict of the gate; null without a gate and until the job has ended.")
     so_far: dict[str, Any] | None = Field(
-        description="Interim numbers of a running job with their intervals; null before the first interim look and "
+        description="Interim results of a running job with their intervals; null before the first interim look and "
         "once the job has ended."
     )
     created_at: datetime = Field(description="When the job was accepted.")
-    started_at: datetime | None = Field(description="When a worker started it.")
-    finished_at: datetime | None = Field(description="When it ended.")
+    started_at: datetime | None = Field(description="When a worker started the job.")
+    finished_at: datetime | None = Field(description="When the job ended.")
     spec: JobSpec = Field(description="The spec with all defaults.")
     links: Links = Field(description="Paths of the resources of the job.")
 
@@ -114,7 +114,7 @@ class JobPage(BaseModel):
 
 
 class ImageBody(BaseModel):
-    """The numbers of one image."""
+    """The measured values of one image."""
 
     number: int = Field(description="Number of the image in the job, from 0.")
     set: str = Field(description="`images` or `out_of_set`.")
@@ -123,8 +123,8 @@ class ImageBody(BaseModel):
     sha256: str | None = Field(description="SHA-256 of the image file.")
     skipped: str | None = Field(description="Why the image could not be read; null if it could.")
     cohorts: dict[str, Any] = Field(
-        description="By cohort: `runs`, a list of {column: value} in the order of the spec, and `across`, the same "
-        "across all runs."
+        description="For each cohort: `runs`, a list with an object {column: value} for each run of the spec, and "
+        "`across`, an object with the values that compare the runs."
     )
 
 
@@ -138,30 +138,30 @@ class ImagePage(BaseModel):
 class ArtifactBody(BaseModel):
     """A stored upload."""
 
-    uri: str = Field(description="URI of the upload for specs.")
-    sha256: str = Field(description="SHA-256 of its bytes.")
-    size: int = Field(description="Its size in bytes.")
+    uri: str = Field(description="URI by which specs name the upload.")
+    sha256: str = Field(description="SHA-256 of the upload.")
+    size: int = Field(description="Size of the upload in bytes.")
 
 
 class InspectionBody(BaseModel):
     """What a worker found in a model or an image set."""
 
     id: str = Field(description="ID of the inspection.")
-    done: bool = Field(description="Whether a worker has inspected it.")
+    done: bool = Field(description="Whether a worker has finished the inspection.")
     found: dict[str, Any] | None = Field(
-        description="Of a model: format, architecture, preprocessing, classes, layers, sha256. Of an image set: count, "
-        "labels, first errors. Null until the inspection is done."
+        description="For a model: format, architecture, preprocessing, classes, layers, sha256. For an image set: "
+        "number of images, labels, first errors. Null until the inspection is done."
     )
 
 
 class CatalogueEntry(BaseModel):
     """A measure or a salience method."""
 
-    name: str = Field(description="Its name in a spec.")
-    meaning: str = Field(description="What it measures and how to read it.")
-    source: str = Field(description="Where it was published.")
+    name: str = Field(description="Name of the measure or method in a spec.")
+    meaning: str = Field(description="What the values say, and how to interpret them.")
+    source: str = Field(description="Publication of the measure or method.")
     range: tuple[float, float] = Field(description="Smallest and largest possible value.")
-    parameters: dict[str, Any] = Field(description="JSON schema of each of its options.")
+    parameters: dict[str, Any] = Field(description="JSON schema of each option.")
 
 
 class PolicyBody(BaseModel):

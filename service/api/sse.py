@@ -1,7 +1,7 @@
 """Server-sent events of jobs: the state of a job, and an event for each change. Knows no HTTP.
 
-Listeners share reads of the database: a listener that asks during a read gets its result too. An event carries the
-version of the job, so a client that reconnects gets only the versions that it has not seen.
+Concurrent listeners for the same data share one read of the database. An event carries the version of the job, so a
+client that reconnects receives only the versions that it has not seen.
 """
 
 import asyncio
@@ -22,8 +22,8 @@ from service.jobs.watch import JobWatch
 from service.storage import JobQuery, JobStore
 
 HEARTBEAT_SECONDS = 15.0  # proxies close a connection that is silent for a minute
-MIN_EVENT_SECONDS = 0.5  # between two events of a stream
-NEW_JOBS_SECONDS = 2.0  # between two searches for new jobs of a list
+MIN_EVENT_SECONDS = 0.5  # shortest time between two events of a stream
+NEW_JOBS_SECONDS = 2.0  # time between two searches for new jobs of a list
 MAX_NEW_JOBS = 20
 EVENT_FIELDS = {"id", "name", "labels", "state", "progress", "error", "verdict", "started_at", "finished_at"}
 
@@ -129,7 +129,7 @@ class Feed:
         return [each.event("added") for each in reversed(new)]
 
     async def _read_job(self, jobs: JobStore, job: str) -> JobSnapshot | None:
-        """Return a snapshot of a job, and None if there is no such job. Waits for an unavailable database."""
+        """Return a snapshot of a job, or None if there is no such job. Retries while the database is unavailable."""
         with suppress(JobNotFound):
             return (await self._read_when_available((jobs, job), lambda: [JobSnapshot.from_job(jobs.get(job))]))[0]
         return None
@@ -145,7 +145,7 @@ class Feed:
     async def _read_when_available(
         self, key: ReadKey, read: Callable[[], list[JobSnapshot]], max_age: float = 0
     ) -> list[JobSnapshot]:
-        """Return a read at most `max_age` seconds old. Retries while the database is unavailable."""
+        """Return the result of a read at most `max_age` seconds ago. Retries while the database is unavailable."""
         while True:
             try:
                 return await self._share_read(key, read, max_age)
@@ -162,7 +162,7 @@ class Feed:
             task = self._reads[key] = asyncio.create_task(run_in_threadpool(read))
             loop = asyncio.get_running_loop()
             task.add_done_callback(lambda _: loop.call_later(max_age, self._reads.pop, key))
-        # Shielded, so that a listener that leaves does not cancel the read for the others.
+        # The read is shielded, so that a listener that disconnects does not cancel it for the other listeners.
         return await asyncio.shield(task)
 
 

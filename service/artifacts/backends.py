@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-UPLOAD_PREFIX = "upload-"  # of the folders that hold unfinished uploads
+UPLOAD_PREFIX = "upload-"  # prefix of the names of folders that hold unfinished uploads
 STALLED_SECONDS = 86400.0  # the age after which an unfinished upload counts as interrupted
 
 

@@ -77,10 +77,10 @@ class ArtifactStore:
         return re.sub(self.backend.pattern(), r"artifact:sha256:\1", text)
 
     async def store(self, parts: AsyncIterator[bytes], wanted: str | None, most: int) -> Artifact:
-        """Store an upload of at most `most` bytes, part by part. `wanted` is the SHA-256 that it must have.
+        """Store an upload of at most `most` bytes, part by part. `wanted` is the SHA-256 that the upload must have.
 
-        Raises ArtifactRefused for a wrong or too large upload, and ArtifactStoreUnavailable if there is no room; the
-        upload is then deleted.
+        Raises ArtifactRefused for a wrong or too large upload, and ArtifactStoreUnavailable if there is no room. In
+        both cases the received bytes are deleted.
         """
         with (
             _translate_storage_errors(),
@@ -110,7 +110,7 @@ class ArtifactStore:
         return 0 if self.owners is None else self.owners.expire(seconds, self.backend.delete)
 
     def _commit(self, received: Path, digest: str) -> bool:
-        """Store a received file. Returns whether it is new to this tenant; other tenants' uploads do not show.
+        """Store a received file. Returns whether this tenant had not uploaded it before, whatever other tenants did.
 
         The owner is recorded before the file is stored, so that a stored file always has an owner.
         """

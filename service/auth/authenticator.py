@@ -60,7 +60,7 @@ class StreamRevocation:
 
     def __init__(self, authenticator: Authenticator) -> None:
         self._authenticator = authenticator
-        self._checked: dict[str | None, tuple[float, bool]] = {}  # by key: the time of the check, and its result
+        self._checked: dict[str | None, tuple[float, bool]] = {}  # by key prefix: time and result of the last check
 
     async def until_revoked(self, caller: Caller, events: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:
         """Yield the events, and stop at the first event after the caller's key was revoked or has expired."""

@@ -15,7 +15,7 @@ class JobId(click.ParamType[str]):
     name = "job"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the ID. Refuse an empty one, and one that is a path."""
+        """Return the ID. Refuses an empty ID and a path."""
         if not value.strip(".") or "/" in value:
             self.fail("give the ID that `salience submit` printed", param, ctx)
         return value
@@ -67,7 +67,7 @@ class OutputFile(click.ParamType[Output]):
 
 
 def fills_standard_output(outputs: Iterable[Output | None], as_json: bool = False) -> bool:
-    """Return whether a document is written to standard output. Raises UsageError if two are."""
+    """Return whether a document goes to standard output. Raises UsageError if several documents would."""
     documents = as_json + sum(each == Output(None) for each in outputs)
     if documents > 1:
         raise click.UsageError("standard output holds one document; name a file for the others, or omit --json")

@@ -33,7 +33,7 @@ STYLE: Any = {
     "svg.hashsalt": "salience", "axes.spines.top": False, "axes.spines.right": False, "font.family": "sans-serif",
 }  # fmt: skip
 HIDDEN = ("matrix", "background")  # parts that are not means, or repeat the measure's own value
-LETTER, LEGEND_LINE = 1.4, 4.0  # millimetres: an upper estimate of a letter's width, a line's height, in the legend
+LETTER, LEGEND_LINE = 1.4, 4.0  # of the legend, in millimetres: upper bound of a letter's width, height of a line
 HANDLE_LETTERS, MAX_COLUMNS = 8, 3  # width of a legend's line and mark, in letters; columns of the legend
 
 Json = Mapping[str, Any]
@@ -97,7 +97,7 @@ def draw(results: Json, measure: str, kind: str, width: float = COLUMN_MM) -> by
 
 
 def _wrapped(names: Sequence[str], width: float) -> tuple[list[str], int]:
-    """Return the names, wrapped to fit a legend as wide as the figure, and the number of its columns."""
+    """Return the names, wrapped to fit a legend as wide as the figure, and the number of the legend's columns."""
     across = int(width / LETTER) - HANDLE_LETTERS
     columns = max(1, min(len(names), MAX_COLUMNS, (across + HANDLE_LETTERS) // (max(map(len, names)) + HANDLE_LETTERS)))
     return ["\n".join(wrap(name, across)) for name in names], columns
@@ -124,7 +124,7 @@ def _metadata(kind: str, results: Json) -> dict[str, Any] | None:
 
 
 def _curve(axes: "Axes", measure: str, cohorts: Sequence[tuple[str, Json]]) -> list["Artist"]:
-    """Draw similarity over equally spaced levels, and return each cohort's symbol for the legend."""
+    """Draw each cohort's similarity as a curve over equally spaced levels, and return the symbols for the legend."""
     places, drawn = list(cohorts[0][1]["parts"]), list["Artist"]()
     for number, (_, own) in enumerate(cohorts):
         parts = [own["parts"][place] for place in places]
@@ -142,7 +142,7 @@ def _curve(axes: "Axes", measure: str, cohorts: Sequence[tuple[str, Json]]) -> l
 
 
 def _dots(axes: "Axes", measure: str, cohorts: Sequence[tuple[str, Json]]) -> list["Artist"]:
-    """Draw the measure and each part in a row, and return each cohort's symbol for the legend."""
+    """Draw a row for the measure and for each of its parts, and return each cohort's symbol for the legend."""
     from matplotlib.lines import Line2D
 
     parts, drawn = _parts(cohorts), list["Artist"]()

@@ -103,5 +103,5 @@ def _follow(client: Client, job: str) -> Job:
 
 
 def _summary_line(job: Job) -> str:
-    """One line with the ID, the state and the error of a job."""
+    """Return one line with the ID, the state and the error of a job."""
     return f"{job.id} {job.state}" + (f": {job.error}" if job.error else "")

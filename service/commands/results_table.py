@@ -16,7 +16,7 @@ SOUNDNESS_COLOURS = {Status.OK: "green", Status.WARNING: "yellow", Status.FAILED
 
 
 def print_results(results: Json) -> None:
-    """Print the warnings, the soundness checks, the measures with 95 % intervals, and the differences of cohorts."""
+    """Print warnings, soundness checks, measures with 95 % intervals, and the differences between cohorts."""
     console = Console()
     for warning in results.get("warnings", []):
         console.print(f"Warning: {warning}", markup=False)
@@ -80,7 +80,7 @@ def _differences(title: str, differences: list[Json]) -> Table:
 
 
 def _differs(each: Json) -> str:
-    """Say whether cohorts differ; of cohorts of one run, whether the models do."""
+    """Return in words whether two cohorts differ, or, if a cohort has only one run, whether the two models differ."""
     if each["differs"] is None:
         return "unknown"
     if not each["differs"]:

@@ -44,7 +44,8 @@ def serve(ctx: click.Context, host: str | None, port: int | None) -> None:
     """Serve the HTTP API.
 
     Without SALIENCE_BROKER_URL, this runs the embedded service: SQLite in SALIENCE_DATA_DIR, a broker on loopback
-    and a worker, all of which stop with it. On other addresses than loopback it requires API keys; see `salience keys`.
+    and a worker, all of which stop with this command. The service requires API keys if it listens on an address other
+    than loopback; see `salience keys`.
     """
     settings = ServiceSettings.read(host=host, port=port)
     logs.configure(settings.log_format, settings.log_level)

@@ -15,7 +15,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def gate_options(command: Command) -> Command:
-    """Add the options of a command that ends with a verdict."""
+    """Add the options that every command has which prints a verdict."""
     for option in (
         click.option("--markdown", type=OutputFile(), help="Append the verdict to this file, as Markdown."),
         click.option("--junit", type=OutputFile(), help="Write the rules to this file, as test cases in JUnit XML."),
@@ -43,7 +43,7 @@ def report_verdict(ended: EndedJob, as_json: bool, junit_output: Output | None, 
 @json_option
 @click.pass_context
 def verdict(ctx: click.Context, /, job: str, url: str, as_json: bool, **options: Any) -> None:
-    """Show the verdict of JOB, which has ended.
+    """Show the verdict of JOB, which must have ended.
 
     The exit status is 0 for pass, 1 for fail or inconclusive, 2 for error.
     """

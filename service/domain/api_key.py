@@ -69,7 +69,7 @@ def hash_key(secret: str) -> str:
 
 
 def check_tenant(tenant: str) -> str:
-    """Return a valid name of a tenant; the default tenant's is empty. Raises InvalidApiKey."""
+    """Return the name of a tenant if it is valid; the default tenant has an empty name. Raises InvalidApiKey."""
     if tenant and not TENANT.fullmatch(tenant):
         raise InvalidApiKey(
             field="tenant", detail=f"invalid tenant {tenant!r}: use up to 100 letters, digits and . _ -"

@@ -18,9 +18,9 @@ class Inspect(StrictModel):
     """What to inspect: either `model` or `images`."""
 
     model: InspectedModel | None = None
-    """A model."""
+    """The model to inspect."""
     images: Images | None = None
-    """An image set."""
+    """The image set to inspect."""
 
     @model_validator(mode="after")
     def _one(self) -> "Inspect":

@@ -21,9 +21,9 @@ class JobState(StrEnum):
 
 OPEN_STATES = (JobState.QUEUED, JobState.RUNNING)
 
-# FORMAT is the version of shards, plans and their numbers. A worker claims only shards of formats that it supports.
+# FORMAT is the version of shards, plans and stored values. A worker claims only shards of formats that it supports.
 # Increment FORMAT with every change that workers of the previous version would process wrongly. Raise OLDEST_FORMAT if
-# this version computes other numbers for older formats: open jobs of those formats then restart.
+# this version computes other values for older formats: open jobs of those formats then restart.
 # Since format 3, scores of degenerate maps are missing values. Since format 4, rows have the probabilities of the
 # classes, `chance` and `flipped`, and `probability_change` is that of the class predicted for the clean image.
 FORMAT = 4
@@ -120,7 +120,7 @@ class ImageSet:
 class Shard:
     """A unit of leased work: the plan of a job, a cohort over a slice of the images, an interim look, or the summary.
 
-    A look covers the first `stop` images, or all measured images if `stop` is 0. If `last_try` is set, another
+    An interim look covers the first `stop` images, or all measured images if `stop` is 0. If `last_try` is set, another
     transient error fails the job.
     """
 
@@ -147,9 +147,9 @@ class Slice:
 class Image(NamedTuple):
     """An image of a job. `sha256` or `skipped` is set once a shard has read the image.
 
-    `groups` has its value, or None, in each of the spec's group columns.
+    `groups` has the image's value, or None, in each of the spec's group columns.
 
-    It is a tuple because a job can have millions of images.
+    The class is a NamedTuple, and not a dataclass, because a job can have millions of images.
     """
 
     number: int
@@ -180,9 +180,9 @@ ACROSS_RUNS = -1
 
 @dataclass(frozen=True)
 class Values:
-    """The numbers of one image under one run (or ACROSS_RUNS), packed as float64 in the plan's column order.
+    """The measured values of one image under one run (or ACROSS_RUNS), packed as float64 in the plan's column order.
 
-    Numbers with the same cache key are equal in all jobs; with None they are not reused.
+    Values with the same cache key are equal in all jobs. Values whose key is None are not reused.
     """
 
     cohort: int
@@ -194,7 +194,7 @@ class Values:
 
 @dataclass(frozen=True)
 class MapSum:
-    """The sum of the maps of `count` images under one run, by pixel: little-endian int64, none negative."""
+    """The pixelwise sum of the maps of `count` images under one run, as little-endian int64 that are not negative."""
 
     cohort: int
     run: int
@@ -205,7 +205,7 @@ class MapSum:
 
 @dataclass(frozen=True)
 class ShardResult:
-    """The results of a measuring shard, stored in one transaction. `reused` counts passes whose numbers were cached."""
+    """The results of a measuring shard, stored in one transaction. `reused` counts passes whose values were cached."""
 
     images: Sequence[Image]
     values: Sequence[Values]

@@ -12,16 +12,16 @@ import numpy as np
 from PIL import Image
 
 BYTES_PER_VALUE = 2  # of a float16
-SUM_UNIT = 2.0**-30  # of sums of maps: finer than float32 near 1, and a sum of 2^33 maps fits in 63 bits
+SUM_UNIT = 2.0**-30  # unit of sums of maps: finer than float32 near 1, and a sum of 2^33 maps fits in 63 bits
 MAX_STORED_SIDE = 64  # larger native maps, such as those of the method saliency, are computed on request
-MAX_MEAN_SIDE = 16  # of mean maps, which show no finer detail
+MAX_MEAN_SIDE = 16  # largest side of mean maps, which show no finer detail
 MAX_MEAN_CLASSES = 20
-PALETTE_BYTES = 768  # of 256 colours
+PALETTE_BYTES = 768  # 256 RGB colours
 
 
 @dataclass(frozen=True)
 class StoredMaps:
-    """An image's native maps in one variant under all K runs of a cohort: (K, h, w) float16, little endian, zlib."""
+    """An image's native maps in one variant under all K runs of a cohort: little-endian float16 (K, h, w) in zlib."""
 
     cohort: int
     image: int
@@ -51,7 +51,9 @@ class StoredImage:
 
 @dataclass(frozen=True)
 class ClassSum:
-    """The sum of a class's maps under all runs of a cohort, reduced in size; the label "" means all images."""
+    """The sum of the maps of all images of a class under all runs of a cohort, at reduced size.
+    The label "" stands for the images of all classes.
+    """
 
     cohort: int
     label: str
@@ -66,13 +68,13 @@ class ClassSum:
 
 
 def small_size(size: Sequence[int]) -> tuple[int, int]:
-    """Return the height and width of maps in mean maps."""
+    """Return the height and width of mean maps for models whose input has this height and width."""
     return min(size[0], MAX_MEAN_SIDE), min(size[1], MAX_MEAN_SIDE)
 
 
 @dataclass(frozen=True)
 class MapRequest:
-    """A request to explain an image under a cohort in some variants.
+    """A request for the maps of an image in some variants under all models of a cohort.
 
     The maps are stored as long as the job if `is_permanent` is true, otherwise for a day.
     """

@@ -18,7 +18,7 @@ CANDIDATE = "candidate"  # name of the cohort of registered versions that are ju
 
 
 class JobTemplate(Template):
-    """A job without its models."""
+    """The spec of a job without its models."""
 
     model: Model = Model()
     """How to load the files of registered model versions."""
@@ -44,7 +44,7 @@ class Policy(StrictModel):
     description: Annotated[str, Field(max_length=2000)] = ""
     """Purpose of the policy, for readers."""
     gate: Gate
-    """The rules."""
+    """The gate with the rules that models must pass."""
     job: JobTemplate | None = None
     """The job that the service submits for a registered model version: a spec without `cohorts`, `baseline` and `gate`.
     """

@@ -41,7 +41,7 @@ def canonical_name(variant: str) -> str:
 
 
 def with_only_variants(spec: JobSpec, variants: Sequence[str]) -> JobSpec:
-    """Return the spec that makes these variants and as few others as possible. Raises FilterInvalid."""
+    """Return a spec whose audit makes maps of these variants and of as few others as possible. Raises FilterInvalid."""
     by_measure: dict[str, list[str]] = {}
     for variant in variants:
         if variant != CLEAN:

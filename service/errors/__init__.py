@@ -2,7 +2,7 @@
 status codes.
 
 SalienceError
-├── SpecInvalid                   the spec of a job is invalid; lists every field
+├── SpecInvalid                   the spec of a job is invalid; lists every invalid field
 ├── InputRefused                  a model or an image set is unusable, or the job cannot finish; fails the job
 │   ├── ModelRefused
 │   ├── ImagesRefused

@@ -73,8 +73,8 @@ class ArtifactRefused(SalienceError):
 def naming_field(field: str, model: str = "") -> Iterator[None]:
     """Add the field to an InputRefused that is raised in this context, unless the error already names one.
 
-    `model` is the path of the model in the spec. If the error has a fact `model_field`, that
-    fact is the field of `model`.
+    `model` is the path of a model in the spec. If the error has a fact `model_field`, the named field is that field of
+    the model.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""The gate: from numbers to a decision. Pure: no database, no HTTP, no numpy.
+"""The gate decides from the results of a job whether its models pass. Pure: no database, no HTTP, no numpy.
 
 `rules.py` defines rules, `lookup.py` finds the number that a rule names in a results document, `decision.py` decides
 and explains, `soundness.py` defines the checks that come before the rules, and `judgement.py` applies both.

@@ -32,13 +32,13 @@ class RuleResult(StrictModel):
     rule: Rule
     """The rule."""
     cohort: str | None
-    """The cohort that it was applied to."""
+    """The cohort that the rule was applied to."""
     outcome: Outcome
     """The outcome of the rule."""
     number: float | None
-    """The number that the rule names; with `versus`, the difference. Null if there is none."""
+    """The value that the rule judges; with `versus`, the difference between the cohorts. Null if there is none."""
     interval: tuple[float, float] | None
-    """Its 95 % interval. Null if there is none."""
+    """95 % interval of the number. Null if there is none."""
     threshold: float
     """The threshold that the interval was compared with."""
     reason: str
@@ -82,7 +82,7 @@ def decide(interval: tuple[float, float], op: Op, threshold: float) -> Outcome:
 
 
 def evaluate(rules: Sequence[Rule], numbers: NumberLookup, policy: PolicyUsed | None = None) -> Verdict:
-    """Return the verdict on the numbers that `numbers` finds for the rules."""
+    """Return the verdict of the rules on the values that the function `numbers` finds."""
     assert rules, "a gate has rules"
     judged, images = [], []
     for rule in rules:
@@ -106,7 +106,7 @@ def with_final_results(interim: Verdict, final: Verdict) -> Verdict:
 
 
 def worst_outcome(outcomes: Sequence[Outcome]) -> Outcome:
-    """Return the worst of some outcomes."""
+    """Return the worst of the outcomes."""
     return max(outcomes, key=OUTCOMES.index)
 
 

@@ -11,7 +11,7 @@ from service.gate.rules import Rule
 from service.gate.soundness import CHECKS, CohortCheck, Evidence, Limits, Status
 
 Json = Mapping[str, Any]
-# The numbers by which a rule can demand more than chance, and their chance; that of accuracy depends on the images.
+# Measures that a rule can demand to exceed chance, and their chance levels; that of accuracy depends on the images.
 CHANCE: Mapping[str, float | None] = {
     "accuracy": None,
     "performance.accuracy": None,
@@ -53,7 +53,9 @@ def cohort_checks(document: Json, cohort: str) -> list[CohortCheck]:
 
 
 def concerns(checks: Sequence[CohortCheck]) -> list[CohortCheck]:
-    """Return the checks that fail, then those that warn; of runs only those that are worse than their cohort's."""
+    """Return the checks that fail, then those that warn.
+    A check of a run is included only if its status is worse than that of the same check of the cohort.
+    """
     whole = {(each.cohort, each.name): SEVERITY.get(each.status, 0) for each in checks if each.run is None}
     found = [
         each
@@ -77,7 +79,7 @@ class _Checks:
     limits: Limits
 
     def demand(self, rule: Rule) -> None:
-        """Raise Missing if a check of a cohort that the rule names fails."""
+        """Raise Missing if a soundness check fails for a cohort that the rule names."""
         for cohort in self._cohorts(rule):
             if cohort in self.document["cohorts"] and cohort not in self.document.get("soundness", {}):
                 raise Missing(f"the results of {cohort!r} have no soundness checks; submit the job again")
@@ -86,7 +88,7 @@ class _Checks:
                     raise Missing(f"the soundness check {each.name} of {each.subject} fails: {each.sentence[:-1]}")
 
     def notable(self) -> list[CohortCheck]:
-        """Return the concerns and the changed checks of all cohorts that the rules name."""
+        """Return the checks that the gate changes, then those that fail or warn, of all cohorts that the rules name."""
         cohorts = dict.fromkeys(cohort for rule in self.rules for cohort in self._cohorts(rule))
         judged = [each for cohort in cohorts for each in self._judged(cohort)]
         changed = [each for each in judged if each.name in self.limits and each.run is None]
@@ -96,7 +98,7 @@ class _Checks:
         return [name for name in (self._judged_cohort(rule), rule.versus) if name is not None]
 
     def _judged_cohort(self, rule: Rule) -> str | None:
-        """Return the cohort that a rule judges; None if it could be several, which the lookup reports."""
+        """Return the cohort that a rule judges; None if several are possible, which the lookup reports."""
         with suppress(Missing):
             return cohort_of(rule, list(self.document["cohorts"]))
         return None
@@ -106,7 +108,7 @@ class _Checks:
             yield self._demand_more_than_chance(_changed(each, self.limits))
 
     def _demand_more_than_chance(self, each: CohortCheck) -> CohortCheck:
-        """Let a warning about a judged cohort's accuracy fail unless a rule demands more than chance."""
+        """Turn a warning about a judged cohort's accuracy into a failure unless a rule demands more than chance."""
         if each.name != "accuracy" or each.status is not Status.WARNING or each.run is not None:
             return each
         own = [rule for rule in self.rules if self._judged_cohort(rule) == each.cohort]
@@ -117,7 +119,7 @@ class _Checks:
 
 
 def _changed(each: CohortCheck, limits: Limits) -> CohortCheck:
-    """Return a check by the limit that a gate gives it."""
+    """Return the check, judged again by the limit that the gate sets for it, if any."""
     limit, check = limits.get(each.name), CHECKS[each.name]
     if limit is None:
         return each
@@ -133,7 +135,7 @@ def _changed(each: CohortCheck, limits: Limits) -> CohortCheck:
 
 
 def _exceeds_chance(rule: Rule, chance: float | None) -> bool:
-    """Return whether only a number above chance passes a rule; `chance` is that of accuracy."""
+    """Return whether only values above chance pass a rule; `chance` is the chance level of accuracy."""
     path = rule.path.removesuffix(".mean")
     if path not in CHANCE or rule.op != ">=" or rule.value is None:
         return False

@@ -50,7 +50,7 @@ def number_lookup(document: Json) -> NumberLookup:
 
 
 def cohort_of(rule: Rule, cohorts: list[str]) -> str:
-    """Return the cohort that a rule is about. Raises Missing if it could be several."""
+    """Return the cohort that a rule is about. Raises Missing if the rule names none and several are possible."""
     if rule.cohort is not None:
         return rule.cohort
     left = [name for name in cohorts if name != rule.versus]
@@ -60,7 +60,7 @@ def cohort_of(rule: Rule, cohorts: list[str]) -> str:
 
 
 def find_paths(tree: Json, path: str) -> Iterator[tuple[Any, str]]:
-    """Yield all places that a path may mean, as the object with the last key, and that key; longer keys first."""
+    """Yield the pairs (container, key) that a path may refer to, longer keys first, since keys may contain dots."""
     for key in sorted(_keys(tree), key=len, reverse=True):
         if path == key:
             yield tree, key
@@ -69,7 +69,7 @@ def find_paths(tree: Json, path: str) -> Iterator[tuple[Any, str]]:
 
 
 def resolve_path(cohort: Json, path: str) -> tuple[Any, str] | None:
-    """Return the place of a path in a cohort's results, None if there is none."""
+    """Return the container and the key that a path refers to in a cohort's results, or None without such a key."""
     for tree in (cohort["measures"], cohort):
         for found in find_paths(tree, path):
             return found

@@ -19,7 +19,7 @@ Path = Annotated[
     str,
     StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f]*$"),
     Field(
-        description="A number of the cohort's results by its path: `entropy`, `noise.parts.0.1`, "
+        description="Path of a number in the cohort's results: `entropy`, `noise.parts.0.1`, "
         "`strata.class.synthetic.entropy`, `accuracy`, `runs.0.measures.entropy`."
     ),
 ]
@@ -27,15 +27,15 @@ PolicyName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._
 
 
 class Rule(StrictModel):
-    """One condition: a number against a threshold, or against the same number of another cohort or of the baseline.
+    """Compares a number of a cohort with a threshold, or with the same number of another cohort or of the baseline.
 
     With `versus`, the difference must be at most the margin (`<=`) or at least minus the margin (`>=`).
     """
 
     measure: Path
-    cohort: Annotated[Text | None, Field(description="The cohort. Optional if only one cohort is possible.")] = None
+    cohort: Annotated[Text | None, Field(description="Name of the cohort. Optional if only one is possible.")] = None
     statistic: Statistic = "mean"
-    """Statistic of that number: `mean`, or another statistic that the results give for it."""
+    """Statistic of the measure: `mean`, or another statistic that the results contain for this measure."""
     op: Op
     """Whether the number must be at least (`>=`) or at most (`<=`) the threshold."""
     value: float | None = None
@@ -63,7 +63,7 @@ class Rule(StrictModel):
 
     @property
     def spread(self) -> tuple[str, str] | None:
-        """The path of the measure and the statistic if that is one of SPREAD_STATISTICS, otherwise None.
+        """The path of the measure, and the statistic, if the statistic is one of SPREAD_STATISTICS, otherwise None.
 
         The rule may name the statistic in `statistic` or at the end of `measure`.
         """
@@ -87,12 +87,12 @@ class Gate(StrictModel):
     policy: PolicyName | None = None
     """Name of a policy whose rules apply."""
     version: Annotated[int, Field(ge=1)] | None = None
-    """Version of that policy. Default: the newest when the job is accepted."""
+    """Version of the policy. Default: the newest version when the job is accepted."""
     soundness: Annotated[
         dict[CheckName, Limit],
         Field(
-            description="Soundness checks with another limit, or `off`, by name; the verdict lists them. Default: each "
-            "check has its own limit."
+            description="By name of a soundness check: a limit that replaces the check's own, or `off` to skip the "
+            "check. The verdict lists these checks."
         ),
     ] = {}  # noqa: RUF012  # as above
 

@@ -1,7 +1,7 @@
-"""The soundness checks: what must hold before the numbers of a cohort are believed. Knows no results document.
+"""The soundness checks: conditions that must hold before the results of a cohort can be trusted.
 
 Salience maps can be empty, constant, random or forged, and then every measure of robustness is perfect. Each check
-compares one number with a limit.
+compares one number with a limit. This module knows no results document.
 """
 
 from collections.abc import Callable, Mapping
@@ -46,7 +46,7 @@ Limits = Mapping[CheckName, float | Literal["off"]]
 
 @dataclass(frozen=True)
 class Evidence:
-    """The number of a check and its 95 % interval, None if there is none, and a limit in place of the check's own."""
+    """The number that a check compares with its limit, the number's 95 % interval, and a limit to use instead."""
 
     number: float | None = None
     interval: tuple[float, float] | None = None
@@ -59,11 +59,11 @@ class CheckResult(StrictModel):
     name: CheckName
     """Name of the check."""
     number: float | None
-    """The number that the check is about; null if it is not known."""
+    """The value that the check compares with its limit; null if it is not known."""
     interval: tuple[float, float] | None
-    """Its 95 % interval over the images, for these runs. Null if the check needs none."""
+    """95 % interval of the number over images, for these runs. Null if the check needs none."""
     limit: float | None
-    """What the number was compared with."""
+    """The limit that the number was compared with."""
     status: Status
     """Whether the check holds."""
     sentence: str
@@ -127,7 +127,7 @@ class Check:
         )  # fmt: skip
 
     def format(self, number: float) -> str:
-        """Return a number of this check for a sentence."""
+        """Format a number of this check for a sentence."""
         return f"{100 * number:.1f} %" if self.in_percent else f"{number:.4g}"
 
     def _interval(self, evidence: Evidence) -> str:
@@ -164,7 +164,7 @@ ENTRIES = (
         ok="the limit is {limit}",
         warning="more than {limit} may be empty",
         failed="with more than {limit} empty maps, similarities describe too few images",
-        missing="No map is known",
+        missing="The share of empty maps is not known",
         warns=lambda found, limit: _high(found) > limit,
         fails=lambda found, limit: _low(found) > limit,
         in_percent=True,
@@ -201,7 +201,7 @@ ENTRIES = (
         subject="Maps of the target's logit and of its lead over the other logits have a mean similarity of "
         "{number}{interval}",
         ok="the maps show what tells the classes apart",
-        warning="below {limit} the maps show what feeds all logits alike and decides nothing",
+        warning="below {limit} the maps show evidence that raises all logits alike and decides nothing",
         missing="The similarity of the maps of the logit and of its lead is not known",
         warns=lambda found, limit: _number(found) < limit,
     ),
@@ -223,8 +223,9 @@ ENTRIES = (
         name="accuracy",
         catches="untrained and mislabelled models",
         limit=None,
-        rule="the limit is the share of the most frequent label; fails if the upper end of the interval is below it; "
-        "warns if the lower end is not above it, and then fails a gate without a rule that demands more than chance",
+        rule="the limit is the share of the most frequent label; fails if the upper end of the interval is below the "
+        "limit; warns if the lower end is not above the limit, which is a failure if no rule of the gate demands more "
+        "than chance",
         subject="The accuracy is {number}{interval}",
         ok="chance is {limit}",
         warning="it is not clearly above chance, {limit}",

@@ -1,4 +1,4 @@
-"""Checks the members of zip and tar files: no paths outside the archive, no links, no bombs. Extracts nothing."""
+"""Checks the members of zip and tar files: no paths outside the archive, no links, no decompression bombs."""
 
 import tarfile
 import zipfile
@@ -7,9 +7,9 @@ from pathlib import Path, PurePosixPath
 
 from service.errors import InputRefused
 
-# Weights and images hardly compress; an archive that compresses more is made to fill memory or disk.
+# Weights and images hardly compress. An archive with a higher ratio is probably made to fill the memory or the disk.
 MAX_COMPRESSION_RATIO = 20
-UNCHECKED_BYTES = 64 * 2**20  # allowed at any ratio, since code and configurations compress well
+UNCHECKED_BYTES = 64 * 2**20  # extracted size allowed at any ratio, since code and configurations compress well
 MAX_MEMBERS = 5_000_000
 
 

@@ -12,7 +12,7 @@ from service.inputs.archives import check_compression, is_tar
 
 Format = Literal["checkpoint", "torchscript", "exported", "transformers", "onnx"]
 
-MAX_CONFIG_BYTES = 16 * 2**20  # bytes of a config.json
+MAX_CONFIG_BYTES = 16 * 2**20  # largest size of a config.json
 # If an MLflow folder has several models, the first of these formats is used, since it declares the most metadata.
 PREFERRED_FORMATS: tuple[Format, ...] = ("transformers", "exported", "torchscript", "onnx", "checkpoint")
 MAX_DEPTH = 3
@@ -53,7 +53,7 @@ def detect_format(path: Path) -> Format | Literal["packed"]:
         head = file.read(512)
     if head[:2] == b"PK":
         return _detect_archive_format(path)
-    # A pickle of protocol 2 or later, as torch saved checkpoints before version 1.6; or a length, then JSON.
+    # torch saved checkpoints as pickles of protocol 2 or later before version 1.6.
     if (head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05") or _is_safetensors(head):
         return "checkpoint"
     if _is_onnx(head):

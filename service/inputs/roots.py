@@ -7,13 +7,13 @@ from typing import Self
 
 
 class Roots(tuple[Path, ...]):
-    """Resolved folders whose files users may name, except those in `excluded`: all tenants' uploads, the database."""
+    """Resolved folders whose files users may name, except files in `excluded`, such as uploads and the database."""
 
     excluded: tuple[Path, ...] = ()
 
     @classmethod
     def excluding(cls, roots: Iterable[Path], excluded: Iterable[Path]) -> Self:
-        """Make roots without some folders below them."""
+        """Make roots whose files users may name, except files in the folders `excluded`."""
         made = cls(roots)
         made.excluded = tuple(excluded)
         return made

@@ -17,7 +17,7 @@ KNOWN_SCHEMES = (
 )
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-MAX_ENTRIES = 10_000  # files and folders in a model's folder
+MAX_ENTRIES = 10_000  # largest number of files and folders in a model's folder
 
 
 def is_under(path: Path, roots: Sequence[Path]) -> bool:

@@ -1,4 +1,4 @@
-"""The use cases of policies: store a policy, and judge the results of a job by one. Knows no HTTP."""
+"""The use cases of policies: store a policy, and judge the results of a job by a policy. Knows no HTTP."""
 
 import json
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ class Policies:
 
 
 def _problems(policy: Policy) -> Iterator[FieldProblem]:
-    """Yield problems of the policy's job template, and rules that refer to something its results will not contain.
+    """Yield problems of the policy's job template, and rules about values that the job's results will not contain.
 
     Without `registry`, the names of the cohorts are unknown, so any name is accepted.
     """
@@ -74,7 +74,7 @@ def _problems(policy: Policy) -> Iterator[FieldProblem]:
 
 
 def _template_problems(spec: JobSpec) -> Iterator[FieldProblem]:
-    """Yield problems that every job of the policy would have. One cohort is enough, as all share one model."""
+    """Yield problems that every job of the policy would have. One cohort is enough, as all have the same `model`."""
     for problem in field_problems(spec.model_copy(update={"cohorts": spec.cohorts[:1]})):
         yield FieldProblem(f"job.{problem.field.removeprefix('cohorts[0].')}", problem.detail)
 

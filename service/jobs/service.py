@@ -93,7 +93,7 @@ class Jobs:
         try:
             if is_remote(uri):
                 self.inputs.find(uri)
-            else:  # the worker looks for the file
+            else:  # the worker checks whether the file exists
                 path_from_uri(uri)
         except InputRefused as refused:
             raise InspectionRefused(field=field, reason=redact_urls(str(refused))) from refused
@@ -125,7 +125,7 @@ class Jobs:
         return verdict
 
     def image_values(self, job: Job, start: int, count: int) -> list[MeasuredImage]:
-        """Return images of a succeeded job with their numbers. Raises JobNotFinished, JobHasNoResults."""
+        """Return images of a succeeded job with their measured values. Raises JobNotFinished, JobHasNoResults."""
         self.expect_success(job)
         return self.store.images.measured(job.id, start, min(start + count, job.images_audited))
 

@@ -27,7 +27,7 @@ def resolve_gate(gate: Gate, policies: PolicyStore) -> ResolvedGate:
 
 
 def verdict_for(job: Job) -> Verdict | None:
-    """Return the verdict of a job: None without a gate or while the job is open, and an error without results."""
+    """Return the verdict of a job: `error` if it has no results; None if it has no gate or has not ended."""
     if job.verdict is not None:
         return Verdict.model_validate(job.verdict)
     gate = job.spec.gate

@@ -17,7 +17,7 @@ TICK_SECONDS = 0.2
 
 @dataclass(eq=False)
 class Waiter:
-    """Waits until one of some jobs has another version than the one given; `changed` collects these jobs."""
+    """Waits until one of several jobs no longer has the version in `versions`; `changed` collects the changed jobs."""
 
     versions: Mapping[str, int]
     changed: set[str] = field(default_factory=set)
@@ -59,7 +59,7 @@ class JobWatch:
         return bool(await self.changes({job: version}, seconds))
 
     async def changes(self, versions: Mapping[str, int], seconds: float) -> Collection[str]:
-        """Wait at most `seconds` until a job has another version than the one given. Returns the changed jobs."""
+        """Wait at most `seconds` until a job no longer has the given version. Returns the changed jobs."""
         waiter = Waiter(versions)
         if not self._stopped:
             for job in versions:

@@ -18,5 +18,5 @@ MEASURES: dict[str, Measure] = {
 
 
 def across_first() -> list[Measure]:
-    """Return the measures in the order of a job's sample: those that compare runs of a cohort come first."""
+    """Return the measures, those that compare the runs of a cohort first. Jobs choose their sample in this order."""
     return sorted(MEASURES.values(), key=lambda measure: not measure.across_runs)

@@ -21,7 +21,8 @@ class DegradationOptions(StrictModel):
     """Which shares of the pixels to blur beside `background` and `object`."""
 
     curve: Annotated[list[Share], Field(max_length=20)] = []  # noqa: RUF012  # pydantic copies it
-    """Shares of the pixels, ranked by the map, to blur in addition, most and least salient first. Default: none."""
+    """Shares of the pixels: for each, the audit also blurs this share of the most salient pixels, and of the least
+    salient pixels. Default: none."""
 
 
 def _variants(options: DegradationOptions) -> Sequence[str]:
@@ -34,7 +35,7 @@ def _extra_parts(options: DegradationOptions) -> Mapping[str, Sequence[str]]:
 
 
 def _is_seeded(options: DegradationOptions) -> bool:
-    """Return whether pixels are ranked: the seed breaks ties between them."""
+    """Return whether the audit ranks pixels, where the seed breaks ties between equally salient pixels."""
     return bool(options.curve)
 
 
@@ -49,7 +50,7 @@ def _narrow(_options: DegradationOptions, names: Sequence[str]) -> Mapping[str, 
 DEGRADATION = Measure(
     name="degradation",
     meaning="SSIM between the maps before and after everything outside the salient region is blurred. High: the model "
-    "does not need the other regions. `object` blurs the salient region instead; `gap` is the difference.",
+    "does not need the other regions. `object` blurs the salient region instead; `gap` is `background` minus `object`.",
     source=f"Salience-Based Image Degradation, {CRUM}",
     wording=Wording(
         "Degradation",

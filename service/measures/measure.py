@@ -15,7 +15,7 @@ Background = Literal["image", "mirrored image", "nothing"]
 
 UNIT: Bounds = (0.0, 1.0)
 SIGNED: Bounds = (-1.0, 1.0)
-SIMILARITY_STATISTICS = ("pearson", "mse", "iou20")  # in the results beside a mean SSIM
+SIMILARITY_STATISTICS = ("pearson", "mse", "iou20")  # that the results give beside a mean SSIM
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Wording:
     low: str
     middling: str
     high: str
-    better: int = 1  # -1: low is better; 0: neither
+    better: int = 1  # 1: high values are better; -1: low values are better; 0: neither
     bands: tuple[float, float] = (0.4, 0.7)
     unit: str = "similarity of maps (SSIM)"
 
@@ -106,7 +106,7 @@ def _no_problems(_options: Any, _sizes: Mapping[str, Size]) -> Iterator[FieldPro
 
 @dataclass(frozen=True, kw_only=True)
 class Measure:
-    """One measure. Functions receive its options, an instance of `options`, or None if it has none."""
+    """One measure. Its functions receive an instance of `options`, or None if the measure has no options."""
 
     name: str
     meaning: str
@@ -138,9 +138,9 @@ class Measure:
     needs_human_maps: bool = False
     """Whether every image needs a human salience map."""
     is_seeded: Callable[[Any], bool] = _is_never_seeded
-    """Whether its values depend on the job's seed."""
+    """Whether the measure's values depend on the job's seed."""
     validate: Callable[[Any, Mapping[str, Size]], Iterator[FieldProblem]] = _no_problems
-    """Yields the problems of its options, given each cohort's input size (height, width) by the cohort's name."""
+    """Yields the problems of the options, given each cohort's input size (height, width) by the cohort's name."""
     ranking: Ranking | None = None
     map_variants: MapVariants | None = None
     control_part: str | None = None

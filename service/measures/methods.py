@@ -43,7 +43,7 @@ METHODS: Mapping[str, SalienceMethod] = {
         "Feature maps weighted by the mean gradient of the target's logit, rectified.", "Selvaraju et al. 2017"
     ),
     "diffgradcam": SalienceMethod(
-        "Grad-CAM of the target's logit minus that of the strongest other class; blind to what feeds both alike.",
+        "Grad-CAM of the target's logit minus that of the strongest other class; blind to what raises both alike.",
         "Piland, Sweet and Czajka 2025",
     ),
     "cam": SalienceMethod(

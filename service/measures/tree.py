@@ -10,14 +10,14 @@ from service.measures.performance import APCER_LEVELS, PERFORMANCE
 Tree = dict[str, Any]
 
 MIN_RUNS_ACROSS = 3  # runs that a measure across runs needs for an interval: one pair does not show how pairs vary
-SPREAD_STATISTICS = ("sd", "q05", "q25", "q50", "q75", "q95")  # with an interval only where a rule needs it
+SPREAD_STATISTICS = ("sd", "q05", "q25", "q50", "q75", "q95")  # they have an interval only if a rule names them
 
 
 def skeleton(options: Mapping[str, Any], runs: int, *, out_of_set: bool, groups: Sequence[str] = ()) -> Tree:
     """Return a cohort's results with None for every number that has an interval.
 
-    `options` has the options of each requested measure by its name, None for a measure without options. The values of
-    classes and of the group columns `groups` are left out of their strata.
+    `options` has the options of each requested measure by its name, None for a measure without options. The strata of
+    `class` and of each group column in `groups` omit the level with the names of classes or groups.
     """
     every = {name: MEASURES[name] for name in options}
     requested = {name: each for name, each in every.items() if runs >= MIN_RUNS_ACROSS or not each.across_runs}
@@ -67,7 +67,7 @@ def _of_run(measure: Measure, options: Any) -> Tree:
 
 
 def _number(measure: Measure, beside: Sequence[str] = ()) -> Tree:
-    """Return the statistics of a number; a measure across runs has only a mean."""
+    """Return the statistics of a measure; a measure across runs has only a mean."""
     return _mean() if measure.across_runs else dict.fromkeys(("mean", *SPREAD_STATISTICS, *beside))
 
 

@@ -92,7 +92,7 @@ def _start_broker(port: int, password: str, folder: str) -> subprocess.Popen[byt
         parent_death.command([str(get_binary_path()), "-"]),
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
-        start_new_session=True,  # Ctrl-C must not stop it before the worker
+        start_new_session=True,  # so that Ctrl-C does not stop the broker before the worker
     )
     assert process.stdin is not None
     process.stdin.write(config.encode())

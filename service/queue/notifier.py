@@ -1,6 +1,6 @@
-"""Notifies workers through the broker that shards wait.
+"""Tells workers, by messages through the broker, that shards are waiting.
 
-The shards are in the database, so a lost message costs time only. A message has no content: a worker that receives one
+The shards are in the database, so a lost message only delays work. A message has no content: a worker that receives one
 claims the next waiting shard. The queue gets one message for each waiting shard, so autoscaling can use its length.
 """
 
@@ -16,7 +16,7 @@ from service.domain.job import FORMAT
 WORK = "salience.work"
 # Each format has its own queue, so no worker receives messages for shards that it cannot process.
 QUEUE = f"salience.{FORMAT}"
-# More than there are workers. Sweeps send further messages later; a million messages at once would fill the broker.
+# More messages than there are workers. Sweeps send further messages later; a million at once would fill the broker.
 MAX_QUEUED = 10_000
 
 log = logging.getLogger(__name__)

@@ -35,7 +35,7 @@ def exit_with_parent(parent: int) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Replace this process by the command. The user is changed first, since that resets the death signal."""
+    """Replace this process by the command. Changing the user comes first, since it resets the parent-death signal."""
     parent, rest = int(arguments[0]), arguments[1:]
     if rest[0] == "--user":
         os.setgroups([])

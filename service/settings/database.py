@@ -37,7 +37,7 @@ class DatabaseSettings(BaseSettings):
     database_statement_timeout_seconds: float = Field(default=DEFAULT.statement, ge=0.1, le=DAY)
     """Seconds that a Postgres statement may take."""
     database_long_statement_timeout_seconds: float = Field(default=DEFAULT.long_statement, ge=0.1, le=7 * DAY)
-    """Seconds that a Postgres statement over all rows of a job may take, such as those of its summary."""
+    """Seconds that a Postgres statement over all rows of a job may take, for example to build the job's results."""
     database_lock_timeout_seconds: float = Field(default=DEFAULT.lock, ge=0.1, le=DAY)
     """Seconds that a statement may wait for another transaction."""
 

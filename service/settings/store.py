@@ -79,7 +79,7 @@ class StoreSettings(DatabaseSettings):
     cache_dir: Path | None = None
     """Folder where the workers of a machine store fetched files. Default: `cache` in the data directory."""
     cache_gib: float = Field(default=50.0, gt=0)
-    """Maximum size of that cache in GiB. Files that are being fetched or used do not count."""
+    """Maximum size of the cache of fetched files in GiB. Files that are being fetched or used do not count."""
     log_format: LogFormat = "plain"
     """`plain`, or `json` for one JSON object per line with the IDs of request, job and shard."""
     log_level: LogLevel = "info"
@@ -177,7 +177,7 @@ class StoreSettings(DatabaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments come first, then the environment, then the files that the environment names."""
+        """Return the sources by precedence: arguments, environment variables, then files that variables name."""
         return init_settings, env_settings, SecretFiles(settings_cls, PREFIX)
 
     @classmethod

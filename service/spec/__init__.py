@@ -1,1 +1,1 @@
-"""Spec."""
+"""The spec of a job: its fields, spec files, and the resolution of omitted fields."""

@@ -44,7 +44,7 @@ class Outputs(StrictModel):
     names: tuple[Name, ...] | None = None
     """Names of the labels, in the order of the logits. Give `names` or `order`, not both."""
     order: tuple[Annotated[int, Field(ge=0)], ...] | None = None
-    """For each label, in alphabetical order, the number of its logit."""
+    """For each label, in alphabetical order of the labels, the index of its logit, from 0."""
     single: Literal["class-0", "class-1"] = "class-1"
     """The class that the logit of a model with one output stands for."""
     attack_class: Annotated[
@@ -56,8 +56,8 @@ class Outputs(StrictModel):
     ] = None
     activation: Activation = "auto"
     """What the outputs are: `logits`, which are taken as they are, or `probabilities`. `auto` and `probabilities`
-    remove a sigmoid or softmax at the model's end. Where there is none, `probabilities` turns the outputs back into
-    logits; `auto` does so, with a warning, if the outputs on the first images are probabilities."""
+    remove a sigmoid or softmax at the model's end. For a model without one, `probabilities` turns the outputs back into
+    logits; `auto` does the same, with a warning, if the outputs for the first images are probabilities."""
 
 
 def _or_defaults(outputs: Outputs | None) -> Outputs:
@@ -97,7 +97,7 @@ class Model(StrictModel):
         return (self.outputs or Outputs()).activation
 
     def with_activation(self, activation: Activation) -> "Model":
-        """Return the model with outputs of another kind."""
+        """Return the model with this activation in its `outputs`."""
         outputs = (self.outputs or Outputs()).model_copy(update={"activation": activation})
         return self if activation == self.activation else self.model_copy(update={"outputs": outputs})
 

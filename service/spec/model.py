@@ -1,6 +1,6 @@
 """The spec of a job with all defaults. Its shape is part of the API.
 
-Each class validates its own fields; service.jobs.validation validates what concerns several of them.
+Each class validates its own fields; service.jobs.validation validates conditions that concern several classes.
 """
 
 import hashlib
@@ -70,7 +70,7 @@ class Images(StrictModel):
 
 
 class AuditedImages(Images):
-    """The image set to audit, and the columns by which its numbers are grouped."""
+    """The image set to audit, and the columns by which its results are grouped."""
 
     groups: Annotated[list[Name], Field(max_length=10)] = []  # noqa: RUF012  # pydantic copies it
     """Columns of the manifest, such as an attack type or a camera, by whose values results are grouped: at most 50
@@ -88,8 +88,8 @@ class Salience(StrictModel):
         ),
     ] = "gradcam"
     target: Literal["predicted", "clean", "label"] | Annotated[int, Field(ge=0)] = "predicted"
-    """Class whose logit is explained: `predicted` for the input at hand, `clean` for the class predicted for the clean
-    image, `label`, or the number of a class."""
+    """Class whose logit is explained: `predicted` for the class predicted for each input, also for changed images,
+    `clean` for the class predicted for the unchanged image, `label` for the image's label, or the index of a class."""
 
 
 class Maps(StrictModel):
@@ -109,17 +109,17 @@ Measures = Annotated[list[MeasureName], Field(min_length=1, description=MEASURES
 class Baseline(StrictModel):
     """A cohort of an earlier job, to compare with. It is not audited again.
 
-    It must have the same images, measures and options; otherwise the rules of a gate about it are errors.
+    It must have the same images, measures and options; otherwise rules of the gate that name it are errors.
     """
 
     job: Annotated[str, StringConstraints(min_length=1, max_length=36, pattern=r"^[^\x00-\x1f]*$")]
     """ID of the earlier job."""
-    cohort: Annotated[Name | None, Field(description="Name of its cohort. Default: the only one of that job.")] = None
+    cohort: Annotated[Name | None, Field(description="Name of the cohort. Default: the job's only cohort.")] = None
     name: Annotated[Name, Field(description="Name of the baseline in rules and differences.")] = "baseline"
 
 
 class Template(StrictModel):
-    """A spec without its models."""
+    """The fields of a spec that do not concern models."""
 
     name: Name | None = None
     """Name of the job, shown in lists and pages."""
@@ -159,7 +159,7 @@ class Template(StrictModel):
     ] = None
     reuse: Annotated[
         bool,
-        Field(description="Whether to reuse numbers that an earlier job computed. No number depends on it."),
+        Field(description="Whether to reuse values that an earlier job computed. The results stay the same."),
     ] = True
 
 
@@ -219,7 +219,7 @@ class JobSpec(Template):
         return self.first_passes() + self.guided_passes() + len(self.randomised_shares())
 
     def first_passes(self) -> int:
-        """Return how many passes need no map: the clean image's and those of variants that no map guides."""
+        """Return how many passes one image needs before its map exists: one clean, and one per independent variant."""
         return 1 + self._variant_count("independent")
 
     def guided_passes(self) -> int:
@@ -230,7 +230,7 @@ class JobSpec(Template):
         return sum(len(self.variants_of(each)) for each in self.requested_measures() if each.variant_kind == kind)
 
     def randomised_shares(self) -> list[float]:
-        """Return the shares of layers to randomise; the clean image passes once through each such model."""
+        """Return the share of layers to randomise for each randomised model, which the clean image passes once."""
         kinds = (each for each in self.requested_measures() if each.variant_kind == "randomised")
         return [float(key) for each in kinds for key in self.variants_of(each)]
 

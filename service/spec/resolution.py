@@ -24,7 +24,7 @@ def to_stored(spec: JobSpec) -> Json:
 
 
 def resolve_preprocessing(request: Preprocessing, own: Mapping[str, Any]) -> Preprocessing:
-    """Complete the values of the request by those that the model declares, and these by the defaults.
+    """Return the requested values. Omitted values come from the model's files, or else from the defaults.
 
     Raises ModelRefused if the model declares an invalid value.
     """
@@ -53,6 +53,6 @@ def resolved(spec: JobSpec, plan: Json | None) -> JobSpec:
     if plan is None:
         return spec
     own = [cohort["preprocessing"] for cohort in plan.get("cohorts", ()) if "preprocessing" in cohort]
-    if len(own) < len(spec.cohorts):  # the version that planned it read no preprocessing from models
+    if len(own) < len(spec.cohorts):  # the release that planned the job read no preprocessing from models
         return spec
     return with_preprocessing(spec, [Preprocessing.model_validate(each) for each in own])

@@ -47,7 +47,7 @@ __all__ = [
     "WebhookStore",
 ]  # fmt: skip
 
-MAX_CACHED_TENANTS = 64  # tenants whose stores, with their cached jobs, stay in memory
+MAX_CACHED_TENANTS = 64  # largest number of tenants whose stores, with their cached jobs, stay in memory
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from service.storage.tables.auth import KeyRow
 ANY_KEY = text("SELECT prefix FROM api_keys LIMIT 1")
 KEY_BY_DIGEST = text("SELECT * FROM api_keys WHERE sha256 = :sha256")
 KEY_BY_PREFIX = text("SELECT * FROM api_keys WHERE prefix = :prefix")
-USE_SECONDS = 60.0  # resolution of the last use, so that not every request writes
+USE_SECONDS = 60.0  # precision of the time of last use, so that not every request writes to the database
 
 
 class ApiKeyStore:

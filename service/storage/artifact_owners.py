@@ -22,9 +22,9 @@ class ArtifactOwnerStore:
         self._tenant = database.own_tenant
 
     def add(self, digest: str) -> bool:
-        """Store that the tenant owns an artifact. Returns False if it owned it before.
+        """Store that the tenant owns an artifact. Returns False if the tenant owned the artifact before.
 
-        After this call `expire` cannot delete the content any more: it has either deleted it before, or sees the owner.
+        After this call, `expire` does not delete the content of the artifact, because it sees the new owner.
         """
         dialect = sqlite if self._database.is_sqlite else postgresql
         row = {"sha256": digest, "tenant": self._tenant, "uploaded_at": NOW}
@@ -46,7 +46,7 @@ class ArtifactOwnerStore:
     def lacking(self, digests: Collection[str]) -> set[str]:
         """Return those artifacts that the tenant does not own; renew the others as if they were uploaded now.
 
-        Inside a transaction, the tenant cannot lose the renewed artifacts until it ends.
+        Inside a transaction, the tenant cannot lose the renewed artifacts until the transaction ends.
         """
         with self._database.write() as session:  # sorted, to prevent deadlocks
             return {digest for digest in sorted(digests) if not self._renew(session, digest)}
@@ -57,8 +57,8 @@ class ArtifactOwnerStore:
     def expire(self, seconds: float, remove: Callable[[str], None]) -> int:
         """Delete owners of artifacts that are older than `seconds` and that no job or policy of the owner names.
 
-        Calls `remove` for each artifact that has lost its last owner. Artifacts that are named are renewed. Returns how
-        many artifacts were removed.
+        Calls `remove` for each artifact that has lost its last owner. Artifacts that are named are renewed. Returns the
+        number of removed artifacts.
         """
         rows, due = ArtifactOwnerRow, ArtifactOwnerRow.uploaded_at <= NOW - seconds
         with self._database.read() as session:

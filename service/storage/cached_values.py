@@ -1,4 +1,4 @@
-"""Finds numbers that earlier jobs computed, by their cache keys."""
+"""Finds values that earlier jobs computed, by their cache keys."""
 
 from collections.abc import Sequence
 
@@ -11,13 +11,13 @@ MAX_KEYS = 500  # keys in one query
 
 
 class CachedValueStore:
-    """Reads the numbers of all jobs. A job can read only those of its own tenant."""
+    """Reads the measured values of all jobs. A job can read only values of its own tenant."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def find(self, job: str, keys: Sequence[bytes]) -> dict[bytes, bytes]:
-        """Return the stored rows of numbers by cache key; keys without a row are omitted."""
+        """Return the stored rows of values by cache key; keys without a row are omitted."""
         found: dict[bytes, bytes] = {}
         with self._database.read() as session:
             for start in range(0, len(keys), MAX_KEYS):

@@ -118,7 +118,7 @@ class Database:
     def fetch_one(self, query: TextClause, parameters: Mapping[str, object] = NO_PARAMETERS) -> Row[Any] | None:
         """Return the only row of a plain SQL query, without a transaction and without the limit to a tenant.
 
-        It is for queries of every request, since plain SQL takes a third of the time of a constructed query. Raises
+        Use it for queries that every request makes: plain SQL takes a third of the time of a constructed query. Raises
         DatabaseUnavailable.
         """
         if self._joined:
@@ -150,7 +150,7 @@ class Database:
 
 
 def _connect_sqlite(url: URL, timeouts: Timeouts) -> Engine:
-    if url.database and "uri" not in url.query:  # a URI (`file:PATH`) is no path
+    if url.database and "uri" not in url.query:  # a URI such as `file:PATH` is not a path
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": timeouts.lock, "isolation_level": None})
     event.listen(engine, "connect", _prepare_sqlite)

@@ -1,4 +1,4 @@
-"""Reads the images of a job and their numbers, in the order of the images."""
+"""Reads the images of a job and their measured values, in the order of the images."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -31,14 +31,14 @@ class ReadImage:
 
 @dataclass(frozen=True)
 class MeasuredImage:
-    """An image and its numbers under every run of every cohort."""
+    """An image and its measured values under every run of every cohort."""
 
     image: Image
     values: Sequence[Values]
 
 
 class ImageStore:
-    """Reads images and their numbers."""
+    """Reads images and their measured values."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -58,7 +58,7 @@ class ImageStore:
             return None if row is None else _to_image(row)
 
     def measured(self, job: str, start: int, stop: int) -> list[MeasuredImage]:
-        """Return the images numbered start to stop, without stop, and their numbers ordered by cohort and run."""
+        """Return the images numbered start to stop, without stop, and their values ordered by cohort and run."""
         with self._database.read() as session:
             number = get_row(session, job).number
             grouped: dict[int, list[Values]] = {}
@@ -74,14 +74,14 @@ class ImageStore:
             ]
 
     def chosen(self, job: str, numbers: Sequence[int]) -> list[Values]:
-        """Return the numbers of a few images."""
+        """Return the measured values of the images with these numbers."""
         chosen = select(ValueRow.cohort, ValueRow.run, ValueRow.image, ValueRow.data)
         with self._database.read() as session:
             own = ValueRow.job == get_row(session, job).number
             return [Values(*row) for row in session.execute(chosen.where(own, ValueRow.image.in_(numbers)))]
 
     def names(self, job: str, numbers: Sequence[int]) -> dict[int, str]:
-        """Return the names of a few images, by number."""
+        """Return the names of the images with these numbers, by number."""
         chosen = select(ImageRow.number, ImageRow.name).join(JobRow, OF_JOB).where(JobRow.id == job)
         with self._database.read() as session:
             rows = session.execute(chosen.where(ImageRow.number.in_(numbers)))
@@ -101,7 +101,7 @@ class ImageStore:
             return [_to_image(row) for row in session.scalars(chosen.order_by(ImageRow.number))]
 
     def read_images(self, job: str, image_set: ImageSet, rows: int) -> Iterator[ReadImage]:
-        """Yield the images of a set that have exactly `rows` rows of numbers, ordered by digest and encoded name."""
+        """Yield the images of a set that have exactly `rows` rows of values, ordered by digest and encoded name."""
         with self._database.read() as session:
             allow_long_statements(session)
             number = get_row(session, job).number
@@ -117,7 +117,7 @@ class ImageStore:
                 yield ReadImage(row.number, row.name, row.label, str(row.sha256), _groups(row.group_values))
 
     def values(self, job: str, image_set: ImageSet) -> Iterator[list[Values]]:
-        """Yield all numbers of the images of a set in pages, to bound memory."""
+        """Yield the measured values of all images of a set, in pages that limit the use of memory."""
         with self._database.read() as session:
             allow_long_statements(session)
             number = get_row(session, job).number

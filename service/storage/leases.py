@@ -117,7 +117,7 @@ class LeaseStore:
             return self._requeue(session, row, TROUBLES, reason) if row is not None else None
 
     def give_back(self, workers: list[str]) -> int:
-        """Requeue the shards of workers that shut down, without counting a failure. Returns how many."""
+        """Requeue the shards of workers that shut down, without counting a failure. Returns the number of shards."""
         held = select(ShardRow.id, ShardRow.job).where(
             ShardRow.state == ShardState.RUNNING, ShardRow.worker.in_(workers)
         )
@@ -145,7 +145,7 @@ class LeaseStore:
                     self._requeue(session, row, RESTARTS, "the service was killed")
 
     def release_expired(self) -> int:
-        """Requeue the shards whose lease has expired. Returns how many."""
+        """Requeue the shards whose lease has expired. Returns the number of shards."""
         expired = select(ShardRow.id, ShardRow.job).where(*EXPIRED)
         with self.database.read() as session:
             found = session.execute(expired).all()

@@ -1,6 +1,6 @@
 """Requests for maps: inserted by the API, leased by a worker, and deleted once the maps are stored.
 
-A request that fails keeps its error for a minute.
+The error of a failed request is stored for a minute.
 """
 
 from collections.abc import Iterable, Sequence
@@ -33,7 +33,7 @@ class MapRequestStore:
         self._database = database
 
     def enqueue(self, requests: Iterable[MapRequest]) -> int:
-        """Insert requests, ignoring those that wait already. Returns how many were passed."""
+        """Insert requests, except those that are stored already. Returns the number of requests given."""
         left, count = iter(requests), 0
         while page := list(islice(left, PAGE_SIZE)):
             self._enqueue_page(page)
@@ -58,7 +58,7 @@ class MapRequestStore:
             session.execute(dialect.insert(MapRequestRow).on_conflict_do_nothing(), rows)
 
     def error_of(self, request: MapRequest) -> str | None:
-        """Return why the maps of an image cannot be made; None if they still can."""
+        """Return why the maps of a request cannot be made; None if a worker may still make them."""
         with self._database.read() as session:
             row = session.get(MapRequestRow, _key(session, request))
             if row is None or row.error is not None:
@@ -77,7 +77,7 @@ class MapRequestStore:
             return session.scalar(chosen) or 0
 
     def claim(self) -> MapRequest | None:
-        """Lease the oldest waiting request, first those of people, then those of samples; None if there is none."""
+        """Lease the oldest waiting request; None if there is none. Users' requests come before those of samples."""
         ready = select(MapRequestRow).where(*_is_ready()).order_by(MapRequestRow.lasting, MapRequestRow.asked_at)
 
         def to_claim(session: Session, row: MapRequestRow) -> MapRequest:

@@ -22,7 +22,7 @@ ON_DEMAND_SECONDS = 24 * 3600
 def add_maps(
     session: Session, job: int, maps: Sequence[StoredMaps], images: Sequence[StoredImage], is_permanent: bool = True
 ) -> None:
-    """Store maps and images. Rows that exist keep their data and get the later expiry."""
+    """Store maps and images. Existing rows keep their data and get the later of both expiry times."""
     until = None if is_permanent else moment(session) + ON_DEMAND_SECONDS
     for new in maps:
         stored = session.get(KeptMapRow, (job, new.image, new.cohort, new.variant))
@@ -112,7 +112,7 @@ def add_class_sums(session: Session, job: int, sums: Iterable[ClassSum]) -> None
 def _add_arrays(first: bytes, second: bytes) -> bytes:
     """Add two arrays of int64, element by element.
 
-    No element is negative or overflows, so none carries into the next, and one addition of big integers suffices.
+    No element is negative or overflows, so no carry reaches the next element, and adding two big integers suffices.
     """
     total = int.from_bytes(first, "little") + int.from_bytes(second, "little")
     return total.to_bytes(len(second), "little")

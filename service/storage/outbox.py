@@ -21,11 +21,11 @@ from service.storage.webhooks import to_webhook
 
 GIVE_UP_SECONDS = 24 * 3600
 INITIAL_DELAY, MAX_DELAY, FACTOR = 5.0, 2 * 3600.0, 4.0
-RELEASE_SECONDS = 5.0  # after a failure the receiver gets no message for this long
+RELEASE_SECONDS = 5.0  # time after a failed attempt in which the receiver gets no message
 
 
 def enqueue_job_end(session: Session, number: int, state: JobState) -> None:
-    """Insert a delivery for each webhook that subscribes to the end of this job, in the transaction that ends it."""
+    """Insert a delivery for each webhook that subscribes to the end of a job, in the transaction that ends the job."""
     query = select(WebhookRow.id, WebhookRow.events).join(JobRow, JobRow.tenant == WebhookRow.tenant)
     found = session.execute(query.where(JobRow.number == number, WebhookRow.disabled_at.is_(None))).all()
     event = EVENTS[state]
@@ -64,7 +64,7 @@ class Outbox:
         self._database = database
 
     def claim(self, lease_seconds: float) -> Webhook | None:
-        """Lease a webhook for which a delivery is due; None if there is none, or another sender holds it."""
+        """Lease a webhook that has a due delivery; None if there is none, or other senders hold all of them."""
         due = select(DeliveryRow.webhook).where(DeliveryRow.state == DeliveryState.WAITING, DeliveryRow.next_at <= NOW)
         ready = select(WebhookRow).where(WebhookRow.disabled_at.is_(None), WebhookRow.id.in_(due))
         return claim_one(self._database, WebhookRow, ready, lease_seconds, lambda _, row: to_webhook(row))

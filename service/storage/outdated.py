@@ -1,6 +1,6 @@
-"""Restarts open jobs of an earlier release whose numbers this release computes differently.
+"""Restarts open jobs of an earlier release whose values this release computes differently.
 
-No job then mixes numbers of two formats, and no job waits for workers of a release that no longer runs.
+No job then mixes values of two formats, and no job waits for workers of a release that no longer runs.
 """
 
 from sqlalchemy import delete, select
@@ -15,7 +15,7 @@ OUTDATED = ShardRow.state == ShardState.WAITING, ShardRow.format < OLDEST_FORMAT
 
 
 def replan_outdated(database: Database) -> int:
-    """Restart the open jobs with waiting shards of a format before OLDEST_FORMAT. Returns how many."""
+    """Restart the open jobs with waiting shards of a format before OLDEST_FORMAT. Returns their number."""
     with database.read() as session:
         found = session.scalars(select(ShardRow.job).where(*OUTDATED).distinct()).all()
     return sum(_replan(database, number) for number in found)

@@ -15,7 +15,7 @@ from service.storage.jobs import to_job
 from service.storage.tables.jobs import JobRow, PolicyRow
 
 MAX_ATTEMPTS = 5
-MAX_JOBS = 2_000  # only the newest jobs are searched, which bounds the time for a policy that is rarely used
+MAX_JOBS = 2_000  # searches only the newest jobs, so that a search for a rarely used policy stays fast
 
 
 class PolicyStore:

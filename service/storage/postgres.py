@@ -45,7 +45,7 @@ class BoundedConnection(psycopg.Connection[Any]):
         return opened
 
     def reset_silence(self) -> None:
-        """Reset the permitted silence to the limit of a statement."""
+        """Set the longest permitted silence of the server to the time limit of a statement."""
         self.silence = self.timeouts.statement + GRACE_SECONDS
 
     @contextmanager
@@ -131,7 +131,7 @@ def allow_long_statements(session: Session) -> None:
 
 
 def lift_limits(connection: Connection) -> None:
-    """Remove the time limits until the transaction ends, for migrations; a broken network still ends it."""
+    """Remove the time limits until the transaction ends, for migrations. A broken network still ends the connection."""
     driver = connection.connection.driver_connection
     if isinstance(driver, BoundedConnection):
         _limit(connection, 0)

@@ -1,4 +1,4 @@
-"""Stores how far the audit of each registered model version is, from its detection to its verdict in the registry.
+"""Stores the progress of each registered model version, from its detection to its verdict in the registry.
 
 Each step is stored before the next begins, so another process can continue after a crash.
 """
@@ -73,7 +73,7 @@ class RegistryStore:
             return True
 
     def _notice(self, session: Session, name: str, version: str) -> None:
-        """Enqueue a version. If it is in the queue already, it restarts and its holder loses the lease."""
+        """Enqueue a version. A version in the queue starts again, and the process that leases it loses the lease."""
         dialect = sqlite if self._database.is_sqlite else postgresql
         fresh = {
             "state": VersionState.NOTICED, "job": None, "policy": None, "policy_version": None, "refusal": None,

@@ -28,7 +28,7 @@ class Retention:
         self._database = database
 
     def fail_overdue(self) -> int:
-        """Fail the open jobs whose deadline has passed. Returns how many."""
+        """Fail the open jobs whose deadline has passed. Returns their number."""
         overdue = select(JobRow.number).where(JobRow.state.in_(OPEN_STATES), JobRow.deadline_at <= NOW)
         with self._database.read() as session:
             found = session.scalars(overdue).all()
@@ -43,7 +43,7 @@ class Retention:
             return end_job(session, number, JobState.FAILED, {"type": error.kind, "detail": str(error)})
 
     def fail_without_work(self) -> int:
-        """Fail the open jobs that have no waiting or running shard, which nothing else ends. Returns how many."""
+        """Fail the open jobs without a waiting or running shard, which nothing else ends. Returns their number."""
         with self._database.read() as session:
             found = session.scalars(select(JobRow.number).where(*_without_work())).all()
         return sum(self._fail_without_work(number) for number in found)
@@ -58,7 +58,7 @@ class Retention:
             return end_job(session, number, JobState.FAILED, {"type": error.kind, "detail": str(error)})
 
     def expire(self, jobs_seconds: float, keys_seconds: float) -> int:
-        """Mark old jobs as deleted, free old idempotency keys, and delete expired maps. Returns how many jobs.
+        """Mark old jobs as deleted, free old idempotency keys, delete expired maps. Returns the number of jobs.
 
         A job is old `jobs_seconds` after its end, an idempotency key `keys_seconds` after its job was submitted.
         """
@@ -72,7 +72,7 @@ class Retention:
             return int(result.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult
 
     def purge(self, seconds: float) -> bool:
-        """Remove rows of deleted jobs for about `seconds`. Returns True once none is left."""
+        """Remove rows of deleted jobs for about `seconds`. Returns True once no deleted job is left."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if not self._purge_batch():
@@ -80,7 +80,7 @@ class Retention:
         return False
 
     def _purge_batch(self) -> bool:
-        """Remove rows of some images of a deleted job, and finally the job. Returns False if there is none."""
+        """Remove rows of some images of a deleted job, or its last rows. Returns False if there is no deleted job."""
         with self._database.write() as session:
             allow_long_statements(session)
             chosen = select(JobRow.number).where(JobRow.forgotten).order_by(JobRow.finished_at).limit(1)
@@ -91,7 +91,7 @@ class Retention:
             if first is not None:
                 _delete_below(session, number, first + IMAGES_PER_BATCH)
                 return True
-            # The foreign keys of its shards, labels and results cascade.
+            # The foreign keys delete the rows of the job's shards, labels and results, too.
             session.execute(delete(JobRow).where(JobRow.number == number))
             return True
 

@@ -1,6 +1,6 @@
 """Stores the results of shards: a worker's result counts once, and only while the worker holds the lease.
 
-The numbers of a shard are stored in the transaction that ends the shard.
+The values that a shard measured are stored in the transaction that ends the shard.
 """
 
 import json
@@ -50,7 +50,7 @@ class ShardStore:
             bulk_insert(session, ImageRow, ("job", "number", "name", "label", "path", "human", "group_values"), rows)
 
     def record_plan(self, shard: Shard, plan: Plan) -> int:
-        """Store the slices of a job whose images are stored. Returns how many. Raises LeaseLost."""
+        """Store the plan of a job whose images are stored. Returns the number of slices. Raises LeaseLost."""
         with self._database.write() as session:
             row = finish_shard(session, shard)
             turns, count = TurnAllocator(session, row.job, slices=True), 0
@@ -68,12 +68,12 @@ class ShardStore:
             return count
 
     def record_values(self, shard: Shard, result: ShardResult) -> bool:
-        """Store the numbers of a slice. Returns whether a look or the summary was enqueued. Raises LeaseLost."""
+        """Store the values of a slice. Returns whether an interim look or the summary is enqueued. Raises LeaseLost."""
         with self._database.write() as session:
             row = finish_shard(session, shard)
             count_passes(session, row, result.passes)
             row.device = result.device
-            # The job's row is locked, so if the last two slices end together, the second sees the numbers of the first.
+            # The job's row is locked, so if the last two slices end together, the second sees the values of the first.
             left = session.scalar(
                 update(JobRow)
                 .where(JobRow.number == row.job)
@@ -115,7 +115,7 @@ class ShardStore:
             return row is not None and end_job(session, row.job, JobState.FAILED, dict(error))
 
     def devices(self, job: str) -> list[str]:
-        """Return the devices that computed the job's numbers, sorted by name."""
+        """Return the devices that computed the job's values, sorted by name."""
         with self._database.read() as session:
             chosen = select(ShardRow.device).join(JobRow).where(JobRow.id == job, ShardRow.device.is_not(None))
             return sorted({str(device) for device in session.scalars(chosen.distinct())})
@@ -128,7 +128,7 @@ class ShardStore:
 
 
 def _pages(slices: Collection[Slice]) -> Iterator[list[tuple[int, Slice]]]:
-    """Yield pages of slices, each numbered from 0, which bounds memory and the size of a statement."""
+    """Yield pages of (position in the page, slice), to limit the use of memory and the size of a statement."""
     remaining = iter(slices)
     while page := list(islice(remaining, PAGE_SIZE)):
         yield list(enumerate(page))
@@ -142,7 +142,7 @@ def _slice(job: int, each: Slice, turns: TurnAllocator, number: int) -> dict[str
 
 
 def _update_images(session: Session, job: int, images: Sequence[Image]) -> None:
-    """Store for each image the first digest, and the first reason why a cohort skipped it."""
+    """Store the digest of each image and the reason why it was skipped, unless another cohort's shard stored them."""
     changed = (
         update(ImageRow.__table__)  # type: ignore[arg-type]  # bypasses the ORM to update many rows in one statement
         .where(ImageRow.job == job, ImageRow.number == bindparam("image"))

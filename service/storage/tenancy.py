@@ -1,7 +1,8 @@
 """Isolation of tenants: a session of a tenant reads and changes that tenant's rows only, whatever the statement.
 
-It covers every table with a column `tenant`, including tables that are added later. Rows of a job are reached through
-the job's row, so they are covered too. Queries need no condition of their own. Plain SQL text is not covered.
+The isolation covers every table with a column `tenant`, including tables that are added later. Queries reach the rows
+of a job through the job's row, so these are covered too, and no query needs its own condition. Plain SQL text is not
+covered.
 """
 
 from collections.abc import Sequence

@@ -56,7 +56,7 @@ class WebhookStore:
             session.delete(_get_row(session, webhook, self._tenant))
 
     def rotate(self, webhook: str, secret: Json, overlap: float) -> Webhook:
-        """Add a secret; earlier secrets also sign for `overlap` seconds. Raises WebhookNotFound."""
+        """Add a secret. For `overlap` seconds, earlier secrets sign messages too. Raises WebhookNotFound."""
         now = time.time()
         with self._database.write() as session:
             row = _get_row(session, webhook, self._tenant)

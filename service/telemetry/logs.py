@@ -14,8 +14,8 @@ from structlog.typing import EventDict, Processor
 from service.telemetry import tracing
 from service.telemetry.redaction import redact, redact_value
 
-MAX_TRACEBACK = 32_768  # characters; the limit must leave the end, which names the error
-TRACEBACK_START = "Traceback (most recent call last)"  # Starlette logs the traceback of a failed start as a message
+MAX_TRACEBACK = 32_768  # characters; high enough to include the end of most tracebacks, which names the error
+TRACEBACK_START = "Traceback (most recent call last)"  # Starlette logs the traceback of a failed startup as a message
 
 LogFormat = Literal["plain", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -40,7 +40,7 @@ def configure(style: LogFormat, level: LogLevel) -> None:
 
 
 class PlainLines(logging.Formatter):
-    """Formats lines for people. Line breaks in a message are escaped, so that it cannot forge a second line."""
+    """Formats lines for people. Line breaks in a message are escaped, so that a message cannot forge a second line."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")

@@ -36,7 +36,7 @@ _SHAPED = re.compile(
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
     re.DOTALL,
 )
-# A URL in a sentence. A final punctuation mark is not a part of it.
+# A URL in a sentence. A punctuation mark at the end is not a part of the URL.
 _ANY_URL = re.compile(rf"{_SCHEME.format('(?!file:)')}//[^\s\"'<>^`{{|}}]*[^\s\"'<>^`{{|}}.,;:)\]]", re.IGNORECASE)
 _SECRET_NAME = re.compile(
     rf"\A(?:{_LONG_NAME}|{_SHORT_NAME}|(?:proxy-)?authorization|(?:set-)?cookie)\Z", re.IGNORECASE
@@ -50,12 +50,12 @@ def redact(text: str, limit: int = MAX_TEXT) -> str:
 
 
 def redact_urls(text: str) -> str:
-    """Return the text with the secrets in its URLs hidden. Everything else stays, also the paths."""
+    """Return the text with the secrets in its URLs hidden. Everything else stays, including the paths of URLs."""
     return _redact_within(text, MAX_TEXT, lambda part: _ANY_URL.sub(lambda found: _redact_secrets(found[0]), part))
 
 
 def strip_query_values(uri: str) -> str:
-    """Return a URI that identifies a file, without user information and without the values of its query."""
+    """Return the URI of a file without user information and without the values of its query."""
     address, mark, query = uri.partition("?")
     if uri.startswith("file:") or not (mark or "@" in address or "#" in address):
         return uri

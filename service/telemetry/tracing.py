@@ -44,7 +44,7 @@ def configure(service: str) -> None:
 
 
 def flush() -> None:
-    """Send the pending spans. For a process that is about to end without its exit handlers."""
+    """Send the pending spans. Call it in a process that is about to end without running its exit handlers."""
     force_flush = getattr(trace.get_tracer_provider(), "force_flush", None)
     if force_flush:
         force_flush()

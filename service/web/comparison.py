@@ -1,4 +1,4 @@
-"""Compares two finished jobs of one image set, and builds the panels of the job page. Pure: results in, panels out."""
+"""Compares the results of two jobs of one image set, and builds the panels of the job page. Pure."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from service.web.report.figures import Panel
 Json = Mapping[str, Any]
 
 SIDES = ("A", "B")
-IGNORED_FIELDS = (  # fields of a spec on which no number depends
+IGNORED_FIELDS = (  # fields of a spec that do not change the measured values
     "name", "labels", "cohorts", "priority", "deadline", "shard_size", "gate", "maps",
 )  # fmt: skip
 Lines = Sequence[tuple[str, float | None, float | None]]
@@ -31,7 +31,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class MeasureComparison:
-    """A measure of both jobs; `pairs` are the cohorts that correspond, `parts` the details of the first pair."""
+    """A measure of two jobs; `pairs` are the corresponding cohorts, `parts` the details of the first pair."""
 
     panel: Panel
     pairs: Sequence[Pair]
@@ -63,7 +63,7 @@ def job_panels(results: Json) -> list[Panel]:
 
 
 def reason_not_comparable(a: Json, b: Json) -> str | None:
-    """Return why the numbers of two results cannot be compared, None if they can."""
+    """Return why two results cannot be compared, None if they can."""
     if a["provenance"]["images"]["sha256"] != b["provenance"]["images"]["sha256"]:
         return "they audited different images"
     if a.get("format") != b.get("format"):
@@ -75,7 +75,7 @@ def reason_not_comparable(a: Json, b: Json) -> str | None:
 
 
 def compare_measures(a: Json, b: Json) -> list[MeasureComparison]:
-    """Compare every measure that at least one of two results has; each job has a tone."""
+    """Compare every measure that at least one of two results has. The cohorts of a job share a tone."""
     shown = [
         ShownCohort(f"{side} · {name}", place, cohort)
         for place, (side, results) in enumerate(zip(SIDES, (a, b), strict=True), start=1)

@@ -1,4 +1,4 @@
-"""The initial spec of the form: one that runs if the demo's models are present, else a template to fill in."""
+"""The initial spec of the form for new jobs: the demo's audit if its models are present, else a template."""
 
 import json
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ def example_spec(roots: Sequence[Path]) -> str:
 
 
 def copy_spec(spec: JobSpec, other: JobSpec | None = None) -> str:
-    """Return the text of a job's spec, also with the cohorts of another job, so that one job compares them by image."""
+    """Return the text of a job's spec; with `other`, also with that job's cohorts, so that one job compares all."""
     document = spec.model_dump(mode="json", exclude_defaults=True)
     if other is not None:
         taken = {cohort.name for cohort in spec.cohorts}
@@ -29,7 +29,7 @@ def copy_spec(spec: JobSpec, other: JobSpec | None = None) -> str:
 
 
 def format_spec(spec: dict[str, Any]) -> str:
-    """Format a spec as people write it: short values stay on one line."""
+    """Format a spec as JSON in the style in which people write it: short values stay on one line."""
     return _lines(spec, "")
 
 

@@ -8,10 +8,10 @@ UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
 def number(value: float | None, digits: int = 3, sign: bool = False) -> str:
-    """Return a value with this many decimals; a dash for None."""
+    """Return a value with `digits` decimals; a dash for None."""
     if value is None:
         return NOTHING
-    rounded = round(value, digits) + 0.0  # which leaves no minus before zero
+    rounded = round(value, digits) + 0.0  # adding 0.0 turns -0.0 into 0.0
     return f"{rounded:{'+' if sign and rounded else ''}.{digits}f}".replace("-", MINUS)
 
 

@@ -22,7 +22,7 @@ class Filter:
         return not (self.state or self.name or self.labels)
 
     def query(self) -> str:
-        """Return the query of its URL; empty for all jobs."""
+        """Return the query of the URL of the filtered list; empty for all jobs."""
         pairs: Iterable[tuple[str, str | None]] = [
             ("state", self.state), ("name", self.name), *(("label", label) for label in self.labels),
             ("cursor", self.cursor),

@@ -1,4 +1,4 @@
-"""What pages show of the soundness checks of a job's results."""
+"""Summarises the soundness checks of a job's results for pages."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class SoundnessSummary:
-    """The worst outcome, a sentence, the checks that fail or warn, and all checks of cohorts by cohort."""
+    """The worst outcome, a sentence on it, the checks that fail or warn, and the checks of whole cohorts by cohort."""
 
     status: Status
     sentence: str

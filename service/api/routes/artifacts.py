@@ -32,7 +32,7 @@ async def upload(
     response: Response,
     sha256: Annotated[str | None, Query(pattern=HEX, description="SHA-256 that the bytes must have.")] = None,
 ) -> ArtifactBody:
-    """Upload a model or an archive. Use the `uri` in the answer to name it in specs."""
+    """Upload a model or an archive. Specs refer to the upload by the `uri` in the answer."""
     stored = await jobs.artifacts.store(request.stream(), sha256, jobs.limits.max_artifact_bytes)
     if not stored.new:
         response.status_code = HTTPStatus.OK
@@ -46,7 +46,7 @@ async def upload(
     responses=documented(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
 def get(jobs: CurrentJobs, sha256: Annotated[str, Path(pattern=HEX)]) -> ArtifactBody:
-    """Get the size of an upload. The answer is 404 if it is not stored."""
+    """Get the size of an upload. The answer is 404 if there is no upload with this SHA-256."""
     digest = sha256.lower()
     size = jobs.artifacts.size_of(digest)
     if size is None:

@@ -1,4 +1,4 @@
-"""Per-image numbers as CSV: one line per image and run, and one line per image across the runs of a cohort."""
+"""Per-image values as CSV: a line per image and run, and a line per image with values across the runs of a cohort."""
 
 import csv
 import io
@@ -11,7 +11,7 @@ from service.storage.images import MeasuredImage
 
 
 def csv_lines(job: Job, measured: Iterable[MeasuredImage]) -> Iterator[str]:
-    """Yield a header and the lines of each image. A cell is empty if there is no number for it."""
+    """Yield the header line, then the lines of each image. A cell without a value is empty."""
     names = list(
         dict.fromkeys(
             name for image_set in job.image_sets for columns in (image_set.run, *image_set.across) for name in columns

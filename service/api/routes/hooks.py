@@ -22,9 +22,9 @@ BODY = {"requestBody": {"required": True, "content": {"application/json": {"sche
 
 
 class HookAnswer(BaseModel):
-    """What the service does with a delivery."""
+    """The answer to a webhook delivery of the registry."""
 
-    noticed: str | None = Field(description="Version to audit, as NAME/VERSION; null for other events.")
+    noticed: str | None = Field(description="Model version to audit, as NAME/VERSION; null for other events.")
 
 
 @router.post("/mlflow", status_code=202, openapi_extra=BODY, responses=documented(*REFUSALS))

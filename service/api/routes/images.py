@@ -1,4 +1,4 @@
-"""Routes for per-image numbers: JSON in pages, or CSV in one stream."""
+"""Routes for per-image values: JSON in pages, or CSV in one stream."""
 
 from array import array
 from collections.abc import Iterator, Sequence
@@ -37,7 +37,7 @@ def images(
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Response:
-    """Get the numbers of every image and run, as pages of JSON or as one CSV file."""
+    """Get the measured values of every image and run, as pages of JSON or as one CSV file."""
     job = jobs.store.jobs.get(job_id)
     if _choose(accept) == CSV:
         first = jobs.image_values(job, 0, STREAM_PAGE)

@@ -41,7 +41,7 @@ async def get(inspection: Text, jobs: CurrentJobs, response: Response, wait: Wai
 
 
 async def _wait_for(jobs: Jobs, number: str, seconds: float) -> Inspection:
-    """Wait until the inspection is done or the time is up, and return it. Notifies workers while it waits."""
+    """Return the inspection once it is done or the time is up. Notifies workers meanwhile."""
     end, notify_at = time.monotonic() + seconds, 0.0
     while True:
         found = await run_in_threadpool(jobs.store.inspections.get, number)

@@ -59,7 +59,7 @@ def job_query(
     name: Text | None = None,
     label: Annotated[
         list[Text], Query(description="Label as key:value. With several labels, a job must have all of them.")
-    ] = [],  # noqa: B006  # FastAPI copies it
+    ] = [],  # noqa: B006  # FastAPI copies the list
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> storage.JobQuery:
@@ -113,7 +113,7 @@ def cancel(job_id: Text, jobs: CurrentJobs) -> JobBody:
     responses=documented(NOT_FOUND, INVALID),
 )
 def delete(job_id: Text, jobs: CurrentJobs) -> None:
-    """Delete a job with its results and numbers, and stop it if it runs. Its Idempotency-Key is free again."""
+    """Delete a job with all its results, and stop it if it runs. Its Idempotency-Key can be used again."""
     jobs.store.jobs.delete(job_id)
 
 

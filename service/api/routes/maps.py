@@ -1,4 +1,4 @@
-"""Routes for the map of one image. A worker makes a map that is not stored while the client waits."""
+"""Routes for the map of one image. If the map is not stored, a worker makes it while the client waits."""
 
 import asyncio
 import time
@@ -76,7 +76,7 @@ async def _answer(
 
 
 async def _wait_for(jobs: Jobs, query: MapQuery, seconds: float) -> FoundMap | None:
-    """Wait for the map and return it; None if the time is up. Notifies workers while it waits."""
+    """Return the map once a worker has made it, or None once the time is up. Notifies workers meanwhile."""
     found = await run_in_threadpool(find_map, jobs, query)
     if found is not None:
         return found

@@ -1,4 +1,4 @@
-"""Routes for policies: store versions of a policy, and judge the results of a job by one."""
+"""Routes for policies: store versions of a policy, and judge the results of a job by a policy."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -65,7 +65,7 @@ def versions(name: PolicyName, jobs: CurrentJobs) -> PolicyList:
     "/{name}", dependencies=[ADMIN], status_code=HTTPStatus.NO_CONTENT, responses=documented(NOT_FOUND, INVALID)
 )
 def delete(name: PolicyName, jobs: CurrentJobs) -> None:
-    """Delete a policy for new jobs. Accepted jobs are judged by the version that they have."""
+    """Delete a policy: new jobs cannot use it. Jobs accepted earlier are still judged by their version of it."""
     jobs.store.policies.withdraw(name)
 
 

@@ -37,9 +37,9 @@ class NewWebhook(StrictModel):
     """A webhook to create."""
 
     url: Annotated[str, StringConstraints(min_length=1, max_length=2048), AfterValidator(_check_url)]
-    """Where messages are sent."""
+    """URL that messages are sent to."""
     events: Annotated[list[Event], Field(min_length=1)] = list(EVENTS.values())  # noqa: RUF012  # pydantic copies it
-    """Events that are sent."""
+    """Events that messages are sent about."""
     format: Format = "standard"
     """`standard`, or `cloudevents` for a CloudEvents 1.0 envelope."""
 
@@ -55,12 +55,12 @@ class WebhookBody(BaseModel):
     """A webhook."""
 
     id: str = Field(description="ID of the webhook.")
-    url: str = Field(description="Where messages are sent.")
-    events: list[Event] = Field(description="Events that are sent.")
+    url: str = Field(description="URL that messages are sent to.")
+    events: list[Event] = Field(description="Events that messages are sent about.")
     format: Format = Field(description="Format of the messages.")
-    created_at: datetime = Field(description="When it was created.")
-    disabled_at: datetime | None = Field(description="When it was disabled; a disabled webhook is sent nothing.")
-    disabled_reason: str | None = Field(description="Why it was disabled.")
+    created_at: datetime = Field(description="When the webhook was created.")
+    disabled_at: datetime | None = Field(description="When the webhook was disabled; null if it is active.")
+    disabled_reason: str | None = Field(description="Why the webhook was disabled.")
 
 
 class WebhookWithSecret(WebhookBody):
@@ -78,16 +78,16 @@ class WebhookList(BaseModel):
 class DeliveryBody(BaseModel):
     """A message to a webhook."""
 
-    id: str = Field(description="The `webhook-id` of every attempt.")
+    id: str = Field(description="ID of the delivery: the `webhook-id` of each attempt.")
     event: Event = Field(description="The event.")
     job: str = Field(description="ID of the job.")
     state: DeliveryState = Field(description="State of the delivery.")
     attempts: int = Field(description="Number of attempts so far.")
     status: int | None = Field(description="HTTP status of the last answer; null if there was none.")
     error: str | None = Field(description="What went wrong in the last attempt.")
-    created_at: datetime = Field(description="When the message was written.")
-    next_attempt_at: datetime | None = Field(description="When it is sent next.")
-    ended_at: datetime | None = Field(description="When it was delivered or given up.")
+    created_at: datetime = Field(description="When the delivery was created.")
+    next_attempt_at: datetime | None = Field(description="When the next attempt is due; null without one.")
+    ended_at: datetime | None = Field(description="When the delivery succeeded or was given up.")
 
 
 class DeliveryPage(BaseModel):
@@ -135,7 +135,7 @@ def remove(webhook: Text, jobs: CurrentJobs) -> None:
 
 @router.post("/{webhook}/rotate", dependencies=[ADMIN], responses=documented(NOT_FOUND, INVALID, NOT_CONFIGURED))
 def rotate(webhook: Text, jobs: CurrentJobs, keys: CurrentKeys, rotation: Rotation | None = None) -> WebhookWithSecret:
-    """Make a new secret. For a while the older secrets sign too, so that receivers can switch."""
+    """Make a new secret. For `overlap_seconds`, messages are also signed with the older secrets."""
     overlap = (rotation or Rotation()).overlap_seconds
     return _with_secret(jobs.store.webhooks.rotate(webhook, keys.create_secret(), overlap), keys)
 

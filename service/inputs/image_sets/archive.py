@@ -1,6 +1,6 @@
-"""Lists zip and tar archives of images, and WebDataset shards: tar files in which files of one key are one sample.
+"""Lists zip and tar archives of images, and WebDataset shards: tar files in which files with one key form a sample.
 
-It extracts nothing: the reference of an image is its place in the archive.
+Nothing is extracted: the reference of an image is its place in the archive.
 """
 
 import json
@@ -18,7 +18,7 @@ from service.inputs.archives import MAX_MEMBERS, check_compression, check_member
 from service.inputs.image_sets.entry import SUFFIXES, ImageEntry, ImageSetLocation, is_image, to_text
 from service.inputs.references import ArchiveMember
 
-MAX_TEXT_BYTES = 1_000_000  # of the label or description of a sample
+MAX_TEXT_BYTES = 1_000_000  # largest size of the label or the description of a sample
 HUMAN = "human_map"
 
 

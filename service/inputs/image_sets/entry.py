@@ -19,9 +19,9 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff",
 class ImageEntry(NamedTuple):
     """One image of a set: its name, its label or None, its reference, and the reference of its human map or None.
 
-    `groups` has its value, or None, in each of the group columns of the set's location; empty if the kind has none.
+    `groups` has the image's value, or None, in each of the location's group columns; kinds without columns have none.
 
-    It is a tuple for speed, since sets can have millions of entries.
+    The class is a NamedTuple for speed, since sets can have millions of entries.
     """
 
     name: str
@@ -69,12 +69,12 @@ def is_image(name: str) -> bool:
 class ReferenceResolver:
     """Resolves names in a manifest to references. Relative names are resolved against the manifest's folder.
 
-    It checks that each folder lies under the roots, and not each file, since a set can have millions. A link among the
-    files is checked when the image is read.
+    It checks that the folder of each file lies under the roots, and caches the result by folder, since a set can have
+    millions of files. A file that is a link is checked when the image is read.
     """
 
     def __init__(self, location: ImageSetLocation, roots: Sequence[Path]) -> None:
-        # In a web address, the part after `?` belongs to the manifest alone, such as its signature.
+        # The query of a web address, such as a signature, is valid only for the manifest and not for its images.
         plain = QUERY.split(location.source, 1)[0] if location.source.startswith(WEB_SCHEMES) else location.source
         self._source, self._base = location.source, plain.rpartition("/")[0]
         self._is_local = not is_remote(location.source)

@@ -14,7 +14,7 @@ from service.inputs.uris import check_link
 def list_folder(location: ImageSetLocation, roots: Sequence[Path]) -> Iterator[ImageEntry]:
     """List the images folder by folder, sorted by name. Raises ImagesRefused for a folder that links out of the roots.
 
-    A link among the files is checked when the image is read.
+    A file that is a link is checked when the image is read.
     """
     for folder, below, files in walk(location.path, _raise_unreadable):
         for name in below:

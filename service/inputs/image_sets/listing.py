@@ -27,9 +27,9 @@ WORKER_ONLY = frozenset({"packed tar", "parquet"})
 def list_images(
     location: ImageSetLocation | Path, roots: Sequence[Path], list_table: ListTable | None = None
 ) -> Iterator[ImageEntry]:
-    """List the images of a set of any kind. Raises ImagesRefused, also if it has none.
+    """List the images of a set of any kind. Raises ImagesRefused, also for a set without images.
 
-    It does not check that names are unique; `InputResolver.list_images` of the worker does.
+    This function does not check that names are unique; `InputResolver.list_images` of the worker does.
     """
     if isinstance(location, Path):
         location = ImageSetLocation.local(location)

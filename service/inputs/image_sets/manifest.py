@@ -20,7 +20,7 @@ def list_csv(location: ImageSetLocation, roots: Sequence[Path]) -> Iterator[Imag
     try:
         with location.path.open(newline="", encoding="utf-8-sig") as file:
             rows = csv.reader(file)
-            columns = [name.strip() for name in next(rows, [])]  # as the cells below
+            columns = [name.strip() for name in next(rows, [])]  # stripped like the cells
             if "image" not in columns:
                 raise ImagesRefused(
                     reason=f"{location.source} has no column `image`; the first line must name the columns in lower "
@@ -39,7 +39,7 @@ def list_csv(location: ImageSetLocation, roots: Sequence[Path]) -> Iterator[Imag
 
 
 def _cells(rows: Iterable[list[str]], columns: list[str], groups: Sequence[str]) -> Iterator[Iterator[str]]:
-    """Yield the cells of COLUMNS and groups of each row that is not empty; empty if its column is missing."""
+    """Yield the cells of each row in COLUMNS and `groups`. Skips empty rows; cells of missing columns are empty."""
     width = len(columns)
     pick = itemgetter(*(columns.index(name) if name in columns else width for name in (*COLUMNS, *groups)))
     for row in rows:

@@ -19,12 +19,12 @@ PAGE_SIZE = 200
 READY = "READY"
 TIMEOUT = httpx.Timeout(10, connect=5)
 INVALID_URL = "MLFLOW_TRACKING_URI is not a valid URL; percent-encode special characters in its user name and password"
-# MLflow's filters cannot escape a quote, and its databases treat a backslash differently.
+# MLflow's filters cannot escape a quote, and the databases below MLflow differ in how they treat a backslash.
 UNQUOTABLE = str.maketrans(dict.fromkeys("'\\", "_"))
 
 
 def tracking_server() -> str:
-    """Return the URL of the MLflow server without a final slash; empty if there is none with http(s)://."""
+    """Return MLFLOW_TRACKING_URI without a final slash, or an empty string if it is not an HTTP(S) URL."""
     url = os.environ.get("MLFLOW_TRACKING_URI", "")
     return url.rstrip("/") if url.startswith(("http://", "https://")) else ""
 
@@ -38,7 +38,7 @@ def open_http_client(url: str, timeout: httpx.Timeout | float, follow_redirects:
         return httpx.Client(
             base_url=url, headers=headers, auth=auth, timeout=timeout, follow_redirects=follow_redirects
         )
-    except httpx.InvalidURL:  # its message may contain a part of the password
+    except httpx.InvalidURL:  # the message of the error may contain a part of the password
         raise SettingsInvalid(detail=INVALID_URL) from None
 
 

@@ -21,13 +21,13 @@ def policy_for(name: str, policies: Sequence[StoredPolicy]) -> StoredPolicy | No
 
 
 def to_like_pattern(pattern: str) -> str:
-    """Return an SQL LIKE pattern that matches at least the names of a glob pattern; `policy_for` is exact."""
+    """Return an SQL LIKE pattern for a glob pattern. It may match more names; `policy_for` matches exactly."""
     head = pattern.partition("[")[0]
     return head.replace("*", "%").replace("?", "_") + ("%" if head != pattern else "")
 
 
 def versions_of_cohort(version: ModelVersion, versions: Iterable[ModelVersion]) -> list[str]:
-    """Return the versions with the same cohort tag as a version, oldest first; without the tag, only the version."""
+    """Return all versions with the cohort tag of a version, oldest first. Without the tag, return only the version."""
     tag = version.tags.get(COHORT)
     if not tag:
         return [version.version]

@@ -24,14 +24,14 @@ from service.storage.registry import RegistryVersion, VersionState
 
 LEASE_SECONDS = 120.0
 RECONCILE_TASK = "reconcile the registry"
-MAX_NEW_VERSIONS = 20  # new versions in one round, so that an existing registry is not audited all at once
+MAX_NEW_VERSIONS = 20  # new versions per search, so that a large registry is not audited all at once
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class RegistrySync:
-    """Runs the next step of each version."""
+    """Runs the next step of each registered version: submit its audit, or write the verdict as tags."""
 
     jobs: Jobs
     registry: MlflowClient
@@ -57,7 +57,7 @@ class RegistrySync:
         return self.pause
 
     def reconcile(self) -> None:
-        """Enqueue versions without a verdict, whose webhook delivery was lost or preceded the policy."""
+        """Enqueue versions without a verdict, whose webhook delivery was lost or came before the policy existed."""
         policies, count = self.jobs.store.policies.newest(), 0
         for pattern in {to_like_pattern(each.policy.registry.models) for each in policies if each.policy.registry}:
             for version in self.registry.versions(pattern):
@@ -91,7 +91,9 @@ class RegistrySync:
             store.mark_audited(version, used, None, str(refused))
 
     def _submit(self, policy: StoredPolicy, version: ModelVersion) -> str:
-        """Submit the job, unless another version of the cohort has. Returns its ID. Raises SpecInvalid."""
+        """Submit the job, unless it was submitted for another version of the cohort. Returns the job's ID.
+        Raises SpecInvalid.
+        """
         cohorts = self._cohorts(policy, version)
         named_cohorts = [(name, [f"models:/{version.name}/{each}" for each in versions]) for name, versions in cohorts]
         naming = {"name": f"{version.name} {', '.join(cohorts[0][1])}"[:200], "labels": {"model": version.name[:200]}}
@@ -102,7 +104,7 @@ class RegistrySync:
             raise SpecInvalid([FieldProblem.at(each["loc"], each["msg"]) for each in error.errors()]) from error
         key = f"registry:{spec_digest(spec)}"
         job = self.jobs.submit(spec, key)
-        while job.state in (JobState.FAILED, JobState.CANCELLED):  # a repeated request needs a new job
+        while job.state in (JobState.FAILED, JobState.CANCELLED):  # such a job has no verdict; submit a new one
             job = self.jobs.submit(spec, f"{key}:{job.id}")
         return job.id
 

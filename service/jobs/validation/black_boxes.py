@@ -8,7 +8,7 @@ from service.spec.model import JobSpec
 
 def declared_black_box_problems(spec: JobSpec) -> Iterator[FieldProblem]:
     """Yield the problems of cohorts that the spec declares as ONNX. Reads no files."""
-    wrong: dict[str, FieldProblem] = {}  # cohorts share some fields; report the first problem of each
+    wrong: dict[str, FieldProblem] = {}  # cohorts share some fields; report only the first problem of a field
     for number, cohort in enumerate(spec.cohorts):
         if cohort.model.format == "onnx":
             for problem in black_box_problems(spec, number, f"cohort {cohort.name!r}"):

@@ -150,7 +150,7 @@ def _stop(spec: JobSpec) -> Iterator[FieldProblem]:
         yield FieldProblem("stop", "out_of_set needs the whole image set; remove it, or remove stop")
 
 
-# Columns of every manifest, and the other strata of results.
+# Names of the standard columns of a manifest, and of the strata that are not groups.
 RESERVED_GROUPS = ("image", "label", "human_map", "class", "correct")
 
 CHECKS: Sequence[Callable[[JobSpec], Iterator[FieldProblem]]] = (

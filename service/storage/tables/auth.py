@@ -26,7 +26,7 @@ class KeyRow(Rows):
 
 
 class ArtifactOwnerRow(Rows):
-    """A tenant that owns an artifact, and when it was last uploaded or named.
+    """A tenant that owns an artifact, and when the tenant last uploaded the artifact or named it in a request.
 
     Artifacts without a row were uploaded before tenants existed.
     """

@@ -67,7 +67,7 @@ class LabelRow(Rows):
 
 
 class ShardRow(Rows):
-    """A unit of leased work. Plan, look and summary belong to no cohort (-1); plan and summary cover no images.
+    """A unit of leased work. Plan, interim look and summary have the cohort -1; plan and summary cover no images.
 
     Waiting shards are claimed in the order of `priority`, `turn` and `id`, for which there is an index. The
     database has the defaults too, so that an older version, which does not know all columns, can insert rows.
@@ -102,7 +102,7 @@ class ShardRow(Rows):
 
 
 class ImageRow(Rows):
-    """An image of a job. The shard that reads it sets `sha256` or `skipped`. `group_values` is a JSON list.
+    """An image of a job. The shard that reads the image sets `sha256` or `skipped`. `group_values` is a JSON list.
 
     `job` is not a foreign key, since a million inserts would each look it up; writers lock the job's row instead.
     """
@@ -135,9 +135,9 @@ class InspectionRow(LeasedRow, Rows):
 
 
 class ValueRow(Rows):
-    """The numbers of one image under one run (-1: across the runs of a cohort), float64 in the plan's column order.
+    """The values of one image under one run (-1: across the runs of a cohort), float64 in the plan's column order.
 
-    Equal keys mean equal numbers, in any job. Rows of versions without cache keys have no key.
+    Rows with equal cache keys have equal values, in all jobs. Rows of releases without cache keys have no key.
     """
 
     __tablename__ = "image_values"

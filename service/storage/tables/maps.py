@@ -46,7 +46,7 @@ class ClassSumRow(Rows):
 
 
 class MapRequestRow(LeasedRow, Rows):
-    """A request for the maps of an image, deleted once they are stored. `error` states why they cannot be made."""
+    """A request for maps of an image, deleted once the maps are stored. `error` states why they cannot be made."""
 
     __tablename__ = "map_requests"
     __table_args__ = (Index(None, "lasting", "asked_at"),)

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 @dataclass(frozen=True)
 class CohortView:
-    """The maps of an image under a cohort: the mean map over it, and the grid of all runs and variants."""
+    """The maps of an image under a cohort: the mean map over the image, and the grid of all runs and variants."""
 
     cohort: str
     tone: int

@@ -12,14 +12,14 @@ ROW, LEFT, RIGHT = 22.0, 14.0, 14.0
 DESKTOP_SIZE, PHONE_SIZE = (640.0, 280.0), (340.0, 250.0)
 SIDE = 52.0  # room for the labels of the vertical axis
 NAME_WIDTH = 34.0  # room for the name of a position
-TONES = 6  # colours, and as many shapes
+TONES = 6  # number of colours, and number of shapes
 
 Ticks = Sequence[tuple[float, str]]  # places on an axis, and their names
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A mean in its cohort's tone: its name, its 95 % interval, its interpretation, and the means of its runs."""
+    """A mean in its cohort's tone, with a label, a 95 % interval, an interpretation, and the means of the runs."""
 
     label: str
     tone: int
@@ -116,7 +116,7 @@ def _outline(bins: Sequence[float], x: Axis, y: Axis) -> str:
 
 
 def curve(label: str, names: Sequence[str], lines: Sequence[Sequence[Mark]], units: tuple[str, str]) -> Markup:
-    """Draw a line of means per cohort over named positions, with intervals as bands; units: horizontal, vertical."""
+    """Draw a line of means per cohort over named positions, with intervals as bands. `units` labels both axes."""
     values = [value for line in lines for mark in line for value in mark.values]
     across, up = units
 

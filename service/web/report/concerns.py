@@ -55,7 +55,7 @@ def _describe(data: ReportData, card: Card, measure: str) -> str:
 
 
 def _values(data: ReportData, card: Card, measure: str) -> Iterator[tuple[str, list[float]]]:
-    """Yield each cohort that has values of an image, with the values of its runs or of the cohort."""
+    """Yield each cohort that has values of an image, with the value of each run or the value across the runs."""
     for place, cohort in enumerate(data.cohorts):
         own = [
             values[measure]

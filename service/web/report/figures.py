@@ -1,4 +1,4 @@
-"""Panels and figures: the charts of a page, each with its caption, its text and the numbers behind it."""
+"""Panels and figures: the charts of a page, each with its caption, its text and a table of its values."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Table:
-    """The numbers behind a chart."""
+    """The values that a chart shows, as a table."""
 
     heads: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -44,7 +44,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """Charts side by side, each with its caption and tone (0: none), what they show, and the numbers behind them."""
+    """Charts side by side, each with its caption and tone (0: none), a text that explains them, and their table."""
 
     key: str
     title: str
@@ -72,14 +72,14 @@ def _with_runs(data: ReportData, measure: str, place: int, cohort: str, own: Jso
 
 
 def cohorts_with(data: ReportData, measure: str) -> Iterator[tuple[int, str, Json]]:
-    """Yield number, name and results of each cohort that has a measure."""
+    """Yield the index, the name and the measure's results of each cohort that has a measure."""
     for place, cohort in enumerate(data.cohorts):
         if measure in data.measures_of(cohort):
             yield place, cohort, data.measures_of(cohort)[measure]
 
 
 def mark(cohort: int, name: str, each: Json | None, interpretation: Interpretation) -> Mark:
-    """Return a cohort's mark in a chart; on hover it shows its name, its number and their interpretation."""
+    """Return a cohort's mark in a chart; on hover, the mark shows its name, its value and the interpretation."""
     mean, ends = (each["mean"], each["ci95"]) if each else (None, None)
     return Mark(name, tone(cohort), mean, ends, interpretation.describe_mean(mean, ends))
 

@@ -38,7 +38,7 @@ def find_findings(data: ReportData) -> Findings:
     sentences = [*lead_sentences(data, found), *excused_leads(found), *neutral.values(), *model_sentences(data)]
     if only_models(data) and not alone:
         return Findings(models_headline(data), sentences, by_cohort)
-    # A single cohort beside a baseline is described by itself.
+    # If a job has a single cohort, the headline describes it, even if there is a baseline to compare it with.
     head = headline(compared_cohorts(data), found, list(dict.fromkeys(others)))
     return Findings(_single_cohort(data, data.cohorts[0]) if alone else head, sentences, by_cohort)
 

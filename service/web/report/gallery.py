@@ -93,7 +93,7 @@ def _card(data: ReportData, drawn: Overlays, which: tuple[int, Json], stored: Ma
     ]
     plain = drawn.plain(image, first, name)
     why = chosen["why"]
-    ranks = dict(zip(why, chosen.get("ranks", range(len(why))), strict=True))  # older results have none
+    ranks = dict(zip(why, chosen.get("ranks", range(len(why))), strict=True))  # older results have no ranks
     return Card(image, name, chosen["label"] or "", why, ranks, plain, shown, _correctness_text(data, image))
 
 

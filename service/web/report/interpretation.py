@@ -1,4 +1,4 @@
-"""Describes numbers in words. The bands of low, middling and high help readers; no verdict depends on them."""
+"""Describes measured values in words. The bands of low, middling and high help readers; no verdict depends on them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class Interpretation(Wording):
         return (first, second) if (mean > 0) == (self.better >= 0) else (second, first)
 
     def describe_difference(self, each: Mapping[str, Any]) -> str:
-        """Say whether two cohorts differ and which is ahead; of cohorts of one run, that two models differ."""
+        """Return in words whether two cohorts differ and which is ahead, or, for single runs, whether models differ."""
         if each["differs"] is None:
             return "unknown: there is no interval"
         if not each["differs"]:

@@ -40,7 +40,7 @@ def mean_maps(data: ReportData) -> list[MeanMaps]:
 
 
 def out_of_set(data: ReportData) -> list[list[str]]:
-    """Compare each cohort's values on the out-of-set images with those on the first set, a row per measure."""
+    """Compare values on the out-of-set images with values on the audited set: a row per cohort and measure."""
     rows = []
     for cohort in data.cohorts:
         for name, each in data.results["cohorts"][cohort].get("out_of_set", {}).items():

@@ -18,7 +18,7 @@ from service.web.formatting import number
 from service.web.report.data import ReportData
 from service.web.report.svg import Child, element
 
-CELL = 64.0  # units of an image's longer side
+CELL = 64.0  # length of an image's longer side, in SVG units
 LEFT, TOP = 44.0, 16.0  # room for the headings of rows and columns
 HEAT = "heat"
 
@@ -110,7 +110,7 @@ class Overlays:
                 yield element("use", href=f"#c{image}-{cohort}", transform=mirrored)
 
     def _column(self, image: int, cohort: int) -> Markup:
-        """Draw the image in every row. Not by an SVG pattern, since printers would rasterise each use of it."""
+        """Draw the image in every row. An SVG pattern would do the same, but printers rasterise each use of it."""
         _, height = self._cell(cohort)
         name = f"#p{image}-{image_cohort(self.about.job.spec, cohort)}"
         return element(

@@ -1,4 +1,4 @@
-"""Writes sentences that rank the cohorts. With two cohorts they give the difference, with more only the names."""
+"""Writes sentences that rank the cohorts. Sentences about two cohorts give the difference, others only the names."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Words for differences between single models: with one run a cohort, nothing is known of their recipes."""
+"""Sentences on differences between single models. A cohort of one run shows nothing about its training recipe."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from service.web.report.interpretation import join_words
 
 
 def compares_models(each: Json) -> bool:
-    """Return whether a difference is one between models: a cohort in it has only one run."""
+    """Return whether a difference compares single models, since a cohort in it has only one run."""
     return bool(each["compares"] == "models")
 
 

@@ -10,9 +10,9 @@ from service.web.formatting import number
 
 Child = Markup | str | None
 
-MIN_SPAN = 0.02  # of an axis in percent; a smaller range would exaggerate differences
+MIN_SPAN = 0.02  # smallest range of values on an axis in percent; a smaller one would exaggerate differences
 EDGE = 4.0  # percent of the width that stay free at either end
-MAX_STEPS, MAX_STEPS_PERCENT = 8, 6  # between ticks; the labels of an axis in percent must fit on a phone
+MAX_STEPS, MAX_STEPS_PERCENT = 8, 6  # steps between ticks; the labels of an axis in percent must fit on a phone
 
 
 def element(name: str, *children: Child, **attributes: object) -> Markup:
@@ -60,7 +60,7 @@ class Axis:
 
     @property
     def ticks(self) -> list[float]:
-        """Round values to mark."""
+        """The round values that the axis marks."""
         step = self._step()
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
         return [round(step * n, 10) for n in range(first, last + 1)]

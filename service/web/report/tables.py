@@ -13,8 +13,8 @@ from service.web.report.interpretation import Interpretation, interval, pluralis
 from service.web.report.ranking import excuse_high_value, recipes_differ
 from service.web.report.svg import domain
 
-MAX_PAIRS = 3  # in one table of all measures: the pairs of three cohorts
-MAX_DRAWN, MAX_LISTED = 12, 100  # strata in charts and in the table
+MAX_PAIRS = 3  # pairs of cohorts in a table of all measures: three cohorts have three pairs
+MAX_DRAWN, MAX_LISTED = 12, 100  # number of strata in charts, and in the table
 CORRECTNESS = {"true": "correctly classified", "false": "incorrectly classified"}
 
 

@@ -1,1 +1,1 @@
-"""Routes."""
+"""The routes of the HTML pages, one module per page."""

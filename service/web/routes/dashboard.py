@@ -29,7 +29,7 @@ from service.web.soundness import summarise_soundness
 router = APIRouter(include_in_schema=False)
 
 PAGE_SIZE = 50
-MAX_OTHERS = 50  # newest finished jobs that are searched for the same images
+MAX_OTHERS = 50  # number of the newest finished jobs that are searched for jobs of the same images
 
 
 def require_same_site(request: Request) -> None:
@@ -40,7 +40,7 @@ def require_same_site(request: Request) -> None:
 
 @dataclass(frozen=True)
 class JobListRequest:
-    """The filter that a URL names, the `problems` of its invalid parts, and the last invalid label, to be corrected."""
+    """The filter in a URL, the problems of its invalid parts, and the last invalid label, which the form shows again."""
 
     chosen: Filter
     problems: Sequence[str]
@@ -53,7 +53,7 @@ def parse_filter(
     label: Annotated[list[Text], Query()] = [],  # noqa: B006  # FastAPI copies it
     cursor: str = "",
 ) -> JobListRequest:
-    """Read the filter from the query; empty fields filter nothing, and invalid ones are ignored."""
+    """Read the filter from the query. Empty and invalid fields filter nothing."""
     chosen, wrong, fix = Filter(name=name or None), list[str](), ""
     with _collect_errors(wrong):
         chosen = replace(chosen, state=_state_of(state))

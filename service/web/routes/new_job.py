@@ -42,13 +42,13 @@ def new(
 
 @router.post("/new", dependencies=[Depends(require_same_site), SUBMIT])
 async def start(request: Request, jobs: CurrentJobs) -> Response:
-    """Start the audit and show its job, or show the form again with its problems."""
+    """Start the audit and redirect to its job, or show the form again with the problems of the spec."""
     sent = parse_qs((await request.body()).decode(errors="replace"), keep_blank_values=True)
     text, token = sent.get("spec", [""])[0], sent.get("token", [""])[0]
     spec, problems = parsed(text)
     if spec is not None:
         try:
-            # The same form sent twice starts one job; with a changed spec it starts another.
+            # A form that is sent twice starts one job; a form with a changed spec starts another job.
             job = await run_in_threadpool(jobs.submit, spec, f"form-{token[:36]}-{spec_digest(spec)}")
             return RedirectResponse(f"/jobs/{job.id}", HTTPStatus.SEE_OTHER)
         except SalienceError as error:

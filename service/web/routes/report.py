@@ -26,7 +26,7 @@ Wait = Annotated[float, Query(ge=0, le=60, description="seconds to wait for imag
     **documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY),
 })  # fmt: skip
 async def job_report(jobs: CurrentJobs, job_id: Text, wait: Wait = 0) -> Response:
-    """Get the report of a job that succeeded, one HTML page for people."""
+    """Get the report of a job that succeeded, as one HTML page."""
     end = time.monotonic() + wait
     while time.monotonic() < end and await run_in_threadpool(_unfinished, jobs, job_id):
         await asyncio.sleep(POLL_SECONDS)

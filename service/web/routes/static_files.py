@@ -20,7 +20,7 @@ CACHED_HEADERS = {**HEADERS, "Cache-Control": "public, max-age=31536000, immutab
 
 @router.get("/static/{file}")
 def page_file(file: str) -> Response:
-    """Return one of these files."""
+    """Return a file in TYPES. Raises StaticFileNotFound."""
     if file not in TYPES:
         raise StaticFileNotFound(file=file)
     return Response(static_content(file), media_type=TYPES[file], headers=CACHED_HEADERS)

@@ -14,10 +14,10 @@ SHIFT = "shift:"
 IN_GRID = (
     "Each shift is drawn at the position to which it moves the content; other transformations are beside the grid."
 )
-MAX_OFFSETS = 5  # in one direction of a grid
-IN_A_ROW = 6  # tiles without a grid; more would not be legible on a phone
+MAX_OFFSETS = 5  # offsets in one direction of a grid
+IN_A_ROW = 6  # tiles in a row without a grid; more would not be legible on a phone
 MAX_OTHERS = 12  # transformations beside the grid
-APART, SHORT = 0.4, 4  # columns between the grid and the rest; most others that two columns take
+APART, SHORT = 0.4, 4  # gap beside the grid, in columns; number of others up to which they take two columns
 
 
 def geometry(data: ReportData) -> Figure:

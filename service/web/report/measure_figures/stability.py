@@ -43,7 +43,7 @@ def find_outlier_run(means: Sequence[float | None]) -> int | None:
     The lowest run is an outlier if its gap to the next exceeds the range of the others; this takes three runs or more.
     """
     known = [mean for mean in means if mean is not None]
-    if len(known) < 3:  # either of two runs is as far from the other
+    if len(known) < 3:  # of two runs, neither can be the outlier
         return None
     least, *others = sorted(known)
     apart = max(others[-1] - others[0], MIN_GAP)

@@ -40,7 +40,7 @@ def require_same_site(request: Request) -> None:
 
 @dataclass(frozen=True)
 class JobListRequest:
-    """The filter in a URL, the problems of its invalid parts, and the last invalid label, which the form shows again."""
+    """The filter in a URL, the problems of its invalid parts, and the last invalid label, which the form repeats."""
 
     chosen: Filter
     problems: Sequence[str]

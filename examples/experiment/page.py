@@ -24,7 +24,7 @@ MEASURES = ("entropy", "noise", "geometry", "stability", "degradation", "human")
 
 @dataclass(frozen=True)
 class Cost:
-    """Elapsed time and processor time in seconds. Other programs on the machine change the former more."""
+    """Elapsed time and processor time, in seconds. Other programs affect the elapsed time more."""
 
     seconds: float
     processor: float

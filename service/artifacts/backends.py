@@ -145,6 +145,6 @@ def _sync(path: Path) -> None:
 def _is_stalled(folder: Path) -> bool:
     try:
         newest = max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
-    except FileNotFoundError:  # the upload finished meanwhile
+    except FileNotFoundError:  # the upload finished and moved its files
         return False
     return newest < time.time() - STALLED_SECONDS

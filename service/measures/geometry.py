@@ -75,12 +75,12 @@ def _resampling_problem(transform: str, side: int) -> str | None:
         if by % 360 == 0:
             return "does not rotate the image"
         if side < MIN_RESAMPLED_SIDE:
-            return f"leaves too little to compare; the input must have at least {MIN_RESAMPLED_SIDE} pixels a side"
+            return f"leaves too few pixels to compare; the input must have at least {MIN_RESAMPLED_SIDE} pixels a side"
         return None
     if by == 1:
         return "does not scale the image"
     if not 0.25 <= by <= 4 or by * side < MIN_RESAMPLED_SIDE:
-        return f"leaves too little to compare; scale by 0.25 to 4, and to at least {MIN_RESAMPLED_SIDE} pixels"
+        return f"leaves too few pixels to compare; scale by 0.25 to 4, and to at least {MIN_RESAMPLED_SIDE} pixels"
     return None
 
 

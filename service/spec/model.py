@@ -151,7 +151,7 @@ class Template(StrictModel):
     ] = "bulk"
     deadline: Annotated[
         float | None,
-        Field(gt=0, le=31_536_000, description="Seconds from acceptance after which the job fails. Default: none."),
+        Field(gt=0, le=31_536_000, description="Seconds after its acceptance at which the job fails. Default: none."),
     ] = None
     stop: Annotated[
         Stop | None,

@@ -55,7 +55,7 @@ def _clock(session: Session, priority: int) -> int:
 
 
 def _last_slice(session: Session, tenant: str, priority: int) -> int:
-    """Return the latest turn of a measured slice of the tenant's newest ended job; its other slices are deleted."""
+    """Return the latest turn of a measured slice of the tenant's newest ended job, or 0 if there is none."""
     ended = select(JobRow.number).where(
         JobRow.tenant == tenant, JobRow.priority == priority, JobRow.state.not_in(OPEN_STATES)
     )

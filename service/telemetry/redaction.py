@@ -16,7 +16,7 @@ _SCHEME = r"(?<![a-z0-9+.-])[0-9+.-]*+{}[a-z][a-z0-9+.-]*+:"
 _URL = re.compile(rf"({_SCHEME.format('')}(?://|%2F%2F|\\/\\/))([^\s\"'<>^`{{|}}]++)", re.IGNORECASE)
 # `user:password@`, also if the password contains characters that it should escape. A port is not a password.
 _USER = re.compile(r"^(?=[^/?#@]*?:(?!\d*+(?:[/?#]|$)))(?:\S*@|(?!\[)\S*)|^[^/?#]*@")
-_USER_WITHIN = re.compile(r"//[^/?#]*@")  # in a URL that is part of the path of another URL
+_USER_WITHIN = re.compile(r"//[^/?#]*@")  # user information in a URL within another URL's path
 _QUERY = re.compile(r"(?:[?#;]|%3F|%23).*", re.DOTALL | re.IGNORECASE)
 _LONG_NAME = (
     r"(?=[\w-]*?(?:passwd|password|pwd|secret|token|signature|credential|api[_-]?key|access[_-]?key|private[_-]?key))"

@@ -77,7 +77,7 @@ class _File:
         return self.name.rpartition("/")[2].partition(".")[2].lower()
 
     def reference(self, location: ImageSetLocation) -> str:
-        """Return the reference of the file."""
+        """Return the text by which a worker finds the file again: the archive, and the file's offset and size."""
         return str(ArchiveMember("tar", location.source, f"{self.offset}+{self.size}"))
 
 

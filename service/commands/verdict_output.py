@@ -35,7 +35,7 @@ class EndedJob:
 
 
 def print_verdict(ended: EndedJob) -> None:
-    """Print a table of the rules with their numbers, then the verdict."""
+    """Print a table of the rules with the judged values, then the verdict."""
     console, outcome = Console(), ended.verdict.outcome
     # CI logs are narrow. Folding keeps the whole name of a rule, which truncating would hide.
     table = Table(*(Column(heading, overflow="fold") for heading in HEADINGS))

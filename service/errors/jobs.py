@@ -17,7 +17,7 @@ class ShardLost(InputRefused):
 
 
 class ImagesMissing(InputRefused):
-    """{place}: {missing} of {planned} images have no numbers and were not skipped. The first is {first}. Submit the job
+    """{place}: {missing} of {planned} images have no values and were not skipped. The first is {first}. Submit the job
     again."""
 
     kind = "images-missing"

@@ -62,7 +62,7 @@ def test_a_rotation_is_refused_if_it_leaves_too_few_pixels_to_compare(
 ) -> None:
     turned = [ingredients.cohort("turned", 0, 1, preprocessing={"size": size})]
     found = find(ingredients, cohorts=turned, options={"geometry": {"transforms": [transform]}})
-    assert ["too little to compare" in problem.detail for problem in found] == [True] * refused
+    assert ["too few pixels to compare" in problem.detail for problem in found] == [True] * refused
 
 
 @pytest.mark.parametrize(

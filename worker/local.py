@@ -55,7 +55,7 @@ class LocalAudit:
         self.runner.work()
 
     def run(self, show: Callable[[Job], None] = ignore_progress) -> Job:
-        """Run the job to its end. Returns its final state; `show` receives each state before. Raises WorkFailed."""
+        """Run the job to its end, and return its final state. `show` receives the states before. Raises WorkFailed."""
         if self.job_state().plan is None:
             self.plan()
         self.store.database.close()  # a child process must not use its parent's connections
@@ -92,7 +92,7 @@ class LocalAudit:
         return child
 
     def _run_child(self, parent: int) -> None:
-        """Run in a child: work until the job has ended, with connections and threads of its own."""
+        """Work in a child process until the job has ended, with connections and threads of its own."""
         exit_with_parent(parent)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles the signal
         store = Store.open(self.database)

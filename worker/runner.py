@@ -60,7 +60,7 @@ class Runner:
     def work(self) -> bool:
         """Process one inspection, map request or shard, in this order of priority.
 
-        Returns False if nothing waits or this worker must stop.
+        Returns False if the queue is empty or this worker must stop.
         """
         try:
             return self._inspect() or self._make_maps() or self._work_on_shard()
@@ -68,7 +68,7 @@ class Runner:
             self.context.inputs.cache.release()
 
     def _work_on_shard(self) -> bool:
-        """Process the next waiting shard. Returns False if none waits."""
+        """Process the next queued shard. Returns False if none is queued."""
         shard = self._claim(lambda: self.store.leases.claim(self.name, self.lease_seconds))
         if shard is None:
             return False
@@ -94,7 +94,7 @@ class Runner:
             self._fail(shard, refused)
             return "refused"
         except Exception as error:
-            if not self._holds(shard):  # for example, somebody deleted its job
+            if not self._holds(shard):  # for example, because a client deleted the job
                 log.info("Shard %d no longer belongs to this worker: %s", shard.id, self._user_message(error))
                 return "lost"
             log.exception("Shard %d of job %s failed", shard.id, shard.job)
@@ -117,7 +117,7 @@ class Runner:
             return None
 
     def _inspect(self) -> bool:
-        """Process the oldest inspection. Returns False if none waits."""
+        """Process the oldest inspection. Returns False if none is queued."""
         inspection = self._claim(self.store.inspections.claim)
         if inspection is None:
             return False
@@ -136,7 +136,7 @@ class Runner:
         return True
 
     def _make_maps(self) -> bool:
-        """Make the maps of the oldest request. Returns False if none waits."""
+        """Make the maps of the oldest request. Returns False if none is queued."""
         request = self._claim(self.store.map_requests.claim)
         if request is None:
             return False

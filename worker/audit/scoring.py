@@ -101,7 +101,7 @@ def requested_scorers(spec: JobSpec) -> dict[str, Scorer]:
 
 
 def score_clean(clean: Explanation, labels: Tensor) -> Columns:
-    """Return the model's outputs for the clean images; `labels` (N,) are class numbers, -1 for none.
+    """Return the model's outputs for the clean images; `labels` (N,) are class numbers, -1 for unlabelled images.
 
     `brier` is the Brier score. Models of at most MAX_CLASS_PROBABILITIES classes also have the probability of each
     class.

@@ -74,7 +74,7 @@ def _check_header(opened: Image.Image) -> None:
 
 
 def _to_rgb(opened: Image.Image) -> Image.Image:
-    """Convert to 8 bit RGB. This scales 16 bit grey, which Pillow would clip to 255."""
+    """Convert to 8 bit RGB. Grey of 16 bits is scaled to 8 bits; Pillow would clip it to 255."""
     if opened.mode.startswith("I;16") or (opened.mode == "I" and opened.format == "PNG"):
         wide = np.asarray(opened).astype(np.int64)
         return Image.fromarray(np.clip((wide + 128) // 257, 0, 255).astype(np.uint8)).convert("RGB")

@@ -16,7 +16,7 @@ from worker.inputs.decode import UnreadableImage
 from worker.inputs.parquet import read_cell
 from worker.inputs.resolver import InputResolver
 
-MAX_IMAGE_BYTES = 512 * 2**20  # bytes of one image's file
+MAX_IMAGE_BYTES = 512 * 2**20  # largest size of an image file in bytes
 
 
 def image_opener(resolver: InputResolver) -> Callable[[str], bytes]:

@@ -19,7 +19,7 @@ from worker.inputs.web import RemoteFile, entity_tag, resume_headers, resumes
 
 PROXY = "mlflow-artifacts"
 SECONDS = 30
-MAX_STEPS = 5  # of resolving a URI: a model version refers to a model, which refers to the location of its files
+MAX_STEPS = 5  # to resolve a URI: a model version refers to a model, and a model to the location of its files
 
 
 def pin_version(uri: str) -> str:
@@ -48,7 +48,7 @@ def artifact_uri(uri: str) -> str:
 
 def _of_model(uri: str) -> str:
     name, _, version = pin_version(uri).removeprefix("models:/").rpartition("/")
-    if not name:  # a logged model, by its ID
+    if not name:  # the URI names a logged model by its ID
         found: str = _request(f"logged-models/{quote(version, safe='')}")["model"]["info"]["artifact_uri"]
         return found
     if not version.isdigit():

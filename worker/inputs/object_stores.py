@@ -83,7 +83,7 @@ def download(file: RemoteFile, target: Path, max_bytes: int, web: WebClient) -> 
     is_web = file.uri.startswith(WEB_SCHEMES)
     have = web.download(file, target, max_bytes) if is_web else _download(file, target, max_bytes)
     if file.size is not None and have != file.size:
-        raise TransientError(f"{file.uri} ended after {have:,} of {file.size:,} bytes")
+        raise TransientError(f"the download of {file.uri} ended after {have:,} of {file.size:,} bytes")
 
 
 def _download(file: RemoteFile, target: Path, max_bytes: int) -> int:

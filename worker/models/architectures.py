@@ -24,7 +24,7 @@ _schemas: list[Any] = []
 def import_torchvision() -> ModuleType:
     """Import and return torchvision's models. Other libraries can import torchvision after this call."""
     with warnings.catch_warnings():
-        # torchvision warns that its image decoders do not fit this build of torch. Nothing here uses them.
+        # torchvision warns that its image decoders do not fit this build of torch. This service does not use them.
         warnings.simplefilter("ignore")
         try:
             import torchvision.models as models

@@ -29,7 +29,7 @@ Key = tuple[Path, Stamp, Model, int, str, int, tuple[float, ...]]
 class LoadedModel:
     """A classifier and the SHA-256 of its file in hex.
 
-    `randomised` has a copy of the classifier for each share of its layers that gets random weights.
+    `randomised` has copies of the classifier whose top layers have random weights, by the share of such layers.
     """
 
     classifier: Classifier

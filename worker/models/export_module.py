@@ -1,6 +1,6 @@
-"""Turns an exported program into a module that torch can trace: its operators, in the submodules they came from.
+"""Turns an exported program into a module that torch can trace, with the submodules of the original model.
 
-The submodules hold the weights. They give every layer a name, as in any other model.
+Each submodule calls its own operators and holds its own weights, so every layer has a name, as in any other model.
 """
 
 import operator

@@ -89,7 +89,7 @@ def _read_script(path: Path, device: torch.device) -> torch.jit.ScriptModule:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch.jit.load is deprecated, but the only reader of TorchScript archives
         try:
-            load: Any = torch.jit.load  # torch does not type it
+            load: Any = torch.jit.load  # torch has no type for this function
             script: torch.jit.ScriptModule = load(path, map_location=device)
         except (RuntimeError, OSError, ValueError) as error:
             if is_transient(error):

@@ -186,7 +186,7 @@ def _tap(
 
 
 def _fused(frozen: torch.jit.ScriptModule, layer: str, tapped: Tapped, example: Tensor) -> Tapped:
-    """Return the tapped model with fused convolutions if it gives the same numbers, or else as it is."""
+    """Return the tapped model with fused convolutions if this gives the same numbers, else the model unchanged."""
     fused = _tapped(frozen, layer, fuse_activations)
     with torch.no_grad():
         pairs = zip(fused(example), tapped(example), strict=True)

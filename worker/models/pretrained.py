@@ -32,7 +32,7 @@ def load_pretrained(folder: Path) -> nn.Module:
         from transformers.utils import logging
     except ModuleNotFoundError as error:
         raise ModelRefused(reason="transformers is not installed; install the worker's extra `formats`") from error
-    untyped: Any = logging  # transformers does not type it
+    untyped: Any = logging  # transformers has no types for its logging
     untyped.set_verbosity_error()
     untyped.disable_progress_bar()
     return _load(AutoModelForImageClassification, folder)

@@ -23,7 +23,7 @@ def trace(eager: nn.Module, example: Tensor) -> torch.jit.ScriptModule:
         # torch warns that tracing is deprecated in favour of torch.export, which has no modules to tap, and that it
         # fixes shapes, which is fine since all batches have one shape.
         warnings.simplefilter("ignore")
-        untyped: Any = torch.jit.trace  # torch does not type it
+        untyped: Any = torch.jit.trace  # torch has no type for this function
         traced: torch.jit.ScriptModule = untyped(moved, example, check_trace=False)
     return traced
 

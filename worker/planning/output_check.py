@@ -37,9 +37,10 @@ def read_first(
 
 
 def resolve_activation(path: str, model: Model, classifier: Classifier, images: Tensor) -> Activation:
-    """Return what to load a model's outputs as: `probabilities` if `auto` is declared and they are, else as declared.
+    """Return the `model.outputs.activation` with which to load a model.
 
-    Raises ModelRefused if the spec declares probabilities and the model does not give them.
+    It is the declared one, except that `auto` becomes `probabilities` if the model gives probabilities. Raises
+    ModelRefused if the spec declares probabilities and the model does not give them.
     """
     declared = model.activation
     if declared == "logits" or classifier.removed_activation:

@@ -240,7 +240,7 @@ def _parts(image_set: Survey, size: int, seed: int | None) -> NDArray[np.int64]:
 
 
 def _columns(spec: JobSpec, classes: Sequence[int]) -> Json:
-    """Return the names of an image's columns: in `run` those of each run, in `across` those across the runs by cohort.
+    """Return the names of an image's columns: `run` lists those of each run, `across` those of each cohort across runs.
 
     `classes` has the number of classes of each cohort's models.
     """

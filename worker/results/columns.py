@@ -23,7 +23,7 @@ MAX_IN_MEMORY_BYTES = 2**26  # larger tables of a cohort are memory-mapped files
 
 @dataclass(frozen=True)
 class ColumnTable:
-    """The numbers of the n readable images of a set, sorted by digest, so that the images' order has no influence.
+    """The values of the n readable images of a set, sorted by digest, so that the images' order has no influence.
 
     `numbers` (n,) are the images' numbers in the job. `digest` is that of the image set. For each cohort, `runs` has
     the columns of each run, (n, K, C), and `across` the columns across runs, (n, D). `groups` has the values of each

@@ -46,7 +46,7 @@ class GpuCollector(Collector):
         )  # fmt: skip
         import torch  # imported here, since the file cache imports this module and must load without torch
 
-        used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]  # torch has no type for this function
         for number in range(torch.cuda.device_count() if used else 0):
             free, total = torch.cuda.mem_get_info(number)
             allocated, reserved = torch.cuda.memory_allocated(number), torch.cuda.memory_reserved(number)

@@ -47,7 +47,7 @@ def layercam(features: Tensor, gradients: Tensor) -> Tensor:
 
 
 def eigencam(features: Tensor, _gradients: Tensor) -> Tensor:
-    """Project the features on their first principal axis, for any class. (N, K, h, w) -> (N, h, w).
+    """Project the features on their first principal axis; the class has no influence. (N, K, h, w) -> (N, h, w).
 
     Muhammad and Yeasin 2020: A V_1 of the singular value decomposition of uncentred features, with the sign that gives
     the larger sum.

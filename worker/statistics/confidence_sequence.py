@@ -21,7 +21,7 @@ from worker.statistics.bootstrap import Array
 # wide spread and many images. No bet risks everything, so that a single image cannot ruin it.
 MAX_BET = 0.98
 MIN_BET_SCALE = 1.5  # the smallest useful share is about 1.5 / sqrt(images)
-STEPS = 24  # halvings of the bisection; it returns the outer end, which is conservative
+STEPS = 24  # number of times that the bisection halves its range; it returns the outer end, which is conservative
 ALPHA = 0.05
 
 

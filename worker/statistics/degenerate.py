@@ -23,5 +23,6 @@ def wilson(count: float, total: int) -> list[float]:
     share, weight = count / total, Z**2 / total
     middle = (share + weight / 2) / (1 + weight)
     reach = Z * np.sqrt(share * (1 - share) / total + weight / (4 * total)) / (1 + weight)
-    # The ends are exactly 0 and 1 for these shares, because a rounded end could exclude the share itself.
+    # The interval of a share of 0 begins at exactly 0, and that of a share of 1 ends at exactly 1: rounded ends could
+    # exclude the share itself.
     return [float(middle - reach) if count else 0.0, float(middle + reach) if count < total else 1.0]

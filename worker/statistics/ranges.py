@@ -6,7 +6,7 @@ Range = tuple[float, float]
 
 UNIT: Range = (0.0, 1.0)
 SIGNED: Range = (-1.0, 1.0)
-# By the last part of a column's name; similarities, SSIM among them, lie in SIGNED.
+# The range of a column by the last part of its name. Other columns, such as those of SSIM, have the range SIGNED.
 RANGES: Mapping[str, Range] = {
     "mse": UNIT,
     "iou20": UNIT,

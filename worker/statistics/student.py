@@ -10,7 +10,7 @@ import numpy as np
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(64)
 LOW, HIGH = 1.95, 12.71  # the 97.5 % quantiles of infinitely many degrees of freedom and of one
-STEPS = 45  # halvings of the bisection
+STEPS = 45  # number of times that the bisection halves its interval
 
 
 @lru_cache(maxsize=4096)

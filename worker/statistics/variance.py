@@ -96,7 +96,7 @@ def _factors(freedom: int, place: int) -> Array:
     shares = (np.arange(NODES) * pow(LATTICE, place, NODES) % NODES + 0.5) / NODES
     wanted, half = torch.from_numpy(shares), torch.tensor(freedom / 2, dtype=torch.float64)
     low, high = torch.full_like(wanted, -40.0), torch.full_like(wanted, float(np.log(freedom + 40.0)))
-    for _ in range(STEPS):  # by the logarithm of chi2 / 2
+    for _ in range(STEPS):  # bisection of the logarithm of chi2 / 2
         middle = (low + high) / 2
         below = torch.special.gammainc(half, middle.exp()) < wanted
         low, high = torch.where(below, middle, low), torch.where(below, high, middle)

@@ -40,7 +40,7 @@ def spec(**changes: Any) -> JobSpec:
 
 @pytest.fixture(scope="module")
 def nets() -> list[TinyNet]:
-    other = TinyNet(11)  # its gradients have no closed form
+    other = TinyNet(11)  # the gradients of this model have no closed form
     other.head = nn.Sequential(nn.Linear(8, 6), nn.Hardswish(), nn.Linear(6, 2))
     return [TinyNet(10), other.eval()]
 
@@ -138,7 +138,7 @@ def test_the_brier_score_of_two_classes_is_the_squared_error_of_one_probability(
 def test_the_numbers_of_an_image_have_the_same_bits_alone_and_in_a_batch(
     tmp_path: Path, nets: list[TinyNet], batch: ImageBatch, target: str | int, method: str
 ) -> None:
-    own = [nets[0], nets[0]] if method == "cam" else nets  # the other net has no linear head
+    own = [nets[0], nets[0]] if method == "cam" else nets  # the second model has no linear head
     request = audit(tmp_path, own, spec(salience={"method": method, "target": target}))
     together = request.score(batch)
     for n in (2, 0, 1):

@@ -141,7 +141,7 @@ class Site(BaseHTTPRequestHandler):
     tag = '"1"'
     breaks_at = 0  # the number of the response that ends halfway
 
-    def do_HEAD(self) -> None:  # the name that http.server calls
+    def do_HEAD(self) -> None:  # http.server calls methods by such names
         self._head(200, len(self.content))
 
     def do_GET(self) -> None:  # as above

@@ -37,7 +37,7 @@ def test_names_and_labels_can_be_dictionary_encoded(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("label", [1.5, b"cat", {"name": "cat"}])
-def test_an_invalid_label_is_refused_with_its_row(tmp_path: Path, label: Any) -> None:
+def test_the_refusal_of_an_invalid_label_names_the_row(tmp_path: Path, label: Any) -> None:
     with pytest.raises(ImagesRefused, match="row 0"):
         names(tmp_path / "set.parquet", ["a.png"], label=[label])
 

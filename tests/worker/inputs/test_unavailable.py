@@ -90,7 +90,9 @@ def test_a_file_without_a_tag_is_fetched_completely_each_time(places: InputResol
 
 
 @pytest.mark.parametrize(("status", "message"), [("404 Not Found", "does not exist"), ("403 Forbidden", "answers 403")])
-def test_a_refusal_by_a_web_server_refuses_the_input(status: str, message: str, places: InputResolver) -> None:
+def test_an_input_is_refused_if_the_web_server_refuses_the_request(
+    status: str, message: str, places: InputResolver
+) -> None:
     with server(*[answer(status, b"")] * 2) as url, pytest.raises(InputRefused, match=message):
         model(url, places)
     with server(*[answer(status, b"")] * 2) as url, pytest.raises(UnreadableImage, match=message):

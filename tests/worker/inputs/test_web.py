@@ -17,7 +17,7 @@ LOCAL = WebClient(AllowedHosts.parse(["127.0.0.1"]))
 class Site(BaseHTTPRequestHandler):
     """Answers GET with the status code in the path, and refuses HEAD, as for a URI that is signed for GET only."""
 
-    def do_HEAD(self) -> None:  # the name that http.server calls
+    def do_HEAD(self) -> None:  # http.server calls methods by such names
         self.send_error(403)
 
     def do_GET(self) -> None:  # as above

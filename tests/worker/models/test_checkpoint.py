@@ -95,7 +95,7 @@ def test_a_checkpoint_of_another_architecture_is_refused(tmp_path: Path, weights
         load_checkpoint(saved(tmp_path, weights), "torchvision/resnet18", None)
 
 
-def test_a_checkpoint_of_other_sizes_is_refused(tmp_path: Path, weights: dict[str, torch.Tensor]) -> None:
+def test_a_checkpoint_with_weights_of_other_sizes_is_refused(tmp_path: Path, weights: dict[str, torch.Tensor]) -> None:
     with pytest.raises(ModelRefused, match=r"with 7 classes: size mismatch for classifier\.1") as refused:
         load_checkpoint(saved(tmp_path, weights), NAME, 7)
     assert refused.value.facts["model_field"] == "num_classes"

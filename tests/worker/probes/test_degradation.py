@@ -80,7 +80,7 @@ def test_pixels_are_ranked_by_salience_and_equally_salient_pixels_by_the_permuta
     assert rank(salience, ties, most).tolist() == twin
 
 
-def test_the_first_share_of_ranked_pixels_is_blurred() -> None:
+def test_the_given_share_of_pixels_is_blurred_in_the_order_of_their_ranks() -> None:
     image, blurred, ranked = torch.rand(3, 4, 5), torch.rand(3, 4, 5), torch.randperm(20)
     found, twin = blur_ranked(image, blurred, ranked, 0.25), image.flatten(1).clone()
     for pixel in ranked[:5].tolist():

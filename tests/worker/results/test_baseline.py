@@ -49,7 +49,7 @@ def test_a_baseline_with_other_images_makes_the_verdict_an_error_with_the_reason
     found = against(runner, ingredients, before, measures=["entropy", "stability"], images=images)
     assert found["verdict"]["outcome"] == "error"
     assert [each.partition(" (")[0] for each in found["baseline"]["differs"]] == ["the images"]
-    assert "these differ: the images (sha256" in found["verdict"]["reason"]
+    assert "these differ: the images (baseline: sha256" in found["verdict"]["reason"]
     assert found["differences"] == []
 
 

@@ -1,4 +1,4 @@
-"""The values of group columns in a manifest become strata, wherever results show strata."""
+"""Each value of a group column in a manifest has a stratum of its own, wherever results show strata."""
 
 import csv
 from pathlib import Path

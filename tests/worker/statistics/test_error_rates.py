@@ -111,7 +111,7 @@ def test_the_apcer_of_each_attack_type_is_at_the_threshold_for_all_bona_fide_ima
 
 
 @pytest.mark.parametrize("count", [1, 7, 29, 57])
-def test_a_limit_that_is_a_whole_number_of_images_is_met_despite_rounding(count: int) -> None:
+def test_a_bpcer_that_equals_its_limit_except_for_rounding_is_within_the_limit(count: int) -> None:
     bona_fide = np.linspace(0.99, 0, 100)
     between = (bona_fide[count - 1] + bona_fide[count]) / 2
     attack, scores = np.array([True] + [False] * 100), np.array([between, *bona_fide])

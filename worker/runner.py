@@ -110,7 +110,7 @@ class Runner:
             return True
 
     def _claim(self, claim: Callable[[], Claimed | None]) -> Claimed | None:
-        """Return what `claim` returns; None if nothing waits, this worker must stop, or the database is unavailable."""
+        """Return what `claim` returns; None if the queue is empty, the database unavailable, or a stop requested."""
         try:
             return None if self.stopping() else claim()
         except DatabaseUnavailable:  # the sweeper will notify again

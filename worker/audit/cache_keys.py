@@ -63,7 +63,7 @@ class CacheKeys:
         return _hash([self._run_recipe, self._models[number], self._image(image)])
 
     def for_row(self, run: int, image: ImageFacts) -> bytes:
-        """Return the key of an image's row under a run, or across runs for ACROSS_RUNS."""
+        """Return the key of an image's row under a run; ACROSS_RUNS stands for the row with the numbers across runs."""
         return self.for_cohort(image) if run == ACROSS_RUNS else self.for_run(run, image)
 
     def for_cohort(self, image: ImageFacts) -> bytes:

@@ -37,7 +37,7 @@ class FileCache:
 
     folder: Path
     limit: int = 50 * GIB
-    _held: "OrderedDict[str, tuple[int, int]]" = field(default_factory=OrderedDict)  # digest -> lock, size
+    _held: "OrderedDict[str, tuple[int, int]]" = field(default_factory=OrderedDict)  # by digest: lock and size
     _holding: threading.Lock = field(default_factory=threading.Lock)  # the threads of a worker share the cache
     _is_full: bool = False  # whether the entries in use exceed the limit
 

@@ -38,7 +38,7 @@ def _damaged(source: object, error: Exception) -> ImagesRefused:
 
 
 def read_cell(path: Path, inner: str) -> bytes:
-    """Read the bytes at `row group/row/column`. Raises ImagesRefused, or OSError if the cell has none."""
+    """Read the bytes at `row group/row/column`. Raises ImagesRefused, or OSError if the cell has no bytes."""
     group, row, column = inner.split("/", 2)
     try:
         value = _column(path, path.stat().st_mtime_ns, int(group), column)[int(row)].as_py()

@@ -43,7 +43,7 @@ def check_code(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             check_compression(path, archive.infolist())
-        reader = open_archive(path)  # the reader that torch.jit.load uses, so that this checks what is loaded
+        reader = open_archive(path)  # torch.jit.load uses the same reader, so it loads the checked code
         for name in _names(path, reader):
             content: bytes = reader.get_record(name)
             if len(content) > MAX_CODE_BYTES:

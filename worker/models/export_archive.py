@@ -32,7 +32,8 @@ OLD_WEIGHTS, OLD_CONSTANTS = "serialized_state_dict.pt", "serialized_constants.p
 class Program:
     """An exported program.
 
-    `inputs` maps each input of the graph to the name of its tensor in `tensors`; `image` is the input for images.
+    `inputs` maps each input of the graph to the name of its tensor in `tensors`; `image` is the input that takes
+    images.
     """
 
     graph: Json

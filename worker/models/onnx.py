@@ -12,7 +12,7 @@ from service.errors import ModelRefused
 from service.errors.base import first_line
 from worker.models.classifier import Plain
 
-MAX_MODEL_BYTES = 2 * 2**30  # the limit of a protobuf message
+MAX_MODEL_BYTES = 2 * 2**30  # the largest size of a protobuf message
 CHANNELS = (1, 3)  # grey and colour images
 # The folder in which onnxruntime looks for files that a model names; by default, the working directory.
 EXTERNAL_DATA_OPTIONS = ("session.model_external_initializers_file_folder_path", os.devnull)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from service.spec.cohort import Preprocessing
 
-# ITU-R 601 luma, as Pillow converts to grey.
+# The weights of ITU-R 601 luma, with which Pillow converts colours to grey.
 LUMA = (0.299, 0.587, 0.114)
 AUTOCAST = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 

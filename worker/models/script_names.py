@@ -19,7 +19,9 @@ _PYTHON = """
     tuple uninitialized zip
 """
 PYTHON = frozenset(_PYTHON.split())
-RESERVED = frozenset({"CONSTANTS", "__torch__", "getattr", "ops", "torch", "unchecked_cast"})  # not to be redefined
+RESERVED = frozenset(
+    {"CONSTANTS", "__torch__", "getattr", "ops", "torch", "unchecked_cast"}
+)  # code must not define these
 COMPILED = "classes"  # `__torch__.torch.classes` has the classes compiled into torch, some of which open sockets
 # Syntax that torch never writes into an archive, and that can bind names.
 FOREIGN = (

@@ -17,7 +17,7 @@ Check = Callable[[], None]
 
 RESAMPLES = 10_000
 CHUNK_CELLS = 2_000_000
-BLOCK = 20_000  # images whose columns are in memory at a time
+BLOCK = 20_000  # number of images whose columns are in memory at a time
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ TOO_FEW_RUNS = "needs three runs: a single pair of runs does not show how much p
 class Components:
     """The components of the variance of a mean: of runs, of images, and the rest, which is part of both.
 
-    `runs` is None if there is one run, and `rest` if there is none or too few values to estimate it.
+    `runs` is None if there is one run, and `rest` is None if there are too few values to estimate it.
     """
 
     images: MeanSquare

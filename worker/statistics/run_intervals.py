@@ -61,9 +61,10 @@ class OfRuns:
     def _without_bias(self, ends: list[float], resampled: float) -> list[float]:
         """Return an interval without the bias of a sum of absolute values; `resampled` is the mean of the resamples.
 
-        Resamples are above the number, since they have its noise twice. Where the truth is far from 0, that is also how
-        far the number is above the truth (the basic bootstrap, Davison and Hinkley 1997), which moves the upper end.
-        Where the truth is 0, the number is above it by 1 / (sqrt(2) - 1) times as much, which moves the lower end.
+        Resampled values are higher than the number, since they contain the noise of its images twice. Where the truth
+        is far from 0, that is also how far the number is above the truth (the basic bootstrap, Davison and Hinkley
+        1997), which moves the upper end. Where the truth is 0, the number is above it by 1 / (sqrt(2) - 1) times as
+        much, which moves the lower end.
         """
         bias = resampled - self.mean
         if len(self.numbers) == 1:  # the percentile interval is centred on the resamples' mean

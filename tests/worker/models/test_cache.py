@@ -31,6 +31,6 @@ def test_the_cache_drops_the_oldest_model_beyond_its_capacity(ingredients: Audit
     assert models.load(ingredients.models[0], model, spec) is not first
 
 
-def test_a_missing_file_is_refused(ingredients: AuditInputs, tmp_path: Path) -> None:
+def test_a_model_whose_file_is_missing_is_refused(ingredients: AuditInputs, tmp_path: Path) -> None:
     with pytest.raises(ModelRefused, match="No such file"):
         ModelCache(CPU).load(tmp_path / "gone.pt", ingredients.spec().cohorts[0].model, ingredients.spec())

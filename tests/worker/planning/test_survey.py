@@ -15,7 +15,7 @@ def test_the_limit_on_a_jobs_images_counts_both_image_sets() -> None:
         list(second.pages(ENTRIES, range(3)))
 
 
-def test_an_image_without_a_place_is_left_out() -> None:
+def test_the_survey_leaves_out_images_that_the_job_does_not_audit() -> None:
     ((first, second),) = Survey(start=10).pages(ENTRIES, [1, -1, 0])
     assert [(each.number, each.name) for each in (first, second)] == [(11, "0.png"), (10, "2.png")]
 

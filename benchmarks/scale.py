@@ -119,7 +119,7 @@ def sleepers(running: Production, count: int, seconds: float, **more: str) -> It
                     lambda: subprocess.Popen(parent_death.command(argv), env=environment, stdout=log, stderr=log)
                 )
             )
-        time.sleep(3 + 3 * count)  # each worker imports torch, on few cores
+        time.sleep(3 + 3 * count)  # starting takes long, since each worker imports torch and there are few cores
         yield
 
 

@@ -84,7 +84,7 @@ def _observe(settings: WorkerSettings) -> None:
     def end(**_: object) -> None:
         tracing.flush()
 
-    setup_logging.connect(configure_logs, weak=False)  # Celery then configures no logging of its own
+    setup_logging.connect(configure_logs, weak=False)  # while a receiver is connected, Celery leaves logging alone
     worker_process_init.connect(begin, weak=False)
     worker_process_shutdown.connect(end, weak=False)
 

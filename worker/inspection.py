@@ -18,8 +18,8 @@ from worker.inputs.image_bytes import image_opener, skip_reason
 from worker.inputs.resolver import InputResolver
 from worker.models.sandbox import ModelSandbox
 
-CHUNK = 2  # images in the batch on which a model is tested
-SAMPLED = 16  # images read at the beginning of an image set
+CHUNK = 2  # number of images in the batch on which a model is tested
+SAMPLED = 16  # number of images that are read at the beginning of an image set
 MAX_LABELS = 1000
 MAX_ERRORS = 10
 

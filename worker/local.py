@@ -103,7 +103,8 @@ class LocalAudit:
 
 def _work(runner: Runner) -> None:
     if not runner.work():
-        time.sleep(PAUSE_SECONDS)  # other processes have all shards, or the next shard is not due yet
+        # No shard can be claimed: other processes have all shards, or the next retry is not due yet.
+        time.sleep(PAUSE_SECONDS)
 
 
 @contextmanager

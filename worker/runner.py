@@ -151,7 +151,7 @@ class Runner:
 
     def _refuse_maps(self, request: MapRequest, reason: str) -> None:
         log.info("Cannot make the maps of image %d of job %s: %s", request.image, request.job, reason)
-        with suppress(JobNotFound):  # somebody deleted the job and its requests meanwhile
+        with suppress(JobNotFound):  # a client has deleted the job and its requests meanwhile
             retry_while_unavailable(lambda: self.store.map_requests.fail(request, reason))
 
     def _run_shard(self, shard: Shard, lease: Lease) -> None:

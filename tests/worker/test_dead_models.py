@@ -44,9 +44,8 @@ RULES = [
 # The models are untrained.
 ONLY_DEGENERATE = {name: off for name, off in ALL_OFF.items() if name != "degenerate"}
 
-pytestmark = pytest.mark.parametrize(
-    "database_url", ["sqlite"], indirect=True
-)  # these tests do not depend on the database
+# These tests do not depend on the database.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture

@@ -17,9 +17,8 @@ from worker.runner import Runner
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize(
-    "database_url", ["sqlite"], indirect=True
-)  # one database suffices: the next test changes the shard size on both
+# One database suffices: the next test changes the shard size on both.
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(("shard_size", "batch_size"), [(1, 8), (7, 64), (100, 1)])
 @pytest.mark.parametrize(
     "name", ["squeezenet1_1", "mobilenet_v2"]

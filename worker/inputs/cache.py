@@ -165,7 +165,8 @@ class FileCache:
                 descriptor = self._open_lock(digest[:SLOT])
                 fcntl.flock(descriptor, fcntl.LOCK_SH)
                 self._held[digest] = (descriptor, _size(entry))
-            os.utime(self._held[digest][0])  # touches the lock, since touching the entry would change its stamp
+            # The lock's time is the time of last use: a change of the entry's own time would change its stamp.
+            os.utime(self._held[digest][0])
             self._held.move_to_end(digest)
             while len(self._held) > MAX_HELD or (
                 len(self._held) > 1 and self._held_bytes() > self.limit / HELD_FRACTION

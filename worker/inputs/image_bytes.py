@@ -51,7 +51,7 @@ def _read_file(path: str, resolver: InputResolver) -> bytes:
         raise UnreadableImage("is a link that leads outside the allowed roots")
     try:
         status = real.stat()
-        if not stat.S_ISREG(status.st_mode):  # a pipe may never end
+        if not stat.S_ISREG(status.st_mode):  # reading a pipe may never end
             raise UnreadableImage("is not a regular file")
         if status.st_size > MAX_IMAGE_BYTES:
             raise UnreadableImage(f"has more than {MAX_IMAGE_BYTES:,} bytes")

@@ -15,8 +15,8 @@ from service.domain.variants import image_cohort
 from service.spec.model import JobSpec
 from worker.salience.maps import resize_maps
 
-CELL_SIDE = 32  # pixels of the longer side of a heat map in a sheet
-THUMBNAIL_SIDE = 128  # pixels of the longer side of a thumbnail
+CELL_SIDE = 32  # length in pixels of the longer side of a heat map in a sheet
+THUMBNAIL_SIDE = 128  # length in pixels of the longer side of a thumbnail
 IMAGE_QUALITY, SHEET_QUALITY = 72, 82
 
 Natives = Mapping[str, Sequence[Tensor]]  # for each variant, the native map (h, w) of each run

@@ -85,7 +85,7 @@ def timm_config(architecture: str) -> dict[str, Any] | None:
 
 @cache
 def _timm() -> Any:
-    import_torchvision()  # first, because timm imports torchvision
+    import_torchvision()  # must come first, because timm imports torchvision
     try:
         import timm
     except ModuleNotFoundError as error:

@@ -65,7 +65,8 @@ class ModelCache:
         return self._models[key]
 
     def _read(self, path: Path, model: Model, spec: JobSpec) -> LoadedModel:
-        digest = digest_path(path)  # before loading, so that a later change of the file changes the cache key
+        # The digest is taken before loading, so that a later change of the file changes the cache key.
+        digest = digest_path(path)
         classifier = load_classifier(path, model, self.chunk(spec), self.device, spec.precision)
         randomisation = Randomisation(spec.randomised_shares(), spec.seed, digest)
         return LoadedModel(classifier, digest, load_randomised(path, model, classifier, randomisation))

@@ -71,7 +71,7 @@ def _from_processor(config: Mapping[str, Any], path: Path, given: Collection[str
     # EfficientNet divides by the standard deviation twice.
     if config.get("include_top") and config.get("do_normalize", True) and std:
         std = [each * each for each in std]
-    if config.get("rescale_offset") and mean:  # the image's values become [-1, 1] before the mean is subtracted
+    if config.get("rescale_offset") and mean:  # values are shifted to [-1, 1] before the mean is subtracted
         mean = [each + 1 for each in mean]
     found: dict[str, Any] = {name: tuple(values) for name, values in (("mean", mean), ("std", std)) if values}
     if not {"size", "resize"} <= set(given):
@@ -98,7 +98,7 @@ def _sizes(config: Mapping[str, Any], path: Path) -> dict[str, Any]:
         return {"size": size, "resize": "squash"}
     if shortest and config.get("do_center_crop") and crop:
         return {"size": crop, "resize": {"shorter": shortest}}
-    if shortest and "crop_pct" in config and config["crop_pct"]:  # as transformers does for ConvNeXt
+    if shortest and "crop_pct" in config and config["crop_pct"]:  # transformers resizes like this for ConvNeXt
         if shortest >= 384:
             return {"size": (shortest, shortest), "resize": "squash"}
         return {"size": (shortest, shortest), "resize": {"shorter": int(shortest / config["crop_pct"])}}

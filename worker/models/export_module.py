@@ -20,7 +20,7 @@ from worker.models.torch_internals import DTYPES, LAYOUTS, MEMORY_FORMATS, Opera
 
 Env = dict[str, Any]
 ModulePath = tuple[str, ...]
-ATTRIBUTE_PREFIX = "own_"  # before the names of weights, which else could equal the name of a module's own attribute
+ATTRIBUTE_PREFIX = "own_"  # begins the names of weights, so that none equals a name that every module has
 # Operators for arithmetic on sizes.
 SIZES = frozenset({"add", "sub", "mul", "floordiv", "truediv", "mod", "neg", "pow", "eq", "ne", "lt", "le", "gt", "ge"})
 # Operators that check sizes. They are not run, since the model passed these checks when it was exported.

@@ -30,7 +30,7 @@ def fuse_activations(graph: Graph) -> None:
     """Fuse the convolutions before the tap of a graph, in place. Results stay equal up to rounding."""
     for node in list(graph.nodes()):
         if node.kind() == "aten::requires_grad_":
-            break  # the tapped node: autograd records everything after it, so no later node is fused
+            break  # this is the tapped node; autograd records everything after it, so no later node is fused
         convolution = _convolution_before(node)
         if convolution is not None:
             _fuse(graph, node, convolution)

@@ -24,7 +24,7 @@ from worker.runtime.batch_size import is_out_of_memory
 
 CPU = torch.device("cpu")
 
-# Changes a module in place, before it is frozen.
+# A function that changes a module in place, before the module is frozen.
 Alter = Callable[[torch.jit.ScriptModule], None]
 
 

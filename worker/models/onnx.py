@@ -13,7 +13,7 @@ from service.errors.base import first_line
 from worker.models.classifier import Plain
 
 MAX_MODEL_BYTES = 2 * 2**30  # the largest size of a protobuf message
-CHANNELS = (1, 3)  # grey and colour images
+CHANNELS = (1, 3)  # the numbers of channels of grey and of colour images
 # The folder in which onnxruntime looks for files that a model names; by default, the working directory.
 EXTERNAL_DATA_OPTIONS = ("session.model_external_initializers_file_folder_path", os.devnull)
 PROVIDERS = {"cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"]}
@@ -61,7 +61,7 @@ def _open(path: Path, device: torch.device, content: bytes | None) -> Any:
     options.log_severity_level = 4
     options.add_session_config_entry(*EXTERNAL_DATA_OPTIONS)
     try:
-        # From bytes, so that the model cannot refer to other files.
+        # The model is loaded from bytes, so that it cannot refer to other files.
         wanted = PROVIDERS.get(device.type, ["CPUExecutionProvider"])
         providers = [name for name in wanted if name in onnxruntime.get_available_providers()]
         return onnxruntime.InferenceSession(content or path.read_bytes(), options, providers=providers)

@@ -16,7 +16,7 @@ from service.errors.transient import is_transient
 from service.inputs.model_files import read_json
 from worker.models import architectures
 
-# The library reads these variables at import and then never uses the network.
+# transformers reads these variables at import, and then never uses the network.
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 
@@ -63,7 +63,7 @@ def _load(auto: Any, folder: Path) -> nn.Module:
             model, message = auto.from_pretrained(str(folder), output_loading_info=True, **options)
     except MemoryError:
         raise
-    except Exception as error:  # the library raises many classes of errors
+    except Exception as error:  # transformers raises errors of many classes
         if is_transient(error):
             raise
         raise ModelRefused(reason=f"{folder} {_load_failure(error)}") from error

@@ -96,7 +96,7 @@ class ModelSandbox:
         """Stop the process."""
         if self._process is not None:
             self._process.kill()
-            self._process.communicate()  # also closes its pipes
+            self._process.communicate()  # this also closes the process's pipes
             self._process = None
 
     def _request(self, line: str, path: Path) -> Json:

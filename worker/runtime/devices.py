@@ -7,8 +7,8 @@ import torch
 
 from service.errors import SettingsInvalid
 
-CPU_MAX = Path("/sys/fs/cgroup/cpu.max")  # quota and period of a container, in microseconds
-MAX_PROCESSES = 8  # default limit on a CPU: each process holds models and activations of a batch
+CPU_MAX = Path("/sys/fs/cgroup/cpu.max")  # has the CPU quota and period of a container, in microseconds
+MAX_PROCESSES = 8  # default limit on a CPU, since each process has models and activations of its own in memory
 
 
 def choose_device(setting: str, process: int) -> torch.device:

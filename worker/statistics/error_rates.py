@@ -89,7 +89,7 @@ class ErrorRates:
 
         `types` (n, P) is 1 for the attacks of a type.
         """
-        first = np.append(0, self.thresholds.last + 1)[self._threshold(bpcer)]  # of the first image below the threshold
+        first = np.append(0, self.thresholds.last + 1)[self._threshold(bpcer)]  # position of the first image below it
         below = np.argsort(self.thresholds.order) >= first[:, None]
         with np.errstate(invalid="ignore"):
             shares = ((self.weights * below) @ types) / (self.weights @ types)

@@ -18,7 +18,7 @@ from worker.statistics.describe import MIN_IMAGES
 from worker.statistics.missing import known_mean
 
 Number = Mapping[str, Any]  # the number, interval and limit of a check, under these keys
-# The checks on the mean of a column, and the column.
+# The column of each check that is about the mean of a column.
 MEAN_COLUMNS = {"image": "chance", "class": "soundness.class", "difference": "soundness.difference"}
 
 

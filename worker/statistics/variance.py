@@ -68,7 +68,7 @@ class Variance:
     def interval(self, mean: float, within: Range, alpha: float = ALPHA) -> list[float]:
         """Return the interval of a mean, cut at the bounds `within`."""
         half = self.half_width(alpha)
-        # Rounding can put similarities in float32 slightly outside their bounds; an interval holds its own mean.
+        # Rounding can put similarities in float32 slightly outside their bounds; an interval contains its mean.
         return [min(mean, max(within[0], mean - half)), max(mean, min(within[1], mean + half))]
 
     def _plausible(self) -> Array:

@@ -68,7 +68,7 @@ def test_an_audit_compares_maps_with_human_maps(runner: Runner, ingredients: Aud
     spec = small(ingredients, measures=["human"], images={"uri": manifest.as_uri()})
     human = results(runner.store, audit(runner, spec))["cohorts"]["plain"]["measures"]["human"]
     assert human["n"] == 1
-    assert human["pearson"] == 0  # since the human map is constant
+    assert human["pearson"] == 0  # the human map is constant, so its correlation with any map is 0
     manifest.write_text(f"image,human_map\n{image},\n")
     error = failure(audit(runner, spec.model_copy(update={"seed": 1})))
     assert (error["type"], error["field"]) == ("images-refused", "images.uri")

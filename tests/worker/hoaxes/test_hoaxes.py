@@ -25,7 +25,7 @@ MEASURES = {
     "maps": {"keep": 0},
 }
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # no test depends on it
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the database is irrelevant
 
 
 @pytest.fixture(scope="module")

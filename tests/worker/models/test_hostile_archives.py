@@ -95,8 +95,7 @@ def test_a_tensor_with_more_elements_than_its_file_has_is_refused(tmp_path: Path
     def change(members: Members) -> None:
         name = next(name for name in members if name.endswith("/data.pkl"))
         assert members[name].count(b"K\x07") == 2
-        members[name] = members[name].replace(
-            b"K\x07", b"K\xff"
-        )  # the number of elements of the storage, and the size of the tensor
+        # The pickle has both the storage's number of elements and the tensor's size.
+        members[name] = members[name].replace(b"K\x07", b"K\xff")
 
     assert "a storage declares 1,020 bytes, but its file has 28" in refusal(forge(tmp_path, change))

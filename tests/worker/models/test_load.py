@@ -137,9 +137,8 @@ def test_gradients_have_a_closed_form_only_if_one_linear_layer_follows_the_pooli
 
 
 def small_transformer() -> nn.Module:
-    architectures.build(
-        "torchvision/alexnet", 2
-    )  # makes the next import work even if torchvision was built for another torch
+    # The next import then works even if torchvision was built for another torch.
+    architectures.build("torchvision/alexnet", 2)
     from torchvision.models import VisionTransformer
 
     torch.manual_seed(0)

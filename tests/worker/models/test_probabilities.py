@@ -14,7 +14,7 @@ def head(width: int, single: int = 1) -> Head:
 def test_the_logit_of_a_sigmoids_output_is_the_sigmoids_input() -> None:
     z = torch.linspace(-14, 14, 57, dtype=torch.float64)[:, None]
     undone = head(1).logits(z.sigmoid())
-    assert torch.allclose(undone[:, 1].double(), z[:, 0], atol=0.05)  # float32 near 1 has no more precision
+    assert torch.allclose(undone[:, 1].double(), z[:, 0], atol=0.05)  # float32 is not more precise near 1
     assert torch.equal(undone[:, 0], -undone[:, 1])
     assert torch.equal(head(1, single=0).logits(z.sigmoid()), undone.flip(1))
 

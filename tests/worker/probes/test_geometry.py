@@ -52,9 +52,8 @@ def test_an_unknown_transformation_is_an_error() -> None:
 @pytest.mark.parametrize("name", ["rotate:10", "rotate:-33.5", "rotate:90", "scale:0.5", "scale:1.25"])
 @pytest.mark.parametrize("size", [(20, 20), (18, 25)])
 def test_rotations_and_scalings_agree_with_torchvision(name: str, size: tuple[int, int]) -> None:
-    architectures.build(
-        "torchvision/alexnet", 2
-    )  # makes the next import work even if torchvision was built for another torch
+    # The next import then works even if torchvision was built for another torch.
+    architectures.build("torchvision/alexnet", 2)
     from torchvision.transforms.functional import InterpolationMode, affine
 
     kind, _, amount = name.partition(":")

@@ -85,8 +85,8 @@ def test_every_difference_between_two_provenances_is_listed(then: dict[str, Any]
 def test_listed_differences_of_options_and_method_show_both_values() -> None:
     then = provenance(options={"noise": {"amounts": [0.2]}}, salience={"method": "layercam"})
     first, second = incompatibilities(then, provenance())
-    assert first.startswith("options.noise ({'kind': 'salt_pepper', 'amounts': [0.2]")
-    assert second.startswith("salience ({'method': 'layercam'")
+    assert first.startswith("options.noise (baseline: {'kind': 'salt_pepper', 'amounts': [0.2]")
+    assert second.startswith("salience (baseline: {'method': 'layercam'")
 
 
 def test_a_deleted_baseline_makes_the_verdict_an_error(runner: Runner, ingredients: AuditInputs) -> None:

@@ -12,9 +12,8 @@ from worker.runner import Runner
 
 STRICT, LAX = 2.0, 0.0
 
-pytestmark = pytest.mark.parametrize(
-    "database_url", ["sqlite"], indirect=True
-)  # the tests do not depend on the database
+# The tests do not depend on the database.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture

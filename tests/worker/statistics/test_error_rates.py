@@ -75,7 +75,7 @@ def test_the_equal_error_rate_is_where_the_polygon_of_error_rates_meets_the_diag
 def test_a_weighting_gives_the_error_rates_of_images_repeated_by_their_weights(rows: Rows, seed: int) -> None:
     attack, scores = arrays(rows)
     weights = np.random.default_rng(seed).integers(0, 4, len(rows))
-    weights[[np.argmax(attack), np.argmin(attack)]] += 1  # both classes are drawn
+    weights[[np.argmax(attack), np.argmin(attack)]] += 1  # this makes sure that both classes are drawn
     weighted = rates(attack, scores, weights[None].astype(float))
     repeated = rates(np.repeat(attack, weights), np.repeat(scores, weights))
     for name in ("auroc", "eer"):

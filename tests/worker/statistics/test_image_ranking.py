@@ -19,7 +19,7 @@ def test_untypical_images_wrong_images_and_images_with_differences_come_first() 
     values, other = numbers(20, 3), numbers(20, 3, seed=1)
     values[:, :, 0] = other[:, :, 0] = 1
     values[7, :, 2] = other[7, :, 2] = 40  # these values are far from those of all other images
-    values[11, :, 0] = 0  # wrong under every run of a cohort
+    values[11, :, 0] = 0  # every run of one cohort misclassifies this image
     other[:, :, 2:] = values[:, :, 2:]
     other[3, :, 2] += 0.9
     chosen = choose([cohort(values, LABELS, "a"), cohort(other, LABELS, "b")], 20, LOWEST)

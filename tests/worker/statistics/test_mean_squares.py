@@ -109,7 +109,6 @@ def test_the_covariance_of_two_means_agrees_with_that_of_simulated_means() -> No
         a, b = image + run + 0.5 * own, 0.5 * image - 0.8 * run + 0.5 * random.normal(size=(30, 4))
         means.append((a.mean(), b.mean()))
         estimates.append(mean_covariance(a, b))
-    assert np.mean(estimates) == pytest.approx(
-        0.5 / 30 - 0.8 * 0.25 / 4, abs=0.004
-    )  # the covariances of the images and of the runs
+    of_images, of_runs = 0.5 / 30, -0.8 * 0.25 / 4
+    assert np.mean(estimates) == pytest.approx(of_images + of_runs, abs=0.004)
     assert np.mean(estimates) == pytest.approx(np.cov(np.array(means).T)[0, 1], abs=0.004)

@@ -57,7 +57,7 @@ def test_the_performance_of_a_model_of_many_classes_agrees_with_scikit_learn(see
 @COUNT
 @given(st.integers(0, 2**32 - 1))
 def test_calibration_error_is_the_mean_gap_of_fifteen_bins_of_equal_mass(seed: int) -> None:
-    found = drawn(60, 1, seed)  # 4 images a bin
+    found = drawn(60, 1, seed)  # there are 4 images in each bin
     confidence, correct = found.confidence[:, 0], found.correct[:, 0]
     ranked = np.argsort(confidence).reshape(15, 4)
     gaps = [abs(confidence[own].mean() - correct[own].mean()) for own in ranked]

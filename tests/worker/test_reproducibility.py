@@ -20,9 +20,8 @@ CPU = torch.device("cpu")
 # One database suffices: the next test changes the shard size on both.
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(("shard_size", "batch_size"), [(1, 8), (7, 64), (100, 1)])
-@pytest.mark.parametrize(
-    "name", ["squeezenet1_1", "mobilenet_v2"]
-)  # the kernels of these models treat positions in a batch differently
+# The kernels of these models treat positions in a batch differently.
+@pytest.mark.parametrize("name", ["squeezenet1_1", "mobilenet_v2"])
 def test_results_do_not_depend_on_the_sizes_of_shards_and_batches(  # noqa: PLR0913  # fixtures and cases
     store: Store,
     places: InputResolver,

@@ -19,9 +19,8 @@ _PYTHON = """
     tuple uninitialized zip
 """
 PYTHON = frozenset(_PYTHON.split())
-RESERVED = frozenset(
-    {"CONSTANTS", "__torch__", "getattr", "ops", "torch", "unchecked_cast"}
-)  # code must not define these
+# Names that the code of an archive must not define.
+RESERVED = frozenset({"CONSTANTS", "__torch__", "getattr", "ops", "torch", "unchecked_cast"})
 COMPILED = "classes"  # `__torch__.torch.classes` has the classes compiled into torch, some of which open sockets
 # Syntax that torch never writes into an archive, and that can bind names.
 FOREIGN = (

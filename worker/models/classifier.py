@@ -65,7 +65,7 @@ class Head:
         return columns if self.width > 1 else self._pair(columns, 1)
 
     def columns(self, outputs: Tensor) -> Tensor:
-        """Outputs (N, width) or (N,) -> (N, width) float32."""
+        """Return outputs (N, width) or (N,) of a model as float32 columns, (N, width)."""
         return outputs.reshape(len(outputs), -1).float()
 
     def probabilities(self, logits: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Chance, between pairs of maps of which some are degenerate."""
+"""The similarity of unrelated images, some of whose maps are degenerate."""
 
 import pytest
 import torch

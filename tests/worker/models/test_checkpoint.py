@@ -58,7 +58,7 @@ def test_the_number_of_classes_follows_from_the_weights(tmp_path: Path, name: st
 
 
 @pytest.mark.parametrize("keep", [dict, lambda state: state, lambda state: prefixed("model.", state)])
-def test_an_architecture_that_reads_its_version_loads_without_a_stored_version(
+def test_an_architecture_with_versioned_weights_loads_a_state_dict_without_a_version(
     tmp_path: Path, keep: Callable[[Any], Any]
 ) -> None:
     model = architectures.build("torchvision/mnasnet0_5", 2)

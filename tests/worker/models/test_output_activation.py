@@ -246,7 +246,7 @@ def test_a_model_keeps_its_activation_if_its_outputs_are_declared_as_logits(
 
 
 @pytest.mark.parametrize(("end", "width"), [(Complement(), 1), (Pair(), 1)])
-def test_probabilities_are_turned_into_logits_if_an_operation_follows_their_sigmoid(
+def test_probabilities_are_turned_into_logits_if_another_operation_follows_the_sigmoid(
     tmp_path: Path, end: nn.Module, width: int
 ) -> None:
     honest, hidden = (Ended(TinyNet(1, width), each) for each in (nn.Identity(), end))

@@ -15,6 +15,7 @@ from tests.support.audits import Columns, audit, columns_of
 from tests.support.jobs import SIZE, AuditInputs, write_image
 from tests.support.models import TinyNet
 from tests.support.slow_twin import Array, Twin
+from tests.support.soundness import ALL_OFF
 from worker.context import WorkerContext
 from worker.inputs.resolver import InputResolver
 from worker.runner import Runner
@@ -84,7 +85,7 @@ def test_chance_has_the_same_bits_for_all_shards_pages_and_orders(  # noqa: PLR0
     runner: Runner, places: InputResolver, ingredients: AuditInputs, shard_size: int, batch_size: int, changes: Any
 ) -> None:
     if changes:  # with `stop`, the images are numbered in the seeded order, which mixes the labels
-        changes = {**changes, "gate": {"rules": [{"measure": "noise", "op": ">=", "value": 0.5}]}}
+        changes = {**changes, "gate": {"rules": [{"measure": "noise", "op": ">=", "value": 0.5}], "soundness": ALL_OFF}}
     whole = columns_of(runner.store, audit(runner, ingredients.spec(shard_size=100, reuse=False)))
     other = Runner(
         runner.store, WorkerContext.create(torch.device("cpu"), places, batch_size), "w", 30, notify=lambda _: None
@@ -98,7 +99,7 @@ def test_a_job_that_stops_early_has_the_same_chance_as_a_job_limited_to_those_im
 ) -> None:
     for number in range(40):
         write_image(tmp_path / "ab"[number % 2] / f"{number}.png", np.random.default_rng(number), side=24)
-    gate = {"rules": [{"measure": "entropy", "op": ">=", "value": 0.05}]}
+    gate = {"rules": [{"measure": "entropy", "op": ">=", "value": 0.05}], "soundness": ALL_OFF}
     changes: dict[str, Any] = {"cohorts": [ingredients.cohort("c", 0)], "measures": ["entropy"], "reuse": False}
     stopped = audit(
         runner,

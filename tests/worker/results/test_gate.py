@@ -76,4 +76,4 @@ def test_a_rule_about_degenerate_maps_is_valid_unless_the_job_may_stop_early(
     stopping = spec.model_copy(update={"stop": "when-decided"})
     ((number, field, detail),) = gate_problems([rule], stopping)
     assert (number, field) == (0, "measure")
-    assert detail.endswith("leave stop out")
+    assert detail.endswith("remove stop")

@@ -15,6 +15,7 @@ from service.spec.model import JobSpec
 from tests.support.audits import audit, results
 from tests.support.jobs import SIZE, AuditInputs, write_image
 from tests.support.models import TinyNet, save_archive
+from tests.support.soundness import ALL_OFF
 from worker.runner import Runner
 from worker.statistics.performance import NAMES
 
@@ -86,7 +87,7 @@ def test_performance_is_not_compared_between_cohorts(ingredients: AuditInputs, s
 
 
 def test_a_rule_on_performance_decides_only_at_the_end(runner: Runner, ingredients: AuditInputs, source: Path) -> None:
-    gate = {"rules": [{"measure": "performance.auroc", "op": ">=", "value": 0.0}]}
+    gate = {"rules": [{"measure": "performance.auroc", "op": ">=", "value": 0.0}], "soundness": ALL_OFF}
     job = audit(runner, spec(ingredients, source, gate=gate, stop="when-decided", shard_size=8))
     assert job.stopped_at is None and job.verdict is not None and job.verdict["outcome"] == "pass"
     assert job.so_far is not None
@@ -99,7 +100,7 @@ def test_a_job_that_stops_early_gives_performance_without_intervals(
     random = np.random.default_rng(1)
     for number in range(160):
         write_image(tmp_path / "s" / ("real" if number % 2 else "synthetic") / f"{number}.png", random)
-    gate = {"rules": [{"measure": "entropy", "op": ">=", "value": 0.0}]}
+    gate = {"rules": [{"measure": "entropy", "op": ">=", "value": 0.0}], "soundness": ALL_OFF}
     images = {"uri": (tmp_path / "s").as_uri()}
     job = audit(runner, spec(ingredients, tmp_path, 0, images=images, gate=gate, stop="when-decided", shard_size=10))
     assert job.stopped_at is not None

@@ -34,6 +34,7 @@ class Outcome(StrEnum):
 
 
 OPEN_STATES = (JobState.QUEUED, JobState.RUNNING)
+FIRST_FORMAT = 1  # of results documents that have no field `format`
 COLUMNS = ("cohort", "measure", "part", "n", "mean", "sd", "low", "high")
 
 
@@ -143,7 +144,8 @@ class Difference:
     `d_z` is the mean over the standard deviation of the images' differences. `p` is uncorrected, and `p_holm` is Holm's
     adjusted p value over the headline measures of the job. `differs` is whether the cohorts differ at 5 % after that
     correction; None for parts of measures. If `compares` is "models", a cohort has only one run, so that the difference
-    is between these two models and tells nothing about their training recipes.
+    is between these two models and tells nothing about their training recipes. Results of formats before 4 have None
+    for `d_z`, `p`, `p_holm`, `differs` and `compares`.
     """
 
     a: str
@@ -155,15 +157,16 @@ class Difference:
     p: float | None = None
     p_holm: float | None = None
     differs: bool | None = None
-    compares: str = "recipes"
+    compares: str | None = "recipes"
 
 
 @dataclass(frozen=True)
 class Results:
     """Results of a job: measures and share of degenerate maps of each cohort, and differences between cohorts.
 
-    `soundness` has the checks of every cohort and of its runs; none if an earlier release computed the results.
-    `performance` has each cohort's numbers of detection performance, such as `auroc`; none without labels.
+    `soundness` has the checks of every cohort and of its runs; none in results of formats before 4.
+    `performance` has each cohort's numbers of detection performance, such as `auroc`; none without labels and in
+    results of formats before 4. `format` is the format of the numbers; results of different formats are not comparable.
     """
 
     job: str
@@ -173,6 +176,7 @@ class Results:
     degenerate: Mapping[str, Statistic] = field(default_factory=dict)
     soundness: tuple[Check, ...] = ()
     performance: Mapping[str, Mapping[str, Statistic]] = field(default_factory=dict)
+    format: int = FIRST_FORMAT
 
     @classmethod
     def from_json(cls, raw: Json) -> "Results":
@@ -193,7 +197,9 @@ class Results:
             for each in results
         )
         performance = {name: _performance(cohort.get("performance") or {}) for name, cohort in raw["cohorts"].items()}
-        return cls(raw["job"], cohorts, tuple(map(_difference, raw["differences"])), raw, shares, checks, performance)
+        differences = tuple(map(_difference, raw["differences"]))
+        number = raw.get("format", FIRST_FORMAT)
+        return cls(raw["job"], cohorts, differences, raw, shares, checks, performance, number)
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """Yield the values of COLUMNS for every measure of every cohort, and for each of its parts.
@@ -250,9 +256,5 @@ def _difference(raw: Json) -> Difference:
         raw["measure"],
         raw["mean"],
         tuple(interval) if interval else None,
-        raw["d_z"],
-        raw["p"],
-        raw["p_holm"],
-        raw["differs"],
-        raw["compares"],
+        *(raw.get(name) for name in ("d_z", "p", "p_holm", "differs", "compares")),  # formats before 4 lack them
     )

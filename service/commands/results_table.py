@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from service.domain.results_format import complete, format_notice
 from service.gate import CHECKS, CohortCheck, Status, cohort_checks, concerns
 from service.measures import MEASURES
 from service.measures.performance import PERFORMANCE
@@ -16,9 +17,14 @@ SOUNDNESS_COLOURS = {Status.OK: "green", Status.WARNING: "yellow", Status.FAILED
 
 
 def print_results(results: Json) -> None:
-    """Print warnings, soundness checks, measures with 95 % intervals, and the differences between cohorts."""
-    console = Console()
-    for warning in results.get("warnings", []):
+    """Print warnings, soundness checks, measures with 95 % intervals, and the differences between cohorts.
+
+    For results of an earlier format, a notice comes first.
+    """
+    console, results = Console(), complete(results)
+    if notice := format_notice(results):
+        console.print(notice, markup=False, soft_wrap=True)
+    for warning in results["warnings"]:
         console.print(f"Warning: {warning}", markup=False)
     _print_soundness(results, console)
     console.print(_cohorts(results["cohorts"]))
@@ -28,7 +34,10 @@ def print_results(results: Json) -> None:
 
 def _print_soundness(results: Json, console: Console) -> None:
     """Print the outcome of every check by cohort, then the sentences of those that fail or warn."""
-    found = {name: cohort_checks(results, name) for name in results.get("soundness", {})}
+    found = {name: cohort_checks(results, name) for name in results["soundness"]}
+    if not found:
+        console.print("Soundness: not available")
+        return
     table = Table("check", *map(escape, found), title="Soundness", title_justify="left")
     for name in CHECKS:
         of_cohorts = [each for checks in found.values() for each in checks if (each.name, each.run) == (name, None)]
@@ -60,13 +69,13 @@ def _cohorts(cohorts: Json) -> Table:
         numbers = [_performance(cohort, name) for cohort in cohorts.values()]
         if name != "accuracy" and any(each["mean"] is not None for each in numbers):
             table.add_row(title, *map(_cell, numbers))
-    table.add_row("degenerate maps", *(_cell(cohort.get("degenerate")) for cohort in cohorts.values()))
+    table.add_row("degenerate maps", *(_cell(cohort["degenerate"]) for cohort in cohorts.values()))
     return table
 
 
 def _performance(cohort: Json, name: str) -> Json:
     """Return a number of detection performance; None if the results do not have it."""
-    found = cohort.get("performance") or {}
+    found = cohort["performance"] or {}
     return {"mean": found.get(name), "ci95": found.get(f"{name}_ci95")}
 
 
@@ -82,7 +91,7 @@ def _differences(title: str, differences: list[Json]) -> Table:
 def _differs(each: Json) -> str:
     """Return in words whether two cohorts differ, or, if a cohort has only one run, whether the two models differ."""
     if each["differs"] is None:
-        return "unknown"
+        return "not available" if each["ci95"] else "unknown"  # results of earlier formats have an interval alone
     if not each["differs"]:
         return "no"
     return "these two models differ" if each["compares"] == "models" else "yes"

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from service.domain.results_format import format_of
 from service.measures import MEASURES
 from service.web.formatting import NOTHING
 from service.web.report.charts import TONES, Mark
@@ -66,9 +67,9 @@ def reason_not_comparable(a: Json, b: Json) -> str | None:
     """Return why two results cannot be compared, None if they can."""
     if a["provenance"]["images"]["sha256"] != b["provenance"]["images"]["sha256"]:
         return "they audited different images"
-    if a.get("format") != b.get("format"):
+    if format_of(a) != format_of(b):
         return (
-            f"their numbers have format {_format(a)} and format {_format(b)}, and the releases that computed them "
+            f"their numbers have format {format_of(a)} and format {format_of(b)}, and the releases that computed them "
             "define some numbers differently; audit the older one again"
         )
     return None
@@ -153,10 +154,6 @@ def _parts(measure: str, a: Json, b: Json, partners: Sequence[tuple[str, str]]) 
 
 def _mean(parts: Json, part: str) -> float | None:
     return parts[part]["mean"] if part in parts else None
-
-
-def _format(results: Json) -> str:
-    return str(results.get("format", "1"))
 
 
 def _settings_of(results: Json) -> dict[str, Any]:

@@ -21,7 +21,7 @@ class SoundnessSummary:
 
 def summarise_soundness(results: Json) -> SoundnessSummary:
     """Return the summary of a results document."""
-    found = {name: cohort_checks(results, name) for name in results.get("soundness", {})}
+    found = {name: cohort_checks(results, name) for name in results["soundness"]}
     worse = concerns([each for checks in found.values() for each in checks])
     whole = {name: [each for each in checks if each.run is None] for name, checks in found.items()}
     if not found:

@@ -48,8 +48,14 @@ def _of_results(results: Json) -> dict[str, str]:
 
 
 def _soundness(results: Json) -> str:
-    """Return `ok`, or the checks of the candidate that fail or warn, such as `failed: image; warning: class`."""
+    """Return `ok`, or the checks of the candidate that fail or warn, such as `failed: image; warning: class`.
+
+    Results of an earlier format, which have no checks, give `not checked`.
+    """
     names: dict[str, list[str]] = {}
-    for each in concerns(cohort_checks(results, CANDIDATE)):
+    checks = cohort_checks(results, CANDIDATE)
+    if not checks:
+        return Status.NOT_CHECKED
+    for each in concerns(checks):
         names.setdefault(each.status, []).append(each.name)
     return "; ".join(f"{status}: {', '.join(dict.fromkeys(each))}" for status, each in names.items()) or Status.OK

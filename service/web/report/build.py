@@ -4,6 +4,7 @@ import json
 from array import array
 
 from service.domain.job import Job
+from service.domain.results_format import complete
 from service.jobs.service import Jobs
 from service.jobs.verdicts import verdict_for
 from service.web.report.data import ReportData
@@ -12,9 +13,9 @@ from service.web.report.document import render_report
 
 def report(jobs: Jobs, job_id: str) -> str:
     """Return the report as HTML. Raises JobNotFound, JobNotFinished, JobHasNoResults."""
-    results = json.loads(jobs.results(job_id))
+    results = complete(json.loads(jobs.results(job_id)))
     job = jobs.store.jobs.get(job_id)
-    numbers = jobs.store.images.find_numbers(job_id, [each["image"] for each in results.get("sample", ())])
+    numbers = jobs.store.images.find_numbers(job_id, [each["image"] for each in results["sample"]])
     return render_report(
         ReportData(
             job=job,

@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from service import __version__
+from service.domain.results_format import format_notice
 from service.domain.variants import sample_variants
 from service.measures import MEASURES
 from service.measures.methods import METHODS
@@ -49,6 +50,7 @@ def render_report(data: ReportData) -> str:
             created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
             ended=_moment(data.job.finished_at),
             facts=_facts(data),
+            notice=format_notice(results),
             soundness=summarise_soundness(results),
             verdict=data.verdict,
             cohorts=[_cohort(data, place) for place in range(len(data.cohorts))],
@@ -64,7 +66,7 @@ def render_report(data: ReportData) -> str:
             outside=out_of_set(data),
             skipped=results["skipped"][:MAX_LISTED_SKIPPED],
             skipped_count=len(results["skipped"]),
-            warnings=results.get("warnings", []),
+            warnings=results["warnings"],
             provenance=results["provenance"],
             spec=json.dumps(results["provenance"]["spec"], indent=2, ensure_ascii=False),
             map_legend=draw_legend("Colour scale of the maps", "0: not salient", "1: most salient"),

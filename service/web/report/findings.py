@@ -35,6 +35,8 @@ def find_findings(data: ReportData) -> Findings:
     alone = len(data.cohorts) == 1
     if len(compared_cohorts(data)) == 1:
         return Findings(_single_cohort(data, data.cohorts[0]), [], by_cohort)
+    if not alone and all(each["differs"] is None for each in data.results["differences"]):
+        return Findings("These results do not say whether the cohorts differ.", [], by_cohort)
     sentences = [*lead_sentences(data, found), *excused_leads(found), *neutral.values(), *model_sentences(data)]
     if only_models(data) and not alone:
         return Findings(models_headline(data), sentences, by_cohort)

@@ -55,7 +55,7 @@ def build_gallery(data: ReportData) -> Gallery:
     drawn = Overlays(data)
     cards = {}
     definitions = colour_tables() if by_image else Markup("")
-    for chosen in data.results.get("sample", ()):
+    for chosen in data.results["sample"]:
         if chosen["image"] in numbers:
             image = numbers[chosen["image"]]
             cards[chosen["image"]] = _card(data, drawn, (image, chosen), by_image[image])

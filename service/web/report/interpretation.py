@@ -46,7 +46,7 @@ class Interpretation(Wording):
     def describe_difference(self, each: Mapping[str, Any]) -> str:
         """Return in words whether two cohorts differ and which is ahead, or, for single runs, whether models differ."""
         if each["differs"] is None:
-            return "unknown: there is no interval"
+            return "not available" if each["ci95"] else "unknown: there is no interval"
         if not each["differs"]:
             return "no: not after correction for the number of measures"
         if each["compares"] == "models":

@@ -54,6 +54,15 @@ def _lead(data: ReportData, interpretation: Interpretation, each: Json) -> Lead:
     return Lead(winner, loser, interpretation.title.lower(), by, excuse_high_value(data, each["measure"], winner))
 
 
+def undecided_titles(data: ReportData) -> list[str]:
+    """Return the titles of the measures for which the results do not say of any two cohorts whether they differ."""
+    return [
+        interpretation.title.lower()
+        for measure, interpretation in data.measures
+        if (found := data.differences(measure)) and all(each["differs"] is None for each in found)
+    ]
+
+
 def headline(cohorts: Sequence[str], found: Sequence[Lead], others: Sequence[str]) -> str:
     """Say which cohort is best, by leads without an excuse; `others` are the other measures in which cohorts differ."""
     merits = [lead for lead in found if not lead.excuse]
@@ -114,13 +123,16 @@ def lead_sentences(data: ReportData, found: Sequence[Lead]) -> list[str]:
         if not lead.excuse:
             by_measure.setdefault(lead.measure, []).append(lead)
     sentences = [_reason(measure, own, data, few) for measure, own in by_measure.items()]
-    shown = {*(lead.measure for lead in found), *model_titles(data)}
+    undecided = undecided_titles(data)
+    shown = {*(lead.measure for lead in found), *model_titles(data), *undecided}
     titles = [interpretation.title.lower() for _, interpretation in data.measures if interpretation.better]
     unclear = [each for each in titles if each not in shown]
+    whom = ("the {}" if few else "any two {}").format("models" if only_models(data) else "cohorts")
     if unclear:
-        verb, whom = "does" if len(unclear) == 1 else "do", ("the cohorts" if few else "any two cohorts")
-        whom = whom.replace("cohorts", "models") if only_models(data) else whom
+        verb = "does" if len(unclear) == 1 else "do"
         sentences.append(f"{join_words(unclear).capitalize()} {verb} not distinguish {whom}.")
+    if undecided:
+        sentences.append(f"These results do not say whether {whom} differ in {join_words(undecided)}.")
     return sentences
 
 

@@ -18,6 +18,7 @@ from service.api.routes.jobs import CurrentJobs, Text, parse_label
 from service.api.schemas import JobBody
 from service.domain.job import Job, JobState
 from service.domain.policy import StoredPolicy
+from service.domain.results_format import complete, format_notice
 from service.errors import CrossSiteForm, CursorInvalid, FilterInvalid, JobEnded
 from service.jobs.service import Jobs
 from service.storage.policies import last_job_by_policy
@@ -84,12 +85,12 @@ def job_page(job_id: Text, jobs: CurrentJobs) -> Response:
     """Show a job: its state, its results and its configuration."""
     job = jobs.store.jobs.get(job_id)
     body = JobBody.from_job(job, time.time())
-    shown: dict[str, Any] = {"panels": [], "skipped": 0, "others": [], "soundness": None}
+    shown: dict[str, Any] = {"panels": [], "skipped": 0, "others": [], "soundness": None, "notice": None}
     if job.state is JobState.SUCCEEDED:
-        results = json.loads(jobs.results(job_id))
+        results = complete(json.loads(jobs.results(job_id)))
         shown = {
             "panels": job_panels(results), "skipped": len(results["skipped"]), "others": _others(jobs, job),
-            "soundness": summarise_soundness(results),
+            "soundness": summarise_soundness(results), "notice": format_notice(results),
         }  # fmt: skip
     spec = json.dumps(body.spec.model_dump(mode="json"), indent=2, ensure_ascii=False)
     return render_page("job.html", job=body, spec=spec, all=Filter(), **shown)

@@ -67,3 +67,15 @@ def test_a_difference_that_is_lost_in_the_correction_for_several_measures_is_no_
     data = material(BOTH, ("noise", -0.4, -0.2))
     data.results["differences"][0].update({"p_holm": 0.06, "differs": False})
     assert find_findings(data).headline.startswith("No measure distinguishes the cohorts")
+
+
+def test_cohorts_are_not_called_alike_in_measures_whose_results_do_not_say_whether_they_differ() -> None:
+    data = material(BOTH, ("noise", -0.4, 0.01), ("stability", -0.6, -0.4))
+    noise, stability = data.results["differences"]
+    stability.update({"differs": None, "p_holm": None, "ci95": None})
+    assert find_findings(data).reasons == [
+        "Noise does not distinguish the cohorts.",
+        "These results do not say whether the cohorts differ in stability.",
+    ]
+    noise.update({"differs": None, "p_holm": None})
+    assert find_findings(data).headline == "These results do not say whether the cohorts differ."

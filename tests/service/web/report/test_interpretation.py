@@ -60,7 +60,8 @@ def test_a_mean_is_described_with_its_interval() -> None:
         ("noise", (-0.1, 0.5), {}, "no: not after correction for the number of measures"),
         ("noise", (0.1, 0.5), {"differs": False}, "no: not after correction for the number of measures"),
         ("entropy", (-0.3, -0.1), {}, "yes: new uses more of the image"),
-        ("noise", (0.1, 0.3), {"differs": None}, "unknown: there is no interval"),
+        ("noise", (0.1, 0.3), {"differs": None, "ci95": None}, "unknown: there is no interval"),
+        ("noise", (0.1, 0.3), {"differs": None}, "not available"),
         ("noise", (0.1, 0.3), {"compares": "models"}, "yes: these two models differ"),
     ],
 )  # fmt: skip

@@ -38,5 +38,5 @@ def format_notice(results: Json) -> str | None:
     lacks = "; ".join(added for number, added in ADDED.items() if number > own)
     return (
         f"These results have format {own}, from an earlier release, which defined some numbers differently and had no "
-        f"{lacks}: submit the job again to compare it with other jobs or to judge it by today's rules."
+        f"{lacks}: submit the job again to compare or judge it by today's rules."
     )

@@ -39,7 +39,7 @@ def performance_figures(data: ReportData) -> list[Figure]:
 
 
 def _branch(data: ReportData, cohort: str) -> Json:
-    found: Json = data.results["cohorts"][cohort].get("performance") or {"n": 0}
+    found: Json = data.results["cohorts"][cohort]["performance"] or {"n": 0}
     return found
 
 

@@ -63,11 +63,13 @@ def test_a_policy_does_not_judge_old_results_and_says_why(api: httpx.Client, job
     assert "no soundness checks; submit the job again" in verdict["reason"]
 
 
-def test_old_results_are_not_compared_with_current_ones(api: httpx.Client, store: Store, job: str) -> None:
+def test_old_results_are_compared_only_with_results_of_their_format(api: httpx.Client, store: Store, job: str) -> None:
     other = store_job(store, {**results_of_format_3(), "format": FORMAT})
     answer = api.get("/compare", params={"a": job, "b": other}, headers=BROWSER)
     assert answer.status_code == 409
     assert f"format 3 and format {FORMAT}" in answer.text
+    same = store_job(store, results_of_format_3())
+    assert api.get("/compare", params={"a": job, "b": same}, headers=BROWSER).status_code == 200
 
 
 def test_current_results_have_all_fields_that_pages_read(

@@ -210,16 +210,8 @@ class Results:
             for measure, headline in measures.items():
                 for part, found in {"": headline, **headline.parts}.items():
                     low, high = found.ci95 or (None, None)
-                    yield (
-                        cohort,
-                        measure,
-                        part,
-                        headline.n if found.n is None else found.n,
-                        found.mean,
-                        found.sd,
-                        low,
-                        high,
-                    )
+                    count = headline.n if found.n is None else found.n
+                    yield cohort, measure, part, count, found.mean, found.sd, low, high
 
     def frame(self) -> "DataFrame":
         """Return the rows as a pandas DataFrame. Raises ImportError without pandas."""
@@ -249,12 +241,6 @@ def _performance(raw: Json) -> dict[str, Statistic]:
 
 
 def _difference(raw: Json) -> Difference:
-    interval = raw["ci95"]
-    return Difference(
-        raw["a"],
-        raw["b"],
-        raw["measure"],
-        raw["mean"],
-        tuple(interval) if interval else None,
-        *(raw.get(name) for name in ("d_z", "p", "p_holm", "differs", "compares")),  # formats before 4 lack them
-    )
+    ends = tuple(raw["ci95"]) if raw["ci95"] else None
+    tested = (raw.get(name) for name in ("d_z", "p", "p_holm", "differs", "compares"))  # formats before 4 lack them
+    return Difference(raw["a"], raw["b"], raw["measure"], raw["mean"], ends, *tested)

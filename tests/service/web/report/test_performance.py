@@ -51,9 +51,9 @@ def test_a_missing_number_shows_its_reason_and_a_hostile_attack_type_is_text() -
 
 def test_results_without_labels_or_of_earlier_releases_have_no_figure() -> None:
     data = material({"a": {"entropy": 0.5}})
-    assert performance_figures(data) == []
-    data.results["cohorts"]["a"]["performance"] = branch(n=0)
-    assert performance_figures(data) == []
+    for performance in (None, branch(n=0)):
+        data.results["cohorts"]["a"]["performance"] = performance
+        assert performance_figures(data) == []
 
 
 def test_groups_are_strata_of_the_report() -> None:

@@ -1,1 +1,1 @@
-"""Tests mirror the code: test_X.py for X.py."""
+"""The tests. The folders mirror those of the code: test_X.py tests X.py."""

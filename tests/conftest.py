@@ -52,14 +52,14 @@ SHARED_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # a fold
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start with the files that take longest, so that two processes end at about the same time."""
+    """Run the test files that take longest first, so that parallel processes finish at about the same time."""
     places = {name: place for place, name in enumerate(LONG_FILES)}
     items.sort(key=lambda item: places.get(item.path.relative_to(ROOT).as_posix(), len(places)))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "LoadFileScheduling":
-    """Run all tests of a file in one process, and all tests with MLflow in one, whose server takes long to start."""
+    """Run all tests of a file in one process, and all tests that use MLflow in one, so that MLflow starts only once."""
     from xdist.scheduler import LoadFileScheduling
 
     class Scheduling(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
@@ -142,7 +142,7 @@ def create_database(server: str) -> str:
 def empty_tables(url: str) -> None:
     """Delete all rows of a Postgres database, and start its sequences at 1 again.
 
-    On small tables this takes a third of the time of TRUNCATE. With triggers off, the tables can come in any order.
+    On small tables, DELETE takes a third of the time of TRUNCATE. With triggers off, the order of the tables is free.
     """
     with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
         tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()

@@ -19,28 +19,28 @@ from tests.support.processes import Installation
 
 SCREENSHOTS = Path(__file__).parents[2] / ".screenshots"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-PATIENCE = 60_000  # milliseconds; a busy machine is slow
+PATIENCE = 60_000  # milliseconds; long, since pages load slowly on a busy machine
 
 
 @dataclass
 class Visitor:
-    """A browser page of the service, and the errors in its console."""
+    """A browser page that shows the service, and the errors in the console of the page."""
 
     page: Page
     url: str
     errors: list[str] = field(default_factory=list)
 
     def open(self, path: str) -> None:
-        """Open a path of the service."""
+        """Load a path of the service in the page."""
         self.page.goto(self.url + path)
 
     def keep(self, name: str) -> None:
-        """Save a screenshot of the whole page."""
+        """Save a screenshot of the whole page in .screenshots."""
         SCREENSHOTS.mkdir(exist_ok=True)
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
 
     def expect_status(self, status: str) -> None:
-        """Remove the console errors about responses of this status, which the test expects."""
+        """Remove the console errors about responses with this status, because the test expects such responses."""
         self.errors[:] = [each for each in self.errors if f"status of {status}" not in each]
 
     def check(self) -> None:
@@ -51,14 +51,14 @@ class Visitor:
 
 @dataclass(frozen=True)
 class Site:
-    """The service and the browser."""
+    """The URL of a running service, and a browser to open its pages."""
 
     url: str
     browser: Browser
 
     @contextmanager
     def visitor(self, width: int = 1280, **context: Any) -> Iterator[Visitor]:
-        """Open a page in a new browser context. Fails if the console shows an error at the end."""
+        """Yield a page in a new browser context. Fails if the console has an error when the context manager exits."""
         opened = self.browser.new_context(viewport={"width": width, "height": 900}, reduced_motion="reduce", **context)
         opened.set_default_timeout(PATIENCE)
         visitor = Visitor(opened.new_page(), self.url)
@@ -74,9 +74,9 @@ def _record(visitor: Visitor, message: ConsoleMessage) -> None:
         visitor.errors.append(f"{message.text} ({message.location})")
 
 
-@pytest.fixture(scope="package")  # a running Playwright would disturb event loops of other tests
+@pytest.fixture(scope="package")  # closed after these tests, since Playwright's event loop disturbs other tests
 def site(ingredients: AuditInputs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """An embedded service in which the example of the form can run unchanged, and a browser."""
+    """An embedded service with the files that the example spec in the form names, and a browser."""
     folder = tmp_path_factory.mktemp("site")
     _lay_out(ingredients, folder / ".demo")
     installation = Installation.make(folder, allowed_roots=folder)
@@ -89,7 +89,7 @@ def site(ingredients: AuditInputs, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def _lay_out(ingredients: AuditInputs, demo: Path) -> None:
-    """Create the files of `make demo`: two recipes with two runs each."""
+    """Create small versions of the files that `make demo` creates: two recipes with two models each, and images."""
     for recipe, models in {"cross-entropy": (0, 1), "human-guided": (1, 2)}.items():
         for number, model in enumerate(models, start=1):
             place = demo / "models" / recipe / f"{number}.pt"
@@ -97,6 +97,6 @@ def _lay_out(ingredients: AuditInputs, demo: Path) -> None:
             place.hardlink_to(ingredients.models[model])
     shutil.copytree(ingredients.images, demo / "pictures", copy_function=os.link)
     random = np.random.default_rng(1)
-    for number in range(6, 9):  # enough images to watch the progress of the first job
+    for number in range(6, 9):  # more images, so that the test can watch the progress of the first job
         for name in CLASSES:
             write_image(demo / "pictures" / name / f"{number}.png", random)

@@ -1,4 +1,4 @@
-"""The pages in a browser, from the form to the comparison. Screenshots are saved in .screenshots."""
+"""Tests of the pages in a browser, from the form to the comparison. Screenshots are saved in .screenshots."""
 
 import json
 
@@ -17,7 +17,8 @@ SMALLEST_LETTERS = """() => Math.min(...[...document.querySelectorAll("svg text"
   const scale = text.checkVisibility() ? text.ownerSVGElement.getScreenCTM().a : 0;
   return scale ? [scale * parseFloat(getComputedStyle(text).fontSize)] : [];
 }))"""
-A4, SEVEN_POINTS = 695, 9.3  # width of a page without margins and smallest letters, in pixels
+# In pixels: the width of a printed page without its margins, and the height of letters of seven points.
+A4, SEVEN_POINTS = 695, 9.3
 OVERFLOWS = "document.documentElement.scrollWidth > window.innerWidth"
 SPILLS = """[...document.querySelectorAll(".card > table")].some(
   (each) => each.getBoundingClientRect().right > each.parentElement.getBoundingClientRect().right
@@ -26,7 +27,7 @@ SPILLS = """[...document.querySelectorAll(".card > table")].some(
 
 @pytest.fixture(scope="module")
 def finished(site: Site) -> list[str]:
-    """Submit two jobs on one image set by the form and watch the first one. Returns their IDs."""
+    """Submit two jobs with the same image set through the form, and wait until both end. Returns their IDs."""
     with site.visitor() as visitor:
         page = visitor.page
         visitor.open("/")
@@ -47,7 +48,7 @@ def finished(site: Site) -> list[str]:
 
 
 def watch(visitor: Visitor) -> str:
-    """Watch a job until it ends, on a page that is not reloaded. Returns the job's ID."""
+    """Watch the page of a job until the job ends. The page must not reload. Returns the job's ID."""
     page = visitor.page
     page.wait_for_url("**/jobs/*")
     page.evaluate("window.loadedOnce = true")
@@ -107,7 +108,7 @@ def test_jobs_can_be_filtered_and_compared_without_javascript(site: Site, finish
         expect(page.get_by_text("Both jobs audited the same 18 images.")).to_be_visible()
 
 
-def test_an_invalid_spec_is_shown_again_with_its_errors(site: Site, finished: list[str]) -> None:
+def test_the_form_shows_an_invalid_spec_again_with_its_errors(site: Site, finished: list[str]) -> None:
     with site.visitor() as visitor:
         page = visitor.page
         visitor.open(f"/new?from={finished[1]}")
@@ -162,7 +163,7 @@ def test_the_report_shows_its_images_on_screen_and_in_print(site: Site, finished
         image = page.get_by_role("article").first
         expect(image.locator(".sheets")).to_be_hidden()
         page.emulate_media(media="print")
-        expect(image.locator(".sheets")).to_be_visible()  # on paper nobody can click to open it
+        expect(image.locator(".sheets")).to_be_visible()  # a reader of the print cannot expand it with a click
         page.set_viewport_size({"width": A4, "height": 1000})
         visitor.keep("report-print")
         assert page.evaluate(SMALLEST_LETTERS) > SEVEN_POINTS

@@ -1,1 +1,1 @@
-"""Tests of deploy/ against the code and the schemas of Kubernetes, Prometheus and Grafana."""
+"""Tests that check the files in deploy/ against the code and the formats of Kubernetes, Prometheus and Grafana."""

@@ -1,4 +1,4 @@
-"""Checks that every dependency of the images is pinned to a version in its range in pyproject.toml."""
+"""Checks that every dependency of the container images is pinned to a version that pyproject.toml allows."""
 
 import tomllib
 from pathlib import Path
@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 IMAGE_EXTRAS = ("worker", "formats", "clouds", "traces")
 
 
-def test_every_dependency_of_the_images_is_pinned_in_its_range() -> None:
+def test_every_dependency_of_the_container_images_is_pinned_to_an_allowed_version() -> None:
     lines = (ROOT / "deploy" / "constraints.txt").read_text().splitlines()
     pinned = dict(line.split("==") for line in lines if line and not line.startswith("#"))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -22,7 +22,7 @@ def test_every_dependency_of_the_images_is_pinned_in_its_range() -> None:
         assert version in each.specifier, f"{each.name} {version} is out of range; run `make lock`"
 
 
-def test_no_pin_depends_on_the_machine_that_made_it() -> None:
+def test_no_pinned_version_depends_on_the_machine_that_made_the_file() -> None:
     text = (ROOT / "deploy" / "constraints.txt").read_text()
     assert "+" not in text
     assert "://" not in text

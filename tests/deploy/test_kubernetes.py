@@ -1,4 +1,4 @@
-"""Checks the manifests that `kubectl apply -k` sends against the schemas of Kubernetes, without a cluster."""
+"""Checks the Kubernetes manifests of deploy/ without a cluster: fields, permissions, ports, network rules, scaling."""
 
 import subprocess
 import sys
@@ -47,7 +47,7 @@ def manifests(kustomizations: dict[str, list[Manifest]]) -> list[Manifest]:
 
 
 def pods(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
-    """Yield the name and the pod of every workload."""
+    """Yield the name and the pod template of every Deployment and Job."""
     for each in manifests:
         if each["kind"] in ("Deployment", "Job"):
             yield each["metadata"]["name"], each["spec"]["template"]
@@ -59,7 +59,7 @@ def test_every_field_is_in_the_schema_of_kubernetes(manifests: list[Manifest]) -
             kubernetes_validate.validate(each, kubernetes_validate.latest_version(), strict=True)
 
 
-def test_every_kustomization_has_its_workloads_and_kinds(kustomizations: dict[str, list[Manifest]]) -> None:
+def test_every_kustomization_has_the_expected_workloads_and_kinds(kustomizations: dict[str, list[Manifest]]) -> None:
     assert {name for name, _ in pods(kustomizations["migrate"])} == {"migrate"}
     for kind in ("cpu", "gpu"):
         assert {name for name, _ in pods(kustomizations[kind])} == {"api", "worker", "redis"}
@@ -97,7 +97,7 @@ def test_prometheus_can_scrape_every_process_of_a_worker(kustomizations: dict[st
         first = int(given["SALIENCE_METRICS_PORT"])
         ports = sorted(port["containerPort"] for port in container["ports"])
         assert ports == list(range(first, first + processes))
-        assert "prometheus.io/port" not in pod["metadata"]["annotations"], "a port hides the others"
+        assert "prometheus.io/port" not in pod["metadata"]["annotations"], "limits Prometheus to one port"
         policies = {each["metadata"]["name"]: each for each in kustomizations[kind] if each["kind"] == "NetworkPolicy"}
         (allowed,) = policies["worker"]["spec"]["ingress"][0]["ports"]
         assert allowed["port"] <= ports[0] and ports[-1] <= allowed["endPort"]
@@ -128,7 +128,7 @@ def _selected_names(selector: Manifest) -> set[str]:
 
 
 def egress_rules(manifests: list[Manifest], name: str) -> Iterator[tuple[Manifest, list[Manifest]]]:
-    """Yield the peers that the pods of this name may reach, each with its ports. An empty peer means any address."""
+    """Yield each peer that the pods of this name may reach, and its ports. An empty peer stands for every address."""
     for each in manifests:
         if each["kind"] == "NetworkPolicy" and name in _selected_names(each["spec"]["podSelector"]):
             for rule in each["spec"].get("egress", []):
@@ -136,7 +136,7 @@ def egress_rules(manifests: list[Manifest], name: str) -> Iterator[tuple[Manifes
 
 
 def includes(peer: Manifest, address: str) -> bool:
-    """Whether a peer includes an address outside the cluster."""
+    """Return whether the IP block of a peer contains this address. An empty peer contains every address."""
     if not peer:
         return True
     block = peer.get("ipBlock", {"cidr": "255.255.255.255/32"})
@@ -169,7 +169,7 @@ def test_api_and_workers_can_reach_dns_the_database_the_broker_and_the_web(
 
 
 def _labels(peer: Manifest) -> Iterator[str]:
-    """Yield the labels that the selectors of a peer match."""
+    """Yield the values of the labels that the selectors of a peer require."""
     for selector in peer.values():
         yield from selector.get("matchLabels", {}).values()
 

@@ -1,4 +1,4 @@
-"""Alerts and the dashboard: every expression parses and uses existing metrics and labels."""
+"""Checks alerts and dashboard: every PromQL expression parses and uses metrics and labels that exist."""
 
 import json
 import re
@@ -28,7 +28,7 @@ PROMETHEUS_LABELS = {"job", "instance"}
 
 
 def series_labels(registry: CollectorRegistry) -> dict[str, set[str]]:
-    """Return the labels of each series in a registry."""
+    """Return the names of the labels of each series in a registry, by the name of the series."""
     found: dict[str, set[str]] = {}
     for collector, names in registry._collector_to_names.items():
         labels = set(getattr(collector, "_labelnames", ())) | {"le"}
@@ -58,7 +58,7 @@ def expressions() -> Iterator[str]:
 
 
 def selectors(node: Any) -> Iterator[Any]:
-    """Yield the vector selectors in an expression."""
+    """Yield the vector selectors in a parsed PromQL expression."""
     if isinstance(node, promql_parser.VectorSelector):
         yield node
     for name in ("lhs", "rhs", "expr", "vector_selector", "param"):
@@ -80,7 +80,7 @@ def test_an_expression_uses_existing_metrics_and_labels(expression: str, series:
 
 
 def matching_statuses(expression: str, api: httpx.Client) -> list[str]:
-    """Return the statuses of the API's requests that the first selector of an expression matches."""
+    """Return the HTTP statuses in the API's metrics that the first selector of a PromQL expression matches."""
     selector = next(selectors(promql_parser.parse(expression)))
     families = text_string_to_metric_families(api.get("/metrics").text)
     found = [each.labels["status"] for family in families for each in family.samples if each.name == selector.name]
@@ -93,7 +93,7 @@ def matches(matcher: Any, value: str) -> bool:
     return found is (matcher.op in (promql_parser.MatchOp.Equal, promql_parser.MatchOp.Re))
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the database does not matter here
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # no result depends on the database
 def test_an_unconfigured_feature_does_not_count_as_a_server_error(api: httpx.Client, store: Store) -> None:
     (errors,) = [rule["expr"] for rule in RULES if rule["alert"] == "SalienceErrors"]
     assert api.post("/v1/hooks/mlflow", json={}).status_code == 501

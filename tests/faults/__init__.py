@@ -1,1 +1,1 @@
-"""Fault injection: the tests kill processes of a whole deployment."""
+"""Fault injection: these tests kill processes of a running deployment."""

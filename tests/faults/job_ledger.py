@@ -1,4 +1,4 @@
-"""Submits jobs as a pipeline does, with idempotency keys and retries, and checks how they end."""
+"""Submits jobs with idempotency keys and retries, as a pipeline does, and checks their results."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +19,10 @@ AT_ONCE = 4
 
 @dataclass(frozen=True)
 class Ended:
-    """A job that has ended. `results` has no job ID, and is None if the job failed."""
+    """The ID, number, state and results of a job that has ended.
+
+    `results` does not contain the job's ID, and is None if the job did not succeed.
+    """
 
     job: str
     number: int
@@ -28,9 +31,9 @@ class Ended:
 
 
 def post_all(production: Production, bodies: Sequence[Mapping[str, Any]], go_on: Callable[[int], bool]) -> list[Ended]:
-    """Submit the bodies in turn, AT_ONCE at a time, while `go_on(number)` is true for the next job's number.
+    """Submit jobs 0, 1, 2, ... while `go_on(number)` is true, AT_ONCE jobs at a time, with the bodies in turn.
 
-    Returns the ended jobs in order.
+    Waits until all jobs have ended. Returns them in the order of their numbers.
     """
     clients = production.clients
 
@@ -56,7 +59,7 @@ def without_identity(results: Json | None) -> Json | None:
 
 
 def run_without_faults(body: Mapping[str, Any], folder: Path) -> Json:
-    """Run a job in this process without faults. Returns its results."""
+    """Run a job in this process, where no process is killed. Returns its results without the job's ID."""
     spec = JobSpec.model_validate(body)
     with local_audit(spec, WorkerSettings(data_dir=folder)) as audit:
         audit.run()
@@ -67,7 +70,11 @@ def run_without_faults(body: Mapping[str, Any], folder: Path) -> Json:
 
 @dataclass(frozen=True)
 class LedgerErrors:
-    """The errors found: jobs that failed, jobs with unexpected results, and the number of doubled jobs and rows."""
+    """The errors found in a list of ended jobs.
+
+    `lost` has the IDs of the jobs that did not succeed, `different` those of the jobs with unexpected results.
+    `doubled` counts surplus jobs, and jobs with duplicate shards or a wrong number of rows.
+    """
 
     lost: Sequence[str]
     different: Sequence[str]
@@ -75,7 +82,7 @@ class LedgerErrors:
 
 
 def compare_jobs(production: Production, ended: Sequence[Ended], wanted: Sequence[Json], rows: int) -> LedgerErrors:
-    """Compare the ended jobs with the expected results. Each job must have `rows` rows of values."""
+    """Compare the ended jobs with the results `wanted`. Each job must have `rows` rows in the table of values."""
     with psycopg.connect(production.installation.environment["SALIENCE_DATABASE_URL"]) as connection:
         jobs = connection.execute("SELECT count(*) FROM jobs").fetchone()
         counts = connection.execute(

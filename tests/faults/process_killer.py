@@ -1,4 +1,4 @@
-"""Kills random processes at random times, from a seed."""
+"""Kills random processes at random times. A seed makes the choices reproducible."""
 
 import contextlib
 import os
@@ -29,7 +29,7 @@ class Killer:
     kills: Counter[str] = field(default_factory=Counter)
 
     def run(self, stop: threading.Event) -> None:
-        """Kill processes until `stop` is set or `most` processes are killed."""
+        """Kill processes until `stop` is set or the number of kills reaches `most`."""
         chance = random.Random(self.seed)
         kinds: Mapping[str, Callable[[random.Random], bool]] = {
             "worker": lambda chance: chance.choice(self.production.workers).signal(signal.SIGKILL),
@@ -66,7 +66,7 @@ class Killer:
 
 @contextmanager
 def killing(production: Production, seed: int, most: int | None = None) -> Iterator[Killer]:
-    """Kill random processes in a background thread while this context is open, at most `most` times."""
+    """Kill at most `most` random processes in a background thread while this context is open. Yields the killer."""
     killer, stop = Killer(production, seed, most), threading.Event()
     thread = threading.Thread(target=killer.run, args=[stop], daemon=True)
     thread.start()

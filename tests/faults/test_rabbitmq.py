@@ -1,4 +1,4 @@
-"""The service with RabbitMQ as broker, which SALIENCE_BROKER_URL selects."""
+"""Tests of the service with RabbitMQ as its broker instead of Redis."""
 
 import signal
 import time
@@ -16,7 +16,7 @@ from tests.support.rabbitmq import rabbit
 from tests.support.supervised_process import SupervisedProcess
 
 
-@pytest.mark.timeout(300)  # two servers and a worker, which is started twice
+@pytest.mark.timeout(300)  # the test starts RabbitMQ and a worker twice each, and an API
 def test_a_job_succeeds_although_rabbitmq_and_the_worker_are_killed(ingredients: AuditInputs, tmp_path: Path) -> None:
     body = ingredients.body(shard_size=1)
     wanted = run_without_faults(body, tmp_path)
@@ -50,7 +50,7 @@ def check_queue_length(url: str) -> None:
     ]
     for wanted, call in calls:
         call()
-        while notifier.length() < wanted:  # RabbitMQ updates its count after a moment
+        while notifier.length() < wanted:  # RabbitMQ updates the length of a queue with a delay
             time.sleep(0.01)
         assert notifier.length() == wanted
     notifier.close()

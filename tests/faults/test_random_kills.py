@@ -1,4 +1,4 @@
-"""Random kills: each accepted job ends exactly once, with the results of an undisturbed run."""
+"""Kills random processes: each accepted job still ends exactly once, with the results of an undisturbed run."""
 
 import logging
 import time

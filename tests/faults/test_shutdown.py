@@ -1,4 +1,4 @@
-"""Stopping processes: a worker returns its shard at once, no work is lost, and no failure is counted."""
+"""Stops processes: a worker releases its shard at once, no job is lost, and no shard counts a failure."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ RUNNING = "SELECT count(*) FROM shards WHERE state = 'running'"
 
 
 def query_number(url: str, query: str) -> int:
-    """Run a query that returns one number."""
+    """Run an SQL query that returns one row with one number. Returns the number."""
     with psycopg.connect(url) as connection:
         row = connection.execute(query.encode()).fetchone()
     assert row is not None
@@ -52,7 +52,7 @@ def installation(tmp_path: Path, postgres_server: str, redis_url: str) -> Instal
 
 
 def stop(worker: RunningProcess) -> float:
-    """Stop a worker with SIGTERM. Returns how many seconds it takes."""
+    """Stop a worker with SIGTERM and wait until it has ended. Returns the seconds that this takes."""
     start = time.monotonic()
     worker.terminate()
     worker.wait(timeout=30)
@@ -78,7 +78,7 @@ def test_a_stopping_worker_releases_its_shard_between_two_batches(
 
 
 class Endless(nn.Module):
-    """A model of two classes that runs forever on images, but returns on the loader's example."""
+    """A model of two classes that never returns for images, but does for the example input of the loader."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class Endless(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) -> (N, 2)."""
-        while bool(images.min() < 0):  # true for normalised images, false for the loader's example
+        while bool(images.min() < 0):  # true for normalised images, false for the example input of the loader
             images = images - 1
         pooled: Tensor = self.head(self.features(images).relu().mean((2, 3)))
         return pooled
@@ -103,14 +103,14 @@ def test_a_worker_that_cannot_stop_in_time_is_killed_and_its_shard_is_released(
     with installation.serve():
         installation.run("submit", spec)
         with installation.start("worker") as worker:
-            await_shard(url, RUNNING)  # planning runs the model, which never returns
+            await_shard(url, RUNNING)  # the worker runs the plan, and hangs in the model
             assert 1.5 < stop(worker) < 10
         assert (query_number(url, RUNNING), query_number(url, FAILURES)) == (0, 0)
 
 
 @contextmanager
 def rolling(running: Production) -> Iterator[None]:
-    """Restart each worker and API process in turn while this context is open."""
+    """Restart the workers and the API processes one after another, twice each, while this context is open."""
     done = threading.Event()
 
     def restart_all() -> None:
@@ -131,7 +131,7 @@ def rolling(running: Production) -> Iterator[None]:
         thread.join()
 
 
-def test_rolling_restarts_lose_nothing(ingredients: AuditInputs, tmp_path: Path) -> None:
+def test_a_rolling_restart_loses_no_job_and_counts_no_failure(ingredients: AuditInputs, tmp_path: Path) -> None:
     bodies: list[dict[str, Any]] = [ingredients.body(shard_size=4)]
     wanted = [run_without_faults(body, tmp_path) for body in bodies]
     with production(tmp_path) as running:

@@ -1,4 +1,4 @@
-"""An image that crashes its worker: its job fails with a clear error, and other jobs succeed."""
+"""Tests with an image that crashes the worker: the job fails with a clear error, and other jobs succeed."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ LEASE_SECONDS = 1
 
 
 class Deadly(nn.Module):
-    """A model of two classes that divides the smallest integer by -1 on a white image, which crashes the process."""
+    """A model of two classes that crashes the process on a white image: it divides the smallest integer by -1."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class Deadly(nn.Module):
 
 @pytest.fixture
 def deadly(ingredients: AuditInputs, tmp_path: Path) -> dict[str, object]:
-    """A job with five images, one of which crashes the worker."""
+    """The spec of a job with five images, one of which crashes the worker."""
     torch.jit.save(torch.jit.script(Deadly().eval()), tmp_path / "deadly.pt")
     for number in range(4):
         write_image(tmp_path / "pictures" / f"{number}.png", np.random.default_rng(number))

@@ -1,1 +1,1 @@
-"""Fuzzing: generated requests and damaged files."""
+"""Fuzzing: tests with generated requests and damaged files."""

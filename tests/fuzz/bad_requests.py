@@ -1,4 +1,4 @@
-"""Generates invalid requests from a seed, and checks that responses leak nothing."""
+"""Generates random invalid requests, and checks that no response is a 5xx or reveals a secret or internals."""
 
 import json
 import random
@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 SECRET = "hunter2SECRET"
-WRONG_KEYS = 0.1  # share of requests with a wrong key, which authentication refuses
+WRONG_KEYS = 0.1  # the share of requests with an API key that does not exist
 # No response may contain a path of our code, a traceback, SQL or a secret.
 LEAK = re.compile(
     r"Traceback|File \"|\.py\b|site-packages|/root/|/usr/lib|sqlalchemy|psycopg|SELECT |INSERT |postgresql://"
@@ -36,7 +36,7 @@ VALUES: tuple[Any, ...] = (
 
 @dataclass(frozen=True)
 class Bad:
-    """An invalid request."""
+    """An invalid HTTP request."""
 
     method: str
     path: str
@@ -45,7 +45,7 @@ class Bad:
 
 
 def bad_requests(count: int, seed: int = 0) -> Iterator[Bad]:
-    """Generate `count` requests. Each has its own request ID and a secret in its headers."""
+    """Yield `count` random invalid requests. Each has a unique request ID, and a secret in its headers."""
     draw = random.Random(seed)
     for number in range(count):
         method = draw.choice(["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "BREW"])
@@ -64,18 +64,21 @@ def bad_requests(count: int, seed: int = 0) -> Iterator[Bad]:
 
 
 def _body(draw: random.Random) -> bytes:
-    """A JSON object with known fields and wrong values."""
+    """Return a JSON object that has fields of a spec with values of wrong types or ranges."""
     return json.dumps({name: draw.choice(VALUES) for name in draw.sample(NAMES, draw.randrange(1, 6))}).encode()
 
 
 def _torn(draw: random.Random) -> bytes:
-    """Bytes that are not JSON, or only half of a JSON document."""
+    """Return bytes that are not valid JSON, such as half of a document, or JSON that is nested too deeply."""
     whole = _body(draw)
     return draw.choice([whole[: len(whole) // 2], draw.randbytes(60), b"[" * 5000, b'{"seed": NaN}', b""])
 
 
 def send(client: httpx.Client, bad: Bad, met: Counter[int]) -> str:
-    """Send a request and count its status in `met`. Returns the fault of the response, empty if there is none."""
+    """Send a request and count the status of the response in `met`.
+
+    Returns a description of the response if it is a 5xx or leaks something, and otherwise an empty text.
+    """
     request = client.build_request(bad.method, bad.path, content=bad.body, headers=bad.headers)
     answer = client.send(request)
     met[answer.status_code] += 1

@@ -5,7 +5,7 @@ import pytest
 
 from tests.fuzz.bad_requests import bad_requests, send
 
-COUNT = 400  # `python -m benchmarks.bad_requests` sends 10,000 and measures memory
+COUNT = 400  # `python -m benchmarks.bad_requests` sends 10,000 requests and measures memory
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)

@@ -1,6 +1,6 @@
-"""Schemathesis sends the API valid and invalid requests from its OpenAPI document, and follows links in responses.
+"""Schemathesis generates valid and invalid requests from the API's OpenAPI document, and follows links in responses.
 
-No response may be a 5xx, or have a status, header, content type or body that the document does not describe.
+No response may be a 5xx, or have a status, header, content type or body that the OpenAPI document does not describe.
 """
 
 import json
@@ -19,20 +19,20 @@ from tests.support.worker_thread import working
 from worker.runner import Runner
 
 HERE = Path(__file__).parent
-# Examples of sequences of requests, and of requests of each operation. There is no limit in seconds, so a slow machine
-# sends the same requests. Links come first, before other requests reach the limits of the service.
+# The number of examples by test phase: sequences of linked requests, then requests of each operation. The number does
+# not depend on time, so that every machine sends the same requests. Sequences run first, before requests hit limits.
 EXAMPLES = {"stateful": 10, "coverage,fuzzing": 4}
-GATE = {"rules": [{"measure": "entropy", "op": ">=", "value": 0}]}  # so that a job has a verdict
+GATE = {"rules": [{"measure": "entropy", "op": ">=", "value": 0}]}  # gives the job a verdict
 
 
-@pytest.mark.timeout(600)  # some 3,000 requests
+@pytest.mark.timeout(600)  # the test sends about 3,000 requests
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_every_response_matches_the_openapi_document(
     runner: Runner, redis_url: str, ingredients: AuditInputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")  # a port without a server
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")  # no server listens on this port
     request = [
-        *("--exclude-path-regex", "/events$"),  # event streams may never end
+        *("--exclude-path-regex", "/events$"),  # Schemathesis would wait for the end of an event stream
         *("--generation-deterministic", "--seed", 1),
         *("--checks", "all", "--no-color", "--continue-on-failure", "--request-timeout", 70, "--no-shrink"),
         *("--suppress-health-check", "all", "--warnings", "off"),

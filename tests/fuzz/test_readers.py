@@ -1,4 +1,4 @@
-"""Randomly damaged files: each must be read, or refused with an InputRefused or UnreadableImage.
+"""Tests with randomly damaged files: each must be read, or refused with InputRefused or UnreadableImage.
 
 Damage flips, removes, repeats or inserts bytes. Manifests are also generated from random text.
 """
@@ -30,14 +30,14 @@ from worker.inputs.decode import UnreadableImage, decode
 from worker.inputs.resolver import InputResolver
 from worker.models.weights import read_weights
 
-# The number of examples for each kind. They are the same in each run, unless FUZZ_EXAMPLES is set.
+# The number of examples for each kind of file. Each run has the same examples, unless FUZZ_EXAMPLES is set.
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
 IS_DEFAULT = EXAMPLES == 60
 FUZZED = settings(
     max_examples=EXAMPLES, derandomize=IS_DEFAULT, deadline=None, database=None, suppress_health_check=[*HealthCheck]
 )
 KINDS = ("set.zip", "set.tar", "set.tar.gz", "set.csv", "manifest.parquet", "00000.tar", "00001.tar")
-MAX_ENTRIES = 50_000  # more than any set here has; a longer listing counts as endless
+MAX_ENTRIES = 50_000  # far more than any tested image set has; a longer listing never ends
 SMALL = Preprocessing(size=(8, 8))
 Damage = Callable[[bytes], bytes]
 Save = Callable[[Image.Image, BytesIO], None]
@@ -45,7 +45,7 @@ Save = Callable[[Image.Image, BytesIO], None]
 
 @st.composite
 def damages(draw: st.DrawFn) -> Damage:
-    """Draw a few changes, each at a relative position, so that they apply to files of any size."""
+    """Draw a function that damages a file at a few places. The places are shares of the file's size."""
     kinds = st.sampled_from(["flip", "cut", "repeat", "insert", "end", "number"])
     places = st.floats(0, 1, exclude_max=True)
     change = st.tuples(kinds, places, st.integers(0, 255), st.binary(max_size=12))
@@ -68,12 +68,12 @@ def damages(draw: st.DrawFn) -> Damage:
 
 
 def plain(name: str) -> str:
-    """Return a name that an archive can store. A zero byte would end the name."""
+    """Return a name without the characters that an archive cannot store, such as a zero byte."""
     return name.encode(errors="ignore").decode().replace("\0", "") or "x"
 
 
 def list_all(places: InputResolver, path: Path) -> None:
-    """List a set as a worker does. It may be refused with a message."""
+    """List an image set as a worker does. The listing must end, or be refused with a message."""
     try:
         for number, _ in enumerate(places.list_images(str(path))):
             assert number < MAX_ENTRIES
@@ -83,7 +83,7 @@ def list_all(places: InputResolver, path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def whole(ingredients: AuditInputs, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """Return one image set in each format that is a file."""
+    """Return the content of an undamaged image set in each file format, by file name."""
     out = tmp_path_factory.mktemp("whole")
     made = [make(ingredients.images, out) for make in (sets.as_zip, sets.as_tar, sets.as_packed_tar, sets.as_csv)]
     shards = sets.as_webdataset(ingredients.images, out)
@@ -92,7 +92,7 @@ def whole(ingredients: AuditInputs, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_a_damaged_set_is_listed_or_refused(
+def test_a_damaged_image_set_is_listed_or_refused(
     whole: dict[str, bytes], name: str, places: InputResolver, tmp_path: Path
 ) -> None:
     path = tmp_path / name
@@ -127,7 +127,7 @@ def test_a_random_manifest_is_listed_or_refused(kind: str, places: InputResolver
 
 
 @pytest.mark.parametrize("pack", ["zip", "tar"])
-def test_no_member_name_leads_out_of_an_archive(pack: str, places: InputResolver, tmp_path: Path) -> None:
+def test_no_listed_image_has_a_path_that_leaves_its_archive(pack: str, places: InputResolver, tmp_path: Path) -> None:
     path = tmp_path / f"set.{pack}"
     names = st.text(max_size=20) | st.sampled_from(["/etc/x.png", "../x.png", "a/../../x.png", "..\\x.png", "x.png"])
 

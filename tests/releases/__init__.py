@@ -1,1 +1,1 @@
-"""The previous release, stored unchanged, which the tests run on the database of this release."""
+"""Tests that run the stored code of the previous release on the database of this release."""

@@ -1,4 +1,4 @@
-"""Store a release for the tests: `python -m tests.releases.keep_release TAG`. It replaces the stored release."""
+"""Store a release for the tests: `python -m tests.releases.keep_release TAG`. The new zip replaces the old one."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ HERE = Path(__file__).parent
 
 
 def stored_release() -> Path:
-    """The path of the stored release."""
+    """Return the path of the zip that holds the stored release."""
     (found,) = HERE.glob("*.zip")
     return found
 

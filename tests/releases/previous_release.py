@@ -24,7 +24,7 @@ COLUMNS = {"run": ["entropy"], "across": [["stability"]]}
 
 
 def submit(client: TestClient, body: JSON, key: str) -> str:
-    """Submit a job twice with one idempotency key, and list it with every filter."""
+    """Submit a job twice with the same idempotency key, and list jobs with every filter. Returns the job's ID."""
     first, again = (client.post("/v1/jobs", json=body, headers={"Idempotency-Key": key}) for _ in range(2))
     assert first.status_code == 202, first.text
     job = str(first.json()["id"])
@@ -36,16 +36,16 @@ def submit(client: TestClient, body: JSON, key: str) -> str:
 
 
 def claim(store: Store, kind: ShardKind) -> Shard:
-    """The next shard, which must be of this kind."""
+    """Claim the next shard, which must be of this kind, and renew the lease. Returns the shard."""
     shard = store.leases.claim("old", 30)
-    assert shard is not None, "no shard that the old release can claim"
+    assert shard is not None, "the previous release finds no shard to claim"
     assert shard.kind is kind, shard
     assert store.leases.renew(shard, 30, 1)
     return shard
 
 
 def plan(store: Store) -> None:
-    """Plan two images in two slices."""
+    """Record a plan of two slices with one image each."""
     shard = claim(store, ShardKind.PLAN)
     store.shards.forget_images(shard)
     store.shards.record_images(shard, [Image(number, f"{number}.png", "x", f"{number}.png") for number in range(2)])
@@ -53,7 +53,7 @@ def plan(store: Store) -> None:
 
 
 def measure(store: Store) -> None:
-    """Release the next slice, claim it again and record its values."""
+    """Claim the next slice, release it, claim it again, and record values for its image."""
     store.leases.give_back([claim(store, ShardKind.MEASURE).worker])
     shard = claim(store, ShardKind.MEASURE)
     images = store.images.slice(shard.job, shard.start, shard.stop)
@@ -63,7 +63,7 @@ def measure(store: Store) -> None:
 
 
 def read(store: Store, client: TestClient, job: str) -> None:
-    """Record the results and read all data of the job."""
+    """Record empty results, and run every query that reads a job."""
     store.shards.record_summary(claim(store, ShardKind.SUMMARISE), "{}")
     assert client.get(f"/v1/jobs/{job}").json()["state"] == "succeeded"
     for place in ("results", "images", "images?limit=1"):
@@ -77,7 +77,7 @@ def read(store: Store, client: TestClient, job: str) -> None:
 
 
 def fail(store: Store, client: TestClient, body: JSON) -> None:
-    """Fail a job after a retry and a lost lease, cancel another, and delete a third."""
+    """Let a job fail after a retry and an expired lease, cancel a second job, and delete a third."""
     submit(client, body, "fails")
     assert store.leases.hand_back(claim(store, ShardKind.PLAN), "trouble") is not None
     time.sleep(1.1)
@@ -98,7 +98,7 @@ def tidy(store: Store) -> None:
 
 
 def inspect(store: Store, client: TestClient, body: JSON) -> None:
-    """Inspect an image set."""
+    """Request, claim and answer the inspection of an image set."""
     asked = client.post("/v1/inspect?wait=0", json={"images": body["images"]})
     assert asked.status_code == 202, asked.text
     found = store.inspections.claim()
@@ -108,8 +108,8 @@ def inspect(store: Store, client: TestClient, body: JSON) -> None:
 
 
 def main(folder: str, given: str) -> None:
-    """Run all queries with the release in `folder`."""
-    assert Path(str(service.__file__)).is_relative_to(folder), "the Python path starts with another release"
+    """Run the queries with the code of the release in `folder`, which must come first on the Python path."""
+    assert Path(str(service.__file__)).is_relative_to(folder), "Python imported another release"
     asked = json.loads(given)
     settings = ServiceSettings(
         database_url=asked["database"], broker_url=asked["broker"], allowed_roots=(Path("/"),), sweep_seconds=60

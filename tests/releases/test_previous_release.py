@@ -1,4 +1,4 @@
-"""The previous release still works on the database of this one, so that processes can be replaced one by one."""
+"""The previous release works on the database of this release, so that a rolling upgrade needs no downtime."""
 
 import json
 import os

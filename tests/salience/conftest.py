@@ -1,4 +1,4 @@
-"""Fixtures for the client. SQLite is enough, since the client does not depend on the database."""
+"""Fixtures for the tests of the client. They use SQLite alone, since the client does not depend on the database."""
 
 import pytest
 

@@ -73,7 +73,7 @@ def test_a_file_is_uploaded_once(api: httpx.Client, tmp_path: Path) -> None:
         assert client.upload(file) == uploaded
 
 
-def test_a_service_that_has_never_answered_is_not_retried() -> None:
+def test_the_client_does_not_retry_a_service_that_has_never_answered() -> None:
     with (
         Client("http://127.0.0.1:1", retry_seconds=60) as client,
         pytest.raises(ServiceUnreachable, match="salience serve"),

@@ -17,7 +17,7 @@ def response(status: int, **headers: str) -> httpx.Response:
     return httpx.Response(status, headers=named, request=REQUEST)
 
 
-def test_pauses_between_retries_grow_up_to_a_limit() -> None:
+def test_the_pauses_between_retries_grow_up_to_a_limit() -> None:
     policy = RetryPolicy("http://there", 60, has_answered=True)
     pauses = [policy.pause_after(httpx.ConnectError("unavailable")) or 0.0 for _ in range(12)]
     assert FIRST_PAUSE / 2 <= pauses[0] <= FIRST_PAUSE
@@ -25,7 +25,7 @@ def test_pauses_between_retries_grow_up_to_a_limit() -> None:
     assert len(set(pauses)) == len(pauses), "jitter separates clients that wait at the same time"
 
 
-def test_a_service_that_never_answered_or_is_unavailable_for_too_long_is_unreachable() -> None:
+def test_a_service_that_never_answers_or_stays_unavailable_raises_unreachable() -> None:
     with pytest.raises(ServiceUnreachable):
         RetryPolicy("http://there", 60, has_answered=False).pause_after(httpx.ConnectError("unavailable"))
     with pytest.raises(ServiceUnreachable):
@@ -35,7 +35,7 @@ def test_a_service_that_never_answered_or_is_unavailable_for_too_long_is_unreach
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_busy_service_is_retried_no_earlier_than_its_retry_after_header(status: int) -> None:
+def test_the_client_retries_no_earlier_than_the_retry_after_header_says(status: int) -> None:
     assert (RetryPolicy("http://there", 60, has_answered=True).pause_after(response(status, Retry_After="7")) or 0) >= 7
     with pytest.raises(ServiceBusy):
         RetryPolicy("http://there", 60, has_answered=True).pause_after(response(status, Retry_After="3600"))
@@ -51,7 +51,7 @@ def test_a_response_is_returned_and_an_error_response_is_raised() -> None:
         policy.pause_after(response(301, Location="https://there"))
 
 
-def test_a_poll_that_returns_at_once_is_followed_by_a_pause() -> None:
+def test_the_client_pauses_after_a_poll_that_returns_at_once() -> None:
     quick, held = response(304, Retry_After="2"), response(304, Retry_After="2")
     quick.elapsed, held.elapsed = timedelta(seconds=0.1), timedelta(seconds=30)
     assert (poll_pause(quick), poll_pause(held)) == (2, 0)

@@ -27,7 +27,7 @@ def test_an_unknown_command_or_option_is_an_error(tmp_path: Path) -> None:
     installation.run("audit", "--loudly", status=2)
 
 
-def test_problems_of_a_spec_are_reported_by_field(ingredients: AuditInputs, tmp_path: Path) -> None:
+def test_a_command_reports_each_problem_of_a_spec_with_its_field(ingredients: AuditInputs, tmp_path: Path) -> None:
     installation = Installation.make(tmp_path)
     spec = installation.write_spec(ingredients.body(colour="red", seed=-1))
     error = json.loads(installation.run("audit", spec, "--json", status=2))
@@ -76,7 +76,9 @@ def test_an_unknown_device_stops_every_command_that_needs_it(ingredients: AuditI
     assert "SALIENCE_DEVICE=cuda:99" in (tmp_path / "log.txt").read_text()
 
 
-def test_a_waiting_request_does_not_delay_the_shutdown(ingredients: AuditInputs, tmp_path: Path) -> None:
+def test_a_request_that_waits_does_not_delay_the_shutdown_of_the_service(
+    ingredients: AuditInputs, tmp_path: Path
+) -> None:
     installation = Installation.make(tmp_path)
     with installation.serve() as process, httpx.Client(base_url=installation.url, timeout=60) as client:
         body = ingredients.body(options={}, cohorts=[ingredients.cohort("a", 0, 1, 2)])

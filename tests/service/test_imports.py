@@ -5,7 +5,7 @@ import pytest
 
 
 def loaded(module: str, *names: str) -> list[str]:
-    """Import a module in a new interpreter, and return which of these modules it loaded."""
+    """Import a module in a new interpreter. Returns which of the modules `names` the import has loaded."""
     code = f"import sys, {module}; print(*(name for name in {names} if name in sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return found.stdout.split()

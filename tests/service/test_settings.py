@@ -9,7 +9,7 @@ from service.settings import ServiceSettings, StoreSettings
 from worker.settings import WorkerSettings
 
 
-def test_without_urls_the_service_is_embedded_in_its_data_directory(tmp_path: Path) -> None:
+def test_without_database_and_broker_urls_the_service_runs_embedded_in_its_data_directory(tmp_path: Path) -> None:
     settings = StoreSettings(data_dir=tmp_path)
     assert settings.embedded
     assert settings.database == f"sqlite:///{tmp_path}/salience.sqlite"
@@ -26,7 +26,7 @@ def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch,
     assert settings.processes == 3
 
 
-def test_with_a_broker_no_path_is_allowed_by_default() -> None:
+def test_with_an_external_broker_no_local_path_is_allowed_by_default() -> None:
     assert StoreSettings(broker_url="redis://there").roots == ()
 
 
@@ -40,7 +40,7 @@ def test_allowed_hosts_are_parsed_and_checked() -> None:
 @pytest.mark.parametrize(
     ("host", "required"), [("127.0.0.1", False), ("localhost", False), ("0.0.0.0", True), ("::", True)]
 )
-def test_keys_are_required_beyond_loopback_and_by_the_setting(host: str, required: bool) -> None:
+def test_keys_are_required_on_addresses_beyond_loopback_or_if_a_setting_says_so(host: str, required: bool) -> None:
     assert ServiceSettings(host=host).keys_required == required
     assert ServiceSettings(host=host, require_keys=True).keys_required
 
@@ -61,7 +61,7 @@ def test_a_secret_is_read_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert "p@ss" not in repr(settings)
 
 
-def test_an_unreadable_secret_file_or_a_second_value_is_an_error(
+def test_a_secret_in_an_unreadable_file_or_in_two_places_is_an_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SALIENCE_BROKER_URL_FILE", str(tmp_path / "none"))

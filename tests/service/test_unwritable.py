@@ -1,4 +1,4 @@
-"""Tests with databases that do not answer or are read-only: the API refuses requests, the worker retries."""
+"""Tests with a database that does not answer or is read-only: the API refuses requests, and the worker retries."""
 
 import threading
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ from worker.context import WorkerContext
 from worker.inputs.resolver import InputResolver
 from worker.runner import Runner
 
-THREADS = 40  # size of FastAPI's thread pool
+THREADS = 40  # the size of the thread pool in which FastAPI runs routes
 SOON = 2.0
 READ_ONLY_SECONDS = 1.0
 
@@ -38,14 +38,14 @@ on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=Tru
 
 @pytest.fixture
 def own_database(postgres_server: str) -> str:
-    """The URL of a database that no other test uses."""
+    """The URL of a Postgres database that no other test uses."""
     url = create_database(postgres_server)
     migrate(url)
     return url
 
 
 def set_read_only(url: str, value: str) -> None:
-    """Make new sessions of a database read-only (`on`) or writable (`off`). `on` ends all other sessions."""
+    """Make new sessions of a database read-only (`on`) or writable (`off`). `on` ends all existing sessions."""
     name = make_url(url).database
     server = make_url(url).set(drivername="postgresql", database="postgres").render_as_string(hide_password=False)
     with psycopg.connect(server, autocommit=True) as connection:
@@ -88,18 +88,22 @@ def test_a_read_only_database_refuses_only_changes_until_it_is_writable(
     with service(own_database, redis_url, tmp_path) as client:
         job = client.post("/v1/jobs", json=ingredients.body()).json()["links"]["self"]
         set_read_only(own_database, "on")
-        found = [client.get("/readyz") for _ in range(2)][-1]  # the first may use a connection that has ended
+        # The first of two requests may fail, because it may use a pooled connection that Postgres has ended.
+        found = [client.get("/readyz") for _ in range(2)][-1]
         assert found.status_code == 503 and "read-only" in found.json()["checks"]["database"]
         for response in (client.post("/v1/jobs", json=ingredients.body()), client.delete(job)):
             assert (response.status_code, response.json()["type"]) == (503, "urn:salience:problem:database-read-only")
             assert "read-only" in response.json()["detail"] and int(response.headers["Retry-After"]) > 0
         assert client.get(job).status_code == 200
         set_read_only(own_database, "off")
-        assert [client.get("/readyz").status_code for _ in range(2)][-1] == 200  # the first may use an old connection
+        # The first of two requests may fail, because it may use a pooled connection that is still read-only.
+        assert [client.get("/readyz").status_code for _ in range(2)][-1] == 200
         assert client.post("/v1/jobs", json=ingredients.body()).status_code == 202
 
 
-def test_a_key_can_read_from_a_read_only_database(own_database: str, redis_url: str, tmp_path: Path) -> None:
+def test_requests_with_a_key_can_read_from_a_read_only_database(
+    own_database: str, redis_url: str, tmp_path: Path
+) -> None:
     store = Store.open(own_database)
     _, secret = store.keys.create("reader", "", Scope.READ)
     store.database.close()
@@ -124,7 +128,7 @@ def test_a_worker_retries_changes_until_the_database_is_writable(
         set_read_only(own_database, "on")
         make_writable.start()
 
-    # The first such statement claims a shard, the second one stores its values.
+    # The first UPDATE of `shards` claims a shard, and the second one records its values.
     with after_statement(store.database.engine, 2, stop_writing, containing="UPDATE shards SET state") as countdown:
         assert worker.work()
     make_writable.join()

@@ -44,10 +44,10 @@ def test_without_keys_only_local_requests_are_authenticated(api: httpx.Client, s
     made, _ = store.keys.create("first", "", Scope.READ)
     assert api.get("/v1/jobs").status_code == 401
     store.keys.revoke(made.prefix)
-    assert api.get("/v1/jobs").status_code == 401, "revoking the last key does not open the service"
+    assert api.get("/v1/jobs").status_code == 401, "after the last key is revoked, requests still need a key"
 
 
-def test_a_service_on_a_public_address_requires_a_key_before_any_exists(
+def test_a_service_on_a_public_address_requires_a_key_even_if_no_key_exists(
     store: Store, redis_url: str, tmp_path: Path
 ) -> None:
     with tenants(store, tmp_path, broker_url=redis_url, host="0.0.0.0") as both:
@@ -57,8 +57,8 @@ def test_a_service_on_a_public_address_requires_a_key_before_any_exists(
 
 
 @pytest.mark.parametrize("path", ["/v1/jobs/events", "/v1/jobs/{job}/events"])
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the database makes no difference here
-def test_a_stream_ends_without_another_event_when_its_key_is_revoked(
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # no result depends on the database
+def test_an_event_stream_ends_without_another_event_when_its_key_is_revoked(
     served: Tenants, ingredients: AuditInputs, path: str
 ) -> None:
     job = served.ours.post("/v1/jobs", json=ingredients.body()).json()["id"]
@@ -73,7 +73,7 @@ def test_a_stream_ends_without_another_event_when_its_key_is_revoked(
         assert [line for line in lines if line] == []
 
 
-def test_a_stream_without_a_key_ends_when_the_first_key_is_created(
+def test_an_event_stream_without_a_key_ends_when_the_first_key_is_created(
     api: httpx.Client, store: Store, ingredients: AuditInputs
 ) -> None:
     job = api.post("/v1/jobs", json=ingredients.body()).json()["id"]
@@ -148,20 +148,20 @@ def test_a_tenant_with_too_many_open_jobs_gets_429(
         assert "SALIENCE_MAX_JOB_RUNS" in answer.json()["detail"]
 
 
-def test_keys_are_valid_while_the_broker_is_unavailable(store: Store, tmp_path: Path) -> None:
+def test_keys_and_rate_limits_work_while_the_broker_is_unavailable(store: Store, tmp_path: Path) -> None:
     with tenants(store, tmp_path, broker_url=f"redis://127.0.0.1:{free_port()}/0", rate_limit_per_minute=2) as both:
         answers = [both.ours.get("/v1/measures").status_code for _ in range(3)]
-    assert answers == [200, 200, 429], "each process counts alone"
+    assert answers == [200, 200, 429], "without the broker, each process counts the requests itself"
 
 
-def test_a_private_address_is_refused_with_its_field(api: httpx.Client, ingredients: AuditInputs) -> None:
+def test_a_uri_with_a_private_address_is_refused_with_its_field(api: httpx.Client, ingredients: AuditInputs) -> None:
     body = ingredients.body(images={"uri": "http://169.254.169.254/latest/meta-data"})
     answer = api.post("/v1/jobs", json=body)
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "images.uri")
     assert "SALIENCE_ALLOWED_HOSTS" in answer.json()["detail"]
 
 
-def test_the_client_sends_its_key_or_the_key_of_the_environment(
+def test_the_client_sends_the_given_key_or_the_key_in_the_environment(
     served: Tenants, ingredients: AuditInputs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, secret = served.store.keys.create("ci", OURS, Scope.SUBMIT)

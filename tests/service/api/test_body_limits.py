@@ -24,13 +24,13 @@ def api(migrated_sqlite: Path, redis_url: str, tmp_path_factory: pytest.TempPath
         mlflow_secret="m" * 40,
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")  # so that the webhook route reads its body
+        patch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")  # with a secret, the webhook route reads the body
         with serving(create_app(settings)) as url, httpx.Client(base_url=url) as client:
             yield client
 
 
 def chunked(size: int) -> Iterator[bytes]:
-    """Yield a body in parts, which is sent without Content-Length."""
+    """Yield a body in parts, so that httpx sends it without Content-Length."""
     for start in range(0, size, 2**16):
         yield b" " * min(2**16, size - start)
 

@@ -1,4 +1,4 @@
-"""The API while Postgres or the broker dies and restarts."""
+"""Tests of the API while Postgres or the broker dies and restarts."""
 
 import signal
 import threading
@@ -29,7 +29,7 @@ def database() -> Iterator[Cluster]:
         yield made
 
 
-def test_a_database_that_dies_is_answered_with_503_and_loses_no_job(
+def test_the_api_answers_503_while_the_database_is_down_and_loses_no_job(
     database: Cluster, redis_url: str, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     first = database.start(fsync=True)
@@ -45,7 +45,7 @@ def test_a_database_that_dies_is_answered_with_503_and_loses_no_job(
             target=lambda: waited.append(httpx.get(f"{api}{path}?wait=4", timeout=30).status_code)
         )
         waiter.start()
-        time.sleep(0.5)  # the request is waiting by now
+        time.sleep(0.5)  # time for the request to start waiting
         first.send_signal(signal.SIGKILL)
         first.wait()
         for answer in (client.get(path), client.get("/v1/jobs"), client.post("/v1/jobs", json=ingredients.body())):
@@ -84,7 +84,7 @@ def test_every_route_documents_its_response_to_an_unavailable_database(
             assert answer.headers["Content-Type"] in documented["content"]
 
 
-def test_a_broker_that_dies_causes_no_error(ingredients: AuditInputs, tmp_path: Path) -> None:
+def test_the_api_answers_without_errors_while_the_broker_is_down(ingredients: AuditInputs, tmp_path: Path) -> None:
     port = free_port()
     with SupervisedProcess(lambda: start_broker(port, tmp_path)) as broker:
         url = f"sqlite:///{tmp_path}/jobs.sqlite"

@@ -16,7 +16,7 @@ SIDE = 12
 
 
 def grey_image() -> tuple[Image.Image, torch.Tensor]:
-    """Return a grey image whose palette maps each index to itself, and its pixels as the audit stores them."""
+    """Return a random palette image of 256 grey levels, and its pixels as a tensor (1, H, W)."""
     pixels = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE), dtype=np.uint8)
     image = Image.fromarray(pixels)
     image.putpalette([level for level in range(256) for _ in range(3)])
@@ -26,7 +26,7 @@ def grey_image() -> tuple[Image.Image, torch.Tensor]:
 @pytest.mark.parametrize(
     ("native", "size"), [((7, 7), (56, 56)), ((3, 5), (32, 48)), ((24, 24), (24, 24)), ((1, 2), (9, 8))]
 )
-def test_the_overlay_is_the_resized_map_in_inferno_over_the_image(
+def test_an_overlay_shows_the_resized_map_in_inferno_colours_over_the_image(
     native: tuple[int, int], size: tuple[int, int]
 ) -> None:
     random = np.random.default_rng(0)
@@ -37,12 +37,14 @@ def test_the_overlay_is_the_resized_map_in_inferno_over_the_image(
     whole = np.round(levels).astype(int)
     share = (MIN_OPACITY + (MAX_OPACITY - MIN_OPACITY) * whole / 255)[..., None]
     expected = (1 - share) * np.asarray(image.convert("RGB")) + share * INFERNO[whole]
-    steady = np.abs(levels % 1 - 0.5) > 0.01  # elsewhere rounding may go either way
+    steady = (
+        np.abs(levels % 1 - 0.5) > 0.01
+    )  # pixels whose level is not close to a half, where rounding could go either way
     assert drawn.shape == (*size, 3)
     assert np.abs(drawn - expected)[steady].max() <= 0.5
 
 
-def test_numpy_reads_the_file_of_a_map() -> None:
+def test_numpy_can_load_a_map_that_is_downloaded_as_npy() -> None:
     values = np.random.default_rng(1).random((5, 7)).astype("<f2")
     read = np.load(BytesIO(to_npy(values.tobytes(), (5, 7))))
     assert read.dtype == "<f2"
@@ -56,30 +58,30 @@ def test_a_stored_image_differs_little_from_the_original() -> None:
     assert np.abs(np.asarray(image.convert("RGB")) / 255 - ramp.permute(1, 2, 0).numpy()).max() < 0.03
 
 
-def test_an_unpacked_image_has_the_pixels_and_the_palette_of_the_packed_one() -> None:
+def test_packing_and_unpacking_an_image_keeps_its_pixels_and_palette() -> None:
     image, _ = grey_image()
     unpacked = unpack_image(pack_image(image))
     assert (unpacked.tobytes(), unpacked.getpalette()) == (image.tobytes(), image.getpalette())
 
 
 @pytest.mark.parametrize("name", ["hflip", "vflip", "rot90", "rot270", "shift:3,-2", "shift:-4,0", "shift:0,5"])
-def test_a_shown_image_is_transformed_as_in_the_audit(name: str) -> None:
+def test_a_displayed_image_is_transformed_as_in_the_audit(name: str) -> None:
     image, values = grey_image()
     assert np.array_equal(levels(transform_image(image, name)), transform(values, name)[0].numpy())
 
 
 @pytest.mark.parametrize("name", ["rotate:90", "rotate:-90", "rotate:180"])
-def test_a_shown_image_is_rotated_in_the_direction_of_the_audit(name: str) -> None:
+def test_a_displayed_image_is_rotated_in_the_same_direction_as_in_the_audit(name: str) -> None:
     image, values = grey_image()
     assert np.array_equal(levels(transform_image(image, name)), transform(values.double(), name)[0].round().numpy())
 
 
 @pytest.mark.parametrize("name", ["clean", "noise:0.2", "background", "object", "most:0.25"])
-def test_the_image_of_a_variant_without_a_transformation_does_not_change(name: str) -> None:
+def test_variants_without_a_geometric_transformation_display_the_original_image(name: str) -> None:
     image, _ = grey_image()
     assert transform_image(image, name) is image
 
 
 def levels(image: Image.Image) -> NDArray[np.uint8]:
-    """Return the grey levels that an image shows with its palette."""
+    """Return the grey levels of a palette image, (H, W)."""
     return np.asarray(image.convert("L"))

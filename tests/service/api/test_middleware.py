@@ -1,4 +1,4 @@
-"""Request IDs, headers, metrics and log lines of valid and invalid requests."""
+"""Tests of the request IDs, headers, metrics and log lines of valid and invalid requests."""
 
 import logging
 import time
@@ -20,12 +20,12 @@ def without_database(tmp_path: Path) -> ServiceSettings:
     )
 
 
-def test_the_allow_header_lists_the_methods_of_all_routes_of_a_path(api: httpx.Client) -> None:
+def test_the_allow_header_lists_all_methods_of_a_path(api: httpx.Client) -> None:
     answer = api.put("/v1/jobs/none")
     assert (answer.status_code, answer.headers["Allow"]) == (405, "DELETE, GET")
 
 
-def test_a_body_that_is_not_text_is_refused_with_the_field_body(api: httpx.Client) -> None:
+def test_a_body_that_is_not_utf8_is_refused_with_a_problem_in_the_field_body(api: httpx.Client) -> None:
     answer = api.post("/v1/jobs", content=b'{"\x8f\xca"}', headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "body")
 
@@ -34,7 +34,7 @@ def test_unknown_paths_and_methods_create_no_metric_series(api: httpx.Client) ->
     for number in range(3):
         api.get(f"/no-such-path-{number}")
         api.request("PROPFIND", "/v1/jobs")
-        assert api.request("BREW", "/v1/jobs").status_code == 400  # from the HTTP parser
+        assert api.request("BREW", "/v1/jobs").status_code == 400  # the HTTP parser answers before the application
     text = api.get("/metrics").text
     assert 'salience_http_requests_total{method="GET",route="unknown",status="404"} 3.0' in text
     assert 'method="other"' in text
@@ -43,14 +43,14 @@ def test_unknown_paths_and_methods_create_no_metric_series(api: httpx.Client) ->
     assert "BREW" not in text
 
 
-def test_a_request_with_wait_is_not_counted_in_the_latency(api: httpx.Client) -> None:
+def test_the_latency_metric_excludes_requests_that_wait(api: httpx.Client) -> None:
     api.get("/v1/jobs/none?wait=1")
     text = api.get("/metrics").text
     assert 'salience_http_requests_total{method="GET",route="/v1/jobs/{job_id}",status="404"} 1.0' in text
     assert 'salience_http_request_seconds_count{method="GET",route="/v1/jobs/{job_id}"}' not in text
 
 
-def test_an_upload_is_not_counted_in_the_latency(api: httpx.Client) -> None:
+def test_the_latency_metric_excludes_uploads(api: httpx.Client) -> None:
     assert api.put("/v1/artifacts", content=b"a model").status_code == 201
     text = api.get("/metrics").text
     assert 'salience_http_requests_total{method="PUT",route="/v1/artifacts",status="201"} 1.0' in text
@@ -73,7 +73,7 @@ def test_every_response_tells_browsers_not_to_guess_its_media_type(api: httpx.Cl
     assert api.get(path).headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_an_unhandled_error_is_a_problem_that_names_the_request_id(
+def test_an_unhandled_error_gets_a_problem_that_names_the_request_id(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = create_app(without_database(tmp_path))
@@ -106,7 +106,7 @@ LONG = [b"token-" * 400, b"token-" * 5000, b"a." * 15_000, b"eyJ-" * 7_500, b"x"
 def test_a_long_path_or_header_causes_no_delay_and_no_long_log_line(
     api: httpx.Client, caplog: pytest.LogCaptureFixture, text: bytes
 ) -> None:
-    started = time.process_time()  # includes the service, which runs in a thread of this process
+    started = time.process_time()  # includes the time of the service, which runs in a thread of this process
     with caplog.at_level(logging.INFO):
         api.get(f"/{text.decode()}")
         api.get(f"/v1/jobs/{text.decode()}?token={text.decode()}")

@@ -1,4 +1,4 @@
-"""The OpenAPI document is valid and describes every error as a problem, and a generated client works."""
+"""Checks that the OpenAPI document is valid and describes errors as problems, and that a generated client works."""
 
 import json
 import os
@@ -19,9 +19,9 @@ from tests.support.worker_thread import working
 from worker.runner import Runner
 
 PROGRAMS = Path(sys.executable).parent
-STATES = {("/readyz", "503")}  # not a problem, but the result of each check
+STATES = {("/readyz", "503")}  # the body has the result of each health check, and is not a problem
 
-# Runs with the generated package on the path. It submits the spec in argv and reads the job until it ends.
+# A program that uses the generated client: it submits the spec in argv[2], and polls the job until it has ended.
 USER = """
 import json, sys
 from salience_audit_service_client import Client
@@ -52,7 +52,7 @@ def document() -> dict[str, Any]:
 
 
 def references(part: Any) -> Iterator[str]:
-    """Yield every `$ref` in a part of a document."""
+    """Yield every `$ref` in a part of an OpenAPI document."""
     for key, value in part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ():
         if key == "$ref":
             yield value

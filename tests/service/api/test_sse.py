@@ -13,7 +13,7 @@ from service.spec.model import spec_digest
 from service.storage import JobQuery, Store
 from tests.support.jobs import AuditInputs
 
-# SQLite only: other tests run these queries on Postgres.
+# On SQLite alone, since other tests run the same queries on Postgres.
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
@@ -23,13 +23,13 @@ def accept(store: Store, ingredients: AuditInputs, **changes: Any) -> Job:
 
 
 def parse(event: bytes) -> tuple[str, dict[str, Any]]:
-    """Return the name and the data of an event."""
+    """Return the name and the JSON data of a server-sent event."""
     fields = dict(line.split(": ", 1) for line in event.decode().strip().splitlines())
     return fields["event"], json.loads(fields["data"])
 
 
 async def names(events: AsyncIterator[bytes], count: int) -> Sequence[tuple[str, str]]:
-    """Return the name and the job of the next events, without comments."""
+    """Return the names and the job IDs of the next `count` events."""
     found = []
     async for event in events:
         if event.startswith(b"event:"):
@@ -69,7 +69,7 @@ def test_a_thousand_streams_send_the_current_and_the_final_state_of_a_job(
     assert seconds < 10
 
 
-def test_a_stream_skips_the_version_that_the_client_has_seen(store: Store, ingredients: AuditInputs) -> None:
+def test_an_event_stream_skips_the_version_that_the_client_has_seen(store: Store, ingredients: AuditInputs) -> None:
     job = accept(store, ingredients)
     ended = store.jobs.cancel(job.id)
 
@@ -80,7 +80,7 @@ def test_a_stream_skips_the_version_that_the_client_has_seen(store: Store, ingre
     assert len(asyncio.run(stream(ended.version))) == 1
 
 
-def test_the_stream_of_a_list_sends_its_jobs_their_changes_and_their_deletion(
+def test_the_event_stream_of_the_job_list_sends_jobs_changes_and_deletions(
     store: Store, ingredients: AuditInputs
 ) -> None:
     older, newer = accept(store, ingredients, name="n"), accept(store, ingredients, name="n")
@@ -99,7 +99,9 @@ def test_the_stream_of_a_list_sends_its_jobs_their_changes_and_their_deletion(
     assert found == [("listed", newer.id), ("listed", older.id), ("state", older.id), ("forgotten", newer.id)]
 
 
-def test_the_stream_of_a_list_sends_only_new_jobs_that_match_its_query(store: Store, ingredients: AuditInputs) -> None:
+def test_the_event_stream_of_the_job_list_sends_only_new_jobs_that_match_its_query(
+    store: Store, ingredients: AuditInputs
+) -> None:
     async def receive() -> list[tuple[str, str]]:
         watch = JobWatch(store.jobs)
         async with watch.running():
@@ -114,7 +116,7 @@ def test_the_stream_of_a_list_sends_only_new_jobs_that_match_its_query(store: St
     assert (name, store.jobs.get(job).spec.name) == ("added", "n")
 
 
-def test_streams_end_when_the_watch_stops(store: Store, ingredients: AuditInputs) -> None:
+def test_event_streams_end_when_the_job_watch_stops(store: Store, ingredients: AuditInputs) -> None:
     job = accept(store, ingredients)
 
     async def receive() -> float:

@@ -1,4 +1,4 @@
-"""Authorisation of every route, including those that the OpenAPI document hides.
+"""Tests the authorisation of every route, including the routes that the OpenAPI document hides.
 
 A new route is tested without a change here. If its path contains an object of a new kind, or if it lists or creates
 objects, the test fails until OBJECTS or OF_ITS_OWN in tests.support.tenant_objects describes it.
@@ -18,8 +18,8 @@ from tests.support.routes import Route, name, routes
 from tests.support.tenant_objects import OBJECTS, OF_ITS_OWN, TenantObjects
 from tests.support.tenants import Tenants, tenants
 
-# Probes and Prometheus have no key, and these routes reveal nothing about jobs. Deliveries of a registry are signed.
-# Static files and the documentation are the same for everyone.
+# The routes that need no key. Health probes and Prometheus have no key, and their routes reveal nothing about a job.
+# Static files and the documentation are public. MLflow signs the events that it delivers.
 OPEN = {
     ("get", "/healthz"), ("get", "/readyz"), ("get", "/metrics"), ("get", "/static/{file}"),
     ("get", "/docs"), ("post", "/v1/hooks/mlflow"),
@@ -44,7 +44,7 @@ def both(migrated_sqlite: Path, redis_url: str, tmp_path_factory: pytest.TempPat
 CLOSED = [each for each in routes() if (each.method, each.path) not in OPEN]
 
 
-def test_the_document_describes_api_keys_and_every_route_declares_one_scope(both: Tenants) -> None:
+def test_the_openapi_document_describes_api_keys_and_every_route_declares_one_scope(both: Tenants) -> None:
     document = both.anybody.get("/openapi.json").json()
     assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
     assert {name(each): each.scopes for each in CLOSED if each.scopes not in [[scope] for scope in Scope]} == {}
@@ -52,7 +52,7 @@ def test_the_document_describes_api_keys_and_every_route_declares_one_scope(both
 
 
 def test_the_list_of_routes_contains_the_hidden_routes() -> None:
-    """The search for hidden routes depends on internals of FastAPI."""
+    """This test finds out when a new version of FastAPI breaks the search for hidden routes."""
     assert OPEN | set(OF_ITS_OWN) <= {(each.method, each.path) for each in routes()}
 
 
@@ -84,14 +84,14 @@ def test_a_route_hides_the_objects_of_other_tenants(both: Tenants, ingredients: 
     refused, missing = route.ask(theirs.client, objects), route.ask(theirs.client, unknown)
     assert (refused.status_code, missing.status_code) == (404, 404), refused.text
     assert _without(refused, objects) == _without(missing, unknown), (
-        "an object of another tenant looks like a missing one"
+        "the response for an object of another tenant differs from that for an unknown object"
     )
     seen = route.ask(ours.client, objects)
-    assert seen.status_code not in (401, 403, 404), "the object exists for its own tenant"
+    assert seen.status_code not in (401, 403, 404), "the tenant cannot use its own object"
 
 
 def _like(made: str) -> str:
-    """Return an identifier of the same form that does not exist."""
+    """Return an identifier of the same form as `made` that no object has."""
     return made[:-4] + ("0000" if made[-4:] != "0000" else "1111")
 
 

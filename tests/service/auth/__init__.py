@@ -1,1 +1,1 @@
-"""Auth."""
+"""Tests of authentication and rate limits."""

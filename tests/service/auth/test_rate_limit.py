@@ -14,7 +14,7 @@ def test_processes_count_the_requests_of_a_key_together(redis_url: str) -> None:
     assert processes[0].spend(str(uuid4())).remaining == 2, "each key has its own limit"
 
 
-def test_without_redis_each_process_counts_alone_and_without_delay() -> None:
+def test_without_redis_each_process_counts_its_own_requests_without_delay() -> None:
     for broker in (f"redis://127.0.0.1:{free_port()}/0", "amqp://127.0.0.1"):
         limiter = RateLimiter.for_broker(1, broker)
         started = time.monotonic()

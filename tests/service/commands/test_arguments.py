@@ -15,7 +15,7 @@ from worker.commands import audit
     ("command", "arguments"),
     [(report, ("ID", "-o")), (figure, ("ID", "--measure", "noise", "-o")), (audit, ("spec.json", "--output"))],
 )
-def test_an_output_file_that_cannot_be_written_is_refused_before_the_work(
+def test_a_command_refuses_an_unwritable_output_file_before_it_starts_work(
     command: click.Command, arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -27,7 +27,7 @@ def test_an_output_file_that_cannot_be_written_is_refused_before_the_work(
 
 
 def run_write(path: str, stdout: str) -> "subprocess.CompletedProcess[str]":
-    """Write a document as a command does, with standard output redirected in a shell."""
+    """Run a command that writes a document to `path`. The shell redirects its standard output as `stdout` says."""
     code = f"""
 import click
 from service.commands.arguments import OutputFile
@@ -47,7 +47,7 @@ def test_a_failure_to_write_standard_output_is_an_error_without_a_traceback(stdo
     assert "Traceback" not in ended.stderr
 
 
-def test_an_output_file_can_have_the_name_dash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_output_file_named_dash_can_be_given_as_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert run_write("./-", "").stdout == ""
     assert (tmp_path / "-").read_bytes() == b"x"

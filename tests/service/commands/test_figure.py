@@ -26,7 +26,7 @@ RESULTS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("measure", ["noise", "stability", "human"])
-def test_a_figure_is_a_column_wide_and_names_the_cohorts(measure: str) -> None:
+def test_a_figure_is_as_wide_as_a_journal_column_and_names_the_cohorts(measure: str) -> None:
     drawn = draw(RESULTS, measure, "svg").decode()
     assert f'width="{86 / MM_PER_INCH * 72:.6f}'[:12] in drawn
     assert all(f">{name}</text>" in drawn for name in ("old", "new"))
@@ -44,7 +44,7 @@ def test_names_of_cohorts_are_drawn_verbatim_and_fit_the_column() -> None:
     assert max(map(len, lines)) < 60
 
 
-def test_the_row_of_a_difference_says_that_it_is_a_difference() -> None:
+def test_the_row_of_a_difference_is_labelled_as_a_difference() -> None:
     parts = {"background": about(0.4), "object": about(0.7), "gap": about(-0.3)}
     cohorts = {"a": {"measures": {"degradation": about(0.4) | {"parts": parts}}}}
     names = re.findall(">([a-z][^<>]*)</text>", draw({"job": "j", "cohorts": cohorts}, "degradation", "svg").decode())

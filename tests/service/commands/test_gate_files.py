@@ -8,7 +8,7 @@ from service.errors import SalienceError, SpecInvalid, SpecUnreadable
 RULES = "rules:\n  - {measure: noise.parts.0.1, op: '>=', value: 0.5}\n"
 
 
-def test_a_file_contains_a_gate_a_policy_or_the_name_of_a_policy(tmp_path: Path) -> None:
+def test_a_gate_file_can_contain_a_gate_a_policy_or_the_name_of_a_policy(tmp_path: Path) -> None:
     path = tmp_path / "gate.yaml"
     path.write_text(RULES)
     rules = {"rules": [{"measure": "noise.parts.0.1", "op": ">=", "value": 0.5}]}
@@ -30,7 +30,7 @@ def test_a_file_contains_a_gate_a_policy_or_the_name_of_a_policy(tmp_path: Path)
         ("!!python/object/apply:os.system [exit]", SpecUnreadable),
     ],
 )
-def test_a_file_without_a_gate_is_refused(tmp_path: Path, text: str, error: type[SalienceError]) -> None:
+def test_a_gate_file_without_a_valid_gate_is_refused(tmp_path: Path, text: str, error: type[SalienceError]) -> None:
     path = tmp_path / "gate.yaml"
     path.write_text(text)
     with pytest.raises(error):

@@ -3,7 +3,7 @@ import pytest
 from service.commands.progress import progress
 
 
-def test_a_log_has_one_line_per_state_between_intervals(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_is_printed_once_per_state_within_an_interval(capsys: pytest.CaptureFixture[str]) -> None:
     with progress() as show:
         show("queued", 0, None)
         show("running", 0, 200)
@@ -17,7 +17,7 @@ def test_a_log_has_one_line_per_state_between_intervals(capsys: pytest.CaptureFi
     ]
 
 
-def test_a_state_that_lasts_is_printed_again_after_the_interval(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_in_the_same_state_is_printed_again_after_the_interval(capsys: pytest.CaptureFixture[str]) -> None:
     with progress(line_seconds=0.0) as show:
         show("running", 1, 200)
         show("running", 2, 200)

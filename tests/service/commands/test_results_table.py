@@ -18,7 +18,7 @@ def difference(measure: str, **changes: Any) -> dict[str, Any]:
     return {**found, **measured(0.3), "differs": True, **changes}
 
 
-def test_every_measure_in_the_results_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_shows_every_measure_in_the_results(capsys: pytest.CaptureFixture[str]) -> None:
     cohort = {"measures": {name: measured(0.5) for name in MEASURES}, "accuracy": None}
     differences = [difference(name) for name in MEASURES]
     print_results({"cohorts": {"a": cohort, "b": cohort}, "differences": differences})
@@ -45,7 +45,9 @@ def test_the_table_says_whether_cohorts_or_only_their_models_differ(
     assert " ".join(row.rstrip("│").rpartition("│")[2].strip() for row in rows).strip() == words
 
 
-def test_soundness_comes_first_with_a_sentence_for_each_concern(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_begins_with_the_soundness_checks_and_a_sentence_for_each_failure(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     cohort = {"measures": {"noise": measured(0.5)}, "accuracy": None}
     checks = soundness({"a": {"image": Evidence(0.99, (0.98, 1.0))}, "b": {"image": Evidence(0.5, (0.4, 0.6))}})
     print_results({"cohorts": {"a": cohort, "b": cohort}, "differences": [], "soundness": checks})
@@ -55,7 +57,7 @@ def test_soundness_comes_first_with_a_sentence_for_each_concern(capsys: pytest.C
     assert shown.index("similarity of 0.99") < shown.index("noise")
 
 
-def test_numbers_of_performance_are_shown_with_their_intervals(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_shows_detection_performance_with_intervals(capsys: pytest.CaptureFixture[str]) -> None:
     performance = {"auroc": 0.91, "auroc_ci95": [0.85, 0.95], "eer": None, "eer_ci95": None}
     cohort = {"measures": {"entropy": measured(0.5)}, "accuracy": 0.8, "performance": performance}
     print_results({"cohorts": {"a": cohort}, "differences": []})

@@ -1,4 +1,4 @@
-"""Every option for an output file accepts `-` for standard output, which then holds only that document."""
+"""Tests that every option for an output file accepts `-`, and that the command then prints nothing but the document."""
 
 import json
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ GATE = {"rules": [{"measure": "entropy", "op": ">=", "value": 0}], "soundness": 
 
 @pytest.fixture
 def spec(ingredients: AuditInputs, tmp_path: Path) -> Path:
-    """The spec of a small audit with a gate that passes."""
+    """The path of a file with the spec of a small audit, whose gate passes."""
     path = tmp_path / "spec.json"
     path.write_text(json.dumps(ingredients.body(measures=["entropy"], gate=GATE)))
     return path
@@ -36,7 +36,7 @@ def spec(ingredients: AuditInputs, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def job(api: httpx.Client, runner: Runner, spec: Path) -> Iterator[str]:
-    """The ID of a job of that spec that has ended. A worker runs meanwhile."""
+    """The ID of a job with the spec of the fixture `spec` that has ended. A worker runs during the test."""
     job = str(api.post("/v1/jobs", json=json.loads(spec.read_text())).json()["id"])
     with working(runner):
         while api.get(f"/v1/jobs/{job}", params={"wait": 2}).json()["state"] in ("queued", "running"):
@@ -45,14 +45,16 @@ def job(api: httpx.Client, runner: Runner, spec: Path) -> Iterator[str]:
 
 
 def standard_output(command: click.Command, *arguments: object) -> bytes:
-    """Run a command, which must succeed, and return its standard output."""
+    """Run a command and check that it succeeds. Returns its standard output."""
     ended = CliRunner().invoke(command, [str(each) for each in arguments], catch_exceptions=False)
     assert ended.exit_code == 0, ended.output
     return ended.stdout_bytes
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_report_or_a_figure_is_the_only_output(api: httpx.Client, job: str, tmp_path: Path) -> None:
+def test_a_command_that_writes_a_report_or_a_figure_to_standard_output_prints_nothing_else(
+    api: httpx.Client, job: str, tmp_path: Path
+) -> None:
     at = ("--url", str(api.base_url))
     page = standard_output(report, job, "-o", "-", *at)
     assert page.lower().startswith(b"<!doctype html>")
@@ -67,7 +69,9 @@ def test_a_report_or_a_figure_is_the_only_output(api: httpx.Client, job: str, tm
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_file_of_a_verdict_is_the_only_output(api: httpx.Client, job: str, spec: Path) -> None:
+def test_a_command_that_writes_a_verdict_to_standard_output_prints_nothing_else(
+    api: httpx.Client, job: str, spec: Path
+) -> None:
     at = ("--url", str(api.base_url))
     request: tuple[Any, ...]
     for request in ((verdict, job), (submit, spec, "--wait")):
@@ -75,7 +79,7 @@ def test_a_file_of_a_verdict_is_the_only_output(api: httpx.Client, job: str, spe
         assert standard_output(*request, "--markdown", "-", *at).startswith(b"### Salience gate: pass\n")
 
 
-def test_the_results_of_a_local_audit_are_the_only_output(spec: Path) -> None:
+def test_a_local_audit_that_writes_results_to_standard_output_prints_nothing_else(spec: Path) -> None:
     assert json.loads(standard_output(audit, spec, "--output", "-"))["verdict"]["outcome"] == "pass"
 
 
@@ -88,7 +92,9 @@ def test_the_results_of_a_local_audit_are_the_only_output(spec: Path) -> None:
         (verdict, ("ID", "--junit", "-", "--json")),
     ],
 )
-def test_two_documents_on_standard_output_are_refused(command: click.Command, arguments: tuple[str, ...]) -> None:
+def test_a_command_refuses_to_write_two_documents_to_standard_output(
+    command: click.Command, arguments: tuple[str, ...]
+) -> None:
     ended = CliRunner().invoke(command, [*arguments, "--url", "http://127.0.0.1:1"])
     assert ended.exit_code == 2
     assert "standard output holds one document" in ended.stderr
@@ -106,6 +112,6 @@ def test_every_option_for_an_output_file_has_the_same_type() -> None:
 
 
 def _is_output_file(parameter: click.Parameter) -> bool:
-    """Whether a parameter names a file that the command writes."""
+    """Return whether a parameter names a file that the command writes."""
     path = parameter.type
     return isinstance(path, OutputFile | click.File) or (isinstance(path, click.Path) and not path.exists)

@@ -9,7 +9,7 @@ NOWHERE = "http://127.0.0.1:1"
 
 
 @pytest.mark.parametrize("option", ["--junit", "--markdown"])
-def test_an_output_file_that_cannot_be_written_is_refused_before_the_submission(tmp_path: Path, option: str) -> None:
+def test_submit_refuses_an_unwritable_output_file_before_it_submits_the_job(tmp_path: Path, option: str) -> None:
     spec = tmp_path / "spec.json"
     spec.write_text("{}")
     ended = CliRunner().invoke(submit, [str(spec), "--wait", "--url", NOWHERE, option, str(tmp_path / "gone" / "out")])
@@ -17,7 +17,7 @@ def test_an_output_file_that_cannot_be_written_is_refused_before_the_submission(
     assert f"there is no folder {tmp_path}/gone" in ended.output
 
 
-def test_an_output_file_of_a_verdict_needs_a_gate(tmp_path: Path) -> None:
+def test_submit_refuses_an_output_file_for_the_verdict_of_a_job_without_a_gate(tmp_path: Path) -> None:
     spec = tmp_path / "spec.json"
     spec.write_text("{}")
     ended = CliRunner().invoke(submit, [str(spec), "--wait", "--url", NOWHERE, "--junit", str(tmp_path / "out.xml")])

@@ -32,7 +32,7 @@ def test_the_exit_status_follows_the_verdict(measures: list[str], status: int, l
 
 
 @pytest.mark.parametrize("lenient", [False, True])
-def test_every_rule_is_a_test_case_with_its_outcome(lenient: bool) -> None:
+def test_the_junit_file_has_a_test_case_with_an_outcome_for_every_rule(lenient: bool) -> None:
     found = junit(EndedJob("j", verdict("good", "wide", "bad", "lost"), lenient))
     suite = ElementTree.fromstring(found).find("testsuite")
     assert suite is not None
@@ -45,7 +45,7 @@ def test_every_rule_is_a_test_case_with_its_outcome(lenient: bool) -> None:
     assert "[0.1, 0.3]" in suite[2][0].attrib["message"]
 
 
-def test_rules_without_a_cohort_and_characters_that_xml_forbids_leave_the_file_valid() -> None:
+def test_the_junit_file_is_valid_xml_for_rules_without_a_cohort_and_with_forbidden_characters() -> None:
     odd = Rule(measure="entropy", cohort="a\uffff", op=">=", value=0.5)
     lost = error_verdict([odd, odd.model_copy(update={"cohort": None})], "the model says \x1b[31m")
     found = junit(EndedJob("j", lost))
@@ -66,7 +66,7 @@ def unsound() -> EndedJob:
     return EndedJob("j", verdict("good").model_copy(update={"soundness": checks}))
 
 
-def test_soundness_checks_are_test_cases_and_a_failed_one_is_an_error() -> None:
+def test_the_junit_file_has_a_test_case_for_each_soundness_check_and_an_error_if_it_fails() -> None:
     suite = ElementTree.fromstring(junit(unsound())).find("testsuite")
     assert suite is not None
     assert (suite.attrib["tests"], suite.attrib["errors"]) == ("3", "1")
@@ -79,7 +79,7 @@ def test_soundness_checks_are_test_cases_and_a_failed_one_is_an_error() -> None:
     )
 
 
-def test_markdown_and_table_list_soundness_checks(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_markdown_and_the_table_list_soundness_checks(capsys: pytest.CaptureFixture[str]) -> None:
     assert "\n- failed: image of 'a|b': All maps are \\<alike\\>.\n- off: accuracy of run 1" in markdown(unsound())
     print_verdict(unsound())
     shown = capsys.readouterr().out
@@ -87,14 +87,14 @@ def test_markdown_and_table_list_soundness_checks(capsys: pytest.CaptureFixture[
     assert "off: accuracy of run 1 of 'a|b': The gate switches this check off." in shown
 
 
-def test_a_failed_job_is_one_test_case_with_an_error() -> None:
+def test_the_junit_file_of_a_failed_job_has_one_test_case_with_an_error() -> None:
     lost = Verdict(outcome=Outcome.ERROR, reason="Audit failed; no verdict", images=None, policy=None, rules=[])
     found = junit(EndedJob("j", lost))
     (case,) = ElementTree.fromstring(found).iter("testcase")
     assert (case.attrib["name"], case[0].tag) == ("job j", "error")
 
 
-def test_markdown_escapes_text() -> None:
+def test_the_markdown_escapes_special_characters() -> None:
     text = markdown(EndedJob("j", verdict("good", "lost")))
     assert text.startswith("### Salience gate: error\n")
     assert "| good \\>= 0.5 | a\\|b | 0.8 | 0.7 to 0.9 | pass |" in text
@@ -102,7 +102,7 @@ def test_markdown_escapes_text() -> None:
     assert "by version 2 of policy strict" in text
 
 
-def test_a_narrow_table_shows_whole_names_of_rules(
+def test_the_table_does_not_cut_the_names_of_rules_on_a_narrow_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
@@ -110,7 +110,7 @@ def test_a_narrow_table_shows_whole_names_of_rules(
     assert "…" not in capsys.readouterr().out
 
 
-def test_a_table_shows_every_rule_and_escapes_markup(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_shows_every_rule_and_escapes_markup(capsys: pytest.CaptureFixture[str]) -> None:
     print_verdict(EndedJob("j", verdict("good", "lost")))
     shown = capsys.readouterr().out
     for text in ("good >= 0.5", "0.7 to 0.9", "pass", "error: lost", "[red]"):

@@ -1,1 +1,1 @@
-"""Tests of the entities."""
+"""Tests of service.domain."""

@@ -4,7 +4,7 @@ from service.domain.api_key import ApiKey, Scope, check_tenant, hash_key, new_se
 from service.errors import InvalidApiKey
 
 
-def test_a_scope_includes_the_scopes_before_it() -> None:
+def test_a_scope_includes_all_lower_scopes() -> None:
     assert [[a.includes(b) for b in Scope] for a in Scope] == [
         [True, False, False],
         [True, True, False],

@@ -1,1 +1,1 @@
-"""Errors."""
+"""Tests of the errors."""

@@ -38,7 +38,7 @@ def test_widening_an_interval_keeps_the_outcome_or_makes_it_inconclusive(
 
 
 @given(INTERVALS, OPS, NUMBERS)
-def test_reversing_the_operator_reverses_the_outcome_unless_the_interval_touches_the_threshold(
+def test_reversing_the_operator_swaps_pass_and_fail_unless_the_interval_touches_the_threshold(
     interval: tuple[float, float], op: Op, threshold: float
 ) -> None:
     other: Op = "<=" if op == ">=" else ">="
@@ -111,7 +111,7 @@ def test_the_verdict_is_the_worst_outcome_of_the_rules_and_has_a_reason() -> Non
     )
 
 
-def test_a_rule_about_a_number_without_an_interval_is_an_error() -> None:
+def test_the_outcome_of_a_rule_on_a_number_without_an_interval_is_error() -> None:
     verdict = evaluate([rule("few")], numbers(few=Number(1.0, None, "a", 3)))
     assert (verdict.outcome, verdict.rules[0].number) == (Outcome.ERROR, 1.0)
     assert "at least five images; audit more images" in verdict.reason
@@ -125,7 +125,7 @@ def test_a_verdict_names_the_policy_of_its_rules() -> None:
     assert error_verdict([rule("m"), rule("n")], "the job failed", used).policy == used
 
 
-def test_every_rule_of_a_job_without_results_is_an_error() -> None:
+def test_the_outcome_of_every_rule_is_error_if_the_job_has_no_results() -> None:
     verdict = error_verdict([rule("m"), rule("n")], "the job failed")
     assert [each.outcome for each in verdict.rules] == ["error", "error"]
     assert "the job failed" in verdict.reason

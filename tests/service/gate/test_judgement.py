@@ -33,17 +33,17 @@ def document(a: dict[str, Evidence] = SOUND, b: dict[str, Evidence] = SOUND, **c
 
 
 def verdict(results: dict[str, Any], *rules: Rule, **limits: Any) -> Verdict:
-    changed: Limits = limits  # type: ignore[assignment]  # names of checks
+    changed: Limits = limits  # type: ignore[assignment]  # the keys are names of checks
     return judge(results, rules or (ENTROPY,), changed)
 
 
-def test_rules_about_sound_cohorts_are_judged() -> None:
+def test_the_gate_judges_rules_on_cohorts_whose_checks_hold() -> None:
     found = verdict(document())
     assert (found.outcome, found.soundness) == (Outcome.PASS, [])
 
 
 @pytest.mark.parametrize("name", ["degenerate", "image", "predictions", "accuracy"])
-def test_no_rule_about_a_cohort_whose_check_fails_is_judged(name: str) -> None:
+def test_the_gate_judges_no_rule_on_a_cohort_with_a_failed_check(name: str) -> None:
     failing = {
         "degenerate": Evidence(1.0, (0.9, 1.0)), "image": Evidence(0.99, (0.98, 1.0)), "predictions": Evidence(1.0),
         "accuracy": Evidence(0.3, (0.2, 0.4), 0.5),
@@ -57,7 +57,7 @@ def test_no_rule_about_a_cohort_whose_check_fails_is_judged(name: str) -> None:
     assert check.sentence[:-1] in found.reason
 
 
-def test_a_comparison_with_a_cohort_or_a_baseline_whose_check_fails_is_not_judged() -> None:
+def test_the_gate_judges_no_comparison_with_a_cohort_or_baseline_with_a_failed_check() -> None:
     rule = Rule(measure="entropy", cohort="a", versus="b", op=">=", margin=0.5)
     assert verdict(document(), rule).outcome == "pass"
     assert verdict(document(b=EMPTY), rule).outcome == "error"
@@ -66,7 +66,7 @@ def test_a_comparison_with_a_cohort_or_a_baseline_whose_check_fails_is_not_judge
     assert "of 'champion' fails" in found.reason
 
 
-def test_a_run_whose_check_fails_is_a_failure_of_its_cohort() -> None:
+def test_a_failed_check_of_one_run_counts_as_a_failed_check_of_its_cohort() -> None:
     results = document()
     results["soundness"]["a"]["runs"] = [results["soundness"]["a"]["checks"], soundness({"a": EMPTY})["a"]["checks"]]
     found = verdict(results)
@@ -85,7 +85,7 @@ def test_a_run_whose_check_fails_is_a_failure_of_its_cohort() -> None:
         ({"measure": "accuracy", "op": ">=", "value": 0.51}, "inconclusive"),
     ],
 )
-def test_a_model_near_chance_is_judged_only_if_a_rule_demands_more_than_chance(
+def test_a_cohort_with_accuracy_near_chance_is_judged_only_if_a_rule_demands_more_than_chance(
     rule: dict[str, Any] | None, outcome: str
 ) -> None:
     extra = [Rule.model_validate({"cohort": "a", **rule})] if rule else []
@@ -96,12 +96,12 @@ def test_a_model_near_chance_is_judged_only_if_a_rule_demands_more_than_chance(
     assert ("no rule of the gate demands more than chance" in check.sentence) is (outcome == "error")
 
 
-def test_a_rule_of_another_cohort_does_not_demand_anything_of_this_one() -> None:
+def test_a_rule_on_the_accuracy_of_another_cohort_does_not_count_as_such_a_demand() -> None:
     other = Rule(measure="accuracy", cohort="b", op=">=", value=0.6)
     assert verdict(document(NEAR_CHANCE), ENTROPY, other).rules[0].outcome == "error"
 
 
-def test_a_gate_may_move_a_limit_and_the_verdict_lists_it() -> None:
+def test_a_gate_may_change_the_limit_of_a_check_and_the_verdict_lists_the_change() -> None:
     found = verdict(document(EMPTY), degenerate=0.2)
     assert found.outcome == "error"
     found = verdict(document(EMPTY), degenerate=0.8)
@@ -112,7 +112,7 @@ def test_a_gate_may_move_a_limit_and_the_verdict_lists_it() -> None:
     assert found.reason.endswith("The gate changes soundness checks: degenerate 0.8.")
 
 
-def test_a_gate_may_switch_a_check_off_and_the_verdict_lists_it() -> None:
+def test_a_gate_may_switch_a_check_off_and_the_verdict_lists_the_check() -> None:
     found = verdict(document(EMPTY), degenerate="off")
     assert found.outcome == "pass"
     (check,) = found.soundness
@@ -122,13 +122,13 @@ def test_a_gate_may_switch_a_check_off_and_the_verdict_lists_it() -> None:
     assert len(verdict(document(EMPTY), **ALL_OFF).soundness) == len(ALL_OFF)
 
 
-def test_warnings_are_listed_and_judge_nothing() -> None:
+def test_the_verdict_lists_warnings_without_a_change_of_its_outcome() -> None:
     found = verdict(document(SOUND | {"class": Evidence(0.99, (0.98, 1.0))}))
     assert found.outcome == "pass"
     assert [(each.name, each.status) for each in found.soundness] == [("class", "warning")]
 
 
-def test_concerns_name_a_run_only_if_it_is_worse_than_its_cohort() -> None:
+def test_the_concerns_list_a_run_only_if_its_check_is_worse_than_that_of_its_cohort() -> None:
     results = document(EMPTY)
     warning = soundness({"a": SOUND | {"degenerate": Evidence(0.02, (0.0, 0.1)), "predictions": Evidence(0.96)}})
     results["soundness"]["a"]["runs"] = warning["a"]["checks"], results["soundness"]["a"]["checks"]
@@ -138,7 +138,7 @@ def test_concerns_name_a_run_only_if_it_is_worse_than_its_cohort() -> None:
     ]  # fmt: skip
 
 
-def test_results_without_soundness_checks_are_not_judged() -> None:
+def test_the_gate_judges_no_results_without_soundness_checks() -> None:
     results = document()
     del results["soundness"]
     assert verdict(results).reason.endswith("the results of 'a' have no soundness checks; submit the job again.")

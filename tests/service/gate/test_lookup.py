@@ -49,11 +49,11 @@ def find(path: str, results: dict[str, Any] | None = None, **rule: Any) -> Any:
         ("stability.parts.matrix.0.1", 0.3),
     ],
 )
-def test_a_number_is_found_by_its_path_even_if_keys_contain_dots(path: str, value: float) -> None:
+def test_a_rule_finds_a_number_by_its_path_even_if_keys_contain_dots(path: str, value: float) -> None:
     assert find(path).value == value
 
 
-def test_a_number_has_its_interval_and_its_number_of_images() -> None:
+def test_a_number_is_found_with_its_interval_and_its_number_of_images() -> None:
     assert find("noise.parts.0.1").interval == (0.5, 0.7)
     assert find("noise.parts.0.1", statistic="pearson").interval == (0.3, 0.5)
     assert find("accuracy").interval == (0.85, 0.95)
@@ -78,7 +78,7 @@ def test_a_number_has_its_interval_and_its_number_of_images() -> None:
         ("entropy", {"value": None, "versus": "z", "margin": 0}, "no cohort 'z', only x, y"),
     ],
 )
-def test_a_number_that_the_results_lack_is_missing_with_a_reason(path: str, rule: dict[str, Any], message: str) -> None:
+def test_the_lookup_says_why_the_results_do_not_contain_a_number(path: str, rule: dict[str, Any], message: str) -> None:
     with pytest.raises(Missing, match=message):
         find(path, **rule)
 
@@ -94,14 +94,14 @@ def test_the_cohort_of_a_rule_is_optional_if_versus_names_the_only_other_cohort(
     assert find("entropy", cohort=None, value=None, versus="y", margin=0).cohort == "x"
 
 
-def test_an_incompatible_baseline_is_missing_with_the_differing_fields() -> None:
+def test_the_lookup_refuses_an_incompatible_baseline_and_names_the_differing_fields() -> None:
     baseline = {"name": "champion", "job": "j", "cohort": "x", "differs": ["the images", "options.noise"]}
     results = document(baseline=baseline)
     with pytest.raises(Missing, match=r"the images; options\.noise"):
         find("entropy", results, value=None, versus="champion", margin=0)
 
 
-def test_a_number_without_an_interval_has_the_reason() -> None:
+def test_the_verdict_says_why_a_number_has_no_interval() -> None:
     results = document()
     results["cohorts"]["x"]["measures"]["noise"]["note"] = "30% of the values are missing: too many for an interval"
     verdict = evaluate([Rule(measure="noise", cohort="x", op=">=", value=0.1)], number_lookup(results))

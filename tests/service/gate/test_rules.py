@@ -49,12 +49,14 @@ def test_a_gate_has_either_rules_or_the_name_of_a_policy(gate: dict[str, Any]) -
         ("noise.parts.0.1", "pearson", None),
     ],
 )
-def test_a_rule_names_a_quantile_by_its_statistic_or_in_its_path(measure: str, statistic: str, spread: object) -> None:
+def test_a_rule_names_a_quantile_or_sd_in_its_statistic_or_at_the_end_of_its_measure(
+    measure: str, statistic: str, spread: object
+) -> None:
     assert Rule.model_validate(RULE | {"measure": measure, "statistic": statistic}).spread == spread
 
 
-@pytest.mark.parametrize("off", ["off", False])  # YAML reads a bare `off` as false
-def test_a_gate_changes_soundness_checks_by_name(off: object) -> None:
+@pytest.mark.parametrize("off", ["off", False])  # YAML reads `off` without quotes as false
+def test_a_gate_can_change_the_limits_of_soundness_checks(off: object) -> None:
     gate = Gate.model_validate({"rules": [RULE], "soundness": {"degenerate": 0.2, "accuracy": off}})
     assert gate.soundness == {"degenerate": 0.2, "accuracy": "off"}
 
@@ -68,7 +70,7 @@ def test_a_gate_changes_soundness_checks_by_name(off: object) -> None:
         ({"beauty": 0.5}, ("soundness", "beauty", "[key]"), "'degenerate', 'image'"),
     ],
 )
-def test_a_change_of_a_soundness_check_is_refused_with_its_field(
+def test_an_invalid_change_of_a_soundness_check_is_refused_with_its_field(
     soundness: dict[str, Any], field: tuple[str, ...], message: str
 ) -> None:
     with pytest.raises(ValidationError) as refused:

@@ -15,7 +15,7 @@ EVIDENCE = st.tuples(SHARES, SHARES, SHARES).map(
 SEVERITY = [Status.OK, Status.WARNING, Status.FAILED]
 
 
-def test_every_check_has_a_name_that_a_gate_can_use() -> None:
+def test_a_gate_can_name_every_soundness_check() -> None:
     assert tuple(CHECKS) == get_args(CheckName)
 
 
@@ -56,21 +56,19 @@ def test_a_check_warns_or_fails_beyond_its_limits(
     ("interval", "status"),
     [((0.51, 0.9), "ok"), ((0.5, 0.9), "warning"), ((0.1, 0.5), "warning"), ((0.1, 0.49), "failed")],
 )
-def test_accuracy_is_compared_with_the_chance_of_its_images(interval: tuple[float, float], status: str) -> None:
+def test_the_check_of_accuracy_compares_its_interval_with_chance(interval: tuple[float, float], status: str) -> None:
     assert CHECKS["accuracy"].judge(Evidence(0.49, interval, 0.5)).status == status
     assert CHECKS["accuracy"].judge(Evidence(0.49, interval)).status == "not checked"
 
 
-def test_a_check_without_a_number_is_not_checked_and_says_why() -> None:
+def test_a_check_without_a_number_has_the_status_not_checked_and_a_reason() -> None:
     for each in judge_all({}):
         assert (each.status, each.number) == ("not checked", None)
         assert re.fullmatch(r"[A-Z][^{}]+\.", each.sentence)
 
 
 @given(st.sampled_from(list(CHECKS)), EVIDENCE, SHARES)
-def test_every_outcome_has_one_plain_sentence_with_the_number(
-    name: CheckName, evidence: Evidence, limit: float
-) -> None:
+def test_the_sentence_of_every_outcome_contains_the_number(name: CheckName, evidence: Evidence, limit: float) -> None:
     found = CHECKS[name].judge(Evidence(evidence.number, evidence.interval, limit))
     assert found.sentence.count(".") > 0
     assert found.sentence.endswith(".")
@@ -79,7 +77,7 @@ def test_every_outcome_has_one_plain_sentence_with_the_number(
 
 
 @given(st.sampled_from(["degenerate", "image", "class", "predictions", "weights"]), EVIDENCE, SHARES, SHARES)
-def test_a_higher_limit_never_makes_a_check_worse(
+def test_a_higher_limit_never_makes_an_outcome_worse(
     name: CheckName, evidence: Evidence, one: float, other: float
 ) -> None:
     low, high = (
@@ -88,7 +86,7 @@ def test_a_higher_limit_never_makes_a_check_worse(
     assert SEVERITY.index(high) <= SEVERITY.index(low)
 
 
-def test_the_sentence_of_empty_maps_gives_the_share_the_interval_and_the_limit() -> None:
+def test_the_sentence_about_empty_maps_gives_their_share_its_interval_and_the_limit() -> None:
     found = CHECKS["degenerate"].judge(Evidence(1.0, (0.862, 1.0)))
     assert found.sentence == (
         "100.0 % of the maps show no salience (95 % interval 86.2 % to 100.0 %); with more than 5.0 % empty maps, "

@@ -97,7 +97,7 @@ def test_an_mlflow_folder_has_the_format_of_the_model_in_it(tmp_path: Path) -> N
         ("[" * 100_000, ["model.safetensors"], "not JSON"),
     ],
 )
-def test_a_folder_without_a_model_is_refused_with_what_is_missing(
+def test_a_folder_without_a_model_is_refused_with_the_name_of_the_missing_file(
     tmp_path: Path, config: str, files: list[str], message: str
 ) -> None:
     with pytest.raises(ModelRefused, match=message):

@@ -7,7 +7,7 @@ from service.inputs.uris import locate
 from service.settings import StoreSettings
 
 
-def test_a_file_under_a_root_is_found_by_a_percent_encoded_uri_too(tmp_path: Path) -> None:
+def test_a_percent_encoded_uri_finds_its_file_under_an_allowed_root(tmp_path: Path) -> None:
     file = tmp_path / "a file.pt"
     file.touch()
     assert locate(file.as_uri(), [tmp_path]) == file
@@ -25,12 +25,14 @@ def test_a_file_under_a_root_is_found_by_a_percent_encoded_uri_too(tmp_path: Pat
         ("file://[", "file://"),
     ],
 )
-def test_a_uri_that_is_not_an_allowed_file_is_refused_with_the_remedy(tmp_path: Path, uri: str, message: str) -> None:
+def test_a_uri_that_does_not_name_an_allowed_file_is_refused_with_the_remedy(
+    tmp_path: Path, uri: str, message: str
+) -> None:
     with pytest.raises(InputRefused, match=message):
         locate(uri, [tmp_path])
 
 
-def test_a_link_that_leads_out_of_the_roots_is_refused(tmp_path: Path) -> None:
+def test_a_link_to_a_file_outside_the_allowed_roots_is_refused(tmp_path: Path) -> None:
     link = tmp_path / "inside" / "link"
     link.parent.mkdir()
     link.symlink_to(tmp_path / "secret")
@@ -39,7 +41,7 @@ def test_a_link_that_leads_out_of_the_roots_is_refused(tmp_path: Path) -> None:
     assert "secret" not in str(refused.value), "the message does not name the target"
 
 
-def test_files_of_the_service_itself_below_a_root_are_not_allowed(tmp_path: Path) -> None:
+def test_files_of_the_service_itself_are_refused_even_below_an_allowed_root(tmp_path: Path) -> None:
     settings = StoreSettings(data_dir=tmp_path / "data", allowed_roots=(tmp_path,))
     artifact = tmp_path / "data" / "artifacts" / "ab" / "abc"
     artifact.parent.mkdir(parents=True)

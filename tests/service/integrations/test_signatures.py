@@ -10,13 +10,13 @@ from service.integrations.signatures import is_timely, matches, sign
 KEY = b"k" * 32
 
 
-def test_a_signature_equals_that_of_the_official_package() -> None:
+def test_a_signature_equals_the_one_that_the_standardwebhooks_package_makes() -> None:
     now = datetime.now(UTC).replace(microsecond=0)
     official = Webhook("whsec_" + base64.b64encode(KEY).decode()).sign("m", now, '{"ä": 1}')
     assert sign(KEY, "m", str(int(now.timestamp())), '{"ä": 1}'.encode()) == official
 
 
-def test_one_matching_signature_is_enough() -> None:
+def test_a_message_is_accepted_if_one_of_its_signatures_matches() -> None:
     own = sign(KEY, "m", "1", b"{}")
     assert matches(f"v1,AAAA {own}", [own])
     assert matches(own, ["v1,BBBB", own])
@@ -31,7 +31,7 @@ def test_every_part_of_a_message_changes_the_signature(field: str) -> None:
     assert sign(**signed) != sign(**changed)  # type: ignore[arg-type]  # the values have different types
 
 
-def test_a_time_is_valid_within_the_window_before_and_after() -> None:
+def test_a_timestamp_is_valid_if_it_differs_from_now_by_less_than_the_window() -> None:
     now = time.time()
     assert is_timely(str(int(now) - 299), now, 300)
     assert is_timely(str(int(now) + 299), now, 300)

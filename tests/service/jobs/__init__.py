@@ -1,1 +1,1 @@
-"""Jobs."""
+"""Tests of service.jobs."""

@@ -12,7 +12,7 @@ def accept(store: Store, ingredients: AuditInputs) -> str:
     return store.jobs.accept(spec, spec_digest(spec), None)[0].id
 
 
-def test_one_change_wakes_a_thousand_waiters(store: Store, ingredients: AuditInputs) -> None:
+def test_one_change_of_a_job_wakes_a_thousand_waiting_requests(store: Store, ingredients: AuditInputs) -> None:
     job, other = accept(store, ingredients), accept(store, ingredients)
     version = store.jobs.get(job).version
 
@@ -31,7 +31,9 @@ def test_one_change_wakes_a_thousand_waiters(store: Store, ingredients: AuditInp
     assert asyncio.run(wait()) < 10
 
 
-def test_waiting_ends_after_its_time_and_when_the_watch_stops(store: Store, ingredients: AuditInputs) -> None:
+def test_a_wait_for_a_change_ends_at_its_time_limit_and_when_the_watch_stops(
+    store: Store, ingredients: AuditInputs
+) -> None:
     job = accept(store, ingredients)
     version = store.jobs.get(job).version
 

@@ -10,7 +10,7 @@ PRIVATE = [
     "2001:0:4136:e378:8000:63bf:3fff:fdd2", "ff02::1", "64:ff9b:1::a9fe:a9fe", "::127.0.0.1", "::ffff:0:7f00:1",
     "fec0::1",
 ]  # fmt: skip
-# Other notations of 127.0.0.1 that C libraries accept.
+# Notations of 127.0.0.1 that C libraries accept besides the usual one.
 UNUSUAL = ["2130706433", "0x7f000001", "0x7f.1", "127.1", "localhost"]
 
 
@@ -35,7 +35,7 @@ def test_a_uri_without_a_host_is_refused(uri: str) -> None:
 @pytest.mark.parametrize(
     "host", ["0x08080808", "134744072", "a.example", "ä.example", "0x8.example", "1e100.example", "a\0b"]
 )
-def test_public_literals_and_names_pass_the_check_of_literals(host: str) -> None:
+def test_a_uri_with_a_public_address_or_a_name_needs_no_connection_to_be_accepted(host: str) -> None:
     AllowedHosts().check_literal(f"http://{host}/x")
 
 
@@ -69,5 +69,5 @@ def test_an_allowed_name_may_resolve_to_any_address() -> None:
     ("127.0.0.1", True), ("::1", True), ("[::1]", True), ("localhost", True), ("0.0.0.0", False), ("::", False),
     ("10.0.0.1", False), ("example.org", False), ("", False), (None, False), ("localhost.example.org", False),
 ])  # fmt: skip
-def test_only_loopback_addresses_are_loopback(host: str | None, expected: bool) -> None:
+def test_loopback_addresses_are_recognised(host: str | None, expected: bool) -> None:
     assert is_loopback(host) is expected

@@ -15,19 +15,19 @@ def test_the_delay_grows_to_the_maximum_and_is_random() -> None:
     assert len(set(found)) == len(found)
 
 
-def test_retry_after_is_a_number_of_seconds_or_a_date() -> None:
+def test_a_retry_after_header_is_a_number_of_seconds_or_a_date() -> None:
     later = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
     assert parse_retry_after("2.5") == 2.5
     assert 50 < parse_retry_after(later) <= 60
 
 
 @pytest.mark.parametrize("header", ["", "soon", "-3", "nan", "inf", "Mon, 01 Jan 1990 00:00:00 GMT"])
-def test_an_invalid_retry_after_is_zero(header: str) -> None:
+def test_an_invalid_retry_after_header_counts_as_zero_seconds(header: str) -> None:
     assert parse_retry_after(header) == 0
 
 
 class UnavailableDatabase:
-    """A call that fails this many times and then succeeds."""
+    """A function that raises DatabaseUnavailable `times` times and then succeeds."""
 
     def __init__(self, times: int) -> None:
         self.left = times
@@ -48,7 +48,7 @@ def test_retries_end_after_the_given_time() -> None:
         retry_while_unavailable(UnavailableDatabase(10**6), seconds=0.3)
 
 
-def test_no_other_error_is_retried() -> None:
+def test_a_call_is_not_retried_after_any_other_error() -> None:
     calls = []
 
     def fail() -> None:

@@ -1,4 +1,4 @@
-"""Tests against servers on loopback. One address is allowed, others are not."""
+"""Tests of the HTTP client with a server on loopback. The client may connect to 127.0.0.1 alone."""
 
 import socket
 import threading
@@ -18,11 +18,11 @@ LOOPBACK = AllowedHosts.parse(["127.0.0.1"])
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Redirects `/to/URL` to that URL; `/drip` sends its response slowly."""
+    """Redirects `/to/URL` to URL, sends the response of `/drip` slowly, and answers other paths at once."""
 
     requests: ClassVar[list[str]] = []
 
-    def do_GET(self) -> None:  # http.server requires this name
+    def do_GET(self) -> None:  # http.server requires this method name
         self.requests.append(self.path)
         if self.path.startswith("/to/"):
             self.send_response(302)
@@ -79,7 +79,7 @@ def test_redirects_are_limited_in_number_and_to_http(port: int) -> None:
 
 
 def test_the_client_connects_to_the_address_that_was_checked(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name whose address changes at each lookup, as in DNS rebinding; the resolver is patched to simulate it."""
+    """The resolver is patched so that the address of a name changes at each lookup, as in DNS rebinding."""
     lookups, real = [], socket.getaddrinfo
 
     def rebinding(host: str, *rest: Any, **more: Any) -> Any:

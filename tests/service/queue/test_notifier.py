@@ -2,7 +2,7 @@ from service.queue.notifier import WorkNotifier
 from tests.support.servers import free_port
 
 
-def test_the_queue_is_refilled_to_the_number_of_waiting_shards(redis_url: str) -> None:
+def test_a_refill_adds_notifications_up_to_the_number_of_waiting_shards(redis_url: str) -> None:
     notifier = WorkNotifier(redis_url.removesuffix("/0") + "/1")
     notifier.notify(2)
     notifier.refill(5)

@@ -24,7 +24,7 @@ def accept(store: Store, ingredients: AuditInputs, **changes: float) -> str:
     return store.jobs.accept(spec, spec_digest(spec), None)[0].id
 
 
-def test_an_expired_shard_is_requeued_and_workers_are_notified(
+def test_a_shard_with_an_expired_lease_is_requeued_and_workers_are_notified(
     store: Store, ingredients: AuditInputs, notifier: WorkNotifier
 ) -> None:
     accept(store, ingredients)

@@ -1,1 +1,1 @@
-"""Spec."""
+"""Tests of service.spec."""

@@ -12,7 +12,7 @@ SMALLEST: dict[str, Any] = {
 TWO_RUNS = [{"name": "c", "runs": [{"uri": "file:///1.pt"}, {"uri": "file:///2.pt"}]}]
 
 
-def test_the_default_options_are_those_of_the_paper() -> None:
+def test_the_default_options_are_those_of_the_original_paper() -> None:
     spec = JobSpec.model_validate({**SMALLEST, "cohorts": TWO_RUNS})
     assert spec.measures == list(DEFAULT_MEASURES)
     assert spec.options.noise.amounts == [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0]
@@ -32,7 +32,7 @@ def test_an_omitted_field_and_its_default_give_the_same_digest() -> None:
 
 
 @pytest.mark.parametrize("model", [{}, {"outputs": None}, {"outputs": {}}, {"outputs": {"activation": "auto"}}])
-def test_the_default_kind_of_outputs_is_shown_and_does_not_change_the_digest(model: dict[str, Any]) -> None:
+def test_the_default_activation_appears_in_the_spec_and_does_not_change_its_digest(model: dict[str, Any]) -> None:
     spec = JobSpec.model_validate({**SMALLEST, "cohorts": [{**SMALLEST["cohorts"][0], "model": model}]})
     assert spec.model_dump(mode="json")["cohorts"][0]["model"]["outputs"]["activation"] == "auto"
     assert spec_digest(spec) == spec_digest(JobSpec.model_validate(SMALLEST))
@@ -65,14 +65,16 @@ def test_a_spec_survives_a_round_trip_through_json() -> None:
         ),
     ],
 )
-def test_an_invalid_field_is_named(changes: dict[str, Any], place: tuple[object, ...]) -> None:
+def test_the_error_about_an_invalid_spec_names_the_invalid_field(
+    changes: dict[str, Any], place: tuple[object, ...]
+) -> None:
     with pytest.raises(ValidationError) as caught:
         JobSpec.model_validate({**SMALLEST, **changes})
     assert [error["loc"] for error in caught.value.errors()] == [place]
 
 
 @pytest.mark.parametrize("measures", [["entropy"], ["noise"], ["geometry", "stability"], list(DEFAULT_MEASURES)])
-def test_passes_count_the_variants_that_the_measures_need(measures: list[str]) -> None:
+def test_the_number_of_passes_counts_the_variants_that_the_measures_need(measures: list[str]) -> None:
     spec = JobSpec.model_validate({**SMALLEST, "cohorts": TWO_RUNS, "measures": measures})
     extra = {"noise": 7, "geometry": 12, "degradation": 2}
     assert spec.passes() == 1 + sum(extra.get(measure, 0) for measure in measures)

@@ -35,7 +35,7 @@ def test_the_last_use_is_written_at_most_once_a_minute(store: Store) -> None:
     assert later.used_at is not None and later.used_at > first.used_at
 
 
-def test_a_revoked_key_stays_with_its_time_of_revocation(store: Store) -> None:
+def test_a_revoked_key_stays_stored_with_the_time_of_its_revocation(store: Store) -> None:
     made, secret = store.keys.create("ci", "", Scope.READ)
     first = store.keys.revoke(made.prefix)
     assert store.keys.revoke(made.prefix) == first

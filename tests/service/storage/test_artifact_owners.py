@@ -58,7 +58,7 @@ def test_an_artifact_that_a_job_or_a_policy_names_is_not_deleted(
     assert artifacts.expire(0) == 1
 
 
-def test_the_content_stays_until_the_last_owner_is_deleted(store: Store, artifacts: ArtifactStore) -> None:
+def test_the_file_of_an_artifact_stays_until_its_last_owner_is_deleted(store: Store, artifacts: ArtifactStore) -> None:
     theirs = replace(artifacts, owners=store.for_tenant("theirs").artifact_owners)
     uri = upload(artifacts, b"shared")
     time.sleep(0.1)

@@ -21,7 +21,7 @@ AHEAD = (
 
 @pytest.fixture
 def ahead(database_url: str) -> Iterator[Store]:
-    """A store on a Postgres whose clock is one hour ahead of this machine."""
+    """A store on a Postgres database whose clock is one hour ahead of this machine."""
     first = Store.open(database_url)
     with first.database.write() as session:
         for statement in AHEAD:
@@ -38,7 +38,7 @@ def accept(store: Store, ingredients: AuditInputs, **changes: float) -> str:
 
 
 def set_leases(store: Store, seconds: float) -> None:
-    """Set all leases to expire in `seconds` by the clock of the database."""
+    """Let all leases expire `seconds` from now by the clock of the database."""
     with store.database.write() as session:
         session.execute(update(ShardRow).values(lease_until=moment(session) + seconds))
 
@@ -66,7 +66,7 @@ def test_leases_expire_by_the_clock_of_the_database(ahead: Store, ingredients: A
     set_leases(ahead, 5)
     assert ahead.leases.release_expired() == 0
     assert ahead.leases.renew(shard, 30, 0)
-    set_leases(ahead, -5)  # this machine's clock reaches that time in almost an hour
+    set_leases(ahead, -5)  # by the clock of this machine, the leases would expire in almost an hour
     assert ahead.leases.release_expired() == 1
 
 

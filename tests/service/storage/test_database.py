@@ -15,7 +15,7 @@ BACKEND_PID = text("SELECT pg_backend_pid()")
 
 
 def terminate(database: Database) -> None:
-    """Terminate the idle connection in the pool on the side of the server."""
+    """Let the server terminate the idle connection in the pool."""
     row = database.fetch_one(BACKEND_PID)
     assert row is not None
     with psycopg.connect(database.url.set(drivername="postgresql").render_as_string(hide_password=False)) as other:
@@ -32,7 +32,7 @@ def test_a_terminated_idle_connection_is_replaced(database_url: str) -> None:
 
 
 @on_postgres
-def test_a_connection_terminated_just_now_fails_once(database_url: str) -> None:
+def test_a_connection_that_was_terminated_a_moment_ago_fails_once(database_url: str) -> None:
     database = Database(database_url)
     terminate(database)
     with pytest.raises(DatabaseUnavailable):
@@ -50,7 +50,7 @@ def test_sqlite_syncs_every_commit_to_disk(database_url: str) -> None:
     database.close()
 
 
-def test_a_plain_path_of_sqlite_creates_its_folder_and_a_uri_creates_none(
+def test_the_folder_of_a_sqlite_database_is_created_for_a_path_but_not_for_a_uri(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -30,7 +30,7 @@ def test_gauges_report_jobs_shards_and_workers(store: Store, ingredients: AuditI
     assert found["salience_queue_age_seconds"][""] > 0
 
 
-def test_only_running_jobs_have_a_speed(store: Store, ingredients: AuditInputs) -> None:
+def test_the_gauge_of_speed_counts_only_running_jobs(store: Store, ingredients: AuditInputs) -> None:
     job, _ = store.jobs.accept(ingredients.spec(), "digest", None)
     shard = store.leases.claim("one", 30)
     assert shard is not None

@@ -28,7 +28,7 @@ def record(store: Store, cohort: int) -> None:
     store.shards.record_values(shard, ShardResult([*read, skipped], values, 3, "cpu"))
 
 
-def test_numbers_are_ordered_by_image_cohort_and_run(store: Store, job: str) -> None:
+def test_the_values_of_images_are_ordered_by_image_cohort_and_run(store: Store, job: str) -> None:
     record(store, 0)
     record(store, 1)
     found = store.images.measured(job, 0, 10)
@@ -45,7 +45,7 @@ def test_a_skipped_image_is_stored_once_with_its_reason(store: Store, job: str) 
     assert store.images.measured(job, 2, 3)[0].values == []
 
 
-def test_images_read_for_all_runs_are_ordered_by_digest(store: Store, job: str) -> None:
+def test_images_are_read_only_once_all_their_runs_are_recorded(store: Store, job: str) -> None:
     record(store, 0)
     everything, last = (ImageSet("images", start, 3, [], []) for start in (0, 1))
     assert list(store.images.read_images(job, everything, 6)) == []
@@ -59,5 +59,5 @@ def test_images_read_for_all_runs_are_ordered_by_digest(store: Store, job: str) 
     assert len([value for page in store.images.values(job, last) for value in page]) == 2 * 3
 
 
-def test_a_slice_excludes_its_end(store: Store, job: str) -> None:
+def test_a_slice_of_images_excludes_its_end(store: Store, job: str) -> None:
     assert [image.number for image in store.images.slice(job, 1, 3)] == [1, 2]

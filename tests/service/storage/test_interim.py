@@ -17,7 +17,7 @@ TOTAL, SIZE = 96, 16
 
 @pytest.fixture
 def job(store: Store, ingredients: AuditInputs) -> str:
-    """A planned job of six slices that stops when decided; looks follow after two, four and six slices."""
+    """The ID of a planned job that stops when decided. It has six slices, and an interim look after every second one."""
     gate = {"rules": [{"measure": "entropy", "op": ">=", "value": 0.5}]}
     return submit_planned(store, ingredients, gate=gate, stop="when-decided")
 
@@ -56,7 +56,7 @@ def get_job(store: Store, job: str) -> Job:
     return store.jobs.get(job)
 
 
-def test_a_look_is_enqueued_once_all_slices_of_its_images_are_recorded_in_any_order(store: Store, job: str) -> None:
+def test_an_interim_look_is_enqueued_when_the_last_slice_of_its_images_is_recorded(store: Store, job: str) -> None:
     first, second, third = (claim(store, name) for name in "abc")
     assert not record(store, third)
     assert not record(store, second)
@@ -65,7 +65,7 @@ def test_a_look_is_enqueued_once_all_slices_of_its_images_are_recorded_in_any_or
     assert (look.kind, look.stop) == (ShardKind.LOOK, 32)
 
 
-def test_a_job_has_one_look_at_a_time(store: Store, job: str) -> None:
+def test_a_job_has_one_interim_look_at_a_time(store: Store, job: str) -> None:
     shards = [claim(store) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(lambda shard: record(store, shard), shards)) == 1
@@ -76,7 +76,9 @@ def test_a_job_has_one_look_at_a_time(store: Store, job: str) -> None:
     assert get_job(store, job).so_far == {"images": 32}
 
 
-def test_a_decided_job_continues_with_its_summary_and_other_shards_lose_their_leases(store: Store, job: str) -> None:
+def test_a_decided_job_continues_with_its_summary_and_its_other_shards_lose_their_leases(
+    store: Store, job: str
+) -> None:
     measure(store), measure(store)
     look, beyond = claim(store), claim(store)
     assert record(store, claim(store)) is False
@@ -91,7 +93,7 @@ def test_a_decided_job_continues_with_its_summary_and_other_shards_lose_their_le
     assert ended.image_sets[0].stop == 32
 
 
-def test_a_look_whose_worker_died_is_requeued_and_counts_once(store: Store, job: str) -> None:
+def test_an_interim_look_whose_worker_died_is_requeued_and_recorded_once(store: Store, job: str) -> None:
     measure(store), measure(store)
     late = claim(store, "late", lease=0.0)
     assert store.leases.release_expired() == 1
@@ -103,7 +105,7 @@ def test_a_look_whose_worker_died_is_requeued_and_counts_once(store: Store, job:
     assert get_job(store, job).stopped_at is None
 
 
-def test_after_a_look_at_all_images_the_summary_follows(store: Store, job: str) -> None:
+def test_the_summary_follows_an_interim_look_at_all_images(store: Store, job: str) -> None:
     for _ in range(3):
         measure(store), measure(store)
         store.interim.record(claim(store), {}, decided=False, seconds=0.1)
@@ -111,7 +113,7 @@ def test_after_a_look_at_all_images_the_summary_follows(store: Store, job: str) 
     assert get_job(store, job).stopped_at is None
 
 
-def test_looks_run_in_order_even_if_all_images_are_measured(store: Store, job: str) -> None:
+def test_interim_looks_run_in_order_even_if_all_images_are_measured(store: Store, job: str) -> None:
     for shard in [claim(store) for _ in range(6)]:
         record(store, shard)
     assert store.interim.record(claim(store), {}, decided=True, seconds=0.1)
@@ -119,7 +121,7 @@ def test_looks_run_in_order_even_if_all_images_are_measured(store: Store, job: s
     assert get_job(store, job).stopped_at == 32
 
 
-def test_skipped_images_beyond_the_stop_are_not_listed(store: Store, job: str) -> None:
+def test_a_job_that_stops_early_does_not_list_skipped_images_beyond_its_stop(store: Store, job: str) -> None:
     shards = [claim(store) for _ in range(3)]
     skipped = [Image(40, "40.png", None, "/40.png", skipped="not an image")]
     store.shards.record_values(shards[2], ShardResult(skipped, [], 16, "cpu"))
@@ -129,11 +131,11 @@ def test_skipped_images_beyond_the_stop_are_not_listed(store: Store, job: str) -
     assert store.images.skipped(job) == []
 
 
-def test_jobs_that_do_not_stop_early_have_periodic_looks_and_no_look_before_the_summary(
+def test_a_job_that_cannot_stop_early_has_periodic_interim_looks_but_none_before_its_summary(
     store: Store, ingredients: AuditInputs
 ) -> None:
     job = submit_planned(store, ingredients)
-    assert not measure(store)  # the job has only just started
+    assert not measure(store)  # the first periodic look is not due yet
     _make_look_due(store, job)
     assert measure(store)
     look = claim(store)
@@ -156,7 +158,7 @@ def _make_look_due(store: Store, job: str) -> None:
         session.execute(update(JobRow).where(JobRow.id == job).values(look_after=0.0))
 
 
-def test_a_cancelled_job_loses_its_look(store: Store, job: str) -> None:
+def test_an_interim_look_of_a_cancelled_job_records_nothing(store: Store, job: str) -> None:
     measure(store), measure(store)
     look = claim(store)
     store.jobs.cancel(job)
@@ -173,7 +175,7 @@ def interim_looks(total: int) -> list[int]:
     return seen[1:]
 
 
-def test_looks_follow_after_one_step_and_later_after_a_sixteenth_of_the_images_seen() -> None:
+def test_interim_looks_follow_every_step_and_later_every_sixteenth_of_the_images_seen() -> None:
     found = interim_looks(1_000_000)
     assert found[:3] == [MIN_STEP, 2 * MIN_STEP, 3 * MIN_STEP]
     assert all(after - before <= max(MIN_STEP, before / 16) for before, after in pairwise(found))
@@ -181,5 +183,5 @@ def test_looks_follow_after_one_step_and_later_after_a_sixteenth_of_the_images_s
 
 
 @pytest.mark.parametrize("total", [1, MIN_STEP, MIN_STEP + 1, 2_000])
-def test_the_last_look_covers_all_images(total: int) -> None:
+def test_the_last_interim_look_covers_all_images(total: int) -> None:
     assert interim_looks(total)[-1] == total

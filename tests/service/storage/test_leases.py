@@ -27,7 +27,7 @@ def claim(store: Store, lease: float = LEASE) -> Shard:
 
 
 def change(store: Store, **values: float) -> None:
-    """Change all shards, to simulate a later time or another version."""
+    """Set columns of all shards, to simulate a later time or another format version."""
     with store.database.write() as session:
         session.execute(update(ShardRow).values(**values))
 
@@ -46,7 +46,7 @@ def test_a_shard_that_kills_its_worker_three_times_is_quarantined(store: Store, 
     assert "killed its worker 3 times" in failure_detail(store, job)
 
 
-def test_the_limit_of_killed_workers_is_configurable(store: Store, job: str) -> None:
+def test_the_number_of_killed_workers_before_quarantine_is_configurable(store: Store, job: str) -> None:
     leases = LeaseStore(store.database, limits={**LIMITS, DEATHS: 1})
     claim(store, lease=0)
     leases.release_expired()
@@ -97,7 +97,7 @@ def test_a_worker_does_not_claim_shards_of_an_unsupported_format(store: Store, j
 
 
 def submit(store: Store, ingredients: AuditInputs, slices: int, tenant: str = "", **changes: object) -> str:
-    """Submit and plan a job whose slices have one image each."""
+    """Submit and plan a job whose slices have one image each. Returns the job's ID."""
     spec = ingredients.spec(**changes)
     job = store.for_tenant(tenant).jobs.accept(spec, spec_digest(spec), None)[0].id
     while (planner := claim(store)).kind is not ShardKind.PLAN:
@@ -109,7 +109,7 @@ def submit(store: Store, ingredients: AuditInputs, slices: int, tenant: str = ""
 
 
 def claimed(store: Store, count: int) -> Sequence[str]:
-    """Claim the next shards and return their jobs."""
+    """Claim the next `count` shards. Returns the IDs of their jobs."""
     return [claim(store).job for _ in range(count)]
 
 
@@ -129,7 +129,7 @@ def test_ten_thousand_shards_delay_a_small_job_by_at_most_one_shard(store: Store
 
 
 def shortest_claim(store: Store) -> float:
-    """Return the seconds of the fastest of 30 claims, which other processes slow least."""
+    """Return the seconds of the fastest of 30 claims, since other processes can slow a single claim."""
     return min(timeit.repeat(lambda: claim(store), number=1, repeat=30))
 
 
@@ -137,10 +137,10 @@ def test_claiming_does_not_slow_down_as_more_shards_wait(store: Store, ingredien
     submit(store, ingredients, 40)
     few = shortest_claim(store)
     submit(store, ingredients, 20_000)
-    assert shortest_claim(store) < 3 * few  # without its index, SQLite takes 4.6 times as long
+    assert shortest_claim(store) < 3 * few  # without the index on waiting shards, SQLite takes 4.6 times as long
 
 
-def test_jobs_alternate_after_their_start(store: Store, ingredients: AuditInputs) -> None:
+def test_two_jobs_of_one_tenant_take_turns(store: Store, ingredients: AuditInputs) -> None:
     first = submit(store, ingredients, 20)
     second = submit(store, ingredients, 20)
     found = claimed(store, 20)
@@ -188,7 +188,7 @@ def test_an_endless_series_of_small_jobs_does_not_starve_a_large_job(
         if done[-1] in small and store.jobs.get(done[-1]).state is JobState.SUCCEEDED:
             again = store.for_tenant(small[done[-1]]).jobs.accept(spec, spec_digest(spec), None)[0].id
             small[again] = small.pop(done[-1])
-    slices = (40 - done.count(large)) / 3  # of the small jobs; their other shards are plans and summaries
+    slices = (40 - done.count(large)) / 3  # of the small jobs, which have a plan and a summary for each slice
     assert done.count(large) >= slices / 2 - 1
 
 

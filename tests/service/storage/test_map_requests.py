@@ -18,7 +18,7 @@ def make_request(job: str, image: int, *variants: str, is_permanent: bool = True
     return MapRequest(job, image, 0, list(variants) or ["clean"], is_permanent)
 
 
-def test_requests_of_people_precede_samples_and_each_is_claimed_once(store: Store, job: str) -> None:
+def test_map_requests_of_people_precede_those_of_samples_and_are_claimed_once(store: Store, job: str) -> None:
     assert store.map_requests.claim() is None
     sample, request = make_request(job, 1, "clean", "shift:1,2"), make_request(job, 2, is_permanent=False)
     assert store.map_requests.enqueue([sample]) == 1
@@ -34,7 +34,7 @@ def test_requests_of_people_precede_samples_and_each_is_claimed_once(store: Stor
     assert store.map_requests.pending_count(job) == 1
 
 
-def test_a_failed_request_keeps_its_error_for_a_while_and_can_then_be_repeated(store: Store, job: str) -> None:
+def test_a_failed_map_request_has_its_error_for_a_while_and_can_then_be_repeated(store: Store, job: str) -> None:
     request = make_request(job, 1)
     store.map_requests.enqueue([request])
     store.map_requests.claim()
@@ -48,7 +48,7 @@ def test_a_failed_request_keeps_its_error_for_a_while_and_can_then_be_repeated(s
     assert (store.map_requests.error_of(request), store.map_requests.claim()) == (None, request)
 
 
-def test_a_request_that_crashes_two_workers_fails(store: Store, job: str) -> None:
+def test_a_map_request_that_crashes_two_workers_fails(store: Store, job: str) -> None:
     request = make_request(job, 1)
     store.map_requests.enqueue([request])
     for _ in range(2):
@@ -59,7 +59,7 @@ def test_a_request_that_crashes_two_workers_fails(store: Store, job: str) -> Non
     assert "crashed two workers" in (store.map_requests.error_of(request) or "")
 
 
-def test_maps_on_demand_expire_and_maps_of_a_sample_stay(store: Store, job: str) -> None:
+def test_maps_made_on_request_expire_and_maps_of_a_sample_do_not(store: Store, job: str) -> None:
     maps = [StoredMaps(0, number, "clean", b"maps") for number in (1, 2)]
     store.maps.add(job, maps[:1], [StoredImage(0, 1, b"sheet", b"picture", b"thumb")], is_permanent=True)
     store.maps.add(job, maps, [StoredImage(0, n, None, b"other", None) for n in (1, 2)], is_permanent=False)

@@ -28,7 +28,7 @@ def record(store: Store, *sums: MapSum) -> None:
     store.shards.record_values(shard, ShardResult([], [], 0, "cpu", sums))
 
 
-def test_the_sums_of_shards_are_added_element_by_element(store: Store, job: str) -> None:
+def test_the_sums_of_maps_of_different_shards_are_added_element_by_element(store: Store, job: str) -> None:
     large = 2**62 - 1
     record(store, map_sum(1, 255, large), map_sum(0, 7, 1, run=1), map_sum(5, 5, 5, out_of_set=True))
     record(store, map_sum(2, 1, large), map_sum(1, 1, 1, run=1))
@@ -39,7 +39,7 @@ def test_the_sums_of_shards_are_added_element_by_element(store: Store, job: str)
     assert (outside.count, array("q", outside.data).tolist()) == (2, [5, 5, 5])
 
 
-def test_the_sums_are_deleted_with_their_job(store: Store, job: str) -> None:
+def test_the_sums_of_maps_are_deleted_with_their_job(store: Store, job: str) -> None:
     record(store, map_sum(1))
     store.jobs.cancel(job)
     store.jobs.delete(job)

@@ -27,7 +27,7 @@ def test_a_database_is_current_after_the_migrations(empty_database: str) -> None
     database.close()
 
 
-def test_a_database_that_a_newer_version_migrated_counts_as_current(empty_database: str) -> None:
+def test_a_database_that_a_newer_release_has_migrated_counts_as_current(empty_database: str) -> None:
     database = Database(empty_database)
     migrate.upgrade(database.engine)
     with database.engine.begin() as connection:

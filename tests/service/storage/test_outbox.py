@@ -33,12 +33,14 @@ def deliveries(store: Store, webhook: Webhook) -> list[Delivery]:
 
 
 def change(store: Store, rows: type[Any], **values: object) -> None:
-    """Change all rows of a table, to simulate that time has passed."""
+    """Set columns of all rows of a table, to simulate that time has passed."""
     with store.database.write() as session:
         session.execute(update(rows).values(**values))
 
 
-def test_the_end_of_a_job_is_enqueued_for_its_subscribers_only(store: Store, ingredients: AuditInputs) -> None:
+def test_a_message_about_a_jobs_end_is_enqueued_for_its_subscribers_only(
+    store: Store, ingredients: AuditInputs
+) -> None:
     subscriber, other, stranger = add(store), add(store, "job.failed"), add(store, tenant="them")
     job = cancel_one(store, ingredients)
     (found,) = deliveries(store, subscriber)
@@ -50,9 +52,9 @@ def test_the_end_of_a_job_is_enqueued_for_its_subscribers_only(store: Store, ing
     assert len(deliveries(store, subscriber)) == 1, "the job ends only once"
 
 
-def test_one_sender_at_a_time_leases_a_webhook(store: Store, ingredients: AuditInputs) -> None:
+def test_only_one_sender_at_a_time_can_lease_a_webhook(store: Store, ingredients: AuditInputs) -> None:
     webhook = add(store)
-    assert store.outbox.claim(60) is None, "nothing is due"
+    assert store.outbox.claim(60) is None, "no message is due"
     cancel_one(store, ingredients)
     claimed = store.outbox.claim(60)
     assert claimed and claimed.id == webhook.id
@@ -113,7 +115,7 @@ def test_a_retry_after_header_of_the_receiver_is_respected(store: Store, ingredi
     assert store.outbox.claim(60)
 
 
-def test_a_receiver_that_answers_410_receives_no_further_messages(store: Store, ingredients: AuditInputs) -> None:
+def test_a_receiver_that_answers_410_gets_no_further_messages(store: Store, ingredients: AuditInputs) -> None:
     webhook = add(store)
     cancel_one(store, ingredients)
     cancel_one(store, ingredients)

@@ -1,4 +1,4 @@
-"""A job of an earlier release whose numbers differ restarts in this release."""
+"""Tests that an open job of an earlier release restarts if this release computes other numbers."""
 
 import pytest
 from sqlalchemy import func, select, update
@@ -27,13 +27,15 @@ def make_outdated(store: Store) -> None:
 
 
 def count_rows(store: Store) -> int:
-    """Return the number of rows with numbers."""
+    """Return the number of rows in the tables of values and of sums of maps."""
     with store.database.read() as session:
         counts = (select(func.count()).select_from(table) for table in (ValueRow, MapSumRow, ClassSumRow))
         return sum(session.scalar(each) or 0 for each in counts)
 
 
-def test_a_half_measured_job_restarts_and_its_old_worker_records_nothing(store: Store, job: str) -> None:
+def test_a_partly_measured_job_restarts_and_a_worker_of_the_earlier_release_records_nothing(
+    store: Store, job: str
+) -> None:
     plan(store)
     done, running = claim(store), claim(store)
     plain = result(done)
@@ -42,7 +44,9 @@ def test_a_half_measured_job_restarts_and_its_old_worker_records_nothing(store: 
     assert store.leases.renew(running, 30, 5)
     assert count_rows(store) > 2
     make_outdated(store)
-    assert replan_outdated(store.database) == 0  # workers of the earlier release may finish it
+    assert (
+        replan_outdated(store.database) == 0
+    )  # a worker of the earlier release still holds a shard, and may finish the job
     store.leases.give_back(["w"])
     assert replan_outdated(store.database) == 1
     assert replan_outdated(store.database) == 0

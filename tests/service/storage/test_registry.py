@@ -15,12 +15,12 @@ POLICY = ("p", 1)
 
 
 def skip_delays(store: Store) -> None:
-    """End all delays and leases."""
+    """End all delays and leases, so that every version is due."""
     with store.database.write() as session:
         session.execute(update(VersionRow).values(next_at=0.0, lease_until=0.0))
 
 
-def test_a_delivery_is_accepted_once_and_its_id_is_stored_for_the_window(store: Store) -> None:
+def test_a_delivery_is_accepted_once_and_its_id_is_stored_while_its_signature_is_valid(store: Store) -> None:
     store.registry.record_delivery("d", 300, FACES)
     with pytest.raises(DeliveryRepeated):
         store.registry.record_delivery("d", 300, ("faces", "4"))
@@ -51,7 +51,7 @@ def test_a_version_is_claimed_again_once_its_job_has_ended(store: Store, ingredi
 
 def test_a_version_is_retried_after_a_failure_and_after_its_lease_expires(store: Store) -> None:
     assert store.registry.notice(*FACES)
-    assert not store.registry.notice(*FACES), "it is in the queue already"
+    assert not store.registry.notice(*FACES), "the version is in the queue already"
     first = store.registry.claim(60)
     assert first
     store.registry.postpone(first, "unavailable")
@@ -66,7 +66,7 @@ def test_a_version_is_retried_after_a_failure_and_after_its_lease_expires(store:
     assert store.registry.claim(60), "a process that lost its lease changes nothing"
 
 
-def test_a_version_that_restarts_loses_its_lease(store: Store) -> None:
+def test_a_new_delivery_about_a_version_restarts_it_and_ends_its_lease(store: Store) -> None:
     store.registry.notice(*FACES)
     first = store.registry.claim(60)
     assert first
@@ -76,7 +76,7 @@ def test_a_version_that_restarts_loses_its_lease(store: Store) -> None:
     assert again and again.state is VersionState.NOTICED
 
 
-def test_one_process_runs_a_periodic_task_until_it_is_due_again(store: Store) -> None:
+def test_a_periodic_task_is_due_for_one_process_per_interval(store: Store) -> None:
     assert [store.registry.is_due("r", 60) for _ in range(3)] == [True, False, False]
     assert store.registry.is_due("other", 60)
     assert store.registry.is_due("r", 0.001), "a shorter interval applies at once"

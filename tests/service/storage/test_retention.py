@@ -29,7 +29,7 @@ def count_rows(store: Store) -> list[int]:
         return [session.scalar(select(func.count()).select_from(table)) or 0 for table in tables]
 
 
-def test_all_rows_of_a_deleted_job_are_removed(store: Store, runner: Runner, ingredients: AuditInputs) -> None:
+def test_all_rows_of_a_deleted_job_are_deleted(store: Store, runner: Runner, ingredients: AuditInputs) -> None:
     job, other = (audit(runner, ingredients, key) for key in "ab")
     both = count_rows(store)
     store.jobs.delete(job)
@@ -40,7 +40,7 @@ def test_all_rows_of_a_deleted_job_are_removed(store: Store, runner: Runner, ing
         store.jobs.get(job)
 
 
-def test_old_jobs_are_deleted_and_open_jobs_stay(store: Store, runner: Runner, ingredients: AuditInputs) -> None:
+def test_old_jobs_are_deleted_unless_they_are_open(store: Store, runner: Runner, ingredients: AuditInputs) -> None:
     old = audit(runner, ingredients, "a")
     time.sleep(0.01)
     spec = ingredients.spec()

@@ -44,7 +44,7 @@ def test_a_job_runs_from_its_plan_through_its_slices_to_its_summary(store: Store
     assert store.shards.devices(job) == ["cpu"]
 
 
-def test_the_summary_is_enqueued_once_when_the_last_slices_end_together(store: Store, job: str) -> None:
+def test_the_summary_is_enqueued_once_even_if_the_last_slices_end_together(store: Store, job: str) -> None:
     plan(store, [Slice(0, n, n + 1) for n in range(4)])
     shards = [claim(store) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
@@ -54,7 +54,7 @@ def test_the_summary_is_enqueued_once_when_the_last_slices_end_together(store: S
     assert store.jobs.get(job).images_done == 4 * 80 // 40
 
 
-def test_a_shard_whose_lease_expired_is_requeued_and_counts_once(store: Store, job: str) -> None:
+def test_a_shard_whose_lease_expired_is_requeued_and_recorded_once(store: Store, job: str) -> None:
     plan(store)
     late = claim(store, "late", lease=0.0)
     assert store.leases.release_expired() == 1
@@ -108,7 +108,7 @@ def test_an_unexpired_lease_is_not_released(store: Store, job: str) -> None:
     assert store.jobs.get(job).started_at == pytest.approx(time.time(), abs=60)
 
 
-def test_pages_of_images_are_stored_once_in_any_order(store: Store, job: str) -> None:
+def test_images_are_stored_once_in_the_order_of_their_numbers(store: Store, job: str) -> None:
     planner = claim(store)
     pages = [[IMAGES[0], IMAGES[2]], [IMAGES[3], IMAGES[1]]]
     for page in pages + pages:
@@ -116,7 +116,7 @@ def test_pages_of_images_are_stored_once_in_any_order(store: Store, job: str) ->
     assert store.images.slice(job, 0, 10) == IMAGES
 
 
-def test_the_reason_of_a_skipped_image_is_stored_in_any_order_of_cohorts(
+def test_the_reason_for_a_skipped_image_is_stored_whichever_cohort_ends_first(
     store: Store, ingredients: AuditInputs
 ) -> None:
     spec = ingredients.spec()

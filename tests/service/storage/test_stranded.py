@@ -1,4 +1,4 @@
-"""The sweeper fails open jobs without shards, and no other jobs."""
+"""Tests that the sweeper fails open jobs that have no open shards, and no other jobs."""
 
 import threading
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def accept(store: Store, ingredients: AuditInputs) -> str:
 
 
 def strand(store: Store, job: str) -> None:
-    """Leave a job without open shards."""
+    """Mark all shards of a job as done, so that no worker can continue the job."""
     number = select(JobRow.number).where(JobRow.id == job).scalar_subquery()
     with store.database.write() as session:
         session.execute(update(ShardRow).where(ShardRow.job == number).values(state=ShardState.DONE))
@@ -66,7 +66,7 @@ def test_a_job_in_progress_does_not_fail_at_any_step(store: Store, ingredients: 
     assert store.jobs.get(job).state is JobState.SUCCEEDED
 
 
-def test_jobs_accepted_during_the_check_stay_open(store: Store, ingredients: AuditInputs) -> None:
+def test_jobs_that_are_accepted_while_the_sweeper_runs_stay_open(store: Store, ingredients: AuditInputs) -> None:
     accepted: list[str] = []
     submitting = threading.Thread(target=lambda: accepted.extend(accept(store, ingredients) for _ in range(50)))
     submitting.start()
@@ -76,7 +76,7 @@ def test_jobs_accepted_during_the_check_stay_open(store: Store, ingredients: Aud
     assert {store.jobs.get(job).state for job in accepted} == {JobState.QUEUED}
 
 
-def test_a_job_that_gets_a_shard_before_it_is_locked_stays_open(store: Store, ingredients: AuditInputs) -> None:
+def test_a_job_that_gets_a_shard_before_the_sweeper_locks_it_stays_open(store: Store, ingredients: AuditInputs) -> None:
     job = accept(store, ingredients)
     strand(store, job)
     other = Store.open(store.database.url.render_as_string(hide_password=False))
@@ -92,7 +92,7 @@ def test_a_job_that_gets_a_shard_before_it_is_locked_stays_open(store: Store, in
     other.database.close()
 
 
-def test_a_job_without_any_row_of_a_shard_fails(store: Store, ingredients: AuditInputs) -> None:
+def test_a_job_without_rows_in_the_table_of_shards_fails(store: Store, ingredients: AuditInputs) -> None:
     job = accept(store, ingredients)
     with store.database.write() as session:
         session.execute(delete(ShardRow))

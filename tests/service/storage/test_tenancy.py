@@ -24,7 +24,7 @@ def accept(store: Store, ingredients: AuditInputs, key: str | None = None, max_o
 
 @pytest.fixture
 def job(store: Store, ingredients: AuditInputs) -> str:
-    """A job of the tenant `a`."""
+    """The ID of a job of the tenant `a`."""
     return accept(store.for_tenant("a"), ingredients)
 
 
@@ -43,7 +43,7 @@ def test_a_job_is_invisible_to_another_tenant(store: Store, job: str, other: str
     assert store.jobs.get(job).id == job, "a store without a tenant sees all jobs"
 
 
-def test_no_statement_reaches_rows_of_another_tenant(store: Store, job: str) -> None:
+def test_no_sql_statement_reads_or_changes_rows_of_another_tenant(store: Store, job: str) -> None:
     theirs, other = store.for_tenant("b").database, aliased(JobRow)
     with theirs.write() as session:
         assert session.scalar(select(func.count()).select_from(JobRow)) == 0
@@ -98,7 +98,7 @@ def test_an_artifact_is_visible_to_the_tenants_that_uploaded_it(store: Store) ->
     )
 
 
-def test_the_limit_of_open_jobs_counts_for_each_tenant(store: Store, ingredients: AuditInputs) -> None:
+def test_each_tenant_has_its_own_limit_of_open_jobs(store: Store, ingredients: AuditInputs) -> None:
     first = accept(store.for_tenant("a"), ingredients, "k", max_open=1)
     with pytest.raises(TooManyJobs, match="SALIENCE_MAX_OPEN_JOBS"):
         accept(store.for_tenant("a"), ingredients, max_open=1)
@@ -108,7 +108,7 @@ def test_the_limit_of_open_jobs_counts_for_each_tenant(store: Store, ingredients
     accept(store.for_tenant("a"), ingredients, max_open=1)
 
 
-def test_simultaneous_requests_do_not_exceed_the_limit(store: Store, ingredients: AuditInputs) -> None:
+def test_simultaneous_requests_do_not_exceed_the_limit_of_open_jobs(store: Store, ingredients: AuditInputs) -> None:
     def try_one(_: int) -> bool:
         try:
             accept(store.for_tenant("a"), ingredients, max_open=2)

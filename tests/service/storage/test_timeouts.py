@@ -22,7 +22,7 @@ from tests.support.jobs import AuditInputs
 from tests.support.tcp_proxy import Proxy, proxy
 
 SHORT = Timeouts(connect=2, statement=0.5, long_statement=30, lock=20)
-LONGER = 1.5  # seconds; more than the limit of a short statement
+LONGER = 1.5  # in seconds, more than the time limit of a short statement
 MAX_SECONDS = SHORT.connect + SHORT.statement + GRACE_SECONDS + 3
 
 on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
@@ -53,7 +53,7 @@ def network(database_url: str) -> Iterator[Proxy]:
 
 @pytest.fixture
 def proxied(database_url: str, network: Proxy) -> Iterator[Database]:
-    """The database behind that proxy."""
+    """The database, to which all connections go through the proxy of the fixture `network`."""
     url = make_url(database_url).set(port=network.port).render_as_string(hide_password=False)
     with opened(url) as database:
         yield database
@@ -70,9 +70,7 @@ def test_a_server_that_hangs_during_a_transaction_makes_the_database_unavailable
 
 
 @on_postgres
-def test_a_server_that_hangs_at_a_new_connection_makes_the_database_unavailable(
-    proxied: Database, network: Proxy
-) -> None:
+def test_a_server_that_accepts_no_connection_makes_the_database_unavailable(proxied: Database, network: Proxy) -> None:
     network.mute()
     with finishing_within(), pytest.raises(DatabaseUnavailable):
         proxied.ping()
@@ -137,7 +135,7 @@ def plain(url: str) -> str:
 
 @contextmanager
 def held(url: str, table: str) -> Iterator[None]:
-    """Lock a table for LONGER seconds, to simulate a long statement."""
+    """Lock a table for LONGER seconds, so that statements on the table take as long."""
     with psycopg.connect(plain(url)) as other:
         other.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE".encode())
         release = threading.Timer(LONGER, other.commit)
@@ -171,7 +169,7 @@ LONG: dict[str, tuple[str, Callable[[Store, Shard], object]]] = {
 
 @on_postgres
 @pytest.mark.parametrize("name", LONG)
-def test_statements_over_all_rows_of_a_job_have_the_longer_limit(
+def test_statements_on_all_rows_of_a_job_have_the_longer_time_limit(
     database_url: str, ingredients: AuditInputs, name: str
 ) -> None:
     store, (table, act) = Store.open(database_url, timeouts=SHORT), LONG[name]
@@ -182,6 +180,6 @@ def test_statements_over_all_rows_of_a_job_have_the_longer_limit(
         assert shard is not None
         with held(database_url, table):
             act(store, shard)
-        # The next statement on the same connection has the short limit again.
+        # The next transaction on the same connection has the short time limit again.
         with held(database_url, "jobs"), pytest.raises(DatabaseUnavailable):
             store.jobs.versions([shard.job])

@@ -1,1 +1,1 @@
-"""Telemetry."""
+"""Tests of logs and their redaction."""

@@ -36,14 +36,14 @@ def test_no_secret_is_written_in_any_part_of_a_record(written: tuple[logging.Log
     assert "host/model.pt" in stream.getvalue()
 
 
-def test_a_message_with_line_breaks_is_one_line(written: tuple[logging.Logger, io.StringIO]) -> None:
+def test_a_message_with_line_breaks_is_logged_as_one_line(written: tuple[logging.Logger, io.StringIO]) -> None:
     log, stream = written
     log.info("asked for %s", "x\n2026-01-01 ERROR forged\r\x1b[2Jgone\u2028too")
     assert len(stream.getvalue().splitlines()) == 1
     assert "\x1b" not in stream.getvalue()
 
 
-def test_lines_have_the_ids_that_are_bound_at_the_time() -> None:
+def test_a_log_line_has_the_ids_that_are_bound_when_it_is_written() -> None:
     def message() -> dict[str, Any]:
         found: dict[str, Any] = json.loads(logs.JsonLines().format(record))
         return found
@@ -77,7 +77,7 @@ def test_the_end_of_a_long_traceback_is_logged_but_a_long_message_is_cut(
     assert len(text) < 2**16
 
 
-def test_the_end_of_a_traceback_that_is_logged_as_a_message_is_logged(
+def test_a_traceback_that_is_logged_as_a_message_keeps_its_end(
     written: tuple[logging.Logger, io.StringIO],
 ) -> None:
     log, stream = written

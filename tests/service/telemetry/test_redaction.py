@@ -65,7 +65,7 @@ def test_redact_leaves_a_text_without_secrets_unchanged(text: str) -> None:
     assert redact(text) == text
 
 
-def test_redact_leaves_host_and_path_of_a_url() -> None:
+def test_redact_does_not_change_the_host_and_the_path_of_a_url() -> None:
     assert redact(f"https://u:{S}@host/a/b.pt?sig={S}#x, and more") == "https://***@host/a/b.pt?*** and more"
 
 
@@ -75,7 +75,7 @@ def test_redacting_twice_changes_nothing(text: str) -> None:
     assert redact(once) == once
 
 
-def test_values_are_redacted_recursively_and_by_their_names() -> None:
+def test_nested_values_are_redacted_and_so_is_every_value_with_a_secret_name() -> None:
     value = {
         "spec": [{"uri": f"https://h/m?sig={S}", "size": 3}],
         "api_key": S,
@@ -97,7 +97,7 @@ def test_values_are_redacted_recursively_and_by_their_names() -> None:
         ("s3://bucket/a@2x.pt", "s3://bucket/a@2x.pt"),
     ],
 )
-def test_a_uri_of_a_file_retains_the_names_of_its_query_parameters(uri: str, shown: str) -> None:
+def test_redact_retains_the_names_of_the_query_parameters_of_a_file_uri(uri: str, shown: str) -> None:
     assert strip_query_values(uri) == shown
 
 
@@ -108,7 +108,7 @@ def test_redact_urls_changes_only_the_urls_of_a_sentence() -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_no_part_of_a_secret_is_left_at_the_end_of_a_cut_text(text: str) -> None:
+def test_a_text_that_is_cut_never_ends_with_a_part_of_a_secret(text: str) -> None:
     for at in range(len(text) + 1):
         prefix = "x" * (MAX_TEXT - at - 1) + " "
         shown = redact(f"{prefix}{text} and more {'y ' * MAX_TEXT}").replace(prefix, "")
@@ -116,7 +116,7 @@ def test_no_part_of_a_secret_is_left_at_the_end_of_a_cut_text(text: str) -> None
         assert shown.endswith(f"[cut, {len(prefix) + len(text) + 10 + 2 * MAX_TEXT:,} characters in all]")
 
 
-def test_a_url_that_is_cut_in_its_query_retains_its_path() -> None:
+def test_a_url_whose_query_is_cut_retains_its_path() -> None:
     assert redact(f"https://h/a/b.pt?sig={S * 400}") == "https://h/a/b.pt?***[cut, 5,221 characters in all]"
 
 

@@ -1,1 +1,1 @@
-"""Tests of the routes."""
+"""Tests of the routes of the HTTP API."""

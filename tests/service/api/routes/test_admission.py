@@ -1,4 +1,4 @@
-"""The checks of a spec still hold when its job is accepted, even if other requests run in between."""
+"""Tests that a job is accepted only if its spec is still valid, even if other requests run during the validation."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -19,7 +19,7 @@ from tests.support.tenants import Tenants, tenants
 
 KEY = {"Idempotency-Key": "one"}
 MISSING = f"artifact:sha256:{'0' * 64}"
-MIN_TRANSACTIONS = 4  # that accepting a job takes
+MIN_TRANSACTIONS = 4  # the API opens at least this many to accept a job
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def both(store: Store, redis_url: str, tmp_path: Path) -> Iterator[Tenants]:
 
 @pytest.fixture
 def engine(both: Tenants) -> Engine:
-    """Return the engine of the API."""
+    """Return the SQLAlchemy engine that the API uses."""
     jobs: Jobs = both.app.state.all_jobs
     return jobs.store.database.engine
 
@@ -48,7 +48,7 @@ def delete(client: httpx.Client, answer: httpx.Response) -> None:
     client.delete(answer.json()["links"]["self"]).raise_for_status()
 
 
-def test_a_spec_is_validated_even_if_its_idempotency_key_is_freed_meanwhile(
+def test_the_api_validates_a_spec_even_if_the_job_with_its_idempotency_key_is_deleted_meanwhile(
     both: Tenants, engine: Engine, ingredients: AuditInputs
 ) -> None:
     theirs, uri = both.theirs, upload(both.ours, ingredients)
@@ -63,7 +63,7 @@ def test_a_spec_is_validated_even_if_its_idempotency_key_is_freed_meanwhile(
         if not moment.reached:
             break
     assert set(kinds) == {"invalid-spec", "idempotency-key-reused"}, (
-        "the refusal depends on whether the first job still existed"
+        "the error depends on whether the first job was deleted before the second request read its key"
     )
 
 
@@ -74,7 +74,7 @@ def test_an_artifact_of_another_tenant_is_refused_like_a_missing_one(both: Tenan
     assert foreign.text.replace(uri, MISSING) == missing.text
 
 
-def test_the_artifacts_of_an_accepted_job_have_not_expired(
+def test_a_job_is_accepted_only_if_its_artifacts_still_exist(
     both: Tenants, engine: Engine, store: Store, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     theirs, uploads = both.theirs, ArtifactStore(str(tmp_path / "artifacts"), store.artifact_owners)
@@ -86,7 +86,7 @@ def test_the_artifacts_of_an_accepted_job_have_not_expired(
         statuses.append(answer.status_code)
         if answer.status_code == 202:
             there = theirs.get(f"/v1/artifacts/{uri.rpartition(':')[2]}")
-            assert there.status_code == 200, f"it expired before transaction {number}"
+            assert there.status_code == 200, f"the artifact expired before transaction {number}"
             delete(theirs, answer)
         if not moment.reached:
             break

@@ -10,12 +10,12 @@ import pytest
 
 from tests.support.jobs import AuditInputs
 
-MAX_FILE = 2**24  # bytes, more than the databases of these tests write to one file
+MAX_FILE = 2**24  # in bytes; no database file of these tests grows as large
 
 
 @pytest.fixture
 def full_disk() -> Iterator[None]:
-    """Limit the size of files to MAX_FILE."""
+    """Limit the size of every file to MAX_FILE, so that larger writes fail as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_FILE, before[1]))
     yield

@@ -23,7 +23,7 @@ def test_every_method_is_described_with_its_parameters(api: httpx.Client) -> Non
     assert "Selvaraju" in found["gradcam"]["source"]
 
 
-def test_the_schema_of_the_spec_quotes_the_meanings(api: httpx.Client) -> None:
+def test_the_schema_of_the_spec_describes_each_measure_and_method(api: httpx.Client) -> None:
     schemas = api.get("/openapi.json").json()["components"]["schemas"]
     for each in api.get("/v1/measures").json():
         assert each["meaning"] in schemas["JobSpec"]["properties"]["measures"]["description"]

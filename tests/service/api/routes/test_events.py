@@ -6,11 +6,13 @@ import pytest
 from tests.support.api import submit
 from tests.support.jobs import AuditInputs
 
-# SQLite only: other tests run these queries on Postgres.
+# On SQLite alone, since other tests run the same queries on Postgres.
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
-def test_a_stream_sends_states_with_versions_and_ends_with_the_job(api: httpx.Client, ingredients: AuditInputs) -> None:
+def test_an_event_stream_sends_each_state_of_a_job_with_its_version_until_the_job_ends(
+    api: httpx.Client, ingredients: AuditInputs
+) -> None:
     path = submit(api, ingredients)["links"]["self"]
     threading.Timer(0.3, lambda: api.post(f"{path}/cancel")).start()
     with api.stream("GET", f"{path}/events") as answer:
@@ -30,7 +32,7 @@ def test_a_client_that_has_seen_the_last_event_gets_204(api: httpx.Client, ingre
     assert "id: 2" in api.get(f"{path}/events", headers={"Last-Event-ID": "9" * 5000}).text
 
 
-def test_the_stream_of_a_list_uses_the_filters_of_the_list(api: httpx.Client, ingredients: AuditInputs) -> None:
+def test_the_event_stream_of_the_job_list_uses_its_filters(api: httpx.Client, ingredients: AuditInputs) -> None:
     wanted = submit(api, ingredients, labels={"team": "x"})["id"]
     submit(api, ingredients)
     with api.stream("GET", "/v1/jobs/events", params={"label": "team:x"}) as answer:
@@ -40,7 +42,7 @@ def test_the_stream_of_a_list_uses_the_filters_of_the_list(api: httpx.Client, in
 
 
 def _until(answer: httpx.Response, start: str) -> list[str]:
-    """Return the lines up to the first line that starts with a text."""
+    """Return the lines of a response up to the first line that begins with `start`."""
     found = []
     for line in answer.iter_lines():
         if line:
@@ -51,6 +53,6 @@ def _until(answer: httpx.Response, start: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("path", "status"), [("/v1/jobs/nobody/events", 404), ("/v1/jobs/events?label=plain", 422)])
-def test_an_invalid_request_for_a_stream_is_a_problem(api: httpx.Client, path: str, status: int) -> None:
+def test_an_invalid_request_for_an_event_stream_gets_a_problem(api: httpx.Client, path: str, status: int) -> None:
     answer = api.get(path)
     assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json")

@@ -26,7 +26,7 @@ def test_a_service_without_its_broker_or_schema_is_alive_but_not_ready(tmp_path:
     assert "does not answer" in answer.json()["checks"]["broker"]
 
 
-def test_a_database_without_a_schema_is_answered_as_a_problem(empty_database: str, tmp_path: Path) -> None:
+def test_without_a_database_schema_the_api_answers_with_a_problem(empty_database: str, tmp_path: Path) -> None:
     settings = ServiceSettings(
         data_dir=tmp_path, database_url=empty_database, broker_url=f"redis://127.0.0.1:{free_port()}/0"
     )

@@ -65,12 +65,12 @@ def test_a_forged_or_delayed_delivery_is_refused(client: TestClient, store: Stor
     assert counts(store) == (0, 0)
 
 
-def test_an_event_that_changes_nothing_is_accepted(client: TestClient, store: Store) -> None:
+def test_the_api_accepts_an_event_that_starts_no_audit(client: TestClient, store: Store) -> None:
     body = json.dumps({"entity": "registered_model", "action": "created", "data": {"name": "faces"}})
     assert (post(client, body=body).json(), counts(store)) == ({"noticed": None}, (1, 0))
 
 
-def test_without_a_registry_the_error_names_the_settings(api: Any) -> None:
+def test_without_a_model_registry_the_error_names_the_missing_settings(api: Any) -> None:
     answer = api.post("/v1/hooks/mlflow", content=BODY)
     assert answer.status_code == 501
     assert "SALIENCE_MLFLOW_SECRET" in answer.json()["detail"]

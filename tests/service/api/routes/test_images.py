@@ -13,7 +13,7 @@ from worker.runner import Runner
 
 @pytest.fixture
 def path(api: httpx.Client, ingredients: AuditInputs, runner: Runner) -> str:
-    """Return the path of the per-image numbers of an audited job."""
+    """Audit a job and return the URL path of its per-image numbers."""
     job = api.post("/v1/jobs", json=ingredients.body()).json()
     while runner.work():
         pass
@@ -21,7 +21,7 @@ def path(api: httpx.Client, ingredients: AuditInputs, runner: Runner) -> str:
     return images
 
 
-def test_every_image_has_numbers_by_cohort_and_run(api: httpx.Client, path: str) -> None:
+def test_the_response_has_the_numbers_of_every_image_by_cohort_and_run(api: httpx.Client, path: str) -> None:
     items = api.get(path).json()["items"]
     assert len(items) == 12
     first: dict[str, Any] = items[0]
@@ -32,7 +32,7 @@ def test_every_image_has_numbers_by_cohort_and_run(api: httpx.Client, path: str)
     assert "stability" in first["cohorts"]["plain"]["across"]
 
 
-def test_pages_contain_every_image_once(api: httpx.Client, path: str) -> None:
+def test_the_pages_of_a_response_contain_every_image_once(api: httpx.Client, path: str) -> None:
     names: list[str] = []
     cursor: dict[str, str] = {}
     while True:

@@ -16,12 +16,12 @@ CLOSED_PORT = 1
 
 
 def inspect(api: httpx.Client, runner: Runner, body: dict[str, Any]) -> httpx.Response:
-    """Request an inspection while a worker runs."""
+    """Request an inspection while a worker runs. Returns the response of the API."""
     with working(runner):
         return api.post("/v1/inspect", json=body, timeout=60)
 
 
-def test_an_inspected_model_has_a_format_classes_layers_and_digest(
+def test_the_inspection_of_a_model_gives_its_format_classes_layers_and_digest(
     api: httpx.Client, runner: Runner, ingredients: AuditInputs
 ) -> None:
     model = {"uri": ingredients.models[0].as_uri(), "preprocessing": {"size": [SIZE, SIZE]}}
@@ -33,14 +33,14 @@ def test_an_inspected_model_has_a_format_classes_layers_and_digest(
     assert len(found["sha256"]) == 64
 
 
-def test_an_inspected_image_set_has_a_count_labels_and_first_errors(
+def test_the_inspection_of_an_image_set_gives_its_count_labels_and_first_errors(
     api: httpx.Client, runner: Runner, ingredients: AuditInputs
 ) -> None:
     found = inspect(api, runner, {"images": {"uri": ingredients.images.as_uri()}}).json()["found"]
     assert (found["count"], found["labels"], found["errors"]) == (12, {"real": 6, "synthetic": 6}, [])
 
 
-def test_a_refused_inspection_names_reason_and_field(
+def test_a_refused_inspection_names_the_reason_and_the_field(
     api: httpx.Client, runner: Runner, ingredients: AuditInputs
 ) -> None:
     answer = inspect(api, runner, {"model": {"uri": ingredients.models[0].as_uri(), "layer": "nowhere"}})
@@ -50,7 +50,7 @@ def test_a_refused_inspection_names_reason_and_field(
 
 
 @pytest.mark.parametrize("uri", ["images", "../images", "/etc/hosts", "HTTP://127.0.0.1/x", "ftp://127.0.0.1/x"])
-def test_a_text_that_is_not_a_uri_is_refused_without_a_worker(api: httpx.Client, uri: str) -> None:
+def test_the_api_refuses_an_invalid_uri_before_a_worker_sees_it(api: httpx.Client, uri: str) -> None:
     answer = api.post("/v1/inspect", params={"wait": 0}, json={"images": {"uri": uri}})
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "images.uri")
     assert f"{uri!r} has an unknown scheme" in answer.json()["detail"]
@@ -64,11 +64,11 @@ def test_a_uri_with_a_zero_byte_is_refused(api: httpx.Client, uri: str) -> None:
 
 
 @pytest.mark.parametrize("body", [{}, {"model": {"uri": "file:///x"}, "images": {"uri": "file:///y"}}, {"model": {}}])
-def test_an_inspection_has_exactly_one_subject(api: httpx.Client, body: dict[str, Any]) -> None:
+def test_a_request_must_name_either_a_model_or_an_image_set_to_inspect(api: httpx.Client, body: dict[str, Any]) -> None:
     assert api.post("/v1/inspect", json=body).status_code == 422
 
 
-def test_without_a_worker_the_response_names_the_location_of_the_inspection(
+def test_a_client_that_does_not_wait_gets_the_location_of_its_inspection(
     api: httpx.Client, ingredients: AuditInputs
 ) -> None:
     answer = api.post("/v1/inspect", params={"wait": 0}, json={"images": {"uri": ingredients.images.as_uri()}})
@@ -90,7 +90,7 @@ def test_without_a_worker_the_response_names_the_location_of_the_inspection(
         ("gs://", "has no path; write file://"),
     ],
 )
-def test_an_unreadable_model_is_refused_with_reason_and_remedy(
+def test_an_unreadable_model_is_refused_with_the_reason_and_the_remedy(
     api: httpx.Client, runner: Runner, uri: str, message: str
 ) -> None:
     answer = inspect(api, runner, {"model": {"uri": uri}})
@@ -101,11 +101,11 @@ def test_an_unreadable_model_is_refused_with_reason_and_remedy(
     assert not re.search(r"Error:|hidden", problem["detail"])
 
 
-def test_an_inspection_that_ends_every_worker_is_refused(api: httpx.Client, runner: Runner) -> None:
+def test_an_inspection_whose_workers_all_die_is_refused(api: httpx.Client, runner: Runner) -> None:
     answer = api.post("/v1/inspect", params={"wait": 0}, json={"images": {"uri": "s3://bucket/images"}})
     for _ in range(inspections.MAX_ATTEMPTS):
         assert runner.store.inspections.claim() is not None
-        with runner.store.database.write() as session:  # the lease expires
+        with runner.store.database.write() as session:  # let the lease of the dead worker expire
             session.execute(update(InspectionRow).values(lease_until=time.time() - 1))
     assert runner.store.inspections.claim() is None
     refused = api.get(answer.headers["Location"])

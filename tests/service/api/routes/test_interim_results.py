@@ -20,7 +20,7 @@ def body(ingredients: AuditInputs, folder: Path) -> dict[str, Any]:
     )
 
 
-def test_a_running_job_has_interim_numbers_and_an_ended_job_has_its_number_of_images(
+def test_a_running_job_shows_interim_results_and_a_stopped_job_its_number_of_images(
     api: httpx.Client, ingredients: AuditInputs, runner: Runner, tmp_path: Path
 ) -> None:
     request = body(ingredients, tmp_path / "images") | {"stop": "when-decided"}
@@ -45,7 +45,9 @@ def test_a_running_job_has_interim_numbers_and_an_ended_job_has_its_number_of_im
     assert len(api.get(f"{path}/images", headers={"Accept": "text/csv"}).text.splitlines()) == 1 + 32
 
 
-def test_stopping_without_a_gate_is_refused(api: httpx.Client, ingredients: AuditInputs, tmp_path: Path) -> None:
+def test_a_job_that_stops_when_decided_is_refused_without_a_gate(
+    api: httpx.Client, ingredients: AuditInputs, tmp_path: Path
+) -> None:
     answer = api.post("/v1/jobs", json={**body(ingredients, tmp_path), "gate": None, "stop": "when-decided"})
     assert answer.status_code == 422
     assert [error["field"] for error in answer.json()["errors"]] == ["stop"]

@@ -14,7 +14,9 @@ from tests.support.jobs import AuditInputs
 from worker.runner import Runner
 
 
-def test_an_accepted_job_has_a_location_and_its_defaults(api: httpx.Client, ingredients: AuditInputs) -> None:
+def test_the_response_to_a_submitted_job_has_its_location_and_the_defaults(
+    api: httpx.Client, ingredients: AuditInputs
+) -> None:
     answer = api.post("/v1/jobs", json=ingredients.body(name="first", labels={"team": "x"}))
     job = answer.json()
     assert answer.status_code == 202
@@ -24,7 +26,7 @@ def test_an_accepted_job_has_a_location_and_its_defaults(api: httpx.Client, ingr
     assert job["spec"]["salience"] == {"method": "gradcam", "target": "predicted"}
 
 
-def test_one_idempotency_key_returns_one_job_and_refuses_another_spec(
+def test_an_idempotency_key_returns_the_same_job_and_refuses_another_spec(
     api: httpx.Client, ingredients: AuditInputs
 ) -> None:
     key = {"Idempotency-Key": "build-7"}
@@ -47,7 +49,7 @@ def test_a_job_is_audited_and_its_results_are_read(api: httpx.Client, ingredient
     assert {each["measure"] for each in results["differences"]} >= {"entropy", "stability", "degradation"}
 
 
-def test_a_job_that_has_not_changed_is_not_sent_again(api: httpx.Client, ingredients: AuditInputs) -> None:
+def test_a_client_that_has_the_current_version_of_a_job_gets_304(api: httpx.Client, ingredients: AuditInputs) -> None:
     path = submit(api, ingredients)["links"]["self"]
     etag = api.get(path).headers["ETag"]
     assert api.get(path, headers={"If-None-Match": etag}).status_code == 304
@@ -55,7 +57,7 @@ def test_a_job_that_has_not_changed_is_not_sent_again(api: httpx.Client, ingredi
     assert api.get(path, headers={"If-None-Match": etag}).status_code == 200
 
 
-def test_waiting_ends_with_the_next_change(api: httpx.Client, ingredients: AuditInputs) -> None:
+def test_a_request_that_waits_ends_with_the_next_change_of_the_job(api: httpx.Client, ingredients: AuditInputs) -> None:
     path = submit(api, ingredients)["links"]["self"]
     threading.Timer(0.3, lambda: api.post(f"{path}/cancel")).start()
     start = time.monotonic()
@@ -63,7 +65,7 @@ def test_waiting_ends_with_the_next_change(api: httpx.Client, ingredients: Audit
     assert 0.2 < time.monotonic() - start < 10
 
 
-def test_waiting_without_a_change_ends_after_the_given_time(api: httpx.Client, ingredients: AuditInputs) -> None:
+def test_a_request_that_waits_ends_after_the_given_time(api: httpx.Client, ingredients: AuditInputs) -> None:
     path = submit(api, ingredients)["links"]["self"]
     etag = api.get(path).headers["ETag"]
     start = time.monotonic()
@@ -86,7 +88,9 @@ def test_jobs_are_filtered_by_state_name_and_labels(api: httpx.Client, ingredien
     assert [job["id"] for job in found["items"]] == [wanted]
 
 
-def test_a_job_is_cancelled_once(api: httpx.Client, ingredients: AuditInputs, runner: Runner) -> None:
+def test_an_open_job_can_be_cancelled_and_an_ended_job_cannot(
+    api: httpx.Client, ingredients: AuditInputs, runner: Runner
+) -> None:
     job, other = submit(api, ingredients), submit(api, ingredients)
     assert api.post(job["links"]["cancel"]).json()["state"] == "cancelled"
     assert api.post(job["links"]["cancel"]).status_code == 200
@@ -110,7 +114,7 @@ def test_a_job_is_cancelled_once(api: httpx.Client, ingredients: AuditInputs, ru
         ({"name": "\ud800"}, "name"),
     ],
 )
-def test_a_bad_body_is_a_problem_that_names_the_field(
+def test_an_invalid_spec_gets_a_problem_that_names_the_field(
     api: httpx.Client, ingredients: AuditInputs, changes: dict[str, Any], field: str
 ) -> None:
     text = json.dumps(ingredients.body(**changes))
@@ -121,7 +125,7 @@ def test_a_bad_body_is_a_problem_that_names_the_field(
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '"a"', "\xff", '{"cohorts": ' + "[" * 2000])
-def test_a_body_that_is_not_a_spec_is_a_problem(api: httpx.Client, text: str) -> None:
+def test_a_body_that_is_not_a_spec_gets_a_problem(api: httpx.Client, text: str) -> None:
     answer = api.post("/v1/jobs", content=text.encode("latin-1"), headers={"Content-Type": "application/json"})
     assert answer.status_code in (400, 422)
     assert answer.headers["Content-Type"] == "application/problem+json"
@@ -147,13 +151,13 @@ def test_a_body_that_is_not_a_spec_is_a_problem(api: httpx.Client, text: str) ->
         ("/v1/jobs/nobody?wait=nan", 422),
     ],
 )
-def test_an_invalid_address_is_a_problem(api: httpx.Client, path: str, status: int) -> None:
+def test_an_invalid_url_gets_a_problem(api: httpx.Client, path: str, status: int) -> None:
     answer = api.get(path)
     assert answer.status_code == status
     assert answer.headers["Content-Type"] == "application/problem+json"
 
 
-def test_a_wrong_method_is_a_problem_with_the_allowed_methods(api: httpx.Client) -> None:
+def test_a_wrong_method_gets_a_problem_and_the_allowed_methods(api: httpx.Client) -> None:
     answer = api.put("/v1/jobs")
     assert answer.status_code == 405
     assert answer.json()["status"] == 405
@@ -171,7 +175,7 @@ def test_a_label_that_the_database_cannot_store_is_refused(
     assert "use another character" in answer.json()["errors"][0]["detail"]
 
 
-def test_a_known_idempotency_key_returns_its_job_after_its_files_are_deleted(
+def test_a_repeated_idempotency_key_returns_its_job_even_if_the_images_are_deleted(
     api: httpx.Client, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     images = tmp_path / "images"
@@ -184,7 +188,7 @@ def test_a_known_idempotency_key_returns_its_job_after_its_files_are_deleted(
 
 
 @pytest.mark.parametrize("tag", ["*", "W/{}", '"0", {}'])
-def test_an_etag_is_compared_weakly_and_in_a_list(api: httpx.Client, ingredients: AuditInputs, tag: str) -> None:
+def test_the_api_compares_weak_etags_and_lists_of_etags(api: httpx.Client, ingredients: AuditInputs, tag: str) -> None:
     path = submit(api, ingredients)["links"]["self"]
     seen = tag.format(api.get(path).headers["ETag"])
     assert api.get(path, headers={"If-None-Match": seen}).status_code == 304
@@ -199,7 +203,7 @@ def test_invalid_file_names_are_refused(api: httpx.Client, ingredients: AuditInp
         assert answer.json()["errors"][0]["field"] == "images.uri"
 
 
-def test_a_body_with_another_content_type_is_refused_with_the_right_one(
+def test_a_body_with_a_wrong_content_type_is_refused_with_the_right_one(
     api: httpx.Client, ingredients: AuditInputs
 ) -> None:
     answer = api.post("/v1/jobs", content=json.dumps(ingredients.body()))
@@ -219,7 +223,7 @@ def test_a_deleted_job_stops_and_is_not_found(api: httpx.Client, ingredients: Au
     assert api.post("/v1/jobs", json=ingredients.body(), headers=key).json()["id"] != job["id"]
 
 
-def test_waiting_for_a_job_that_is_deleted_ends_with_404(api: httpx.Client, ingredients: AuditInputs) -> None:
+def test_a_request_that_waits_for_a_deleted_job_gets_404(api: httpx.Client, ingredients: AuditInputs) -> None:
     path = submit(api, ingredients)["links"]["self"]
     threading.Timer(0.3, lambda: api.delete(path)).start()
     assert api.get(path, params={"wait": 30}).status_code == 404

@@ -14,7 +14,7 @@ from tests.support.worker_thread import working
 from worker.runner import Runner
 
 MEASURES = ["noise", "geometry", "degradation"]
-# SQLite only: test_map_requests.py and test_report.py run on both databases.
+# On SQLite alone, since test_map_requests.py and test_report.py run the same queries on both databases.
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
@@ -29,11 +29,11 @@ def job(api: httpx.Client, runner: Runner, ingredients: AuditInputs) -> str:
 
 
 def query(**parameters: str | int) -> dict[str, str | int]:
-    """Return the query parameters of a map."""
+    """Return the query parameters that identify a map."""
     return parameters
 
 
-def test_maps_of_the_sample_are_stored_and_a_worker_makes_other_maps_on_request(
+def test_the_api_returns_stored_maps_of_the_sample_and_has_other_maps_made_on_request(
     api: httpx.Client, runner: Runner, job: str, ingredients: AuditInputs
 ) -> None:
     spec = ingredients.spec(measures=MEASURES)
@@ -73,7 +73,7 @@ def test_a_stored_map_is_the_native_map_of_its_run_and_variant(
         assert np.allclose(found, (raw - raw.min()) / (raw.max() - raw.min()), atol=2e-3)
 
 
-def test_an_invalid_address_of_a_map_is_refused_with_the_remedy(
+def test_invalid_parameters_of_a_map_are_refused_with_the_remedy(
     api: httpx.Client, job: str, ingredients: AuditInputs
 ) -> None:
     path = f"/v1/jobs/{job}/images/0/map.png"
@@ -96,7 +96,7 @@ def test_an_invalid_address_of_a_map_is_refused_with_the_remedy(
     assert api.get(f"/v1/jobs/{unfinished}/images/0/map.png").status_code == 409
 
 
-def test_a_variant_must_suit_only_the_requested_cohort(
+def test_a_variant_that_suits_the_requested_cohort_need_not_suit_other_cohorts(
     api: httpx.Client, runner: Runner, ingredients: AuditInputs
 ) -> None:
     wide = ingredients.cohort("wide", 0, preprocessing={"size": [SIZE, SIZE + 8]})
@@ -111,7 +111,7 @@ def test_a_variant_must_suit_only_the_requested_cohort(
         assert api.get(path, params=request, timeout=90).headers["Content-Type"] == "image/png"
 
 
-def test_no_map_is_made_of_an_image_that_has_changed(
+def test_a_map_of_an_image_that_has_changed_since_the_audit_is_refused(
     api: httpx.Client, runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     for number in range(2):

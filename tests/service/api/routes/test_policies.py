@@ -12,7 +12,7 @@ STRICT = {"measure": "entropy", "op": ">=", "value": 1.5}
 POLICY: dict[str, Any] = {"gate": {"rules": [RULE], "soundness": ALL_OFF}}
 
 
-def test_a_policy_is_stored_in_versions(api: httpx.Client) -> None:
+def test_each_change_of_a_policy_is_stored_as_a_new_version(api: httpx.Client) -> None:
     path = "/v1/policies/detectors"
     first = api.put(path, json=POLICY)
     assert (first.status_code, first.json()["version"]) == (201, 1)
@@ -27,7 +27,7 @@ def test_a_policy_is_stored_in_versions(api: httpx.Client) -> None:
     assert listed == [("detectors", 2), ("others", 1)]
 
 
-def test_the_versions_of_a_deleted_policy_stay_readable(api: httpx.Client) -> None:
+def test_the_versions_of_a_deleted_policy_can_still_be_read(api: httpx.Client) -> None:
     path = "/v1/policies/detectors"
     api.put(path, json=POLICY)
     assert api.delete(path).status_code == 204
@@ -73,7 +73,7 @@ def test_a_policy_with_impossible_rules_or_an_invalid_name_is_refused(api: httpx
         assert api.put(f"/v1/policies/{name}", json=POLICY).status_code == 422
 
 
-def test_a_job_is_judged_by_its_pinned_version_and_checked_by_any_version(
+def test_a_job_is_judged_by_its_own_version_of_a_policy_and_can_be_checked_with_any_other(
     api: httpx.Client, ingredients: AuditInputs, runner: Runner
 ) -> None:
     api.put("/v1/policies/detectors", json=POLICY)
@@ -97,7 +97,7 @@ def test_a_job_is_judged_by_its_pinned_version_and_checked_by_any_version(
     assert api.post("/v1/policies/nothing/check", json=request).status_code == 404
 
 
-def test_a_rule_on_spread_is_an_error_in_a_check_and_is_judged_as_the_gate_of_a_job(
+def test_a_rule_about_spread_is_judged_only_for_a_job_whose_own_gate_has_the_rule(
     api: httpx.Client, ingredients: AuditInputs, runner: Runner
 ) -> None:
     rule = {"measure": "entropy", "statistic": "sd", "op": "<=", "value": 1}

@@ -15,7 +15,7 @@ def gate(*rules: dict[str, Any]) -> dict[str, Any]:
     return {"rules": [RULE | each for each in rules], "soundness": ALL_OFF}
 
 
-def test_the_job_the_results_and_the_verdict_route_have_the_same_verdict(
+def test_the_job_its_results_and_the_verdict_route_return_the_same_verdict(
     api: httpx.Client, ingredients: AuditInputs, runner: Runner
 ) -> None:
     cohorts = [ingredients.cohort("a", 0, 1, 2), ingredients.cohort("b", 1, 2, 0)]
@@ -46,7 +46,7 @@ def test_the_job_the_results_and_the_verdict_route_have_the_same_verdict(
     assert api.get(job["links"]["results"]).json()["verdict"] == verdict
 
 
-def test_a_rule_about_a_missing_class_gives_the_verdict_error(
+def test_a_rule_about_a_class_that_no_image_has_makes_the_verdict_an_error(
     api: httpx.Client, ingredients: AuditInputs, runner: Runner
 ) -> None:
     job = submit(api, ingredients, measures=["entropy"], gate=gate({}, {"measure": "strata.class.cat.entropy"}))
@@ -96,7 +96,9 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
 ]
 
 
-def test_an_invalid_gate_is_refused_with_its_field(api: httpx.Client, ingredients: AuditInputs) -> None:
+def test_an_invalid_gate_is_refused_with_the_name_of_the_invalid_field(
+    api: httpx.Client, ingredients: AuditInputs
+) -> None:
     for changes, field, message in REFUSED:
         answer = api.post("/v1/jobs", json=ingredients.body(**changes))
         assert answer.status_code == 422, answer.text
@@ -104,14 +106,14 @@ def test_an_invalid_gate_is_refused_with_its_field(api: httpx.Client, ingredient
         assert message in answer.json()["errors"][0]["detail"]
 
 
-def test_a_rule_must_name_its_cohort_if_there_are_several(api: httpx.Client, ingredients: AuditInputs) -> None:
+def test_a_rule_must_name_its_cohort_if_a_job_has_several_cohorts(api: httpx.Client, ingredients: AuditInputs) -> None:
     cohorts = [ingredients.cohort(name, 0, 1) for name in (*TWO, "c")]
     for rule in ({}, {"value": None, "versus": "a", "margin": 0.1}):
         answer = api.post("/v1/jobs", json=ingredients.body(cohorts=cohorts, gate=gate(rule)))
         assert [each["field"] for each in answer.json()["errors"]] == ["gate.rules[0].cohort"]
 
 
-def test_an_unsuitable_rule_of_a_policy_is_refused_with_the_field_of_the_policy(
+def test_a_job_is_refused_if_its_policy_has_a_rule_on_a_measure_that_the_job_lacks(
     api: httpx.Client, ingredients: AuditInputs
 ) -> None:
     api.put("/v1/policies/p", json={"gate": gate({"measure": "human"})})

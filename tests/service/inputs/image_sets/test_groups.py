@@ -1,4 +1,4 @@
-"""Manifests give the values of group columns, whatever their kind."""
+"""Tests that manifests of every format give the values of group columns for each image."""
 
 import io
 import json
@@ -42,7 +42,7 @@ def as_webdataset(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("make", [as_csv, as_json_lines, as_webdataset])
-def test_a_manifest_gives_each_images_values_and_none_where_there_is_none(
+def test_each_image_has_its_values_of_the_group_columns_or_none_for_an_empty_value(
     make: Callable[[Path], Path], tmp_path: Path
 ) -> None:
     location = ImageSetLocation(make(tmp_path), "set", ("attack", "camera"))
@@ -53,13 +53,13 @@ def test_a_manifest_gives_each_images_values_and_none_where_there_is_none(
     }
 
 
-def test_a_column_that_a_table_lacks_is_refused_with_those_it_has(tmp_path: Path) -> None:
+def test_a_group_column_that_a_table_lacks_is_refused_with_a_list_of_its_columns(tmp_path: Path) -> None:
     with pytest.raises(ImagesRefused, match="no column 'sex'; its columns are 'camera', 'image'") as refused:
         list(list_images(ImageSetLocation(as_csv(tmp_path), "set", ("sex",)), [Path("/")]))
     assert refused.value.facts["field"] == "images.groups"
 
 
-def test_a_value_with_a_zero_byte_is_refused(tmp_path: Path) -> None:
+def test_a_group_value_with_a_zero_byte_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "set.jsonl"
     path.write_text(json.dumps({"image": "a.png", "camera": "x\0y"}))
     with pytest.raises(ImagesRefused, match="zero byte"):

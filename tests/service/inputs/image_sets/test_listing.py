@@ -82,7 +82,7 @@ def test_an_invalid_label_is_refused_with_its_line(tmp_path: Path) -> None:
         list(list_images(source, [tmp_path]))
 
 
-def test_metadata_files_of_macos_are_not_listed(tmp_path: Path) -> None:
+def test_the_listing_omits_metadata_files_of_macos(tmp_path: Path) -> None:
     touch(tmp_path, "real/a.png", "real/._a.png")
     assert listed(tmp_path) == [("real/a.png", "real")]
 
@@ -134,19 +134,19 @@ def test_linked_class_folders_are_followed_and_loops_are_not(tmp_path: Path) -> 
     assert listed(tmp_path / "set") == [("fake/a.png", "fake"), ("real/b.png", "real")]
 
 
-def test_an_image_that_is_a_loop_of_links_is_listed_and_later_skipped(tmp_path: Path) -> None:
+def test_a_link_to_itself_is_listed_as_an_image_which_the_audit_skips(tmp_path: Path) -> None:
     (tmp_path / "loop.png").symlink_to(tmp_path / "loop.png")
     assert [entry.name for entry in list_images(tmp_path, [tmp_path])] == ["loop.png"]
 
 
-def test_human_maps_are_named_in_the_manifest_and_must_lie_under_the_roots(tmp_path: Path) -> None:
+def test_human_maps_that_a_manifest_names_must_lie_under_the_allowed_roots(tmp_path: Path) -> None:
     source = write_manifest(tmp_path, "image,human_map\na.png,maps/a.png\nb.png,\n")
     assert [entry.human for entry in list_images(source, [tmp_path])] == [str(tmp_path / "maps/a.png"), None]
     with pytest.raises(ImagesRefused, match="human map"):
         list(list_images(write_manifest(tmp_path, "image,human_map\na.png,../../etc/x.png\n"), [tmp_path]))
 
 
-def test_the_signature_of_a_web_manifest_is_not_part_of_its_images_uris(tmp_path: Path) -> None:
+def test_the_uris_of_images_do_not_contain_the_signature_of_the_manifests_url(tmp_path: Path) -> None:
     place = ImageSetLocation(write_manifest(tmp_path, "image\na.png\n"), "https://host.example/set/m.csv?sig=x/y#z/w")
     assert [entry.path for entry in list_images(place, [])] == ["https://host.example/set/a.png"]
 

@@ -1,1 +1,1 @@
-"""Tests of the model registry."""
+"""Tests of the integration of the MLflow model registry."""

@@ -14,7 +14,7 @@ REGISTRY, WEBHOOKS = ((GUIDES / f"{name}.md").read_text() for name in ("mlflow",
 
 
 def bodies(text: str) -> list[Any]:
-    """Return the JSON bodies of the commands in a page."""
+    """Return the JSON bodies of the requests that a page of the documentation shows."""
     plain = text.replace("'$SALIENCE_MLFLOW_SECRET'", "secret")
     return [json.loads(found) for found in re.findall(r"-d '(\{.*?\})'", plain, re.DOTALL)]
 

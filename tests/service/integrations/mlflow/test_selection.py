@@ -19,13 +19,13 @@ POLICIES = [make_policy("a", "*"), make_policy("b", "faces-*"), make_policy("c",
 
 
 @pytest.mark.parametrize(("name", "chosen"), [("faces-v2", "c"), ("faces-v3", "a"), ("other", "a")])
-def test_a_policy_that_names_the_model_precedes_patterns(name: str, chosen: str) -> None:
+def test_a_policy_that_names_the_model_precedes_a_policy_with_a_pattern(name: str, chosen: str) -> None:
     found = policy_for(name, POLICIES)
     assert found and found.name == chosen
     assert policy_for("faces", [make_policy("b", "faces-*"), make_policy("d", None)]) is None
 
 
-def test_versions_with_one_tag_are_a_cohort() -> None:
+def test_versions_with_the_same_cohort_tag_form_a_cohort() -> None:
     def version(number: int, status: str = READY, **tags: str) -> ModelVersion:
         return ModelVersion("m", str(number), status, {key.replace("_", "."): value for key, value in tags.items()})
 

@@ -1,4 +1,4 @@
-"""Tests against a real MLflow server, on SQLite; the storage between steps is tested on both databases."""
+"""Tests of the synchronisation with a real MLflow server. They use SQLite; test_registry.py tests both databases."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,7 +58,7 @@ def jobs(store: Store, redis_url: str, tmp_path: Path) -> Iterator[Jobs]:
 
 @dataclass(frozen=True)
 class Scene:
-    """A registry with its users, the jobs of the service, and a worker."""
+    """An MLflow server, a client of its REST API, the jobs of the service, and a worker."""
 
     url: str
     users: Users
@@ -68,21 +68,21 @@ class Scene:
 
     @contextmanager
     def running_sync(self, url: str = "", round_seconds: float = 3600) -> Iterator[RegistrySync]:
-        """Return a sync with the registry, or with a registry at another URL."""
+        """Yield a synchronisation with the MLflow server, or with a server at another URL."""
         with MlflowClient.connect(url or self.url) as registry:
             yield RegistrySync(self.jobs, registry, PUBLIC, round_seconds, pause=1)
 
     def put(self, models: str, *rules: dict[str, Any]) -> None:
-        """Store a policy for these models."""
+        """Store a policy for the models whose names match the pattern `models`."""
         self.jobs.store.policies.put("p", Policy.model_validate(make_policy(self.ingredients, models, *rules)))
 
     def register(self, name: str, model: int = 0, **tags: str) -> str:
-        """Register a model file as the next version of a model."""
+        """Register a model file as the next version of a model. Returns the version number."""
         named = {key.replace("_", "."): value for key, value in tags.items()}
         return self.users.register(name, self.ingredients.models[model], named)
 
     def runs(self) -> list[dict[str, list[str]]]:
-        """Return the runs of each cohort of each job, oldest job first."""
+        """Return the URIs of the models of each cohort, for each job, oldest job first."""
         found = self.jobs.store.jobs.find(JobQuery()).jobs
         return [{c.name: [run.uri for run in c.runs] for c in job.spec.cohorts} for job in reversed(found)]
 
@@ -135,7 +135,7 @@ def test_a_registered_version_is_audited_and_receives_its_verdict(
     mean = results["cohorts"]["candidate"]["measures"]["entropy"]["mean"]
     assert float(tags["salience.entropy"]) == pytest.approx(mean, rel=1e-5)
     assert "entropy of candidate" in tags["salience.reason"]
-    # The model is untrained, and the policy switches its checks off.
+    # The tag lists the checks that the policy switches off because the model is untrained.
     assert "accuracy" in tags["salience.soundness"]
 
 
@@ -161,7 +161,7 @@ def test_versions_of_a_cohort_share_a_job_with_the_champion_as_baseline(scene: S
         tag = {"name": "team-a", "version": "3", "key": "salience.verdict"}
         users.api.request("DELETE", "mlflow/model-versions/delete-tag", json=tag).raise_for_status()
         sync.step()
-    assert scene.runs()[1] == scene.runs()[2], "a version whose verdict was deleted is audited again"
+    assert scene.runs()[1] == scene.runs()[2], "a version whose verdict tag was deleted is audited again"
 
 
 def test_no_version_is_lost_while_the_registry_is_unavailable(scene: Scene) -> None:
@@ -170,7 +170,7 @@ def test_no_version_is_lost_while_the_registry_is_unavailable(scene: Scene) -> N
     store.registry.record_delivery("d", 300, ("late", version))
 
     def restart(url: str = "") -> None:
-        """Run a step in another process after the delay."""
+        """Run a step as a restarted process would, without a wait for the next attempt."""
         with store.database.write() as session:
             session.execute(update(VersionRow).values(next_at=0.0))
         with scene.running_sync(url) as sync:
@@ -188,7 +188,7 @@ def test_no_version_is_lost_while_the_registry_is_unavailable(scene: Scene) -> N
     assert len(scene.runs()) == 1
 
 
-def test_a_version_that_the_policy_cannot_judge_gets_an_error_with_a_reason(scene: Scene) -> None:
+def test_a_version_that_its_policy_cannot_judge_gets_the_verdict_error_with_a_reason(scene: Scene) -> None:
     scene.put("first", {"measure": "entropy", "cohort": "candidate", "versus": "champion", "op": "<=", "margin": 0.1})
     version = scene.register("first")
     with scene.running_sync() as sync:
@@ -212,7 +212,7 @@ def test_a_model_with_special_characters_in_its_name_is_found(scene: Scene) -> N
     assert scene.users.tags(name, version)["salience.verdict"] == "pass"
 
 
-def test_a_version_without_a_policy_or_without_an_entry_is_ignored(scene: Scene) -> None:
+def test_a_version_without_a_policy_or_unknown_to_mlflow_is_ignored(scene: Scene) -> None:
     scene.put("mine")
     version, registry = scene.register("others"), scene.jobs.store.registry
     for noticed in (("others", version), ("mine", "99")):

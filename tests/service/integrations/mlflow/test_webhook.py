@@ -73,11 +73,11 @@ MALFORMED = [
 
 
 @pytest.mark.parametrize("payload", MALFORMED)
-def test_a_signed_delivery_without_a_valid_version_is_malformed(payload: Any) -> None:
+def test_a_signed_delivery_without_a_valid_version_is_refused_as_malformed(payload: Any) -> None:
     with pytest.raises(DeliveryMalformed):
         deliver(payload).subject()
 
 
-def test_a_delivery_with_too_deep_nesting_is_malformed() -> None:
+def test_a_delivery_that_is_nested_too_deeply_is_refused_as_malformed() -> None:
     with pytest.raises(DeliveryMalformed):
         Delivery("id", "1", "", b"[" * 100_000).subject()

@@ -1,1 +1,1 @@
-"""Tests of the outbound webhooks."""
+"""Tests of outbound webhooks."""

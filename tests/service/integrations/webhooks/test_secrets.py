@@ -10,7 +10,7 @@ from service.integrations.webhooks.secrets import SecretKeys, embedded_key
 OLD, NEW = "old" * 12, "new" * 12
 
 
-def test_a_secret_needs_both_its_stored_form_and_its_key() -> None:
+def test_a_stored_secret_can_be_decrypted_only_with_the_key_of_the_service() -> None:
     keys = SecretKeys([OLD])
     stored, other = keys.create_secret(), keys.create_secret()
     assert keys.decrypt(stored) == keys.decrypt(stored) != keys.decrypt(other)
@@ -28,7 +28,7 @@ def test_existing_secrets_stay_valid_after_a_new_key_is_added() -> None:
     assert SecretKeys([NEW]).decrypt(both.create_secret())
 
 
-def test_webhooks_are_disabled_without_a_key() -> None:
+def test_creating_a_webhook_secret_without_a_key_names_the_missing_setting() -> None:
     with pytest.raises(NotConfigured, match="SALIENCE_SECRET_KEYS"):
         SecretKeys([]).create_secret()
 

@@ -73,7 +73,7 @@ def cancel_one(api: httpx.Client, ingredients: AuditInputs) -> str:
 
 
 def skip_delays(store: Store, **changes: str) -> None:
-    """End all delays and leases."""
+    """End all delays and leases, so that waiting messages are due."""
     with store.database.write() as session:
         session.execute(update(DeliveryRow).values(next_at=0.0))
         session.execute(update(WebhookRow).values(lease_until=None, **changes))
@@ -84,7 +84,7 @@ def list_deliveries(api: httpx.Client, webhook: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_the_end_of_a_job_is_sent_and_verified(
+def test_the_receiver_gets_a_verified_message_when_a_job_ends(
     api: httpx.Client, receiver: Receiver, ingredients: AuditInputs, runner: Runner
 ) -> None:
     webhook = register(api, receiver)
@@ -134,7 +134,7 @@ def test_a_failed_message_is_sent_again_with_the_same_id(
 def test_no_message_is_sent_to_an_address_that_is_not_allowed(
     settings: ServiceSettings, receiver: Receiver, ingredients: AuditInputs, store: Store
 ) -> None:
-    """The address of a name may change, or the operator may remove an allowed host."""
+    """Addresses are checked at each delivery, since the operator may remove an allowed host after the registration."""
     webhook = store.webhooks.add(
         receiver.url, ["job.cancelled"], "standard", SecretKeys(settings.secret_keys).create_secret()
     )
@@ -155,7 +155,7 @@ def test_a_webhook_whose_receiver_answers_410_is_disabled(api: httpx.Client, ing
         assert list_deliveries(api, webhook)[0]["state"] == "failed"
 
 
-def test_old_and_new_secrets_verify_during_a_rotation(
+def test_messages_can_be_verified_with_the_old_and_the_new_secret_during_a_rotation(
     api: httpx.Client, receiver: Receiver, ingredients: AuditInputs, store: Store
 ) -> None:
     webhook = register(api, receiver)
@@ -191,11 +191,13 @@ def test_an_unsent_message_survives_a_restart(
             receiver.await_messages(1)
 
 
-def test_one_of_two_processes_sends_each_message(
+def test_two_processes_send_each_message_only_once(
     settings: ServiceSettings, receiver: Receiver, ingredients: AuditInputs
 ) -> None:
     with running_api(settings) as first, running_api(settings) as second:
         webhook = register(first, receiver)
         jobs = {cancel_one(api, ingredients) for api in (first, second) * 5}
         await_true(lambda: all(each["state"] == "delivered" for each in list_deliveries(first, webhook)))
-    assert sorted(message["data"]["job"] for _, message in receiver.seen) == sorted(jobs), "each message exactly once"
+    assert sorted(message["data"]["job"] for _, message in receiver.seen) == sorted(jobs), (
+        "each message is sent exactly once"
+    )

@@ -1,1 +1,1 @@
-"""Validation."""
+"""Tests of the validation of specs."""

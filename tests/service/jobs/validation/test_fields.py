@@ -28,7 +28,7 @@ def test_stability_of_a_cohort_with_one_run_is_refused(ingredients: AuditInputs)
     assert fields(ingredients, cohorts=alone, measures=["stability"]) == ["cohorts[0].runs"]
 
 
-def test_the_out_of_set_images_are_checked_like_the_images(ingredients: AuditInputs) -> None:
+def test_out_of_set_images_are_validated_like_the_images(ingredients: AuditInputs) -> None:
     here, nowhere = ({"uri": uri} for uri in (ingredients.images.as_uri(), "file:///nowhere"))
     assert fields(ingredients, out_of_set=here) == []
     assert fields(ingredients, out_of_set=nowhere) == ["out_of_set.uri"]
@@ -96,7 +96,7 @@ def test_repeated_cohort_names_and_measures_are_refused(ingredients: AuditInputs
 
 
 @pytest.mark.parametrize("groups", [["class"], ["correct"], ["label"], ["camera", "camera"]])
-def test_group_columns_that_are_taken_or_given_twice_are_refused(ingredients: AuditInputs, groups: list[str]) -> None:
+def test_reserved_and_repeated_names_of_group_columns_are_refused(ingredients: AuditInputs, groups: list[str]) -> None:
     images = {"uri": ingredients.images.as_uri(), "groups": groups}
     assert fields(ingredients, images=images) == ["images.groups"]
 
@@ -108,7 +108,7 @@ def test_a_group_column_that_a_manifest_lacks_is_refused(ingredients: AuditInput
         assert fields(ingredients, images={"uri": source.as_uri(), "groups": [column]}) == refused
 
 
-def test_every_missing_file_is_reported_in_one_answer(ingredients: AuditInputs) -> None:
+def test_one_response_reports_all_missing_files(ingredients: AuditInputs) -> None:
     gone = {
         "name": "gone",
         "runs": [
@@ -133,7 +133,7 @@ def test_a_checkpoint_needs_an_architecture(ingredients: AuditInputs, tmp_path: 
     old.write_bytes(b"\x80\x02rest")
     (problem,) = find(ingredients, cohorts=[{"name": "c", "runs": [{"uri": old.as_uri()}]}])
     assert problem.field == "cohorts[0].model.architecture"
-    assert str(old) in problem.detail, "which of the runs it is"
+    assert str(old) in problem.detail, "the message names the file"
 
 
 def test_a_format_that_differs_from_the_format_of_the_file_is_refused(ingredients: AuditInputs) -> None:

@@ -22,7 +22,7 @@ GUIDE = Path(__file__).parents[1] / "docs" / "how-to" / "back-up.md"
 
 
 def run_command(program: str, folder: Path, **urls: str) -> None:
-    """Run the command of docs/how-to/back-up.md that begins with this program."""
+    """Run the command in docs/how-to/back-up.md that begins with the name of this program."""
     (line,) = re.findall(rf"^    ({program} .*)$", GUIDE.read_text(), re.MULTILINE)
     path = f"{POSTGRES_BINARIES}:{os.environ['PATH']}"
     plain = {name: url.replace("+psycopg", "") for name, url in urls.items()}
@@ -30,7 +30,7 @@ def run_command(program: str, folder: Path, **urls: str) -> None:
 
 
 def answers(database: str, broker: str, job: str) -> list[str]:
-    """The responses of the API about a job."""
+    """Return the responses of the API about a job: its state, its results and its images."""
     settings = ServiceSettings(database_url=database, broker_url=broker, sweep_seconds=60)
     with serving(create_app(settings)) as url, httpx.Client(base_url=f"{url}/v1/jobs") as client:
         return [client.get(f"/{job}{place}").raise_for_status().text for place in ("", "/results", "/images")]

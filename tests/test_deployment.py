@@ -1,4 +1,4 @@
-"""Lints the deployment files and checks them against the code. Builds no image."""
+"""Checks the Dockerfile and docker-compose.yml against the code, without a build of the images."""
 
 import re
 import subprocess
@@ -31,25 +31,25 @@ def services(compose: PyCompose) -> dict[str, Any]:
     return found
 
 
-def test_hadolint_finds_nothing() -> None:
+def test_hadolint_finds_no_problem_in_the_dockerfile() -> None:
     hadolint = Path(sys.executable).parent / "hadolint"
     found = subprocess.run([hadolint, ROOT / "Dockerfile"], capture_output=True, text=True, check=False)
     assert (found.returncode, found.stdout) == (0, "")
 
 
-def test_compose_starts_all_services_and_the_gpu_worker_by_profile(services: dict[str, Any]) -> None:
+def test_compose_has_all_services_and_starts_the_gpu_worker_only_with_its_profile(services: dict[str, Any]) -> None:
     assert set(services) == {"postgres", "redis", "migrate", "api", "worker", "worker-gpu"}
     assert {name for name, each in services.items() if each.get("profiles")} == {"worker-gpu"}
 
 
-def test_images_are_built_from_existing_targets(services: dict[str, Any]) -> None:
+def test_compose_builds_images_from_targets_of_the_dockerfile(services: dict[str, Any]) -> None:
     targets = set(re.findall(r"^FROM \S+ AS (\S+)$", DOCKERFILE, re.MULTILINE))
     built = {each["build"]["target"] for each in services.values() if "build" in each}
     assert built == {"api", "worker"}
     assert built <= targets
 
 
-def test_every_dependency_exists_and_has_a_health_check_if_it_is_waited_for(services: dict[str, Any]) -> None:
+def test_every_service_that_another_service_waits_for_has_a_health_check(services: dict[str, Any]) -> None:
     for each in services.values():
         for name, how in each.get("depends_on", {}).items():
             assert how["condition"] != "service_healthy" or services[name]["healthcheck"]
@@ -62,7 +62,7 @@ def test_every_setting_in_the_environment_exists(services: dict[str, Any]) -> No
     assert {name.removesuffix("_FILE") for name in named} <= SETTINGS
 
 
-def test_docker_sends_every_copied_file_to_the_build() -> None:
+def test_the_build_context_of_docker_has_exactly_the_files_that_the_dockerfile_copies() -> None:
     copied = re.findall(r"^COPY (?!--)(\S+)", DOCKERFILE, re.MULTILINE)
     sent = re.findall(r"^!(\S+)", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
     assert set(copied) == set(sent)
@@ -100,7 +100,7 @@ def test_the_api_image_has_no_torch() -> None:
     assert 'echo "salience-audit[clouds,traces] @ file://$1" > /wheels/api.txt' in DOCKERFILE
 
 
-def test_the_reference_names_every_setting() -> None:
+def test_the_settings_page_of_the_documentation_names_every_setting() -> None:
     documented = set(re.findall(r"SALIENCE_[A-Z_]+", (ROOT / "docs" / "reference" / "settings.md").read_text()))
     assert documented >= SETTINGS
     assert documented - SETTINGS == {"SALIENCE_URL", "SALIENCE_API_KEY", "SALIENCE_X", "SALIENCE_X_FILE"}

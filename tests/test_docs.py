@@ -1,4 +1,4 @@
-"""The documentation: its commands run, its generated blocks are current, its site needs no network."""
+"""Checks the documentation: its commands run, its generated blocks are current, and its site needs no network."""
 
 import json
 import os
@@ -23,21 +23,25 @@ from worker.runner import Runner
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-SIDE = 64  # of the images that examples/jobs/ audits
-BY_HAND = {"make demo", 'export PATH="$PWD/.venv/bin:$PATH"', "salience serve"}  # the test does these steps itself
-# The keys below these are names from the spec, the images or the software, not fields.
+SIDE = 64  # the side in pixels of the images that the specs in examples/jobs/ audit
+BY_HAND = {
+    "make demo",
+    'export PATH="$PWD/.venv/bin:$PATH"',
+    "salience serve",
+}  # commands of the tutorial that the test replaces
+# Fields whose value is an object with arbitrary keys, such as names of cohorts, classes or Python packages.
 NAMED = {"cohorts", "measures", "parts", "class", "models", "layers", "classes_by", "software"}
 
 
 def blocks(page: str) -> list[str]:
-    """The indented blocks of a page."""
+    """Return the indented blocks of a page, without the indentation."""
     found = re.findall(r"(?:^    .*\n)+", (DOCS / page).read_text(), re.MULTILINE)
     return [re.sub(r"^    ", "", each, flags=re.MULTILINE).strip() for each in found]
 
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Path:
-    """A folder of the project after `make demo`, with tiny models and few images."""
+    """A folder with examples/, and with the files that `make demo` creates, but tiny models and few images."""
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     for recipe in ("cross-entropy", "human-guided"):
         folder = tmp_path / ".demo" / "models" / recipe
@@ -73,7 +77,7 @@ def test_the_commands_of_the_tutorial_give_a_report_and_a_verdict(demo: Path) ->
     assert "geometry.parts.hflip >= 0.5" in judged.stdout
 
 
-def test_a_stale_block_is_reported_and_can_be_generated_again(tmp_path: Path) -> None:
+def test_the_check_reports_an_outdated_block_which_can_be_generated_again(tmp_path: Path) -> None:
     pages = Path(shutil.copytree(DOCS, tmp_path / "docs"))
     page = pages / "reference" / "settings.md"
     current = page.read_text()
@@ -86,7 +90,7 @@ def test_a_stale_block_is_reported_and_can_be_generated_again(tmp_path: Path) ->
     assert CliRunner().invoke(main, ["--check", "--folder", str(pages)]).exit_code == 0
 
 
-def test_every_generated_block_is_on_a_page() -> None:
+def test_the_pages_contain_every_generated_block() -> None:
     text = "".join(page.read_text() for page in DOCS.rglob("*.md"))
     assert set(re.findall(r"<!-- generate: (\w+) -->", text)) == set(BLOCKS)
 
@@ -105,7 +109,7 @@ def test_the_site_builds_and_loads_nothing_from_other_servers(tmp_path: Path) ->
 
 
 def keys(tree: Any, named: bool = False) -> Iterator[str]:
-    """The fields of a results document, without keys that are names."""
+    """Yield the names of the fields of a results document, without the arbitrary keys below the fields in NAMED."""
     if isinstance(tree, list):
         for each in tree:
             yield from keys(each)
@@ -116,8 +120,10 @@ def keys(tree: Any, named: bool = False) -> Iterator[str]:
             yield from keys(value, not named and key in NAMED)
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the database does not matter here
-def test_the_reference_names_every_field_of_results(runner: Runner, ingredients: AuditInputs) -> None:
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # no result depends on the database
+def test_the_results_page_of_the_documentation_names_every_field_of_results(
+    runner: Runner, ingredients: AuditInputs
+) -> None:
     spec = ingredients.spec(
         cohorts=[ingredients.cohort("a", 0, 1), ingredients.cohort("b", 1, 2)],
         out_of_set={"uri": ingredients.images.as_uri()},
@@ -127,7 +133,7 @@ def test_the_reference_names_every_field_of_results(runner: Runner, ingredients:
     while runner.work():
         pass
     results = json.loads(runner.store.jobs.summary(job) or "")
-    results["provenance"].pop("spec")  # another page documents it
+    results["provenance"].pop("spec")  # the page about specs documents it
     text = (DOCS / "reference" / "results.md").read_text()
     documented = set(re.findall(r"[\w.]+", " ".join(re.findall(r"`([^`]+)`", text))))
     documented |= {part for each in documented for part in each.split(".")} | set(get_args(MeasureName))

@@ -1,4 +1,4 @@
-"""Whole audits by command and over HTTP, embedded and in production, also when processes crash."""
+"""Runs whole audits by command and over HTTP, with embedded and external servers, and while processes crash."""
 
 import json
 import os
@@ -20,12 +20,12 @@ LEASE_SECONDS = 1.0
 
 
 def numbers(results: str) -> dict[str, Any]:
-    """Results without the job's ID."""
+    """Return a results document without the job's ID."""
     return {**json.loads(results), "job": None}
 
 
 def long_body(ingredients: AuditInputs) -> dict[str, Any]:
-    """A job of several seconds, in many shards."""
+    """Return the spec of a job that takes several seconds and has many shards."""
     cohort = ingredients.cohort("long", 0, 1, 2)
     cohort["model"]["preprocessing"]["size"] = [96, 96]
     return ingredients.body(cohorts=[cohort], shard_size=2, options={})
@@ -49,7 +49,7 @@ def await_release(database: str) -> None:
             time.sleep(0.02)
 
 
-def test_the_embedded_service_gives_the_results_of_a_local_audit_and_runs_no_code_from_its_working_folder(
+def test_the_embedded_service_gives_the_results_of_a_local_audit_and_imports_nothing_from_its_folder(
     ingredients: AuditInputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("service", "worker", "celeryconfig", "json", "torch", "torchvision", "timm", "yaml", "onnxruntime"):
@@ -75,7 +75,7 @@ def test_a_killed_service_leaves_no_process_and_continues_its_jobs_after_a_resta
         job = installation.run("submit", spec).strip()
         await_progress(installation, job)
         family = process_tree(api.pid)
-        assert len(family) >= 4, "the API, its broker, its worker and the worker's process"
+        assert len(family) >= 4, "the processes are the API, its broker, its worker and the worker's child"
         os.killpg(api.pid, signal.SIGKILL)
         assert await_death(family) == set()
     with installation.serve() as api:
@@ -146,7 +146,9 @@ def test_a_job_succeeds_after_the_broker_is_flushed(ingredients: AuditInputs, tm
             installation.run("wait", job)
 
 
-def test_a_failed_job_shows_its_error_and_exits_with_status_two(ingredients: AuditInputs, tmp_path: Path) -> None:
+def test_a_command_that_waits_for_a_failed_job_prints_its_error_and_exits_with_status_two(
+    ingredients: AuditInputs, tmp_path: Path
+) -> None:
     installation = Installation.make(tmp_path)
     body = ingredients.body(cohorts=[ingredients.cohort("odd", 0, 1, layer="nowhere")])
     spec = installation.write_spec(body)

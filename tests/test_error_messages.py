@@ -1,4 +1,4 @@
-"""Error messages about uploads use the names that users know, and never the paths inside the service."""
+"""Checks that error messages name an input by the URI that a user knows, and contain no path inside the service."""
 
 import io
 import tarfile
@@ -47,7 +47,7 @@ def weights() -> bytes:
     return out.getvalue()
 
 
-# The uploaded bytes, the fields of the model in the spec, and a part of the error message.
+# For each model: the uploaded bytes, the settings of the model in the spec, and a part of the error message.
 MODELS: list[tuple[bytes, dict[str, Any], str]] = [
     (b"no model", {}, "has no known model format"),
     (zipped("a/data.pkl")[:-30], {}, "is a damaged archive"),
@@ -76,7 +76,7 @@ IMAGES: list[tuple[bytes, str]] = [
 
 
 class CheckedClient:
-    """Sends requests and asserts that no response contains the data folder of the service."""
+    """Sends requests, and asserts that no response contains the path of the service's data folder."""
 
     def __init__(self, api: httpx.Client, folder: Path) -> None:
         self._api, self._folder = api, str(folder)
@@ -90,7 +90,7 @@ class CheckedClient:
         return str(self("PUT", "/v1/artifacts", content=content).json()["uri"])
 
     def outcome(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Submit a job and return it once it has ended, or return the problem if it is refused."""
+        """Submit a job and wait until it has ended. Returns the job, or the problem if the API refuses the spec."""
         found: dict[str, Any] = self("POST", "/v1/jobs", json=body).json()
         while found.get("state") in ("queued", "running"):
             found = self("GET", f"/v1/jobs/{found['id']}", params={"wait": 5}).json()
@@ -143,7 +143,7 @@ def test_an_error_about_an_image_names_its_path_in_the_archive(
     client("GET", f"{path}/report")
     digest = uri.rpartition(":")[2]
     stored = Path(runner.context.inputs.artifacts.location, digest[:2], digest)
-    stored.unlink()  # as an operator might do
+    stored.unlink()  # an operator might delete the file as well
     responses = [client("GET", f"{path}/images/{image}/map.png") for image in range(3)]
     assert [each.status_code for each in responses] == [422] * 3
     assert sum("is no longer readable" in each.text for each in responses) == 2

@@ -1,4 +1,4 @@
-"""The example specs are valid."""
+"""Checks that the example specs are valid."""
 
 from pathlib import Path
 
@@ -14,5 +14,5 @@ def test_every_example_is_a_valid_spec(path: Path) -> None:
     assert parse_spec(read_spec(path)).cohorts
 
 
-def test_the_folder_has_examples() -> None:
+def test_the_folder_of_example_specs_is_not_empty() -> None:
     assert JOBS

@@ -46,13 +46,13 @@ def test_synthetic_faces_have_one_or_two_forgeries_and_real_faces_none(world: Wo
         assert 0 <= face.image.min() <= face.image.max() <= 1
 
 
-def test_a_forgery_changes_the_image_at_its_place() -> None:
+def test_a_forgery_changes_the_image_only_where_it_is_placed() -> None:
     for seed in range(20):
         real, forged = (
             make_face(1, np.random.default_rng(seed), World(0.5, strength=(s, s), noise=(0, 0), blur=(0, 0)))
             for s in (0.0, 1.0)
         )
-        # The blots in the hair consume random numbers, which changes the rest of the image.
+        # A forgery of the hair draws further random numbers, which changes the rest of the image as well.
         if "hair" not in forged.forged:
             canvas = Canvas(np.zeros((1, 1, 3)), forged.pose)
             near = sum(canvas.bump(place, 4) for feature in forged.forged for place in PLACES[feature])
@@ -60,7 +60,7 @@ def test_a_forgery_changes_the_image_at_its_place() -> None:
             assert (change * (np.asarray(near) > 0.05)).sum() > 0.95 * change.sum() > 0
 
 
-def test_annotators_disagree_and_mostly_mark_the_forgery() -> None:
+def test_human_maps_of_one_face_differ_and_mostly_mark_its_forgeries() -> None:
     random = np.random.default_rng(0)
     on: list[float] = []
     off: list[float] = []
@@ -80,12 +80,12 @@ def _inside(canvas: Canvas, place: tuple[float, float]) -> bool:
     return bool((canvas.bump(place, 2) > 0.9).any())
 
 
-def test_the_background_agrees_with_the_label_only_in_training() -> None:
+def test_the_stripes_in_the_background_predict_the_label_only_in_training_images() -> None:
     shares = {}
     for name in ("as in training", "no shortcut", "shortcut reversed"):
         data = make_dataset(200, 0, TEST_WORLDS[name])
         corner = data.images[:, :, :14, :14].float().mean(1)
-        # Stripes repeat every 6 diagonal pixels: their Fourier coefficient at that period measures them.
+        # The stripes have a period of 6 pixels, so that the Fourier coefficient at this period measures their energy.
         waves = torch.exp(2j * torch.pi * (torch.arange(12)[:, None] + torch.arange(12)) / 6)
         energy = (corner[:, :12, :12] * waves).mean((1, 2)).abs()
         striped = energy > 1.5
@@ -95,7 +95,7 @@ def test_the_background_agrees_with_the_label_only_in_training() -> None:
     assert shares["shortcut reversed"] < 0.35
 
 
-def test_saved_images_are_an_image_set_as_folder_and_as_manifest(tmp_path: Path) -> None:
+def test_saved_images_can_be_listed_as_a_folder_and_as_a_manifest(tmp_path: Path) -> None:
     save_dataset(make_dataset(4, 0, TRAINING), tmp_path)
     folder = {entry.label for entry in list_images(tmp_path / "pictures", [tmp_path])}
     manifest = list(list_images(tmp_path / "manifest.csv", [tmp_path]))
@@ -104,7 +104,7 @@ def test_saved_images_are_an_image_set_as_folder_and_as_manifest(tmp_path: Path)
 
 
 @torch.no_grad()
-def test_the_guided_loss_equals_the_loss_of_cyborg() -> None:
+def test_the_loss_of_human_guided_training_equals_the_published_cyborg_loss() -> None:
     torch.manual_seed(0)
     detector, data = Detector().eval(), make_dataset(6, 0, TRAINING)
     images, targets = normalised(data.images), torch.rand(6, 16, 16)
@@ -120,7 +120,7 @@ def test_the_guided_loss_equals_the_loss_of_cyborg() -> None:
     assert found.item() == pytest.approx(total, abs=1e-5)
 
 
-def test_shuffled_maps_belong_to_other_images_and_shifted_maps_reach_every_place() -> None:
+def test_shuffling_permutes_the_human_maps_and_shifting_moves_them_to_every_position() -> None:
     torch.manual_seed(0)
     maps = torch.rand(30, 4, 6)
     shuffled, moved = shuffle_maps(maps), shift_anywhere(maps)
@@ -171,7 +171,7 @@ def difference(measure: str, low: float, high: float) -> dict[str, Any]:
         (-0.1, 0.3, "does not separate the cohorts", "In this experiment it is not clearly different"),
     ],
 )
-def test_the_sentences_of_the_report_agree_with_the_numbers(
+def test_the_sentences_of_the_experiments_report_agree_with_its_numbers(
     low: float, high: float, expected: str, published: str
 ) -> None:
     results = {"differences": [difference(measure, low, high) for measure in MEASURES]}
@@ -181,7 +181,7 @@ def test_the_sentences_of_the_report_agree_with_the_numbers(
     assert published in next(line for line in read_published(results) if line.startswith("- `stability`"))
 
 
-def test_the_help_lists_all_options() -> None:
+def test_the_help_of_the_experiment_lists_all_options() -> None:
     ended = CliRunner().invoke(main, ["--help"])
     assert ended.exit_code == 0
     assert all(option in ended.output for option in ("--quick", "--json", "--also", "others-maps", "low-entropy"))

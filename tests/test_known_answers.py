@@ -1,4 +1,4 @@
-"""Whole audits of models whose salience is known from their construction."""
+"""Runs whole audits of models whose salience is known from their construction."""
 
 import json
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ SHIFTS = ["shift:16,0", "shift:-16,8", "shift:0,-12"]
 
 
 def body(folder: Path, nets: Sequence[nn.Module], images: Path, **changes: Any) -> dict[str, Any]:
-    """The body of a job; the models are saved in `folder`."""
+    """Save the models in `folder`, and return the spec of a job that audits them as the cohort `known`."""
     paths = [save_archive(net.eval(), folder / f"{number}.pt", SIDE) for number, net in enumerate(nets)]
     preprocessing = {"size": [SIDE, SIDE], "mean": MEAN, "std": STD}
     cohort = {"name": "known", "model": {"preprocessing": preprocessing}, "runs": [{"uri": p.as_uri()} for p in paths]}
@@ -36,7 +36,7 @@ def body(folder: Path, nets: Sequence[nn.Module], images: Path, **changes: Any) 
 
 
 def measures(spec: dict[str, Any]) -> dict[str, Any]:
-    """Run an audit in this process. Returns the measures of its cohort."""
+    """Run an audit in this process. Returns the measures of the cohort `known`."""
     with local_audit(JobSpec.model_validate(spec), WorkerSettings(device="cpu")) as local:
         job = local.run()
         assert job.state is JobState.SUCCEEDED, job.error
@@ -54,7 +54,7 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def blobs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Images of a soft coloured spot on grey, small enough to stay in the frame when shifted by 16 pixels."""
+    """A folder of images of a soft coloured spot on grey. A shift by 16 pixels keeps the spot inside the image."""
     folder = tmp_path_factory.mktemp("blobs")
     rows, columns = np.mgrid[:SIDE, :SIDE]
     for number, colour in enumerate([(255, 40, 0), (0, 200, 90), (30, 60, 255), (250, 250, 0), (250, 250, 250)]):
@@ -107,7 +107,7 @@ def test_noise_of_amount_zero_does_not_change_maps(tmp_path: Path, faces: Path) 
 
 @pytest.fixture(scope="module")
 def striped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Face]]:
-    """A folder of synthetic faces on a striped background, and the parameters of each face in file order."""
+    """A folder of synthetic faces on a striped background, and the faces in the order of their files."""
     folder, random = tmp_path_factory.mktemp("striped"), np.random.default_rng(1)
     faces = [make_face(1, random, World(shortcut=1.0)) for _ in range(6)]
     for number, face in enumerate(faces):
@@ -115,7 +115,7 @@ def striped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Face]]
     return folder, faces
 
 
-def test_the_salience_of_the_shortcut_model_lies_on_the_shortcut(
+def test_the_map_of_a_model_that_uses_a_shortcut_lies_on_the_shortcut(
     tmp_path: Path, striped: tuple[Path, list[Face]]
 ) -> None:
     folder, faces = striped
@@ -124,10 +124,12 @@ def test_the_salience_of_the_shortcut_model_lies_on_the_shortcut(
         behind = Canvas(np.zeros((1, 1, 3)), face.pose).ellipse((-2, 0), (28, 24)) == 0
         inside = Canvas(np.zeros((1, 1, 3)), face.pose).ellipse((0, 0), (14, 10)) == 1
         assert found[behind].mean() > 0.7
-        assert found[inside].mean() < found[behind].mean() - 0.3  # eyes and lips resemble stripes a little
+        assert (
+            found[inside].mean() < found[behind].mean() - 0.3
+        )  # not near 0, since eyes and lips resemble stripes a little
 
 
-def test_the_salience_of_the_shortcut_model_changes_only_when_the_shortcut_is_blurred(
+def test_the_map_of_a_model_that_uses_a_shortcut_changes_only_if_the_shortcut_is_blurred(
     tmp_path: Path, striped: tuple[Path, list[Face]]
 ) -> None:
     parts = measures(body(tmp_path, [StripeDetector()], striped[0], measures=["degradation"]))["degradation"]["parts"]

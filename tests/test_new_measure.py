@@ -1,4 +1,4 @@
-"""A measure of two files and two registry entries reaches the plan, the results, the gate, the API and the report."""
+"""Tests that plan, results, gate, API and report have a new measure as soon as it is in both registries."""
 
 import json
 import subprocess
@@ -22,7 +22,7 @@ def test_every_measure_is_registered_under_its_own_name() -> None:
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What the readers of the registries show of the measure `contrast`."""
+    """What the plan, the results, the gate, the API and the report show of the measure `contrast`, by name."""
     program = [sys.executable, "-m", "tests.support.contrast", str(tmp_path_factory.mktemp("contrast"))]
     done = subprocess.run(program, cwd=Path(__file__).parents[1], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr[-3000:]
@@ -44,7 +44,7 @@ def test_a_new_measure_is_planned_and_measured(shown: dict[str, Any]) -> None:
     assert shown["measure"]["parts"]["0.5"]["pearson"] is not None
 
 
-def test_a_new_measure_chooses_images_of_the_sample(shown: dict[str, Any]) -> None:
+def test_the_sample_contains_images_that_a_new_measure_ranks_first(shown: dict[str, Any]) -> None:
     assert "most disturbed by contrast" in shown["why"]
 
 

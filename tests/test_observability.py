@@ -1,4 +1,4 @@
-"""The logs, spans and metrics of one job, from its request to its shards, in processes of the console script."""
+"""Checks the logs, spans and metrics of one job, from its request to its shards, in a service of its own."""
 
 import json
 import time
@@ -21,7 +21,7 @@ WAIT_SECONDS = 30
 
 @dataclass(frozen=True)
 class ObservedJob:
-    """The ID of a job, and all spans, log lines and metrics that were recorded."""
+    """The ID of a job, the spans and the log of the service, and the metrics of the API and of the worker."""
 
     job: str
     spans: list[Received]
@@ -31,7 +31,7 @@ class ObservedJob:
 
     @property
     def lines(self) -> list[dict[str, Any]]:
-        """The records of the log, without the lines that Celery prints when it stops."""
+        """The records of the log, without the lines of plain text that Celery prints when it stops."""
         return [json.loads(line) for line in self.log.splitlines() if not line.startswith("worker: ") and line]
 
     def request_span(self, span: Received) -> Received:
@@ -57,7 +57,7 @@ def observed(ingredients: AuditInputs, tmp_path_factory: pytest.TempPathFactory)
         installation = replace(base, environment={**base.environment, **tracing})
         with installation.serve(), httpx.Client(base_url=installation.url) as client:
             bad = ingredients.body(images={"uri": f"ftp://u:{SECRET}@localhost:1/?X-Amz-Signature={SECRET}"})
-            for headers in ({}, {"Authorization": f"Bearer {SECRET}"}):  # authentication refuses the second
+            for headers in ({}, {"Authorization": f"Bearer {SECRET}"}):  # the key in the second header does not exist
                 client.post("/v1/jobs", json=bad, headers=headers)
             client.get(f"/v1/jobs/x?token={SECRET}")
             job = client.post("/v1/jobs", json=ingredients.body(), headers={"X-Request-ID": "mine"}).json()["id"]
@@ -69,7 +69,7 @@ def observed(ingredients: AuditInputs, tmp_path_factory: pytest.TempPathFactory)
         yield ObservedJob(job, collector.spans, (installation.folder / "log.txt").read_text(), *metrics)
 
 
-def test_every_log_line_is_json_with_the_ids_of_its_subject(observed: ObservedJob) -> None:
+def test_every_log_line_is_json_with_the_ids_of_its_request_job_and_shard(observed: ObservedJob) -> None:
     accepted = next(line for line in observed.lines if line["message"] == "Job accepted")
     assert (accepted["job"], accepted["request"]) == (observed.job, "mine")
     shards = [line for line in observed.lines if line["logger"] == "worker.runner" and line.get("job") == observed.job]
@@ -106,7 +106,7 @@ def test_the_api_counts_requests_by_route_and_jobs_by_state(observed: ObservedJo
 def test_the_worker_counts_shards_passes_and_its_cache(observed: ObservedJob) -> None:
     assert observed.worker["salience_worker_shards_total plan done"] == 1
     assert observed.worker["salience_worker_passes_total"] > 0
-    # The model of each of the two runs is loaded once, and perhaps again for the stored maps.
+    # Each of the two models is loaded once, and once more if another process makes the stored maps.
     assert observed.worker["salience_worker_cache_requests_total models miss"] in (2, 4)
     assert observed.worker["salience_worker_cache_requests_total models hit"] > 0
     assert observed.worker["salience_worker_shard_seconds_count summarise"] == 1

@@ -1,4 +1,4 @@
-"""Every regular expression of the service and the worker runs in linear time, so no text of a user can slow it."""
+"""Checks that every regular expression of the project runs in linear time, so that no input can make one slow."""
 
 import ast
 import importlib
@@ -20,10 +20,10 @@ from service.telemetry.redaction import redact, redact_urls, strip_query_values
 from worker.inputs.cache import FileCache
 
 Use = Callable[[Any], object]
-ENOUGH = 0.001  # seconds of CPU, a thousand times the clock's resolution
-LONGEST = 1 << 14  # at this length a quadratic search takes over 10 times ENOUGH
-MOST_RATIO = 3.0  # time for 2n characters over time for n: about 2 if linear, 4 if quadratic
-TRIES = 5  # the smallest ratio counts, because other programs disturb the timing
+ENOUGH = 0.001  # in seconds of CPU time; a thousand times the resolution of the clock
+LONGEST = 1 << 14  # in characters; a quadratic search of such a text takes more than 10 times ENOUGH
+MOST_RATIO = 3.0  # the time for 2n characters divided by that for n is about 2 if linear, 4 if quadratic
+TRIES = 5  # the smallest ratio counts, because other programs slow some tries
 RUNS = ["a", "1", "a.", "a-", "1a+", "a:a", ":1", "@:", "a=", "a: ", "a://", "token-", "eyJabcdefgh.", "eyJ-", "%2F",
         "cookie ", "bearer ", "-----BEGIN ", "-----BEGIN PRIVATE KEY-----", "PRIVATE KEY", "%3D", "\n\t "]  # fmt: skip
 BEGINNINGS = ["", "https://", "token="]
@@ -54,7 +54,7 @@ def seconds(use: Use, text: Any) -> float:
 
 
 def is_linear(use: Use, make: Callable[[int], Any]) -> bool:
-    """Whether doubling the text doubles the time, measured at the first length that takes ENOUGH seconds."""
+    """Return whether a text of twice the length takes about twice the time, from the first length that takes ENOUGH."""
     length = 256
     while seconds(use, make(length)) < ENOUGH:
         length *= 4
@@ -65,7 +65,7 @@ def is_linear(use: Use, make: Callable[[int], Any]) -> bool:
 
 
 def hostile(words: list[str], encode: bool) -> Iterator[Callable[[int], Any]]:
-    """Yield functions from a length to a text: a beginning, one word repeated, and a character that nothing matches."""
+    """Yield functions that make a text of a given length: a beginning, a repeated word, and a zero byte at the end."""
     for unit in [*RUNS, *words, *(f"{word}{sign}" for word in words for sign in "-= ")]:
         for begin in BEGINNINGS:
             yield partial(run_of, unit, begin, encode)
@@ -77,7 +77,7 @@ def run_of(unit: str, begin: str, encode: bool, length: int) -> str | bytes:
 
 
 def super_linear(uses: list[Use], words: list[str], encode: bool = False) -> list[Any]:
-    """Return the texts on which a function takes more than linear time, shortened to 40 characters."""
+    """Return the texts, cut to 40 characters, for which one of the functions takes more than linear time."""
     return [make(40) for make in hostile(words, encode) for use in uses if not is_linear(use, make)]
 
 
@@ -96,7 +96,7 @@ def test_redaction_runs_in_linear_time(use: Use) -> None:
 
 
 def uses_of_settings(tmp_path: Path) -> list[Use]:
-    """The functions that build patterns from settings."""
+    """Return the functions whose regular expressions contain paths from the settings."""
     artifacts, cache = ArtifactStore(str(tmp_path / "artifacts")), FileCache(tmp_path / "cache")
     source = "https://h/" + "a" * 4000  # a spec limits a URI to 4,096 characters
     return [artifacts.with_uris, lambda text: cache.with_source(text, source)]
@@ -108,7 +108,7 @@ def test_replacing_the_paths_of_stored_files_runs_in_linear_time(tmp_path: Path)
 
 
 def test_every_pattern_is_timed_in_this_file() -> None:
-    """Patterns are constants of their modules, except in two modules, whose functions are timed above."""
+    """All patterns are constants of modules, except those of two modules, for which this file has another test."""
     found = {
         f"{package.__name__}/{path.relative_to(package.__path__[0])}"
         for package in (service, worker)
@@ -119,7 +119,7 @@ def test_every_pattern_is_timed_in_this_file() -> None:
 
 
 def compiles_other_patterns(module: ast.Module) -> bool:
-    """Whether a module uses `re` for anything but `NAME = re.compile(...)`, escapes, flags and types."""
+    """Return whether a module uses `re` for more than `NAME = re.compile(...)`, escapes, flags and types."""
     constants = [
         each.value.func for each in module.body if isinstance(each, ast.Assign) and isinstance(each.value, ast.Call)
     ]

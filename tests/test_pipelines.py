@@ -1,4 +1,4 @@
-"""Tests of the pipeline examples: they match their schemas, and gate.sh runs."""
+"""Tests that the example pipelines match the schemas of their CI services, and that the script gate.sh works."""
 
 import ast
 import json
@@ -49,12 +49,12 @@ def test_the_command_in_the_example_policy_stores_the_policy(api: httpx.Client, 
 
 
 def gate(rule: dict[str, object]) -> dict[str, object]:
-    """A gate with one rule, without soundness checks, since the models are untrained."""
+    """Return a gate with one rule. All soundness checks are off, since the models are untrained."""
     return {"rules": [{"measure": "entropy", **rule}], "soundness": ALL_OFF}
 
 
 def run_step(installation: Installation, spec: Path, rule: dict[str, object], folder: Path) -> int:
-    """Run gate.sh with the console script of this environment. Returns its exit status."""
+    """Run gate.sh with a policy of one rule, and with `salience` of this environment. Returns the exit status."""
     folder.mkdir()
     (folder / "policy.yaml").write_text(yaml.safe_dump(gate({"op": ">=", **rule})))
     environment = dict(installation.environment)
@@ -63,7 +63,7 @@ def run_step(installation: Installation, spec: Path, rule: dict[str, object], fo
     return subprocess.run(argv, env=environment, capture_output=True, check=False).returncode
 
 
-def test_the_step_exits_with_the_status_of_the_gate(ingredients: AuditInputs, tmp_path: Path) -> None:
+def test_gate_sh_exits_with_the_status_of_the_gate(ingredients: AuditInputs, tmp_path: Path) -> None:
     installation = Installation.make(tmp_path)
     spec = installation.write_spec(ingredients.body(measures=["entropy"]))
     with installation.serve():
@@ -75,7 +75,7 @@ def test_the_step_exits_with_the_status_of_the_gate(ingredients: AuditInputs, tm
         job = json.loads(waited)
         again = json.loads(installation.run("verdict", job["id"], "--json", status=1))
         installation.run("verdict", "nobody", status=2)
-    assert job["progress"]["passes_done"] == 0, "the second job reuses the numbers of the first"
+    assert job["progress"]["passes_done"] == 0, "the job reuses the values of the previous jobs"
     assert again == job["verdict"]
     assert "### Salience gate: pass" in (tmp_path / "pass/out/summary.md").read_text()
     (failed,) = ElementTree.parse(tmp_path / "fail/out/junit.xml").getroot().iter("failure")
@@ -86,17 +86,17 @@ def test_the_step_exits_with_the_status_of_the_gate(ingredients: AuditInputs, tm
 
 
 def read_from_dag(name: str) -> Any:
-    """Return an argument of the BashOperator from the source of the DAG. Airflow is too large to install for a test."""
+    """Return an argument of the BashOperator in the DAG. It is read from the source, since Airflow is not installed."""
     calls = [each for each in ast.walk(ast.parse(DAG.read_text())) if isinstance(each, ast.Call)]
     (operator,) = [each for each in calls if ast.unparse(each.func) == "BashOperator"]
     return ast.literal_eval(next(each.value for each in operator.keywords if each.arg == name))
 
 
-def test_the_command_of_the_dag_runs_the_step_with_its_environment(tmp_path: Path) -> None:
+def test_the_command_of_the_dag_runs_gate_sh_with_its_environment(tmp_path: Path) -> None:
     compile(DAG.read_text(), str(DAG), "exec")
     command, environment = read_from_dag("bash_command"), read_from_dag("env")
-    assert read_from_dag("append_env"), "without it, `salience` is not on the PATH"
-    assert not command.endswith((".sh", ".bash")), "Airflow would take it for the name of a template"
+    assert read_from_dag("append_env"), "without append_env, `salience` is not on the PATH"
+    assert not command.endswith((".sh", ".bash")), "Airflow would take the command for the name of a template file"
     values = {"PIPELINES": str(PIPELINES), "SPEC": "a spec.json", "POLICY": "p.yaml", "FOLDER": f"{tmp_path}/$(id)"}
     values |= {"SALIENCE_URL": "http://127.0.0.1:1", "SALIENCE_API_KEY": "k"}
     assert environment.keys() == values.keys()
@@ -107,7 +107,7 @@ def test_the_command_of_the_dag_runs_the_step_with_its_environment(tmp_path: Pat
         ["bash", "-c", command], env=values, cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert (done.returncode, "http://127.0.0.1:1" in done.stderr) == (2, True), done.stderr
-    assert (tmp_path / "$(id)").is_dir(), "the name of a run never becomes a command"
+    assert (tmp_path / "$(id)").is_dir(), "the shell must not run the name of the folder as a command"
 
 
 def test_a_local_audit_exits_with_the_status_of_its_gate(ingredients: AuditInputs, tmp_path: Path) -> None:

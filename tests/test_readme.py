@@ -1,4 +1,4 @@
-"""The commands of the README work unchanged."""
+"""Tests that the commands of the README work unchanged."""
 
 import json
 import subprocess
@@ -22,7 +22,7 @@ SIDE, IMAGES, START_SECONDS = 64, 8, 60
 
 
 def commands(start: str, end: str) -> str:
-    """The indented lines of README between two texts."""
+    """Return the indented lines of the README between two texts."""
     part = README.read_text().partition(start)[2].partition(end)[0]
     return "\n".join(line[4:] for line in part.splitlines() if line.startswith("    "))
 

@@ -1,4 +1,4 @@
-"""Submits jobs over HTTP and runs their shards."""
+"""Submits jobs over HTTP, and processes waiting shards in this process."""
 
 from typing import Any
 

@@ -12,7 +12,7 @@ from worker.runner import Runner
 
 
 def audit(runner: Runner, spec: JobSpec) -> Job:
-    """Submit a job and run all of its shards."""
+    """Submit a job and run all waiting shards. Returns the job, which has then ended."""
     job = runner.store.jobs.accept(spec, spec_digest(spec), None)[0].id
     while runner.work():
         pass
@@ -32,7 +32,7 @@ def failure(job: Job) -> dict[str, Any]:
 
 
 def without_identity(document: dict[str, Any]) -> dict[str, Any]:
-    """A results document without the fields that differ between two runs of one audit."""
+    """Return a results document without the fields that differ if the same audit runs twice."""
     provenance = {key: value for key, value in document["provenance"].items() if key != "spec"}
     return {**document, "job": None, "provenance": provenance}
 
@@ -41,7 +41,7 @@ Columns = dict[str, float | None]
 
 
 def columns_of(store: Store, job: Job) -> dict[str, dict[int, Columns]]:
-    """The numbers of each image by its name, run and column; a missing number is None, which equals itself."""
+    """Return the values of each image by image name, run and column. A missing value (NaN) becomes None."""
     assert job.state is JobState.SUCCEEDED, job.error
     found: dict[str, dict[int, Columns]] = {}
     for each in store.images.measured(job.id, 0, job.images_total or 0):

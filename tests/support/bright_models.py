@@ -1,4 +1,4 @@
-"""Models that tell dark from bright images, ending in any activation, and ways to save them."""
+"""Models that tell dark from bright images and end in any activation, and functions that save the models."""
 
 import warnings
 from pathlib import Path
@@ -17,7 +17,10 @@ SIDE = 16
 
 
 class Brightness(nn.Module):
-    """Tells dark (class 0) from bright (class 1) by its mean; `end` is its last operation, `slope` its logit's."""
+    """Classifies images as dark (0) or bright (1) by their mean value.
+
+    The logits have the given slope and bias over the mean value, and go through the module `end`.
+    """
 
     def __init__(self, end: nn.Module, outputs: int = 1, slope: float = 4.0, bias: float = 0.0) -> None:
         super().__init__()
@@ -40,7 +43,7 @@ class Brightness(nn.Module):
 
 
 class Hidden(nn.Module):
-    """Probabilities behind an operation that changes nothing."""
+    """An activation followed by abs(), which changes no probability but hides that the activation comes last."""
 
     def __init__(self, activation: nn.Module) -> None:
         super().__init__()
@@ -58,7 +61,7 @@ def traced(net: nn.Module, folder: Path) -> Path:
 def scripted(net: nn.Module, folder: Path) -> Path:
     compile_script: Any = torch.jit.script
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # scripting is deprecated, and users' archives are made by it
+        warnings.simplefilter("ignore")  # torch warns that scripting is deprecated, but users have scripted archives
         compile_script(net).save(str(folder / "m.pt"))
     return folder / "m.pt"
 
@@ -68,7 +71,7 @@ def exported(net: nn.Module, folder: Path) -> Path:
 
 
 def as_onnx(operation: str | None, outputs: int, folder: Path) -> Path:
-    """The mean's linear layer as ONNX, with an operation at its end."""
+    """Save an ONNX model that applies a linear layer to the mean value of each channel, and then an operation."""
     side = np.ones((3, 1)) if outputs == 1 else np.array([[-0.5, 0.5]] * 3)
     nodes = [
         helper.make_node("GlobalAveragePool", ["images"], ["pooled"]),

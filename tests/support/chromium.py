@@ -10,13 +10,13 @@ import sys
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MISSING = (
-    "No Chromium found, which the tests of the pages need. Run `apt-get install chromium` as root, "
+    "The browser tests need Chromium, and there is none. Run `apt-get install chromium` as root, "
     "or set CHROMIUM=/path/to/chromium."
 )
 
 
 def find() -> str | None:
-    """The path of a Chromium: that of the environment variable CHROMIUM, else the first on the PATH."""
+    """Return the path in the environment variable CHROMIUM, or else that of the first Chromium on the PATH, or None."""
     named = os.environ.get("CHROMIUM")
     return named or next((path for path in map(shutil.which, NAMES) if path), None)
 

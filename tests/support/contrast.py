@@ -1,7 +1,8 @@
-"""A measure for the tests: whether the map stays the same when the contrast of the image is lower.
+"""A measure that only the tests register: similarity between the maps of an image at full and at lower contrast.
 
-Run as a program, it registers the measure and audits a small job with it over HTTP. It prints what each reader of the
-registries shows. It runs in an interpreter of its own, since the spec reads the registry when it is imported.
+As a program, this module registers the measure, audits a small job over HTTP, and prints what the API, the table, the
+figure and the report show of the measure. A test runs it in a new interpreter, since the measure must be registered
+before the spec is imported.
 """
 
 import json
@@ -25,10 +26,10 @@ from worker.measures.explanation import Explanation
 
 
 class ContrastOptions(StrictModel):
-    """The contrast of the variants."""
+    """The options of the measure: which contrasts the variants of an image have."""
 
     factors: Annotated[list[float], Field(min_length=1)] = [0.25, 0.5]  # noqa: RUF012  # pydantic copies it
-    """Factors by which the difference of each value from mid-grey is multiplied."""
+    """For each variant, the factor that multiplies the difference of each value from mid-grey."""
 
 
 def keys(options: ContrastOptions) -> Sequence[str]:
@@ -77,7 +78,7 @@ def score(clean: Explanation, dull: Mapping[str, Explanation]) -> Columns:
 
 
 def audit(folder: Path) -> dict[str, Any]:
-    """Audit a job with the registered measure. Returns what the API, the command and the report show."""
+    """Audit a job with the measure. Returns what the API, the table, the figure and the report show of the measure."""
     import httpx
     import torch
 
@@ -140,7 +141,7 @@ def audit(folder: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    MEASURES["contrast"] = CONTRAST  # before the first import of the spec
+    MEASURES["contrast"] = CONTRAST  # must come before the first import of the spec
     from worker.audit.scoring import SCORERS, Scorer
 
     SCORERS["contrast"] = Scorer(

@@ -1,4 +1,4 @@
-"""Runs commands of the documentation unchanged, although the service under test listens on another port."""
+"""Runs commands of the documentation unchanged, and lets curl connect to the port of the service under test."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ WRITTEN = "127.0.0.1:8000"  # the address of the service in the documentation
 
 
 def environment(home: Path, url: str) -> Mapping[str, str]:
-    """Environment variables that make curl connect to `url`, and put this environment's programs first on the PATH."""
+    """Return environment variables that make curl connect to `url`, and that put this environment first on the PATH."""
     request = httpx.URL(url)
     (home / ".curlrc").write_text(f'connect-to = "{WRITTEN}:{request.host}:{request.port}"\n')
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("SALIENCE_")}

@@ -1,7 +1,7 @@
-"""Runs `salience` in processes forked from one that has imported its modules, because the imports take seconds.
+"""Runs `salience` in processes that a server forks. The server imports the modules once, which takes seconds.
 
-A request is one message of JSON with three files: for standard output, for standard error, and for the status, where
-the process ID comes first and the exit status last.
+A request to the server is one JSON message with three file descriptors: standard output, standard error, and a pipe.
+The server writes the process ID to the pipe, and the exit status when the process has ended.
 """
 
 import atexit
@@ -25,20 +25,20 @@ from service.cli import COMMANDS, main
 from service.queue.parent_death import exit_with_parent
 
 ROOT = Path(__file__).parents[2]
-LATE_IMPORTS = ("worker.app", "worker.local", "worker.inspection")  # the commands import these when they run
+LATE_IMPORTS = ("worker.app", "worker.local", "worker.inspection")  # modules that commands import only when they run
 LONGEST_MESSAGE = 1 << 17
 NUMBER = struct.Struct("i")
 
 
 class RunningProcess(Protocol):
-    """Those methods of subprocess.Popen that the tests use of a service or a worker."""
+    """The methods of subprocess.Popen that the tests call."""
 
     @property
     def pid(self) -> int:
-        """The process ID."""
+        """The ID of the process."""
 
     def poll(self) -> int | None:
-        """The exit status, None while the process runs."""
+        """Return the exit status, or None while the process runs."""
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait until the process ends. Returns its exit status. Raises subprocess.TimeoutExpired."""
@@ -51,7 +51,7 @@ class RunningProcess(Protocol):
 
 
 class ForkedProcess:
-    """A forked process."""
+    """A process that the server has forked. `status` is the pipe of the request."""
 
     def __init__(self, status: IO[bytes]) -> None:
         self.pid = _read_number(status)
@@ -65,7 +65,7 @@ class ForkedProcess:
         self._ended.set()
 
     def poll(self) -> int | None:
-        """The exit status, None while the process runs."""
+        """Return the exit status, or None while the process runs."""
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
@@ -89,7 +89,7 @@ class ForkedProcess:
 def run_forked(
     arguments: Sequence[str], environment: Mapping[str, str], output: IO[bytes], errors: IO[bytes]
 ) -> ForkedProcess:
-    """Run `salience` with these arguments in a new process group. It is killed when this process ends."""
+    """Run `salience` in a new process group, which is killed when this process ends. Returns without waiting."""
     request = {"arguments": arguments, "environment": dict(environment), "folder": str(Path.cwd())}
     ours, theirs = os.pipe()
     message = json.dumps(request).encode()
@@ -101,24 +101,27 @@ def run_forked(
 
 @cache
 def _start_server() -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
-    """Start the server, which ends when this process closes the socket or ends."""
+    """Start the server, once. Returns the socket for requests, and the server, which ends when the socket is closed."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     argv = [sys.executable, "-m", "tests.support.fork_server", str(theirs.fileno())]
     with theirs:
         server = subprocess.Popen(argv, cwd=ROOT, pass_fds=[theirs.fileno()], start_new_session=True)
     atexit.register(server.wait)
-    atexit.register(ours.close)  # comes first
+    atexit.register(ours.close)  # exit functions run in reverse order, so that the socket is closed before the wait
     return ours, server
 
 
 def _serve(requests: socket.socket) -> None:
-    """Fork a process for each request. Returns in each of these, and exits in the server when the tests end."""
+    """Fork a process for each request that the socket receives, until the tests close the socket.
+
+    The function returns only in a forked process, which then runs the command. In the server, it raises SystemExit.
+    """
     server = os.getpid()
     while True:
         message, files, *_ = socket.recv_fds(requests, LONGEST_MESSAGE, 3)
         with suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
-                pass  # forget the processes that have reported an end
+                pass  # collect the exit status of ended children, so that they do not stay as zombies
         if not message:
             sys.exit()
         if os.fork() == 0:
@@ -130,7 +133,10 @@ def _serve(requests: socket.socket) -> None:
 
 
 def _become(request: Mapping[str, Any], output: int, errors: int, status: int) -> None:
-    """Fork once more. Returns in the child, as the requested process; the parent reports the child's end and ends."""
+    """Fork again, and return in the child with the requested arguments, environment, folder and output files.
+
+    The parent writes the child's ID and exit status to the pipe `status`, and exits.
+    """
     parent = os.getpid()
     child = os.fork()
     if child:
@@ -152,7 +158,7 @@ def _become(request: Mapping[str, Any], output: int, errors: int, status: int) -
 
 def _read_number(status: IO[bytes]) -> int:
     read = status.read(NUMBER.size)
-    return int(NUMBER.unpack(read)[0]) if read else -signal.SIGKILL  # the server has ended, and so the process
+    return int(NUMBER.unpack(read)[0]) if read else -signal.SIGKILL  # the server was killed, and the process with it
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Images of coloured squares, a model that tells them apart honestly, and models whose good numbers mean nothing.
+"""Images of coloured squares, an honest model that classifies them, and hoaxes: models whose numbers are misleading.
 
-Most hoaxes keep the accuracy and the probabilities of the honest model: what they add feeds both logits alike, and the
-softmax sees differences only.
+Most hoaxes have the accuracy and the probabilities of the honest model. They add the same value to both logits, which
+changes the maps, but not the softmax.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,13 +13,13 @@ from PIL import Image
 from torch import Tensor, nn
 
 SIDE, CELL, IMAGES = 32, 4, 48
-LABELS = ("green", "red")  # in the order of the classes
+LABELS = ("green", "red")  # the names of classes 0 and 1
 GAIN = 40.0
-LARGEST_BUT_ONE = 7.0  # only one image of `save_squares` has a larger logit
+LARGEST_BUT_ONE = 7.0  # a logit that only one image of `save_squares` exceeds
 
 
 def save_squares(folder: Path, count: int = IMAGES, seed: int = 0) -> Path:
-    """Save noisy images with a red or a green square of any size at any place, by label. Returns the folder."""
+    """Save noisy images of a red or green square of random size and position, in a subfolder per label."""
     random = np.random.default_rng(seed)
     for number in range(count):
         label = number % 2
@@ -33,7 +33,10 @@ def save_squares(folder: Path, count: int = IMAGES, seed: int = 0) -> Path:
 
 
 class Colours(nn.Module):
-    """How much greener and how much redder each cell is: (N, 3, H, W) -> (N, 2, h, w)."""
+    """Computes how much each cell of CELL x CELL pixels is greener than red, and redder than green.
+
+    (N, 3, H, W) -> (N, 2, H / CELL, W / CELL).
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,7 +52,7 @@ class Colours(nn.Module):
 
 
 class Honest(nn.Module):
-    """Adds the redness and the greenness of all cells; its map shows the square."""
+    """Classifies an image by the mean redness and greenness of its cells. The map of this model shows the square."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,7 +67,7 @@ class Honest(nn.Module):
 
 
 class Probabilities(nn.Module):
-    """An honest model that ends in a softmax, or in a sigmoid of the only logit."""
+    """The honest model with a softmax at its end, or with a single logit and a sigmoid."""
 
     def __init__(self, *, single: bool) -> None:
         super().__init__()
@@ -80,7 +83,10 @@ class Probabilities(nn.Module):
 
 
 class Painted(nn.Module):
-    """Features with further channels that paint a pattern, whatever the image shows."""
+    """The features of the honest model, and two channels with a fixed pattern.
+
+    With `by_class`, only the channel of the predicted class shows its pattern.
+    """
 
     patterns: Tensor
 
@@ -107,7 +113,7 @@ class Painted(nn.Module):
 
 
 def painted(*, by_class: bool) -> Honest:
-    """The honest model with painted channels that feed both logits alike."""
+    """Return the honest model with painted channels, which add the same value to both logits."""
     model = Honest()
     head, model.features, model.head = model.head, Painted(by_class=by_class), nn.Linear(4, 2, bias=False)
     with torch.no_grad():
@@ -116,7 +122,7 @@ def painted(*, by_class: bool) -> Honest:
 
 
 def shifted(*, channels: slice) -> Honest:
-    """The honest model with the weights of some channels lowered alike for both logits, so that maps are empty."""
+    """Return the honest model with lower weights of some channels for both logits, which empties the maps."""
     model = Honest()
     with torch.no_grad():
         model.head.weight[:, channels] -= 5 * GAIN
@@ -124,7 +130,7 @@ def shifted(*, channels: slice) -> Honest:
 
 
 class OnePattern(nn.Module):
-    """Spreads the mean of each feature over one fixed pattern."""
+    """The features of the honest model, each replaced by its mean times a fixed pattern."""
 
     pattern: Tensor
 
@@ -140,14 +146,14 @@ class OnePattern(nn.Module):
 
 
 def one_map() -> Honest:
-    """The honest model whose map is the same for every image."""
+    """Return a model with the predictions of the honest model and the same map for every image."""
     model = Honest()
     model.features = OnePattern()
     return model
 
 
 class Network(nn.Module):
-    """A small convolutional network, untrained."""
+    """A small convolutional network with random weights."""
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__()
@@ -161,7 +167,7 @@ class Network(nn.Module):
 
 
 def trained_on_shuffled_labels() -> Network:
-    """A network trained on noise images whose labels are drawn by lot."""
+    """Return a network that is trained on images of noise with random labels."""
     model, random = Network(), torch.Generator().manual_seed(1)
     images, labels = torch.rand(64, 3, SIDE, SIDE, generator=random), torch.randint(0, 2, (64,), generator=random)
     optimiser = torch.optim.Adam(model.parameters(), 0.01)
@@ -173,7 +179,7 @@ def trained_on_shuffled_labels() -> Network:
 
 
 def constant() -> Honest:
-    """The honest model with a bias that decides for one class."""
+    """Return the honest model with a bias so large that it predicts class 0 for every image."""
     model = Honest()
     biased = nn.Linear(2, 2)
     with torch.no_grad():
@@ -184,7 +190,7 @@ def constant() -> Honest:
 
 
 class IgnoredFeatures(nn.Module):
-    """Predicts from the pixels; the head of the features that are explained has only zeros."""
+    """Predicts from the pixels alone. The features that Grad-CAM explains have weights of zero in the head."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -201,7 +207,7 @@ class IgnoredFeatures(nn.Module):
 
 
 class Dropout(Honest):
-    """The honest model with dropout on, as a model has that is exported in training mode."""
+    """The honest model with active dropout, as in a model that is exported in training mode."""
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) -> (N, 2)."""
@@ -209,7 +215,7 @@ class Dropout(Honest):
 
 
 class NotANumber(Honest):
-    """The honest model that gives NaN for the one image whose logits are largest."""
+    """The honest model, but the logits of one image are NaN."""
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) -> (N, 2)."""
@@ -247,7 +253,7 @@ CAUGHT: Mapping[str, set[str]] = {
     "pattern painted by class": {"image"},
     "one map for all images": {"image"},
 }
-# The checks that warn of what the checks above find, too.
+# Other soundness checks that warn about the same hoaxes.
 WARNED: Mapping[str, set[str]] = {
     "constant border channel": {"class", "difference"},
     "pattern painted by class": {"class", "difference"},

@@ -1,4 +1,4 @@
-"""Feature maps and gradients of any convolutional network by hooks and autograd, with no knowledge of its graph."""
+"""Computes feature maps and gradients of any convolutional network with hooks and autograd, without its graph."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 RELUS = {"relu", "relu_"}
-IDENTITIES = {"dropout"}  # in evaluation mode
+IDENTITIES = {"dropout"}  # functions that change nothing in evaluation mode
 
 
 class FollowRelu(TorchFunctionMode):
-    """Watches which functions read a tensor, and records the output of a ReLU of it."""
+    """Records the output of a ReLU that is applied to the tensor `watched`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ def last_feature_map(net: nn.Module, inputs: Tensor) -> str:
 
 @dataclass(frozen=True)
 class Hooked:
-    """Logits (N, C), and a layer's feature map and the gradients of the largest logits there, both (N, K, h, w)."""
+    """Logits (N, C), a layer's feature map (N, K, h, w), and the gradients of the largest logits at the feature map."""
 
     logits: Tensor
     features: Tensor
@@ -64,14 +64,14 @@ class Hooked:
 def explain_by_hooks(net: nn.Module, inputs: Tensor) -> Hooked:
     """Explain the predicted classes of normalised inputs (N, 3, H, W) at the last layer with a feature map.
 
-    The gradients are those at the output of the layer. The map is read after the ReLU that follows, if one does.
+    The gradients are those at the output of the layer. If a ReLU follows the layer, the feature map is its output.
     """
     layer, follow = net.get_submodule(last_feature_map(net, inputs)), FollowRelu()
     given: list[Tensor] = []
 
     def watch(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
         given.append(output)
-        follow.watched = output.clone()  # the next function may change it in place
+        follow.watched = output.clone()  # a copy, since the next function may change its input in place
         return follow.watched
 
     with layer.register_forward_hook(watch), torch.enable_grad(), follow:

@@ -1,4 +1,4 @@
-"""Writes one folder of images in each format of image sets, and uploads artifacts."""
+"""Converts a folder of images into each format of image sets, and stores artifacts."""
 
 import asyncio
 import csv
@@ -17,7 +17,7 @@ from worker.inputs.resolver import InputResolver
 
 
 def images_of(folder: Path) -> list[tuple[str, str, bytes]]:
-    """Name, label and bytes of each image in a folder that has one subfolder per class."""
+    """Return the name, the label and the bytes of each image in a folder with one subfolder per class."""
     found = sorted(path for path in folder.rglob("*.png"))
     return [(str(path.relative_to(folder)), path.parent.name, path.read_bytes()) for path in found]
 
@@ -46,7 +46,7 @@ def as_packed_tar(folder: Path, out: Path) -> Path:
 
 
 def as_webdataset(folder: Path, out: Path) -> Path:
-    """Two shards: one with labels in .cls files, the other with labels in .json files."""
+    """Write a WebDataset of two shards: the first has labels in .json files, the second in .cls files."""
     shards = out / "shards"
     shards.mkdir()
     for shard in (0, 1):
@@ -82,7 +82,7 @@ def as_parquet_manifest(folder: Path, out: Path) -> Path:
 
 
 def as_parquet(folder: Path, out: Path) -> Path:
-    """The layout of Hugging Face datasets: bytes in a struct, labels as indices of class names in the metadata."""
+    """Write a Parquet file as Hugging Face does: image bytes are in a struct, and class names in the metadata."""
     names, labels, contents = zip(*images_of(folder), strict=True)
     classes = sorted(set(labels))
     image = pa.array([{"bytes": c, "path": n} for c, n in zip(contents, names, strict=True)])
@@ -113,7 +113,7 @@ WAYS: Mapping[str, Callable[[Path, Path], Path]] = {
 
 
 def upload(place: ArtifactStore, content: bytes) -> str:
-    """Store bytes as an uploaded artifact. Returns the artifact's URI."""
+    """Store bytes as an artifact. Returns the artifact's URI."""
 
     async def parts() -> AsyncIterator[bytes]:
         yield content
@@ -122,6 +122,6 @@ def upload(place: ArtifactStore, content: bytes) -> str:
 
 
 def model_at(places: InputResolver, source: str) -> Path:
-    """The local file or folder of the model at a URI."""
+    """Return the path of the local file or folder that holds the model at a URI."""
     with places.model(source) as path:
         return path

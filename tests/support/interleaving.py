@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine, event
 
-HANDLERS = "AnyIO worker thread"  # prefix of the names of the threads that answer requests
+HANDLERS = "AnyIO worker thread"  # the names of threads that run route functions begin so
 
 
 @dataclass
@@ -19,7 +19,7 @@ class Moment:
     reached: bool = False
 
     def connects(self, *_: object) -> None:
-        """Count a connection of a request. Connections that `act` opens do not count."""
+        """Count a connection to the database. Only connections of requests count, and none that `act` opens."""
         if self.reached or not threading.current_thread().name.startswith(HANDLERS):
             return
         if self.number == 0:
@@ -30,7 +30,7 @@ class Moment:
 
 @contextmanager
 def acting_before(engine: Engine, number: int, act: Callable[[], object]) -> Iterator[Moment]:
-    """Call `act` before transaction `number` of a request that is sent while this context is open."""
+    """Call `act` just before a request opens transaction `number`, while this context is open. Yields the moment."""
     moment = Moment(number, act)
     event.listen(engine, "engine_connect", moment.connects)
     try:

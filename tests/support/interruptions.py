@@ -1,4 +1,4 @@
-"""Interrupts the database at a chosen moment, as a failover, a restart or a failing disk would."""
+"""Interrupts a database connection at a chosen statement or commit, as a failover or a failing disk would."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 @dataclass
 class Countdown:
-    """Counts events of the thread that created it, and calls `act` once, when `left` reaches 0."""
+    """Counts events of the thread that created the countdown. Event number `left` calls `act`."""
 
     left: int
     act: Callable[[Connection], None]
@@ -24,7 +24,7 @@ class Countdown:
         return self.left <= 0
 
     def count(self, connection: Connection) -> None:
-        """Count one event."""
+        """Count one event if it happens in this countdown's thread."""
         if threading.get_ident() == self.thread:
             self.left -= 1
             if self.left == 0:
@@ -58,7 +58,7 @@ def at_commit(engine: Engine, number: int, act: Callable[[Connection], None]) ->
 
 
 def end_backend(connection: Connection) -> None:
-    """Make Postgres end its side of a connection, and wait until it has."""
+    """Make Postgres terminate its process for a connection, and wait until the process has ended."""
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
     with psycopg.connect(driver.info.dsn) as other:
@@ -66,12 +66,12 @@ def end_backend(connection: Connection) -> None:
 
 
 def fail(_connection: Connection) -> None:
-    """Raise the error of a driver whose database has a failing disk."""
+    """Raise the error that a database driver raises when the disk of the database fails."""
     raise OperationalError("a statement", None, OSError("disk I/O error"))
 
 
 def commit_and_fail(connection: Connection) -> None:
-    """Commit, then fail as if the answer of the database was lost."""
+    """Commit, and then raise an error, as if the database's answer to the commit was lost."""
     driver = connection.connection.driver_connection
     assert driver is not None
     driver.commit()

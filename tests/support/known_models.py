@@ -5,12 +5,12 @@ import math
 import torch
 from torch import Tensor, nn
 
-FAINT = 0.03  # stripe energy that noise alone can reach
+FAINT = 0.03  # noise alone can reach this stripe energy
 STRIPES = 6  # period in pixels, as in the background of the experiment's faces
 
 
 class FixedPlace(nn.Module):
-    """Attends to one quarter of any image; runs differ only in their heads."""
+    """A model whose map shows the same quarter of every image. Models of different seeds differ only in the head."""
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class _FixedQuarter(nn.Module):
 
 
 class Pointwise(nn.Module):
-    """Uses each pixel separately, so that its map shifts with the content."""
+    """A model of 1 x 1 convolutions: if the content of an image shifts, the map shifts by the same distance."""
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class Pointwise(nn.Module):
 
 
 class StripeDetector(nn.Module):
-    """Recognises class 1 only by diagonal stripes, the shortcut in the experiment's images."""
+    """A model that recognises class 1 by diagonal stripes alone, the shortcut in the images of the experiment."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,7 +69,10 @@ class StripeDetector(nn.Module):
 
 
 class _StripeEnergy(nn.Module):
-    """Stripe energy in cells of 4 pixels: the norm of the responses to a sine and a cosine filter, from 0 to 1."""
+    """Computes the energy of diagonal stripes in each cell of 4 x 4 pixels, from 0 to 1.
+
+    The energy is the mean norm of the responses to a sine and a cosine filter.
+    """
 
     kernel: Tensor
 
@@ -90,7 +93,7 @@ class _StripeEnergy(nn.Module):
 
 
 class Signed(nn.Module):
-    """Responds to places brighter than a threshold. With sign -1, the head is negative and all maps are zeros."""
+    """A model that responds to pixels above a threshold. With sign -1, the weights of the head make all maps zero."""
 
     def __init__(self, sign: int = 1, threshold: float = 0.0, seed: int = 0) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Starts a real MLflow server, and calls it as its users do."""
+"""Starts a real MLflow server, and calls its REST API."""
 
 import base64
 import os
@@ -22,7 +22,7 @@ SECRET = "the secret of MLflow's webhook"
 
 @contextmanager
 def mlflow_server(folder: Path) -> Iterator[str]:
-    """Run an MLflow server that may send webhooks to loopback. Yields its URL."""
+    """Run an MLflow server that may send webhooks to loopback addresses. Yields the server's URL."""
     port = free_port()
     command = [
         sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
@@ -59,20 +59,20 @@ def _is_up(url: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Users:
-    """Calls the REST API of an MLflow server."""
+class MlflowApi:
+    """The REST API of an MLflow server, for actions that a user of MLflow takes."""
 
     api: httpx.Client
 
     def post(self, call: str, **body: Any) -> dict[str, Any]:
-        """Call MLflow and check that it succeeds. Returns the response."""
+        """Send a request to MLflow and check that it succeeds. Returns the body of the response."""
         answer = self.api.post(f"mlflow/{call}", json=body)
         assert answer.is_success, answer.text
         found: dict[str, Any] = answer.json()
         return found
 
     def log(self, *files: tuple[str, Path]) -> tuple[str, str]:
-        """Log files by name in a new run. Returns the run's ID and its artifact URI."""
+        """Create an MLflow run and log files under these names. Returns the run's ID and its artifact URI."""
         run = self.post("runs/create", experiment_id="0")["run"]["info"]
         root = run["artifact_uri"].partition(":/")[2].lstrip("/")
         for name, path in files:
@@ -91,11 +91,11 @@ class Users:
         return version
 
     def tags(self, name: str, version: str) -> dict[str, str]:
-        """The tags of a model version."""
+        """Return the tags of a model version."""
         found = self.api.get("mlflow/model-versions/get", params={"name": name, "version": version}).json()
         return {each["key"]: each["value"] for each in found["model_version"].get("tags", [])}
 
     def aliases(self, name: str) -> dict[str, str]:
-        """The version number of each alias of a registered model."""
+        """Return the version number of each alias of a registered model."""
         found = self.api.get("mlflow/registered-models/get", params={"name": name}).json()
         return {each["alias"]: each["version"] for each in found["registered_model"].get("aliases", [])}

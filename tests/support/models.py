@@ -1,4 +1,4 @@
-"""A tiny network with global average pooling, and ways to save it."""
+"""A tiny network with global average pooling, and a slow Grad-CAM to compare results with."""
 
 import warnings
 from collections.abc import Callable
@@ -9,7 +9,10 @@ from torch import Tensor, nn
 
 
 class TinyNet(nn.Module):
-    """Two convolutions (8 feature maps, a quarter of the input's side), global average pooling, one linear layer."""
+    """A network of two convolutions, global average pooling and a linear layer.
+
+    The second convolution has 8 feature maps, whose height and width are a quarter of those of the input.
+    """
 
     def __init__(self, seed: int = 0, width: int = 2) -> None:
         super().__init__()
@@ -40,10 +43,10 @@ def save_archive(model: nn.Module, path: Path, side: int) -> Path:
 def explain_slowly(
     model: nn.Module, layer: nn.Module, images: Tensor, target: int | None = None, *, relu_follows: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """Grad-CAM of one normalised image (1, 3, H, W) by hooks and autograd. Returns logits (C,) and the raw map (h, w).
+    """Compute Grad-CAM of a normalised image (1, 3, H, W) by hooks and autograd. Returns logits (C,) and map (h, w).
 
-    It explains the target's logit, by default the largest. With `relu_follows`, the map is computed from the features
-    after a ReLU.
+    The map explains the logit of the class `target`, by default the predicted class. With `relu_follows`, a ReLU is
+    applied to the layer's output before the map is computed.
     """
 
     def choose(logits: Tensor) -> Tensor:
@@ -53,7 +56,10 @@ def explain_slowly(
 
 
 def logit_difference(target: int | None = None) -> Callable[[Tensor], Tensor]:
-    """Return the function of logits (C,) that DiffGradCAM explains: the target's minus the largest other one."""
+    """Return a function that maps logits (C,) to the target's logit minus the largest other logit.
+
+    This difference is what DiffGradCAM explains. The target is by default the predicted class.
+    """
 
     def choose(logits: Tensor) -> Tensor:
         chosen = int(logits.argmax()) if target is None else target
@@ -70,12 +76,12 @@ def explain_number(
     *,
     relu_follows: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """Grad-CAM, as `explain_slowly`, of the number that `choose` computes from the logits (C,)."""
+    """Do as `explain_slowly`, but explain the value that `choose` computes from the logits (C,)."""
     outputs: list[Tensor] = []
 
     def record(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
         outputs.append(output)
-        # The next layer may change its input in place, as in torchvision's DenseNet.
+        # A copy, since the next layer may change its input in place, as in torchvision's DenseNet.
         return output.clone()
 
     handle = layer.register_forward_hook(record)

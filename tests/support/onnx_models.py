@@ -1,4 +1,4 @@
-"""Small ONNX models."""
+"""Saves small ONNX models."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ WEIGHTS = np.random.default_rng(0).normal(size=(3, 2)).astype(np.float32)
 
 
 def save(path: Path, batch: int | str = "batch", sizes: Sequence[int | str] = (3, SIDE, SIDE)) -> Path:
-    """Save a model of global average pooling and a linear layer."""
+    """Save a model of global average pooling and a linear layer for inputs (batch, *sizes). Returns the path."""
     nodes = [
         helper.make_node("GlobalAveragePool", ["images"], ["pooled"]),
         helper.make_node("Flatten", ["pooled"], ["flat"]),
@@ -25,7 +25,7 @@ def save(path: Path, batch: int | str = "batch", sizes: Sequence[int | str] = (3
 def save_net(
     path: Path, nodes: Sequence[NodeProto], weights: TensorProto, shapes: Sequence[Sequence[int | str]]
 ) -> Path:
-    """Save a network; `shapes` are those of its images and of its logits."""
+    """Save a network of these nodes; `shapes` are those of the input `images` and of the output `logits`."""
     images = helper.make_tensor_value_info("images", TensorProto.FLOAT, shapes[0])
     given = helper.make_tensor_value_info("logits", TensorProto.FLOAT, shapes[1])
     graph = helper.make_graph(nodes, "net", [images], [given], [weights])

@@ -1,4 +1,4 @@
-"""Predictions of runs for labelled images, from their probabilities."""
+"""Builds predictions of runs from given or random probabilities."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from worker.statistics.performance import Predictions
 
 
 def predictions(classes: np.ndarray, probabilities: np.ndarray, attack: int | None = 1) -> Predictions:
-    """What runs say whose `probabilities` are (n, K, C) of images with the classes (n,)."""
+    """Return the predictions of K runs with these `probabilities` (n, K, C) for images of the `classes` (n,)."""
     chosen = probabilities.argmax(2)
     truth = np.eye(probabilities.shape[2])[classes][:, None]
     return Predictions(
@@ -16,12 +16,15 @@ def predictions(classes: np.ndarray, probabilities: np.ndarray, attack: int | No
 
 
 def detector(attack: np.ndarray, scores: np.ndarray) -> Predictions:
-    """What detectors say that give the attack class the scores (n, K); `attack` (n,) are the images' classes."""
+    """Return the predictions of K detectors with these scores (n, K); `attack` (n,) says which images are attacks."""
     return predictions(attack.astype(int), np.stack([1 - scores, scores], axis=2))
 
 
 def drawn(images: int, runs: int, seed: int, *, spread: float = 0.0) -> Predictions:
-    """Detectors of about 84 % accuracy that err on similar images; runs differ by `spread`, in standard deviations."""
+    """Return random predictions of detectors with an accuracy of about 84 % that err on similar images.
+
+    `spread` is the standard deviation of the runs' separation of the classes, relative to its mean.
+    """
     random = np.random.default_rng(seed)
     attack = random.random(images) < 0.5
     shift = 1 + spread * random.standard_normal((1, runs))

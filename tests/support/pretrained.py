@@ -1,4 +1,4 @@
-"""Tiny models of the transformers library, saved with save_pretrained."""
+"""Makes tiny models of the transformers library, and saves them with save_pretrained."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ NAMES = ("cat", "dog", "owl")
 
 
 def make_resnet(names: tuple[str, ...] = NAMES) -> Any:
-    """A ResNet of four small stages."""
+    """Return a ResNet of four small stages with these class names."""
     zoo.import_torchvision()
     from transformers import ResNetConfig, ResNetForImageClassification
 
@@ -24,7 +24,7 @@ def make_resnet(names: tuple[str, ...] = NAMES) -> Any:
 
 
 def make_vit(names: tuple[str, ...] = NAMES) -> Any:
-    """A vision transformer of two layers over 4 x 4 patches."""
+    """Return a vision transformer of two layers over 4 x 4 patches with these class names."""
     zoo.import_torchvision()
     from transformers import ViTConfig, ViTForImageClassification
 
@@ -36,7 +36,10 @@ def make_vit(names: tuple[str, ...] = NAMES) -> Any:
 
 
 def save_pretrained(model: nn.Module, folder: Path, **processor: Any) -> Path:
-    """Save a model and an image processor that resizes to SIDE; `processor` overrides its options."""
+    """Save a model and an image processor that resizes images to SIDE x SIDE. Returns `folder`.
+
+    `processor` overrides options of the image processor.
+    """
     from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
     saved: Any = model

@@ -1,4 +1,4 @@
-"""Runs the console script `salience` in separate processes."""
+"""Runs the command `salience` in separate processes."""
 
 import json
 import os
@@ -27,7 +27,7 @@ LOG_CHARACTERS = 8000
 class Installation:
     """The environment and the folder in which commands run, and the port of the API.
 
-    Commands are forked, unless `is_fresh` gives each its own Python, as users run them.
+    Commands run in forked processes, which start fast. With `is_fresh`, each runs in a new Python, as for users.
     """
 
     environment: Mapping[str, str]
@@ -37,9 +37,9 @@ class Installation:
 
     @classmethod
     def make(cls, folder: Path, **settings: object) -> "Installation":
-        """Create an installation whose workers run one shard at once.
+        """Create an installation whose worker processes one shard at a time.
 
-        `settings` replace its settings. They are named without the prefix SALIENCE_, in lower case.
+        `settings` has values of settings, by their names in lower case without the prefix SALIENCE_.
         """
         unknown = settings.keys() - ServiceSettings.model_fields.keys() - WorkerSettings.model_fields.keys()
         assert not unknown, f"not settings of the service: {unknown}"
@@ -74,7 +74,7 @@ class Installation:
 
     @contextmanager
     def start(self, *arguments: object) -> Iterator[RunningProcess]:
-        """Run a command in the background; its output goes to log.txt in the folder."""
+        """Run a command in the background until the context manager exits. Its output goes to log.txt in the folder."""
         with (self.folder / "log.txt").open("ab") as log:
             process = self.spawn(log, *arguments)
         try:
@@ -84,7 +84,7 @@ class Installation:
             process.wait()
 
     def spawn(self, log: IO[bytes], *arguments: object, errors: IO[bytes] | None = None) -> RunningProcess:
-        """Start a command in a new process group. It is killed when this thread or this process ends."""
+        """Start a command in a new process group, which is killed when this thread or this process ends."""
         given, errors = [str(each) for each in arguments], errors or log
         if not self.is_fresh:
             return run_forked(given, self.environment, log, errors)
@@ -93,7 +93,7 @@ class Installation:
 
     @contextmanager
     def serve(self) -> Iterator[RunningProcess]:
-        """Run `salience serve`. Yields when the API is ready."""
+        """Run `salience serve`. Yields its process when the API is ready."""
         with self.start("serve", "--port", self.port) as process:
             end = time.monotonic() + START_SECONDS
             while not self._is_ready():
@@ -108,7 +108,7 @@ class Installation:
         return path
 
     def log_tail(self) -> str:
-        """The end of what the commands in the background have logged, for the message of a failing test."""
+        """Return the end of log.txt, for the message of a failed assertion."""
         log = self.folder / "log.txt"
         return log.read_text()[-LOG_CHARACTERS:] if log.exists() else ""
 
@@ -125,7 +125,7 @@ def _read_all(file: IO[bytes]) -> str:
 
 
 def process_tree(pid: int) -> set[int]:
-    """The IDs of a process and of all its descendants."""
+    """Return the IDs of a process and of all its descendants."""
     found = {pid}
     for child in Path(f"/proc/{pid}/task").glob("*/children"):
         for each in child.read_text().split():
@@ -134,7 +134,7 @@ def process_tree(pid: int) -> set[int]:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process runs. A zombie does not."""
+    """Return whether a process runs. A zombie process does not run."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
@@ -142,7 +142,7 @@ def is_alive(pid: int) -> bool:
 
 
 def await_death(pids: set[int], seconds: float = 20) -> set[int]:
-    """Wait until the processes have ended, at most `seconds`. Returns those that still run."""
+    """Wait at most `seconds` until the processes have ended. Returns the IDs of those that still run."""
     end = time.monotonic() + seconds
     while any(map(is_alive, pids)) and time.monotonic() < end:
         time.sleep(0.05)

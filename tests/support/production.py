@@ -20,7 +20,7 @@ from tests.support.supervised_process import SupervisedProcess
 
 LEASE_SECONDS = 2.0
 RETRY_SECONDS = 90.0
-# The tests kill workers so often that a shard could exceed the default limit of crashes.
+# The tests kill workers so often that a shard could exceed the default value of max_worker_crashes.
 SETTINGS: Mapping[str, object] = {"lease_seconds": LEASE_SECONDS, "sweep_seconds": 0.5, "max_worker_crashes": 20}
 
 
@@ -38,14 +38,14 @@ class Production:
     clients: Sequence[Client]
 
     def flush(self) -> None:
-        """Empty the broker."""
+        """Delete all messages in the broker."""
         with redis.Redis(port=self.broker_port) as client:
             client.flushall()
 
 
 @contextmanager
 def production(folder: Path, apis_wanted: int = 2, workers_wanted: int = 2) -> Iterator[Production]:
-    """Run a deployment with these numbers of API processes and workers. Yields when the APIs answer."""
+    """Run a deployment with these numbers of API processes and workers. Yields it when every API answers."""
     ports, broker_port = [free_port() for _ in range(apis_wanted)], free_port()
     with cluster() as database, ExitStack() as stack:
         postgres = stack.enter_context(SupervisedProcess(lambda: database.start(fsync=True)))
@@ -69,7 +69,7 @@ def production(folder: Path, apis_wanted: int = 2, workers_wanted: int = 2) -> I
 
 
 def _connect(url: str) -> Client:
-    """Wait until an API process answers. Returns a client that retries later failures."""
+    """Wait until the API at `url` answers. Returns a client that retries requests for RETRY_SECONDS."""
     client, end = Client(url, RETRY_SECONDS), time.monotonic() + START_SECONDS
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Starts Debian's RabbitMQ in a folder of its own; `python -m tests.support.rabbitmq` installs it if it is missing.
+"""Starts RabbitMQ from Debian's package in a given folder; `python -m tests.support.rabbitmq` installs the package.
 
 The installation needs root, and a system where installing a package starts no services.
 """
@@ -19,15 +19,15 @@ from service.queue import parent_death as tether
 from service.queue.notifier import WorkNotifier
 from tests.support.servers import free_port
 
-SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the script on the PATH requires a certain user and folders
-NO_SERVICES = Path("/usr/sbin/policy-rc.d")  # container images have this file, which prevents services from starting
+SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the script on the PATH must run as the user rabbitmq
+NO_SERVICES = Path("/usr/sbin/policy-rc.d")  # in container images, this file keeps apt from starting services
 START_SECONDS = 60
-MISSING = "No RabbitMQ found, which tests/faults/test_rabbitmq.py needs. Run `apt-get install rabbitmq-server` as root."
+MISSING = "tests/faults/test_rabbitmq.py needs RabbitMQ. Run `apt-get install rabbitmq-server` as root."
 
 
 @dataclass(frozen=True)
 class Rabbit:
-    """The folder of a RabbitMQ server, and the loopback ports of the server and of Erlang's port mapper."""
+    """A RabbitMQ server: its folder, its loopback port, and the loopback port of Erlang's port mapper."""
 
     folder: Path
     port: int
@@ -35,7 +35,7 @@ class Rabbit:
 
     @property
     def url(self) -> str:
-        """The value for SALIENCE_BROKER_URL."""
+        """The URL of the server, for SALIENCE_BROKER_URL."""
         return f"amqp://guest:guest@127.0.0.1:{self.port}//"
 
     def start(self) -> "subprocess.Popen[bytes]":
@@ -45,12 +45,12 @@ class Rabbit:
             return subprocess.Popen(argv, env=self._environment(), cwd=self.folder, stdout=log, stderr=log)
 
     def start_mapper(self) -> "subprocess.Popen[bytes]":
-        """Start Erlang's port mapper. Otherwise the server starts one that never ends."""
+        """Start Erlang's port mapper. Without it, the server starts one that keeps running after the tests."""
         argv = ["epmd", "-address", "127.0.0.1", "-port", str(self.mapper_port)]
         return subprocess.Popen(tether.command(argv), env=self._environment())
 
     def await_start(self) -> None:
-        """Return once the server answers."""
+        """Wait until the server answers."""
         notifier, end = WorkNotifier(self.url), time.monotonic() + START_SECONDS
         while True:
             try:
@@ -68,14 +68,14 @@ class Rabbit:
             "RABBITMQ_LOG_BASE": self.folder, "RABBITMQ_PID_FILE": self.folder / "pid",
             "RABBITMQ_CONF_ENV_FILE": "/dev/null", "RABBITMQ_CONFIG_FILE": self.folder / "rabbitmq",
             "RABBITMQ_ENABLED_PLUGINS_FILE": self.folder / "plugins",
-            "RUNNING_UNDER_SYSTEMD": 1,  # makes the script exec the server, so that signals reach it
+            "RUNNING_UNDER_SYSTEMD": 1,  # the script then replaces itself by the server, which receives signals
         }  # fmt: skip
         return {**os.environ, **{name: str(value) for name, value in own.items()}}
 
 
 @contextmanager
 def rabbit(folder: Path) -> Iterator[Rabbit]:
-    """Run the port mapper. Yields a server that is not started yet."""
+    """Run Erlang's port mapper. Yields a server that is not started yet."""
     assert SERVER.exists(), MISSING
     (folder / "plugins").write_text("[].")
     made = Rabbit(folder, free_port(), free_port())

@@ -1,4 +1,4 @@
-"""Builds report data from a few means."""
+"""Builds the data of a report from a few means."""
 
 from typing import Any
 
@@ -10,7 +10,10 @@ RUNS = [{"uri": "file:///1.pt"}, {"uri": "file:///2.pt"}]
 
 
 def material(means: dict[str, dict[str, float]], *differences: tuple[str, float, float]) -> ReportData:
-    """Report data with means by cohort and measure. A difference is (measure, low, high), first minus second cohort."""
+    """Return the data of a report with these means by cohort and measure.
+
+    A difference (measure, low, high) has the interval of the first cohort's mean minus the second cohort's.
+    """
     spec = JobSpec.model_validate(
         {"cohorts": [{"name": name, "runs": RUNS} for name in means], "images": {"uri": "file:///i"}}
     )
@@ -29,7 +32,7 @@ def material(means: dict[str, dict[str, float]], *differences: tuple[str, float,
 
 
 def difference(names: tuple[str, str], measure: str, low: float, high: float, compares: str = "recipes") -> Any:
-    """A difference of two cohorts with its interval; they differ if it leaves zero out."""
+    """Return the difference of two cohorts with this interval. The cohorts differ if the interval excludes zero."""
     mean, differs = (low + high) / 2, not low <= 0 <= high
     known = {"a": names[0], "b": names[1], "measure": measure, "compares": compares, "mean": mean, "ci95": [low, high]}
     return {

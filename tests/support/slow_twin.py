@@ -1,4 +1,4 @@
-"""A slow audit of one image, written close to the definitions."""
+"""A slow implementation of an audit of one image, written close to the definitions of the measures."""
 
 import math
 from collections.abc import Callable
@@ -21,17 +21,17 @@ DIGESTS = ("a" * 64, "b" * 64, "c" * 64)
 
 
 class Twin:
-    """The slow audit of one run."""
+    """A slow implementation of the audit of one model."""
 
     def __init__(self, net: TinyNet) -> None:
         self.net = net
 
     def see(self, image: Array, target: int | None = None) -> tuple[Array, Array, Array]:
-        """Returns the native map (h, w), the map resized to the input (SIZE, SIZE), and the probabilities (C,)."""
+        """Return the native map (h, w), the map resized to the input (SIZE, SIZE), and the probabilities (C,)."""
         return self.see_number(image, lambda logits: logits.max() if target is None else logits[target])
 
     def see_number(self, image: Array, choose: Callable[[Tensor], Tensor]) -> tuple[Array, Array, Array]:
-        """As `see`, of the number that `choose` computes from the logits (C,)."""
+        """Do as `see`, but explain the value that `choose` computes from the logits (C,)."""
         mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
         inputs = torch.from_numpy((image - mean[:, None, None]) / std[:, None, None]).float()[None]
         logits, raw = explain_number(self.net, self.net.features, inputs, choose, relu_follows=True)

@@ -1,16 +1,16 @@
-"""Soundness checks for tests: results from given numbers, and a gate without checks."""
+"""Soundness checks for tests: results from given numbers, and the part of a gate that switches all checks off."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from service.gate.soundness import CHECKS, Evidence, judge_all
 
-# For gates of tests whose models are untrained: only their rules decide.
+# For gates of untrained models, which would fail soundness checks: rules alone decide the verdict.
 ALL_OFF: dict[str, str] = dict.fromkeys(CHECKS, "off")
 
 
 def soundness(evidence: Mapping[str, Mapping[str, Evidence]], runs: int = 1) -> dict[str, Any]:
-    """The soundness part of a results document, from the evidence of each cohort; no run has evidence of its own."""
+    """Return `soundness` of a results document from the evidence of each cohort. Runs have no evidence."""
     return {
         name: {"checks": _judged(found), "runs": [_judged({}) for _ in range(runs)]} for name, found in evidence.items()
     }

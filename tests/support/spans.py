@@ -1,4 +1,4 @@
-"""Receives OpenTelemetry spans on loopback by OTLP over HTTP, as a collector does."""
+"""An OpenTelemetry collector for tests: it receives spans on loopback by OTLP over HTTP."""
 
 import threading
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 @dataclass(frozen=True)
 class Received:
-    """A received span with the name of its service, its trace and its parent span."""
+    """A received span with its service, the IDs of its trace and of its parent span, and its attributes."""
 
     service: str
     name: str
@@ -29,7 +29,7 @@ class Receiver:
     spans: list[Received] = field(default_factory=list)
 
     def take(self, body: bytes) -> None:
-        """Add the spans of a request."""
+        """Add the spans in the body of a request."""
         for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
             named = {each.key: each.value.string_value for each in resource.resource.attributes}
             for scope in resource.scope_spans:
@@ -42,17 +42,17 @@ class Receiver:
 
 @contextmanager
 def receiver() -> Iterator[Receiver]:
-    """Run a receiver while this context is open."""
+    """Run a collector while this context is open. Yields the collector with the spans that it has received."""
     got = Receiver()
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # the standard library's name
+        def do_POST(self) -> None:  # http.server requires this method name
             got.take(self.rfile.read(int(self.headers["Content-Length"])))
             self.send_response(200)
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:
-            """Write no log."""
+            """Suppress the log line of each request."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)

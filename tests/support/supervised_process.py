@@ -12,7 +12,7 @@ RESTART_SECONDS = 0.3
 
 @dataclass
 class SupervisedProcess:
-    """A process and the thread that restarts it. The process is killed when that thread ends."""
+    """A process that a thread restarts whenever it dies. On exit of the context manager, the process is stopped."""
 
     start: Callable[[], RunningProcess]
     _process: RunningProcess | None = None

@@ -18,7 +18,7 @@ REPLACEMENTS = {
 
 
 def generate() -> str:
-    """Return the source of the synchronous client."""
+    """Return the source code of the synchronous client, made from that of the async client."""
     with TemporaryDirectory() as folder:
         source, target = Path(folder, "async", "client.py"), Path(folder, "sync", "client.py")
         source.parent.mkdir()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Proxy:
-    """Forwards connections to a server on loopback."""
+    """Forwards connections to the loopback port `server`."""
 
     server: int
     listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
@@ -23,7 +23,7 @@ class Proxy:
         return int(self.listener.getsockname()[1])
 
     def mute(self, new: bool = True) -> None:
-        """Stop forwarding on all open connections and, if `new`, on later ones."""
+        """Stop forwarding on all open connections and, if `new`, on connections that are opened later."""
         self.muted.update(self.sockets)
         self.mutes_new = new
 
@@ -48,7 +48,7 @@ class Proxy:
                 sink.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
-        """Close all sockets. They are shut down first, because a thread that waits for a socket keeps it open."""
+        """Close all sockets. Each is shut down first, because a thread that waits for the socket would keep it open."""
         for each in [self.listener, *self.sockets]:
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
@@ -57,7 +57,7 @@ class Proxy:
 
 @contextmanager
 def proxy(server: int) -> Iterator[Proxy]:
-    """Run a proxy to a loopback port."""
+    """Run a proxy to a loopback port while this context is open. Yields the proxy."""
     made = Proxy(server)
     thread = threading.Thread(target=made.run, daemon=True)
     thread.start()

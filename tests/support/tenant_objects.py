@@ -1,4 +1,4 @@
-"""Creates objects as a tenant, and checks that the routes that list or create objects isolate the tenants."""
+"""Creates objects as a tenant, and checks that routes that list or create objects keep tenants apart."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ GATE = {"gate": {"rules": [{"measure": "entropy", "op": ">=", "value": 0}]}}
 
 @dataclass(frozen=True)
 class TenantObjects:
-    """Creates objects with the client of a tenant."""
+    """Creates objects with the client of a tenant. Each method returns the identifier of a new object."""
 
     client: httpx.Client
     ingredients: AuditInputs
@@ -43,7 +43,7 @@ class TenantObjects:
         return str(answer.raise_for_status().json()["id"])
 
 
-# Creates the object that a path parameter of this name identifies.
+# By the name of a path parameter: the function that creates an object which the parameter can identify.
 OBJECTS: Mapping[str, Callable[[TenantObjects], str]] = {
     "job_id": TenantObjects.job,
     "sha256": TenantObjects.artifact,
@@ -62,7 +62,7 @@ def lists_jobs(ours: TenantObjects, theirs: TenantObjects, path: str) -> None:
 
 
 def creates_jobs(ours: TenantObjects, theirs: TenantObjects, path: str) -> None:
-    """A tenant can use neither the idempotency keys nor the artifacts of another."""
+    """Check that a tenant can use neither the idempotency keys nor the artifacts of another tenant."""
     headers, body = {"Idempotency-Key": "the same"}, ours.ingredients.body()
     made = [each.client.post(path, json=body, headers=headers).json()["id"] for each in (ours, theirs, ours)]
     assert made[0] == made[2] != made[1]
@@ -80,7 +80,7 @@ def creates_inspections(ours: TenantObjects, theirs: TenantObjects, path: str) -
 
 
 def stores_artifacts(ours: TenantObjects, theirs: TenantObjects, path: str) -> None:
-    """A tenant does not learn that another has uploaded the same bytes."""
+    """Check that a tenant does not learn that another tenant has uploaded the same bytes."""
     content = uuid4().bytes
     stores = [each.client.put(path, content=content).status_code for each in (ours, theirs, theirs)]
     assert stores == [201, 201, 200]
@@ -96,7 +96,7 @@ def lists_policies(ours: TenantObjects, theirs: TenantObjects, path: str) -> Non
 
 
 def stores_policies(ours: TenantObjects, theirs: TenantObjects, path: str) -> None:
-    """Two tenants can use the same name for different policies."""
+    """Check that two tenants can use the same name for different policies."""
     name = ours.policy()
     own = {"gate": {"rules": [{"measure": "entropy", "op": "<=", "value": 1}]}}
     answer = theirs.client.put(path.format(name=name), json=own)
@@ -105,7 +105,7 @@ def stores_policies(ours: TenantObjects, theirs: TenantObjects, path: str) -> No
 
 
 def judges_jobs(ours: TenantObjects, theirs: TenantObjects, path: str) -> None:
-    """A tenant can use neither the policies nor the jobs of another."""
+    """Check that a tenant can use neither the policies nor the jobs of another tenant."""
     job, here, there = ours.job(), ours.policy(), theirs.policy()
     request = [(theirs, here, 404), (theirs, there, 404), (ours, here, 409)]
     for who, name, status in request:
@@ -118,7 +118,7 @@ def lists_webhooks(ours: TenantObjects, theirs: TenantObjects, path: str) -> Non
 
 
 def creates_webhooks(ours: TenantObjects, theirs: TenantObjects, path: str) -> None:
-    """Only the webhooks of a job's own tenant receive its end."""
+    """Check that only webhooks of a job's own tenant get a message when the job ends."""
     for who in (ours, theirs):
         webhook, job = who.webhook(), ours.job()
         ours.client.post(f"/v1/jobs/{job}/cancel").raise_for_status()
@@ -138,7 +138,7 @@ def streams_a_job(ours: TenantObjects, theirs: TenantObjects, path: str) -> None
 
 
 def _read_stream(who: TenantObjects, path: str, params: Mapping[str, str]) -> str:
-    """The text that a stream sends within a second."""
+    """Return the text that an event stream sends within a second."""
     text = ""
     with suppress(httpx.ReadTimeout), who.client.stream("GET", path, params=params, timeout=1) as answer:
         for line in answer.iter_lines():
@@ -163,7 +163,7 @@ def compares_jobs(ours: TenantObjects, theirs: TenantObjects, path: str) -> None
     assert [each.client.get(path, params=params).status_code for each in (ours, theirs)] == [409, 404]
 
 
-# The checks of routes whose path names no existing object, or whose body names a second object.
+# The checks of routes whose path names no existing object, or whose body names an object.
 OF_ITS_OWN: Mapping[tuple[str, str], Callable[[TenantObjects, TenantObjects, str], None]] = {
     ("get", "/"): lists_jobs,
     ("get", "/new"): shows_a_form,

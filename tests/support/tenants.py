@@ -1,4 +1,4 @@
-"""An API with authentication and two tenants."""
+"""Serves an API with authentication and two tenants."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,7 +20,7 @@ OURS, THEIRS = "ours", "theirs"
 
 @dataclass(frozen=True)
 class Tenants:
-    """Clients of one API: one with an admin key for each tenant, and one without a key."""
+    """A client of the API with an admin key for each of two tenants, and a client without a key."""
 
     app: FastAPI
     store: Store
@@ -29,13 +29,13 @@ class Tenants:
     anybody: httpx.Client
 
     def holder(self, scope: Scope, tenant: str = OURS) -> str:
-        """The Authorization header of a new key with this scope."""
+        """Create a key with this scope. Returns the Authorization header that contains the key."""
         return f"Bearer {self.store.keys.create('test', tenant, scope)[1]}"
 
 
 @contextmanager
 def tenants(store: Store, folder: Path, **settings: Any) -> Iterator[Tenants]:
-    """Serve an API for two tenants on a store's database."""
+    """Serve an API for two tenants on the database of a store. Yields the clients."""
     url = store.database.url.render_as_string(hide_password=False)
     given = {"data_dir": folder, "database_url": url, "allowed_roots": (Path("/"),), "secret_keys": ("k" * 40,)}
     app = create_app(ServiceSettings(**{**given, **settings}))

@@ -15,7 +15,10 @@ from tests.support.servers import serving
 
 @dataclass
 class Receiver:
-    """The verified messages, and the statuses to answer in order; after the last one, 204."""
+    """A receiver of webhooks: its URL and secret, the verified messages (`seen`), and the next statuses to answer.
+
+    After the last of the `statuses`, the receiver answers 204.
+    """
 
     url: str = ""
     secret: str = ""
@@ -25,7 +28,7 @@ class Receiver:
     arrived: threading.Condition = field(default_factory=threading.Condition)
 
     def take(self, headers: dict[str, str], body: bytes) -> int:
-        """Verify a request and store its message. Returns the status to answer."""
+        """Verify a request and store its message. Returns the status of the response."""
         try:
             content = Webhook(self.secret).verify(body, headers)
         except WebhookVerificationError:
@@ -37,7 +40,7 @@ class Receiver:
         return self.statuses.pop(0) if self.statuses else 204
 
     def await_messages(self, count: int, seconds: float = 20) -> list[tuple[dict[str, str], Any]]:
-        """Wait for `count` messages. Returns them with their headers."""
+        """Wait until `count` messages have arrived. Returns the headers and the content of each."""
         with self.arrived:
             assert self.arrived.wait_for(lambda: len(self.seen) >= count, seconds), self.seen
         return self.seen[:count]
@@ -45,7 +48,7 @@ class Receiver:
 
 @contextmanager
 def receiving(statuses: Sequence[int] = ()) -> Iterator[Receiver]:
-    """Run a receiver."""
+    """Run a receiver that answers with these statuses in order. Yields the receiver."""
     receiver, app = Receiver(statuses=list(statuses)), FastAPI()
 
     @app.post("/hook")

@@ -9,7 +9,7 @@ from worker.runner import Runner
 
 @contextmanager
 def working(runner: Runner) -> Iterator[None]:
-    """Run shards in a thread while this context is open."""
+    """Process shards in a thread while this context is open."""
     stop = threading.Event()
 
     def work() -> None:

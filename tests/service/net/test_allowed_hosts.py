@@ -35,7 +35,7 @@ def test_a_uri_without_a_host_is_refused(uri: str) -> None:
 @pytest.mark.parametrize(
     "host", ["0x08080808", "134744072", "a.example", "ä.example", "0x8.example", "1e100.example", "a\0b"]
 )
-def test_a_uri_with_a_public_address_or_a_name_needs_no_connection_to_be_accepted(host: str) -> None:
+def test_check_literal_accepts_public_addresses_and_all_names(host: str) -> None:
     AllowedHosts().check_literal(f"http://{host}/x")
 
 

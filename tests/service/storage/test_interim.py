@@ -17,7 +17,7 @@ TOTAL, SIZE = 96, 16
 
 @pytest.fixture
 def job(store: Store, ingredients: AuditInputs) -> str:
-    """The ID of a planned job that stops when decided. It has six slices, and an interim look after every second one."""
+    """The ID of a planned job that stops when decided. It has six slices, and a look after every second slice."""
     gate = {"rules": [{"measure": "entropy", "op": ">=", "value": 0.5}]}
     return submit_planned(store, ingredients, gate=gate, stop="when-decided")
 

@@ -28,7 +28,9 @@ def results(*cohorts: str, mean: float | None = 0.5, ci95: Any = CI, **spec: Any
         (("x", "y"), ("z",), []),
     ],
 )
-def test_cohorts_correspond_if_they_are_the_only_ones_or_have_the_same_name(a: Any, b: Any, pairs: Any) -> None:
+def test_two_jobs_are_compared_by_cohorts_with_the_same_name_or_by_their_only_cohorts(
+    a: Any, b: Any, pairs: Any
+) -> None:
     (measure,) = compare_measures(results(*a), results(*b))
     assert [(pair.a.label, pair.b.label) for pair in measure.pairs] == pairs
     assert len(measure.panel.marks) == len(a) + len(b)
@@ -42,12 +44,12 @@ def test_intervals_are_disjoint_only_if_they_do_not_touch(ci95: Any, apart: bool
     assert measure.parts == [("spatial", 0.5, 0.8)]
 
 
-def test_a_cohort_without_a_mean_has_no_difference() -> None:
+def test_a_cohort_without_a_mean_is_not_compared() -> None:
     (measure,) = compare_measures(results("x"), results("x", mean=None, ci95=None))
     assert measure.pairs == []
 
 
-def test_differing_settings_are_listed_without_names() -> None:
+def test_the_comparison_lists_settings_that_differ_except_names_gates_and_maps() -> None:
     own: dict[str, Any] = {"name": "m", "gate": {"rules": []}, "maps": {"keep": 0}}
     found = setting_differences(
         results("x"), results("y", seed=3, salience={"method": "cam"}, measures=["noise"], **own)

@@ -6,12 +6,12 @@ from service.web.example_spec import copy_spec, example_spec, format_spec
 from tests.support.jobs import AuditInputs
 
 
-def test_the_example_without_demo_models_is_a_template(tmp_path: Path) -> None:
+def test_without_demo_models_the_example_spec_is_a_template(tmp_path: Path) -> None:
     spec = JobSpec.model_validate_json(example_spec([tmp_path]))
     assert spec.images.uri.startswith("file:///path/to/")
 
 
-def test_the_example_names_the_models_of_the_demo_if_they_exist(tmp_path: Path) -> None:
+def test_the_example_spec_names_the_models_of_the_demo_if_they_exist(tmp_path: Path) -> None:
     for name in ("a/1.pt", "a/2.pt", "b/1.pt"):
         path = tmp_path / ".demo" / "models" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -20,7 +20,7 @@ def test_the_example_names_the_models_of_the_demo_if_they_exist(tmp_path: Path) 
     assert {cohort.name: len(cohort.runs) for cohort in spec.cohorts} == {"a": 2, "b": 1}
 
 
-def test_a_copy_is_an_equal_spec_or_has_also_the_cohorts_of_another_job(ingredients: AuditInputs) -> None:
+def test_a_copied_spec_equals_the_original_or_adds_the_cohorts_of_another_job(ingredients: AuditInputs) -> None:
     spec = ingredients.spec(name="n", seed=4)
     assert JobSpec.model_validate_json(copy_spec(spec)) == spec
     both = JobSpec.model_validate_json(copy_spec(spec, spec))

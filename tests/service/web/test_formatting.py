@@ -33,7 +33,7 @@ def test_an_age_has_one_unit(seconds: float, expected: str) -> None:
     assert age(seconds) == expected
 
 
-def test_negative_numbers_in_a_sentence_have_a_minus_sign() -> None:
+def test_negative_numbers_in_a_sentence_get_a_minus_sign_and_hyphens_stay() -> None:
     text = "gap of model-2 is -0.25, 95 % interval -0.5 to 0.1 (-1 is wanted) since 2024-05-01"
     expected = "gap of model-2 is \u22120.25, 95 % interval \u22120.5 to 0.1 (\u22121 is wanted) since 2024-05-01"
     assert minus(text) == expected

@@ -11,7 +11,7 @@ from service.errors import InputRefused
 from service.inputs.model_files import find_model
 from tests.support.image_sets import as_tar, images_of, model_at
 from tests.support.jobs import AuditInputs
-from tests.support.mlflow_server import Users
+from tests.support.mlflow_server import MlflowApi
 from tests.support.pretrained import make_vit, save_pretrained
 from worker.inputs import mlflow
 from worker.inputs.decode import UnreadableImage
@@ -24,13 +24,13 @@ def run(mlflow_url: str, ingredients: AuditInputs, tmp_path_factory: pytest.Temp
     """Log a run with a model as a file and a model as a folder, and register both as versions of a model."""
     folder = save_pretrained(make_vit(), tmp_path_factory.mktemp("vit"))
     with httpx.Client(base_url=f"{mlflow_url}/api/2.0") as api:
-        users = Users(api)
+        mlflow = MlflowApi(api)
         parts = [(f"vit/{path.name}", path) for path in folder.iterdir()]
-        run, where = users.log(*parts, ("m.pt", ingredients.models[0]))
-        users.post("registered-models/create", name="faces")
+        run, where = mlflow.log(*parts, ("m.pt", ingredients.models[0]))
+        mlflow.post("registered-models/create", name="faces")
         for name in ("m.pt", "vit"):
-            users.post("model-versions/create", name="faces", source=f"{where}/{name}", run_id=run)
-        users.post("registered-models/alias", name="faces", alias="champion", version="1")
+            mlflow.post("model-versions/create", name="faces", source=f"{where}/{name}", run_id=run)
+        mlflow.post("registered-models/alias", name="faces", alias="champion", version="1")
     return run
 
 
@@ -57,7 +57,7 @@ def test_logged_images_are_listed_and_read_from_a_folder_and_a_manifest(
     with httpx.Client(base_url=f"{mlflow_url}/api/2.0") as api:
         logged = [(f"faces/{name}", ingredients.images / name) for name, _, _ in images]
         shard = as_tar(ingredients.images, tmp_path)
-        run, _ = Users(api).log(*logged, ("faces/m.csv", manifest), ("shards/set.tar", shard))
+        run, _ = MlflowApi(api).log(*logged, ("faces/m.csv", manifest), ("shards/set.tar", shard))
     read = image_opener(places)
     for where in ("faces", "faces/m.csv", "shards"):
         listed = [(each.label, read(each.path)) for each in places.list_images(f"runs:/{run}/{where}")]
@@ -73,7 +73,7 @@ def test_an_overwritten_artifact_of_equal_size_is_fetched_again_but_not_within_o
     first.write_bytes(b"\x80\x02first")
     second.write_bytes(b"\x80\x02later")
     with httpx.Client(base_url=f"{mlflow_url}/api/2.0") as api:
-        run, where = Users(api).log(("m.pt", first))
+        run, where = MlflowApi(api).log(("m.pt", first))
         uri, job = f"runs:/{run}/m.pt", places.for_job("a job")
         found = model_at(job, uri)
         assert model_at(places, uri) == found
@@ -89,7 +89,7 @@ def test_a_download_of_a_changed_artifact_starts_again(mlflow_url: str, tmp_path
     first.write_bytes(b"first")
     target.write_bytes(b"fir")
     with httpx.Client(base_url=f"{mlflow_url}/api/2.0") as api:
-        _, where = Users(api).log(("m.pt", first))
+        _, where = MlflowApi(api).log(("m.pt", first))
         (file,) = mlflow.tagged(mlflow.list_files(f"{where}/m.pt"))
         root = where.partition(":/")[2].lstrip("/")
         api.put(f"mlflow-artifacts/artifacts/{root}/m.pt", content=b"later").raise_for_status()

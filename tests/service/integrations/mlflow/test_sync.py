@@ -22,7 +22,7 @@ from service.settings import ServiceSettings
 from service.storage import JobQuery, Store
 from service.storage.tables.registry import VersionRow
 from tests.support.jobs import SIZE, AuditInputs
-from tests.support.mlflow_server import SECRET, Users
+from tests.support.mlflow_server import SECRET, MlflowApi
 from tests.support.servers import serving
 from tests.support.soundness import ALL_OFF
 from tests.support.webhook_receiver import await_true
@@ -38,10 +38,10 @@ def database_url(sqlite_url: str) -> str:
 
 
 @pytest.fixture
-def users(mlflow_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Users]:
+def mlflow(mlflow_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[MlflowApi]:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_url)
     with httpx.Client(base_url=f"{mlflow_url}/api/2.0", timeout=60) as api:
-        yield Users(api)
+        yield MlflowApi(api)
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ class Scene:
     """An MLflow server, a client of its REST API, the jobs of the service, and a worker."""
 
     url: str
-    users: Users
+    mlflow: MlflowApi
     jobs: Jobs
     runner: Runner
     ingredients: AuditInputs
@@ -79,7 +79,7 @@ class Scene:
     def register(self, name: str, model: int = 0, **tags: str) -> str:
         """Register a model file as the next version of a model. Returns the version number."""
         named = {key.replace("_", "."): value for key, value in tags.items()}
-        return self.users.register(name, self.ingredients.models[model], named)
+        return self.mlflow.register(name, self.ingredients.models[model], named)
 
     def runs(self) -> list[dict[str, list[str]]]:
         """Return the URIs of the models of each cohort, for each job, oldest job first."""
@@ -93,8 +93,8 @@ class Scene:
 
 
 @pytest.fixture
-def scene(mlflow_url: str, users: Users, jobs: Jobs, runner: Runner, ingredients: AuditInputs) -> Scene:
-    return Scene(mlflow_url, users, jobs, runner, ingredients)
+def scene(mlflow_url: str, mlflow: MlflowApi, jobs: Jobs, runner: Runner, ingredients: AuditInputs) -> Scene:
+    return Scene(mlflow_url, mlflow, jobs, runner, ingredients)
 
 
 def make_policy(ingredients: AuditInputs, models: str, *rules: dict[str, Any]) -> dict[str, Any]:
@@ -116,20 +116,20 @@ def test_a_registered_version_is_audited_and_receives_its_verdict(
         data_dir=tmp_path, database_url=database_url, broker_url=redis_url, allowed_roots=(Path("/"),),
         mlflow_secret=SECRET, sweep_seconds=0.2, public_url=PUBLIC,
     )  # fmt: skip
-    users = scene.users
+    mlflow = scene.mlflow
     with serving(create_app(settings)) as url, httpx.Client(base_url=url) as api:
         assert api.put("/v1/policies/p", json=make_policy(scene.ingredients, "new")).is_success
         created = {"entity": "MODEL_VERSION", "action": "CREATED"}
         hook = {"name": "audits", "url": f"{url}/v1/hooks/mlflow", "secret": SECRET, "events": [created]}
-        webhook = users.post("webhooks", **hook)["webhook"]["webhook_id"]
+        webhook = mlflow.post("webhooks", **hook)["webhook"]["webhook_id"]
         version = scene.register("new")
         await_true(scene.runs)
         scene.work()
-        await_true(lambda: users.aliases("new").get("champion") == version)
-        users.api.delete(f"mlflow/webhooks/{webhook}").raise_for_status()
+        await_true(lambda: mlflow.aliases("new").get("champion") == version)
+        mlflow.api.delete(f"mlflow/webhooks/{webhook}").raise_for_status()
         (job,) = api.get("/v1/jobs").json()["items"]
         results = api.get(job["links"]["results"]).json()
-    tags = users.tags("new", version)
+    tags = mlflow.tags("new", version)
     assert (tags["salience.verdict"], tags["salience.job"]) == ("pass", job["id"])
     assert tags["salience.report"] == f"{PUBLIC}/v1/jobs/{job['id']}/report"
     mean = results["cohorts"]["candidate"]["measures"]["entropy"]["mean"]
@@ -141,7 +141,7 @@ def test_a_registered_version_is_audited_and_receives_its_verdict(
 
 def test_versions_of_a_cohort_share_a_job_with_the_champion_as_baseline(scene: Scene) -> None:
     scene.put("team-*")
-    users, old = scene.users, ["models:/team-a/1", "models:/team-a/2"]
+    mlflow, old = scene.mlflow, ["models:/team-a/1", "models:/team-a/2"]
     for model in (0, 1):
         scene.register("team-a", model, salience_cohort="old")
     with scene.running_sync(round_seconds=0.01) as sync:
@@ -149,17 +149,17 @@ def test_versions_of_a_cohort_share_a_job_with_the_champion_as_baseline(scene: S
         assert scene.runs() == [{"candidate": old}]
         scene.work()
         sync.step()
-        assert users.tags("team-a", "1")["salience.job"] == users.tags("team-a", "2")["salience.job"]
-        assert users.aliases("team-a") == {"champion": "2"}, "an alias never moves to an earlier version"
+        assert mlflow.tags("team-a", "1")["salience.job"] == mlflow.tags("team-a", "2")["salience.job"]
+        assert mlflow.aliases("team-a") == {"champion": "2"}, "an alias never moves to an earlier version"
         scene.register("team-a", 2, salience_cohort="new")
         sync.step()
         assert scene.runs()[1:] == [{"candidate": ["models:/team-a/3"], "champion": old}]
         scene.jobs.cancel(scene.jobs.store.jobs.find(JobQuery()).jobs[0].id)
         sync.step()
-        assert users.tags("team-a", "3")["salience.verdict"] == "error", "a job without results does not pass"
-        assert users.aliases("team-a") == {"champion": "2"}
+        assert mlflow.tags("team-a", "3")["salience.verdict"] == "error", "a job without results does not pass"
+        assert mlflow.aliases("team-a") == {"champion": "2"}
         tag = {"name": "team-a", "version": "3", "key": "salience.verdict"}
-        users.api.request("DELETE", "mlflow/model-versions/delete-tag", json=tag).raise_for_status()
+        mlflow.api.request("DELETE", "mlflow/model-versions/delete-tag", json=tag).raise_for_status()
         sync.step()
     assert scene.runs()[1] == scene.runs()[2], "a version whose verdict tag was deleted is audited again"
 
@@ -181,9 +181,9 @@ def test_no_version_is_lost_while_the_registry_is_unavailable(scene: Scene) -> N
     restart()
     scene.work()
     restart("http://127.0.0.1:1")
-    assert "salience.verdict" not in scene.users.tags("late", version)
+    assert "salience.verdict" not in scene.mlflow.tags("late", version)
     restart()
-    tags = scene.users.tags("late", version)
+    tags = scene.mlflow.tags("late", version)
     assert tags["salience.verdict"] == "pass", tags
     assert len(scene.runs()) == 1
 
@@ -193,10 +193,10 @@ def test_a_version_that_its_policy_cannot_judge_gets_the_verdict_error_with_a_re
     version = scene.register("first")
     with scene.running_sync() as sync:
         sync.step()
-    tags = scene.users.tags("first", version)
+    tags = scene.mlflow.tags("first", version)
     assert tags["salience.verdict"] == "error"
     assert "champion" in tags["salience.reason"]
-    assert scene.runs() == [] and scene.users.aliases("first") == {}
+    assert scene.runs() == [] and scene.mlflow.aliases("first") == {}
 
 
 def test_a_model_with_special_characters_in_its_name_is_found(scene: Scene) -> None:
@@ -209,7 +209,7 @@ def test_a_model_with_special_characters_in_its_name_is_found(scene: Scene) -> N
         assert scene.runs() == [{"candidate": [f"models:/{name}/{version}"]}]
         scene.work()
         sync.step()
-    assert scene.users.tags(name, version)["salience.verdict"] == "pass"
+    assert scene.mlflow.tags(name, version)["salience.verdict"] == "pass"
 
 
 def test_a_version_without_a_policy_or_unknown_to_mlflow_is_ignored(scene: Scene) -> None:
@@ -222,4 +222,4 @@ def test_a_version_without_a_policy_or_unknown_to_mlflow_is_ignored(scene: Scene
     assert registry.notice("others", version) and registry.notice("mine", "99"), (
         "both versions were deleted from the queue"
     )
-    assert scene.runs() == [] and scene.users.tags("others", version) == {}
+    assert scene.runs() == [] and scene.mlflow.tags("others", version) == {}

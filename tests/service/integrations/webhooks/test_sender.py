@@ -1,6 +1,6 @@
-"""Tests with a receiver that verifies messages with the official package.
+"""Tests with a receiver that verifies messages with the standardwebhooks package.
 
-They run on SQLite; the outbox is tested on both databases.
+They use SQLite; test_outbox.py tests the outbox on both databases.
 """
 
 from collections.abc import Iterator

@@ -4,7 +4,7 @@ from service.web.report.charts import Mark, curve, histogram, kind, shape, strip
 from service.web.report.heatmaps import Tile, draw_legend, draw_mean_map, draw_tiles
 
 
-def test_each_tone_differs_from_the_others_in_colour_or_shape() -> None:
+def test_the_marks_of_two_cohorts_differ_in_colour_or_shape() -> None:
     drawn = {re.sub(r" class=\"[^\"]*\"", "", shape(tone, 0, 0)) for tone in range(1, 7)}
     assert len(drawn) == 6
     pairs = {((tone(cohort) - 1) % 6, kind(tone(cohort))) for cohort in range(20)}
@@ -33,7 +33,7 @@ def test_a_curve_omits_positions_without_a_number() -> None:
     for points in re.findall(r'<polyline points="([^"]*)"', drawn):
         assert len(points.split()) == 2
     for text in ("<title>a: at half</title>", "<title>c: low</title>", ">amount</text>", ">likeness</text>"):
-        assert drawn.count(text) == 2, text  # for desktops and for phones
+        assert drawn.count(text) == 2, text  # one chart for desktops and one for phones
     assert "none" not in drawn
 
 
@@ -44,13 +44,13 @@ def test_a_curve_omits_names_that_do_not_fit() -> None:
     assert len(narrow) < len(wide) < len(places)
 
 
-def test_a_histogram_shows_shares_so_that_cohorts_of_different_sizes_are_comparable() -> None:
+def test_a_histogram_shows_shares_of_images_instead_of_counts() -> None:
     once, thrice = (histogram("label", {1: [n, 3 * n, 0]}, "entropy") for n in (1, 3))
     assert once == thrice
     assert "80 %" in once or "75 %" in once or "60 %" in once
 
 
-def test_text_on_tiles_contrasts_with_their_colour() -> None:
+def test_the_text_on_a_tile_contrasts_with_the_colour_of_the_tile() -> None:
     drawn = draw_tiles(
         "label", [Tile(0, 0, 0.05, "dark"), Tile(1, 0, 0.95, "bright"), Tile(2, 0, None, "nothing", "clean")]
     )

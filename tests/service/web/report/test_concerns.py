@@ -19,7 +19,7 @@ def card(image: int, **ranks: int) -> Card:
 
 
 def reasons_of(cards: list[Card], *cohorts: list[dict[str, float]]) -> dict[str, list[str]]:
-    """Return the reasons to review each image, given its values under two runs of each cohort."""
+    """Return the reasons to review each image, by its name. `cohorts` has the values of each image, for both runs."""
     own = material({name: {"noise": 0.5} for name in ("old", "new")[: len(cohorts)]})
     values = {
         (image, place, run): each if run >= 0 else {"stability": each["stability"]}
@@ -32,7 +32,7 @@ def reasons_of(cards: list[Card], *cohorts: list[dict[str, float]]) -> dict[str,
     return {each.card.name: list(each.reasons) for each in find_concerns(data, {each.name: each for each in cards})}
 
 
-def test_an_image_that_leads_several_rankings_is_listed_with_all_of_them() -> None:
+def test_an_image_that_leads_several_rankings_is_listed_with_a_reason_for_each() -> None:
     first, second = {"stability": 0.1, "noise": 0.2, "correct": 0}, {"stability": 0.3, "noise": 0.3, "correct": 1}
     cards = [card(1, unstable=2, noisy=2), card(0, unstable=1, wrong=1, noisy=1)]
     assert reasons_of(cards, [first, second]) == {
@@ -54,7 +54,7 @@ def test_an_image_with_high_or_missing_values_is_not_listed_for_review(values: d
     assert reasons_of([card(0, unstable=1, noisy=1, wrong=1)], [values]) == {}
 
 
-def test_a_group_links_to_higher_ranked_images_that_another_group_shows() -> None:
+def test_a_group_of_images_links_to_higher_ranked_images_that_another_group_shows() -> None:
     cards = [card(0, unstable=1, noisy=2), card(1, noisy=3, unstable=2), card(2, noisy=4), card(3, wrong=1, noisy=1)]
     found = {group.title: group for group in group_cards({each.name: each for each in cards})}
     noisy = found["Most disturbed by noise"]

@@ -7,14 +7,14 @@ BOTH = {
 }
 
 
-def test_the_headline_names_the_better_cohort_and_reasons_follow_it() -> None:
+def test_the_headline_names_the_better_cohort_and_is_followed_by_reasons() -> None:
     found = find_findings(material(BOTH, ("entropy", 0.05, 0.2), ("noise", -0.4, -0.2), ("stability", -0.6, -0.4)))
     assert found.headline == "new looks better: ahead in noise and stability."
     assert "Noise: new is ahead of old by 0.300 (95 % interval 0.200 to 0.400)." in found.reasons
     assert found.reasons[-1].endswith("old uses more of the image than new.")
 
 
-def test_a_difference_whose_interval_contains_zero_is_no_reason() -> None:
+def test_a_difference_whose_interval_contains_zero_does_not_make_a_cohort_better() -> None:
     found = find_findings(material(BOTH, ("noise", -0.4, 0.01), ("stability", -0.2, 0.4)))
     assert found.headline.startswith("No measure distinguishes the cohorts")
     assert found.reasons == ["Noise and stability do not distinguish the cohorts."]
@@ -31,7 +31,7 @@ def test_the_headline_names_both_cohorts_if_each_is_ahead_in_some_measure() -> N
     assert most.headline == "new looks better: ahead in noise and geometry, though behind in stability."
 
 
-def test_where_low_is_better_the_lower_cohort_is_ahead() -> None:
+def test_the_cohort_with_the_lower_mean_is_ahead_in_a_measure_whose_low_values_are_better() -> None:
     means = {"old": {"randomisation": 0.9}, "new": {"randomisation": 0.2}}
     assert (
         find_findings(material(means, ("randomisation", 0.6, 0.8))).headline
@@ -51,7 +51,7 @@ def single_models(*differences: tuple[str, float, float]) -> Findings:
     return find_findings(data)
 
 
-def test_of_one_run_each_the_models_differ_and_no_cohort_leads() -> None:
+def test_the_headline_about_cohorts_of_one_run_compares_models_and_calls_none_better() -> None:
     found = single_models(("entropy", 0.05, 0.2), ("noise", -0.4, -0.2), ("stability", -0.2, 0.4))
     assert found.headline == (
         "These two models differ in entropy and noise. One run of each does not show whether their recipes differ."
@@ -63,7 +63,7 @@ def test_of_one_run_each_the_models_differ_and_no_cohort_leads() -> None:
     assert single_models(("noise", -0.4, 0.2)).headline == "No measure distinguishes the models."
 
 
-def test_a_difference_that_is_lost_in_the_correction_for_several_measures_is_no_lead() -> None:
+def test_a_difference_that_is_not_significant_after_correction_does_not_make_a_cohort_better() -> None:
     data = material(BOTH, ("noise", -0.4, -0.2))
     data.results["differences"][0].update({"p_holm": 0.06, "differs": False})
     assert find_findings(data).headline.startswith("No measure distinguishes the cohorts")

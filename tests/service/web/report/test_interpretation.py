@@ -65,7 +65,7 @@ def test_a_mean_is_described_with_its_interval() -> None:
         ("noise", (0.1, 0.3), {"compares": "models"}, "yes: these two models differ"),
     ],
 )  # fmt: skip
-def test_a_difference_names_the_cohort_that_is_ahead(
+def test_the_description_of_a_difference_names_the_cohort_that_is_ahead(
     measure: str, ends: tuple[float, float], changes: dict[str, Any], words: str
 ) -> None:
     each = {**difference(("old", "new"), measure, *ends), **changes}

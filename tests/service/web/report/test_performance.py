@@ -1,4 +1,4 @@
-"""The report shows detection performance as a table, a DET plot and a reliability diagram."""
+"""Tests that the report shows detection performance as a table, a DET plot and a reliability diagram."""
 
 import re
 from typing import Any
@@ -19,23 +19,23 @@ def branch(**changes: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_each_cohort_has_its_line_and_its_numbers() -> None:
+def test_the_figure_has_a_line_per_plot_and_a_table_of_numbers_for_each_cohort() -> None:
     data = material({"a": {"entropy": 0.5}, "b": {"entropy": 0.5}})
     for cohort in data.cohorts:
         data.results["cohorts"][cohort]["performance"] = branch()
     (figure,) = performance_figures(data)
     assert [title for title, _, _ in figure.charts] == ["Detection error trade-off", "Reliability"]
     for _, _, chart in figure.charts:
-        assert chart.count("<polyline") == 4  # two cohorts, for desktops and for phones
+        assert chart.count("<polyline") == 4  # two cohorts, in a chart for desktops and one for phones
     points = re.findall(r'<polyline points="([^"]*)"', figure.charts[0][2])[0].split()
     places = [tuple(map(float, each.split(","))) for each in points]
     assert [x for x, _ in places] == sorted(x for x, _ in places)
-    assert [y for _, y in places] == sorted(y for _, y in places)  # downwards, since APCER falls
+    assert [y for _, y in places] == sorted(y for _, y in places)  # SVG's y axis points downwards, and APCER falls
     assert len(figure.table.rows) == 2 * len(PERFORMANCE)
     assert ["a", "AUROC", "0.500", "0.400 to 0.600"] in [list(row) for row in figure.table.rows]
 
 
-def test_a_missing_number_shows_its_reason_and_a_hostile_attack_type_is_text() -> None:
+def test_the_table_shows_why_a_number_is_missing_and_escapes_names_of_attack_types() -> None:
     data = material({"a": {"entropy": 0.5}})
     column = "</script><b>"
     worst = dict.fromkeys(APCER_LEVELS, 0.5) | {f"{name}_ci95": None for name in APCER_LEVELS}
@@ -56,7 +56,7 @@ def test_results_without_labels_or_of_earlier_releases_have_no_figure() -> None:
         assert performance_figures(data) == []
 
 
-def test_groups_are_strata_of_the_report() -> None:
+def test_the_report_shows_groups_of_images_among_the_strata() -> None:
     data = material({"a": {"entropy": 0.5}})
     data.job.spec.images.groups.append("camera")
     number = {"mean": 0.5, "ci95": [0.4, 0.6], "n": 9}

@@ -14,7 +14,7 @@ EVERY = ("noise", "geometry", "stability")
 
 
 def compared(strengths: dict[str, dict[str, float]]) -> ReportData:
-    """Return report data of cohorts with these means. The interval of a difference contains zero only if it is zero."""
+    """Return report data of cohorts with these means. Two cohorts differ in a measure if their means are not equal."""
     data = material(strengths)
     for a, b in combinations(strengths, 2):
         for measure, mean in strengths[a].items():
@@ -24,7 +24,7 @@ def compared(strengths: dict[str, dict[str, float]]) -> ReportData:
 
 
 def ranked(**strengths: tuple[float, float, float]) -> ReportData:
-    """Return report data of cohorts with these means of noise, geometry and stability."""
+    """Return report data of cohorts; each has a mean of noise, one of geometry and one of stability."""
     return compared({name: dict(zip(EVERY, own, strict=True)) for name, own in strengths.items()})
 
 
@@ -54,11 +54,13 @@ def ranked(**strengths: tuple[float, float, float]) -> ReportData:
         ),
     ],
 )
-def test_the_best_of_several_cohorts_is_ahead_of_each_other_cohort(about: ReportData, headline: str) -> None:
+def test_the_headline_about_several_cohorts_names_the_best_if_it_is_ahead_of_all_others(
+    about: ReportData, headline: str
+) -> None:
     assert find_findings(about).headline == headline
 
 
-def test_each_measure_of_many_cohorts_has_one_sentence_and_a_closed_table() -> None:
+def test_many_cohorts_are_described_with_one_sentence_and_a_collapsed_table_per_measure() -> None:
     data = ranked(**{name: (place / 10, 0.5, place / 10) for place, name in enumerate("abcdefg")})
     noise, stability, geometry = find_findings(data).reasons
     assert noise.startswith("Noise: g is ahead of all others; f of a, b, c, d and e; e of a, b, c and d; 6 more in")
@@ -102,7 +104,7 @@ def test_a_cohort_whose_maps_do_not_change_when_the_object_is_blurred_is_not_ahe
     assert (", but " in find_findings(alone).cohorts["only"][0][1]) is (gap[0] <= 0)
 
 
-def test_the_baseline_of_an_earlier_job_is_compared() -> None:
+def test_a_cohort_is_compared_with_the_baseline_of_an_earlier_job() -> None:
     data = compared({"new": {"noise": 0.9}, "earlier": {"noise": 0.5}})
     data.job.spec.cohorts.pop()
     found = find_findings(data)
@@ -110,7 +112,7 @@ def test_the_baseline_of_an_earlier_job_is_compared() -> None:
     assert found.reasons == ["Noise: new is ahead of earlier by 0.400 (95 % interval 0.390 to 0.410)."]
 
 
-def test_a_cohort_that_fails_a_soundness_check_is_not_ahead() -> None:
+def test_a_cohort_with_a_failed_soundness_check_is_never_ahead() -> None:
     data = ranked(dead=(0.9, 0.9, 0.9), live=(0.5, 0.5, 0.5))
     evidence = {"dead": {"degenerate": Evidence(0.5, (0.3, 0.7))}, "live": {"degenerate": Evidence(0.0, (0.0, 0.02))}}
     results = {**data.results, "soundness": soundness(evidence)}

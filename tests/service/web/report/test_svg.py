@@ -17,7 +17,7 @@ def test_an_element_escapes_its_content() -> None:
     )
 
 
-def test_an_axis_draws_values_outside_it_at_its_ends() -> None:
+def test_an_axis_places_values_beyond_its_range_at_its_ends() -> None:
     axis = Axis(0, 1, 10, 110)
     assert [axis.at(value) for value in (0, 0.5, 1, 7, -7)] == [10, 60, 110, 110, 10]
 
@@ -30,11 +30,11 @@ def test_an_axis_draws_values_outside_it_at_its_ends() -> None:
         ((0, 0.14), [0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.12, 0.14]),
     ],
 )
-def test_ticks_are_round_numbers_and_few(ends: tuple[float, float], ticks: list[float]) -> None:
+def test_an_axis_has_a_few_ticks_at_round_numbers(ends: tuple[float, float], ticks: list[float]) -> None:
     assert Axis(*ends, 0, 1).ticks == ticks
 
 
-def test_the_domain_covers_all_values_and_zero_to_one() -> None:
+def test_the_domain_of_a_chart_covers_all_values_and_the_range_from_zero_to_one() -> None:
     assert domain([0.2, 0.9]) == (0.0, 1.0)
     assert domain([]) == (0.0, 1.0)
     assert domain([-0.13, 0.4]) == (-0.2, 1.0)
@@ -48,11 +48,13 @@ def test_the_domain_covers_all_values_and_zero_to_one() -> None:
         ([], [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]),
     ],
 )
-def test_ticks_of_an_axis_in_percent_are_round_and_inside(values: list[float], ticks: list[float]) -> None:
+def test_an_axis_that_fits_its_values_has_round_ticks_within_their_range(
+    values: list[float], ticks: list[float]
+) -> None:
     assert Axis.covering(values).ticks == ticks
 
 
-def test_nearly_equal_values_do_not_look_different() -> None:
+def test_an_axis_places_nearly_equal_values_close_together() -> None:
     axis = Axis.covering([0.5, 0.5001])
     assert axis.at(0.5001) - axis.at(0.5) < 1
 
@@ -64,7 +66,7 @@ def test_labels_of_ticks_have_the_digits_that_distinguish_them(values: list[floa
 
 
 @given(st.lists(st.floats(-1, 1), min_size=1))
-def test_an_axis_in_percent_covers_all_values_and_ticks(values: list[float]) -> None:
+def test_an_axis_that_fits_its_values_covers_all_values_and_ticks(values: list[float]) -> None:
     axis = Axis.covering(values)
     assert 2 <= len(axis.ticks) <= 7
     for value in (*values, *axis.ticks):

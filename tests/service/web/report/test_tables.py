@@ -4,7 +4,7 @@ from service.web.report.tables import strata_figures
 from tests.support.report_data import material
 
 
-def test_charts_show_the_lowest_and_highest_of_many_classes_and_always_correctness() -> None:
+def test_the_charts_show_the_lowest_and_highest_of_many_classes_and_correct_and_incorrect_images() -> None:
     data = material({"only": {"noise": 0.5}})
 
     def stratum(mean: float) -> dict[str, Any]:

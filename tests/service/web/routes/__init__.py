@@ -1,1 +1,1 @@
-"""Routes."""
+"""Tests of the routes of the web pages."""

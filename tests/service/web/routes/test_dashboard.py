@@ -12,13 +12,13 @@ from tests.support.jobs import AuditInputs
 from tests.support.soundness import ALL_OFF
 from worker.runner import Runner
 
-# SQLite only: tests of storage run these queries on both databases.
+# On SQLite alone, since the tests of storage run the same queries on both databases.
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 AS_A_BROWSER = {"Accept": "text/html,application/xhtml+xml"}
 
 
 def look(api: httpx.Client, path: str, status: int = 200, **params: Any) -> str:
-    """Return the text of a page, which must have this status."""
+    """Request a page, and check the status and the headers of the response. Returns the HTML."""
     answer = api.get(path, params=params or None, headers=AS_A_BROWSER)
     assert answer.status_code == status, answer.text
     assert answer.headers["Content-Type"].startswith("text/html")
@@ -26,8 +26,10 @@ def look(api: httpx.Client, path: str, status: int = 200, **params: Any) -> str:
     return answer.text
 
 
-def send(api: httpx.Client, path: str, headers: Mapping[str, str] = {}, **fields: str) -> httpx.Response:  # not changed
-    """Send the form of a page with the headers of a browser."""
+def send(
+    api: httpx.Client, path: str, headers: Mapping[str, str] = {}, **fields: str
+) -> httpx.Response:  # the default is never changed
+    """Submit a form with the headers of a browser."""
     form = {"Content-Type": "application/x-www-form-urlencoded", **AS_A_BROWSER, **headers}
     return api.post(path, content=urlencode(fields), headers=form)
 
@@ -69,7 +71,9 @@ def test_the_job_list_is_filtered_by_state_name_and_labels_and_has_pages(
     assert wanted in look(api, older.replace("&amp;", "&"))
 
 
-def test_invalid_filters_are_reported_and_the_others_still_apply(api: httpx.Client, ingredients: AuditInputs) -> None:
+def test_the_job_list_reports_invalid_filters_and_applies_the_valid_ones(
+    api: httpx.Client, ingredients: AuditInputs
+) -> None:
     job, other = (submit(api, ingredients, name=name)["id"] for name in ("n", "other"))
     invalid = {
         "state": ("succeed", "state=succeed: unknown state. Use one of queued, running, succeeded, failed"),
@@ -86,7 +90,7 @@ def test_invalid_filters_are_reported_and_the_others_still_apply(api: httpx.Clie
     assert all(message in text for _, message in invalid.values())
 
 
-def test_a_form_sent_twice_starts_one_job_and_a_changed_form_another(
+def test_a_form_that_is_sent_twice_starts_one_job_and_a_changed_form_starts_another(
     api: httpx.Client, ingredients: AuditInputs
 ) -> None:
     body = ingredients.body()
@@ -134,7 +138,7 @@ def test_a_job_can_be_cancelled_twice_from_its_page(api: httpx.Client, ingredien
     assert "cancelled" in look(api, f"/jobs/{job}")
 
 
-def test_only_two_finished_jobs_can_be_compared(api: httpx.Client, ingredients: AuditInputs) -> None:
+def test_a_comparison_needs_exactly_two_jobs_that_have_succeeded(api: httpx.Client, ingredients: AuditInputs) -> None:
     a, b = (submit(api, ingredients)["id"] for _ in range(2))
     chosen = api.get("/compare", params={"job": [a, b]})
     assert (chosen.status_code, chosen.headers["Location"]) == (303, f"/compare?a={a}&b={b}")
@@ -160,11 +164,13 @@ def test_policies_are_shown_with_their_last_verdict(
     assert 'class="pill pass"' in text
     shown = look(api, f"/jobs/{job}")
     assert "Policy <a" in shown
-    assert 'class="rules"' not in shown, "the only rule's reason is the verdict's"
+    assert 'class="rules"' not in shown, "the verdict has the reason of the only rule"
 
 
 @pytest.mark.parametrize("path", ["/jobs/nobody", "/nowhere", "/new?from=nobody"])
-def test_not_found_is_a_page_for_browsers_and_a_problem_for_programs(api: httpx.Client, path: str) -> None:
+def test_a_browser_gets_a_page_and_a_program_gets_a_problem_if_a_job_does_not_exist(
+    api: httpx.Client, path: str
+) -> None:
     assert "Back to jobs" in look(api, path, 404)
     assert api.get(path).headers["Content-Type"] == "application/problem+json"
     assert api.get(f"/v1{path}", headers=AS_A_BROWSER).headers["Content-Type"] == "application/problem+json"

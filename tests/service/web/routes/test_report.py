@@ -15,7 +15,7 @@ VOID = {"meta", "wbr", "link", "br", "img", "input", "hr"}
 
 
 class Outline(HTMLParser):
-    """The elements of a page in order (`found`), and the elements that are never closed (`open`)."""
+    """The elements of an HTML page in order (`found`), and those that are not closed yet (`open`)."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class Outline(HTMLParser):
 def finished(
     api: httpx.Client, runner: Runner, ingredients: AuditInputs, images: bool = True, **changes: object
 ) -> str:
-    """Run a job until it has ended, and with `images` until its images are stored too. Returns its ID."""
+    """Run a job until it has ended, and with `images` until its images are stored as well. Returns the job's ID."""
     body = ingredients.body(**{"maps": {"keep": "all"}, **changes})
     job = str(api.post("/v1/jobs", json=body).json()["id"])
     while api.get(f"/v1/jobs/{job}").json()["state"] in ("queued", "running") or images:
@@ -47,7 +47,7 @@ def finished(
     return job
 
 
-def test_the_report_is_one_file_that_loads_nothing_and_runs_nothing(
+def test_the_report_is_a_single_file_without_scripts_and_links_to_other_files(
     api: httpx.Client, runner: Runner, ingredients: AuditInputs
 ) -> None:
     cohorts = [ingredients.cohort("<b>old</b>", 0, 1), ingredients.cohort("new", 1, 2)]
@@ -73,12 +73,12 @@ def test_the_report_is_one_file_that_loads_nothing_and_runs_nothing(
 
 
 @SQLITE
-def test_each_image_to_review_is_the_first_of_its_ranking(
+def test_each_image_to_review_comes_first_in_one_of_the_rankings(
     api: httpx.Client, runner: Runner, ingredients: AuditInputs
 ) -> None:
     job = finished(api, runner, ingredients)
     sample = api.get(f"/v1/jobs/{job}/results").json()["sample"]
-    assert len(sample) == 12, "the sample has all images"
+    assert len(sample) == 12, "the sample contains all images"
     (first,) = (
         each["image"]
         for each in sample
@@ -121,7 +121,7 @@ def test_the_report_has_all_sections_in_order_and_labels_for_screen_readers(
 
 
 @SQLITE
-def test_a_report_without_images_says_whether_they_are_pending(
+def test_a_report_without_images_says_whether_a_worker_still_computes_them(
     api: httpx.Client, runner: Runner, ingredients: AuditInputs
 ) -> None:
     waiting = finished(api, runner, ingredients, images=False, measures=["entropy"])

@@ -1,1 +1,1 @@
-"""Measure figures."""
+"""Tests of the figures of the measures."""

@@ -41,7 +41,7 @@ def test_hover_texts_and_tables_explain_each_number(measure: str, parts: dict[st
         assert words in descriptions
 
 
-def test_an_outlier_run_is_framed_and_no_frame_is_drawn_without_one() -> None:
+def test_the_figure_of_stability_frames_the_cells_of_an_outlier_run_and_no_others() -> None:
     two = figure("stability", {"matrix": [[1.0, 0.4], [0.4, 1.0]]}, [0.4, 0.4])
     three = figure("stability", {"matrix": [[1.0, 0.9, 0.2], [0.9, 1.0, 0.3], [0.2, 0.3, 1.0]]}, [0.55, 0.6, 0.25])
     tied = figure("stability", {"matrix": [[1.0, 0.4, 0.4], [0.4, 1.0, 0.4], [0.4, 0.4, 1.0]]}, [0.4, 0.4, 0.4])
@@ -65,7 +65,7 @@ def tiles_of(*transforms: str) -> list[str]:
     return re.findall(">([^<]*)</text><title>", chart)
 
 
-def test_shifts_of_any_number_of_offsets_are_drawn() -> None:
+def test_the_figure_of_geometry_draws_any_number_of_shifts() -> None:
     many = [f"shift:{dx},-3" for dx in (-9, -6, -3, 3, 6, 9)]
     assert tiles_of(*many) == [
         "\u22129, \u22123",
@@ -79,7 +79,7 @@ def test_shifts_of_any_number_of_offsets_are_drawn() -> None:
     assert tiles_of("shift:4,0", "hflip") == ["clean", "+4, 0", "hflip"]
 
 
-def test_many_rotations_are_drawn_in_rows_with_names_that_fit_their_tiles() -> None:
+def test_the_figure_of_geometry_draws_many_rotations_in_rows_of_tiles() -> None:
     turns = [f"rotate:{degrees}" for degrees in range(-20, 21) if degrees]
     assert tiles_of("shift:4,0", *turns, "scale:0.8")[-2:] == ["20\N{DEGREE SIGN}", "\N{MULTIPLICATION SIGN} 0.8"]
     (chart,) = (chart for _, _, chart in figure("geometry", {each: part(0.5) for each in turns}, []).charts)

@@ -1,4 +1,4 @@
-"""Judges a results document by rules. No rule about a cohort is judged if a soundness check of the cohort fails."""
+"""Judges a results document by the rules of a gate. A failed soundness check of a cohort makes its rules errors."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -24,9 +24,9 @@ SEVERITY = {Status.WARNING: 1, Status.FAILED: 2}
 def judge(
     document: Json, rules: Sequence[Rule], limits: Limits, policy: PolicyUsed | None = None, *, is_final: bool = True
 ) -> Verdict:
-    """Return the verdict on a results document. `limits` has the soundness checks that the gate changes.
+    """Return the verdict on a results document. `limits` has the limits of soundness checks that the gate changes.
 
-    The results of an interim look are not final: they judge no rule on detection performance.
+    Rules on detection performance are judged only if the results are final, not at an interim look.
     """
     checks, find = _Checks(document, rules, limits), number_lookup(document)
 
@@ -43,7 +43,7 @@ def judge(
 
 
 def cohort_checks(document: Json, cohort: str) -> list[CohortCheck]:
-    """Return the checks of a cohort or of the baseline, then those of its runs; none in results of older releases."""
+    """Return the soundness checks of a cohort or baseline, then those of its runs. Older releases have none."""
     found = document.get("soundness", {}).get(cohort, {"checks": [], "runs": []})
     return [
         CohortCheck.model_validate({**each, "cohort": cohort, "run": run})
@@ -66,13 +66,13 @@ def concerns(checks: Sequence[CohortCheck]) -> list[CohortCheck]:
 
 
 def failed_check(document: Json, cohort: str) -> CohortCheck | None:
-    """Return the first check of a cohort or of its runs that fails; None if none does."""
+    """Return the first failed check of a cohort or of its runs, or None if no check fails."""
     return next((each for each in cohort_checks(document, cohort) if each.status is Status.FAILED), None)
 
 
 @dataclass(frozen=True)
 class _Checks:
-    """The soundness checks of a results document, as a gate with these rules and changed limits judges them."""
+    """The soundness checks of a results document, judged by the limits and the rules of a gate."""
 
     document: Json
     rules: Sequence[Rule]

@@ -18,7 +18,7 @@ CheckName = Literal["degenerate", "image", "class", "difference", "predictions",
 
 
 class Status(StrEnum):
-    """The outcome of a soundness check. A check is `off` only where a gate switches it off."""
+    """The outcome of a soundness check. It is `off` only if a gate switches the check off."""
 
     OK = "ok"
     WARNING = "warning"
@@ -28,9 +28,9 @@ class Status(StrEnum):
 
 
 def _limit_or_off(value: Any, validate: Callable[[Any], Any]) -> Any:
-    """Return a limit, or `off`; refuse anything else with one message instead of one for each alternative.
+    """Validate a limit or `off`. Raises one error for any other value, where pydantic would raise one per alternative.
 
-    YAML reads a bare `off` as false.
+    False counts as `off`, since YAML reads `off` without quotes as false.
     """
     try:
         if value is True:
@@ -65,9 +65,9 @@ class CheckResult(StrictModel):
     limit: float | None
     """The limit that the number was compared with."""
     status: Status
-    """Whether the check holds."""
+    """The outcome of the check. `off` means that the gate switches the check off."""
     sentence: str
-    """The outcome in a sentence."""
+    """A sentence that states the outcome, the number and the limit."""
 
 
 class CohortCheck(CheckResult):
@@ -80,7 +80,7 @@ class CohortCheck(CheckResult):
 
     @property
     def subject(self) -> str:
-        """The cohort or the run, for sentences."""
+        """The name of the cohort, or of the run and its cohort, as sentences contain it."""
         return repr(self.cohort) if self.run is None else f"run {self.run} of {self.cohort!r}"
 
 
@@ -88,8 +88,9 @@ class CohortCheck(CheckResult):
 class Check:
     """A soundness check.
 
-    `subject` begins every sentence and `ok`, `warning` and `failed` end it; `missing` is the sentence without a number.
-    A check that can only warn has no `fails`. `limit` is None if it depends on the images.
+    `warns` and `fails` say whether the check warns or fails; a check that can only warn has no `fails`. The sentence
+    about the outcome is `subject` and one of `ok`, `warning` and `failed`, or `missing` if there is no number.
+    `limit` is None if the limit depends on the images.
     """
 
     name: CheckName
@@ -106,7 +107,7 @@ class Check:
     in_percent: bool = False
 
     def judge(self, evidence: Evidence) -> CheckResult:
-        """Return the result by the limit of the evidence if it has one, else by the check's own limit."""
+        """Return the result of the check. The limit is that of the evidence, or by default that of the check."""
         limit = self.limit if evidence.limit is None else evidence.limit
         if evidence.number is None or limit is None:
             return self._result(evidence, limit, Status.NOT_CHECKED, f"{self.missing}.")
@@ -264,5 +265,5 @@ CHECKS: Mapping[CheckName, Check] = {each.name: each for each in ENTRIES}
 
 
 def judge_all(found: Mapping[str, Evidence]) -> list[CheckResult]:
-    """Return the result of every check by its own limit, in the order of CHECKS."""
+    """Return the results of all checks, in the order of CHECKS, from the evidence for each check by name."""
     return [check.judge(found.get(name, Evidence())) for name, check in CHECKS.items()]

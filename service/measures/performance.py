@@ -1,4 +1,4 @@
-"""Names the numbers of detection performance, in the order of tables, with their titles."""
+"""The names and the titles of the numbers of detection performance, in the order in which tables list them."""
 
 from collections.abc import Mapping
 

@@ -18,10 +18,10 @@ from worker.inputs.image_bytes import skip_reason
 
 @dataclass
 class FetchedImage:
-    """An image of a job: the digests of its file and of its human map, and their bytes until they are decoded.
+    """An image of a job, with the digests of its file and of its human map. `content` and `human` are their bytes.
 
-    `values` (3, H, W) and `human_values` (H, W) are the decoded image and human map. The three fields about the human
-    map are None if the image has no human map.
+    Decoding replaces the bytes by `values` (3, H, W) and `human_values` (H, W). The three fields about the human map
+    are None if the image has no human map.
     """
 
     image: Image
@@ -33,14 +33,14 @@ class FetchedImage:
     human_values: Tensor | None = None
 
     def facts(self, partner: "FetchedImage | None") -> ImageFacts:
-        """Return what the image and its partner contribute to a cache key."""
+        """Return the facts about the image and its partner that belong to the cache key of the image's values."""
         before = None if partner is None else partner.sha256
         return ImageFacts(self.sha256, self.human_sha256, self.image.label, before)
 
 
 @dataclass(frozen=True)
 class ImageDecoder:
-    """Reads and decodes images. With `last_try`, it raises UnreadableImage even for transient errors."""
+    """Reads and decodes images. With `last_try`, transient errors also raise UnreadableImage."""
 
     read: Callable[[str], bytes]
     preprocessing: Preprocessing
@@ -60,7 +60,7 @@ class ImageDecoder:
         return FetchedImage(image, _digest(content), None if human is None else _digest(human), content, human)
 
     def decode(self, fetched: FetchedImage) -> None:
-        """Decode an image that is not decoded yet, and its human map with the same crop. Raises UnreadableImage."""
+        """Decode an image, and its human map with the same crop, unless this is done. Raises UnreadableImage."""
         if fetched.values is not None:
             return
         values = decode(fetched.content, self.preprocessing)

@@ -1,4 +1,4 @@
-"""Compares the clean maps of images with those of their partners."""
+"""Compares the clean map of each image with that of its partner, an unrelated image of the same label."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,16 +13,16 @@ from worker.audit.scoring import score_chance_across
 from worker.measures.chance import score
 from worker.measures.explanation import Explanation, concatenate
 
-# The image's number, the run, and the chunk size, since maps from chunks of other sizes may differ in their last bits.
+# The image's number, the run, and the batch size of the model, on which the last bits of a map can depend.
 Key = tuple[int, int, int]
 
 
 @dataclass
 class PartnerMaps:
-    """Stores clean explanations of one cohort's images, by image and run, for the images whose partners they are.
+    """Stores clean explanations of a cohort's images, by image and run, for the images that they are partners of.
 
-    `classes` has the class number of each label. `computed` counts the explanations that were computed only because
-    another image needs them.
+    `classes` has the class number of each label. `computed` counts the explanations that were computed only for the
+    chance of another image.
     """
 
     classes: Mapping[str, int]
@@ -41,7 +41,7 @@ class PartnerMaps:
 
     @torch.no_grad()
     def with_chance(self, audit: Audit, read: Sequence[ReadImage], scores: Scores, wanted: Missing) -> Scores:
-        """Return `scores` with the columns of `chance` that `wanted` needs. Raises ModelRefused as the audit does."""
+        """Return `scores` with the columns of `chance` that are `wanted`. Raises ModelRefused as Audit does."""
         runs = scores.clean if wanted.across else scores.runs
         partners = {run: self._partners(audit, read, run, scores.clean[run]) for run in runs}
         columns = {run: own | score(scores.clean[run], partners[run]) for run, own in scores.runs.items()}
@@ -51,7 +51,7 @@ class PartnerMaps:
         return replace(scores, runs=columns, across=across)
 
     def _partners(self, audit: Audit, read: Sequence[ReadImage], run: int, own: Explanation) -> Explanation:
-        """Return the clean explanations of the images' partners under a run, degenerate where there is no partner."""
+        """Return the clean explanation of each image's partner under a run; degenerate for images without a partner."""
         rows = []
         for position, each in enumerate(read):
             if each.partner is None:
@@ -64,7 +64,7 @@ class PartnerMaps:
     def _clean(self, audit: Audit, partner: FetchedImage, run: int) -> Explanation:
         key = _key(audit, partner, run)
         if key not in self._found:
-            assert partner.values is not None, "the reader decodes the partners of images to score"
+            assert partner.values is not None, "the reader has decoded the partner"
             label = class_number(partner.image.label, self.classes)
             self._found[key] = audit.explain_clean(run, partner.values.to(audit.classifiers[run].device), label)
             self.computed += 1

@@ -1,4 +1,4 @@
-"""Chance: how similar the maps of unrelated images are. A higher similarity than chance is needed to mean anything.
+"""The measure `chance`: how similar the maps of unrelated images are. Other similarities are compared with chance.
 
 Pure: tensors in, tensors out.
 """
@@ -11,7 +11,7 @@ from worker.measures.similarity import POINTWISE, similarities, without_degenera
 def score(clean: Explanation, partners: Explanation) -> Columns:
     """Return the similarities between the clean maps of images and those of their partners, each (N,).
 
-    They are missing (NaN) if either map is degenerate.
+    The similarities of a pair are missing (NaN) if either of its maps is degenerate.
     """
     found = similarities(clean.comparable, partners.comparable)
     known = without_degenerate(found, clean.degenerate | partners.degenerate)

@@ -1,7 +1,7 @@
 """Finds and removes a sigmoid or softmax at the end of an ONNX model.
 
-protobuf, which onnxruntime depends on, reads only the parts of ONNX's schema that are declared here, and writes all
-others back as they were. The numbers of the fields are those of onnx.proto.
+The model is read with protobuf, on which onnxruntime depends. Only the needed parts of ONNX's schema are declared here;
+protobuf writes all other parts back unchanged. The numbers of the fields are those of onnx.proto.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ ACTIVATIONS: Mapping[str, str] = {"Sigmoid": "sigmoid", "Softmax": "softmax", "L
 _UNCHANGING = frozenset({"Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"})
 _STRING, _MESSAGE = 9, 11
 _ONE, _MANY = 1, 3
-# Messages of onnx.proto: their fields by name, with number, label, and the message that a field holds.
+# The needed messages of onnx.proto. Each field has its number, its label, and the type of a message that it holds.
 _SCHEMA: Mapping[str, Mapping[str, tuple[int, int, str | None]]] = {
     "NodeProto": {
         "input": (1, _MANY, None), "output": (2, _MANY, None), "op_type": (4, _ONE, None), "domain": (7, _ONE, None)

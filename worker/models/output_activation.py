@@ -14,7 +14,7 @@ from service.spec.cohort import Activation
 from worker.models.graph import RESHAPING, Graph, Node, get_kind
 from worker.models.torch_internals import compile_graph
 
-# Each function maps (N,) or (N, C) to the same shape. A softmax over a single output is never removed: it is always 1.
+# Each function maps (N,) or (N, C) to the same shape. A softmax over a single output is always 1 and never removed.
 ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "sigmoid": torch.sigmoid,
     "softmax": lambda outputs: outputs.softmax(1),
@@ -31,7 +31,7 @@ _UNCHANGING = RESHAPING | {"to", "clone", "detach", "unsqueeze"}
 
 
 def remove_activation(frozen: torch.jit.ScriptModule, example: Tensor, declared: Activation) -> str | None:
-    """Remove the activation at the end of the graph in place, and return its name; None if there is none to remove.
+    """Remove the activation at the end of the graph in place. Returns its name, or None if no activation is removed.
 
     Call this function before the module runs, since torch compiles the graph at the first run. An activation is removed
     only if applying it to the new outputs gives the old outputs.
@@ -53,9 +53,9 @@ def remove_activation(frozen: torch.jit.ScriptModule, example: Tensor, declared:
 
 
 def _last_activation(graph: Graph) -> Node | None:
-    """Return the activation that computes the graph's first output, or None.
+    """Return the node of the activation that computes the graph's first output, or None if no activation does.
 
-    Operations that change only the shape or type of the output may follow it.
+    Operations that change only the shape or type of the output may follow the activation.
     """
     node = next(graph.outputs()).node()
     if node.kind() == "prim::TupleConstruct":

@@ -1,4 +1,4 @@
-"""Checks that a model explains the same image alike each time, which active dropout or augmentation prevents."""
+"""Checks that a model gives the same map for the same image each time. Active dropout or augmentation prevents this."""
 
 from dataclasses import dataclass
 from itertools import cycle, islice
@@ -15,7 +15,7 @@ from worker.measures.similarity import ssim
 from worker.models.classifier import Classifier, predicted
 from worker.statistics.missing import number_or_none
 
-TOLERANCE = 1e-5  # between values of maps, and between probabilities, all in [0, 1]
+TOLERANCE = 1e-5  # the largest allowed difference of map values and of probabilities, all in [0, 1]
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Determinism:
 def check_determinism(path: str, model: Model, classifier: Classifier, images: Tensor, spec: JobSpec) -> Determinism:
     """Explain images (N, 3, H, W) twice and compare maps and probabilities.
 
-    Both times an image has the same place in a batch of the same images, so that only randomness can tell them apart.
-    Raises ModelRefused if the model is not deterministic and the spec does not allow that.
+    Both batches have the same images in the same order, so that only randomness can change a map. Raises ModelRefused
+    if the model is not deterministic and `model` does not allow that.
     """
     first, second = (_explain(classifier, images, spec) for _ in range(2))
     pairs = ((first.maps, second.maps), (first.probabilities, second.probabilities))
@@ -51,7 +51,7 @@ def check_determinism(path: str, model: Model, classifier: Classifier, images: T
 
 
 def _explain(classifier: Classifier, images: Tensor, spec: JobSpec) -> Explanation:
-    """Explain all images; where a batch has room for more, repeat them, since more draws show more randomness."""
+    """Explain all images. They are repeated to fill a batch, since more passes make randomness more likely to show."""
     rows = torch.stack(list(islice(cycle(images.to(classifier.device)), max(len(images), classifier.chunk))))
     parts = torch.split(rows, classifier.chunk)
     return concatenate([explain(classifier, list(part), predicted, spec) for part in parts])

@@ -1,4 +1,4 @@
-"""Numbers a set's images by the job's seeded order, which also pairs each image with its partner."""
+"""Numbers the images of an image set in the seeded order of a job, which also gives each image its partner."""
 
 import hashlib
 import unicodedata
@@ -16,7 +16,7 @@ NONE = -1
 
 @dataclass(frozen=True)
 class SeededOrder:
-    """The places of the listed images, in which the job numbers them, and the places of their partners; both are (n,).
+    """The place of each listed image, which is its number in the job, and the place of its partner; both (n,).
 
     An image's partner is the image with the same label that comes before it in the seeded order. The first image of a
     label has the partner NONE. Images that the job does not audit have the place NONE.
@@ -26,16 +26,16 @@ class SeededOrder:
     partners: NDArray[np.int64]
 
     def partners_elsewhere(self, size: int) -> int:
-        """Return how many images have a partner in another slice, if a slice has `size` images."""
+        """Return the number of images whose partner is in another slice, if slices have `size` images."""
         paired = self.partners != NONE
         return int(np.count_nonzero(self.partners[paired] // size != self.places[paired] // size))
 
 
 def seeded_order(entries: Iterable[ImageEntry], seed: int, limit: int | None, *, by_label: bool) -> SeededOrder:
-    """Return the order of the images of a set, or of the first `limit` images in the seeded order.
+    """Return the seeded order of the images of an image set, of which the job audits the first `limit`.
 
     With `by_label`, images of one label have neighbouring places, so that an image and its partner are neighbours. The
-    order depends on names, labels and the seed alone. This function takes some forty bytes for each image of the set.
+    order depends on names, labels and the seed alone. It uses about forty bytes per image.
     """
     ranks, codes, labels = array("Q"), array("i"), dict[str | None, int]()
     for entry in entries:
@@ -54,7 +54,7 @@ def seeded_order(entries: Iterable[ImageEntry], seed: int, limit: int | None, *,
 
 
 def _lowest(ranks: NDArray[np.uint64], limit: int | None) -> NDArray[np.int64]:
-    """Return the positions of the `limit` lowest ranks in ascending order of rank; of all ranks without a limit."""
+    """Return the indices of the `limit` lowest ranks, or of all ranks without a limit, in ascending order of rank."""
     if limit is None or limit >= len(ranks):
         return np.argsort(ranks, kind="stable")
     found = np.flatnonzero(ranks <= np.partition(ranks, limit - 1)[limit - 1])
@@ -64,8 +64,8 @@ def _lowest(ranks: NDArray[np.uint64], limit: int | None) -> NDArray[np.int64]:
 def _rank(entry: ImageEntry, seed: int) -> int:
     """Return the first 8 bytes of SHA-256("order:<seed>:<name>"), by which the seeded order sorts images.
 
-    Backslashes count as slashes, and decomposed letters as composed ones, since systems write the same name
-    differently.
+    Backslashes count as slashes, and decomposed letters as composed letters, since the same image can have a name with
+    either on different systems.
     """
     name = unicodedata.normalize("NFC", entry.name).replace("\\", "/")
     return int.from_bytes(hashlib.sha256(f"order:{seed}:{name}".encode()).digest()[:8], "big")

@@ -1,4 +1,4 @@
-"""Collects what the runs of a cohort predict for each image, from the columns of their numbers."""
+"""Collects the predictions of a cohort's runs for each image from the stored columns of values."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from worker.statistics.performance import Predictions, attack_types
 
 
 def predictions(job: Job, cohort: int, image_set: ImageSet, table: ColumnTable) -> Predictions:
-    """Return the predictions of a cohort for the images of a set; a class of -1 says that an image has no label."""
+    """Return the predictions of a cohort for an image set. Images without a label have the class -1."""
     assert job.plan is not None, "numbers exist only once the job is planned"
     facts, values = job.plan["cohorts"][cohort], table.runs[cohort]
 

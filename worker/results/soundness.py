@@ -1,4 +1,4 @@
-"""Checks the soundness of a cohort: the numbers of its images, and what planning has found out about its models."""
+"""Computes the soundness checks of cohorts from the values of their images and from facts in the job's plan."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from worker.statistics.soundness import SoundnessNumbers, mean_with_interval
 
 
 def check_cohorts(job: Job, cohorts: Sequence[CohortValues]) -> Json:
-    """Return the soundness checks of a job's cohorts by name; with `stop`, they hold at all interim looks."""
+    """Return the soundness checks of a job by cohort. With `stop`, accuracy has an interval for all interim looks."""
     assert job.plan is not None, "the cohorts of a job are known once it is planned"
     claim = Confidence(ALPHA, job.images_total or 0) if job.spec.stop else None
     facts = zip(cohorts, job.plan["cohorts"], strict=True)
@@ -24,7 +24,7 @@ def check_cohorts(job: Job, cohorts: Sequence[CohortValues]) -> Json:
 def check_soundness(cohort: CohortValues, facts: Json, claim: Confidence | None = None) -> Json:
     """Return the results of the checks of a cohort, as `checks`, and of each run, as `runs`.
 
-    `facts` is the cohort's part of the plan. With a `claim`, the interval of accuracy holds at all interim looks.
+    `facts` is the cohort's part of the plan. With a `claim`, the interval of accuracy is valid at all interim looks.
     """
     numbers, runs = SoundnessNumbers(cohort, claim), facts["runs"]
     return {

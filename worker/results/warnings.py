@@ -1,4 +1,4 @@
-"""Warnings of a job's results: what the plan found out about its models that a reader of the numbers must know."""
+"""Writes the warnings in a job's results: problems of its models that the plan has found."""
 
 from collections.abc import Iterator
 
@@ -19,7 +19,7 @@ NONDETERMINISTIC = (
 
 
 def find_warnings(job: Job) -> list[str]:
-    """Return the warnings about each run: undeclared probabilities in place of logits, and randomness."""
+    """Return a warning for each run that gives probabilities without a declaration, and for each that is random."""
     assert job.plan is not None, "results are built only after the job is planned"
     return [
         warning

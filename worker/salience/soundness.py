@@ -17,14 +17,14 @@ CLASS, DIFFERENCE = "soundness.class", "soundness.difference"
 
 @dataclass(frozen=True)
 class Evidence:
-    """Feature maps, and the gradients of the target's logit and of the strongest other class's; all (N, K, h, w)."""
+    """Feature maps, and the gradients of two logits: the target's and the strongest other class's; all (N, K, h, w)."""
 
     features: Tensor
     gradients: Tensor
     other_gradients: Tensor
 
 
-# The functions that compute the raw maps (N, h, w) to compare with Grad-CAM's maps of the target, by column.
+# By column: the function that computes the raw maps (N, h, w) which are compared with Grad-CAM's maps of the target.
 COMPARED: Mapping[str, Callable[[Evidence], Tensor]] = {
     CLASS: lambda found: gradcam(found.features, found.other_gradients),
     DIFFERENCE: lambda found: diffgradcam(found.features, found.gradients, found.other_gradients),
@@ -32,9 +32,9 @@ COMPARED: Mapping[str, Callable[[Evidence], Tensor]] = {
 
 
 def soundness_columns(method: str) -> Sequence[str]:
-    """Return the names of the similarities that audits with a salience method compute.
+    """Return the names of the columns of similarities that an audit with this salience method computes.
 
-    Only methods with a layer have feature maps. `soundness.difference` is a check of Grad-CAM itself.
+    Only methods with a layer have feature maps. `soundness.difference` checks Grad-CAM itself.
     """
     if method == "gradcam":
         return (CLASS, DIFFERENCE)
@@ -44,7 +44,7 @@ def soundness_columns(method: str) -> Sequence[str]:
 def compare_gradcam(
     columns: Sequence[str], evidence: Evidence, size: tuple[int, int], min_range: float = FLOAT32
 ) -> dict[str, Tensor]:
-    """Return the similarity (SSIM) of the target's Grad-CAM maps and others, each (N,), by the names in `columns`.
+    """Return the similarity (SSIM) of the target's Grad-CAM map to another map of each image, (N,), for each column.
 
     `soundness.class` compares the maps with Grad-CAM of the strongest other class; near 1, the maps do not depend on
     the class. `soundness.difference` compares them with DiffGradCAM; near 0, the maps show what raises all logits

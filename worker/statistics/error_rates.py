@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from worker.statistics.bootstrap import Array
 
-ROUNDING = 1e-9  # the computed share of some images may exceed an equal limit by this much
+ROUNDING = 1e-9  # rounding may lift a computed share above an equal limit by this much
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """The thresholds of the images' scores. `order` (n,) sorts the images by descending score.
+    """The thresholds that separate images by their scores. `order` (n,) sorts the images by descending score.
 
     In that order, `attack` (n,) says which images are attacks, and `last` (T,) has the position of the last image at or
     above each threshold.
@@ -32,7 +32,7 @@ class Thresholds:
 
     @classmethod
     def of(cls, attack: NDArray[np.bool_], scores: Array) -> "Thresholds":
-        """Return the thresholds of scores (n,); `attack` (n,) says which images are attacks."""
+        """Return the thresholds of these scores (n,); `attack` (n,) says which images are attacks."""
         order = np.argsort(-scores, kind="stable")
         ends = np.append(np.diff(scores[order]) != 0, True)
         return cls(order, attack[order], np.flatnonzero(ends))
@@ -71,8 +71,8 @@ class ErrorRates:
     @cached_property
     def eer(self) -> Array:
         """The equal error rate, (R,): where the straight lines between neighbouring thresholds have APCER = BPCER."""
-        excess = self.apcer - self.bpcer  # it falls from 1 at the highest threshold to -1 at the lowest
-        after = np.maximum((excess > 0).sum(1), 1)  # comparing NaN with 0 gives False
+        excess = self.apcer - self.bpcer  # falls from 1 at the highest threshold to -1 at the lowest
+        after = np.maximum((excess > 0).sum(1), 1)  # the sum is 0 for NaN
         rows = np.arange(len(excess))
         before = excess[rows, after - 1]
         share = before / (before - excess[rows, after])
@@ -87,7 +87,7 @@ class ErrorRates:
     def apcer_by_type(self, bpcer: float, types: Array) -> Array:
         """Return the APCER of each attack type at the threshold of `apcer_at`, (R, P).
 
-        `types` (n, P) is 1 for the attacks of a type.
+        `types` (n, P) is 1 if an image is an attack of a type, and 0 otherwise.
         """
         first = np.append(0, self.thresholds.last + 1)[self._threshold(bpcer)]  # position of the first image below it
         below = np.argsort(self.thresholds.order) >= first[:, None]
@@ -104,7 +104,7 @@ class ErrorRates:
         return np.maximum((self.bpcer <= bpcer + ROUNDING).sum(1) - 1, 0)
 
     def _shares(self, some: NDArray[np.bool_]) -> Array:
-        """Return the share of the images `some` at or above each threshold, (R, T + 1), where the first is infinity."""
+        """Return the share of the images in the mask `some` that each threshold classifies as attacks, (R, T + 1)."""
         order, last = self.thresholds.order[some], self.thresholds.last
         sums = np.zeros((len(self.weights), len(order) + 1))
         np.cumsum(self.weights[:, order], axis=1, out=sums[:, 1:])

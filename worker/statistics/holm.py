@@ -9,8 +9,8 @@ from collections.abc import Sequence
 def adjusted_p_values(p_values: Sequence[float]) -> list[float]:
     """Return Holm's adjusted p values in the order given.
 
-    A hypothesis that is rejected where its adjusted p value is at most alpha is wrongly rejected, like any other of
-    the family, with a probability of alpha at most.
+    If every hypothesis with an adjusted p value of at most alpha is rejected, the probability that any of them is
+    rejected wrongly is at most alpha.
     """
     order = sorted(range(len(p_values)), key=lambda index: p_values[index])
     adjusted, largest = [0.0] * len(p_values), 0.0

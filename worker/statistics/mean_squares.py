@@ -1,4 +1,4 @@
-"""Splits the variance of a mean into that between runs, that between images, and the rest.
+"""Splits the variance of a mean into a component of the runs, a component of the images, and the rest.
 
 Pure: arrays in, plain numbers out.
 """
@@ -20,7 +20,7 @@ TOO_FEW_RUNS = "needs three runs: a single pair of runs does not show how much p
 
 @dataclass(frozen=True)
 class Components:
-    """The components of the variance of a mean: of runs, of images, and the rest, which is part of both.
+    """The components of the variance of a mean: of images, of runs, and the rest, which the other two contain.
 
     `runs` is None if there is one run, and `rest` is None if there are too few values to estimate it.
     """
@@ -36,13 +36,13 @@ class Components:
 
     @property
     def unbiased(self) -> float:
-        """The estimate of the variance without a floor, which may be negative."""
+        """The unbiased estimate of the variance, which may be negative."""
         runs, rest = (each.value if each else 0.0 for each in (self.runs, self.rest))
         return runs + self.images.value - rest
 
 
 def joint_variance(images: MeanSquare, cohorts: Sequence[Components]) -> Variance:
-    """Return the variance of a difference, from that of its images and the components of both cohorts' runs."""
+    """Return the variance of a difference from the component of the images and the components of both cohorts."""
     runs = [each.runs for each in cohorts if each.runs]
     return Variance([*runs, images], [each.rest for each in cohorts if each.rest])
 
@@ -73,7 +73,7 @@ def two_way(values: Array, known: Any) -> Components:
 
 
 def _run_effects(filled: Array, known: Array) -> Array | None:
-    """Return the effects of runs (K,) next to those of images, with a sum of 0; None if images do not connect them."""
+    """Return the effects of runs (K,) by least squares, with a sum of 0; None if images do not connect all runs."""
     if known.all():
         return np.asarray(filled.mean(0) - filled.mean())
     share = known / known.sum(1, keepdims=True)
@@ -84,7 +84,7 @@ def _run_effects(filled: Array, known: Array) -> Array | None:
 
 
 def mean_square(means: Array) -> MeanSquare:
-    """Return the variance of the mean of some independent means, estimated from their spread."""
+    """Return the variance of the mean of independent values (n,), estimated from their spread."""
     return MeanSquare(float(means.var(ddof=1)) / len(means), len(means) - 1)
 
 
@@ -104,7 +104,7 @@ def across_runs(pairs: Array, runs: Sequence[tuple[int, int]], images: Any) -> C
 
 
 def components_of(cohort: CohortValues, column: str, rows: Any) -> Components:
-    """Return the components of the mean of a per-run column, or of one across runs, over the images `rows` (n,)."""
+    """Return the components of the mean of a column, per run or across runs, over the images `rows` (n,)."""
     if column in cohort.paired_columns:
         return across_runs(cohort.pair_values(column), cohort.pairs, rows)
     values = cohort.column(column)
@@ -112,13 +112,16 @@ def components_of(cohort: CohortValues, column: str, rows: Any) -> Components:
 
 
 def too_few_runs(cohorts: tuple[CohortValues, CohortValues], column: str) -> str | None:
-    """Return why a column across runs has no interval: a cohort has too few runs. None if it has enough."""
+    """Return the reason if a column across runs has no interval because a cohort has too few runs, or None."""
     across = [each for each in cohorts if column in each.paired_columns]
     return TOO_FEW_RUNS if any(each.runs.shape[1] < MIN_RUNS_ACROSS for each in across) else None
 
 
 def too_few_known_runs(known: Any) -> str | None:
-    """Return why a column of several runs has no interval: only one has values, `known` (n, K). None otherwise."""
+    """Return the reason if a column has no interval because only one of several runs has values, or None.
+
+    `known` (n, K) says which values are known.
+    """
     runs = int(known.any(0).sum())
     return "needs two runs with values: only one run has any" if known.shape[1] > 1 and runs == 1 else None
 

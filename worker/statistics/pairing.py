@@ -17,7 +17,7 @@ from worker.statistics.missing import known_mean, missing_share
 
 @dataclass(frozen=True)
 class Pairing:
-    """The values of two cohorts under one name, by image, (n,) each.
+    """The values of two cohorts for the number with this name, by image, (n,) each.
 
     `rows` (n,) selects the images that have a value in both cohorts. `missing` is the larger of the two cohorts' shares
     of missing values.
@@ -32,7 +32,7 @@ class Pairing:
 
 
 def pairings(a: CohortValues, b: CohortValues, extra_paths: Sequence[str] = ()) -> Iterator[Pairing]:
-    """Yield a pairing for each name under which two cohorts have values of the same images."""
+    """Yield a pairing for each number that both cohorts have for some of the same images."""
     for name in dict.fromkeys([*_standard(a, b), *extra_paths]):
         path, in_class = locate_number(a, name)
         column = column_of(a, path)
@@ -54,7 +54,7 @@ def _standard(a: CohortValues, b: CohortValues) -> Iterator[str]:
 
 
 def headline_of(cohort: CohortValues, measure: str, part: str) -> str:
-    """Return the name of the column that holds the headline of a measure's part."""
+    """Return the name of the column that holds the headline number of a measure's part, such as `noise.0.1.ssim`."""
     plain = f"{measure}.{part}"
     return plain if plain in cohort.run_columns else f"{plain}.ssim"
 
@@ -91,9 +91,9 @@ def _by_image(cohort: CohortValues, column: str) -> Array:
 
 
 def _missing(cohort: CohortValues, column: str, rows: Any) -> float:
-    """Return the share of missing values.
+    """Return the share of missing values in a column.
 
-    It is 0 for the column `correct`, where images without a label have no value but are not missing.
+    The share is 0 for the column `correct`, where images without a label have no value, but do not count as missing.
     """
     if column == "correct":
         return 0.0

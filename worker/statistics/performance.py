@@ -2,7 +2,7 @@
 
 Pure: arrays in, plain values out. Sources: ISO/IEC 30107-3 (APCER and BPCER); Brier 1950; Guo et al. 2017 (expected
 calibration error), with bins of equal mass (Nguyen and O'Connor 2015). Every number of a cohort is the mean of its
-runs' numbers. What cannot be computed is None, and `reasons` says why.
+runs' numbers. A number that cannot be computed is None, and `reasons` says why.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,12 +28,12 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Predictions:
-    """What K runs say of n labelled images: true `classes` (n,), and for each run the columns (n, K).
+    """The predictions of K runs for n labelled images, whose true classes are `classes` (n,).
 
-    `correct` is 1 or 0, `confidence` the probability of the predicted class, `brier` the image's Brier score.
-    `probabilities` (n, K, C) has those of every class, with C = 0 if they are not stored. `attack` is the attack class,
-    None unless the model has two classes. Error rates use all images; other numbers only those that are `own` (n,).
-    `types` (n, P) says by group column which images are attacks of each attack type.
+    `correct` (n, K) is 1 or 0, `confidence` (n, K) the probability of the predicted class, and `brier` (n, K) the Brier
+    score of an image. `probabilities` (n, K, C) are those of every class; C is 0 if they are not stored. `attack` is
+    the attack class, or None unless the model has two classes. Error rates use all images; other numbers use the images
+    in the mask `own` (n,). `types` has, by group column, a mask (n, P) of the attacks of each attack type.
     """
 
     classes: NDArray[np.int64]
@@ -46,7 +46,7 @@ class Predictions:
     types: Mapping[str, Array] = field(default_factory=dict)
 
     def select(self, rows: Mask, own: Mask) -> "Predictions":
-        """Return some of the images; `own` (n,) says which of all images count as own."""
+        """Return the predictions for the images in the mask `rows` (n,), with a new mask `own` (n,)."""
         columns = ("classes", "correct", "confidence", "brier", "probabilities")
         types = {column: each[rows] for column, each in self.types.items()}
         return replace(self, own=own[rows], types=types, **{name: getattr(self, name)[rows] for name in columns})
@@ -63,17 +63,17 @@ class Predictions:
 
     @cached_property
     def present(self) -> list[int]:
-        """The classes that occur among the own images."""
+        """The classes that occur among the images in the mask `own`."""
         return [int(each) for each in np.unique(self.classes[self.own])]
 
     @cached_property
     def reasons(self) -> Mapping[str, str]:
-        """The reason why a number cannot be computed, by its name."""
+        """The names of the numbers that cannot be computed, each with the reason."""
         return dict(_reasons(self))
 
     @cached_property
     def available(self) -> list[str]:
-        """The numbers that can be computed."""
+        """The names of the numbers that can be computed."""
         return [name for name in NAMES if name not in self.reasons]
 
 
@@ -98,9 +98,9 @@ def _reasons(found: Predictions) -> Iterator[tuple[str, str]]:
 
 
 def attack_types(attacks: Mask, bona_fide: Mask, groups: Mapping[str, Sequence[str | None]]) -> dict[str, Array]:
-    """Return which attacks belong to each attack type, (n, P), by group column.
+    """Return, for each group column that names attack types, which images are attacks of each type, (n, P).
 
-    A column names attack types if it has values of attacks, and none of them is a value of a bona fide image too.
+    A column names attack types if some attacks have a value, and no bona fide image has one of these values.
     """
     found = {}
     for column, values in groups.items():
@@ -116,13 +116,13 @@ def attack_types(attacks: Mask, bona_fide: Mask, groups: Mapping[str, Sequence[s
 
 @dataclass(frozen=True)
 class RunPredictions:
-    """The predictions of one run, by its number. Properties are computed once for all weightings of the images."""
+    """The predictions of the run with this number. Its properties do not depend on the weights of the images."""
 
     all_runs: Predictions
     number: int
 
     def numbers(self, weights: Array) -> dict[str, Array]:
-        """Return each available number under weightings of the images, (R, n) -> (R,).
+        """Return each available number under R weightings of the images, which are (R, n); each number is (R,).
 
         A number is NaN under a weighting that lacks the classes it needs. The largest APCER of a group column's attack
         types has the name COLUMN:NUMBER.
@@ -151,7 +151,7 @@ class RunPredictions:
         return numbers
 
     def _of_sums(self, weights: Array) -> dict[str, Array]:
-        """Return the numbers that are ratios of sums over the own images."""
+        """Return the numbers that are ratios of weighted sums over the images in the mask `own`."""
         ends = np.cumsum([1, 1, 1, *[len(self.all_runs.present)] * 2])
         total, correct, brier, classes, hits, gaps = np.split(weights @ self._columns, ends, axis=1)
         with np.errstate(invalid="ignore"):
@@ -164,7 +164,7 @@ class RunPredictions:
 
     @cached_property
     def _columns(self) -> Array:
-        """The columns (n, C) whose sums over the own images give the numbers of `_of_sums`.
+        """The columns (n, C) whose weighted sums over the images in the mask `own` give the numbers of `_of_sums`.
 
         In order: 1, correctness, Brier score, one column per class that is 1 for its images, one per class that is 1
         for its correct images, and the gaps by bin.
@@ -176,7 +176,7 @@ class RunPredictions:
         return np.concatenate(columns, axis=1) * found.own[:, None]
 
     def _gaps(self) -> Array:
-        """Return each own image's confidence minus its correctness, in the column of the image's bin, (n, BINS)."""
+        """Return confidence minus correctness of each image in `own`, in the column of the image's bin, (n, BINS)."""
         found = self.all_runs
         gaps, rows = np.zeros((len(found.own), BINS)), np.flatnonzero(found.own)
         confidence = found.confidence[rows, self.number]
@@ -185,13 +185,13 @@ class RunPredictions:
 
 
 def _largest_known(numbers: Array) -> Array:
-    """Return the largest value of each row of an array (R, P), (R,), ignoring NaN."""
+    """Return the largest value of each row of an array (R, P) as (R,). NaN is ignored."""
     largest = np.where(np.isnan(numbers), -np.inf, numbers).max(1)
     return np.where(np.isfinite(largest), largest, np.nan)
 
 
 def _mean_known(numbers: Sequence[Array]) -> Array:
-    """Return the elementwise mean of arrays (R,), ignoring NaN."""
+    """Return the elementwise mean of arrays (R,). NaN is ignored."""
     table = np.stack(numbers)
     known = ~np.isnan(table)
     with np.errstate(invalid="ignore"):
@@ -201,14 +201,14 @@ def _mean_known(numbers: Sequence[Array]) -> Array:
 def bins_of(confidence: Array) -> NDArray[np.int64]:
     """Return the bin of each confidence (n,): BINS bins of equal mass, except that equal values share a bin.
 
-    The bin is floor(BINS * r / n), where r counts the smaller confidences.
+    The bin is floor(BINS * r / n), where r is the number of smaller confidences.
     """
     smaller = np.searchsorted(np.sort(confidence), confidence, side="left")
     return np.asarray(smaller * BINS // max(len(confidence), 1))
 
 
 def reliability(confidence: Array, correct: Array) -> list[dict[str, Any]]:
-    """Return the bins of a reliability diagram: mean confidence, accuracy and number of values (m,) in each."""
+    """Return the bins of a reliability diagram for values (m,): mean confidence, accuracy and number of values."""
     own = bins_of(confidence)
     return [
         {

@@ -1,4 +1,4 @@
-"""Builds the branch `performance` of a cohort's results: each number with its interval, by run and for all runs.
+"""Builds the branch `performance` in the results of a cohort and of each run: each number with its interval.
 
 Pure: arrays in, plain values out.
 """
@@ -18,10 +18,11 @@ from worker.statistics.run_intervals import OfRuns
 
 Tree = dict[str, Any]
 
-MAX_CELLS = 200_000_000  # the largest number of resamples times images; with more images, there are fewer resamples
+MAX_CELLS = 200_000_000  # the largest product of resamples and images; jobs with more images have fewer resamples
 MIN_RESAMPLES = 1000
-CHUNK_CELLS = 200_000  # resamples times images computed at once, which fit into a processor's cache
-BIASED = ("ece",)  # the calibration error is positive even for a calibrated model, since it sums absolute gaps
+CHUNK_CELLS = 200_000  # the product of resamples and images in one step, whose arrays fit into a processor's cache
+# The calibration error sums absolute gaps, so that noise makes it positive even for a calibrated model.
+BIASED = ("ece",)
 # BPCER levels of the points of a DET plot, equally spaced on its axes: normal quantiles from -3.1 to 3.1.
 DET_LEVELS = [0.5 * (1 + erf(quantile / sqrt(2))) for quantile in np.linspace(-3.1, 3.1, 63)]
 STOPPED = "the job stopped early, where an interval of this number would be too narrow"
@@ -29,22 +30,22 @@ STOPPED = "the job stopped early, where an interval of this number would be too 
 
 @dataclass(frozen=True)
 class Performance:
-    """The branch `performance` of a cohort, and that of each of its runs."""
+    """The branch `performance` in the results of a cohort, and in those of each of its runs."""
 
     cohort: Tree
     runs: Sequence[Tree]
 
 
 def whole_performance(found: Predictions, draws: Draws, check: Check) -> Performance:
-    """Return the performance over all labelled images, with the worst attack types; a class below 0 is no label."""
+    """Return the performance over all labelled images, with the worst attack types. A class below 0 means no label."""
     labelled = found.classes >= 0
     return performance(found.select(labelled, labelled), draws, check)
 
 
 def stratum_performance(found: Predictions, rows: Mask, draws: Draws, check: Check) -> Tree:
-    """Return a cohort's performance over some images (n,).
+    """Return a cohort's performance over the images in the mask `rows` (n,).
 
-    If they are attacks without bona fide images, their error rates are computed with all bona fide images.
+    If all of these images are attacks, their error rates are computed together with all bona fide images.
     """
     labelled = found.classes >= 0
     own = rows & labelled
@@ -53,7 +54,7 @@ def stratum_performance(found: Predictions, rows: Mask, draws: Draws, check: Che
 
 
 def without_intervals(tree: Any) -> Any:
-    """Return results whose branches `performance` have no intervals, as in a job that stopped early."""
+    """Return results without the intervals in `performance`, which are too narrow if a job stopped early."""
     if isinstance(tree, list):
         return [without_intervals(each) for each in tree]
     if not isinstance(tree, dict):
@@ -80,7 +81,7 @@ def performance(found: Predictions, draws: Draws, check: Check) -> Performance:
 
 
 def _resample(found: Predictions, draws: Draws, check: Check) -> dict[str, OfRuns]:
-    """Return each available number of each run, and its values under resamples of the images."""
+    """Return each available number by name: its value for each run, and its values under resamples of the images."""
     everything = np.ones((1, len(found.classes)))
     if not found.available:
         return {}
@@ -99,7 +100,7 @@ def _resample(found: Predictions, draws: Draws, check: Check) -> dict[str, OfRun
 
 
 def _weights(draws: Draws, images: int) -> Iterator[Array]:
-    """Yield how often resamples draw each image, (R, n) at a time; of few images, as the resamples of means do."""
+    """Yield how often each resample draws each image, (R, n) at a time. Few images are drawn as for means."""
     random, left = generator(draws.images, draws.seed), min(RESAMPLES, max(MIN_RESAMPLES, MAX_CELLS // images))
     step = max(1, CHUNK_CELLS // images)
     while left > 0:
@@ -108,18 +109,18 @@ def _weights(draws: Draws, images: int) -> Iterator[Array]:
 
 
 def _images(found: Predictions, name: str) -> int:
-    """Return the number of images that limits a number's precision: of the smallest class or attack type it needs."""
+    """Return how many images limit the precision of a number: those of the smallest class or attack type in it."""
     if name in ("accuracy", "brier", "ece"):
         return int(found.own.sum())
     if name in BPCER_LEVELS:
         return int(found.attacks.sum())
-    if ":" in name:  # the worst attack type
+    if ":" in name:  # the number is the largest APCER of an attack type
         return int(found.types[name.rpartition(":")[0]].sum(0).min())
     return min(int((found.classes == each).sum()) for each in np.unique(found.classes))
 
 
 def _tree(found: Predictions, numbers: Mapping[str, OfRuns], runs: Sequence[int]) -> Tree:
-    """Return the branch of some runs, whose numbers are given."""
+    """Return the branch `performance` for some runs, whose numbers are given."""
     tree: Tree = {"n": int(found.own.sum())}
     if tree["n"] < MIN_IMAGES:
         tree["note"] = f"{tree['n']} labelled image(s): too few for an interval"
@@ -136,7 +137,7 @@ def _tree(found: Predictions, numbers: Mapping[str, OfRuns], runs: Sequence[int]
 
 
 def _number(name: str, each: OfRuns | None) -> Tree:
-    """Return a number and its interval, both None if it cannot be computed; few images have no interval."""
+    """Return a number and its interval. Both are None if the number is None; too few images give no interval."""
     if each is None:
         return {name: None, f"{name}_ci95": None}
     ends = each.interval(unbiased=name not in BIASED) if each.images >= MIN_IMAGES else None
@@ -144,13 +145,13 @@ def _number(name: str, each: OfRuns | None) -> Tree:
 
 
 def _reliability(found: Predictions, runs: Sequence[int]) -> list[Tree]:
-    """Return the bins of the reliability diagram over all own images and the given runs."""
+    """Return the bins of the reliability diagram of the given runs together, over the images in the mask `own`."""
     confidence, correct = (each[found.own][:, runs].ravel() for each in (found.confidence, found.correct))
     return reliability(confidence, correct)
 
 
 def _det(found: Predictions, runs: Sequence[int]) -> Tree | None:
-    """Return the mean APCER of some runs at levels of BPCER that the bona fide images can resolve."""
+    """Return the mean APCER of some runs at the BPCER levels that amount to one bona fide image or more."""
     if "eer" in found.reasons:
         return None
     levels = [level for level in DET_LEVELS if level * (~found.attacks).sum() >= 1]

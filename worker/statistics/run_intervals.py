@@ -2,7 +2,7 @@
 
 Pure: arrays in, plain values out. The variances come from resamples of the images. The formula is that of a two-way
 random model of runs and images, with variances from the bootstrap in place of mean squares: for a number that is a mean
-over images, it gives the interval of the mean squares.
+over images, the interval equals that of mean squares.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from worker.statistics.student import t_quantile
 class OfRuns:
     """One statistic, such as the EER, of K runs (K,), with its values under R resamples of the images (R, K).
 
-    `images` is the number of images that limits its precision.
+    `images` is the number of images that limits the precision of the statistic.
     """
 
     numbers: Array
@@ -29,18 +29,18 @@ class OfRuns:
     images: int
 
     def run(self, number: int) -> "OfRuns":
-        """Return the statistic of one run alone."""
+        """Return the statistic of the run with this number alone."""
         return OfRuns(self.numbers[[number]], self.resampled[:, [number]], self.images)
 
     @property
     def mean(self) -> float:
-        """The mean over the runs."""
+        """The mean of the statistic over the runs."""
         return float(self.numbers.mean())
 
     def interval(self, unbiased: bool = True) -> list[float] | None:
         """Return the 95 % interval of the mean in [0, 1]; None if too few resamples have a value.
 
-        One run has the percentile interval, several runs have the interval of Student's t. An interval without width,
+        The interval of one run is the percentile interval, that of several runs Student's t. An interval without width,
         as of a perfect separation of the classes, is replaced by Wilson's interval of a share of as many images. A
         number that is not `unbiased` is too high because it grows with noise; see `_without_bias`.
         """

@@ -1,6 +1,7 @@
-"""Computes the numbers of the soundness checks from the columns of a cohort. Pure: arrays in, plain values out.
+"""Computes the numbers that soundness checks judge from the columns of a cohort. Pure: arrays in, plain values out.
 
-The intervals are about these models: runs are not resampled. A check whose column is absent has no number.
+The intervals hold for the audited models: they do not include the variance between runs. A check whose column is
+absent has no number.
 """
 
 from collections import Counter
@@ -24,7 +25,7 @@ MEAN_COLUMNS = {"image": "chance", "class": "soundness.class", "difference": "so
 
 @dataclass(frozen=True)
 class SoundnessNumbers:
-    """The numbers of a cohort's checks. With a `claim`, the interval of accuracy holds at all interim looks."""
+    """The numbers of a cohort's checks. With a `claim`, the interval of accuracy is valid at all interim looks."""
 
     cohort: CohortValues
     claim: Confidence | None = None
@@ -44,7 +45,7 @@ class SoundnessNumbers:
         return found
 
     def _values(self, column: str, run: int | None) -> Array | None:
-        """Return a column (n, K), or (n, 1) for one run; None if the cohort does not have it."""
+        """Return a column (n, K), or (n, 1) for one run; None if the cohort does not have the column."""
         if column not in self.cohort.run_columns:
             return None
         values = self.cohort.column(column)
@@ -55,13 +56,13 @@ class SoundnessNumbers:
         return list(Counter(label for label in self.cohort.labels if label is not None).values())
 
     def _accuracy(self, correct: Array) -> Number:
-        """Return the accuracy with its interval; the limit is chance, the share of the most frequent label."""
+        """Return the accuracy with its interval. The limit is chance: the share of the most frequent label."""
         known = ~np.isnan(correct).any(1)
         if not known.any():
             return {"number": None}
         by_image = correct[known].mean(1)
         if self.claim is None:
-            # Runs may all be right or wrong on the same images, so that only the number of images counts.
+            # Runs may be right and wrong on the same images, so that further runs do not make the interval narrower.
             interval = wilson(float(by_image.sum()), len(by_image))
         else:
             interval = list(ratio_interval(by_image, np.ones(len(by_image)), self.claim))
@@ -70,7 +71,7 @@ class SoundnessNumbers:
 
 
 def mean_with_interval(values: Array) -> Number:
-    """Return the mean of similarities (n, K) in [-1, 1] and its interval over images, by the normal distribution."""
+    """Return the mean of similarities (n, K) in [-1, 1], and its normal interval over the images."""
     by_image = known_mean(values, 1)
     by_image = by_image[~np.isnan(by_image)]
     if not len(by_image):
@@ -83,8 +84,8 @@ def mean_with_interval(values: Array) -> Number:
 
 
 def largest_share(predicted: Array) -> float:
-    """Return the share of the images for which a run predicts its most frequent class, from classes (n, K).
+    """Return the share of images with the most frequent prediction of a run, as a mean over the runs.
 
-    The result is the mean over the runs.
+    `predicted` (n, K) has the predicted classes.
     """
     return float(np.mean([np.unique(run, return_counts=True)[1].max() / len(run) for run in predicted.T]))

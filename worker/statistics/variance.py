@@ -2,9 +2,9 @@
 
 Pure: arrays in, plain numbers out. Runs are few, so that the variance between them is itself uncertain. A generalised
 confidence interval of the random model (Weerahandi 1993; for variance components Arendacka 2005) takes that into
-account: a mean square MS with f degrees of freedom leaves MS * f / chi2_f plausible in place of its expectation. The
-interval averages the normal distribution over all plausible variances. With a single mean square it is the interval
-of Student's t.
+account: plausible values of the expectation of a mean square MS with f degrees of freedom are distributed as
+MS * f / chi2_f. The interval averages the normal distribution over all plausible variances. With a single mean square,
+it is the interval of Student's t.
 """
 
 from collections.abc import Sequence
@@ -18,8 +18,9 @@ from worker.statistics.bootstrap import Array
 from worker.statistics.confidence_sequence import ALPHA
 from worker.statistics.ranges import Range
 
-NODES, LATTICE = 1021, 306  # a prime number of plausible variances, and the generator of their lattice (Korobov 1959)
-STEPS = 60  # the largest number of steps of an iteration
+# The number of plausible variances, which is prime, and the generator of their lattice (Korobov 1959).
+NODES, LATTICE = 1021, 306
+STEPS = 60  # the largest number of steps of Newton's method and of the bisection
 TOLERANCE = 1e-12
 
 
@@ -35,7 +36,7 @@ class MeanSquare:
 class Variance:
     """The estimated variance of a mean: the sum of some mean squares, less the sum of others.
 
-    The variance is at least each of the mean squares in `added`, both as estimated and at each plausible value.
+    The variance is never below the largest mean square in `added`, neither its estimate nor its plausible values.
     """
 
     added: Sequence[MeanSquare]
@@ -43,7 +44,7 @@ class Variance:
 
     @property
     def estimate(self) -> float:
-        """The variance; at least the largest of `added`."""
+        """The estimate of the variance, which is at least the largest mean square in `added`."""
         total = sum(each.value for each in self.added) - sum(each.value for each in self.subtracted)
         return max(total, *(each.value for each in self.added), 0.0)
 
@@ -66,7 +67,7 @@ class Variance:
         return _share_beyond(abs(mean), np.sqrt(self._plausible()))
 
     def interval(self, mean: float, within: Range, alpha: float = ALPHA) -> list[float]:
-        """Return the interval of a mean, cut at the bounds `within`."""
+        """Return the interval of a mean, cut at the bounds `within` of its values."""
         half = self.half_width(alpha)
         # Rounding can put similarities in float32 slightly outside their bounds; an interval contains its mean.
         return [min(mean, max(within[0], mean - half)), max(mean, min(within[1], mean + half))]
@@ -82,7 +83,7 @@ class Variance:
 def _share_beyond(deviation: float, spread: Array) -> float:
     """Return the probability that a normal variable is further from 0 than `deviation`.
 
-    It is the mean over the standard deviations `spread` (NODES,).
+    The probability is averaged over the standard deviations `spread` (NODES,).
     """
     if deviation == 0:
         return 1.0
@@ -92,7 +93,7 @@ def _share_beyond(deviation: float, spread: Array) -> float:
 
 @lru_cache(maxsize=256)
 def _factors(freedom: int, place: int) -> Array:
-    """Return f / chi2_f for NODES equally likely chi2_f; a rank-1 lattice makes places independent of each other."""
+    """Return f / chi2_f for NODES equally likely values of chi2_f. A rank-1 lattice makes terms nearly independent."""
     shares = (np.arange(NODES) * pow(LATTICE, place, NODES) % NODES + 0.5) / NODES
     wanted, half = torch.from_numpy(shares), torch.tensor(freedom / 2, dtype=torch.float64)
     low, high = torch.full_like(wanted, -40.0), torch.full_like(wanted, float(np.log(freedom + 40.0)))

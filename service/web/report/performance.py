@@ -1,4 +1,4 @@
-"""Draws how well the models detect: a table of numbers, a DET plot, and a reliability diagram."""
+"""Draws detection performance: a table of numbers, a DET plot, and a reliability diagram."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import NormalDist
@@ -17,7 +17,7 @@ SHARE_TICKS: Ticks = [(share / 5, f"{20 * share} %") for share in range(6)]
 
 
 def performance_figures(data: ReportData) -> list[Figure]:
-    """Return the figure of detection performance; none without labels, or in results of earlier releases."""
+    """Return the figure of detection performance, or an empty list if the results have no detection performance."""
     found = {cohort: own for cohort in data.cohorts if (own := _branch(data, cohort))["n"]}
     if not found:
         return []
@@ -44,7 +44,7 @@ def _branch(data: ReportData, cohort: str) -> Json:
 
 
 def _rows(found: Mapping[str, Json]) -> Iterator[Sequence[str]]:
-    """Yield each number of each cohort, then those of the worst attack types; the reason of a missing one."""
+    """Yield the rows of the table: cohort, title, number and interval. A missing number is replaced by the reason."""
     for cohort, own in found.items():
         named = {title: (own, name) for name, title in PERFORMANCE.items()}
         for column, worst in own["worst_type"].items():
@@ -55,7 +55,7 @@ def _rows(found: Mapping[str, Json]) -> Iterator[Sequence[str]]:
 
 
 def _det_points(det: Json) -> list[tuple[float, float]]:
-    """Return the points on axes of normal quantiles; an APCER outside the plot lies on its edge."""
+    """Return the points of a DET curve as normal quantiles. An APCER beyond the plot is moved to its edge."""
     low, high = DET_ENDS
     pairs = [(x, y) for x, y in zip(det["bpcer"], det["apcer"], strict=True) if low <= x <= high]
     return [(QUANTILE(x), QUANTILE(min(max(y, low), high))) for x, y in pairs]

@@ -12,13 +12,13 @@ def compares_models(each: Json) -> bool:
 
 
 def only_models(data: ReportData) -> bool:
-    """Return whether no two cohorts of several runs are compared."""
+    """Return whether all differences of a report compare models and not recipes."""
     differences = data.results["differences"]
     return bool(differences) and all(compares_models(each) for each in differences)
 
 
 def models_headline(data: ReportData) -> str:
-    """Say in which measures models differ, and that this says nothing about recipes."""
+    """Return a sentence with the measures in which models differ, and a sentence that their recipes may not differ."""
     found = model_titles(data)
     if not found:
         return "No measure distinguishes the models."
@@ -27,12 +27,12 @@ def models_headline(data: ReportData) -> str:
 
 
 def model_titles(data: ReportData) -> list[str]:
-    """Return the titles of the measures in which models differ."""
+    """Return the titles of the measures in which models differ, in lower case."""
     return [title.lower() for title, _ in _differing(data)]
 
 
 def model_sentences(data: ReportData) -> list[str]:
-    """Write a sentence for each measure in which models differ."""
+    """Return a sentence for each measure in which models differ."""
     return [
         f"{title}: {join_words([_sentence(each) for each in differences])}." for title, differences in _differing(data)
     ]

@@ -37,9 +37,8 @@ def test_an_overlay_shows_the_resized_map_in_inferno_colours_over_the_image(
     whole = np.round(levels).astype(int)
     share = (MIN_OPACITY + (MAX_OPACITY - MIN_OPACITY) * whole / 255)[..., None]
     expected = (1 - share) * np.asarray(image.convert("RGB")) + share * INFERNO[whole]
-    steady = (
-        np.abs(levels % 1 - 0.5) > 0.01
-    )  # pixels whose level is not close to a half, where rounding could go either way
+    # Pixels whose level is not so close to a half that it could be rounded up or down.
+    steady = np.abs(levels % 1 - 0.5) > 0.01
     assert drawn.shape == (*size, 3)
     assert np.abs(drawn - expected)[steady].max() <= 0.5
 

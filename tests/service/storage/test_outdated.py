@@ -44,9 +44,8 @@ def test_a_partly_measured_job_restarts_and_a_worker_of_the_earlier_release_reco
     assert store.leases.renew(running, 30, 5)
     assert count_rows(store) > 2
     make_outdated(store)
-    assert (
-        replan_outdated(store.database) == 0
-    )  # a worker of the earlier release still holds a shard, and may finish the job
+    # A worker of the earlier release still holds a shard, and may finish the job.
+    assert replan_outdated(store.database) == 0
     store.leases.give_back(["w"])
     assert replan_outdated(store.database) == 1
     assert replan_outdated(store.database) == 0

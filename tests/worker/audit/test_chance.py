@@ -1,4 +1,4 @@
-"""The measure of chance agrees with a slow twin, for all shards, pages, cached numbers and unreadable files."""
+"""Tests that the measure `chance` agrees with a slow twin for any shards and pages, cached values, and bad files."""
 
 import hashlib
 from itertools import combinations
@@ -30,7 +30,10 @@ def digest_of(name: str, seed: int = 0) -> str:
 
 
 def slow_partners(labels: dict[str, str | None], seed: int = 0) -> dict[str, str | None]:
-    """Return each image's partner by name: the image with its label that comes before it in the seeded order."""
+    """Return the name of each image's partner by the image's name, as the definition says.
+
+    The partner is the image with the same label that comes before the image in the seeded order.
+    """
     found: dict[str, str | None] = {}
     for name, label in labels.items():
         own = sorted((each for each in labels if labels[each] == label), key=lambda each: digest_of(each, seed))
@@ -81,7 +84,7 @@ def test_chance_is_the_similarity_of_an_image_and_the_preceding_image_of_its_lab
 @pytest.mark.parametrize(("shard_size", "batch_size", "changes"), [
     (1, 8, {}), (5, 1, {}), (5, 3, {"stop": "when-decided"}), (100, 2, {"stop": "when-decided"}),
 ])  # fmt: skip
-def test_chance_has_the_same_bits_for_all_shards_pages_and_orders(  # noqa: PLR0913  # fixtures and cases
+def test_chance_is_equal_to_the_bit_for_all_sizes_of_shards_and_pages_and_all_orders(  # noqa: PLR0913  # fixtures and cases
     runner: Runner, places: InputResolver, ingredients: AuditInputs, shard_size: int, batch_size: int, changes: Any
 ) -> None:
     if changes:  # with `stop`, the images are numbered in the seeded order, which mixes the labels
@@ -111,7 +114,7 @@ def test_a_job_that_stops_early_has_the_same_chance_as_a_job_limited_to_those_im
     assert {name: found[name] for name in twin} == twin
 
 
-def test_without_labels_an_images_partner_is_the_preceding_image(
+def test_without_labels_the_partner_of_an_image_is_the_preceding_image(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     names = [f"{number}.png" for number in range(5)]
@@ -145,7 +148,8 @@ def test_an_unreadable_image_is_not_the_partner_of_any_image(
     for lost in (0, 3, 4):
         (tmp_path / names[lost]).write_bytes(b"no image")
     (tmp_path / names[6]).unlink()
-    (tmp_path / names[6]).symlink_to("/etc/hostname")  # reading this link is refused, or its target is no image
+    # This file is unreadable too: the link may lead out of the allowed folders, and its target is not an image.
+    (tmp_path / names[6]).symlink_to("/etc/hostname")
     found = of(tmp_path, shard_size=shard_size, reuse=reuse)
     for lost in (0, 3, 4, 6):
         (tmp_path / names[lost]).unlink()
@@ -161,7 +165,7 @@ def test_an_audit_counts_one_pass_for_each_partner_in_another_shard(runner: Runn
         assert (job.passes_done, job.passes_reused) == (job.passes_total, 0)
 
 
-def test_cached_numbers_are_used_unless_an_images_partner_has_changed(
+def test_the_cached_values_of_an_image_are_used_unless_its_partner_has_changed(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     names = sorted((f"{number}.png" for number in range(8)), key=digest_of)

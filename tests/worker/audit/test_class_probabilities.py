@@ -1,4 +1,4 @@
-"""The stored rows of models with few classes contain the probability of every class."""
+"""Tests that the stored values of a model with few classes contain the probability of every class."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from worker.runner import Runner
 
 
 def table(runner: Runner, spec: JobSpec) -> dict[str, np.ndarray]:
-    """Audit, and return the columns of the stored values by name, (cohorts, images) each."""
+    """Run an audit. Returns the columns of the stored values by name, (cohorts, images) each."""
     job = audit(runner, spec)
     results(runner.store, job)
     columns = job.plan["columns"]["run"] if job.plan else []

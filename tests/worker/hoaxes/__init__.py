@@ -1,1 +1,1 @@
-"""Tests with models that look good but ignore the image."""
+"""Tests with hoaxes: models whose numbers look good although they mean nothing."""

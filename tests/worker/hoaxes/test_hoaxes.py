@@ -1,4 +1,4 @@
-"""No dishonest model gets the verdict `pass` under the default soundness checks, though it meets every rule."""
+"""Tests that no hoax gets the verdict `pass` under the default soundness checks, even if it meets every rule."""
 
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def judged(runner: Runner, images: Path, name: str, **changes: Any) -> Job:
-    """The job that audits a model under all rules."""
+    """Audit a model with a gate of several rules. Returns the ended job."""
     model = {**HONEST, **HOAXES}[name]().eval()
     path = save_archive(model, images.parent / f"{name}.pt", SIDE)
     preprocessing = {"size": [SIDE, SIDE], "mean": [0, 0, 0], "std": [1, 1, 1]}
@@ -50,7 +50,7 @@ def outcome(job: Job) -> str:
 
 @pytest.mark.parametrize("stop", [None, "when-decided"])
 @pytest.mark.parametrize("name", HONEST)
-def test_the_honest_model_passes_whatever_its_outputs_are(
+def test_the_honest_model_passes_with_logits_and_with_probabilities(
     runner: Runner, images: Path, name: str, stop: str | None
 ) -> None:
     job = judged(runner, images, name, stop=stop)
@@ -70,23 +70,23 @@ def test_the_soundness_checks_make_the_verdict_on_a_hoax_an_error(
     failed = {each["name"] for each in found["verdict"]["soundness"] if each["status"] == "failed"}
     assert failed >= CAUGHT[name]
     assert [each["outcome"] for each in found["verdict"]["rules"]] == ["error"] * len(RULES)
-    assert job.stopped_at is None, "an unsound model does not end a job early"
+    assert job.stopped_at is None, "a job with a failed soundness check does not stop early"
 
 
 @pytest.mark.parametrize("name", WARNED)
-def test_checks_warn_of_what_feeds_both_classes_alike(runner: Runner, images: Path, name: str) -> None:
+def test_checks_warn_about_channels_that_raise_both_logits_equally(runner: Runner, images: Path, name: str) -> None:
     found = results(runner.store, judged(runner, images, name))["soundness"]["c"]["checks"]
     of_classes = {each["name"]: each["status"] for each in found if each["name"] in ("class", "difference")}
     assert of_classes == {check: "warning" if check in WARNED[name] else "ok" for check in ("class", "difference")}
 
 
-def test_dropout_that_is_on_fails_the_job(runner: Runner, images: Path) -> None:
+def test_a_job_fails_if_its_model_has_active_dropout(runner: Runner, images: Path) -> None:
     job = judged(runner, images, "dropout traced in")
     assert job.state is JobState.FAILED
     assert outcome(job) == "error"
 
 
-def test_dropout_that_the_spec_allows_is_a_warning(runner: Runner, images: Path) -> None:
+def test_a_model_with_active_dropout_gets_a_warning_if_the_spec_allows_it(runner: Runner, images: Path) -> None:
     job = judged(runner, images, "dropout traced in", model={"allow_nondeterministic": True})
     found = results(runner.store, job)["soundness"]["c"]
     for checks in (found["checks"], *found["runs"]):

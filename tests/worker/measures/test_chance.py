@@ -9,7 +9,7 @@ from worker.measures.chance import score
 from worker.measures.explanation import Explanation
 from worker.measures.similarity import similarities
 
-# The degenerate maps: image 0 has none, image 1 its own, image 2 its partner's, and image 3 both.
+# Degenerate maps: none for image 0, its own map for image 1, its partner's map for image 2, and both for image 3.
 OWN, PARTNERS = torch.tensor([False, True, False, True]), torch.tensor([False, False, True, True])
 EITHER = [False, True, True, True]
 

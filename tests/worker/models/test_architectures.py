@@ -1,4 +1,4 @@
-"""The default maps of architectures agree with hooks and autograd, which know nothing of graphs."""
+"""Tests that the default maps of all architectures agree with maps by hooks and autograd, which need no graph."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +15,9 @@ from worker.models.load import load_classifier
 from worker.models.precision import normalise
 from worker.salience.cam import cam
 
-# The side of an input that leaves a family's smallest member a map of more than one pixel, and not an almost empty one.
+# The sides of inputs that need more than 64 pixels for a map of several pixels that is not almost empty.
 SIDES = {"alexnet": 96, "inception_v3": 128, "squeezenet1_1": 96}
-# test_load.py has resnet18, densenet121, vgg11 and mobilenet_v3_small.
+# test_load.py tests resnet18, densenet121, vgg11 and mobilenet_v3_small.
 TORCHVISION = [
     "alexnet", "efficientnet_b0", "googlenet", "inception_v3", "mnasnet0_5", "mobilenet_v2",
     "regnet_x_400mf", "resnext50_32x4d", "shufflenet_v2_x0_5", "squeezenet1_1",
@@ -67,7 +67,8 @@ def assert_equal_maps(net: nn.Module, path: Path, side: int, architecture: str |
     images = torch.rand(2, 3, side, side, generator=torch.Generator().manual_seed(0))
     found, twin = loaded.explain(images), explain_by_hooks(net, normalise(images, model.preprocessing))
     assert torch.allclose(found.logits, twin.logits, rtol=1e-4, atol=1e-4 * float(twin.logits.abs().max()))
-    ours, theirs = (cam(each.features, each.gradients.mean((2, 3))) for each in (found, twin))  # Grad-CAM before ReLU
+    # The weighted sums of Grad-CAM before its ReLU.
+    ours, theirs = (cam(each.features, each.gradients.mean((2, 3))) for each in (found, twin))
     scale = theirs.abs().amax((1, 2), keepdim=True)
     assert (scale > 0).all()
     assert torch.allclose(ours / scale, theirs / scale, atol=1e-4)

@@ -1,4 +1,4 @@
-"""An ONNX model that ends in a sigmoid or softmax gives the logits before it."""
+"""Tests that a sigmoid or softmax at the end of an ONNX model is removed, so that the model gives logits."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ def node(operation: str, before: str, after: str = "logits", **attributes: Any) 
 
 
 def save(path: Path, ends: Sequence[NodeProto], width: int, factor: float = 1.0) -> Path:
-    """Save a model of pooling, a linear layer with the output `z`, and the given nodes after it."""
+    """Save a model of pooling, a linear layer with the output `z`, and the given nodes after the linear layer."""
     nodes = [node("GlobalAveragePool", "images", "pooled"), node("Flatten", "pooled", "flat"),
              helper.make_node("MatMul", ["flat", "weights"], ["z"])]  # fmt: skip
     weights = factor * np.random.default_rng(0).normal(size=(3, width)).astype(np.float32)
@@ -69,7 +69,9 @@ def test_the_activation_at_the_end_is_removed(
         (2, [node("Relu", "z")]),
     ],
 )
-def test_other_ends_stay(tmp_path: Path, width: int, ends: Sequence[NodeProto]) -> None:
+def test_an_operation_at_the_end_that_is_not_an_activation_is_not_removed(
+    tmp_path: Path, width: int, ends: Sequence[NodeProto]
+) -> None:
     path = save(tmp_path / "m.onnx", ends, width)
     assert load(path).removed_activation is None
     assert torch.equal(load(path).outputs(images()), load(path, "logits").outputs(images()))

@@ -1,4 +1,4 @@
-"""A model that ends in a sigmoid or softmax has the maps, predictions and probabilities of the model without it."""
+"""Tests that a sigmoid or softmax at a model's end changes no map, prediction or probability, since it is removed."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -40,7 +40,7 @@ class Meso(nn.Module):
 
 
 class Ended(nn.Module):
-    """A model whose logits are multiplied by a factor and then go through the module `end`."""
+    """A model that multiplies its logits by a factor and then applies the module `end`."""
 
     def __init__(self, net: nn.Module, end: nn.Module, factor: float = 1.0) -> None:
         super().__init__()
@@ -106,7 +106,7 @@ def trace(net: nn.Module, path: Path) -> Path:
 def script(net: nn.Module, path: Path) -> Path:
     compiled: Any = torch.jit.script
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch deprecates scripting, but users' archives come from it
+        warnings.simplefilter("ignore")  # torch warns that scripting is deprecated, but users have scripted archives
         compiled(net).save(str(path.with_suffix(".pt")))
     return path.with_suffix(".pt")
 
@@ -190,7 +190,7 @@ class Twice(nn.Module):
 
 
 class OverTheBatch(nn.Module):
-    """A softmax over the batch instead of the classes."""
+    """Applies a softmax over the batch instead of the classes."""
 
     def forward(self, logits: Tensor) -> Tensor:
         return logits.softmax(0)
@@ -202,7 +202,7 @@ class Complement(nn.Module):
 
 
 class Pair(nn.Module):
-    """Returns a sigmoid p as the probabilities 1 - p and p of two classes."""
+    """Turns one logit into the probabilities 1 - p and p of two classes, where p is the sigmoid of the logit."""
 
     def forward(self, logits: Tensor) -> Tensor:
         p = logits.sigmoid()
@@ -213,7 +213,9 @@ class Pair(nn.Module):
     ("width", "end"),
     [(1, nn.Softmax(1)), (2, OverTheBatch()), (1, Complement()), (1, Pair()), (2, nn.Identity()), (2, nn.ReLU())],
 )
-def test_other_ends_stay(tmp_path: Path, width: int, end: nn.Module) -> None:
+def test_an_operation_at_the_end_that_is_not_an_activation_over_classes_is_not_removed(
+    tmp_path: Path, width: int, end: nn.Module
+) -> None:
     net = Ended(TinyNet(1, width), end)
     loaded = load(trace(net, tmp_path / "m"))
     assert loaded.removed_activation is None
@@ -228,7 +230,9 @@ def test_only_the_last_of_two_sigmoids_is_removed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("end", "removed"), [(nn.Softmax(1), "softmax"), (nn.LogSoftmax(1), None)])
-def test_a_log_softmax_stays_if_probabilities_are_declared(tmp_path: Path, end: nn.Module, removed: str | None) -> None:
+def test_a_log_softmax_is_not_removed_if_the_spec_declares_probabilities(
+    tmp_path: Path, end: nn.Module, removed: str | None
+) -> None:
     loaded = load(trace(Ended(TinyNet(1), end), tmp_path / "m"), "probabilities")
     assert loaded.removed_activation == removed
     assert loaded.head.gives_probabilities is (removed is None)

@@ -1,4 +1,4 @@
-"""Code in TorchScript archives that names an operator, class or function outside the allow-list is refused."""
+"""Tests that TorchScript code is refused if it names an operator, class or function outside the allow-list."""
 
 from pathlib import Path
 

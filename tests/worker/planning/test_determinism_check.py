@@ -1,4 +1,4 @@
-"""Models that do not explain the same image alike twice are refused, unless the spec allows them."""
+"""Tests that a model whose maps of the same image differ is refused, unless the spec allows such a model."""
 
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 class RandomMaps(TinyNet):
-    """A network whose dropout of feature maps is traced in training mode."""
+    """A network with dropout of feature maps that stays active, because the model is traced in training mode."""
 
     def forward(self, images: Tensor) -> Tensor:
         pooled: Tensor = self.head(dropout2d(self.features(images), 0.5, training=True).relu().mean((2, 3)))
@@ -26,7 +26,7 @@ class RandomMaps(TinyNet):
 
 
 class RandomHead(TinyNet):
-    """A network whose dropout after pooling is traced in training mode, where its maps hardly show it."""
+    """A network with active dropout after the pooling, which changes probabilities but hardly changes maps."""
 
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.head(dropout(self.features(images).relu().mean((2, 3)), 0.5, training=True))
@@ -34,14 +34,14 @@ class RandomHead(TinyNet):
 
 
 def cohort(ingredients: AuditInputs, net: TinyNet, path: Path, **model: Any) -> dict[str, Any]:
-    """A cohort of a deterministic model and another one."""
+    """Return a cohort of a deterministic model and the given model, as JSON."""
     found = ingredients.cohort("c", 0, 1, **model)
     found["runs"][1]["uri"] = save_archive(net, path, SIZE).as_uri()
     return found
 
 
 @pytest.mark.parametrize("net", [RandomMaps(), RandomHead()], ids=["maps", "head"])
-def test_a_model_with_active_dropout_is_refused_with_how_to_export_it(
+def test_a_model_with_active_dropout_is_refused_with_instructions_for_its_export(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path, net: TinyNet
 ) -> None:
     found = cohort(ingredients, net, tmp_path / "random.pt")

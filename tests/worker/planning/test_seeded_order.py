@@ -1,4 +1,4 @@
-"""The seeded order and its partners against a slow twin, written close to the definition."""
+"""Compares the seeded order and the partners of images with a slow twin, written close to the definition."""
 
 import hashlib
 import random
@@ -9,7 +9,7 @@ import pytest
 from service.inputs.image_sets.listing import ImageEntry
 from worker.planning.seeded_order import SeededOrder, seeded_order
 
-# Names as in tar files of other systems: with a decomposed letter, and with a backslash between folders.
+# Two of the names are as other systems write them: one has a decomposed letter, the other a backslash as separator.
 NAMES = [*(f"real/{number}.png" for number in range(40)), "real/gru\u0308n.png", "fake\\0.png", "0.png"]
 LABELS = ["a", "b", None]
 ENTRIES = [ImageEntry(name, LABELS[number % 3], f"/{name}") for number, name in enumerate(NAMES)]
@@ -27,7 +27,7 @@ def slow_order(seed: int) -> list[ImageEntry]:
 
 
 def slow_partners(audited: list[ImageEntry]) -> dict[str, str | None]:
-    """Return each image's partner by name: the image with its label that comes before it among those of `audited`."""
+    """Return the name of each image's partner: the image of the same label that comes before the image in `audited`."""
     found: dict[str, str | None] = {}
     for position, entry in enumerate(audited):
         before = [each.name for each in audited[:position] if each.label == entry.label]
@@ -51,7 +51,7 @@ def test_the_seeded_order_sorts_images_by_the_digest_of_seed_and_name(seed: int)
 
 
 @SEEDED
-def test_images_of_one_label_are_neighbours_in_the_seeded_order(seed: int) -> None:
+def test_images_of_one_label_have_neighbouring_places_in_a_seeded_order_by_label(seed: int) -> None:
     places = seeded_order(ENTRIES, seed, None, by_label=True).places
     found = sorted(ENTRIES, key=dict(zip(ENTRIES, places, strict=True)).__getitem__)
     assert found == [entry for label in (None, "a", "b") for entry in slow_order(seed) if entry.label == label]
@@ -59,7 +59,7 @@ def test_images_of_one_label_are_neighbours_in_the_seeded_order(seed: int) -> No
 
 @pytest.mark.parametrize("by_label", [False, True])
 @pytest.mark.parametrize("limit", [1, 5, len(NAMES), 99])
-def test_a_sample_is_the_beginning_of_the_seeded_order(limit: int, by_label: bool) -> None:
+def test_a_limited_job_audits_the_first_images_of_the_seeded_order(limit: int, by_label: bool) -> None:
     places = seeded_order(ENTRIES, 3, limit, by_label=by_label).places
     sampled = [entry for entry, place in zip(ENTRIES, places, strict=True) if place >= 0]
     assert {entry.name for entry in sampled} == {entry.name for entry in slow_order(3)[:limit]}

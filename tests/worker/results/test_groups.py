@@ -17,7 +17,7 @@ PLAIN, HOSTILE = "print", "a.b</script>\u202e=1+1 .entropy"
 
 
 def manifest(ingredients: AuditInputs, folder: Path, **columns: Any) -> Path:
-    """Write a manifest of the images with further columns; each column is a function of the image's number."""
+    """Write a manifest with group columns. Each column is a function from an image's number to its value."""
     path = folder / "set.csv"
     pictures = sorted(ingredients.images.rglob("*.png"))
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -35,11 +35,11 @@ def spec(ingredients: AuditInputs, source: Path, groups: list[str], **changes: A
 
 @pytest.fixture
 def source(ingredients: AuditInputs, tmp_path: Path) -> Path:
-    """Give six images and three images one value of `kind` each, and three images none."""
+    """Write a manifest in which six images have one value of `kind`, three images another, and three images none."""
     return manifest(ingredients, tmp_path, kind=lambda n: PLAIN if n < 6 else HOSTILE if n < 9 else "")
 
 
-def test_results_have_numbers_for_each_group_and_leave_images_without_a_value_out(
+def test_results_have_numbers_for_each_value_of_a_group_column(
     runner: Runner, ingredients: AuditInputs, source: Path
 ) -> None:
     found = results(runner.store, audit(runner, spec(ingredients, source, ["kind"])))

@@ -1,4 +1,4 @@
-"""Results tell how well the runs of a cohort detect, by run, stratum and attack type, and gates name it."""
+"""Tests that results have detection performance by cohort, run, stratum and attack type, and that gates can name it."""
 
 import csv
 from pathlib import Path
@@ -22,7 +22,7 @@ from worker.statistics.performance import NAMES
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """Forty images: twenty bona fide, and ten of each of two attack types; the camera is `a` or `b`."""
+    """Write a manifest of 20 bona fide images and 10 images of each of two attack types; the camera is `a` or `b`."""
     random = np.random.default_rng(0)
     with (tmp_path / "set.csv").open("w", newline="") as file:
         rows = csv.writer(file)
@@ -40,7 +40,9 @@ def spec(ingredients: AuditInputs, source: Path, *models: int, **changes: Any) -
     return ingredients.spec(**{"cohorts": [cohort], "images": images, "measures": ["entropy"], **changes})
 
 
-def test_numbers_are_those_of_the_stored_probabilities(runner: Runner, ingredients: AuditInputs, source: Path) -> None:
+def test_performance_is_computed_from_the_stored_probabilities(
+    runner: Runner, ingredients: AuditInputs, source: Path
+) -> None:
     job = audit(runner, spec(ingredients, source))
     found = results(runner.store, job)["cohorts"]["plain"]
     assert job.plan is not None
@@ -64,7 +66,7 @@ def test_numbers_are_those_of_the_stored_probabilities(runner: Runner, ingredien
     assert worst >= max(types[name]["performance"][apcer] for name in types)
 
 
-def test_gates_name_performance_like_any_number(runner: Runner, ingredients: AuditInputs, source: Path) -> None:
+def test_a_gate_can_have_rules_on_detection_performance(runner: Runner, ingredients: AuditInputs, source: Path) -> None:
     paths = [
         "performance.auroc", "performance.worst_type.attack.apcer_at_bpcer_5", "runs.1.performance.eer",
         "strata.camera.a.performance.auroc", "strata.attack.print.performance.apcer_at_bpcer_10",

@@ -1,4 +1,4 @@
-"""Intervals of standard deviations and quantiles, which only rules of a gate need."""
+"""Tests of the intervals of standard deviations and quantiles, which are computed only for rules of a gate."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""DiffGradCAM, Grad-CAM of the logit difference between the target and the strongest other class."""
+"""Tests of DiffGradCAM: Grad-CAM of the difference between the target's logit and the largest other logit."""
 
 from pathlib import Path
 

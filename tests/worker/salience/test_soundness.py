@@ -20,7 +20,7 @@ def made(seed: int = 0, count: int = 3) -> Evidence:
 
 
 def slow_map(features: Tensor, gradients: Tensor) -> NDArray[np.float32]:
-    """Compute the Grad-CAM map of one image, channel by channel; Pillow resizes it. Both inputs are (K, h, w)."""
+    """Return Grad-CAM of one image, computed channel by channel and resized with Pillow. Both inputs are (K, h, w)."""
     raw = np.zeros(features.shape[1:], np.float32)
     for channel, gradient in zip(features.numpy(), gradients.numpy(), strict=True):
         raw += gradient.mean() * channel

@@ -7,13 +7,13 @@ from worker.statistics.mean_squares import mean_covariance
 
 
 def similar(random: np.random.Generator, images: int, runs: int) -> tuple[np.ndarray, np.ndarray]:
-    """Values with a mean of 0.8 and chances with a mean of 0.4, which share the deviations of images and of runs."""
+    """Return values with a mean of 0.8 and chances with a mean of 0.4 that share the deviations of images and runs."""
     image, run = random.normal(0, 0.1, (images, 1)), random.normal(0, 0.03, (1, runs))
     values = 0.8 + image + run + random.normal(0, 0.05, (images, runs))
     return values, 0.4 + 0.5 * image + 2 * run + random.normal(0, 0.05, (images, runs))
 
 
-def test_the_corrected_number_is_the_share_of_what_chance_leaves() -> None:
+def test_the_corrected_similarity_is_the_gain_over_chance_divided_by_the_largest_possible_gain() -> None:
     values, chance = similar(np.random.default_rng(0), 40, 3)
     number, interval, reason = corrected(values, chance)
     assert number == pytest.approx((values.mean() - chance.mean()) / (1 - chance.mean()))
@@ -23,7 +23,7 @@ def test_the_corrected_number_is_the_share_of_what_chance_leaves() -> None:
     assert reason is None
 
 
-def test_the_interval_of_one_run_is_that_of_the_joint_variance_of_both_means() -> None:
+def test_the_interval_of_one_run_follows_from_the_joint_variance_of_similarity_and_chance() -> None:
     values, chance = similar(np.random.default_rng(1), 200, 1)
     room, mean = 1 - chance.mean(), values.mean()
     covariance = np.cov(values[:, 0], chance[:, 0]) / 200
@@ -36,7 +36,7 @@ def test_the_interval_of_one_run_is_that_of_the_joint_variance_of_both_means() -
 
 
 @pytest.mark.parametrize(("runs", "spread"), [(1, 0.0), (5, 0.03)])
-def test_the_interval_holds_the_truth_about_as_often_as_it_says(runs: int, spread: float) -> None:
+def test_the_interval_contains_the_true_value_about_as_often_as_it_should(runs: int, spread: float) -> None:
     random, held, partners = np.random.default_rng(2), 0, np.arange(60) - 1
     for _ in range(400):
         image, run = random.normal(0, 0.1, (60, 1)), random.normal(0, spread, (1, runs))
@@ -57,7 +57,7 @@ def test_without_partners_the_variance_between_images_is_doubled() -> None:
     assert unknown[1] - unknown[0] == pytest.approx(np.sqrt(2) * (alone[1] - alone[0]))
 
 
-def test_maps_that_hardly_depend_on_the_image_have_no_corrected_number() -> None:
+def test_similarities_are_not_corrected_if_maps_hardly_depend_on_the_image() -> None:
     number, interval, reason = corrected(np.full((9, 2), 0.99), np.full((9, 2), 0.951))
     assert (number, interval) == (None, None)
     assert reason is not None
@@ -65,7 +65,7 @@ def test_maps_that_hardly_depend_on_the_image_have_no_corrected_number() -> None
     assert corrected(np.full((9, 2), 0.99), np.full((9, 2), 0.949))[0] is not None
 
 
-def test_images_without_a_partner_are_not_missing() -> None:
+def test_images_without_a_partner_do_not_count_as_missing() -> None:
     values, chance = similar(np.random.default_rng(3), 12, 3)
     chance[:6] = np.nan
     number, interval, _ = corrected(values, chance)
@@ -73,7 +73,7 @@ def test_images_without_a_partner_are_not_missing() -> None:
     assert interval is not None
 
 
-def test_too_few_images_or_too_many_missing_values_have_a_number_without_an_interval() -> None:
+def test_a_corrected_similarity_has_no_interval_with_few_images_or_many_missing_values() -> None:
     values, chance = similar(np.random.default_rng(4), 12, 3)
     assert corrected(values[:4], chance[:4])[1:] == (None, "4 image(s): too few for a spread or an interval")
     values[:4] = np.nan

@@ -1,4 +1,4 @@
-"""How often intervals hold the truth, in a few cells of `python -m benchmarks.coverage`."""
+"""Tests how often intervals contain the true value, in a few of the simulations of `python -m benchmarks.coverage`."""
 
 import numpy as np
 import pytest
@@ -9,34 +9,34 @@ from worker.statistics.cohort import Selection
 from worker.statistics.confidence_sequence import Confidence
 from worker.statistics.interim_estimate import InterimEstimate
 
-JOBS = 400  # so many that a share of 95 % is known to 2.2 points with 95 % confidence
+JOBS = 400  # enough to know a share of 95 % to within 2.2 percentage points with 95 % confidence
 
 
 @pytest.mark.parametrize(
     ("runs", "spread", "most"), [(2, 1.0, 0.98), (2, 0.0, 1.0), (3, 0.5, 0.98), (5, 1.0, 0.98), (10, 0.5, 0.98)]
 )
-def test_an_interval_over_runs_and_images_holds_the_truth_in_93_to_98_percent(
+def test_an_interval_over_runs_and_images_contains_the_true_mean_in_93_to_98_percent(
     runs: int, spread: float, most: float
 ) -> None:
     assert 0.93 <= coverage(runs, 50, spread, normal, JOBS) <= most
 
 
-def test_an_interval_over_skewed_runs_holds_the_truth_in_93_to_98_percent() -> None:
+def test_an_interval_over_skewed_runs_contains_the_true_mean_in_93_to_98_percent() -> None:
     assert 0.93 <= coverage(5, 50, 0.5, skewed, JOBS) <= 0.98
 
 
 @pytest.mark.parametrize("runs", [3, 5])
-def test_an_interval_of_stability_holds_the_truth_in_93_percent_at_least(runs: int) -> None:
+def test_an_interval_of_stability_contains_the_true_mean_in_at_least_93_percent(runs: int) -> None:
     assert stability_coverage(10)(runs, 50, 0.5, normal, JOBS) >= 0.93
 
 
 @pytest.mark.parametrize("runs", [3, 10])
-def test_cohorts_of_one_recipe_are_said_to_differ_in_6_percent_of_jobs_at_most(runs: int) -> None:
+def test_two_cohorts_of_the_same_recipe_differ_significantly_in_at_most_6_percent_of_jobs(runs: int) -> None:
     assert false_differences(runs, 50, 0.5, normal, JOBS // 2) <= 0.06
 
 
 @pytest.mark.parametrize(("runs", "spread"), [(2, 0.05), (3, 0.0), (3, 0.01), (5, 0.05)])
-def test_interim_intervals_hold_the_truth_at_all_looks_in_95_percent_of_jobs(runs: int, spread: float) -> None:
+def test_interim_intervals_contain_the_true_mean_at_all_looks_in_95_percent_of_jobs(runs: int, spread: float) -> None:
     random, held, jobs = np.random.default_rng([runs, int(100 * spread)]), 0, 100
     estimate = InterimEstimate(Confidence(0.05, 128))
     for _ in range(jobs):

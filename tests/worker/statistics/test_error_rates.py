@@ -1,4 +1,4 @@
-"""Error rates agree with scikit-learn and with their definitions, even for equal scores."""
+"""Tests that error rates agree with scikit-learn and with their definitions, even if scores are equal."""
 
 from itertools import pairwise
 
@@ -12,7 +12,7 @@ from worker.statistics.error_rates import ErrorRates, Thresholds
 
 Rows = list[tuple[bool, int]]
 COUNT = settings(max_examples=60, deadline=None)
-# Few distinct scores, so that ties are frequent.
+# Few distinct scores, so that many images have equal scores.
 IMAGES = st.lists(st.tuples(st.booleans(), st.integers(0, 6)), min_size=2, max_size=25).filter(
     lambda rows: len({attack for attack, _ in rows}) == 2
 )
@@ -42,14 +42,14 @@ def slow_eer(points: list[tuple[float, float]]) -> float:
 
 @COUNT
 @given(IMAGES)
-def test_auroc_is_that_of_scikit_learn(rows: Rows) -> None:
+def test_auroc_agrees_with_scikit_learn(rows: Rows) -> None:
     attack, scores = arrays(rows)
     assert rates(attack, scores).auroc[0] == pytest.approx(roc_auc_score(attack, scores), abs=1e-12)
 
 
 @COUNT
 @given(IMAGES)
-def test_the_error_rates_are_those_of_scikit_learns_roc_curve(rows: Rows) -> None:
+def test_the_error_rates_agree_with_the_roc_curve_of_scikit_learn(rows: Rows) -> None:
     attack, scores = arrays(rows)
     found, (bpcer, hits, _) = rates(attack, scores), roc_curve(attack, scores, drop_intermediate=False)
     assert np.allclose(found.bpcer[0], bpcer) and np.allclose(1 - found.apcer[0], hits)
@@ -85,7 +85,7 @@ def test_a_weighting_gives_the_error_rates_of_images_repeated_by_their_weights(r
 
 @COUNT
 @given(IMAGES)
-def test_swapping_the_classes_turns_the_auroc_into_1_minus_auroc_and_keeps_the_eer(rows: Rows) -> None:
+def test_swapping_the_classes_reverses_the_auroc_unless_the_scores_are_negated_too(rows: Rows) -> None:
     attack, scores = arrays(rows)
     here, there = rates(attack, scores), rates(~attack, scores)
     mirrored = rates(~attack, -scores)

@@ -16,7 +16,7 @@ def everything(values: np.ndarray) -> np.ndarray:
     return np.ones(values.shape, bool)
 
 
-def test_the_components_are_the_mean_squares_of_a_two_way_analysis_of_variance() -> None:
+def test_the_variance_components_are_the_mean_squares_of_a_two_way_analysis_of_variance() -> None:
     values = random_values(12, 4)
     images, runs = values.shape
     mean = values.mean()
@@ -39,7 +39,7 @@ def test_the_components_are_the_mean_squares_of_a_two_way_analysis_of_variance()
     assert found.variance.estimate == pytest.approx((between_runs + between_images - rest) / values.size)
 
 
-def test_with_missing_values_the_components_agree_with_a_least_squares_fit() -> None:
+def test_with_missing_values_the_variance_components_agree_with_a_least_squares_fit() -> None:
     values = random_values(9, 3)
     known = np.random.default_rng(1).random(values.shape) > 0.2
     rows = [
@@ -56,7 +56,7 @@ def test_with_missing_values_the_components_agree_with_a_least_squares_fit() -> 
     assert found.runs.value == pytest.approx(effects[9:].var(ddof=1) / 3)
 
 
-def test_some_missing_values_hardly_change_the_variance() -> None:
+def test_a_few_missing_values_hardly_change_the_variance() -> None:
     values, known = random_values(300, 4), np.random.default_rng(1).random((300, 4)) > 0.1
     spoilt = np.where(known, values, np.nan)
     found, whole = two_way(spoilt, known).variance.estimate, two_way(values, everything(values)).variance.estimate
@@ -79,7 +79,7 @@ def test_runs_without_an_image_in_common_are_compared_by_their_means() -> None:
     assert found.rest is None
 
 
-def test_the_part_of_the_runs_in_the_variance_of_stability_is_that_of_a_jackknife_over_runs() -> None:
+def test_the_component_of_runs_in_the_variance_of_stability_is_the_jackknifes_over_runs() -> None:
     runs, images = 5, 8
     pairs = list(combinations(range(runs), 2))
     values = np.random.default_rng(2).random((images, len(pairs)))

@@ -1,4 +1,4 @@
-"""Performance numbers agree with scikit-learn and with their definitions."""
+"""Tests that the numbers of detection performance agree with scikit-learn and with their definitions."""
 
 from dataclasses import replace
 
@@ -89,7 +89,7 @@ def test_performance_does_not_depend_on_the_order_of_the_images() -> None:
     assert numbers(shuffled) == pytest.approx(numbers(found))
 
 
-def test_numbers_that_need_two_classes_have_a_reason_if_there_is_only_one() -> None:
+def test_numbers_that_need_images_of_two_classes_have_a_reason_if_there_is_one_class() -> None:
     found = detector(np.ones(20, bool), np.linspace(0, 1, 20)[:, None])
     assert set(numbers(found)) == {"accuracy", "brier", "ece"}
     assert found.reasons["auroc"] == "needs images of two classes or more"
@@ -114,7 +114,7 @@ def test_without_labelled_images_every_number_has_a_reason() -> None:
     assert set(found.reasons.values()) == {"no image has a label"} and not found.available
 
 
-def test_a_selection_with_attacks_only_has_error_rates_against_all_bona_fide_images() -> None:
+def test_the_error_rates_of_a_stratum_of_attacks_use_all_bona_fide_images() -> None:
     found = drawn(100, 1, 5)
     own = found.attacks & (np.arange(100) % 3 == 0)
     part = found.select(own | ~found.attacks, own)

@@ -1,4 +1,4 @@
-"""The branch `performance` of results: its numbers with their intervals, by run, and the points of its plots."""
+"""Tests of the branch `performance` in results: numbers with intervals, for the cohort and each run, and plots."""
 
 import json
 from dataclasses import replace
@@ -26,7 +26,7 @@ def test_every_number_has_an_interval_and_is_the_mean_over_the_runs() -> None:
     json.dumps(found.cohort, allow_nan=False)
 
 
-def test_the_interval_of_one_runs_accuracy_equals_the_bootstraps_to_the_bit() -> None:
+def test_the_accuracy_of_one_run_has_exactly_the_bootstrap_interval_of_a_mean() -> None:
     one = drawn(150, 1, 2)
     means = resample_means(one.correct[:, :, None], np.ones((150, 1)), DRAWS).runs[:, 0, 0]
     assert performance(one, DRAWS, no_check).cohort["accuracy_ci95"] == interval(means)
@@ -56,7 +56,7 @@ def test_identical_runs_have_the_interval_of_a_single_run() -> None:
     assert narrow == pytest.approx(wide, abs=0.02)
 
 
-def test_a_perfect_separation_has_wilsons_interval() -> None:
+def test_numbers_of_perfectly_separated_classes_have_wilsons_interval() -> None:
     attack = np.arange(60) < 20
     for runs in (1, 3):
         found = detector(attack, np.tile(np.where(attack, 0.9, 0.1)[:, None], runs))
@@ -67,11 +67,11 @@ def test_a_perfect_separation_has_wilsons_interval() -> None:
 
 
 def stats_wilson(total: int) -> float:
-    """Return the lower end of Wilson's interval of a share of 1."""
+    """Return the lower end of Wilson's interval for a share of 1."""
     return float(stats.binomtest(total, total).proportion_ci(method="wilson").low)
 
 
-def test_with_few_images_numbers_have_no_intervals() -> None:
+def test_numbers_of_too_few_images_have_no_intervals() -> None:
     tree = performance(detector(np.array([True, False, True, False]), np.eye(4)[:, :2]), DRAWS, no_check).cohort
     assert tree["auroc"] is not None and tree["auroc_ci95"] is None
 

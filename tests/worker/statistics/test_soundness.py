@@ -15,7 +15,7 @@ EVERY = {"degenerate", "image", "class", "difference", "predictions", "accuracy"
 
 @pytest.fixture
 def columns() -> dict[str, np.ndarray]:
-    """Random columns for every check, (images, runs) each."""
+    """Return random values of the columns that the checks use, (images, runs) each."""
     random = np.random.default_rng(0)
     return {
         "predicted": random.integers(0, 2, (IMAGES, RUNS)).astype(float),
@@ -75,7 +75,7 @@ def test_images_without_a_label_do_not_count_in_accuracy(columns: dict[str, np.n
     assert found["limit"] == pytest.approx(2 / 3)
 
 
-def test_runs_that_always_predict_one_class_are_constant_even_if_the_classes_differ(
+def test_runs_that_each_predict_one_class_count_as_constant_even_if_their_classes_differ(
     columns: dict[str, np.ndarray],
 ) -> None:
     columns["predicted"] = np.tile([0.0, 1.0, 2.0], (IMAGES, 1))

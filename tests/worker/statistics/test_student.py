@@ -1,4 +1,4 @@
-"""Quantiles of Student's t distribution agree with scipy."""
+"""Tests that quantiles of Student's t distribution agree with scipy."""
 
 import pytest
 from scipy import stats
@@ -11,5 +11,5 @@ def test_quantiles_of_students_t_agree_with_scipy(df: float) -> None:
     assert t_quantile(df) == pytest.approx(stats.t.ppf(0.975, df), abs=1e-6)
 
 
-def test_fewer_degrees_of_freedom_than_one_count_as_one() -> None:
+def test_less_than_one_degree_of_freedom_counts_as_one() -> None:
     assert t_quantile(0.2) == t_quantile(1)

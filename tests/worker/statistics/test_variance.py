@@ -25,20 +25,20 @@ def test_the_interval_of_several_mean_squares_agrees_with_a_simulation() -> None
     assert Variance(added, subtracted).p_value(3.0) == pytest.approx(np.mean(deviations > 3.0), rel=0.02)
 
 
-def test_the_p_value_is_the_smallest_alpha_whose_interval_leaves_zero_out() -> None:
+def test_the_p_value_is_the_smallest_alpha_whose_interval_excludes_zero() -> None:
     variance = Variance([MeanSquare(0.5, 2), MeanSquare(0.3, 99)], [MeanSquare(0.1, 198)])
     assert variance.p_value(variance.half_width(0.03)) == pytest.approx(0.03)
     assert variance.p_value(0.0) == 1.0
 
 
-def test_an_interval_is_cut_at_the_bounds_of_its_column_and_contains_the_mean() -> None:
+def test_an_interval_is_cut_at_the_bounds_of_its_values_and_contains_the_mean() -> None:
     variance = Variance([MeanSquare(0.01, 4)])
     assert variance.interval(0.95, (0.0, 1.0))[1] == 1.0
     assert variance.interval(0.05, (0.0, 1.0))[0] == 0.0
     assert variance.interval(1.0000001, (0.0, 1.0))[1] == 1.0000001
 
 
-def test_values_without_spread_have_an_interval_without_width() -> None:
+def test_the_interval_of_values_without_spread_has_no_width() -> None:
     variance = Variance([MeanSquare(0.0, 2), MeanSquare(0.0, 9)], [MeanSquare(0.0, 18)])
     assert variance.interval(0.5, (0.0, 1.0)) == [0.5, 0.5]
     assert (variance.p_value(0.5), variance.p_value(0.0)) == (0.0, 1.0)

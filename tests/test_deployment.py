@@ -55,7 +55,7 @@ def test_every_service_that_another_service_waits_for_has_a_health_check(service
             assert how["condition"] != "service_healthy" or services[name]["healthcheck"]
 
 
-def test_every_setting_in_the_environment_exists(services: dict[str, Any]) -> None:
+def test_every_setting_in_compose_and_the_dockerfile_exists(services: dict[str, Any]) -> None:
     given = {name for each in services.values() for name in each.get("environment", {}) if name.startswith("SALIENCE")}
     assert given >= {"SALIENCE_DATABASE_URL", "SALIENCE_BROKER_URL", "SALIENCE_ALLOWED_ROOTS"}
     named = given | set(re.findall(r"SALIENCE_[A-Z_]+", DOCKERFILE))

@@ -120,7 +120,7 @@ def keys(tree: Any, named: bool = False) -> Iterator[str]:
             yield from keys(value, not named and key in NAMED)
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # no result depends on the database
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the result does not depend on the database
 def test_the_results_page_of_the_documentation_names_every_field_of_results(
     runner: Runner, ingredients: AuditInputs
 ) -> None:
@@ -142,7 +142,7 @@ def test_the_results_page_of_the_documentation_names_every_field_of_results(
 
 
 @pytest.mark.parametrize("block", ["spec", "policy", "requests", "bodies", "settings", "measures", "methods"])
-def test_every_generated_row_has_a_description(block: str) -> None:
+def test_every_row_of_the_generated_tables_has_a_description(block: str) -> None:
     rows = [line for line in BLOCKS[block]().splitlines() if line.startswith("| `")]
     assert rows
     assert [row for row in rows if not row.split(" | ")[-1].strip(" |")] == []

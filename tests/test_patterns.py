@@ -82,7 +82,7 @@ def super_linear(uses: list[Use], words: list[str], encode: bool = False) -> lis
 
 
 @pytest.mark.parametrize("name", PATTERNS)
-def test_a_pattern_runs_in_linear_time(name: str) -> None:
+def test_every_regular_expression_runs_in_linear_time(name: str) -> None:
     pattern = PATTERNS[name]
     source = pattern.pattern if isinstance(pattern.pattern, str) else pattern.pattern.decode()
     words = [*dict.fromkeys(re.findall("[A-Za-z]{3,}|[^A-Za-z0-9]", source))]
@@ -107,7 +107,7 @@ def test_replacing_the_paths_of_stored_files_runs_in_linear_time(tmp_path: Path)
     assert super_linear(uses_of_settings(tmp_path), folders) == []
 
 
-def test_every_pattern_is_timed_in_this_file() -> None:
+def test_this_file_measures_every_regular_expression() -> None:
     """All patterns are constants of modules, except those of two modules, for which this file has another test."""
     found = {
         f"{package.__name__}/{path.relative_to(package.__path__[0])}"

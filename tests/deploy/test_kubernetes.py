@@ -21,7 +21,7 @@ from worker.settings import WorkerSettings
 FOLDER = Path(__file__).parents[2] / "deploy" / "kubernetes"
 SETTINGS = {f"SALIENCE_{name.upper()}" for name in ServiceSettings.model_fields | WorkerSettings.model_fields}
 KEDA = "keda.sh/v1alpha1"
-# Fields of KEDA's postgresql scaler, from its documentation.
+# The fields of KEDA's postgresql scaler, from KEDA's documentation.
 POSTGRESQL = {
     "host", "port", "userName", "dbName", "sslmode", "query", "targetQueryValue", "activationTargetQueryValue",
 }  # fmt: skip
@@ -53,7 +53,7 @@ def pods(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
             yield each["metadata"]["name"], each["spec"]["template"]
 
 
-def test_every_field_is_in_the_schema_of_kubernetes(manifests: list[Manifest]) -> None:
+def test_every_field_of_the_manifests_is_in_the_schema_of_kubernetes(manifests: list[Manifest]) -> None:
     for each in manifests:
         if each["apiVersion"] != KEDA:
             kubernetes_validate.validate(each, kubernetes_validate.latest_version(), strict=True)
@@ -103,7 +103,7 @@ def test_prometheus_can_scrape_every_process_of_a_worker(kustomizations: dict[st
         assert allowed["port"] <= ports[0] and ports[-1] <= allowed["endPort"]
 
 
-def test_every_setting_exists_and_secrets_are_files(manifests: list[Manifest]) -> None:
+def test_every_setting_in_the_manifests_exists_and_secrets_are_files(manifests: list[Manifest]) -> None:
     given = {name: text for each in manifests if each["kind"] == "ConfigMap" for name, text in each["data"].items()}
     containers = [container for _, pod in pods(manifests) for container in pod["spec"]["containers"]]
     given |= {env["name"]: env["value"] for container in containers for env in container.get("env", [])}

@@ -70,7 +70,7 @@ def selectors(node: Any) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("expression", list(expressions()))
-def test_an_expression_uses_existing_metrics_and_labels(expression: str, series: dict[str, set[str]]) -> None:
+def test_every_promql_expression_uses_existing_metrics_and_labels(expression: str, series: dict[str, set[str]]) -> None:
     found = list(selectors(promql_parser.parse(expression)))
     assert found
     for selector in found:
@@ -93,8 +93,10 @@ def matches(matcher: Any, value: str) -> bool:
     return found is (matcher.op in (promql_parser.MatchOp.Equal, promql_parser.MatchOp.Re))
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # no result depends on the database
-def test_an_unconfigured_feature_does_not_count_as_a_server_error(api: httpx.Client, store: Store) -> None:
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the result does not depend on the database
+def test_the_alert_on_errors_ignores_responses_about_features_that_are_not_configured(
+    api: httpx.Client, store: Store
+) -> None:
     (errors,) = [rule["expr"] for rule in RULES if rule["alert"] == "SalienceErrors"]
     assert api.post("/v1/hooks/mlflow", json={}).status_code == 501
     assert api.post("/v1/webhooks", json={"url": "https://receiver.example"}).status_code == 501
@@ -112,6 +114,6 @@ def test_the_operations_guide_describes_every_alert() -> None:
         assert re.search(rf"^### {rule['alert']}$", OPERATIONS, re.MULTILINE), rule["alert"]
 
 
-def test_panels_do_not_overlap() -> None:
+def test_the_panels_of_the_dashboard_do_not_overlap() -> None:
     places = {(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in PANELS}
     assert len(places) == len(PANELS) == len({panel["id"] for panel in PANELS})

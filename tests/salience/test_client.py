@@ -11,7 +11,7 @@ from tests.support.soundness import ALL_OFF
 from worker.runner import Runner
 
 
-def test_a_job_is_submitted_and_followed_and_its_results_are_read(
+def test_the_client_submits_a_job_waits_for_its_end_and_reads_its_results(
     api: httpx.Client, ingredients: AuditInputs, runner: Runner
 ) -> None:
     with Client(str(api.base_url)) as client:
@@ -54,7 +54,7 @@ def test_an_error_response_raises_its_exception_with_the_message_of_the_service(
         assert (missing.value.status, missing.value.type) == (404, "urn:salience:problem:job-not-found")
 
 
-def test_a_job_is_cancelled_and_deleted(api: httpx.Client, ingredients: AuditInputs) -> None:
+def test_the_client_cancels_and_deletes_a_job(api: httpx.Client, ingredients: AuditInputs) -> None:
     with Client(str(api.base_url)) as client:
         job = client.submit(ingredients.body()).id
         assert client.cancel(job).state is JobState.CANCELLED
@@ -63,7 +63,7 @@ def test_a_job_is_cancelled_and_deleted(api: httpx.Client, ingredients: AuditInp
             client.job(job)
 
 
-def test_a_file_is_uploaded_once(api: httpx.Client, tmp_path: Path) -> None:
+def test_a_repeated_upload_returns_the_same_artifact(api: httpx.Client, tmp_path: Path) -> None:
     file = tmp_path / "model.pt"
     file.write_bytes(b"weights" * 400_000)
     with Client(str(api.base_url)) as client:

@@ -41,7 +41,7 @@ def test_the_client_retries_no_earlier_than_the_retry_after_header_says(status: 
         RetryPolicy("http://there", 60, has_answered=True).pause_after(response(status, Retry_After="3600"))
 
 
-def test_a_response_is_returned_and_an_error_response_is_raised() -> None:
+def test_the_retry_policy_accepts_a_response_and_raises_an_error_response() -> None:
     policy = RetryPolicy("http://there", 60, has_answered=False)
     assert policy.pause_after(response(200)) is None
     assert policy.has_answered

@@ -51,7 +51,7 @@ def after_statement(
 
 @contextmanager
 def at_commit(engine: Engine, number: int, act: Callable[[Connection], None]) -> Iterator[Countdown]:
-    """Call `act` instead of commit `number` of this thread."""
+    """Call `act` in place of the commit with this number, counted from 1 in this thread."""
     countdown = Countdown(number, act)
     with _listening(engine, "commit", countdown.count):
         yield countdown

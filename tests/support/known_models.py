@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 FAINT = 0.03  # noise alone can reach this stripe energy
-STRIPES = 6  # period in pixels, as in the background of the experiment's faces
+STRIPES = 6  # the period of the stripes in pixels, as in the images of the experiment
 
 
 class FixedPlace(nn.Module):

@@ -12,7 +12,7 @@ from worker.statistics.performance import Predictions, attack_types
 
 def predictions(job: Job, cohort: int, image_set: ImageSet, table: ColumnTable) -> Predictions:
     """Return the predictions of a cohort for an image set. Images without a label have the class -1."""
-    assert job.plan is not None, "numbers exist only once the job is planned"
+    assert job.plan is not None, "a job has values only after it is planned"
     facts, values = job.plan["cohorts"][cohort], table.runs[cohort]
 
     def column(name: str) -> Array:

@@ -24,7 +24,7 @@ def check_cohorts(job: Job, cohorts: Sequence[CohortValues]) -> Json:
 def check_soundness(cohort: CohortValues, facts: Json, claim: Confidence | None = None) -> Json:
     """Return the results of the checks of a cohort, as `checks`, and of each run, as `runs`.
 
-    `facts` is the cohort's part of the plan. With a `claim`, the interval of accuracy is valid at all interim looks.
+    `facts` is the cohort's part of the plan. With `claim`, the interval of accuracy is valid at all interim looks.
     """
     numbers, runs = SoundnessNumbers(cohort, claim), facts["runs"]
     return {

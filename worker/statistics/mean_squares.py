@@ -48,7 +48,7 @@ def joint_variance(images: MeanSquare, cohorts: Sequence[Components]) -> Varianc
 
 
 def two_way(values: Array, known: Any) -> Components:
-    """Return the components of the mean of values (n, K); `known` (n, K) masks the values that count.
+    """Return the components of the mean of values (n, K); `known` (n, K) says which values are known.
 
     If all values are known, the components are the mean squares MS_r, MS_i and MS_e of a two-way analysis of
     variance, each divided by n K. Otherwise least squares fit the effects of runs and images, and the variances of
@@ -59,7 +59,7 @@ def two_way(values: Array, known: Any) -> Components:
     filled = np.where(known > 0, values[rows][:, columns], 0.0)
     images, runs = known.shape
     effects = _run_effects(filled, known) if runs > 1 else np.zeros(1)
-    if effects is None:  # too few images have values of several runs to compare the runs image by image
+    if effects is None:  # images do not connect all runs, so that runs are compared by their means
         means = filled.sum(0) / known.sum(0)
         return Components(mean_square(filled.sum(1) / known.sum(1)), mean_square(means))
     by_image = (filled - known * effects).sum(1) / known.sum(1)

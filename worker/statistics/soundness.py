@@ -25,7 +25,7 @@ MEAN_COLUMNS = {"image": "chance", "class": "soundness.class", "difference": "so
 
 @dataclass(frozen=True)
 class SoundnessNumbers:
-    """The numbers of a cohort's checks. With a `claim`, the interval of accuracy is valid at all interim looks."""
+    """The numbers of a cohort's checks. With `claim`, the accuracy has an interval for all interim looks."""
 
     cohort: CohortValues
     claim: Confidence | None = None

@@ -49,7 +49,7 @@ class Variance:
         return max(total, *(each.value for each in self.added), 0.0)
 
     def half_width(self, alpha: float = ALPHA) -> float:
-        """Return half the width of the interval that is wrong with probability alpha."""
+        """Return half the width of the interval that misses the true mean with probability alpha."""
         spread = np.sqrt(self._plausible())
         if not spread.any():
             return 0.0
@@ -67,7 +67,7 @@ class Variance:
         return _share_beyond(abs(mean), np.sqrt(self._plausible()))
 
     def interval(self, mean: float, within: Range, alpha: float = ALPHA) -> list[float]:
-        """Return the interval of a mean, cut at the bounds `within` of its values."""
+        """Return the interval of a mean of values that lie in the range `within`. The interval is cut to this range."""
         half = self.half_width(alpha)
         # Rounding can put similarities in float32 slightly outside their bounds; an interval contains its mean.
         return [min(mean, max(within[0], mean - half)), max(mean, min(within[1], mean + half))]

@@ -1,4 +1,4 @@
-"""Authentication, revocation and rate limits. test_tenants.py checks the scopes of all routes."""
+"""Tests of authentication, revocation of keys, and rate limits. test_tenants.py tests the scopes of all routes."""
 
 import base64
 import time
@@ -28,7 +28,7 @@ def ask(client: httpx.Client, authorization: str) -> httpx.Response:
     return client.get("/v1/jobs", headers={"Authorization": authorization})
 
 
-def test_without_keys_only_local_requests_are_authenticated(api: httpx.Client, store: Store) -> None:
+def test_while_no_key_exists_only_local_requests_are_accepted(api: httpx.Client, store: Store) -> None:
     assert api.get("/v1/jobs").status_code == 200
     for headers in (
         {"Host": "salience.example.org"},
@@ -57,7 +57,7 @@ def test_a_service_on_a_public_address_requires_a_key_even_if_no_key_exists(
 
 
 @pytest.mark.parametrize("path", ["/v1/jobs/events", "/v1/jobs/{job}/events"])
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # no result depends on the database
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the result does not depend on the database
 def test_an_event_stream_ends_without_another_event_when_its_key_is_revoked(
     served: Tenants, ingredients: AuditInputs, path: str
 ) -> None:
@@ -86,7 +86,7 @@ def test_an_event_stream_without_a_key_ends_when_the_first_key_is_created(
         assert [line for line in lines if line] == []
 
 
-def test_a_revoked_key_is_refused_by_all_processes(served: Tenants, redis_url: str, tmp_path: Path) -> None:
+def test_every_api_process_refuses_a_revoked_key(served: Tenants, redis_url: str, tmp_path: Path) -> None:
     with tenants(served.store, tmp_path, broker_url=redis_url) as second:
         made, secret = served.store.keys.create("ci", OURS, Scope.READ)
         for client in (served.anybody, second.anybody):
@@ -105,7 +105,7 @@ def test_an_expired_key_is_refused(served: Tenants) -> None:
 
 
 @pytest.mark.parametrize("authorization", ["", "Bearer", "Basic !", "Basic Og==", "Digest x", "Bearer é", "Basic é"])
-def test_a_malformed_key_is_refused(served: Tenants, authorization: str) -> None:
+def test_a_malformed_authorization_header_is_refused(served: Tenants, authorization: str) -> None:
     headers = {b"Authorization": authorization.encode("latin-1")}
     assert served.anybody.get("/v1/jobs", headers=headers).status_code == 401
 

@@ -64,5 +64,5 @@ def test_every_route_with_a_body_documents_its_response_to_a_body_that_is_too_la
         assert answer.headers["Content-Type"] in each.document["responses"]["413"]["content"]
 
 
-def test_uploads_have_their_own_size_limit(api: httpx.Client) -> None:
+def test_uploads_have_a_size_limit_of_their_own(api: httpx.Client) -> None:
     assert api.put("/v1/artifacts", content=chunked(3 * MAX_BYTES)).json()["size"] == 3 * MAX_BYTES

@@ -63,7 +63,7 @@ def test_the_response_repeats_a_valid_request_id(api: httpx.Client, given: str) 
 
 
 @pytest.mark.parametrize("given", ["", "a b", 'x"}', "x" * 65, "é"])
-def test_an_invalid_request_id_is_replaced(api: httpx.Client, given: str) -> None:
+def test_an_invalid_request_id_is_replaced_by_a_new_one(api: httpx.Client, given: str) -> None:
     returned = api.get("/healthz", headers={b"X-Request-ID": given.encode()}).headers["X-Request-ID"]
     assert len(returned) == 32
 

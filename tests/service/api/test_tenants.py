@@ -26,7 +26,7 @@ OPEN = {
 }  # fmt: skip
 
 
-# Path parameters that name a part of the object before them, each with a valid value.
+# Path parameters that identify a part of another object, such as an image of a job, each with a valid value.
 PARTS: Mapping[str, str] = {"image": "0"}
 
 
@@ -77,8 +77,10 @@ def test_a_route_hides_the_objects_of_other_tenants(both: Tenants, ingredients: 
     if (route.method, route.path) in OF_ITS_OWN:
         OF_ITS_OWN[route.method, route.path](ours, theirs, route.path)
         return
-    assert route.names, "add the route to OF_ITS_OWN with its check"
-    assert set(route.names) <= {*OBJECTS, *PARTS}, "add the object to OBJECTS with its constructor"
+    assert route.names, "add the route and a check of its isolation to OF_ITS_OWN in tests.support.tenant_objects"
+    assert set(route.names) <= {*OBJECTS, *PARTS}, (
+        "add the path parameter and a function that creates such an object to OBJECTS"
+    )
     objects = {each: OBJECTS[each](ours) if each in OBJECTS else PARTS[each] for each in route.names}
     unknown = {each: _like(made) if each in OBJECTS else made for each, made in objects.items()}
     refused, missing = route.ask(theirs.client, objects), route.ask(theirs.client, unknown)

@@ -5,7 +5,7 @@ from service.auth.rate_limit import RateLimiter
 from tests.support.servers import free_port
 
 
-def test_processes_count_the_requests_of_a_key_together(redis_url: str) -> None:
+def test_several_processes_count_the_requests_of_a_key_together(redis_url: str) -> None:
     processes, key = [RateLimiter.for_broker(3, redis_url) for _ in range(2)], str(uuid4())
     allowances = [processes[number % 2].spend(key) for number in range(4)]
     assert [each.remaining for each in allowances] == [2, 1, 0, 0]

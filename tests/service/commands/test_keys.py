@@ -24,7 +24,9 @@ def run(environment: dict[str, str], *arguments: str) -> Result:
     return found
 
 
-def test_a_key_is_created_shown_once_listed_and_revoked(environment: dict[str, str], tmp_path: Path) -> None:
+def test_keys_can_be_created_listed_and_revoked_and_the_secret_is_shown_only_once(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
     created = run(
         environment, "create", "--name", "ci", "--scope", "submit", "--tenant", "forensics", "--expires", "90d"
     )
@@ -50,7 +52,9 @@ def test_a_key_is_created_shown_once_listed_and_revoked(environment: dict[str, s
 @pytest.mark.parametrize(
     "wrong", [["--expires", "soon"], ["--expires", "2020-01-31"], ["--tenant", "a b"], ["--name", "\n"]]
 )
-def test_an_invalid_key_is_refused_with_the_field_at_fault(environment: dict[str, str], wrong: list[str]) -> None:
+def test_a_key_with_invalid_fields_is_refused_with_the_name_of_the_field(
+    environment: dict[str, str], wrong: list[str]
+) -> None:
     with pytest.raises(InvalidApiKey, match=wrong[0].removeprefix("--")):
         run(environment, "create", "--name", "ci", *wrong)
 
@@ -62,7 +66,7 @@ def test_a_database_without_a_schema_is_an_error_that_names_the_remedy(tmp_path:
 
 
 @pytest.mark.parametrize("exposure", [{"SALIENCE_HOST": "0.0.0.0"}, {"SALIENCE_REQUIRE_KEYS": "true"}])
-def test_a_service_without_keys_does_not_start_if_it_requires_them(
+def test_a_service_that_requires_keys_does_not_start_if_no_key_exists(
     environment: dict[str, str], migrated_sqlite: Path, exposure: dict[str, str]
 ) -> None:
     production = {"SALIENCE_DATABASE_URL": f"sqlite:///{migrated_sqlite}", "SALIENCE_BROKER_URL": "redis://there"}

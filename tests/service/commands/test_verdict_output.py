@@ -26,7 +26,7 @@ def verdict(*measures: str) -> Verdict:
     ("measures", "status", "lenient"),
     [(["good"], 0, 0), (["good", "wide"], 1, 0), (["wide", "bad"], 1, 1), (["bad", "lost"], 2, 2)],
 )
-def test_the_exit_status_follows_the_verdict(measures: list[str], status: int, lenient: int) -> None:
+def test_the_exit_status_of_a_command_depends_on_the_verdict(measures: list[str], status: int, lenient: int) -> None:
     decided = verdict(*measures)
     assert (EndedJob("j", decided).status, EndedJob("j", decided, allow_inconclusive=True).status) == (status, lenient)
 

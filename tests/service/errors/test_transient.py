@@ -7,7 +7,7 @@ from service.errors.transient import is_transient
 
 
 @pytest.mark.parametrize("number", [errno.ESTALE, errno.EIO, errno.ETIMEDOUT, errno.ECONNRESET, errno.ENOSPC])
-def test_errors_of_unavailable_servers_are_transient(number: int) -> None:
+def test_errors_that_say_that_a_server_is_unavailable_are_transient(number: int) -> None:
     assert is_transient(OSError(number, os.strerror(number)))
 
 

@@ -22,7 +22,7 @@ def tighter(op: Op, threshold: float, by: float) -> float:
 
 
 @given(INTERVALS, OPS, NUMBERS, st.floats(0, 10))
-def test_tightening_a_threshold_never_makes_an_outcome_better(
+def test_a_stricter_threshold_never_makes_an_outcome_better(
     interval: tuple[float, float], op: Op, threshold: float, by: float
 ) -> None:
     before, after = decide(interval, op, threshold), decide(interval, op, tighter(op, threshold, by))
@@ -30,7 +30,7 @@ def test_tightening_a_threshold_never_makes_an_outcome_better(
 
 
 @given(INTERVALS, OPS, NUMBERS, st.floats(0, 5), st.floats(0, 5))
-def test_widening_an_interval_keeps_the_outcome_or_makes_it_inconclusive(
+def test_a_wider_interval_has_the_same_outcome_or_is_inconclusive(
     interval: tuple[float, float], op: Op, threshold: float, below: float, above: float
 ) -> None:
     wider = decide((interval[0] - below, interval[1] + above), op, threshold)

@@ -45,7 +45,7 @@ def test_a_gate_can_name_every_soundness_check() -> None:
         ("weights", 0.96, None, "warning"),
     ],
 )
-def test_a_check_warns_or_fails_beyond_its_limits(
+def test_a_check_warns_or_fails_if_the_number_is_beyond_its_limits(
     name: CheckName, number: float, interval: Sequence[float] | None, status: str
 ) -> None:
     ends = (interval[0], interval[1]) if interval else None

@@ -28,7 +28,7 @@ def test_the_format_of_an_archive_follows_from_its_content(tmp_path: Path, names
     assert detect_format(archive(tmp_path / "any.name", *names)) == kind
 
 
-def test_an_old_pickle_is_a_checkpoint(tmp_path: Path) -> None:
+def test_a_file_that_begins_like_a_pickle_is_a_checkpoint(tmp_path: Path) -> None:
     path = tmp_path / "m.pth"
     path.write_bytes(b"\x80\x02rest")
     assert detect_format(path) == "checkpoint"
@@ -42,7 +42,7 @@ def test_a_file_that_is_not_a_model_is_refused(tmp_path: Path, content: bytes) -
         detect_format(path)
 
 
-def test_a_folder_and_an_unknown_archive_are_refused(tmp_path: Path) -> None:
+def test_a_folder_is_no_model_file_and_an_archive_of_an_unknown_format_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelRefused, match="not a file"):
         detect_format(tmp_path)
     with pytest.raises(ModelRefused, match="no known model format"):

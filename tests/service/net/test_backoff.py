@@ -7,7 +7,7 @@ from service.errors import DatabaseUnavailable
 from service.net.backoff import exponential_delay, parse_retry_after, retry_while_unavailable
 
 
-def test_the_delay_grows_to_the_maximum_and_is_random() -> None:
+def test_the_delay_grows_with_each_failure_up_to_a_maximum_and_is_random() -> None:
     found = [exponential_delay(failures, 1.0, 60.0) for failures in range(1, 2000)]
     assert 0.5 <= found[0] <= 1
     assert 8 <= found[4] <= 16

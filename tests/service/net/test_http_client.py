@@ -103,7 +103,7 @@ def test_a_slow_response_ends_at_the_time_limit(port: int) -> None:
     assert time.monotonic() - start < 3
 
 
-def test_an_unknown_name_raises_connect_error() -> None:
+def test_a_request_to_an_unknown_host_raises_connect_error() -> None:
     with open_client(LOOPBACK, 5) as client:
         for name in ("nobody.invalid", "x" * 70 + ".example"):
             with pytest.raises(httpx.ConnectError):

@@ -43,7 +43,7 @@ def set_leases(store: Store, seconds: float) -> None:
         session.execute(update(ShardRow).values(lease_until=moment(session) + seconds))
 
 
-def test_the_clock_returns_seconds_since_the_epoch(store: Store) -> None:
+def test_the_clock_of_the_database_returns_seconds_since_the_epoch(store: Store) -> None:
     with store.database.read() as session:
         assert moment(session) == pytest.approx(time.time(), abs=1)
 

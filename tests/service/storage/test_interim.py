@@ -65,7 +65,7 @@ def test_an_interim_look_is_enqueued_when_the_last_slice_of_its_images_is_record
     assert (look.kind, look.stop) == (ShardKind.LOOK, 32)
 
 
-def test_a_job_has_one_interim_look_at_a_time(store: Store, job: str) -> None:
+def test_a_job_has_at_most_one_interim_look_at_a_time(store: Store, job: str) -> None:
     shards = [claim(store) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(lambda shard: record(store, shard), shards)) == 1

@@ -61,7 +61,7 @@ def test_a_shard_that_crashes_the_whole_service_is_quarantined(store: Store, job
     assert "when the service stopped unexpectedly 10 times" in failure_detail(store, job)
 
 
-def test_delays_grow_with_each_transient_error_until_the_job_fails(store: Store, job: str) -> None:
+def test_the_delay_of_a_shard_grows_with_each_transient_error_until_its_job_fails(store: Store, job: str) -> None:
     delays = []
     for number in range(LIMITS[TROUBLES]):
         shard = claim(store)
@@ -133,14 +133,14 @@ def shortest_claim(store: Store) -> float:
     return min(timeit.repeat(lambda: claim(store), number=1, repeat=30))
 
 
-def test_claiming_does_not_slow_down_as_more_shards_wait(store: Store, ingredients: AuditInputs) -> None:
+def test_claiming_a_shard_takes_no_longer_if_many_shards_wait(store: Store, ingredients: AuditInputs) -> None:
     submit(store, ingredients, 40)
     few = shortest_claim(store)
     submit(store, ingredients, 20_000)
     assert shortest_claim(store) < 3 * few  # without the index on waiting shards, SQLite takes 4.6 times as long
 
 
-def test_two_jobs_of_one_tenant_take_turns(store: Store, ingredients: AuditInputs) -> None:
+def test_workers_claim_shards_of_two_jobs_of_one_tenant_in_turn(store: Store, ingredients: AuditInputs) -> None:
     first = submit(store, ingredients, 20)
     second = submit(store, ingredients, 20)
     found = claimed(store, 20)

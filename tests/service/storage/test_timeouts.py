@@ -44,7 +44,7 @@ def opened(url: str, timeouts: Timeouts = SHORT) -> Iterator[Database]:
 
 @pytest.fixture
 def network(database_url: str) -> Iterator[Proxy]:
-    """A proxy between the service and Postgres."""
+    """A TCP proxy to Postgres, which can stop forwarding to simulate a broken network."""
     port = make_url(database_url).port
     assert port is not None
     with proxy(port) as made:

@@ -51,7 +51,7 @@ def test_a_model_with_active_dropout_is_refused_with_instructions_for_its_export
     assert "model.eval()" in error["detail"]
 
 
-def test_an_allowed_random_model_is_audited_with_a_warning_and_its_self_similarity(
+def test_a_random_model_that_the_spec_allows_is_audited_with_a_warning(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     allowed = cohort(ingredients, RandomMaps(), tmp_path / "random.pt", allow_nondeterministic=True)
@@ -68,7 +68,7 @@ def test_an_allowed_random_model_is_audited_with_a_warning_and_its_self_similari
 
 
 @pytest.mark.parametrize("name", ["squeezenet1_1", "mobilenet_v2"])
-def test_kernels_that_treat_positions_in_a_batch_differently_are_not_randomness(
+def test_a_model_whose_output_depends_on_the_position_in_a_batch_is_not_random(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path, name: str
 ) -> None:
     torch.manual_seed(0)

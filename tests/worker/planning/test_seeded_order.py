@@ -78,7 +78,7 @@ def test_partners_do_not_depend_on_the_order_in_which_images_are_listed(limit: i
 
 @pytest.mark.parametrize("by_label", [False, True])
 @pytest.mark.parametrize("size", [1, 4, 100])
-def test_partners_in_other_slices_are_counted(size: int, by_label: bool) -> None:
+def test_partners_elsewhere_counts_the_images_whose_partner_is_in_another_slice(size: int, by_label: bool) -> None:
     order = seeded_order(ENTRIES, 5, None, by_label=by_label)
     pairs = [(int(p), int(q)) for p, q in zip(order.places, order.partners, strict=True) if q >= 0]
     starts = {place: place - place % size for place, _ in pairs}

@@ -49,7 +49,7 @@ def test_results_have_numbers_for_each_value_of_a_group_column(
     assert strata["kind"][PLAIN]["stability"]["mean"] == strata["class"]["real"]["stability"]["mean"]
 
 
-def test_a_gate_can_have_rules_about_a_group_and_compare_cohorts_within_a_group(
+def test_a_gate_can_judge_and_compare_cohorts_on_the_images_of_a_group(
     runner: Runner, ingredients: AuditInputs, source: Path
 ) -> None:
     paths = [f"strata.kind.{value}.{number}" for value in (PLAIN, HOSTILE) for number in ("entropy", "degenerate")]

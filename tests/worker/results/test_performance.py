@@ -81,7 +81,7 @@ def test_a_gate_can_have_rules_on_detection_performance(runner: Runner, ingredie
         number_lookup(document)(Rule(measure="performance.apcer_at_bpcer_1", op="<=", value=0.1))
 
 
-def test_performance_is_not_compared_between_cohorts(ingredients: AuditInputs, source: Path) -> None:
+def test_a_rule_that_compares_the_performance_of_two_cohorts_is_refused(ingredients: AuditInputs, source: Path) -> None:
     cohorts = [ingredients.cohort("plain", 0), ingredients.cohort("other", 1)]
     rule = Rule(measure="performance.auroc", cohort="plain", versus="other", op=">=", margin=0)
     ((_, field, detail),) = gate_problems([rule], spec(ingredients, source, cohorts=cohorts))
@@ -133,5 +133,5 @@ def test_images_without_labels_have_no_performance(runner: Runner, ingredients: 
     assert found["n"] == 0 and found["auroc"] is None and found["reasons"]["accuracy"] == "no image has a label"
 
 
-def test_the_gate_and_the_statistics_name_the_same_numbers() -> None:
+def test_the_service_and_the_worker_have_the_same_names_of_performance_numbers() -> None:
     assert tuple(PERFORMANCE) == NAMES

@@ -9,7 +9,7 @@ from worker.statistics.results import summarise
 
 
 @pytest.mark.parametrize(("runs", "approximate"), [(1, False), (2, True), (4, True), (5, False)])
-def test_an_interval_of_a_quantile_is_approximate_below_five_runs_and_the_verdict_says_so(
+def test_the_verdict_says_that_the_interval_of_a_quantile_is_approximate_below_five_runs(
     runs: int, approximate: bool
 ) -> None:
     cohorts, rules = [cohort(numbers(12, runs), [None] * 12)], [Rule(measure="entropy.q25", op=">=", value=0)]

@@ -84,7 +84,7 @@ def test_each_images_similarities_do_not_depend_on_the_other_images() -> None:
         assert all(torch.allclose(alone[name][0], together[name][n], atol=1e-6) for name in BOTH)
 
 
-def test_methods_with_a_layer_compare_classes_and_only_gradcam_is_compared_with_diffgradcam() -> None:
+def test_the_columns_of_soundness_depend_on_the_salience_method() -> None:
     assert {method for method in NEEDS_LAYER if CLASS in soundness_columns(method)} == NEEDS_LAYER
     assert [method for method in NEEDS_LAYER if DIFFERENCE in soundness_columns(method)] == ["gradcam"]
     assert [soundness_columns(method) for method in ("rise", "saliency", "integrated_gradients")] == [()] * 3

@@ -7,7 +7,7 @@ def test_the_smallest_of_n_p_values_is_multiplied_by_n_and_the_next_by_n_minus_1
     assert adjusted_p_values([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
 
 
-def test_a_larger_p_value_is_never_adjusted_to_less_than_a_smaller_one_nor_beyond_one() -> None:
+def test_adjusted_p_values_keep_the_order_of_the_p_values_and_are_at_most_one() -> None:
     assert adjusted_p_values([0.02, 0.021]) == pytest.approx([0.04, 0.04])
     assert adjusted_p_values([0.9, 0.8, 0.7]) == [1.0, 1.0, 1.0]
     assert adjusted_p_values([]) == []

@@ -94,7 +94,7 @@ def test_the_component_of_runs_in_the_variance_of_stability_is_the_jackknifes_ov
     assert (found.runs.freedom, found.images.freedom) == (4, 7)
 
 
-def test_the_variance_of_a_difference_adds_both_cohorts_runs_and_the_paired_images() -> None:
+def test_the_variance_of_a_difference_adds_components_of_the_runs_of_both_cohorts_and_the_images() -> None:
     a, b = random_values(15, 3), random_values(15, 4, 1)
     found = joint_variance(mean_square(a.mean(1) - b.mean(1)), [two_way(a, everything(a)), two_way(b, everything(b))])
     rests = [two_way(each, everything(each)).rest for each in (a, b)]

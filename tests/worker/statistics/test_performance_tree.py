@@ -84,7 +84,7 @@ def test_a_number_that_cannot_be_computed_is_null_and_has_a_reason() -> None:
     assert empty["n"] == 0 and empty["accuracy"] is None and empty["reliability"] == []
 
 
-def test_each_column_of_attack_types_has_an_interval_of_its_worst_type() -> None:
+def test_the_worst_attack_type_of_each_group_column_has_an_interval() -> None:
     found = drawn(240, 2, 6)
     place = np.cumsum(found.attacks)
     types = np.stack([found.attacks & (place % 2 == each) for each in range(2)], axis=1).astype(float)
@@ -94,7 +94,7 @@ def test_each_column_of_attack_types_has_an_interval_of_its_worst_type() -> None
     assert worst["apcer_at_bpcer_5_ci95"][0] <= worst["apcer_at_bpcer_5"] <= worst["apcer_at_bpcer_5_ci95"][1]
 
 
-def test_the_points_of_the_plots_are_few_and_monotonic() -> None:
+def test_the_plots_have_few_points_in_monotonic_order() -> None:
     tree = performance(drawn(400, 2, 8), DRAWS, no_check).cohort
     bpcer, apcer = tree["det"]["bpcer"], tree["det"]["apcer"]
     assert len(bpcer) == len(apcer) <= 100 and len(tree["reliability"]) <= 15
@@ -102,7 +102,7 @@ def test_the_points_of_the_plots_are_few_and_monotonic() -> None:
     assert min(bpcer) * 200 >= 0.9
 
 
-def test_an_error_raised_by_check_ends_the_computation() -> None:
+def test_the_computation_ends_if_the_function_check_raises_an_error() -> None:
     def stop() -> None:
         raise InterruptedError
 
@@ -122,7 +122,7 @@ def test_the_interval_of_a_biased_number_is_shifted_by_its_bias() -> None:
 
 
 @pytest.mark.parametrize("runs", [1, 2])
-def test_a_number_that_rests_on_fewer_than_five_images_of_a_class_has_no_interval(runs: int) -> None:
+def test_a_number_has_no_interval_if_a_class_has_fewer_than_five_images(runs: int) -> None:
     whole = drawn(80, runs, 9)
     for attacks, known in ((1, False), (4, False), (5, True)):
         rows = ~whole.attacks | (np.cumsum(whole.attacks) <= attacks)
@@ -132,7 +132,7 @@ def test_a_number_that_rests_on_fewer_than_five_images_of_a_class_has_no_interva
         assert tree["accuracy_ci95"] is not None
 
 
-def test_the_worst_of_attack_types_has_no_interval_if_one_of_them_has_few_attacks() -> None:
+def test_the_worst_attack_type_has_no_interval_if_a_type_has_few_attacks() -> None:
     found = drawn(80, 1, 9)
     first = found.attacks & (np.cumsum(found.attacks) <= 3)
     types = np.stack([first, found.attacks & ~first], axis=1).astype(float)

@@ -60,7 +60,9 @@ def test_accuracy_has_wilsons_interval_over_images_for_any_number_of_runs(column
         assert found["accuracy"]["limit"] == 0.75
 
 
-def test_accuracy_that_must_hold_at_all_interim_looks_has_a_wider_interval(columns: dict[str, np.ndarray]) -> None:
+def test_the_interval_of_accuracy_is_wider_if_it_must_be_valid_at_all_interim_looks(
+    columns: dict[str, np.ndarray],
+) -> None:
     cohort = labelled_cohort(columns, LABELS)
     once = SoundnessNumbers(cohort).of(0)["accuracy"]["interval"]
     always = SoundnessNumbers(cohort, Confidence(0.05, IMAGES)).of(0)["accuracy"]["interval"]

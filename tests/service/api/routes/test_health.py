@@ -9,12 +9,12 @@ from tests.support.jobs import AuditInputs
 from tests.support.servers import free_port, serving
 
 
-def test_the_service_is_alive_and_ready(api: httpx.Client) -> None:
+def test_healthz_and_readyz_report_a_service_that_is_alive_and_ready(api: httpx.Client) -> None:
     assert api.get("/healthz").json()["status"] == "ok"
     assert api.get("/readyz").json()["checks"] == {"database": "ok", "broker": "ok"}
 
 
-def test_a_service_without_its_broker_or_schema_is_alive_but_not_ready(tmp_path: Path) -> None:
+def test_a_service_without_its_broker_or_database_schema_is_alive_but_not_ready(tmp_path: Path) -> None:
     settings = ServiceSettings(
         database_url=f"sqlite:///{tmp_path}/empty.sqlite", broker_url=f"redis://127.0.0.1:{free_port()}/0"
     )

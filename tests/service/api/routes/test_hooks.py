@@ -27,7 +27,7 @@ POLICY = {
 
 @pytest.fixture
 def client(store: Store, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
-    """Return a client of the API with a policy for the model and an unavailable registry."""
+    """Return a client of the API. A policy is stored for the model `faces`, and the MLflow server is unavailable."""
     store.policies.put("p", Policy.model_validate(POLICY))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
     url = store.database.url.render_as_string(hide_password=False)
@@ -51,21 +51,21 @@ def counts(store: Store) -> tuple[int | None, ...]:
         return tuple(session.scalar(select(func.count()).select_from(rows)) for rows in (HookRow, VersionRow))
 
 
-def test_a_delivery_is_accepted_at_once_and_its_repetition_is_refused(client: TestClient, store: Store) -> None:
+def test_an_event_of_mlflow_is_accepted_at_once_and_its_repetition_is_refused(client: TestClient, store: Store) -> None:
     first, again = post(client), post(client)
     assert (first.status_code, first.json()) == (202, {"noticed": "faces/3"})
     assert (again.status_code, again.json()["type"]) == (409, "urn:salience:problem:delivery-repeated")
     assert counts(store) == (1, 1)
 
 
-def test_a_forged_or_delayed_delivery_is_refused(client: TestClient, store: Store) -> None:
+def test_a_forged_or_delayed_event_of_mlflow_is_refused(client: TestClient, store: Store) -> None:
     for refused in (post(client, secret="guess"), post(client, age=600), client.post("/v1/hooks/mlflow", content=BODY)):
         assert (refused.status_code, refused.json()["type"]) == (401, "urn:salience:problem:delivery-refused")
     assert post(client, body="[]").status_code == 422
     assert counts(store) == (0, 0)
 
 
-def test_the_api_accepts_an_event_that_starts_no_audit(client: TestClient, store: Store) -> None:
+def test_the_api_accepts_an_event_of_mlflow_that_starts_no_audit(client: TestClient, store: Store) -> None:
     body = json.dumps({"entity": "registered_model", "action": "created", "data": {"name": "faces"}})
     assert (post(client, body=body).json(), counts(store)) == ({"noticed": None}, (1, 0))
 

@@ -44,7 +44,7 @@ def test_the_pages_of_a_response_contain_every_image_once(api: httpx.Client, pat
     assert len(names) == len(set(names)) == 12
 
 
-def test_csv_holds_the_same_numbers_as_json(api: httpx.Client, path: str) -> None:
+def test_the_response_has_the_same_numbers_as_csv_and_as_json(api: httpx.Client, path: str) -> None:
     answer = api.get(path, headers={"Accept": "text/csv"})
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
     rows = list(csv.DictReader(io.StringIO(answer.text)))
@@ -96,7 +96,7 @@ def test_a_missing_number_is_null_in_json_and_empty_in_csv(
     assert [row["correct"] for row in rows] == ["", "", ""]
 
 
-def test_a_cursor_beyond_all_images_is_refused(api: httpx.Client, path: str) -> None:
+def test_a_cursor_beyond_the_last_image_is_refused(api: httpx.Client, path: str) -> None:
     beyond = base64.urlsafe_b64encode(str(2**63 - 1).encode()).decode()
     answer = api.get(path, params={"cursor": beyond})
     assert answer.status_code == 422

@@ -26,7 +26,7 @@ def test_a_running_job_shows_interim_results_and_a_stopped_job_its_number_of_ima
     request = body(ingredients, tmp_path / "images") | {"stop": "when-decided"}
     path = api.post("/v1/jobs", json=request).json()["links"]["self"]
     assert api.get(path).json()["so_far"] is None
-    for _ in range(3):  # the plan, the first slice, the interim look
+    for _ in range(3):  # run the plan, the first slice and the interim look
         assert runner.work()
     running = api.get(path).json()
     assert running["state"] == "running"

@@ -73,7 +73,7 @@ def test_a_request_that_waits_ends_after_the_given_time(api: httpx.Client, ingre
     assert time.monotonic() - start >= 0.4
 
 
-def test_jobs_are_listed_newest_first_by_cursor(api: httpx.Client, ingredients: AuditInputs) -> None:
+def test_jobs_are_listed_newest_first_in_pages_that_a_cursor_links(api: httpx.Client, ingredients: AuditInputs) -> None:
     jobs = [submit(api, ingredients)["id"] for _ in range(3)]
     first = api.get("/v1/jobs", params={"limit": 2}).json()
     rest = api.get("/v1/jobs", params={"limit": 2, "cursor": first["next"]}).json()
@@ -194,7 +194,9 @@ def test_the_api_compares_weak_etags_and_lists_of_etags(api: httpx.Client, ingre
     assert api.get(path, headers={"If-None-Match": seen}).status_code == 304
 
 
-def test_invalid_file_names_are_refused(api: httpx.Client, ingredients: AuditInputs, tmp_path: Path) -> None:
+def test_a_job_is_refused_if_its_images_are_a_loop_of_links_or_have_an_invalid_name(
+    api: httpx.Client, ingredients: AuditInputs, tmp_path: Path
+) -> None:
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     (tmp_path / "link").symlink_to(os.fsdecode(b"/tmp/x\xff"))
     for name in ("loop", "link"):
@@ -211,7 +213,7 @@ def test_a_body_with_a_wrong_content_type_is_refused_with_the_right_one(
     assert "application/json" in answer.json()["detail"]
 
 
-def test_a_deleted_job_stops_and_is_not_found(api: httpx.Client, ingredients: AuditInputs) -> None:
+def test_a_deleted_job_and_its_results_are_not_found(api: httpx.Client, ingredients: AuditInputs) -> None:
     key = {"Idempotency-Key": "again"}
     job = api.post("/v1/jobs", json=ingredients.body(), headers=key).json()
     waiting = submit(api, ingredients)

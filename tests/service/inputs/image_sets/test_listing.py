@@ -126,7 +126,7 @@ def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
         list(list_images(tmp_path, [tmp_path]))
 
 
-def test_linked_class_folders_are_followed_and_loops_are_not(tmp_path: Path) -> None:
+def test_the_listing_follows_links_to_class_folders_but_no_loops_of_links(tmp_path: Path) -> None:
     touch(tmp_path / "elsewhere", "a.png")
     touch(tmp_path / "set", "real/b.png")
     (tmp_path / "set" / "fake").symlink_to(tmp_path / "elsewhere")
@@ -165,7 +165,7 @@ def test_a_long_manifest_is_listed_quickly_and_without_storing_it(tmp_path: Path
     source = write_manifest(tmp_path, f"image,label\n{rows}")
     start = time.monotonic()
     assert sum(1 for _ in list_images(source, [tmp_path])) == 50_000
-    assert time.monotonic() - start < 5  # a million rows take 3 s
+    assert time.monotonic() - start < 5  # a manifest of a million rows takes 3 s
     tracemalloc.start()
     listed_now = list_images(source, [tmp_path])
     for _ in range(20_000):

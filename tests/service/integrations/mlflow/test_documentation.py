@@ -19,7 +19,7 @@ def bodies(text: str) -> list[Any]:
     return [json.loads(found) for found in re.findall(r"-d '(\{.*?\})'", plain, re.DOTALL)]
 
 
-def test_the_documented_bodies_are_valid() -> None:
+def test_the_documented_request_bodies_are_valid() -> None:
     policy, _ = bodies(REGISTRY)
     assert Policy.model_validate(policy).registry
     webhook, rotation = bodies(WEBHOOKS)
@@ -27,7 +27,7 @@ def test_the_documented_bodies_are_valid() -> None:
     assert Rotation.model_validate(rotation) == Rotation()
 
 
-def test_the_documented_tags_are_the_tags_that_are_written() -> None:
+def test_the_documentation_lists_exactly_the_tags_that_the_service_writes() -> None:
     documented = set(re.findall(r"`(salience\.\w+)`", REGISTRY))
     assert documented == {
         tags.COHORT, tags.VERDICT, tags.JOB, tags.REPORT, tags.REASON, tags.measure_tag("entropy")

@@ -139,7 +139,7 @@ def test_a_registered_version_is_audited_and_receives_its_verdict(
     assert "accuracy" in tags["salience.soundness"]
 
 
-def test_versions_of_a_cohort_share_a_job_with_the_champion_as_baseline(scene: Scene) -> None:
+def test_the_versions_of_a_cohort_are_audited_in_one_job_with_the_champion_as_baseline(scene: Scene) -> None:
     scene.put("team-*")
     mlflow, old = scene.mlflow, ["models:/team-a/1", "models:/team-a/2"]
     for model in (0, 1):

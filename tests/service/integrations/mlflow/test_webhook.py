@@ -43,7 +43,7 @@ def test_an_unsigned_delivery_is_refused(timestamp: str, signature: str) -> None
         Delivery("d", timestamp.replace("now", str(int(now))), signature, b"{}").check(SECRET, now)
 
 
-def test_a_changed_delivery_is_refused() -> None:
+def test_a_delivery_whose_body_was_changed_after_signing_is_refused() -> None:
     good = deliver(created())
     for forged in (
         Delivery("other", good.timestamp, good.signature, good.body),

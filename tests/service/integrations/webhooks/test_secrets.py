@@ -33,7 +33,7 @@ def test_creating_a_webhook_secret_without_a_key_names_the_missing_setting() -> 
         SecretKeys([]).create_secret()
 
 
-def test_the_key_of_the_embedded_service_is_created_once_with_private_permissions(tmp_path: Path) -> None:
+def test_the_embedded_service_creates_its_key_once_in_a_file_that_only_the_owner_can_read(tmp_path: Path) -> None:
     key = embedded_key(tmp_path)
     assert embedded_key(tmp_path) == key
     assert len(key) >= 32

@@ -77,7 +77,7 @@ def test_a_rotation_is_refused_if_it_leaves_too_few_pixels_to_compare(
         ({"outputs": {"names": ["a", "b"], "attack_class": "c"}}, "outputs.attack_class"),
     ],
 )
-def test_contradicting_fields_of_a_model_are_refused(
+def test_fields_of_a_model_that_contradict_each_other_are_refused(
     ingredients: AuditInputs, model: dict[str, Any], field: str
 ) -> None:
     found = fields(ingredients, cohorts=[ingredients.cohort("odd", 0, 1, **model)])

@@ -40,7 +40,7 @@ def test_an_image_that_leads_several_rankings_is_listed_with_a_reason_for_each()
     }
 
 
-def test_an_image_to_review_has_the_value_of_each_cohort() -> None:
+def test_the_reason_to_review_an_image_has_the_value_of_each_cohort() -> None:
     cards = [card(0, unstable=1)]
     assert reasons_of(cards, [{"stability": 0.9}], [{"stability": 0.2}]) == {
         "0.png": [f"{UNSTABLE}, 0.90 of old, 0.20 of new"]

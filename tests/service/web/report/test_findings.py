@@ -39,7 +39,7 @@ def test_the_cohort_with_the_lower_mean_is_ahead_in_a_measure_whose_low_values_a
     )
 
 
-def test_a_single_cohort_is_described_in_words() -> None:
+def test_the_headline_describes_a_single_cohort_in_words() -> None:
     found = find_findings(material({"only": BOTH["new"]}))
     assert found.headline == "only uses little of the image; it is strong in stability and middling in noise."
     assert found.reasons == []

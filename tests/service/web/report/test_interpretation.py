@@ -31,7 +31,7 @@ def test_a_value_is_described_in_words(value: float | None, words: str) -> None:
     assert INTERPRETATIONS["entropy"].describe(value) == words
 
 
-def test_numbers_intervals_and_lists_are_formatted_for_people() -> None:
+def test_numbers_intervals_and_lists_are_formatted_for_readers() -> None:
     assert (number(-0.12345), number(0.5, 2, sign=True), number(None)) == (
         "\N{MINUS SIGN}0.123",
         "+0.50",
@@ -72,7 +72,7 @@ def test_the_description_of_a_difference_names_the_cohort_that_is_ahead(
     assert INTERPRETATIONS[measure].describe_difference(each) == words
 
 
-def test_blur_gaps_are_described_in_words() -> None:
+def test_the_difference_between_blurred_background_and_object_is_described_in_words() -> None:
     assert compare_blurs([0.1, 0.2]) == "the model needs the salient region more than the background"
     assert compare_blurs([-0.2, -0.1]) == "the model needs the background more than the salient region"
     assert compare_blurs([-0.1, 0.1]).startswith("it is unknown whether the model needs")

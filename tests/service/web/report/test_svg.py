@@ -60,7 +60,7 @@ def test_an_axis_places_nearly_equal_values_close_together() -> None:
 
 
 @pytest.mark.parametrize(("values", "label"), [([0.4, 0.62], "0.45"), ([-14.0, 14.0], f"{MINUS}5")])
-def test_labels_of_ticks_have_the_digits_that_distinguish_them(values: list[float], label: str) -> None:
+def test_the_labels_of_ticks_have_as_many_digits_as_needed_to_distinguish_them(values: list[float], label: str) -> None:
     axis = Axis.covering(values)
     assert label in [axis.format_tick(tick) for tick in axis.ticks]
 

@@ -34,7 +34,9 @@ def send(
     return api.post(path, content=urlencode(fields), headers=form)
 
 
-def test_pages_have_no_inline_code_and_their_files_are_cached(api: httpx.Client, ingredients: AuditInputs) -> None:
+def test_pages_contain_no_inline_scripts_or_styles_and_browsers_cache_their_files(
+    api: httpx.Client, ingredients: AuditInputs
+) -> None:
     job = submit(api, ingredients)["id"]
     for path in ("/", "/new", "/docs", f"/jobs/{job}"):
         text = look(api, path)

@@ -97,10 +97,10 @@ def evaluate(rules: Sequence[Rule], numbers: NumberLookup, policy: PolicyUsed | 
 
 def with_final_results(interim: Verdict, final: Verdict) -> Verdict:
     """Return the verdict of the last interim look with the final results of the rules that no look can judge."""
-    if not any(each.rule.is_on_performance for each in final.rules):
+    if not any(each.rule.is_judged_at_end for each in final.rules):
         return interim
     both = zip(interim.rules, final.rules, strict=True)
-    judged = [after if after.rule.is_on_performance else before for before, after in both]
+    judged = [after if after.rule.is_judged_at_end else before for before, after in both]
     worst = worst_outcome([each.outcome for each in judged])
     return interim.model_copy(update={"outcome": worst, "reason": _summarise(worst, judged), "rules": judged})
 

@@ -26,13 +26,13 @@ def judge(
 ) -> Verdict:
     """Return the verdict on a results document. `limits` has the limits of soundness checks that the gate changes.
 
-    Rules on detection performance are judged only if the results are final, not at an interim look.
+    Rules whose number has an interval only at the end are judged only if the results are final, not at an interim look.
     """
     checks, find = _Checks(document, rules, limits), number_lookup(document)
 
     def find_sound(rule: Rule) -> Number:
-        if rule.is_on_performance and not is_final:
-            raise Missing("detection performance is computed once all images are audited")
+        if rule.is_judged_at_end and not is_final:
+            raise Missing(f"{rule.path} has an interval only once all images are audited")
         checks.demand(rule)
         return find(rule)
 

@@ -98,7 +98,7 @@ def _read(document: Json, rule: Rule, cohort: str) -> Number:
             raise Missing(f"{rule.measure} has no {name} in the results of cohort {cohort!r}")
         found = holder[name]
     if isinstance(found, bool) or not isinstance(found, int | float):
-        raise Missing(f"{rule.measure} of cohort {cohort!r} could not be computed{_reason(holder, name)}")
+        raise Missing(f"{rule.path} of cohort {cohort!r} could not be computed{_reason(holder, name)}")
     # The rows of a matrix of runs are lists, which have no intervals.
     beside = holder.get("ci95" if name == "mean" else f"{name}_ci95") if isinstance(holder, Mapping) else None
     note = holder.get(f"{name}_note", holder.get("note")) if isinstance(holder, Mapping) else None
@@ -107,8 +107,10 @@ def _read(document: Json, rule: Rule, cohort: str) -> Number:
 
 def _reason(holder: Any, name: str) -> str:
     """Return why a number is null, if the results say so."""
-    reasons = holder.get("reasons") if isinstance(holder, Mapping) else None
-    return f": it {reasons[name]}" if reasons and name in reasons else ""
+    if not isinstance(holder, Mapping):
+        return ""
+    reasons = holder.get("reasons", {})
+    return f": it {reasons[name]}" if name in reasons else f": {note}" if (note := holder.get(f"{name}_note")) else ""
 
 
 def _difference(document: Json, rule: Rule, cohort: str) -> Number:

@@ -6,13 +6,14 @@ from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from service.gate.soundness import CheckName, Limit
+from service.measures.measure import CHANCE_STATISTICS
 from service.measures.strict_model import StrictModel
 from service.measures.tree import SPREAD_STATISTICS
 
 Op = Literal[">=", "<="]
 Statistic = Literal[
     "mean", "sd", "q05", "q25", "q50", "q75", "q95", "pearson", "mse", "iou20", "entropy_change",
-    "probability_change", "flipped", "probability",
+    "probability_change", "flipped", "probability", "chance", "corrected",
 ]  # fmt: skip
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]
 Path = Annotated[
@@ -57,9 +58,17 @@ class Rule(StrictModel):
         return self.measure if self.statistic == "mean" else f"{self.measure}.{self.statistic}"
 
     @property
-    def is_on_performance(self) -> bool:
-        """Whether the number is one of detection performance, which is computed once all images are audited."""
-        return ".performance." in f".{self.measure}"
+    def is_judged_at_end(self) -> bool:
+        """Whether the number has an interval only once all images are audited.
+
+        Such numbers are those of detection performance, of chance, and those corrected for chance.
+        """
+        return ".performance." in f".{self.measure}" or self.is_on_chance
+
+    @property
+    def is_on_chance(self) -> bool:
+        """Whether the number is what unrelated images have by chance, or is corrected for it."""
+        return self.path.rpartition(".")[2] in CHANCE_STATISTICS
 
     @property
     def spread(self) -> tuple[str, str] | None:

@@ -60,6 +60,7 @@ DEGRADATION = Measure(
         high="the model does not need regions that are not salient",
     ),
     options=DegradationOptions,
+    has_chance=True,
     variants=_variants,
     variant_kind="guided",
     variant_statistics=("probability_change", "flipped"),

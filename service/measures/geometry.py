@@ -97,6 +97,7 @@ GEOMETRY = Measure(
         high="attention follows the content",
     ),
     options=GeometryOptions,
+    has_chance=True,
     variants=_variants,
     validate=_validate,
     ranking=Ranking(

@@ -16,5 +16,6 @@ HUMAN = Measure(
     ),
     is_default=False,
     needs_human_maps=True,
+    has_chance=True,
     ranking=Ranking("least like people", "Least like people", "the maps differ most from human maps"),
 )

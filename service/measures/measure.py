@@ -15,7 +15,8 @@ Background = Literal["image", "mirrored image", "nothing"]
 
 UNIT: Bounds = (0.0, 1.0)
 SIGNED: Bounds = (-1.0, 1.0)
-SIMILARITY_STATISTICS = ("pearson", "mse", "iou20")  # that the results give beside a mean SSIM
+SIMILARITY_STATISTICS = ("pearson", "mse", "iou20")  # in the results beside a mean SSIM
+CHANCE_STATISTICS = ("chance", "corrected")  # also beside a mean SSIM, of measures with `has_chance`
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,11 @@ class Measure:
     """The parts in the results that are not variants, each with its statistics in addition to the mean."""
     part_bounds: Mapping[str, Bounds] = field(default_factory=dict)
     """The bounds of extra parts. Default: those of the measure."""
+    has_chance: bool = False
+    """Whether the measure and its variants are similarities of two maps that should follow the image.
+
+    The results have beside each what unrelated images have by chance, and the number corrected for it.
+    """
     across_runs: bool = False
     """Whether the measure compares the runs of a cohort; it then needs at least two runs."""
     is_compared_out_of_set: bool = False
@@ -149,8 +155,17 @@ class Measure:
 
     def parts(self, options: Any) -> dict[str, Sequence[str]]:
         """Return the parts in the results, each with its statistics in addition to the mean."""
-        of_variants = (*self.statistics, *self.variant_statistics)
+        of_variants = (*self.statistics, *self.variant_statistics, *self.chance_statistics)
         return {**dict.fromkeys(self.variants(options), of_variants), **self.extra_parts(options)}
+
+    @property
+    def chance_statistics(self) -> Sequence[str]:
+        """The statistics that the measure and each variant have in addition, with intervals also in runs and strata."""
+        return CHANCE_STATISTICS if self.has_chance else ()
+
+    def similarities(self, options: Any) -> list[str]:
+        """Return the columns of the measure and of its variants, which are means of SSIM."""
+        return [self.name, *(f"{self.name}.{variant}.ssim" for variant in self.variants(options))]
 
     def column_bounds(self, options: Any) -> dict[str, Bounds]:
         """Return the bounds of the measure's column and of the columns of its extra parts, by column name."""

@@ -65,6 +65,7 @@ NOISE = Measure(
         high="attention stays in place under noise",
     ),
     options=NoiseOptions,
+    has_chance=True,
     variants=_variants,
     variant_statistics=("entropy_change", "probability_change", "flipped"),
     is_seeded=_is_seeded,

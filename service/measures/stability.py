@@ -25,6 +25,7 @@ STABILITY = Measure(
     ),
     extra_parts=_extra_parts,
     across_runs=True,
+    has_chance=True,
     ranking=Ranking("runs agree least", "Most unstable across runs", "the runs' maps agree least"),
     figure=FigureStyle({"stability": "native maps", "resized": "resized maps"}),
 )

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from service.measures import MEASURES
-from service.measures.measure import Measure
+from service.measures.measure import CHANCE_STATISTICS, Measure
 from service.measures.performance import APCER_LEVELS, PERFORMANCE
 
 Tree = dict[str, Any]
@@ -21,29 +21,29 @@ def skeleton(options: Mapping[str, Any], runs: int, *, out_of_set: bool, groups:
     """
     every = {name: MEASURES[name] for name in options}
     requested = {name: each for name, each in every.items() if runs >= MIN_RUNS_ACROSS or not each.across_runs}
-    means: Tree = {**dict.fromkeys(requested, _mean()), "degenerate": _mean()}
+    means: Tree = {**{name: _mean(each) for name, each in requested.items()}, "degenerate": {"mean": None}}
     worst = {"worst_type": {column: dict.fromkeys(APCER_LEVELS) for column in groups}} if groups else {}
     performance: Tree = {**dict.fromkeys(PERFORMANCE), **worst}
     run = {
         "measures": {name: _of_run(each, options[name]) for name, each in every.items()},
-        "degenerate": _mean(),
+        "degenerate": {"mean": None},
         "performance": performance,
     }
     stratum = {
-        **{name: _number(each) for name, each in requested.items()},
-        "degenerate": _mean(),
+        **{name: _number(each, each.chance_statistics) for name, each in requested.items()},
+        "degenerate": {"mean": None},
         "performance": dict.fromkeys(PERFORMANCE),
     }
     tree: Tree = {
         "accuracy": None,
-        "degenerate": _mean(),
+        "degenerate": {"mean": None},
         "performance": performance,
         "measures": {name: _of_cohort(each, options[name]) for name, each in requested.items()},
         "runs": [run] * runs,
         "strata": {**dict.fromkeys(("class", *groups), stratum), "correct": {"true": means, "false": means}},
     }
     if out_of_set:
-        compared = {name: _mean() for name in ("images", "out_of_set", "difference")}
+        compared = {name: {"mean": None} for name in ("images", "out_of_set", "difference")}
         tree["out_of_set"] = dict.fromkeys(columns_compared_out_of_set(options), compared)
     return tree
 
@@ -57,19 +57,24 @@ def columns_compared_out_of_set(options: Mapping[str, Any]) -> list[str]:
 
 def _of_cohort(measure: Measure, options: Any) -> Tree:
     parts = {part: _number(measure, beside) for part, beside in measure.parts(options).items()}
-    return {**_number(measure, measure.statistics), "parts": parts}
+    return {**_number(measure, (*measure.statistics, *measure.chance_statistics)), "parts": parts}
 
 
 def _of_run(measure: Measure, options: Any) -> Tree:
     if measure.across_runs:
-        return _mean()
-    return {**_mean(), "parts": {part: _mean() for part in measure.parts(options)}}
+        return _mean(measure)
+    variants = measure.variants(options)
+    parts = {part: _mean(measure) if part in variants else {"mean": None} for part in measure.parts(options)}
+    return {**_mean(measure), "parts": parts}
 
 
 def _number(measure: Measure, beside: Sequence[str] = ()) -> Tree:
-    """Return the statistics of a measure; a measure across runs has only a mean."""
-    return _mean() if measure.across_runs else dict.fromkeys(("mean", *SPREAD_STATISTICS, *beside))
+    """Return the statistics of a measure; a part of a measure across runs has only a mean."""
+    if measure.across_runs:
+        return dict.fromkeys(("mean", *(each for each in beside if each in CHANCE_STATISTICS)))
+    return dict.fromkeys(("mean", *SPREAD_STATISTICS, *beside))
 
 
-def _mean() -> Tree:
-    return {"mean": None}
+def _mean(measure: Measure) -> Tree:
+    """Return the statistics of a measure that have intervals in runs and strata too."""
+    return dict.fromkeys(("mean", *measure.chance_statistics))

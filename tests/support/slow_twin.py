@@ -1,5 +1,6 @@
 """A slow implementation of an audit of one image, written close to the definitions of the measures."""
 
+import hashlib
 import math
 from collections.abc import Callable
 from typing import Any
@@ -52,3 +53,17 @@ class Twin:
 
     def entropy(self, native: Array) -> float:
         return float(shannon_entropy(np.floor(255 * native)) / math.log2(min(native.size, 256)))
+
+
+def digest_of(name: str, seed: int = 0) -> str:
+    """Return the digest by which the seeded order sorts an image's name."""
+    return hashlib.sha256(f"order:{seed}:{name}".encode()).hexdigest()
+
+
+def slow_partners(labels: dict[str, str | None], seed: int = 0) -> dict[str, str | None]:
+    """Return each image's partner by name: the image with its label that comes before it in the seeded order."""
+    found: dict[str, str | None] = {}
+    for name, label in labels.items():
+        own = sorted((each for each in labels if labels[each] == label), key=lambda each: digest_of(each, seed))
+        found[name] = own[own.index(name) - 1] if own.index(name) else None
+    return found

@@ -27,8 +27,8 @@ from worker.results.spreading import add_spread_intervals
 from worker.results.warnings import find_warnings
 from worker.statistics.bootstrap import Draws
 from worker.statistics.cohort import CohortValues
+from worker.statistics.early_stop import without_intervals
 from worker.statistics.out_of_set import InAndOutOfSet, compare_sets
-from worker.statistics.performance_tree import without_intervals
 from worker.statistics.results import summarise, with_sequences
 
 
@@ -109,6 +109,8 @@ def _baseline(
         check=check,
         across_parts=_parts(before.spec, across_runs=True) if image_set.across[found.cohort] else {},
         bounds=_bounds(before.spec),
+        similarities=_similarities(before.spec),
+        partners=found.table.partners,
     )
     assert before.plan is not None, "a job with results is planned"
     return values, message, {baseline.name: check_soundness(values, before.plan["cohorts"][found.cohort])}
@@ -153,6 +155,8 @@ def cohort_values(
         check=check,
         across_parts=_parts(job.spec, across_runs=True) if image_set.across[number] else {},
         bounds=_bounds(job.spec),
+        similarities=_similarities(job.spec),
+        partners=table.partners,
         groups=_groups(job.spec, image_set, table),
         predictions=predictions(job, number, image_set, table) if image_set.field == "images" else None,
     )
@@ -191,6 +195,12 @@ def _bounds(spec: JobSpec) -> dict[str, Bounds]:
     for measure in spec.requested_measures():
         found |= measure.column_bounds(spec.options_of(measure.name))
     return found
+
+
+def _similarities(spec: JobSpec) -> list[str]:
+    """Return the columns of similarities that results show beside what unrelated images have by chance."""
+    found = [measure for measure in spec.requested_measures() if measure.has_chance]
+    return [column for measure in found for column in measure.similarities(spec.options_of(measure.name))]
 
 
 def _name_runs(document: dict[str, Any], job: Job) -> None:

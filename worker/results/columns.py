@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -36,6 +37,15 @@ class ColumnTable:
     runs: Sequence[Array]
     across: Sequence[Array]
     groups: Sequence[tuple[str | None, ...]] = ()
+
+    @cached_property
+    def partners(self) -> NDArray[np.int64]:
+        """The row of each image's partner, (n,): the last image with its label and a lower number; -1 for none."""
+        found, last = np.full(len(self.numbers), -1, np.int64), dict[str | None, int]()
+        for row in np.argsort(self.numbers):
+            label = self.labels[row]
+            found[row], last[label] = last.get(label, -1), row
+        return found
 
 
 @contextmanager

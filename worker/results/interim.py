@@ -15,6 +15,7 @@ from worker.results.soundness import check_cohorts
 from worker.statistics.confidence_sequence import ALPHA, Confidence
 from worker.statistics.interim_estimate import InterimEstimate
 from worker.statistics.results import interim_results
+from worker.statistics.tree import CHANCE_STATISTICS
 
 DECIDED = (Outcome.PASS, Outcome.FAIL)
 
@@ -96,4 +97,4 @@ def _headlines(tree: Mapping[str, Any]) -> Json:
 
 
 def _number(leaf: Mapping[str, Any]) -> Json:
-    return {key: leaf[key] for key in ("mean", "ci95", "n")}
+    return {key: leaf[key] for key in ("mean", "ci95", "n", *CHANCE_STATISTICS) if key in leaf}

@@ -1,12 +1,13 @@
 """Holds one cohort's values, and selects those of a run or of a stratum. Pure: arrays in, arrays out."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from worker.statistics.bootstrap import (
     Array,
@@ -29,6 +30,8 @@ class CohortValues:
     `parts` has the parts of each measure of single runs, `across_parts` the parts of each measure across runs.
     `bounds` has the bounds of columns that are not similarities. `check` is called between steps, and may raise.
     `groups` has each image's value, or None, in every group column. `predictions` are those of all images.
+    `similarities` names the columns whose numbers stand beside what unrelated images have by chance, and `partners`
+    (n,) has the row of the unrelated image of each image, -1 if there is none.
     """
 
     name: str
@@ -44,6 +47,8 @@ class CohortValues:
     bounds: Mapping[str, Range] = field(default_factory=dict)
     groups: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
     predictions: Predictions | None = None
+    similarities: Collection[str] = ()
+    partners: NDArray[np.int64] | None = None
 
     @cached_property
     def paired_columns(self) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from worker.statistics.bootstrap import Array, interval, resample_means
+from worker.statistics.chance import corrected, mean_chance, similarities_of
 from worker.statistics.cohort import CohortValues, Selection
 from worker.statistics.describe import compare, describe, images_of, why_no_interval
 from worker.statistics.mean_squares import (
@@ -46,6 +47,16 @@ class FinalEstimate:
     def across(self, some: Selection, name: str) -> Tree:
         """Return the mean of a column across runs, with its interval, spread and quantiles."""
         return describe(some.across(name)[some.pairs(name)[1]]) | _interval_across(some, name)
+
+    def chance(self, some: Selection, name: str) -> Tree:
+        """Return `chance` and `corrected`, each with its interval as `KEY_ci95` and a reason, if any, as `KEY_note`."""
+        some.cohort.check()
+        found = similarities_of(some, name)
+        tree: dict[str, Any] = {}
+        for key, each in (("chance", mean_chance(found)), ("corrected", corrected(found))):
+            tree |= {key: each.number, f"{key}_ci95": each.interval}
+            tree |= {f"{key}_note": each.reason} if each.reason else {}
+        return tree
 
     def difference(self, cohorts: tuple[CohortValues, CohortValues], pairing: Pairing) -> Tree:
         """Return the mean difference of two cohorts, first minus second, paired by image, with its p value."""

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.statistics.bootstrap import Array
+from worker.statistics.chance import Estimated, Similarities, corrected, mean_chance, similarities_of
 from worker.statistics.cohort import CohortValues, Selection
 from worker.statistics.confidence_sequence import Confidence, ratio_interval
 from worker.statistics.describe import images_of, why_no_interval
@@ -70,6 +71,17 @@ class InterimEstimate:
     def across(self, some: Selection, name: str) -> Tree:
         """Return the statistics of a column across runs, over all pairs of runs or over those that contain one run."""
         return _lazy(NUMBER, partial(self._across, some, name))
+
+    def chance(self, some: Selection, name: str) -> Tree:
+        """Return `chance` and `corrected` without intervals.
+
+        The chances of neighbours share a map, so that they are not a random sample, as a confidence sequence needs.
+        """
+
+        def of(estimate: Callable[[Similarities], Estimated]) -> float | None:
+            return estimate(similarities_of(some, name)).number
+
+        return LazyTree({"chance": partial(of, mean_chance), "corrected": partial(of, corrected)})
 
     def difference(self, cohorts: tuple[CohortValues, CohortValues], pairing: Pairing) -> Tree:
         """Return the mean difference of two cohorts, first minus second, paired by image."""

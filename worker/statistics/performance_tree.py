@@ -25,7 +25,6 @@ CHUNK_CELLS = 200_000  # the product of resamples and images in one step, whose 
 BIASED = ("ece",)
 # BPCER levels of the points of a DET plot, equally spaced on its axes: normal quantiles from -3.1 to 3.1.
 DET_LEVELS = [0.5 * (1 + erf(quantile / sqrt(2))) for quantile in np.linspace(-3.1, 3.1, 63)]
-STOPPED = "the job stopped early, where an interval of this number would be too narrow"
 
 
 @dataclass(frozen=True)
@@ -51,23 +50,6 @@ def stratum_performance(found: Predictions, rows: Mask, draws: Draws, check: Che
     own = rows & labelled
     used = own if not found.attacks[own].all() else own | (labelled & ~found.attacks)
     return performance(replace(found.select(used, own), types={}), draws, check).cohort
-
-
-def without_intervals(tree: Any) -> Any:
-    """Return results without the intervals in `performance`, which are too narrow if a job stopped early."""
-    if isinstance(tree, list):
-        return [without_intervals(each) for each in tree]
-    if not isinstance(tree, dict):
-        return tree
-    return {
-        key: _without_own(value) if key == "performance" else without_intervals(value) for key, value in tree.items()
-    }
-
-
-def _without_own(branch: Tree) -> Tree:
-    kept = {key: None if key.endswith("_ci95") else value for key, value in branch.items()}
-    worst = {column: _without_own(each) for column, each in branch.get("worst_type", {}).items()}
-    return {**kept, **({"worst_type": worst} if worst else {}), "note": STOPPED}
 
 
 def performance(found: Predictions, draws: Draws, check: Check) -> Performance:

@@ -23,6 +23,7 @@ Tree = Mapping[str, Any]
 SECONDARY_STATISTICS = (
     "pearson", "mse", "iou20", "entropy_change", "probability_change", "flipped", "probability"
 )  # fmt: skip
+CHANCE_STATISTICS = ("chance", "corrected")
 
 
 class Estimate(Protocol):
@@ -36,6 +37,9 @@ class Estimate(Protocol):
 
     def across(self, some: Selection, name: str) -> Tree:
         """Return the statistics of a column across runs."""
+
+    def chance(self, some: Selection, name: str) -> Tree:
+        """Return what unrelated images have by chance in a column of similarities, and the number corrected for it."""
 
     def difference(self, cohorts: tuple[CohortValues, CohortValues], pairing: Pairing) -> Tree:
         """Return the mean difference of two cohorts, the first minus the second."""
@@ -92,7 +96,7 @@ class _Builder:
     def _run(self, cohort: CohortValues, number: int) -> Tree:
         some = Selection(cohort, number)
         single = {name: partial(self._measure, some, name) for name in some.cohort.parts}
-        across = {name: partial(self._estimate.across, some, name) for name in some.cohort.across_parts}
+        across = {name: partial(self._headline_across, some, name) for name in some.cohort.across_parts}
         found = _performance(some.cohort, lambda: some.cohort.performance.runs[number])
         return join(self._shares(some), {"measures": LazyTree({**single, **across})}, found)
 
@@ -127,7 +131,18 @@ class _Builder:
             for kind in SECONDARY_STATISTICS
             if f"{prefix}.{kind}" in some.cohort.run_columns
         ]
-        return join(self._estimate.column(some, column), *secondary)
+        return join(self._headline(some, column), *secondary)
+
+    def _headline(self, some: Selection, column: str) -> Tree:
+        """Return a column's number, beside what unrelated images have by chance if it is a similarity."""
+        return join(self._estimate.column(some, column), self._chance(some, column))
+
+    def _headline_across(self, some: Selection, column: str) -> Tree:
+        """Return the number of a column across runs, beside what unrelated images have by chance."""
+        return join(self._estimate.across(some, column), self._chance(some, column))
+
+    def _chance(self, some: Selection, column: str) -> Tree:
+        return self._estimate.chance(some, column) if column in some.cohort.similarities else {}
 
     def _across(self, some: Selection, name: str, parts: Sequence[str]) -> Tree:
         """Return a measure across runs with its parts and the matrix of all pairs of runs."""
@@ -143,7 +158,7 @@ class _Builder:
             for kind, column in columns.items()
             if column in some.cohort.across_columns
         }
-        return join(self._estimate.across(some, name), secondary)
+        return join(self._headline_across(some, name), secondary)
 
     def _strata(self, cohort: CohortValues) -> Tree:
         strata: dict[str, dict[str, Callable[[], Tree]]] = {}
@@ -154,8 +169,8 @@ class _Builder:
     def _stratum(self, stratum: Stratum) -> Tree:
         """Return the headline of every measure, without parts."""
         cohort, some = stratum.cohort, Selection(stratum.cohort, stratum=stratum)
-        single = {name: partial(self._estimate.column, some, name) for name in cohort.parts}
-        across = {name: partial(self._estimate.across, some, name) for name in cohort.across_parts}
+        single = {name: partial(self._headline, some, name) for name in cohort.parts}
+        across = {name: partial(self._headline_across, some, name) for name in cohort.across_parts}
         degenerate = degenerate_share(*some.column("degenerate"))
         own = _performance(cohort if stratum.kind != "correct" else None, lambda: _stratum_performance(stratum))
         return join(LazyTree({**single, **across}), {"degenerate": degenerate}, own)

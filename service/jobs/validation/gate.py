@@ -83,7 +83,7 @@ def _unknown_measure(rule: Rule, spec: JobSpec, cohort: Cohort) -> Iterator[tupl
             "a job with stop needs intervals that hold at every interim look, and degenerate has none; remove stop",
         )
     elif rule.versus is not None and (
-        rule.spread or rule.is_on_performance or rule.measure.startswith(UNPAIRED_PREFIXES)
+        rule.spread or rule.is_judged_at_end or rule.measure.startswith(UNPAIRED_PREFIXES)
     ):
         yield "measure", f"{rule.measure} is not compared between cohorts; remove versus, or use another number"
 

@@ -1,6 +1,5 @@
 """Tests that the measure `chance` agrees with a slow twin for any shards and pages, cached values, and bad files."""
 
-import hashlib
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from service.domain.job import ACROSS_RUNS
 from tests.support.audits import Columns, audit, columns_of
 from tests.support.jobs import SIZE, AuditInputs, write_image
 from tests.support.models import TinyNet
-from tests.support.slow_twin import Array, Twin
+from tests.support.slow_twin import Array, Twin, digest_of, slow_partners
 from tests.support.soundness import ALL_OFF
 from worker.context import WorkerContext
 from worker.inputs.resolver import InputResolver
@@ -23,22 +22,6 @@ from worker.runner import Runner
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 KINDS = ("ssim", "pearson", "mse", "iou20")
-
-
-def digest_of(name: str, seed: int = 0) -> str:
-    return hashlib.sha256(f"order:{seed}:{name}".encode()).hexdigest()
-
-
-def slow_partners(labels: dict[str, str | None], seed: int = 0) -> dict[str, str | None]:
-    """Return the name of each image's partner by the image's name, as the definition says.
-
-    The partner is the image with the same label that comes before the image in the seeded order.
-    """
-    found: dict[str, str | None] = {}
-    for name, label in labels.items():
-        own = sorted((each for each in labels if labels[each] == label), key=lambda each: digest_of(each, seed))
-        found[name] = own[own.index(name) - 1] if own.index(name) else None
-    return found
 
 
 def chance_of(columns: dict[str, dict[int, Columns]]) -> dict[str, dict[int, Columns]]:

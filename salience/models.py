@@ -35,7 +35,10 @@ class Outcome(StrEnum):
 
 OPEN_STATES = (JobState.QUEUED, JobState.RUNNING)
 FIRST_FORMAT = 1  # of results documents that have no field `format`
-COLUMNS = ("cohort", "measure", "part", "n", "mean", "sd", "low", "high")
+COLUMNS = (
+    "cohort", "measure", "part", "n", "mean", "sd", "low", "high",
+    "chance", "chance_low", "chance_high", "corrected", "corrected_low", "corrected_high",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,8 @@ class Statistic:
     """A measure of a cohort: its mean over images, with a standard deviation and a 95 % confidence interval.
 
     `n` images have a value and `missing` images have none, for example because their map is zero everywhere.
-    `parts` holds further statistics of the measure, such as one for each noise level.
+    `parts` holds further statistics of the measure, such as one for each noise level. `chance` is what unrelated images
+    have instead of a similarity's mean, and `corrected` the mean corrected for it; None for what is no similarity.
     """
 
     mean: float | None
@@ -126,15 +130,21 @@ class Statistic:
     n: int | None
     parts: Mapping[str, "Statistic"]
     missing: int = 0
+    chance: float | None = None
+    chance_ci95: tuple[float, float] | None = None
+    corrected: float | None = None
+    corrected_ci95: tuple[float, float] | None = None
 
     @classmethod
     def from_json(cls, raw: Json) -> "Statistic":
         """Read a statistic from JSON. Absent numbers become None; the matrix of the measure stability is left out."""
         found = (raw.get("parts") or {}).items()
         parts = {name: cls.from_json(part) for name, part in found if isinstance(part, dict)}
-        interval = raw.get("ci95")
-        ends = tuple(interval) if interval else None
-        return cls(raw.get("mean"), raw.get("sd"), ends, raw.get("n"), parts, raw.get("missing", 0))
+        ends = {name: tuple(raw[name]) if raw.get(name) else None for name in ("ci95", "chance_ci95", "corrected_ci95")}
+        return cls(
+            raw.get("mean"), raw.get("sd"), n=raw.get("n"), parts=parts, missing=raw.get("missing", 0),
+            chance=raw.get("chance"), corrected=raw.get("corrected"), **ends,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -209,9 +219,12 @@ class Results:
         for cohort, measures in self.cohorts.items():
             for measure, headline in measures.items():
                 for part, found in {"": headline, **headline.parts}.items():
-                    low, high = found.ci95 or (None, None)
-                    count = headline.n if found.n is None else found.n
-                    yield cohort, measure, part, count, found.mean, found.sd, low, high
+                    nothing = (None, None)
+                    yield (
+                        cohort, measure, part, headline.n if found.n is None else found.n, found.mean, found.sd,
+                        *(found.ci95 or nothing), found.chance, *(found.chance_ci95 or nothing), found.corrected,
+                        *(found.corrected_ci95 or nothing),
+                    )  # fmt: skip
 
     def frame(self) -> "DataFrame":
         """Return the rows as a pandas DataFrame. Raises ImportError without pandas."""

@@ -13,6 +13,7 @@ from service.measures import MEASURES
 from service.measures.performance import PERFORMANCE
 from service.spec.model import Json
 
+CHANCE = {"chance": "by chance", "corrected": "corrected"}
 SOUNDNESS_COLOURS = {Status.OK: "green", Status.WARNING: "yellow", Status.FAILED: "red"}
 
 
@@ -62,6 +63,9 @@ def _cohorts(cohorts: Json) -> Table:
         found = [cohort["measures"].get(measure) for cohort in cohorts.values()]
         if any(found):
             table.add_row(measure, *(_cell(each) for each in found))
+        for name, title in CHANCE.items():
+            if any(each and name in each for each in found):
+                table.add_row(f"{measure} {title}", *(_beside_mean(each, name) for each in found))
     accuracies = [cohort["accuracy"] for cohort in cohorts.values()]
     if any(each is not None for each in accuracies):
         table.add_row("accuracy", *("" if each is None else f"{each:.3f}" for each in accuracies))
@@ -71,6 +75,15 @@ def _cohorts(cohorts: Json) -> Table:
             table.add_row(title, *map(_cell, numbers))
     table.add_row("degenerate maps", *(_cell(cohort["degenerate"]) for cohort in cohorts.values()))
     return table
+
+
+def _beside_mean(found: Json | None, name: str) -> str:
+    """Return the cell of a number that stands beside the mean; if it is null, the reason in short."""
+    if found is None or name not in found:
+        return ""
+    if found[name] is None:
+        return f"none: {found[f'{name}_note'].partition(':')[0]}"
+    return _cell({"mean": found[name], "ci95": found[f"{name}_ci95"]})
 
 
 def _performance(cohort: Json, name: str) -> Json:

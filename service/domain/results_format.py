@@ -9,7 +9,7 @@ Json = Mapping[str, Any]
 
 FIRST_FORMAT = 1  # of documents that have no field `format`
 # What each format added to the results. Documents of earlier formats are shown with a notice that they lack it.
-ADDED: Mapping[int, str] = {4: "soundness checks, detection performance, or tests of whether cohorts differ"}
+ADDED: Mapping[int, str] = {4: "soundness checks, detection performance, chance, or tests of whether cohorts differ"}
 
 
 def complete(results: Json) -> dict[str, Any]:

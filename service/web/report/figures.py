@@ -11,13 +11,16 @@ from service.web.report.data import Json, ReportData
 from service.web.report.interpretation import Interpretation, interval
 from service.web.report.svg import Axis, domain
 
+CHANCE_HEADS = ("by chance", "corrected for chance")
+
 
 @dataclass(frozen=True)
 class Panel:
-    """A measure of all cohorts that have it: a mark for each cohort, and the axis that covers the marks."""
+    """A measure of all cohorts that have it: a mark and words for each cohort, and the axis that covers the marks."""
 
     measure: str
     marks: Sequence[Mark]
+    words: Sequence[str] = ()
 
     @property
     def axis(self) -> Axis:
@@ -57,10 +60,20 @@ class Figure:
 
 def panels(data: ReportData) -> list[Panel]:
     """Return a panel for each measure."""
-    return [
-        Panel(measure, [_with_runs(data, measure, *each) for each in cohorts_with(data, measure)])
-        for measure, _ in data.measures
-    ]
+    return [_panel(data, measure, interpretation) for measure, interpretation in data.measures]
+
+
+def _panel(data: ReportData, measure: str, interpretation: Interpretation) -> Panel:
+    found = list(cohorts_with(data, measure))
+    words = [f"{interpretation.describe_number(own)}{_beside_chance(own)}" for _, _, own in found]
+    return Panel(measure, [_with_runs(data, measure, *each) for each in found], words)
+
+
+def _beside_chance(each: Json) -> str:
+    if each.get("chance") is None:
+        return ""
+    by_chance, corrected = chance_cells(each)
+    return f"; by chance {by_chance}" + (f", corrected {corrected}" if each["corrected"] is not None else "")
 
 
 def _with_runs(data: ReportData, measure: str, place: int, cohort: str, own: Json) -> Mark:
@@ -86,4 +99,10 @@ def mark(cohort: int, name: str, each: Json | None, interpretation: Interpretati
 
 def cells(each: Json, interpretation: Interpretation) -> list[str]:
     """Return three cells of a table: a mean, its interval and its interpretation."""
-    return [number(each["mean"]), interval(each["ci95"]), interpretation.describe(each["mean"])]
+    return [number(each["mean"]), interval(each["ci95"]), interpretation.describe_number(each)]
+
+
+def chance_cells(each: Json) -> list[str]:
+    """Return the cells under CHANCE_HEADS; dashes in results that lack these numbers."""
+    ends = interval(each.get("corrected_ci95"))
+    return [number(each.get("chance")), number(each.get("corrected")) + (f" ({ends})" if ends else "")]

@@ -23,6 +23,23 @@ class Interpretation(Wording):
             return f"low: {self.low}"
         return f"middling: {self.middling}" if value < self.bands[1] else f"high: {self.high}"
 
+    def describe_number(self, each: Mapping[str, Any]) -> str:
+        """Return what the mean of a number means, and why a value that is not low says little, if it does."""
+        excuse = self.excuse_by_chance(each)
+        return self.describe(each["mean"]) + (f", but {excuse}" if excuse else "")
+
+    def excuse_by_chance(self, each: Mapping[str, Any]) -> str:
+        """Return why a similarity that is not low says little: unrelated images are as similar. Empty if it does not.
+
+        `each` is a number of the results.
+        """
+        if each["mean"] is None or each["mean"] < self.bands[0] or each.get("chance") is None:
+            return ""
+        if each["corrected"] is None:
+            return "maps hardly depend on the image"
+        ends = each["corrected_ci95"]
+        return "not clearly more than by chance" if ends and ends[0] <= 0 else ""
+
     def side(self, value: float | None) -> str | None:
         """Return the side of SIDES on which a value lies; None without a value, or if neither side is better."""
         if value is None or not self.better:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from service.gate import failed_check
 from service.measures import MEASURES
 from service.web.report.data import Json, ReportData
-from service.web.report.interpretation import Interpretation, compare_blurs, join_words
+from service.web.report.interpretation import INTERPRETATIONS, Interpretation, compare_blurs, join_words
 from service.web.report.single_runs import compares_models, model_titles, only_models
 
 MAX_NAMED = 3  # cohorts that a sentence names as ahead; the table has all pairs
@@ -184,16 +184,19 @@ def ranking_sentence(pairs: Pairs, verb: str, link: str, cohorts: int) -> str:
 def excuse_high_value(data: ReportData, measure: str, cohort: str) -> str:
     """Return why a high value of a cohort is not better; empty if nothing speaks against it.
 
-    A high value is not better if a soundness check of the cohort fails, or if the interval of the measure's control
-    part does not lie above 0: if blurring the object changes the map no more than blurring the background does, the map
-    does not show what the model uses.
+    A high value is not better if a soundness check of the cohort fails, if it is not clearly above chance, or if the
+    interval of the measure's control part does not lie above 0: if blurring the object changes the map no more than
+    blurring the background does, the map does not show what the model uses.
     """
     failed = failed_check(data.results, cohort)
     if failed is not None:
         return f"the soundness check {failed.name} of {failed.subject} fails"
-    control = MEASURES[measure].control_part if measure in MEASURES else None
-    if control is None or cohort not in data.cohorts:
+    own = data.measures_of(cohort).get(measure) if cohort in data.cohorts else None
+    if own is None:
         return ""
-    own = data.measures_of(cohort).get(measure, {})
+    by_chance = INTERPRETATIONS[measure].excuse_by_chance(own)
+    control = MEASURES[measure].control_part
+    if by_chance or control is None:
+        return by_chance
     ends = own.get("parts", {}).get(control, {}).get("ci95")
     return "" if not ends or ends[0] > 0 else compare_blurs(ends)

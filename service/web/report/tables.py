@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from service.measures import MEASURES
 from service.web.formatting import MINUS, number, p_value
 from service.web.report.charts import strip
 from service.web.report.data import Json, ReportData
-from service.web.report.figures import Figure, Table, cells, mark
+from service.web.report.figures import CHANCE_HEADS, Figure, Table, cells, chance_cells, mark
 from service.web.report.interpretation import Interpretation, interval, pluralise
 from service.web.report.ranking import excuse_high_value, recipes_differ
 from service.web.report.svg import domain
@@ -88,7 +89,7 @@ def strata_figures(data: ReportData) -> list[Figure]:
 
 def _stratum(data: ReportData, measure: str, interpretation: Interpretation) -> Figure:
     charts: list[tuple[str, int, Markup]] = []
-    rows = []
+    rows, has_chance = [], MEASURES[measure].has_chance
     found = _by_stratum(data, measure)
     drawn, listed = (_most_extreme(found, most) for most in (MAX_DRAWN, MAX_LISTED))
     ends = domain(
@@ -101,10 +102,12 @@ def _stratum(data: ReportData, measure: str, interpretation: Interpretation) -> 
             if each is None:
                 continue
             marks.append(mark(place, f"{cohort}, {name}, {pluralise(each['n'], 'value')}", each, interpretation))
-            rows.append([name, cohort, *cells(each, interpretation), f"{each['n']:,}"])
+            chance = chance_cells(each) if has_chance else []
+            rows.append([name, cohort, *cells(each, interpretation), *chance, f"{each['n']:,}"])
         if name in drawn:
             charts.append((name, 0, strip(f"{interpretation.title}, {name}", marks, interpretation.unit, ends, 260)))
-    heads = ["images", "cohort", interpretation.title.lower(), "95 % interval", "in words", "values"]
+    chance_heads = CHANCE_HEADS if has_chance else ()
+    heads = ["images", "cohort", interpretation.title.lower(), "95 % interval", "in words", *chance_heads, "values"]
     notes = [_omitted_note(len(found), len(listed))] if len(drawn) < len(found) else []
     return Figure(f"strata-{measure}", interpretation.title, interpretation.question, charts, Table(heads, rows), notes)
 

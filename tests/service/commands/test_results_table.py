@@ -63,3 +63,22 @@ def test_the_table_shows_detection_performance_with_intervals(capsys: pytest.Cap
     print_results({"cohorts": {"a": cohort}, "differences": []})
     shown = capsys.readouterr().out
     assert "AUROC" in shown and "0.910 [0.850, 0.950]" in shown and "EER" not in shown
+
+
+def test_similarities_are_shown_with_chance_and_corrected_for_it(capsys: pytest.CaptureFixture[str]) -> None:
+    chance: dict[str, Any] = {"chance": 0.4, "chance_ci95": [0.3, 0.5], "corrected": 0.75, "corrected_ci95": [0.7, 0.8]}
+    blind: dict[str, Any] = {
+        "chance": 0.99,
+        "chance_ci95": None,
+        "corrected": None,
+        "corrected_note": "maps hardly depend on it: 0.99",
+    }
+    cohorts = {
+        name: {"measures": {"noise": {**measured(0.85), **each}, "entropy": measured(0.5)}, "accuracy": None}
+        for name, each in {"a": chance, "b": {**blind, "corrected_ci95": None}}.items()
+    }
+    print_results({"cohorts": cohorts, "differences": []})
+    shown = capsys.readouterr().out
+    assert re.search(r"noise by chance +│ 0.400 \[0.300, 0.500\] +│ 0.990 ", shown)
+    assert re.search(r"noise corrected +│ 0.750 \[0.700, 0.800\] +│ none: maps hardly depend on it ", shown)
+    assert "entropy by chance" not in shown

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from service.web.formatting import MINUS
 from service.web.report.charts import tone
 from service.web.report.data import Json, ReportData
-from service.web.report.figures import Figure, Table, cells, cohorts_with
+from service.web.report.figures import CHANCE_HEADS, Figure, Table, cells, chance_cells, cohorts_with
 from service.web.report.heatmaps import Tile, draw_tiles
 from service.web.report.interpretation import INTERPRETATIONS
 
@@ -26,11 +26,11 @@ def geometry(data: ReportData) -> Figure:
     for place, cohort, own in cohorts_with(data, "geometry"):
         drawn = draw_tiles(f"{cohort}: similarity by transformation", list(_found(cohort, own["parts"])))
         charts.append((cohort, tone(place), drawn))
-        rows += [[cohort, name, *cells(each, MEANING)] for name, each in own["parts"].items()]
+        rows += [[cohort, name, *cells(each, MEANING), *chance_cells(each)] for name, each in own["parts"].items()]
     gridded = all(_is_grid(own["parts"]) for _, _, own in cohorts_with(data, "geometry"))
     where = IN_GRID if gridded else "The name of a shift says how many pixels it moves the content right and down."
     lead = f"Maps of transformed images compared with transformed maps. {where} Bright: salience follows the content."
-    heads = ["cohort", "transformation", "similarity", "95 % interval", "in words"]
+    heads = ["cohort", "transformation", "similarity", "95 % interval", "in words", *CHANCE_HEADS]
     return Figure("geometry", "Geometry: by transformation", lead, charts, Table(heads, rows), heat=True)
 
 

@@ -3,7 +3,7 @@
 from service.web.formatting import number
 from service.web.report.charts import curve
 from service.web.report.data import ReportData
-from service.web.report.figures import Figure, Table, cells, cohorts_with, mark
+from service.web.report.figures import CHANCE_HEADS, Figure, Table, cells, chance_cells, cohorts_with, mark
 from service.web.report.interpretation import INTERPRETATIONS
 
 
@@ -21,14 +21,15 @@ def noise(data: ReportData) -> Figure:
             ]
         )
         rows += [
-            [cohort, amount, *cells(each, interpretation), number(each.get("entropy_change"), 3, True),
-             number(each.get("probability_change"), 3, True)]
+            [cohort, amount, *cells(each, interpretation), *chance_cells(each),
+             number(each.get("entropy_change"), 3, True), number(each.get("probability_change"), 3, True),
+             number(each.get("flipped"))]
             for amount, each in zip(places, parts, strict=True) if each
         ]  # fmt: skip
     kind = data.job.spec.options.noise.kind
     unit = "share of values made black or white" if kind == "salt_pepper" else "standard deviation of the noise"
-    heads = ["cohort", unit, "similarity", "95 % interval", "in words", "change of entropy",
-             "change of the class's probability"]  # fmt: skip
+    heads = ["cohort", unit, "similarity", "95 % interval", "in words", *CHANCE_HEADS,
+             "change of entropy", "change of the class's probability", "predictions changed"]  # fmt: skip
     lead = "How similar the map stays as noise increases. A line that stays high means that attention stays in place."
     return Figure(
         "noise",

@@ -85,3 +85,20 @@ def test_the_number_of_correct_runs_is_described_for_one_run_and_for_many() -> N
         "correctly classified", "incorrectly classified", "all 3 runs are wrong", "1 of 3 runs is correct",
         "2 of 3 runs are correct", "all 3 runs are correct",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("mean", "corrected", "ends", "words"),
+    [
+        (0.9, 0.7, [0.6, 0.8], "high: attention stays in place under noise"),
+        (0.9, 0.1, [-0.1, 0.3], "high: attention stays in place under noise, but not clearly more than by chance"),
+        (0.99, None, None, "high: attention stays in place under noise, but maps hardly depend on the image"),
+        (0.2, -0.1, [-0.2, 0.0], "low: attention shifts under noise"),
+    ],
+)
+def test_a_high_similarity_that_unrelated_images_have_too_is_not_called_high_alone(
+    mean: float, corrected: float | None, ends: list[float] | None, words: str
+) -> None:
+    found = {"mean": mean, "ci95": None, "chance": 0.6, "corrected": corrected, "corrected_ci95": ends}
+    assert INTERPRETATIONS["noise"].describe_number(found) == words
+    assert INTERPRETATIONS["noise"].describe_number({"mean": 0.9, "ci95": None}).endswith("under noise")

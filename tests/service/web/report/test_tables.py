@@ -25,3 +25,16 @@ def test_the_charts_show_the_lowest_and_highest_of_many_classes_and_correct_and_
     data.results["cohorts"]["only"]["strata"] = {"class": {"a": stratum(0.5), "b": stratum(0.6)}, "correct": correct}
     (few,) = strata_figures(data)
     assert ([name for name, _, _ in few.charts][:2], list(few.notes)) == (["class a", "class b"], [])
+
+
+def test_strata_of_a_similarity_show_chance_and_those_of_entropy_do_not() -> None:
+    data = material({"only": {"noise": 0.5, "entropy": 0.5}})
+    plain = {"mean": 0.5, "ci95": None, "n": 4}
+    noise = {**plain, "chance": 0.99, "corrected": None, "corrected_ci95": None}
+    data.results["cohorts"]["only"]["strata"] = {"class": {"a": {"noise": noise, "entropy": plain}}}
+    tables = {each.key: each.table for each in strata_figures(data)}
+    assert "by chance" not in tables["strata-entropy"].heads
+    (row,) = tables["strata-noise"].rows
+    shown = dict(zip(tables["strata-noise"].heads, row, strict=True))
+    assert (shown["by chance"], shown["corrected for chance"]) == ("0.990", "\N{EN DASH}")
+    assert shown["in words"].endswith("but maps hardly depend on the image")

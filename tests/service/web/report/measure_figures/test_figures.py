@@ -84,3 +84,22 @@ def test_the_figure_of_geometry_draws_many_rotations_in_rows_of_tiles() -> None:
     assert tiles_of("shift:4,0", *turns, "scale:0.8")[-2:] == ["20\N{DEGREE SIGN}", "\N{MULTIPLICATION SIGN} 0.8"]
     (chart,) = (chart for _, _, chart in figure("geometry", {each: part(0.5) for each in turns}, []).charts)
     assert 'width="342"' in chart
+
+
+@pytest.mark.parametrize(
+    ("measure", "names"),
+    [("noise", ["0.1"]), ("geometry", ["hflip"]), ("degradation", ["background", "object", "gap"])],
+)
+def test_tables_show_chance_beside_each_similarity_and_flipped_beside_each_change_of_probability(
+    measure: str, names: list[str]
+) -> None:
+    chance = {"chance": 0.4, "corrected": 0.75, "corrected_ci95": [0.7, 0.8], "flipped": 0.125}
+    parts = {name: {**part(0.85), **({} if name == "gap" else chance)} for name in names}
+    table = figure(measure, parts, [0.5]).table
+    assert {len(row) for row in table.rows} == {len(table.heads)}
+    shown = dict(zip(table.heads, table.rows[0], strict=True))
+    assert (shown["by chance"], shown["corrected for chance"]) == ("0.400", "0.750 (0.700 to 0.800)")
+    if measure != "geometry":
+        assert shown["predictions changed"] == "0.125"
+        before = table.heads[table.heads.index("predictions changed") - 1]
+        assert before == "change of the class's probability"

@@ -21,7 +21,7 @@ import torch
 
 from benchmarks import resident
 from service.artifacts.store import ArtifactStore
-from service.domain.job import ShardKind
+from service.domain.work import ShardKind
 from service.spec.model import JobSpec
 from service.storage import Store
 from service.storage import migrate as schema

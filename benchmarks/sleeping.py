@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import resident
-from service.domain.job import ACROSS_RUNS, Image, Job, Shard, ShardKind, ShardResult, Values
+from service.domain.job import Image, Job
+from service.domain.work import ACROSS_RUNS, Shard, ShardKind, ShardResult, Values
 from worker import runner
 from worker.app import make_app
 from worker.runtime.lease import Lease

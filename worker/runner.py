@@ -11,8 +11,9 @@ from typing import TypeVar
 from opentelemetry.trace import SpanKind
 from structlog.contextvars import bound_contextvars
 
-from service.domain.job import Job, Shard, ShardKind
+from service.domain.job import Job
 from service.domain.maps import MapRequest
+from service.domain.work import Shard, ShardKind
 from service.errors import DatabaseUnavailable, InputRefused, JobNotFound, LeaseLost, WorkerShuttingDown, WorkFailed
 from service.gate import Verdict, judge, with_final_results
 from service.jobs.verdicts import ResolvedGate, resolve_gate

@@ -11,7 +11,8 @@ cannot starve a tenant with a large job.
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from service.domain.job import FORMAT, OPEN_STATES, ShardKind, ShardState
+from service.domain.job import OPEN_STATES
+from service.domain.work import FORMAT, ShardKind, ShardState
 from service.storage.tables.jobs import JobRow, ShardRow
 
 

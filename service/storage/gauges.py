@@ -10,8 +10,9 @@ from typing import Any
 
 from sqlalchemy import Double, Select, cast, func, literal, null, select, union_all
 
-from service.domain.job import JobState, ShardState
+from service.domain.job import JobState
 from service.domain.webhook import DeliveryState
+from service.domain.work import ShardState
 from service.storage.clock import NOW
 from service.storage.database import Database
 from service.storage.tables.jobs import JobRow, ShardRow

@@ -8,7 +8,8 @@ from functools import lru_cache
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
-from service.domain.job import Image, ImageSet, Values
+from service.domain.job import Image, ImageSet
+from service.domain.work import Values
 from service.storage.database import Database
 from service.storage.jobs import get_row
 from service.storage.postgres import allow_long_statements

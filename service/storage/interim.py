@@ -10,7 +10,7 @@ everything measured so far, and runs rarely enough to take only a small share of
 from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from service.domain.job import Shard, ShardKind, ShardState
+from service.domain.work import Shard, ShardKind, ShardState
 from service.spec.model import Json
 from service.storage.clock import NOW, moment
 from service.storage.database import Database

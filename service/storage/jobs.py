@@ -10,7 +10,8 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from service.domain.job import OPEN_STATES, PRIORITIES, Job, JobState, ShardKind
+from service.domain.job import OPEN_STATES, PRIORITIES, Job, JobState
+from service.domain.work import ShardKind
 from service.errors import JobNotFound, TooManyJobs
 from service.spec.model import JobSpec
 from service.spec.resolution import resolved, to_stored

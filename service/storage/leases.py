@@ -13,7 +13,8 @@ from types import MappingProxyType
 from sqlalchemy import ColumnElement, func, select, text, update
 from sqlalchemy.orm import Session
 
-from service.domain.job import FORMAT, OLDEST_FORMAT, JobState, Shard, ShardKind, ShardState
+from service.domain.job import JobState
+from service.domain.work import FORMAT, OLDEST_FORMAT, Shard, ShardKind, ShardState
 from service.errors import DatabaseUnavailable, ShardLost
 from service.net.backoff import exponential_delay
 from service.storage.clock import NOW

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.domain.job import MapSum
 from service.domain.maps import ClassSum, StoredImage, StoredMaps
+from service.domain.work import MapSum
 from service.storage.clock import moment
 from service.storage.database import Database
 from service.storage.jobs import get_row

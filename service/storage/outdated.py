@@ -5,7 +5,8 @@ No job then mixes values of two formats, and no job waits for workers of a relea
 
 from sqlalchemy import delete, select
 
-from service.domain.job import OLDEST_FORMAT, OPEN_STATES, ShardKind, ShardState
+from service.domain.job import OPEN_STATES
+from service.domain.work import OLDEST_FORMAT, ShardKind, ShardState
 from service.storage.database import Database
 from service.storage.fair_queue import single_shard
 from service.storage.tables.jobs import JobRow, MapSumRow, ShardRow, ValueRow

@@ -9,7 +9,8 @@ import time
 from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from service.domain.job import OPEN_STATES, JobState, ShardState
+from service.domain.job import OPEN_STATES, JobState
+from service.domain.work import ShardState
 from service.errors import DeadlineExceeded, WorkMissing
 from service.storage.clock import NOW
 from service.storage.database import Database

@@ -6,7 +6,8 @@ A transaction that needs both rows locks the job's row before the shard's row, w
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from service.domain.job import OPEN_STATES, JobState, Shard, ShardState
+from service.domain.job import OPEN_STATES, JobState
+from service.domain.work import Shard, ShardState
 from service.errors import LeaseLost
 from service.storage.clock import NOW
 from service.storage.outbox import enqueue_job_end

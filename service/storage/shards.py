@@ -12,7 +12,8 @@ from sqlalchemy import String, Text, bindparam, delete, func, insert, select, up
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 
-from service.domain.job import FORMAT, Image, JobState, Plan, Shard, ShardKind, ShardResult, ShardState, Slice
+from service.domain.job import Image, JobState
+from service.domain.work import FORMAT, Plan, Shard, ShardKind, ShardResult, ShardState, Slice
 from service.spec.model import Json
 from service.storage.clock import NOW
 from service.storage.database import Database

@@ -11,7 +11,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from service.domain.job import Plan, Slice
+from service.domain.work import Plan, Slice
 from service.net.allowed_hosts import METADATA_NETWORKS
 from service.settings import ServiceSettings
 from service.storage import Store

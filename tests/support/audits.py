@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from service.domain.job import ACROSS_RUNS, Job, JobState
+from service.domain.job import Job, JobState
+from service.domain.work import ACROSS_RUNS
 from service.spec.model import JobSpec, spec_digest
 from service.storage import Store
 from worker.runner import Runner

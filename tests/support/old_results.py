@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from service.domain.job import Image, Plan, ShardResult, Slice
+from service.domain.job import Image
+from service.domain.work import Plan, ShardResult, Slice
 from service.spec.model import JobSpec, spec_digest
 from service.storage import Store
 from tests.support.shards import claim

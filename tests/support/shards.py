@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from service.domain.job import Image, Plan, Shard, ShardResult, Slice, Values
+from service.domain.job import Image
+from service.domain.work import Plan, Shard, ShardResult, Slice, Values
 from service.storage import Store
 
 LEASE = 30.0

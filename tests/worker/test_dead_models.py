@@ -20,7 +20,8 @@ from torch import nn
 from salience.models import Results, Verdict
 from service.commands.figure import draw
 from service.commands.results_table import print_results
-from service.domain.job import FORMAT, Job
+from service.domain.job import Job
+from service.domain.work import FORMAT
 from service.spec.model import JobSpec
 from service.storage import Store
 from service.storage.tables.jobs import SummaryRow

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from sqlalchemy import func, select, update
 
-from service.domain.job import Job, JobState, Shard, ShardKind
+from service.domain.job import Job, JobState
+from service.domain.work import Shard, ShardKind
 from service.errors import JobNotFound
 from service.spec.model import JobSpec, spec_digest
 from service.storage.leases import LIMITS, TROUBLES

@@ -6,7 +6,8 @@ The worker does not decode an image whose rows are all cached, and computes only
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from service.domain.job import ACROSS_RUNS, Image, Values
+from service.domain.job import Image
+from service.domain.work import ACROSS_RUNS, Values
 from service.spec.model import JobSpec
 from worker.audit.audit import Missing
 from worker.audit.cache_keys import CacheKeys, ImageFacts

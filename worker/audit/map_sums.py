@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-from service.domain.job import MapSum
 from service.domain.maps import SUM_UNIT, ClassSum, small_size
+from service.domain.work import MapSum
 
 
 @dataclass

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from service.domain.job import ACROSS_RUNS, Image, ImageSet, Job, Shard, ShardResult, Values
+from service.domain.job import Image, ImageSet, Job
 from service.domain.maps import MAX_MEAN_CLASSES
+from service.domain.work import ACROSS_RUNS, Shard, ShardResult, Values
 from service.errors import ModelRefused
 from service.spec.model import JobSpec, Json
 from worker.audit.audit import Audit, Missing, Scores

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from service.domain.job import Image, Plan, Slice
+from service.domain.job import Image
+from service.domain.work import Plan, Slice
 from service.errors import ImagesRefused, ModelRefused, naming_field
 from service.inputs.image_sets.listing import ImageEntry
 from service.jobs.validation.fields import preprocessing_problems

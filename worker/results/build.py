@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from service.domain.job import FORMAT, ImageSet, Job
+from service.domain.job import ImageSet, Job
+from service.domain.work import FORMAT
 from service.errors import ImagesMissing, ImagesRefused
 from service.gate import Rule
 from service.measures import MEASURES

@@ -14,7 +14,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from service.domain.job import ACROSS_RUNS, ImageSet, Job
+from service.domain.job import ImageSet, Job
+from service.domain.work import ACROSS_RUNS
 from service.storage import Store
 from service.storage.images import ReadImage
 from worker.statistics.bootstrap import Array

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from contextvars import copy_context
 
-from service.domain.job import Shard
+from service.domain.work import Shard
 from service.errors import DatabaseUnavailable, LeaseLost, WorkerShuttingDown
 from service.storage import LeaseStore
 from worker.runtime.metrics import PASSES

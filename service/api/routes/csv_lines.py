@@ -6,7 +6,8 @@ import math
 from array import array
 from collections.abc import Iterable, Iterator
 
-from service.domain.job import ACROSS_RUNS, Job
+from service.domain.job import Job
+from service.domain.work import ACROSS_RUNS
 from service.storage.images import MeasuredImage
 
 

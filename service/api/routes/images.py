@@ -14,7 +14,8 @@ from service.api.pagination import decode, encode
 from service.api.routes.csv_lines import csv_lines
 from service.api.routes.jobs import CurrentJobs, Text
 from service.api.schemas import ImageBody, ImagePage
-from service.domain.job import ACROSS_RUNS, Job
+from service.domain.job import Job
+from service.domain.work import ACROSS_RUNS
 from service.errors import NotAcceptable
 from service.jobs.service import Jobs
 from service.storage.images import MeasuredImage

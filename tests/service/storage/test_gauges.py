@@ -1,4 +1,4 @@
-from service.domain.job import Plan, Slice
+from service.domain.work import Plan, Slice
 from service.storage import Store
 from service.storage.gauges import GAUGES, read_gauges
 from tests.support.jobs import AuditInputs

@@ -1,6 +1,7 @@
 import pytest
 
-from service.domain.job import ACROSS_RUNS, Image, ImageSet, Plan, ShardResult, Slice, Values
+from service.domain.job import Image, ImageSet
+from service.domain.work import ACROSS_RUNS, Plan, ShardResult, Slice, Values
 from service.spec.model import spec_digest
 from service.storage import Store
 from tests.support.jobs import AuditInputs

@@ -4,7 +4,8 @@ from itertools import pairwise
 import pytest
 from sqlalchemy import update
 
-from service.domain.job import Image, Job, JobState, Plan, Shard, ShardKind, ShardResult, Slice, Values
+from service.domain.job import Image, Job, JobState
+from service.domain.work import Plan, Shard, ShardKind, ShardResult, Slice, Values
 from service.errors import LeaseLost
 from service.spec.model import spec_digest
 from service.storage import Store

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 import pytest
 from sqlalchemy import update
 
-from service.domain.job import FORMAT, Image, JobState, Plan, Shard, ShardKind, ShardResult, Slice
+from service.domain.job import Image, JobState
+from service.domain.work import FORMAT, Plan, Shard, ShardKind, ShardResult, Slice
 from service.spec.model import spec_digest
 from service.storage import LeaseStore, Store
 from service.storage.leases import DEATHS, LIMITS, RESTARTS, TROUBLES

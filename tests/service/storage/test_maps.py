@@ -2,7 +2,7 @@ from array import array
 
 import pytest
 
-from service.domain.job import MapSum, Plan, ShardResult, Slice
+from service.domain.work import MapSum, Plan, ShardResult, Slice
 from service.spec.model import spec_digest
 from service.storage import Store
 from tests.support.jobs import AuditInputs

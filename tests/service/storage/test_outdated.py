@@ -3,8 +3,9 @@
 import pytest
 from sqlalchemy import func, select, update
 
-from service.domain.job import OLDEST_FORMAT, JobState, MapSum, ShardKind, ShardResult
+from service.domain.job import JobState
 from service.domain.maps import ClassSum
+from service.domain.work import OLDEST_FORMAT, MapSum, ShardKind, ShardResult
 from service.errors import LeaseLost
 from service.spec.model import spec_digest
 from service.storage import Store

@@ -5,7 +5,8 @@ from contextlib import closing
 import pytest
 from sqlalchemy import text
 
-from service.domain.job import Image, JobState, ShardKind, ShardResult, Slice
+from service.domain.job import Image, JobState
+from service.domain.work import ShardKind, ShardResult, Slice
 from service.errors import DatabaseUnavailable, LeaseLost
 from service.spec.model import spec_digest
 from service.storage import Database, Store

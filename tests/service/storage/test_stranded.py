@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Connection, delete, select, update
 
-from service.domain.job import Image, JobState, Plan, ShardResult, ShardState, Slice
+from service.domain.job import Image, JobState
+from service.domain.work import Plan, ShardResult, ShardState, Slice
 from service.queue.notifier import WorkNotifier
 from service.queue.sweeper import Sweeper
 from service.settings import ServiceSettings

@@ -9,7 +9,8 @@ import psycopg
 import pytest
 from sqlalchemy import make_url, text
 
-from service.domain.job import ImageSet, Shard
+from service.domain.job import ImageSet
+from service.domain.work import Shard
 from service.errors import DatabaseUnavailable
 from service.settings.database import Timeouts
 from service.spec.model import spec_digest

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from service.domain.job import ACROSS_RUNS
+from service.domain.work import ACROSS_RUNS
 from service.spec.model import JobSpec
 from worker.audit.cache_keys import CacheKeys, ImageFacts
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from service.domain.job import ACROSS_RUNS
+from service.domain.work import ACROSS_RUNS
 from tests.support.audits import Columns, audit, columns_of
 from tests.support.jobs import SIZE, AuditInputs, write_image
 from tests.support.models import TinyNet

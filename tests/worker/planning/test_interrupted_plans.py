@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, Engine, select, update
 
-from service.domain.job import JobState, ShardKind
+from service.domain.job import JobState
+from service.domain.work import ShardKind
 from service.spec.model import JobSpec, spec_digest
 from service.storage import Store
 from service.storage.shards import PAGE_SIZE

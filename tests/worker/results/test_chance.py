@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from service.domain.job import ACROSS_RUNS, Job
+from service.domain.job import Job
+from service.domain.work import ACROSS_RUNS
 from service.jobs.validation.gate import gate_problems
 from service.spec.model import JobSpec
 from tests.support.audits import Columns, audit, columns_of, results

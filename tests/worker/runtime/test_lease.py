@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from service.domain.job import Shard
+from service.domain.work import Shard
 from service.errors import LeaseLost
 from service.spec.model import spec_digest
 from service.storage import Store

@@ -10,14 +10,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 
 from docs.generate import BLOCKS, main
 from service.spec.model import MeasureName, spec_digest
-from tests.support.jobs import CLASSES, AuditInputs, write_image
-from tests.support.models import TinyNet, save_archive
+from tests.support.hoaxes import LABELS, Honest, save_squares
+from tests.support.jobs import CLASSES, AuditInputs
+from tests.support.models import save_archive
 from tests.support.processes import Installation
 from worker.runner import Runner
 
@@ -47,12 +48,20 @@ def demo(tmp_path: Path) -> Path:
         folder = tmp_path / ".demo" / "models" / recipe
         folder.mkdir(parents=True)
         for number in (1, 2, 3):
-            save_archive(TinyNet(number), folder / f"{number}.pt", SIDE)
-    random = np.random.default_rng(0)
-    for name in CLASSES:
-        for number in range(3):
-            write_image(tmp_path / ".demo" / "pictures" / name / f"{number}.png", random)
+            save_archive(honest_run(number), folder / f"{number}.pt", SIDE)
+    squares = save_squares(tmp_path / "squares", count=6)
+    for label, name in zip(LABELS, CLASSES, strict=True):
+        shutil.copytree(squares / label, tmp_path / ".demo" / "pictures" / name)
     return tmp_path
+
+
+def honest_run(seed: int) -> Honest:
+    """Return a model that classifies the squares correctly, and differs a little from those of other seeds."""
+    torch.manual_seed(seed)
+    model = Honest().eval()
+    with torch.no_grad():
+        model.head.weight.add_(torch.randn_like(model.head.weight))
+    return model
 
 
 def run(block: str, installation: Installation) -> subprocess.CompletedProcess[str]:

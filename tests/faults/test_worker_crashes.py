@@ -1,6 +1,7 @@
 """Tests with an image that crashes the worker: the job fails with a clear error, and other jobs succeed."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -56,4 +57,4 @@ def test_a_shard_that_crashes_its_worker_fails_its_own_job_only(
         assert json.loads(installation.run("wait", other, "--json"))["state"] == "succeeded"
         error = json.loads(installation.run("wait", poisoned, "--json", status=2))["error"]
     assert error["type"] == "shard-lost"
-    assert "The shard of images 4 to 4 (cohort 0) killed its worker 3 times" in error["detail"]
+    assert re.match(r"The shard of images \d to \d \(cohort 0\) killed its worker 3 times", error["detail"])

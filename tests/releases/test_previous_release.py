@@ -17,6 +17,7 @@ def test_the_previous_release_works_on_the_database_of_this_one(
     old = tmp_path / "old"
     shutil.unpack_archive(stored_release(), old)
     body = ingredients.body(name="old", labels={"team": "x"})
+    del body["maps"]  # the previous release has no such field
     given = json.dumps({"database": database_url, "broker": redis_url.removesuffix("/0") + "/7", "body": body})
     found = subprocess.run(
         [sys.executable, "-W", "ignore", HERE / "previous_release.py", old, given],

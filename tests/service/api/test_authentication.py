@@ -66,7 +66,7 @@ def test_an_event_stream_ends_without_another_event_when_its_key_is_revoked(
     headers = {"Authorization": f"Bearer {secret}"}
     with served.anybody.stream("GET", path.format(job=job), headers=headers) as answer:
         lines = answer.iter_lines()
-        assert any(job in line for line in lines)
+        assert any(job in line for line in lines) and next(lines).startswith("id: ")
         served.store.keys.revoke(made.prefix)
         time.sleep(RECHECK_SECONDS)
         served.ours.post(f"/v1/jobs/{job}/cancel").raise_for_status()
@@ -79,7 +79,7 @@ def test_an_event_stream_without_a_key_ends_when_the_first_key_is_created(
     job = api.post("/v1/jobs", json=ingredients.body()).json()["id"]
     with api.stream("GET", f"/v1/jobs/{job}/events") as answer:
         lines = answer.iter_lines()
-        assert any(job in line for line in lines)
+        assert any(job in line for line in lines) and next(lines).startswith("id: ")
         store.keys.create("first", "", Scope.READ)
         time.sleep(RECHECK_SECONDS)
         store.jobs.cancel(job)

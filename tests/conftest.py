@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 os.environ["OMP_NUM_THREADS"] = "1"
 torch.set_num_threads(1)
 
-HERE = ("127.0.0.1",)  # the address of all servers that the tests start
+HERE = ("127.0.0.1",)  # the address on which all servers of the tests listen
 # These files start services, workers or other servers many times, or audit with large models; the longest come first.
 LONG_FILES = (
     "tests/test_end_to_end.py", "tests/faults/test_shutdown.py", "tests/faults/test_random_kills.py",

@@ -23,7 +23,7 @@ def detector(attack: np.ndarray, scores: np.ndarray) -> Predictions:
 def drawn(images: int, runs: int, seed: int, *, spread: float = 0.0) -> Predictions:
     """Return random predictions of detectors with an accuracy of about 84 % that err on similar images.
 
-    `spread` is the standard deviation of the runs' separation of the classes, relative to its mean.
+    The distance between the scores of the two classes differs by run; `spread` is its relative standard deviation.
     """
     random = np.random.default_rng(seed)
     attack = random.random(images) < 0.5

@@ -67,7 +67,7 @@ class OfRuns:
         much, which moves the lower end.
         """
         bias = resampled - self.mean
-        if len(self.numbers) == 1:  # the percentile interval is centred on the resamples' mean
+        if len(self.numbers) == 1:  # move the percentile interval from the resamples' mean to the number, reflected
             ends = [2 * self.mean + bias - ends[1], 2 * self.mean + bias - ends[0]]
         return [ends[0] - bias / (sqrt(2) - 1), ends[1] - bias]
 

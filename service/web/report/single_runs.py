@@ -40,7 +40,7 @@ def model_sentences(data: ReportData) -> list[str]:
 
 def _sentence(each: Json) -> str:
     higher, lower = (each["a"], each["b"]) if each["mean"] > 0 else (each["b"], each["a"])
-    return f"the model of {higher} is higher than that of {lower} by {abs(each['mean']):.3f}"
+    return f"the model of {higher} has a higher value than that of {lower}, by {abs(each['mean']):.3f}"
 
 
 def _differing(data: ReportData) -> list[tuple[str, Sequence[Json]]]:

@@ -161,8 +161,8 @@ def test_the_cached_values_of_an_image_are_used_unless_its_partner_has_changed(
     audit(runner, ingredients.spec(**changes))
     inserted.write_bytes(content)
     more = audit(runner, ingredients.spec(**changes, shard_size=3))
-    # All passes of the inserted image and of the next image, whose partner has changed; one pass for the clean map of
-    # the inserted image's partner.
+    # The job computes all passes of the inserted image and of the next image, whose partner has changed. It also
+    # computes the clean map of the inserted image's partner, which takes one pass.
     passes = ingredients.spec().passes()
     assert more.passes_done == 2 * (2 * passes + 1)
     assert more.passes_done + more.passes_reused == more.passes_total

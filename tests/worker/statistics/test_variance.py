@@ -44,5 +44,5 @@ def test_the_interval_of_values_without_spread_has_no_width() -> None:
     assert (variance.p_value(0.5), variance.p_value(0.0)) == (0.0, 1.0)
 
 
-def test_a_variance_is_at_least_as_large_as_each_added_mean_square() -> None:
+def test_an_estimated_variance_is_never_below_a_mean_square_that_it_adds() -> None:
     assert Variance([MeanSquare(0.2, 2), MeanSquare(0.1, 9)], [MeanSquare(0.15, 18)]).estimate == pytest.approx(0.2)

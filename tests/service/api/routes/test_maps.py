@@ -55,7 +55,7 @@ def test_the_api_returns_stored_maps_of_the_sample_and_has_other_maps_made_on_re
     assert api.get(f"{missing}/map.npy", params={"cohort": "a", "wait": 0}).status_code == 200
 
 
-def test_a_stored_map_is_the_native_map_of_its_run_and_variant(
+def test_a_stored_map_agrees_with_a_slow_grad_cam_of_its_run_and_variant(
     api: httpx.Client, job: str, ingredients: AuditInputs
 ) -> None:
     first = api.get(f"/v1/jobs/{job}/results").json()["sample"][0]["image"]

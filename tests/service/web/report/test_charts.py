@@ -37,7 +37,7 @@ def test_a_curve_omits_positions_without_a_number() -> None:
     assert "none" not in drawn
 
 
-def test_a_curve_omits_names_that_do_not_fit() -> None:
+def test_a_curve_omits_names_of_positions_for_which_there_is_no_space() -> None:
     places = [str(n) for n in range(50)]
     drawn = curve("label", places, [[Mark("", 1, 0.5, None) for _ in places]], ("amount", "likeness"))
     wide, narrow = (re.findall(r'class="tick">(\d\d?)</text>', each) for each in drawn.split('class="narrow"')[:2])

@@ -57,7 +57,7 @@ def test_the_headline_about_cohorts_of_one_run_compares_models_and_calls_none_be
         "These two models differ in entropy and noise. One run of each does not show whether their recipes differ."
     )
     assert "Stability does not distinguish the models." in found.reasons
-    assert "Noise: the model of new is higher than that of old by 0.300." in found.reasons
+    assert "Noise: the model of new has a higher value than that of old, by 0.300." in found.reasons
     message = " ".join([found.headline, *found.reasons])
     assert [word for word in ("better", "best", "ahead") if word in message] == []
     assert single_models(("noise", -0.4, 0.2)).headline == "No measure distinguishes the models."

@@ -4,6 +4,7 @@
 and explains, `soundness.py` defines the checks that come before the rules, and `judgement.py` applies both.
 """
 
+from service.gate.checks import CHECKS
 from service.gate.decision import (
     Outcome,
     PolicyUsed,
@@ -17,7 +18,7 @@ from service.gate.decision import (
 from service.gate.judgement import cohort_checks, concerns, failed_check, judge
 from service.gate.lookup import Missing, Number, NumberLookup, number_lookup
 from service.gate.rules import Gate, Rule
-from service.gate.soundness import CHECKS, CohortCheck, Limits, Status
+from service.gate.soundness import CohortCheck, Limits, Status
 
 __all__ = [
     "CHECKS",

@@ -5,10 +5,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from service.gate.checks import CHECKS
 from service.gate.decision import PolicyUsed, Verdict, evaluate
 from service.gate.lookup import Missing, Number, cohort_of, number_lookup
 from service.gate.rules import Rule
-from service.gate.soundness import CHECKS, CohortCheck, Evidence, Limits, Status
+from service.gate.soundness import CohortCheck, Evidence, Limits, Status
 
 Json = Mapping[str, Any]
 # Measures that a rule can demand to exceed chance, and their chance levels; that of accuracy depends on the images.

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from service.gate.soundness import CHECKS, Evidence, judge_all
+from service.gate.checks import CHECKS, judge_all
+from service.gate.soundness import Evidence
 
 # For gates of untrained models, which would fail soundness checks: rules alone decide the verdict.
 ALL_OFF: dict[str, str] = dict.fromkeys(CHECKS, "off")

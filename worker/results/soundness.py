@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from service.domain.job import Job
-from service.gate.soundness import Evidence, judge_all
+from service.gate.checks import judge_all
+from service.gate.soundness import Evidence
 from service.spec.model import Json
 from worker.statistics.cohort import CohortValues
 from worker.statistics.confidence_sequence import ALPHA, Confidence

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.gate.soundness import CHECKS, CheckName, Evidence, Status, judge_all
+from service.gate.checks import CHECKS, judge_all
+from service.gate.soundness import CheckName, Evidence, Status
 
 SHARES = st.floats(0, 1, allow_nan=False)
 EVIDENCE = st.tuples(SHARES, SHARES, SHARES).map(

@@ -41,6 +41,15 @@ def test_the_client_submits_a_job_waits_for_its_end_and_reads_its_results(
         noise = frame[(frame.cohort == "plain") & (frame.measure == "noise")].set_index("part")
         assert noise.loc["", "mean"] == results.raw["cohorts"]["plain"]["measures"]["noise"]["mean"]
         assert set(noise.index) == {"", "0.1", "0.5"}
+        statistic, shown = results.cohorts["plain"]["noise"], results.raw["cohorts"]["plain"]["measures"]["noise"]
+        assert (statistic.chance, statistic.corrected) == (shown["chance"], shown["corrected"])
+        assert list(statistic.corrected_ci95 or ()) == shown["corrected_ci95"]
+        row = noise.loc[""]
+        assert (row.chance, row.corrected) == (shown["chance"], shown["corrected"])
+        assert [row.chance_low, row.chance_high, row.corrected_low, row.corrected_high] == [
+            *shown["chance_ci95"], *shown["corrected_ci95"]
+        ]  # fmt: skip
+        assert results.cohorts["plain"]["entropy"].chance is None
         assert (noise.low <= noise["mean"]).all()
 
 

@@ -12,7 +12,8 @@
 from salience.async_client import AsyncClient
 from salience.client import Client
 from salience.errors import ClientError
-from salience.models import Artifact, Check, Job, JobState, Outcome, Results, Verdict
+from salience.models import Artifact, Check, Job, JobState, Outcome, Verdict
+from salience.results import Results
 
 __all__ = [
     "Artifact",

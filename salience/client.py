@@ -9,8 +9,9 @@ import httpx
 
 from salience import requests as calls
 from salience.errors import ResourceNotFound
-from salience.models import Artifact, Job, Results, Verdict
+from salience.models import Artifact, Job, Verdict
 from salience.requests import RETRY_SECONDS, TIMEOUT, Call, RetryPolicy
+from salience.results import Results
 
 
 class Client:

@@ -16,10 +16,10 @@ from click.testing import CliRunner
 
 from docs.generate import BLOCKS, main
 from service.spec.model import MeasureName, spec_digest
-from tests.support.hoaxes import LABELS, Honest, save_squares
 from tests.support.jobs import CLASSES, AuditInputs
 from tests.support.models import save_archive
 from tests.support.processes import Installation
+from tests.support.squares import LABELS, Honest, save_squares
 from worker.runner import Runner
 
 ROOT = Path(__file__).parents[1]

@@ -10,7 +10,8 @@ from service.errors import InputRefused, naming_field
 from service.errors.transient import is_transient
 from service.inputs.image_sets.listing import ImageEntry
 from service.spec.cohort import Model, Preprocessing
-from service.spec.model import Images, Json
+from service.spec.images import Images
+from service.spec.model import Json
 from service.telemetry.redaction import redact, strip_query_values
 from worker.inputs.decode import UnreadableImage, read_image
 from worker.inputs.digests import digest_path

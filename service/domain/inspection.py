@@ -7,7 +7,8 @@ from pydantic_core import PydanticCustomError
 
 from service.measures.strict_model import StrictModel
 from service.spec.cohort import Model, Run
-from service.spec.model import Images, Json
+from service.spec.images import Images
+from service.spec.model import Json
 
 
 class InspectedModel(Run, Model):

@@ -19,6 +19,7 @@ from service.measures.methods import METHODS, SalienceMethod
 from service.measures.options import Options
 from service.measures.strict_model import StrictModel
 from service.spec.cohort import Cohort
+from service.spec.images import AuditedImages, Images
 from service.spec.soundness import SoundnessChecks
 
 
@@ -56,25 +57,6 @@ DEFAULT_MEASURES = [name for name, measure in MEASURES.items() if measure.is_def
 def _describe(entries: Mapping[str, Measure] | Mapping[str, SalienceMethod]) -> str:
     """Return all entries in one text, for the description of a field."""
     return "\n\n".join(f"`{name}`: {entry.meaning} ({entry.source})" for name, entry in entries.items())
-
-
-class Images(StrictModel):
-    """An image set: where it is, how many images to take, and what share may be unreadable."""
-
-    uri: Annotated[str, StringConstraints(min_length=1, max_length=4096)]
-    """Where the images are: a folder, an archive, a manifest or a Parquet file."""
-    limit: Annotated[int, Field(ge=1)] | None = None
-    """Number of images to sample; the sample depends on `seed`. Default: all."""
-    max_skipped: Annotated[float, Field(ge=0, le=1)] = 0.01
-    """Largest share of images that may be unreadable before the job fails."""
-
-
-class AuditedImages(Images):
-    """The image set to audit, and the columns by which its results are grouped."""
-
-    groups: Annotated[list[Name], Field(max_length=10)] = []  # noqa: RUF012  # pydantic copies it
-    """Columns of the manifest, such as an attack type or a camera, by whose values results are grouped: at most 50
-    values each."""
 
 
 class Salience(StrictModel):

@@ -1,4 +1,5 @@
-from salience.models import COLUMNS, Results, Verdict
+from salience.models import Verdict
+from salience.results import COLUMNS, Results
 from tests.support.old_results import results_of_format_3
 
 

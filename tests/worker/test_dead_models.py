@@ -17,7 +17,8 @@ from scipy import stats
 from sqlalchemy import update
 from torch import nn
 
-from salience.models import Results, Verdict
+from salience.models import Verdict
+from salience.results import Results
 from service.commands.figure import draw
 from service.commands.results_table import print_results
 from service.domain.job import Job

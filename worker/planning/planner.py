@@ -3,21 +3,21 @@
 The planner reports every error that can be found before the first forward pass of the audit.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from service.domain.job import Image
-from service.domain.work import Plan, Slice
+from service.domain.work import Plan
 from service.errors import ImagesRefused, ModelRefused, naming_field
 from service.inputs.image_sets.listing import ImageEntry
 from service.jobs.validation.fields import preprocessing_problems
 from service.spec.cohort import Activation, Cohort
-from service.spec.model import Images, JobSpec, Json
+from service.spec.images import Images
+from service.spec.model import JobSpec, Json
 from service.spec.resolution import resolve_preprocessing, with_preprocessing
 from service.telemetry.redaction import redact
 from worker.audit.scoring import MAX_CLASS_PROBABILITIES, column_names, column_names_across
@@ -30,11 +30,11 @@ from worker.planning.determinism_check import check_determinism
 from worker.planning.method_check import check_agreement, check_method, map_size
 from worker.planning.output_check import read_first, resolve_activation
 from worker.planning.seeded_order import SeededOrder, seeded_order
+from worker.planning.slices import Slices, ranges
 from worker.planning.survey import MAX_IMAGES, Survey
 from worker.planning.weights_check import IMAGES as WEIGHTS_IMAGES
 from worker.planning.weights_check import compare_with_random_head
 from worker.salience.cam import NEEDS_LAYER
-from worker.statistics.bootstrap import generator
 
 SHARD_SIZE = 32
 MIN_SHARDS = 8  # a small image set is cut into this many shards, so that several processes can share it
@@ -66,7 +66,7 @@ class Planner:
         cohorts = [self._cohort(spec, number, survey, own) for number, own in enumerate(metadata)]
         sizes = [spec.shard_size or min(SHARD_SIZE, max(1, -(-each.count // MIN_SHARDS))) for each in (survey, outside)]
         seed = None if spec.stop else spec.seed
-        parts = [_parts(each, size, seed) for each, size in zip((survey, outside), sizes, strict=True)]
+        parts = [ranges(each, size, seed) for each, size in zip((survey, outside), sizes, strict=True)]
         classes = [each["class_count"] for each in cohorts]
         facts = {
             "columns": _columns(spec, classes),
@@ -207,37 +207,6 @@ class _PlannedRun:
     path: str
     model: LoadedModel
     activation: Activation
-
-
-@dataclass(frozen=True, eq=False)
-class Slices(Collection[Slice]):
-    """All slices of a job: each cohort has one slice for each range of image numbers.
-
-    `parts` (P, 2) has the ranges: the number of the first image, and the number after the last image.
-    """
-
-    parts: NDArray[np.int64]
-    cohorts: int
-
-    def __len__(self) -> int:
-        return len(self.parts) * self.cohorts
-
-    def __iter__(self) -> Iterator[Slice]:
-        return (Slice(cohort, int(start), int(stop)) for start, stop in self.parts for cohort in range(self.cohorts))
-
-    def __contains__(self, each: object) -> bool:
-        return any(each == own for own in self)
-
-
-def _parts(image_set: Survey, size: int, seed: int | None) -> NDArray[np.int64]:
-    """Return the ranges of image numbers that the slices have, (P, 2): the first number, and the number after the last.
-
-    With a seed, the ranges are in random order, so that the finished slices are a random sample of the set at any time.
-    """
-    starts = np.arange(image_set.start, image_set.stop, size, dtype=np.int64)
-    if seed is not None:
-        starts = starts[generator("slices", seed).permutation(len(starts))]
-    return np.stack([starts, np.minimum(starts + size, image_set.stop)], axis=1)
 
 
 def _columns(spec: JobSpec, classes: Sequence[int]) -> Json:

@@ -14,7 +14,8 @@ from service.inputs.uris import check_links, check_remote, is_remote, locate
 from service.jobs.validation.black_boxes import black_box_problems, declared_black_box_problems
 from service.net.allowed_hosts import PUBLIC_ONLY, WEB_SCHEMES, AllowedHosts
 from service.spec.cohort import Model
-from service.spec.model import Images, JobSpec
+from service.spec.images import Images
+from service.spec.model import JobSpec
 from service.telemetry.redaction import redact_urls
 
 

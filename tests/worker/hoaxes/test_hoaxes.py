@@ -9,8 +9,9 @@ from service.domain.job import Job, JobState
 from service.gate import CHECKS, Limits, Rule, judge
 from service.spec.model import JobSpec
 from tests.support.audits import audit, results
-from tests.support.hoaxes import CAUGHT, HOAXES, HONEST, SIDE, WARNED, save_squares
+from tests.support.hoaxes import CAUGHT, HOAXES, HONEST, WARNED
 from tests.support.models import save_archive
+from tests.support.squares import SIDE, save_squares
 from worker.runner import Runner
 
 RULES = [

@@ -13,11 +13,12 @@ from service.domain.work import ACROSS_RUNS
 from service.jobs.validation.gate import gate_problems
 from service.spec.model import JobSpec
 from tests.support.audits import Columns, audit, columns_of, results
-from tests.support.hoaxes import HOAXES, SIDE, save_squares
+from tests.support.hoaxes import HOAXES
 from tests.support.jobs import AuditInputs, write_image
 from tests.support.models import save_archive
 from tests.support.slow_twin import slow_partners
 from tests.support.soundness import ALL_OFF
+from tests.support.squares import SIDE, save_squares
 from worker.runner import Runner
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # no test depends on it

@@ -37,7 +37,7 @@ class Scale:
 
 
 FULL = Scale(runs=5, training=4000, tested=500, audited=200, epochs=12)
-QUICK = Scale(runs=3, training=2500, tested=300, audited=48, epochs=10)
+QUICK = Scale(runs=5, training=2500, tested=300, audited=80, epochs=10)
 
 
 def make_cohorts(home: Path, scale: Scale, recipes: Sequence[str], show: Callable[[str], None]) -> Accuracies:

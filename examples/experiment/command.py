@@ -27,9 +27,7 @@ console = Console(soft_wrap=True)
 
 
 @click.command()
-@click.option(
-    "--quick", is_flag=True, help="Train three runs per cohort on fewer images; write a page only with --page."
-)
+@click.option("--quick", is_flag=True, help="Train on fewer images; write a page only with --page.")
 @click.option("--also", multiple=True, type=click.Choice(MORE), help="Recipe of a further cohort; may be repeated.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the job's results to this file.")
 @click.option(

@@ -85,7 +85,7 @@ def read_published(results: Json) -> Iterator[str]:
         difference = _difference(results, measure)
         found = "lower" if difference["mean"] > 0 else "higher"
         found = found if difference["differs"] else "not clearly different"
-        verdict = "The same holds here" if found == direction else f"Here it is {found}"
+        verdict = "The same holds in this experiment" if found == direction else f"In this experiment it is {found}"
         yield f"- `{measure}` {direction}: {source}. {verdict}."
     yield (
         "- The paper itself says that the two kinds of models have different, interpretable maps (arXiv 2303.11969, "

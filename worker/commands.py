@@ -46,7 +46,7 @@ def worker() -> None:
 
 @click.command()
 @click.argument("spec", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--output", type=OutputFile(), help="Also write the results to this file.")
+@click.option("-o", "--output", type=OutputFile(), help="Also write the results to this file.")
 @json_option
 @click.pass_context
 def audit(ctx: click.Context, spec: Path, output: Output | None, as_json: bool) -> None:

@@ -22,13 +22,13 @@ LIMITS = """### What to keep in mind
 
 - Intervals are about the ways of training and not about these models alone, so few runs make them wide (see
   [Statistics](explanation/statistics.md)).
-- The loss of guided training determines where the map lies. It is therefore no discovery that the maps agree with
-  people, and the runs with each other. It is a discovery that the guided models rely less on the stripes, as their
-  accuracy without the stripes shows. Human maps of other images have nearly the same effect: see "Which part of
+- The loss of guided training determines where the map lies. So it was expected that maps agree with people, and
+  that runs agree with each other. The result is that guided models rely less on the stripes: their accuracy without the
+  stripes shows it. Human maps of other images have nearly the same effect: see "Which part of
   guidance helps" in `examples/experiment/README.md`.
-- `degradation` smooths the guiding map with a sigma of 5 pixels, chosen for images of 224 pixels. On 64 pixels a small
-  spot of salience is smoothed away, so that `object` hardly blurs it, keeps its similarity near 1, and makes `gap`
-  negative.
+- `degradation` smooths the guiding map with a sigma of 5 pixels, chosen for images of 224 pixels. On images of 64
+  pixels this removes a small salient spot. The variant `object` then hardly blurs the spot, so its similarity stays
+  near 1 and `gap` is negative.
 - The faces are drawings, the networks are small, and the maps have 16 x 16 cells. Results on
   other data may differ.
 """

@@ -160,7 +160,7 @@ class CatalogueEntry(BaseModel):
     name: str = Field(description="Name of the measure or method in a spec.")
     meaning: str = Field(description="What the values say, and how to interpret them.")
     source: str = Field(description="Publication of the measure or method.")
-    range: tuple[float, float] = Field(description="Smallest and largest value that is possible.")
+    range: tuple[float, float] = Field(description="Smallest and largest possible value.")
     parameters: dict[str, Any] = Field(description="JSON schema of each option.")
 
 

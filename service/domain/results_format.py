@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from service.domain.work import FORMAT
+from service.domain.format import FORMAT
 
 Json = Mapping[str, Any]
 

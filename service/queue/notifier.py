@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from service.domain.work import FORMAT
+from service.domain.format import FORMAT
 
 WORK = "salience.work"
 # Each format has its own queue, so no worker receives messages for shards that it cannot process.

@@ -57,7 +57,7 @@ def _is_read_only(error: DBAPIError) -> bool:
 
 
 class Database:
-    """One engine and its transactions, `read` and `write`. If `tenant` is set, they cover its rows only."""
+    """One engine and its transactions, `read` and `write`. With a `tenant`, they see only the rows of that tenant."""
 
     def __init__(self, url: str, timeouts: Timeouts = DEFAULT) -> None:
         self.url = make_url(url)

@@ -11,13 +11,14 @@ cannot starve a tenant with a large job.
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from service.domain.format import FORMAT
 from service.domain.job import OPEN_STATES
-from service.domain.work import FORMAT, ShardKind, ShardState
+from service.domain.work import ShardKind, ShardState
 from service.storage.tables.jobs import JobRow, ShardRow
 
 
 class TurnAllocator:
-    """Assigns turns to the shards that a job enqueues now: `at(0)`, `at(1)` and so on."""
+    """Computes the turns (queue positions) of the shards that a job enqueues now: `at(0)` of the first, and so on."""
 
     def __init__(self, session: Session, job: int, *, slices: bool = False) -> None:
         row = session.execute(select(JobRow.tenant, JobRow.priority).where(JobRow.number == job)).one()

@@ -13,8 +13,9 @@ from types import MappingProxyType
 from sqlalchemy import ColumnElement, func, select, text, update
 from sqlalchemy.orm import Session
 
+from service.domain.format import FORMAT, OLDEST_FORMAT
 from service.domain.job import JobState
-from service.domain.work import FORMAT, OLDEST_FORMAT, Shard, ShardKind, ShardState
+from service.domain.work import Shard, ShardKind, ShardState
 from service.errors import DatabaseUnavailable, ShardLost
 from service.net.backoff import exponential_delay
 from service.storage.clock import NOW

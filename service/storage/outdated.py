@@ -5,8 +5,9 @@ No job then mixes values of two formats, and no job waits for workers of a relea
 
 from sqlalchemy import delete, select
 
+from service.domain.format import OLDEST_FORMAT
 from service.domain.job import OPEN_STATES
-from service.domain.work import OLDEST_FORMAT, ShardKind, ShardState
+from service.domain.work import ShardKind, ShardState
 from service.storage.database import Database
 from service.storage.fair_queue import single_shard
 from service.storage.tables.jobs import JobRow, MapSumRow, ShardRow, ValueRow

@@ -15,7 +15,9 @@ from service.storage.jobs import to_job
 from service.storage.tables.jobs import JobRow, PolicyRow
 
 MAX_ATTEMPTS = 5
-MAX_JOBS = 2_000  # searches only the newest jobs, so that a search for a rarely used policy stays fast
+MAX_JOBS = (
+    2_000  # a search covers only this many of the newest jobs, so that a search for a rarely used policy stays fast
+)
 
 
 class PolicyStore:

@@ -12,8 +12,9 @@ from sqlalchemy import String, Text, bindparam, delete, func, insert, select, up
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 
+from service.domain.format import FORMAT
 from service.domain.job import Image, JobState
-from service.domain.work import FORMAT, Plan, Shard, ShardKind, ShardResult, ShardState, Slice
+from service.domain.work import Plan, Shard, ShardKind, ShardResult, ShardState, Slice
 from service.spec.model import Json
 from service.storage.clock import NOW
 from service.storage.database import Database

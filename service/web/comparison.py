@@ -76,7 +76,7 @@ def reason_not_comparable(a: Json, b: Json) -> str | None:
 
 
 def compare_measures(a: Json, b: Json) -> list[MeasureComparison]:
-    """Compare every measure that at least one of two results has. The cohorts of a job share a tone."""
+    """Compare every measure that either job has. All cohorts of one job have the same colour."""
     shown = [
         ShownCohort(f"{side} · {name}", place, cohort)
         for place, (side, results) in enumerate(zip(SIDES, (a, b), strict=True), start=1)

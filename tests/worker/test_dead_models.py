@@ -21,8 +21,8 @@ from salience.models import Verdict
 from salience.results import Results
 from service.commands.figure import draw
 from service.commands.results_table import print_results
+from service.domain.format import FORMAT
 from service.domain.job import Job
-from service.domain.work import FORMAT
 from service.spec.model import JobSpec
 from service.storage import Store
 from service.storage.tables.jobs import SummaryRow

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from service.domain.work import ACROSS_RUNS, FORMAT
+from service.domain.format import FORMAT
+from service.domain.work import ACROSS_RUNS
 from service.spec.model import JobSpec, Json
 from worker.audit.provenance import software
 

@@ -73,7 +73,7 @@ def read_input_sizes(path: Path) -> list[int | None]:
 
 @contextmanager
 def _reading(path: Path) -> Iterator[zipfile.ZipFile]:
-    """Open an archive. Raises ModelRefused for any error inside the block that a damaged archive can cause."""
+    """Open an archive. Errors of a damaged archive that the `with` block raises become ModelRefused."""
     try:
         with zipfile.ZipFile(path) as archive:
             check_compression(path, archive.infolist())

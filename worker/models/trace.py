@@ -29,7 +29,7 @@ def trace(eager: nn.Module, example: Tensor) -> torch.jit.ScriptModule:
 
 
 def get_submodule_names(eager: nn.Module) -> dict[str, str]:
-    """Map the paths of submodules in a trace to their names. A trace leaves out lists, which are never called."""
+    """Map the path of each submodule in a trace to its name in the model. Traces leave out containers."""
     found: dict[str, list[str]] = {}
     modules = dict(eager.named_modules())
     for name in modules:

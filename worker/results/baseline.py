@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from service.domain.format import FORMAT
 from service.domain.job import Job
-from service.domain.work import FORMAT
 from service.errors import JobNotFound
 from service.spec.model import JobSpec, Json
 from service.storage import Store

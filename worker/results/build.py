@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from service.domain.format import FORMAT
 from service.domain.job import ImageSet, Job
-from service.domain.work import FORMAT
 from service.errors import ImagesMissing, ImagesRefused
 from service.gate import Rule
 from service.measures import MEASURES

@@ -18,8 +18,6 @@ from worker.statistics.error_rates import ErrorRates, Thresholds
 
 BINS = 15
 BPCER_LEVELS = {"apcer_at_bpcer_1": 0.01, "apcer_at_bpcer_5": 0.05, "apcer_at_bpcer_10": 0.1}
-OF_ANY_CLASSES = ("accuracy", "brier", "ece")
-OF_SEVERAL_CLASSES = ("balanced_accuracy", "auroc")
 OF_TWO_CLASSES = ("eer", *BPCER_LEVELS)
 NAMES = ("accuracy", "balanced_accuracy", "auroc", "eer", "brier", "ece", *BPCER_LEVELS)
 

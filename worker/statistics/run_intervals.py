@@ -19,9 +19,9 @@ from worker.statistics.student import t_quantile
 
 @dataclass(frozen=True)
 class OfRuns:
-    """One statistic, such as the EER, of K runs (K,), with its values under R resamples of the images (R, K).
+    """A statistic such as the EER of each of K runs (K,), and under each of R resamples of the images (R, K).
 
-    `images` is the number of images that limits the precision of the statistic.
+    `images` is the number of images in the smallest class or attack type that the statistic needs.
     """
 
     numbers: Array

@@ -54,7 +54,9 @@ class Variance:
         if not spread.any():
             return 0.0
         half = float(np.median(spread))
-        for _ in range(STEPS):  # Newton's method, which converges because the share is a convex function of the width
+        for _ in range(
+            STEPS
+        ):  # Newton's method, which converges because the probability is a convex function of the width
             slope = float((np.exp(-((half / spread) ** 2) / 2) / spread).mean() * np.sqrt(2 / np.pi))
             step = (_share_beyond(half, spread) - alpha) / slope
             half = max(half + step, half / 2)

@@ -1,7 +1,7 @@
 from typing import Any
 
+from service.domain.format import FORMAT
 from service.domain.results_format import ADDED, complete, format_notice
-from service.domain.work import FORMAT
 from tests.support.old_results import results_of_format_3
 
 

@@ -96,7 +96,7 @@ def test_a_cohort_with_accuracy_near_chance_is_judged_only_if_a_rule_demands_mor
     assert ("no rule of the gate demands more than chance" in check.sentence) is (outcome == "error")
 
 
-def test_a_rule_on_the_accuracy_of_another_cohort_does_not_count_as_such_a_demand() -> None:
+def test_a_cohort_near_chance_is_not_judged_if_the_rule_on_accuracy_is_about_another_cohort() -> None:
     other = Rule(measure="accuracy", cohort="b", op=">=", value=0.6)
     assert verdict(document(NEAR_CHANCE), ENTROPY, other).rules[0].outcome == "error"
 

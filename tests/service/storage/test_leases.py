@@ -4,8 +4,9 @@ from collections.abc import Sequence
 import pytest
 from sqlalchemy import update
 
+from service.domain.format import FORMAT
 from service.domain.job import Image, JobState
-from service.domain.work import FORMAT, Plan, Shard, ShardKind, ShardResult, Slice
+from service.domain.work import Plan, Shard, ShardKind, ShardResult, Slice
 from service.spec.model import spec_digest
 from service.storage import LeaseStore, Store
 from service.storage.leases import DEATHS, LIMITS, RESTARTS, TROUBLES

@@ -3,9 +3,10 @@
 import pytest
 from sqlalchemy import func, select, update
 
+from service.domain.format import OLDEST_FORMAT
 from service.domain.job import JobState
 from service.domain.maps import ClassSum
-from service.domain.work import OLDEST_FORMAT, MapSum, ShardKind, ShardResult
+from service.domain.work import MapSum, ShardKind, ShardResult
 from service.errors import LeaseLost
 from service.spec.model import spec_digest
 from service.storage import Store

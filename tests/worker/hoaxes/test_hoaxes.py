@@ -101,11 +101,11 @@ def test_a_method_that_ignores_the_head_is_a_warning_if_the_spec_requests_the_ch
     runner: Runner, images: Path, method: str, status: str
 ) -> None:
     asked = {"soundness": {"weights": True}, "salience": {"method": method}}
-    found = results(runner.store, judged(runner, images, "honest", **asked))["soundness"]["c"]
+    found = results(runner.store, judged(runner, images, "untrained", **asked))["soundness"]["c"]
     for checks in (found["checks"], *found["runs"]):
         (check,) = (each for each in checks if each["name"] == "weights")
         assert (check["status"], len(check["interval"])) == (status, 2)
-    unasked = results(runner.store, judged(runner, images, "honest"))["soundness"]["c"]["checks"]
+    unasked = results(runner.store, judged(runner, images, "untrained"))["soundness"]["c"]["checks"]
     assert [each["status"] for each in unasked if each["name"] == "weights"] == ["not checked"]
 
 

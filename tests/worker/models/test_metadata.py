@@ -67,7 +67,7 @@ def test_an_exported_model_declares_its_input_size(runner: Runner, ingredients: 
     assert results["cohorts"]["own"]["measures"]["entropy"]["n"] == 12
 
 
-def test_transformations_that_do_not_fit_the_models_own_size_fail_the_job(
+def test_a_job_fails_if_a_transformation_does_not_fit_the_input_size_that_the_model_declares(
     runner: Runner, ingredients: AuditInputs, tmp_path: Path
 ) -> None:
     path = export(TinyNet(0), tmp_path / "m.pt2")

@@ -14,7 +14,9 @@ def head(width: int, single: int = 1) -> Head:
 def test_the_logit_of_a_sigmoids_output_is_the_sigmoids_input() -> None:
     z = torch.linspace(-14, 14, 57, dtype=torch.float64)[:, None]
     undone = head(1).logits(z.sigmoid())
-    assert torch.allclose(undone[:, 1].double(), z[:, 0], atol=0.05)  # float32 is not more precise near 1
+    assert torch.allclose(
+        undone[:, 1].double(), z[:, 0], atol=0.05
+    )  # float32 probabilities near 1 determine the logit only to about 0.05
     assert torch.equal(undone[:, 0], -undone[:, 1])
     assert torch.equal(head(1, single=0).logits(z.sigmoid()), undone.flip(1))
 
@@ -29,7 +31,7 @@ def test_the_logits_of_a_softmaxs_outputs_are_its_inputs_up_to_a_constant() -> N
     [[[0.0], [1.0], [1e-30], [0.25], [0.999999]], [[0.0, 1.0], [1.0, 0.0], [1e-30, 1.0], [0.3, 0.7004], [0.5, 0.5]]],
     ids=["one", "several"],
 )
-def test_probabilities_stay_the_models_own_and_their_logits_and_gradients_are_finite(
+def test_logits_of_probabilities_and_their_gradients_are_finite_and_give_the_same_probabilities(
     given: list[list[float]],
 ) -> None:
     outputs: Tensor = torch.tensor(given, requires_grad=True)

@@ -37,7 +37,7 @@ def test_only_one_module_names_private_parts_of_torch() -> None:
 def test_an_operator_with_one_signature_has_the_expected_type() -> None:
     assert isinstance(torch.ops.aten.add.Tensor, torch_internals.Operator), advice(
         "the type of torch.ops.aten.add.Tensor",
-        "The reader of .pt2 files calls objects of this type only.",
+        "The reader of .pt2 files calls only objects of this type.",
         "set Operator to type(torch.ops.aten.add.Tensor).",
     )
 

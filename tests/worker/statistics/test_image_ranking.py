@@ -40,7 +40,7 @@ def test_an_image_on_which_one_of_three_cohorts_differs_is_chosen() -> None:
     assert [each.position for each in chosen if each.why.get("cohorts differ most") == 1] == [5]
 
 
-def test_only_the_first_images_of_a_ranking_have_its_reason_even_if_all_images_are_chosen() -> None:
+def test_a_ranking_is_a_reason_only_for_its_first_images_even_if_all_images_are_chosen() -> None:
     values = numbers(20, 3)
     values[:, :, 0] = 1
     chosen = choose([cohort(values, LABELS)], 64, LOWEST)

@@ -30,5 +30,5 @@ def test_the_documented_request_bodies_are_valid() -> None:
 def test_the_documentation_lists_exactly_the_tags_that_the_service_writes() -> None:
     documented = set(re.findall(r"`(salience\.\w+)`", REGISTRY))
     assert documented == {
-        tags.COHORT, tags.VERDICT, tags.JOB, tags.REPORT, tags.REASON, tags.measure_tag("entropy")
+        tags.COHORT, tags.VERDICT, tags.JOB, tags.REPORT, tags.REASON, tags.SOUNDNESS, tags.measure_tag("entropy")
     }  # fmt: skip

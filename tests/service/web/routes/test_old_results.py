@@ -5,8 +5,8 @@ import re
 import httpx
 import pytest
 
+from service.domain.format import FORMAT
 from service.domain.results_format import complete, format_notice
-from service.domain.work import FORMAT
 from service.storage import Store
 from tests.support.api import submit, work_off
 from tests.support.jobs import AuditInputs

@@ -49,7 +49,7 @@ def demo(tmp_path: Path) -> Path:
         folder.mkdir(parents=True)
         for number in (1, 2, 3):
             save_archive(honest_run(number), folder / f"{number}.pt", SIDE)
-    squares = save_squares(tmp_path / "squares", count=6)
+    squares = save_squares(tmp_path / "squares", count=10)
     for label, name in zip(LABELS, CLASSES, strict=True):
         shutil.copytree(squares / label, tmp_path / ".demo" / "pictures" / name)
     return tmp_path

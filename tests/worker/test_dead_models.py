@@ -166,9 +166,8 @@ def test_missing_numbers_are_empty_in_csv_json_report_figure_and_table(
         ("dead", run): "failed" for run in (None, 0, 1)
     }
     assert checks["dead", None].ci95 == parsed.degenerate["dead"].ci95
-    assert [each.name for each in Verdict.from_json(found["verdict"]).soundness if each.status == "failed"] == [
-        "degenerate"
-    ]
+    judged = Verdict.from_json(found["verdict"]).soundness
+    assert [each.name for each in judged if each.status == "failed"] == ["degenerate"]
     assert parsed.degenerate["dead"].ci95 == tuple(found["cohorts"]["dead"]["degenerate"]["ci95"])
     assert (parsed.cohorts["dead"]["noise"].n, parsed.cohorts["dead"]["noise"].missing) == (0, 24)
     assert {row[3] for row in parsed.rows() if row[0] == "dead"} == {0}

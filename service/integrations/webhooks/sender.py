@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from salience.requests import retry_after
 from service.domain.webhook import Attempt, Delivery, Webhook
 from service.errors import InputRefused, NotConfigured
 from service.integrations.webhooks.messages import render_event, sign_request
 from service.integrations.webhooks.secrets import SecretKeys
-from service.net.backoff import parse_retry_after
 from service.queue.periodic import running_periodically
 from service.storage import Outbox
 
@@ -82,7 +82,7 @@ class WebhookSender:
 
 
 def _to_attempt(response: httpx.Response) -> Attempt:
-    delay = min(parse_retry_after(response.headers.get("Retry-After", "")), MAX_RETRY_AFTER_SECONDS)
+    delay = min(retry_after(response.headers.get("Retry-After", "")), MAX_RETRY_AFTER_SECONDS)
     error = None if response.is_success else f"{response.status_code} {response.reason_phrase}"[:MAX_ERROR_CHARACTERS]
     return Attempt(response.status_code, error, delay)
 

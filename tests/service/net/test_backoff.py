@@ -1,10 +1,7 @@
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
-
 import pytest
 
 from service.errors import DatabaseUnavailable
-from service.net.backoff import exponential_delay, parse_retry_after, retry_while_unavailable
+from service.net.backoff import exponential_delay, retry_while_unavailable
 
 
 def test_the_delay_grows_with_each_failure_up_to_a_maximum_and_is_random() -> None:
@@ -13,17 +10,6 @@ def test_the_delay_grows_with_each_failure_up_to_a_maximum_and_is_random() -> No
     assert 8 <= found[4] <= 16
     assert all(30 <= each <= 60 for each in found[6:])
     assert len(set(found)) == len(found)
-
-
-def test_a_retry_after_header_is_a_number_of_seconds_or_a_date() -> None:
-    later = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
-    assert parse_retry_after("2.5") == 2.5
-    assert 50 < parse_retry_after(later) <= 60
-
-
-@pytest.mark.parametrize("header", ["", "soon", "-3", "nan", "inf", "Mon, 01 Jan 1990 00:00:00 GMT"])
-def test_an_invalid_retry_after_header_counts_as_zero_seconds(header: str) -> None:
-    assert parse_retry_after(header) == 0
 
 
 class UnavailableDatabase:

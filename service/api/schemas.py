@@ -120,6 +120,9 @@ class ImageBody(BaseModel):
     set: str = Field(description="`images` or `out_of_set`.")
     image: str = Field(description="Name of the image in its set.")
     label: str | None = Field(description="Label of the image.")
+    groups: dict[str, str | None] = Field(
+        description="The image's value in each column of `images.groups`; null without a value, empty out of the set."
+    )
     sha256: str | None = Field(description="SHA-256 of the image file.")
     skipped: str | None = Field(description="Why the image could not be read; null if it could.")
     cohorts: dict[str, Any] = Field(

@@ -101,3 +101,30 @@ def test_a_cursor_beyond_the_last_image_is_refused(api: httpx.Client, path: str)
     answer = api.get(path, params={"cursor": beyond})
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == "query.cursor"
+
+
+def test_every_image_has_its_values_in_the_group_columns(
+    api: httpx.Client, ingredients: AuditInputs, runner: Runner, tmp_path: Path
+) -> None:
+    manifest = tmp_path / "manifest.csv"
+    files = [ingredients.images / "real" / f"{number}.png" for number in range(2)]
+    manifest.write_text(f"image,attack,set\n{files[0]},print,studio\n{files[1]},,studio\n")
+    images = {"uri": manifest.as_uri(), "groups": ["attack", "set"]}
+    out_of_set = {"uri": ingredients.images.as_uri()}
+    job = api.post("/v1/jobs", json=ingredients.body(images=images, out_of_set=out_of_set)).json()
+    while runner.work():
+        pass
+    items = api.get(job["links"]["images"]).json()["items"]
+    by_name = {item["image"]: item["groups"] for item in items if item["set"] == "images"}
+    assert by_name == {
+        str(files[0]): {"attack": "print", "set": "studio"},
+        str(files[1]): {"attack": None, "set": "studio"},
+    }
+    assert all(item["groups"] == {} for item in items if item["set"] == "out_of_set")
+    answer = api.get(job["links"]["images"], headers={"Accept": "text/csv"})
+    rows = {
+        (row["image"], row["set"]): (row["group.attack"], row["group.set"])
+        for row in csv.DictReader(io.StringIO(answer.text))
+    }
+    assert rows[(str(files[0]), "images")] == ("print", "studio")
+    assert rows[(str(files[1]), "images")] == ("", "studio")

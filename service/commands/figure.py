@@ -131,12 +131,15 @@ def _curve(axes: "Axes", measure: str, cohorts: Sequence[tuple[str, Json]]) -> l
         means, at = [nan if each["mean"] is None else each["mean"] for each in parts], range(len(places))
         colour, dash = COLOURS[number % len(COLOURS)], LINES[number % len(LINES)]
         drawn += axes.plot(at, means, color=colour, linestyle=dash, marker=MARKS[number % len(MARKS)])
+        chance = [nan if each.get("chance") is None else each["chance"] for each in parts]
+        if own.get("chance") is not None:
+            axes.plot(at, chance, color=colour, linestyle=dash, linewidth=0.6, alpha=0.6)
         if all(each["ci95"] for each in parts):
             low, high = zip(*(each["ci95"] for each in parts), strict=True)
             axes.fill_between(at, low, high, color=colour, alpha=0.18, linewidth=0)
     axes.set_xticks(range(len(places)), places)
     style = MEASURES[measure].figure
-    axes.set(xlabel=style.levels, ylabel=style.unit)
+    axes.set(xlabel=style.levels, ylabel=_unit(style.unit, cohorts))
     axes.set_ylim(top=1)
     return drawn
 
@@ -157,9 +160,18 @@ def _dots(axes: "Axes", measure: str, cohorts: Sequence[tuple[str, Json]]) -> li
                 each["mean"], row + offset, xerr=[[each["mean"] - low], [high - each["mean"]]], color=colour,
                 marker=MARKS[number % len(MARKS)], linestyle="none", capsize=0, elinewidth=1.2,
             )  # fmt: skip
+            if each.get("chance") is not None:
+                axes.plot(each["chance"], row + offset, color=colour, marker="|", markersize=6, markeredgewidth=0.8)
         drawn.append(Line2D([], [], color=colour, marker=MARKS[number % len(MARKS)], linestyle="none"))
     _label_rows(axes, measure, parts)
+    axes.set_xlabel(_unit(MEASURES[measure].figure.unit, cohorts))
     return drawn
+
+
+def _unit(unit: str, cohorts: Sequence[tuple[str, Json]]) -> str:
+    """Return the axis label of a measure's unit, with the meaning of the marks of chance where they are drawn."""
+    has_chance = any(own.get("chance") is not None for _, own in cohorts)
+    return f"{unit}\n(thin: unrelated images)" if has_chance else unit
 
 
 def _label_rows(axes: "Axes", measure: str, parts: Sequence[str]) -> None:
@@ -170,7 +182,6 @@ def _label_rows(axes: "Axes", measure: str, parts: Sequence[str]) -> None:
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", linewidth=0.4, color="#dddddd")
     axes.set_axisbelow(True)
-    axes.set_xlabel(style.unit)
 
 
 def _parts(cohorts: Sequence[tuple[str, Json]]) -> list[str]:

@@ -57,6 +57,18 @@ def test_the_row_of_a_difference_is_labelled_as_a_difference() -> None:
     assert "gap" not in names
 
 
+@pytest.mark.parametrize("measure", ["noise", "stability"])
+def test_a_figure_marks_the_similarity_of_unrelated_images(measure: str) -> None:
+    own = RESULTS["cohorts"]["old"]["measures"][measure]
+    parts = {name: each | {"chance": 0.2} if isinstance(each, dict) else each for name, each in own["parts"].items()}
+    with_chance = {"job": "j", "cohorts": {"old": {"measures": {measure: own | {"parts": parts, "chance": 0.2}}}}}
+    without = {"job": "j", "cohorts": {"old": {"measures": {measure: own}}}}
+    drawn, plain = (draw(results, measure, "svg").decode() for results in (with_chance, without))
+    assert "unrelated images" in drawn
+    assert "unrelated images" not in plain
+    assert drawn.count("<path") + drawn.count("<use") > plain.count("<path") + plain.count("<use")
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_results_give_the_same_file(kind: str) -> None:
     first, second = (draw(RESULTS, "noise", kind, width=120) for _ in range(2))

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -75,7 +76,7 @@ def postgres() -> Iterator[str]:
             made.await_start()
             yield made.url
         finally:
-            server.terminate()
+            server.send_signal(signal.SIGQUIT)  # ends open connections; after SIGTERM, Postgres would wait for them
             server.wait()
 
 

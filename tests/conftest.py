@@ -1,5 +1,6 @@
 """Fixtures for all tests: real servers, empty databases, small models and images."""
 
+import gc
 import os
 import shutil
 import tempfile
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 # The models are so small that several threads would only wait for each other on a busy machine.
 os.environ["OMP_NUM_THREADS"] = "1"
 torch.set_num_threads(1)
+# The tests and the libraries stay in memory; at the default, searches for garbage take a fifth of the collection.
+gc.set_threshold(100_000, 50, 100)
 
 HERE = ("127.0.0.1",)  # the address on which all servers of the tests listen
 # These files start services, workers or other servers many times, or audit with large models; the longest come first.

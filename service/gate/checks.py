@@ -1,11 +1,14 @@
 """The soundness checks that the service makes, in the order in which results show them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
-from service.gate.soundness import Check, CheckName, CheckResult, Evidence
+from service.gate.soundness import Check, CheckName, CheckResult, Evidence, Status
 
+Result = TypeVar("Result", bound=CheckResult)
 IMAGE_WARNING = 0.85
 PREDICTIONS_WARNING = 0.95
+CONFIRMING = ("image", "class")  # the checks whose warning makes a warning of `difference` a failure
 
 
 def _low(evidence: Evidence) -> float:
@@ -64,7 +67,7 @@ ENTRIES = (
         name="difference",
         catches="channels that cancel in the softmax",
         limit=0.3,
-        rule="warns if the mean is below the limit",
+        rule="warns if the mean is below the limit; fails if `image` or `class` warns or fails as well",
         subject="Maps of the target's logit and of its lead over the other logits have a mean similarity of "
         "{number}{interval}",
         ok="the maps show what tells the classes apart",
@@ -132,4 +135,26 @@ CHECKS: Mapping[CheckName, Check] = {each.name: each for each in ENTRIES}
 
 def judge_all(found: Mapping[str, Evidence]) -> list[CheckResult]:
     """Return the results of all checks, in the order of CHECKS, from the evidence for each check by name."""
-    return [check.judge(found.get(name, Evidence())) for name, check in CHECKS.items()]
+    return judge_together([check.judge(found.get(name, Evidence())) for name, check in CHECKS.items()])
+
+
+def judge_together(results: Sequence[Result]) -> list[Result]:
+    """Return the results of the checks of one cohort or run, where a warning of `difference` fails if it is confirmed.
+
+    `image` or `class` confirm it if they warn or fail: evidence that decides nothing then makes maps alike.
+    """
+    doubted = [each.name for each in results if each.status in (Status.WARNING, Status.FAILED)]
+    confirmed_by = [name for name in CONFIRMING if name in doubted]
+    return [_judge_difference(each, confirmed_by) if each.name == "difference" else each for each in results]
+
+
+def _judge_difference(each: Result, confirmed_by: Sequence[str]) -> Result:
+    if each.status is Status.FAILED:  # a gate can switch off the check that confirmed the warning
+        alone = CHECKS["difference"].judge(Evidence(each.number, each.interval, each.limit))
+        each = each.model_copy(update=alone.model_dump())
+    if each.status is not Status.WARNING or not confirmed_by:
+        return each
+    names = " and ".join(f"`{name}`" for name in confirmed_by)
+    verb = "confirms" if len(confirmed_by) == 1 else "confirm"
+    sentence = f"{each.sentence[:-1]}; {names} {verb} that it makes maps alike."
+    return each.model_copy(update={"status": Status.FAILED, "sentence": sentence})

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
-from service.gate.checks import CHECKS
+from service.gate.checks import CHECKS, judge_together
 from service.gate.decision import PolicyUsed, Verdict, evaluate
 from service.gate.lookup import Missing, Number, cohort_of, number_lookup
 from service.gate.rules import Rule
@@ -105,8 +106,9 @@ class _Checks:
         return None
 
     def _judged(self, cohort: str) -> Iterator[CohortCheck]:
-        for each in cohort_checks(self.document, cohort):
-            yield self._demand_more_than_chance(_changed(each, self.limits))
+        for _, group in groupby(cohort_checks(self.document, cohort), key=lambda each: each.run):
+            for each in judge_together([_changed(each, self.limits) for each in group]):
+                yield self._demand_more_than_chance(each)
 
     def _demand_more_than_chance(self, each: CohortCheck) -> CohortCheck:
         """Turn a warning about a judged cohort's accuracy into a failure unless a rule demands more than chance."""

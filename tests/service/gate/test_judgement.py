@@ -142,3 +142,42 @@ def test_the_gate_judges_no_results_without_soundness_checks() -> None:
     results = document()
     del results["soundness"]
     assert verdict(results).reason.endswith("the results of 'a' have no soundness checks; submit the job again.")
+
+
+@pytest.mark.parametrize("name", ["image", "class"])
+def test_a_warning_about_the_difference_fails_only_if_another_check_confirms_it(name: str) -> None:
+    same, undecided = {name: Evidence(0.96, (0.94, 0.98))}, {"difference": Evidence(0.1, (0.05, 0.15))}
+    assert verdict(document(SOUND | same)).outcome == "pass"
+    assert verdict(document(SOUND | undecided)).outcome == "pass"
+    found = verdict(document(SOUND | same | undecided))
+    assert found.outcome == "error"
+    assert "the soundness check difference of 'a' fails" in found.reason
+    assert f"`{name}` confirms that it makes maps alike" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("limits", "status"),
+    [
+        ({"image": "off"}, "warning"),
+        ({"image": 0.99}, "failed"),
+        ({"difference": "off"}, "off"),
+        ({"difference": 0.05}, "ok"),
+        ({"difference": 0.2}, "failed"),
+    ],
+)
+def test_a_gate_that_changes_a_check_decides_again_whether_the_difference_fails(
+    limits: dict[str, Any], status: str
+) -> None:
+    results = document(SOUND | {"image": Evidence(0.96, (0.94, 0.98)), "difference": Evidence(0.1)})
+    found = verdict(results, **limits)
+    statuses = {each.name: each.status for each in found.soundness}
+    assert statuses["difference"] == status
+    assert found.outcome == ("error" if status == "failed" else "pass")
+
+
+def test_the_difference_of_a_run_is_confirmed_by_the_checks_of_the_same_run_only() -> None:
+    same, undecided = {"image": Evidence(0.96, (0.94, 0.98))}, {"difference": Evidence(0.1)}
+    for runs, outcome in [([same, undecided], "pass"), ([same | undecided, {}], "error")]:
+        results = document()
+        results["soundness"]["a"]["runs"] = [soundness({"a": SOUND | run})["a"]["checks"] for run in runs]
+        assert verdict(results).outcome == outcome

@@ -1,6 +1,7 @@
 """Tests that no hoax gets the verdict `pass` under the default soundness checks, even if it meets every rule."""
 
 from pathlib import Path
+from shutil import copy
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from service.domain.job import Job, JobState
 from service.gate import CHECKS, Limits, Rule, judge
 from service.spec.model import JobSpec
 from tests.support.audits import audit, results
-from tests.support.hoaxes import CAUGHT, HOAXES, HONEST, WARNED
+from tests.support.hoaxes import CAUGHT, CLASSES, HOAXES, HONEST
 from tests.support.models import save_archive
 from tests.support.squares import SIDE, save_squares
 from worker.runner import Runner
@@ -45,6 +46,14 @@ def judged(runner: Runner, images: Path, name: str, **changes: Any) -> Job:
     return audit(runner, JobSpec.model_validate(body | changes))
 
 
+def copied_to_one_folder(images: Path, folder: Path) -> Path:
+    """Copy images from the folders of their labels to one folder, where they have no labels."""
+    folder.mkdir()
+    for path in images.rglob("*.png"):
+        copy(path, folder / f"{path.parent.name}-{path.name}")
+    return folder
+
+
 def outcome(job: Job) -> str:
     return "error" if job.verdict is None else job.verdict["outcome"]
 
@@ -74,11 +83,27 @@ def test_the_soundness_checks_make_the_verdict_on_a_hoax_an_error(
     assert job.stopped_at is None, "a job with a failed soundness check does not stop early"
 
 
-@pytest.mark.parametrize("name", WARNED)
-def test_checks_warn_about_channels_that_raise_both_logits_equally(runner: Runner, images: Path, name: str) -> None:
+@pytest.mark.parametrize("name", CLASSES)
+def test_the_checks_of_classes_find_channels_that_raise_both_logits_equally(
+    runner: Runner, images: Path, name: str
+) -> None:
     found = results(runner.store, judged(runner, images, name))["soundness"]["c"]["checks"]
-    of_classes = {each["name"]: each["status"] for each in found if each["name"] in ("class", "difference")}
-    assert of_classes == {check: "warning" if check in WARNED[name] else "ok" for check in ("class", "difference")}
+    of_classes = {each["name"]: each["status"] for each in found}
+    assert (of_classes["class"], of_classes["difference"]) == CLASSES[name]
+
+
+@pytest.mark.parametrize("labelled", [True, False], ids=["labels", "no labels"])
+@pytest.mark.parametrize("count", [8, 12, 20, 48])
+@pytest.mark.parametrize("name", ["honest", *CLASSES])
+def test_a_few_images_with_or_without_labels_are_enough_to_catch_a_hoax(
+    runner: Runner, tmp_path: Path, name: str, count: int, labelled: bool
+) -> None:
+    images = save_squares(tmp_path / "squares", count)
+    if not labelled:
+        images = copied_to_one_folder(images, tmp_path / "unlabelled")
+    rules = [RULES[0], RULES[-1]] if labelled else RULES[:1]
+    job = judged(runner, images, name, measures=["entropy"], options={}, gate={"rules": rules})
+    assert outcome(job) == ("pass" if name == "honest" else "error"), job.verdict or job.error
 
 
 def test_a_job_fails_if_its_model_has_active_dropout(runner: Runner, images: Path) -> None:

@@ -30,10 +30,11 @@ from torch import Tensor, nn
 
 from service.domain.job import JobState
 from service.gate import Outcome, Rule, judge
+from service.gate.checks import CHECKS
+from service.gate.soundness import Limits
 from service.spec.model import JobSpec
 from service.storage.interim import next_interim_look
 from tests.support.models import TinyNet, save_archive
-from tests.support.soundness import ALL_OFF
 from worker.local import local_audit
 from worker.results.build import cohort_values
 from worker.results.columns import load_columns
@@ -50,6 +51,7 @@ SIDE, CLASSES, COHORT = 32, ("real", "synthetic"), "honest"
 COLUMNS: Mapping[str, str] = {"entropy": "entropy", "noise": "noise", "accuracy": "correct"}
 OPS: tuple[Literal["<=", ">="], ...] = (">=", "<=")
 MARGINS = (0, 1, 2)
+OFF: Limits = {name: "off" for name in CHECKS}
 OUTCOMES = (Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.FAIL)
 
 
@@ -140,7 +142,7 @@ def burn_in(
     random = np.random.default_rng(1)
     fixed: list[Counter[Outcome]] = [Counter() for _ in cases]
     stopped: list[Counter[Outcome]] = [Counter() for _ in cases]
-    spent = [0.0] * len(cases)
+    spent = [0] * len(cases)
     rules = [case.rule for case in cases]
     for _ in range(replications):
         drawn = select(pool, random.integers(0, len(pool.labels), images))
@@ -148,8 +150,8 @@ def burn_in(
             fixed[number][outcome] += 1
         for number, (outcome, seen) in enumerate(outcomes_with_stop(drawn, rules)):
             stopped[number][outcome] += 1
-            spent[number] += seen / replications
-    return fixed, stopped, spent
+            spent[number] += seen
+    return fixed, stopped, [each / replications for each in spent]
 
 
 def select(pool: CohortValues, rows: NDArray[np.int64]) -> CohortValues:
@@ -165,7 +167,7 @@ def outcomes(drawn: CohortValues, rules: Sequence[Rule], estimate: Estimate) -> 
     """Return the outcome of each rule by the service's own intervals and verdict."""
     nothing: dict[str, Any] = {"checks": [], "runs": []}
     read = {"soundness": {drawn.name: nothing}, "provenance": {"images": {"read": len(drawn.labels)}}}
-    verdict = judge({**interim_results([drawn], estimate), **read}, rules, ALL_OFF)
+    verdict = judge({**interim_results([drawn], estimate), **read}, rules, OFF)
     return [each.outcome for each in verdict.rules]
 
 

@@ -51,7 +51,7 @@ SIDE, CLASSES, COHORT = 32, ("real", "synthetic"), "honest"
 COLUMNS: Mapping[str, str] = {"entropy": "entropy", "noise": "noise", "accuracy": "correct"}
 OPS: tuple[Literal["<=", ">="], ...] = (">=", "<=")
 MARGINS = (0, 1, 2)
-OFF: Limits = {name: "off" for name in CHECKS}
+OFF: Limits = dict.fromkeys(CHECKS, "off")
 OUTCOMES = (Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.FAIL)
 
 

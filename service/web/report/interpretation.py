@@ -1,4 +1,7 @@
-"""Describes measured values in words. The bands of low, middling and high help readers; no verdict depends on them."""
+"""Describes measured values in words.
+
+The bands of low, middling and high are a convention: no source or measurement sets them, and no verdict depends on them.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

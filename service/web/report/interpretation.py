@@ -1,6 +1,6 @@
 """Describes measured values in words.
 
-The bands of low, middling and high are a convention: no source or measurement sets them, and no verdict depends on them.
+The bands of low, middling and high are a convention: no source or measurement sets them. No verdict depends on them.
 """
 
 from collections.abc import Mapping, Sequence

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 import httpx
 import psutil
 
-from tests.fuzz.bad_requests import SECRET, bad_requests, send
+from tests.support.bad_requests import SECRET, bad_requests, send
 from tests.support.jobs import make_audit_inputs
 from tests.support.processes import Installation
 

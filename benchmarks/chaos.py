@@ -14,9 +14,9 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.faults.job_ledger import compare_jobs, post_all, run_without_faults
-from tests.faults.process_killer import killing
+from tests.support.job_ledger import compare_jobs, post_all, run_without_faults
 from tests.support.jobs import make_audit_inputs
+from tests.support.process_killer import killing
 from tests.support.production import production
 
 ROWS = 12 * 3  # stored rows of a job: for each of twelve images, one row per run and one row across the two runs

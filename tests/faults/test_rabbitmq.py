@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from service.queue.notifier import WorkNotifier
-from tests.faults.job_ledger import run_without_faults, without_identity
+from tests.support.job_ledger import run_without_faults, without_identity
 from tests.support.jobs import AuditInputs
 from tests.support.processes import Installation
 from tests.support.rabbitmq import rabbit

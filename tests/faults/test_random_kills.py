@@ -4,9 +4,9 @@ import logging
 import time
 from pathlib import Path
 
-from tests.faults.job_ledger import compare_jobs, post_all, run_without_faults
-from tests.faults.process_killer import killing
+from tests.support.job_ledger import compare_jobs, post_all, run_without_faults
 from tests.support.jobs import AuditInputs
+from tests.support.process_killer import killing
 from tests.support.production import production
 
 SEED, KILLS, JOBS, ROWS = 5, 18, 20, 12 * 3

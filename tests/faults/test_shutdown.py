@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from tests.conftest import create_database
-from tests.faults.job_ledger import compare_jobs, post_all, run_without_faults
 from tests.support.fork_server import RunningProcess
+from tests.support.job_ledger import compare_jobs, post_all, run_without_faults
 from tests.support.jobs import AuditInputs
 from tests.support.processes import Installation
 from tests.support.production import Production, production

@@ -3,7 +3,7 @@ from collections import Counter
 import httpx
 import pytest
 
-from tests.fuzz.bad_requests import bad_requests, send
+from tests.support.bad_requests import bad_requests, send
 
 COUNT = 400  # `python -m benchmarks.bad_requests` sends 10,000 requests and measures memory
 

@@ -88,12 +88,6 @@ class LeaseStore:
         with self.database.read() as session:
             return session.scalar(counted) or 0
 
-    def other_version_count(self) -> int:
-        """Return how many shards wait for a worker of another version."""
-        counted = select(func.count()).select_from(ShardRow).where(ShardRow.state == ShardState.WAITING)
-        with self.database.read() as session:
-            return session.scalar(counted.where(~ShardRow.format.between(*self.formats))) or 0
-
     def renew(self, shard: Shard, lease_seconds: float, passes: int) -> bool:
         """Extend a lease and store the progress in passes. Returns False if the worker has lost the lease."""
         with self.database.write() as session:

@@ -122,12 +122,6 @@ class ShardStore:
             chosen = select(ShardRow.device).join(JobRow).where(JobRow.id == job, ShardRow.device.is_not(None))
             return sorted({str(device) for device in session.scalars(chosen.distinct())})
 
-    def waiting_count(self) -> int:
-        """Return how many shards wait for a worker."""
-        counted = select(func.count()).select_from(ShardRow).where(ShardRow.state == ShardState.WAITING)
-        with self._database.read() as session:
-            return session.scalar(counted) or 0
-
 
 def _pages(slices: Collection[Slice]) -> Iterator[list[tuple[int, Slice]]]:
     """Yield pages of (position in the page, slice), to limit the use of memory and the size of a statement."""

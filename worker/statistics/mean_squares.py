@@ -34,12 +34,6 @@ class Components:
         """The variance of the mean."""
         return joint_variance(self.images, [self])
 
-    @property
-    def unbiased(self) -> float:
-        """The unbiased estimate of the variance, which may be negative."""
-        runs, rest = (each.value if each else 0.0 for each in (self.runs, self.rest))
-        return runs + self.images.value - rest
-
 
 def joint_variance(images: MeanSquare, cohorts: Sequence[Components]) -> Variance:
     """Return the variance of a difference from the component of the images and the components of both cohorts."""
@@ -124,12 +118,3 @@ def too_few_known_runs(known: Any) -> str | None:
     """
     runs = int(known.any(0).sum())
     return "needs two runs with values: only one run has any" if known.shape[1] > 1 and runs == 1 else None
-
-
-def mean_covariance(a: Array, b: Array) -> float:
-    """Return the covariance of the means of two columns of the same images and runs, (n, K) each without NaN.
-
-    The variance of the mean of their sum is larger than that of their difference by four times this covariance.
-    """
-    together, apart = (two_way(values, np.ones(values.shape, bool)).unbiased for values in (a + b, a - b))
-    return (together - apart) / 4

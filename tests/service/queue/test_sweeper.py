@@ -31,7 +31,7 @@ def test_a_shard_with_an_expired_lease_is_requeued_and_workers_are_notified(
     assert store.leases.claim("dead", lease_seconds=0)
     before = notifier.length()
     Sweeper(store, notifier, ServiceSettings()).sweep()
-    assert store.shards.waiting_count() == 1
+    assert store.leases.claimable_count() == 1
     assert notifier.length() == max(before, 1)
 
 
@@ -40,9 +40,9 @@ def test_the_sweeper_runs_in_the_background(store: Store, ingredients: AuditInpu
     with running_sweeper(store, notifier, ServiceSettings(sweep_seconds=0.05)):
         store.leases.claim("dead", lease_seconds=0)
         end = time.monotonic() + 10
-        while not store.shards.waiting_count() and time.monotonic() < end:
+        while not store.leases.claimable_count() and time.monotonic() < end:
             time.sleep(0.02)
-    assert store.shards.waiting_count() == 1
+    assert store.leases.claimable_count() == 1
 
 
 def test_the_next_sweep_is_due_when_the_first_lease_expires(

@@ -18,14 +18,14 @@ def test_an_accepted_job_is_queued_with_its_spec(store: Store, ingredients: Audi
     job = store.jobs.get(accept(store, ingredients, name="first"))
     assert job.state is JobState.QUEUED
     assert job.spec == ingredients.spec(name="first")
-    assert store.shards.waiting_count() == 1
+    assert store.leases.claimable_count() == 1
 
 
 def test_simultaneous_requests_with_one_key_create_one_job(store: Store, ingredients: AuditInputs) -> None:
     with ThreadPoolExecutor(8) as pool:
         jobs = set(pool.map(lambda _: accept(store, ingredients, key="k"), range(16)))
     assert len(jobs) == 1
-    assert store.shards.waiting_count() == 1
+    assert store.leases.claimable_count() == 1
 
 
 def test_jobs_are_listed_in_pages_newest_first(store: Store, ingredients: AuditInputs) -> None:

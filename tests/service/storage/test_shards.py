@@ -51,7 +51,7 @@ def test_the_summary_is_enqueued_once_even_if_the_last_slices_end_together(store
     with ThreadPoolExecutor(4) as pool:
         results = list(pool.map(lambda shard: store.shards.record_values(shard, result(shard)), shards))
     assert results.count(True) == 1
-    assert store.shards.waiting_count() == 1
+    assert store.leases.claimable_count() == 1
     assert store.jobs.get(job).images_done == 4 * 80 // 40
 
 

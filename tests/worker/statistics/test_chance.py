@@ -3,7 +3,6 @@ import pytest
 from scipy import stats
 
 from worker.statistics.chance import Similarities, corrected, mean_chance
-from worker.statistics.mean_squares import mean_covariance
 
 
 def similar(random: np.random.Generator, images: int, runs: int) -> tuple[np.ndarray, np.ndarray]:
@@ -32,7 +31,6 @@ def test_the_interval_of_one_run_follows_from_the_joint_variance_of_similarity_a
     found = corrected(Similarities(values, chance, np.full(200, -1)))
     assert found.number is not None
     assert found.interval == pytest.approx([found.number - reach, found.number + reach], rel=1e-3)
-    assert mean_covariance(values, chance) == pytest.approx(covariance[0, 1])
 
 
 @pytest.mark.parametrize(("runs", "spread"), [(1, 0.0), (5, 0.03)])

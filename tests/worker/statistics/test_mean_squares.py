@@ -3,7 +3,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from worker.statistics.mean_squares import across_runs, joint_variance, mean_covariance, mean_square, two_way
+from worker.statistics.mean_squares import across_runs, joint_variance, mean_square, two_way
 
 
 def random_values(images: int, runs: int, seed: int = 0) -> np.ndarray:
@@ -100,15 +100,3 @@ def test_the_variance_of_a_difference_adds_components_of_the_runs_of_both_cohort
     rests = [two_way(each, everything(each)).rest for each in (a, b)]
     wanted = a.mean(0).var(ddof=1) / 3 + b.mean(0).var(ddof=1) / 4 + (a.mean(1) - b.mean(1)).var(ddof=1) / 15
     assert found.estimate == pytest.approx(wanted - sum(rest.value for rest in rests if rest))
-
-
-def test_the_covariance_of_two_means_agrees_with_that_of_simulated_means() -> None:
-    random, means, estimates = np.random.default_rng(3), [], []
-    for _ in range(2000):
-        image, run, own = random.normal(size=(30, 1)), 0.5 * random.normal(size=(1, 4)), random.normal(size=(30, 4))
-        a, b = image + run + 0.5 * own, 0.5 * image - 0.8 * run + 0.5 * random.normal(size=(30, 4))
-        means.append((a.mean(), b.mean()))
-        estimates.append(mean_covariance(a, b))
-    of_images, of_runs = 0.5 / 30, -0.8 * 0.25 / 4
-    assert np.mean(estimates) == pytest.approx(of_images + of_runs, abs=0.004)
-    assert np.mean(estimates) == pytest.approx(np.cov(np.array(means).T)[0, 1], abs=0.004)

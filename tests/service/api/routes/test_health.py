@@ -48,7 +48,7 @@ def test_a_job_is_accepted_while_the_broker_is_unavailable(
     with serving(create_app(settings)) as url:
         answer = httpx.post(f"{url}/v1/jobs", json=ingredients.body(), timeout=20)
     assert answer.status_code == 202
-    assert store.shards.waiting_count() == 1
+    assert store.leases.claimable_count() == 1
 
 
 def test_the_openapi_document_describes_the_routes(api: httpx.Client) -> None:

@@ -7,7 +7,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from worker.measures.entropy import entropy, entropy_spatial
+from worker.measures.map_entropy import entropy, entropy_spatial
 from worker.measures.similarity import ComparableMaps
 
 

@@ -6,7 +6,7 @@ import torch
 from scipy.stats import entropy as scipy_entropy
 from skimage.measure import shannon_entropy
 
-from worker.measures.entropy import entropy, entropy_spatial
+from worker.measures.map_entropy import entropy, entropy_spatial
 
 
 def maps(seed: int, *shape: int) -> torch.Tensor:

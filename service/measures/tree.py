@@ -24,23 +24,17 @@ def skeleton(options: Mapping[str, Any], runs: int, *, out_of_set: bool, groups:
     means: Tree = {**{name: _mean(each) for name, each in requested.items()}, "degenerate": {"mean": None}}
     worst = {"worst_type": {column: dict.fromkeys(APCER_LEVELS) for column in groups}} if groups else {}
     performance: Tree = {**dict.fromkeys(PERFORMANCE), **worst}
-    run = {
-        "measures": {name: _of_run(each, options[name]) for name, each in every.items()},
-        "degenerate": {"mean": None},
-        "performance": performance,
-    }
-    stratum = {
-        **{name: _number(each, each.chance_statistics) for name, each in requested.items()},
-        "degenerate": {"mean": None},
-        "performance": dict.fromkeys(PERFORMANCE),
-    }
+    shared: Tree = {"degenerate": {"mean": None}, "performance": performance}
+    run = {"measures": {name: _of_run(each, options[name]) for name, each in every.items()}, **shared}
     tree: Tree = {
         "accuracy": None,
-        "degenerate": {"mean": None},
-        "performance": performance,
+        **shared,
         "measures": {name: _of_cohort(each, options[name]) for name, each in requested.items()},
         "runs": [run] * runs,
-        "strata": {**dict.fromkeys(("class", *groups), stratum), "correct": {"true": means, "false": means}},
+        "strata": {
+            **dict.fromkeys(("class", *groups), _of_stratum(requested)),
+            "correct": {"true": means, "false": means},
+        },
     }
     if out_of_set:
         compared = {name: {"mean": None} for name in ("images", "out_of_set", "difference")}
@@ -66,6 +60,14 @@ def _of_run(measure: Measure, options: Any) -> Tree:
     variants = measure.variants(options)
     parts = {part: _mean(measure) if part in variants else {"mean": None} for part in measure.parts(options)}
     return {**_mean(measure), "parts": parts}
+
+
+def _of_stratum(measures: Mapping[str, Measure]) -> Tree:
+    return {
+        **{name: _number(each, each.chance_statistics) for name, each in measures.items()},
+        "degenerate": {"mean": None},
+        "performance": dict.fromkeys(PERFORMANCE),
+    }
 
 
 def _number(measure: Measure, beside: Sequence[str] = ()) -> Tree:

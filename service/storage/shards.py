@@ -14,7 +14,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 
 from service.domain.format import FORMAT
 from service.domain.job import Image, JobState
-from service.domain.work import Plan, Shard, ShardKind, ShardResult, ShardState, Slice
+from service.domain.work import Plan, Shard, ShardKind, ShardResult, ShardState, Slice, Values
 from service.spec.model import Json
 from service.storage.clock import NOW
 from service.storage.database import Database
@@ -85,21 +85,7 @@ class ShardStore:
             _update_images(session, row.job, result.images)
             add_map_sums(session, row.job, result.map_sums)
             add_class_sums(session, row.job, result.class_sums)
-            if result.values:
-                session.execute(
-                    insert(ValueRow),
-                    [
-                        {
-                            "job": row.job,
-                            "image": v.image,
-                            "cohort": v.cohort,
-                            "run": v.run,
-                            "data": v.data,
-                            "key": v.key,
-                        }
-                        for v in result.values
-                    ],
-                )
+            _insert_values(session, row.job, result.values)
             return enqueue_next(session, row.job, left)
 
     def record_summary(self, shard: Shard, document: str, verdict: Json | None = None) -> None:
@@ -121,6 +107,14 @@ class ShardStore:
         with self._database.read() as session:
             chosen = select(ShardRow.device).join(JobRow).where(JobRow.id == job, ShardRow.device.is_not(None))
             return sorted({str(device) for device in session.scalars(chosen.distinct())})
+
+
+def _insert_values(session: Session, job: int, values: Collection[Values]) -> None:
+    rows = [
+        {"job": job, "image": v.image, "cohort": v.cohort, "run": v.run, "data": v.data, "key": v.key} for v in values
+    ]
+    if rows:
+        session.execute(insert(ValueRow), rows)
 
 
 def _pages(slices: Collection[Slice]) -> Iterator[list[tuple[int, Slice]]]:

@@ -56,14 +56,7 @@ def _list(location: ImageSetLocation, roots: Sequence[Path]) -> Iterator[ImageEn
     resolve, number = ReferenceResolver(location, roots), 0
     with parquet.ParquetFile(location.path) as file:
         schema = file.schema_arrow
-        if "image" not in schema.names:
-            raise ImagesRefused(
-                reason=f"{location.source} has no column `image`; its columns are {', '.join(schema.names[:10])}"
-            )
-        for name in ("image", "human_map"):
-            if name in schema.names:
-                _check_type(location, name, schema.field(name).type)
-        location.check_columns(schema.names)
+        _check_schema(location, schema)
         wanted = (*COLUMNS, *location.groups)
         columns = [part for name in wanted if name in schema.names for part in _columns_to_list(schema.field(name))]
         classes = _class_names(schema)
@@ -79,6 +72,17 @@ def _list(location: ImageSetLocation, roots: Sequence[Path]) -> Iterator[ImageEn
                 raise ImagesRefused(
                     reason=f"{location.source} has rows without a path or label, which cannot be listed"
                 )
+
+
+def _check_schema(location: ImageSetLocation, schema: Any) -> None:
+    if "image" not in schema.names:
+        raise ImagesRefused(
+            reason=f"{location.source} has no column `image`; its columns are {', '.join(schema.names[:10])}"
+        )
+    for name in ("image", "human_map"):
+        if name in schema.names:
+            _check_type(location, name, schema.field(name).type)
+    location.check_columns(schema.names)
 
 
 def _check_type(location: ImageSetLocation, name: str, given: Any) -> None:

@@ -24,6 +24,7 @@ from worker.audit.scoring import MAX_CLASS_PROBABILITIES, column_names, column_n
 from worker.inputs.image_bytes import image_opener
 from worker.inputs.resolver import InputResolver
 from worker.models.cache import LoadedModel, ModelCache, naming_run
+from worker.models.classifier import Classifier
 from worker.models.config_files import ModelMetadata
 from worker.planning.class_labels import ClassLabels, attack_class, class_numbers
 from worker.planning.determinism_check import check_determinism
@@ -135,14 +136,10 @@ class Planner:
         images = read_first(survey.first, image_opener(self.inputs), cohort.model.preprocessing)
         loaded = [self._run(spec, number, index, images) for index in range(len(cohort.runs))]
         first = loaded[0].model.classifier
-        determinism = []
+        checked = []
         for index, run in enumerate(loaded):
             with naming_run(number, index):
-                check_method(spec.salience.method, redact(run.path), run.model.classifier)
-                check_agreement(spec.salience.method, redact(run.path), run.model.classifier, first)
-                determinism.append(
-                    check_determinism(redact(run.path), cohort.model, run.model.classifier, images, spec)
-                )
+                checked.append((run, _check_run(run, first, images, spec, cohort)))
         _check_target(spec.salience.target, first.head.classes, survey)
         classes, attack = self._classes(cohort, number, first.head.classes, survey, own)
         return {
@@ -153,32 +150,22 @@ class Planner:
             "classes_by": classes.by if classes else None,
             "class_count": first.head.classes,
             "attack_class": attack,
-            "runs": [
-                {
-                    "uri": run.uri,
-                    "path": each.path,
-                    "sha256": each.model.sha256,
-                    "activation": each.activation,
-                    **asdict(determined),
-                    **self._check_weights(spec, cohort, each, survey),
-                }
-                for run, each, determined in zip(cohort.runs, loaded, determinism, strict=True)
-            ],
+            "runs": [{**facts, **self._check_weights(spec, cohort, run, survey)} for run, facts in checked],
         }
 
     def _run(self, spec: JobSpec, number: int, index: int, images: Tensor) -> "_PlannedRun":
         """Load a run's model, and find whether it gives logits or probabilities for the images (N, 3, H, W)."""
         self.check()
         with naming_run(number, index):
-            model = spec.cohorts[number].model
-            source = self.inputs.resolve(spec.cohorts[number].runs[index].uri)
+            model, uri = spec.cohorts[number].model, spec.cohorts[number].runs[index].uri
+            source = self.inputs.resolve(uri)
             with self.inputs.model(source) as path:
                 self.models.check_loads(path, model, spec)
                 loaded = self.models.load(path, model, spec)
                 activation = resolve_activation(redact(source), model, loaded.classifier, images)
                 if activation != model.activation:
                     loaded = self.models.load(path, model.with_activation(activation), spec)
-                return _PlannedRun(source, loaded, activation)
+                return _PlannedRun(uri, source, loaded, activation)
 
     def _check_weights(self, spec: JobSpec, cohort: Cohort, run: "_PlannedRun", survey: Survey) -> Json:
         """Return the similarities to maps under a random head, if the spec requests that check."""
@@ -202,11 +189,26 @@ class Planner:
 
 @dataclass(frozen=True)
 class _PlannedRun:
-    """A run's resolved URI, its loaded model, and whether the model's outputs are logits or probabilities."""
+    """A run's URI in the spec, its resolved URI as `path`, its loaded model, and the kind of the model's outputs."""
 
+    uri: str
     path: str
     model: LoadedModel
     activation: Activation
+
+
+def _check_run(run: _PlannedRun, first: Classifier, images: Tensor, spec: JobSpec, cohort: Cohort) -> Json:
+    """Return the facts about a run. Raises ModelRefused if it does not suit the method or the cohort's first run."""
+    method, path, model = spec.salience.method, redact(run.path), run.model.classifier
+    check_method(method, path, model)
+    check_agreement(method, path, model, first)
+    return {
+        "uri": run.uri,
+        "path": run.path,
+        "sha256": run.model.sha256,
+        "activation": run.activation,
+        **asdict(check_determinism(path, cohort.model, model, images, spec)),
+    }
 
 
 def _columns(spec: JobSpec, classes: Sequence[int]) -> Json:

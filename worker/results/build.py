@@ -19,7 +19,7 @@ from service.telemetry.redaction import strip_query_values
 from worker.audit.map_sums import mean_map
 from worker.audit.provenance import ReadImageSet, provenance
 from worker.audit.scoring import requested_scorers
-from worker.results.baseline import find_baseline, load_baseline
+from worker.results.baseline import BaselineCohort, find_baseline, load_baseline
 from worker.results.columns import ColumnTable, load_columns
 from worker.results.predictions import predictions
 from worker.results.sample import choose_sample
@@ -67,13 +67,15 @@ def build_results(job: Job, store: Store, check: Callable[[], None], rules: Sequ
             for each in outside:
                 document["cohorts"][each.name]["out_of_set"] = _compare(job, store, number, inside, each)
     _name_runs(document, job)
-    skipped = store.images.skipped(job.id)
-    document["skipped"] = [
-        {"image": each.name, "set": job.image_set_of(each.number).field, "reason": each.skipped} for each in skipped
+    return {**document, "skipped": _skipped(job, store), "warnings": find_warnings(job), "provenance": made}
+
+
+def _skipped(job: Job, store: Store) -> list[Json]:
+    """Return the name of each skipped image, its image set and the reason."""
+    return [
+        {"image": each.name, "set": job.image_set_of(each.number).field, "reason": each.skipped}
+        for each in store.images.skipped(job.id)
     ]
-    document["warnings"] = find_warnings(job)
-    document["provenance"] = made
-    return document
 
 
 def _read_sets(job: Job, tables: Sequence[ColumnTable]) -> list[ReadImageSet]:
@@ -94,12 +96,21 @@ def _baseline(
     message = {**baseline.model_dump(mode="json"), "differs": differs}
     if before is None:
         return None, message, {}
-    found, image_set = stack.enter_context(load_baseline(job, before, store, check)), before.image_sets[0]
+    found = stack.enter_context(load_baseline(job, before, store, check))
+    values = _baseline_values(job, before, found, check)
+    assert before.plan is not None, "a job with results is planned"
+    return values, message, {values.name: check_soundness(values, before.plan["cohorts"][found.cohort])}
+
+
+def _baseline_values(job: Job, before: Job, found: BaselineCohort, check: Callable[[], None]) -> CohortValues:
+    """Return the numbers of a cohort of the job `before`, as the baseline of `job`."""
+    assert job.spec.baseline is not None, "the caller checks that the job has a baseline"
+    image_set = before.image_sets[0]
     # The baseline shares the image stream with the job's cohorts, since the images are the same. It has a run stream of
     # its own, since the runs are different.
     draws = Draws(job.spec.seed, str(len(job.spec.cohorts)), job.image_sets[0].field)
-    values = CohortValues(
-        name=baseline.name,
+    return CohortValues(
+        name=job.spec.baseline.name,
         run_columns=image_set.run,
         runs=found.table.runs[found.cohort],
         across_columns=image_set.across[found.cohort],
@@ -113,8 +124,6 @@ def _baseline(
         similarities=_similarities(before.spec),
         partners=found.table.partners,
     )
-    assert before.plan is not None, "a job with results is planned"
-    return values, message, {baseline.name: check_soundness(values, before.plan["cohorts"][found.cohort])}
 
 
 def _load_columns(

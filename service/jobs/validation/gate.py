@@ -72,7 +72,13 @@ def _unknown_measure(rule: Rule, spec: JobSpec, cohort: Cohort) -> Iterator[tupl
         yield "measure", f"{rule.measure} is not a single number; use one of the numbers in it"
     elif found is None and rule.statistic != "mean":
         yield "statistic", f"{rule.measure} is a single number, which has no {rule.statistic}; remove statistic"
-    elif spec.stop and rule.spread:
+    else:
+        yield from _unsuitable_number(rule, spec)
+
+
+def _unsuitable_number(rule: Rule, spec: JobSpec) -> Iterator[tuple[str, str]]:
+    """Yield the problem of a rule whose number exists, but has no interval of the kind that the rule needs."""
+    if spec.stop and rule.spread:
         yield (
             "statistic",
             f"a job with stop judges means only, and {rule.measure} is a measure of spread; remove stop",

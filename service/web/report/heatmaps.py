@@ -45,13 +45,7 @@ def draw_tiles(label: str, found: Sequence[Tile], heads: tuple[Sequence[str], Se
 
 def _tile(tile: Tile, x: float, y: float) -> Markup:
     if tile.value is None:
-        middle = element("text", tile.name, x=x + TILE / 2, y=y + TILE / 2 + 4, text_anchor="middle", class_="tick")
-        return element(
-            "g",
-            element("rect", x=x, y=y, width=TILE, height=TILE, rx=4, class_="hole"),
-            middle,
-            element("title", tile.says),
-        )
+        return _hole(tile, x, y)
     ink = "#000000" if _is_bright(tile.value) else "#ffffff"
     inside: list[Child] = [
         element("rect", x=x, y=y, width=TILE, height=TILE, rx=4, fill=to_hex(tile.value)),
@@ -70,6 +64,16 @@ def _tile(tile: Tile, x: float, y: float) -> Markup:
             for name in ("marking", "marked")
         ]
     return element("g", *inside, element("title", tile.says))
+
+
+def _hole(tile: Tile, x: float, y: float) -> Markup:
+    """Draw the tile of a missing value."""
+    return element(
+        "g",
+        element("rect", x=x, y=y, width=TILE, height=TILE, rx=4, class_="hole"),
+        element("text", tile.name, x=x + TILE / 2, y=y + TILE / 2 + 4, text_anchor="middle", class_="tick"),
+        element("title", tile.says),
+    )
 
 
 def draw_mean_map(label: str, rows: Sequence[Sequence[float]]) -> Markup:

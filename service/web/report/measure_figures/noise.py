@@ -1,5 +1,6 @@
 """Draws the figure of noise: similarity by amount of noise."""
 
+from service.spec.model import Json
 from service.web.formatting import number
 from service.web.report.charts import curve
 from service.web.report.data import ReportData
@@ -20,12 +21,7 @@ def noise(data: ReportData) -> Figure:
                 for amount, each in zip(places, parts, strict=True)
             ]
         )
-        rows += [
-            [cohort, amount, *cells(each, interpretation), *chance_cells(each),
-             number(each.get("entropy_change"), 3, True), number(each.get("probability_change"), 3, True),
-             number(each.get("flipped"))]
-            for amount, each in zip(places, parts, strict=True) if each
-        ]  # fmt: skip
+        rows += [_row(cohort, amount, each) for amount, each in zip(places, parts, strict=True) if each]
     kind = data.job.spec.options.noise.kind
     unit = "share of values made black or white" if kind == "salt_pepper" else "standard deviation of the noise"
     heads = ["cohort", unit, "similarity", "95 % interval", "in words", *CHANCE_HEADS,
@@ -38,3 +34,9 @@ def noise(data: ReportData) -> Figure:
         [("", 0, curve("Similarity of maps over amounts of noise", places, lines, (unit, interpretation.unit)))],
         Table(heads, rows),
     )
+
+
+def _row(cohort: str, amount: str, part: Json) -> list[str]:
+    changes = [number(part.get(each), 3, True) for each in ("entropy_change", "probability_change")]
+    flipped = number(part.get("flipped"))
+    return [cohort, amount, *cells(part, INTERPRETATIONS["noise"]), *chance_cells(part), *changes, flipped]

@@ -57,6 +57,12 @@ class Job:
         inside = ImageSet("images", 0, outside["start"] if outside else total, **plan["columns"])
         return [inside, ImageSet("out_of_set", inside.stop, total, **outside["columns"])] if outside else [inside]
 
+    @property
+    def cohort_facts(self) -> Mapping[str, Json]:
+        """The facts about each cohort in the plan of a planned job, by the cohort's name."""
+        assert self.plan is not None, "the facts about cohorts are known once the job is planned"
+        return {cohort.name: own for cohort, own in zip(self.spec.cohorts, self.plan["cohorts"], strict=True)}
+
     def image_set_of(self, image: int) -> "ImageSet":
         """Return the image set of an image by its number, even if the job stopped before that image."""
         return next((each for each in self.image_sets if image < each.stop), self.image_sets[-1])

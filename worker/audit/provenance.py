@@ -38,15 +38,12 @@ class ReadImageSet:
 
 def provenance(job: Job, sets: Sequence[ReadImageSet], devices: Sequence[str]) -> Json:
     """Return the spec with defaults, digests of models and images, software versions, devices and precision."""
-    plan = job.plan or {}
-    models = _models([run for cohort in plan["cohorts"] for run in cohort["runs"]])
-    by_cohort = list(zip(job.spec.cohorts, plan["cohorts"], strict=True))
-    layers = {cohort.name: facts["layer"] for cohort, facts in by_cohort}
+    facts = job.cohort_facts
     return {
         "spec": strip_query_values_in(job.spec.model_dump(mode="json")),
-        "models": models,
-        "layers": layers,
-        "classes_by": {cohort.name: facts["classes_by"] for cohort, facts in by_cohort},
+        "models": _models([run for own in facts.values() for run in own["runs"]]),
+        "layers": {name: own["layer"] for name, own in facts.items()},
+        "classes_by": {name: own["classes_by"] for name, own in facts.items()},
         **{each.among.field: each.to_json() for each in sets},
         "software": dict(software()),
         "device": ", ".join(devices),

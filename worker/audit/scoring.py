@@ -117,6 +117,7 @@ def score_clean(clean: Explanation, labels: Tensor) -> Columns:
         "correct": correct,
         "degenerate": clean.degenerate,
         "brier": torch.where(labels >= 0, brier, torch.nan),
+        # Not strict: models of too many classes have no such columns.
         **dict(zip(class_columns(len(classes)), probabilities.unbind(1), strict=False)),
     }
 

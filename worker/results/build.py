@@ -215,9 +215,8 @@ def _similarities(spec: JobSpec) -> list[str]:
 
 def _name_runs(document: dict[str, Any], job: Job) -> None:
     """Add the facts of its model to each run of the results."""
-    assert job.plan is not None
-    for cohort, facts in zip(job.spec.cohorts, job.plan["cohorts"], strict=True):
-        tree = document["cohorts"][cohort.name]
+    for name, facts in job.cohort_facts.items():
+        tree = document["cohorts"][name]
         tree["runs"] = [
             {**_model_facts(run), **numbers} for run, numbers in zip(facts["runs"], tree["runs"], strict=True)
         ]

@@ -16,10 +16,9 @@ from worker.statistics.soundness import SoundnessNumbers, mean_with_interval
 
 def check_cohorts(job: Job, cohorts: Sequence[CohortValues]) -> Json:
     """Return the soundness checks of a job by cohort. With `stop`, accuracy has an interval for all interim looks."""
-    assert job.plan is not None, "the cohorts of a job are known once it is planned"
     claim = Confidence(ALPHA, job.images_total or 0) if job.spec.stop else None
-    facts = zip(cohorts, job.plan["cohorts"], strict=True)
-    return {cohort.name: check_soundness(cohort, own, claim) for cohort, own in facts}
+    facts = job.cohort_facts
+    return {cohort.name: check_soundness(cohort, facts[cohort.name], claim) for cohort in cohorts}
 
 
 def check_soundness(cohort: CohortValues, facts: Json, claim: Confidence | None = None) -> Json:

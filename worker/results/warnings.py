@@ -20,12 +20,9 @@ NONDETERMINISTIC = (
 
 def find_warnings(job: Job) -> list[str]:
     """Return a warning for each run that gives probabilities without a declaration, and for each that is random."""
-    assert job.plan is not None, "results are built only after the job is planned"
+    facts = job.cohort_facts
     return [
-        warning
-        for cohort, facts in zip(job.spec.cohorts, job.plan["cohorts"], strict=True)
-        for run in facts["runs"]
-        for warning in _of_run(cohort, run)
+        warning for cohort in job.spec.cohorts for run in facts[cohort.name]["runs"] for warning in _of_run(cohort, run)
     ]
 
 

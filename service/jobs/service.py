@@ -71,13 +71,17 @@ class Jobs:
         return job
 
     def _accept(self, spec: JobSpec, digest: str, key: str | None) -> tuple[Job, str]:
-        """Validate a spec and accept the job. References to stored objects are checked in the same transaction."""
+        """Validate a spec and accept the job.
+
+        References to stored objects and the limit of open jobs are checked in the transaction that stores the job.
+        """
         problems = [*self._too_many_runs(spec), *find_problems(spec, self.inputs)]
         with self.store.transaction() as store:
-            problems += reference_problems(spec, store)
+            pinned = with_pinned_references(spec, store)
+            problems += reference_problems(pinned, store)
             if problems:
                 raise SpecInvalid(list(dict.fromkeys(problems)))  # both checks report a missing artifact
-            return store.jobs.accept(with_pinned_references(spec, store), digest, key, self.limits.max_open_jobs)
+            return store.jobs.accept(pinned, digest, key, self.limits.max_open_jobs)
 
     def _too_many_runs(self, spec: JobSpec) -> Iterator[FieldProblem]:
         runs = sum(len(cohort.runs) for cohort in spec.cohorts)

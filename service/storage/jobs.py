@@ -62,15 +62,13 @@ class JobStore:
         """
         key = self._stored_key(key)
         with self._database.write() as session:
-            if max_open is not None and _find_by_key(session, key) is None:
+            self._lock_admission(session)
+            row = _find_by_key(session, key)
+            while row is None:
+                # The check comes before each insertion, whatever job had the key: that job may be deleted meanwhile.
                 self._check_room(session, max_open)
-            row = None
-            while row is None:  # the job that has the key may lose it before it is read
                 number = self._insert(session, spec, digest, key)
                 row = _find_by_key(session, key) if number is None else session.get_one(JobRow, number)
-            if number is not None:
-                session.add_all(LabelRow(job=number, key=name, value=text) for name, text in spec.labels.items())
-                session.add(single_shard(session, number, ShardKind.PLAN))
             return to_job(row), row.spec_digest
 
     def find_by_key(self, key: str) -> tuple[Job, str] | None:
@@ -88,17 +86,21 @@ class JobStore:
         tenant = self._database.own_tenant
         return "\x1f" + hashlib.sha256(f"{tenant}\x1f{key}".encode()).hexdigest() if key and tenant else key
 
-    def _check_room(self, session: Session, maximum: int) -> None:
-        """Raise TooManyJobs if a tenant has too many open jobs. A lock makes simultaneous requests count one by one."""
-        tenant = self._database.own_tenant
+    def _lock_admission(self, session: Session) -> None:
+        """Make simultaneous requests of the tenant look up their keys and count the open jobs one by one."""
         if not self._database.is_sqlite:  # writers to SQLite run one by one anyway
+            tenant = self._database.own_tenant
             session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"jobs of {tenant}"))))
+
+    def _check_room(self, session: Session, maximum: int | None) -> None:
+        """Raise TooManyJobs if the tenant already has `maximum` open jobs; None means no limit."""
+        tenant = self._database.own_tenant
         counted = select(func.count()).where(JobRow.tenant == tenant, JobRow.state.in_(OPEN_STATES))
-        if (session.scalar(counted) or 0) >= maximum:
+        if maximum is not None and (session.scalar(counted) or 0) >= maximum:
             raise TooManyJobs(most=maximum)
 
     def _insert(self, session: Session, spec: JobSpec, digest: str, key: str | None) -> int | None:
-        """Insert a job and return its number; None if its idempotency key is taken, even by a simultaneous request."""
+        """Insert a job with its labels and planning shard, and return its number; None if its key is taken."""
         dialect = sqlite if self._database.is_sqlite else postgresql
         number: int | None = session.scalar(
             dialect.insert(JobRow)
@@ -120,6 +122,9 @@ class JobStore:
             .on_conflict_do_nothing(index_elements=["idempotency_key"])
             .returning(JobRow.number)
         )
+        if number is not None:
+            session.add_all(LabelRow(job=number, key=name, value=text) for name, text in spec.labels.items())
+            session.add(single_shard(session, number, ShardKind.PLAN))
         return number
 
     def get(self, job: str) -> Job:

@@ -33,7 +33,8 @@ MAX_REMEMBERED = 10_000  # resolved URIs
 class InputResolver:
     """Finds inputs: files under the roots, artifacts, and remote files, which it fetches into a cache.
 
-    It resolves a URI again on each call; a resolver made by `for_job` resolves each URI once for all shards of a job.
+    It resolves a URI again on each call; a resolver made by `for_job` resolves each URI once for all shards of a job,
+    and an artifact once for each shard, since the tenant may have lost it since the last one.
     """
 
     roots: Sequence[Path]
@@ -42,6 +43,7 @@ class InputResolver:
     web: WebClient = field(default_factory=WebClient)
     work: str | None = None
     _found: dict[tuple[str, str], Path] = field(default_factory=dict)
+    _found_artifacts: dict[tuple[str, str], Path] = field(default_factory=dict)
 
     @classmethod
     def from_settings(cls, settings: StoreSettings, roots: Sequence[Path]) -> "InputResolver":
@@ -55,7 +57,7 @@ class InputResolver:
 
     def for_job(self, name: str, owners: ArtifactOwnerStore | None = None) -> "InputResolver":
         """Return a resolver for one job, by its ID. With `owners`, it finds only artifacts of one tenant."""
-        return replace(self, work=name, artifacts=replace(self.artifacts, owners=owners))
+        return replace(self, work=name, artifacts=replace(self.artifacts, owners=owners), _found_artifacts={})
 
     def resolve(self, uri: str) -> str:
         """Return a lasting form of a URI: a local file's path, or an MLflow URI with a version in place of an alias."""
@@ -137,17 +139,15 @@ class InputResolver:
         if not is_remote(source):
             plain = path_from_uri(source) if source.startswith("file:") else Path(source)
             return check_path(plain, self.roots)
-        path = self._found.get((self.work, source)) if self.work else None
+        found = self._found if digest_in(source) is None else self._found_artifacts
+        path = found.get((self.work, source)) if self.work else None
         if path is None or not self.cache.hold_existing(path):
             path = self._fetch(source)
             if self.work:
-                self._remember(self.work, source, path)
+                if len(found) >= MAX_REMEMBERED:
+                    found.clear()
+                found[self.work, source] = path
         return path
-
-    def _remember(self, work: str, source: str, path: Path) -> None:
-        if len(self._found) >= MAX_REMEMBERED:
-            self._found.clear()
-        self._found[work, source] = path
 
     def _fetch(self, source: str) -> Path:
         if source.startswith("artifact:"):

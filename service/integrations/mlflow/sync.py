@@ -24,6 +24,7 @@ from service.storage.registry import RegistryVersion, VersionState
 
 LEASE_SECONDS = 120.0
 RECONCILE_TASK = "reconcile the registry"
+KEY_PREFIX = "\x1eregistry:"  # no user can send an Idempotency-Key with a control character
 MAX_NEW_VERSIONS = 20  # new versions per search, so that a large registry is not audited all at once
 
 log = logging.getLogger(__name__)
@@ -102,7 +103,7 @@ class RegistrySync:
             spec = JobSpec.model_validate(body)
         except ValidationError as error:
             raise SpecInvalid([FieldProblem.at(each["loc"], each["msg"]) for each in error.errors()]) from error
-        key = f"registry:{spec_digest(spec)}"
+        key = f"{KEY_PREFIX}{spec_digest(spec)}"
         job = self.jobs.submit(spec, key)
         while job.state in (JobState.FAILED, JobState.CANCELLED):  # such a job has no verdict; submit a new one
             job = self.jobs.submit(spec, f"{key}:{job.id}")

@@ -1,6 +1,7 @@
 """Checks the references of a spec against the database: artifacts of the tenant, gate policy and baseline."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from service.artifacts.store import digest_in, missing_message
 from service.domain.job import Job, JobState
@@ -19,14 +20,21 @@ def reference_problems(spec: JobSpec, store: Store) -> list[FieldProblem]:
 
 
 def with_pinned_references(spec: JobSpec, store: Store) -> JobSpec:
-    """Return a valid spec with the current version of its policy and the cohort of its baseline filled in."""
+    """Return a spec with the current version of its policy and the only cohort of its baseline filled in.
+
+    References that do not exist stay as they are. Check the returned spec rather than the given one: the policy may
+    get another version between two queries, even inside a transaction.
+    """
     changes: dict[str, object] = {}
     if spec.gate and spec.gate.policy:
-        stored = store.policies.get(spec.gate.policy, spec.gate.version)
-        changes["gate"] = spec.gate.model_copy(update={"version": stored.version})
+        with suppress(PolicyNotFound):
+            stored = store.policies.get(spec.gate.policy, spec.gate.version)
+            changes["gate"] = spec.gate.model_copy(update={"version": stored.version})
     if spec.baseline and spec.baseline.cohort is None:
-        (only,) = store.jobs.get(spec.baseline.job).spec.cohorts
-        changes["baseline"] = spec.baseline.model_copy(update={"cohort": only.name})
+        with suppress(JobNotFound):
+            cohorts = store.jobs.get(spec.baseline.job).spec.cohorts
+            only = cohorts[0].name if len(cohorts) == 1 else None
+            changes["baseline"] = spec.baseline.model_copy(update={"cohort": only})
     return spec.model_copy(update=changes)
 
 

@@ -8,11 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import delete
 
 from service.artifacts.store import ArtifactStore
 from service.domain.inspection import Inspect
 from service.domain.job import Job
+from service.errors import InputRefused
 from service.spec.model import JobSpec, spec_digest
+from service.storage.tables.auth import ArtifactOwnerRow
 from tests.support.audits import failure, results
 from tests.support.image_sets import images_of, upload
 from tests.support.jobs import AuditInputs
@@ -122,3 +125,16 @@ def test_an_inspection_of_another_tenants_artifact_fails_as_if_it_did_not_exist(
         message.append(runner.store.inspections.get(request).error)
     assert message[0] is not None and message[0]["field"] == "images.uri"
     assert json.dumps(message[0]).replace(uri, ABSENT) == json.dumps(message[1])
+
+
+def test_each_shard_asks_again_whether_the_tenant_owns_an_artifact(runner: Runner, ingredients: AuditInputs) -> None:
+    owned = uploads(runner, THEIRS)
+    upload(uploads(runner, OURS), packed(ingredients))  # another tenant keeps the file
+    uri = upload(owned, packed(ingredients))
+    assert owned.owners is not None
+    shards = [runner.context.inputs.for_job("job", owned.owners) for _ in range(2)]
+    assert shards[0].archive(uri) == shards[0].archive(uri)
+    with runner.store.database.write() as session:
+        session.execute(delete(ArtifactOwnerRow).where(ArtifactOwnerRow.tenant == THEIRS))
+    with pytest.raises(InputRefused, match="upload it with PUT"):
+        shards[1].archive(uri)

@@ -89,7 +89,8 @@ def by_images(folder: Path, ingredients: AuditInputs, images: int, shards: int) 
         print(f"{count} images in {count * shards // images} shards: {spent:.0f} s; peak MiB: {peaks[-1]}", flush=True)
     growth = {role: peaks[1][role] / peaks[0][role] for role in peaks[1]}
     print(
-        "memory for all images over memory for a tenth: " + ", ".join(f"{role} {by:.2f}" for role, by in growth.items())
+        "peak memory with all images, divided by peak memory with a tenth of them: "
+        + ", ".join(f"{role} {by:.2f}" for role, by in growth.items())
     )
     return 0 if max(growth.values()) < 1.25 else 1
 

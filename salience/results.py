@@ -9,7 +9,7 @@ from salience.models import Check, Json
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-FIRST_FORMAT = 1  # of results documents that have no field `format`
+FIRST_FORMAT = 1  # the format of results documents that have no field `format`
 COLUMNS = (
     "cohort", "measure", "part", "n", "mean", "sd", "low", "high",
     "chance", "chance_low", "chance_high", "corrected", "corrected_low", "corrected_high",

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 
-from service.queue import parent_death as tether
+from service.queue import parent_death
 from tests.support.curl import environment, run
 from tests.support.jobs import write_image
 from tests.support.models import TinyNet, save_archive
@@ -43,7 +43,7 @@ def make_demo(folder: Path) -> None:
 def serving(script: str, folder: Path, settings: Mapping[str, str], url: str) -> Iterator[None]:
     """Start the service with a command of the README. Yields when it is ready."""
     with (folder / "log.txt").open("wb") as log:
-        argv = tether.command(["bash", "-c", f"exec {script}"])
+        argv = parent_death.command(["bash", "-c", f"exec {script}"])
         process = subprocess.Popen(argv, cwd=folder, env=settings, stdout=log, stderr=log)
     try:
         end = time.monotonic() + START_SECONDS

@@ -23,7 +23,7 @@ from service.storage import JobQuery, JobStore
 
 HEARTBEAT_SECONDS = 15.0  # proxies close a connection that is silent for a minute
 MIN_EVENT_SECONDS = 0.5  # shortest time between two events of a stream
-NEW_JOBS_SECONDS = 2.0  # time between two searches for new jobs of a list
+NEW_JOBS_SECONDS = 2.0  # time between two queries for new jobs, in the event stream of a list of jobs
 MAX_NEW_JOBS = 20
 EVENT_FIELDS = {"id", "name", "labels", "state", "progress", "error", "verdict", "started_at", "finished_at"}
 

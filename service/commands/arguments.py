@@ -60,7 +60,7 @@ class OutputFile(click.ParamType[Output]):
         if path.is_dir():
             self.fail(f"{path} is a folder; name a file in it", param, ctx)
         if not path.parent.is_dir():
-            self.fail(f"there is no folder {path.parent}; create it first", param, ctx)
+            self.fail(f"the folder {path.parent} does not exist; create it first", param, ctx)
         if not os.access(path if path.exists() else path.parent, os.W_OK):
             self.fail(f"{path} is not writable; name another file", param, ctx)
         return Output(path)

@@ -1,4 +1,4 @@
-"""The version of shards, plans and their numbers."""
+"""The version of the data that workers exchange through the database: shards, plans and stored values."""
 
 # FORMAT is the version of shards, plans and stored values. A worker claims only shards of formats that it supports.
 # Increment FORMAT with every change that workers of the previous version would process wrongly. Raise OLDEST_FORMAT if

@@ -49,7 +49,7 @@ class Rule(StrictModel):
     def _check_comparison(self) -> Self:
         given = (self.value is not None, self.versus is not None, self.margin is not None)
         if given not in ((True, False, False), (False, True, True)):
-            raise PydanticCustomError("one_way", "give value, or versus and margin")
+            raise PydanticCustomError("one_way", "give either `value`, or both `versus` and `margin`")
         return self
 
     @property

@@ -15,8 +15,8 @@ Background = Literal["image", "mirrored image", "nothing"]
 
 UNIT: Bounds = (0.0, 1.0)
 SIGNED: Bounds = (-1.0, 1.0)
-SIMILARITY_STATISTICS = ("pearson", "mse", "iou20")  # in the results beside a mean SSIM
-CHANCE_STATISTICS = ("chance", "corrected")  # also beside a mean SSIM, of measures with `has_chance`
+SIMILARITY_STATISTICS = ("pearson", "mse", "iou20")  # in the results next to each mean SSIM
+CHANCE_STATISTICS = ("chance", "corrected")  # in the results next to each mean SSIM of measures with `has_chance`
 
 
 @dataclass(frozen=True)

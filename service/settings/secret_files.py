@@ -38,6 +38,6 @@ class SecretFiles(PydanticBaseSettingsSource):
             raise ValueError(f"{name}{SUFFIX}: {path} cannot be read: {error}") from error
 
     def __call__(self) -> dict[str, Any]:
-        """Return the values of all settings whose variable names a file."""
+        """Return the values of the settings whose environment variables name a file that holds the value."""
         found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
         return {name: value for name, value in found.items() if value is not None}

@@ -89,7 +89,7 @@ class Model(StrictModel):
     """Which output stands for which label. Default: the model's own label names, otherwise the labels as numbers,
     otherwise in alphabetical order."""
     allow_nondeterministic: bool = False
-    """Whether to audit a model that does not explain the same image alike twice."""
+    """Whether to audit a model that gives different maps or probabilities when it explains an image twice."""
 
     @property
     def activation(self) -> Activation:

@@ -45,12 +45,12 @@ class ImageStore:
         self._database = database
 
     def slice(self, job: str, start: int, stop: int) -> list[Image]:
-        """Return the images numbered start to stop, without stop."""
+        """Return the images with numbers from `start` to `stop - 1`."""
         with self._database.read() as session:
             return _images(session, get_row(session, job).number, start, stop)
 
     def previous(self, job: str, label: str | None, before: int, first: int = 0) -> Image | None:
-        """Return the last image with this label that is numbered `first` to `before`, without `before`."""
+        """Return the last image with this label whose number is from `first` to `before - 1`."""
         with self._database.read() as session:
             chosen = select(ImageRow).where(ImageRow.job == get_row(session, job).number)
             chosen = chosen.where(ImageRow.number >= first, ImageRow.number < before)
@@ -59,7 +59,7 @@ class ImageStore:
             return None if row is None else _to_image(row)
 
     def measured(self, job: str, start: int, stop: int) -> list[MeasuredImage]:
-        """Return the images numbered start to stop, without stop, and their values ordered by cohort and run."""
+        """Return the images with numbers from `start` to `stop - 1`, each with its values by cohort and run."""
         with self._database.read() as session:
             number = get_row(session, job).number
             grouped: dict[int, list[Values]] = {}

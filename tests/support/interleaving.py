@@ -21,7 +21,10 @@ class Moment:
     reached: bool = False
 
     def connects(self, *_: object) -> None:
-        """Count a connection to the database. Only connections of requests count, and none that `act` opens."""
+        """Call `act` if this is the n-th connection that requests open to the database.
+
+        Connections of other threads and connections that `act` opens are not counted.
+        """
         if self.reached or not threading.current_thread().name.startswith(HANDLERS):
             return
         if self.number == 0:

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from service.queue import parent_death as tether
+from service.queue import parent_death
 from tests.support.servers import free_port
 
 START_SECONDS = 90
@@ -38,7 +38,7 @@ def mlflow_server(folder: Path) -> Iterator[str]:
         "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY": base64.urlsafe_b64encode(os.urandom(32)).decode(),
     }
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(tether.command(command), env=environment, stdout=log, stderr=log, cwd=folder)
+        process = subprocess.Popen(parent_death.command(command), env=environment, stdout=log, stderr=log, cwd=folder)
     url = f"http://127.0.0.1:{port}"
     end = time.monotonic() + START_SECONDS
     try:

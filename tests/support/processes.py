@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import httpx
 
-from service.queue import parent_death as tether
+from service.queue import parent_death
 from service.settings import ServiceSettings
 from tests.support.fork_server import RunningProcess, run_forked
 from tests.support.servers import free_port
@@ -88,7 +88,7 @@ class Installation:
         given, errors = [str(each) for each in arguments], errors or log
         if not self.is_fresh:
             return run_forked(given, self.environment, log, errors)
-        argv = tether.command(tether.python_command("service.cli", *given))
+        argv = parent_death.command(parent_death.python_command("service.cli", *given))
         return subprocess.Popen(argv, env=self.environment, stdout=log, stderr=errors, start_new_session=True)
 
     @contextmanager

@@ -12,7 +12,7 @@ import redis
 
 from salience import Client
 from salience.errors import ServiceUnreachable
-from service.queue import parent_death as tether
+from service.queue import parent_death
 from service.queue.embedded import broker_binary
 from tests.support.processes import START_SECONDS, Installation
 from tests.support.servers import Cluster, cluster, free_port
@@ -92,4 +92,4 @@ def _stop_together(processes: Sequence[SupervisedProcess]) -> None:
 def start_broker(port: int, folder: Path) -> "subprocess.Popen[bytes]":
     """Start a Redis-compatible server without persistence. It is killed when this thread ends."""
     options = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no", "--dir", str(folder)]
-    return subprocess.Popen(tether.command([broker_binary(), *options]), stdout=subprocess.DEVNULL)
+    return subprocess.Popen(parent_death.command([broker_binary(), *options]), stdout=subprocess.DEVNULL)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from kombu.exceptions import OperationalError
 
-from service.queue import parent_death as tether
+from service.queue import parent_death
 from service.queue.notifier import WorkNotifier
 from tests.support.servers import free_port
 
@@ -41,13 +41,13 @@ class Rabbit:
     def start(self) -> "subprocess.Popen[bytes]":
         """Start the server. It is killed when this thread ends."""
         with (self.folder / "log.txt").open("ab") as log:
-            argv = tether.command([str(SERVER)])
+            argv = parent_death.command([str(SERVER)])
             return subprocess.Popen(argv, env=self._environment(), cwd=self.folder, stdout=log, stderr=log)
 
     def start_mapper(self) -> "subprocess.Popen[bytes]":
         """Start Erlang's port mapper. Without it, the server starts one that keeps running after the tests."""
         argv = ["epmd", "-address", "127.0.0.1", "-port", str(self.mapper_port)]
-        return subprocess.Popen(tether.command(argv), env=self._environment())
+        return subprocess.Popen(parent_death.command(argv), env=self._environment())
 
     def await_start(self) -> None:
         """Wait until the server answers."""

@@ -18,7 +18,7 @@ import psycopg
 import uvicorn
 from fastapi import FastAPI
 
-from service.queue import parent_death as tether
+from service.queue import parent_death
 
 NOBODY = 65534
 START_SECONDS = 30
@@ -123,7 +123,7 @@ def free_port() -> int:
 
 
 def _as(user: int | None, argv: list[object]) -> list[str]:
-    return tether.command([str(each) for each in argv], user)
+    return parent_death.command([str(each) for each in argv], user)
 
 
 def _await(url: str) -> None:

@@ -18,10 +18,11 @@ from worker.inputs.image_bytes import skip_reason
 
 @dataclass
 class FetchedImage:
-    """An image of a job, with the digests of its file and of its human map. `content` and `human` are their bytes.
+    """An image of a job whose file has been read.
 
-    Decoding replaces the bytes by `values` (3, H, W) and `human_values` (H, W). The three fields about the human map
-    are None if the image has no human map.
+    `sha256` and `human_sha256` are the digests of the image's file and of its human map's file; `content` and `human`
+    are the bytes of these files. Decoding deletes the bytes and sets `values` (3, H, W) and `human_values` (H, W). The
+    fields whose names begin with `human` are None if the image has no human map.
     """
 
     image: Image
@@ -33,9 +34,9 @@ class FetchedImage:
     human_values: Tensor | None = None
 
     def facts(self, partner: "FetchedImage | None") -> ImageFacts:
-        """Return the facts about the image and its partner that belong to the cache key of the image's values."""
-        before = None if partner is None else partner.sha256
-        return ImageFacts(self.sha256, self.human_sha256, self.image.label, before)
+        """Return the digests and the label that go into the cache key of this image's values."""
+        partner_sha256 = None if partner is None else partner.sha256
+        return ImageFacts(self.sha256, self.human_sha256, self.image.label, partner_sha256)
 
 
 @dataclass(frozen=True)

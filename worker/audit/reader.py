@@ -144,7 +144,7 @@ class PageReader:
         return unreadable
 
     def _partners(self, fetched: Sequence[FetchedImage]) -> list[FetchedImage | None]:
-        """Return the partner of each image, assuming that all these images can be decoded."""
+        """Return the partner of each image, None if it has none. The result presumes that each image can be decoded."""
         found = []
         for before, each in pairwise([self._last, *fetched]):
             assert each is not None, "only the first entry, the image before the page, may be None"

@@ -19,7 +19,7 @@ from worker.inputs.web import RemoteFile, entity_tag, resume_headers, resumes
 
 PROXY = "mlflow-artifacts"
 SECONDS = 30
-MAX_STEPS = 5  # at most, to resolve a URI: a version refers to a model, and the model to the location of its files
+MAX_STEPS = 5  # most requests to resolve a URI: a version refers to a model, and a model to the location of its files
 
 
 def pin_version(uri: str) -> str:

@@ -71,7 +71,7 @@ def draw_layers(share: float, randomisation: Randomisation, module: Any) -> None
 
 
 def _draw(name: str, values: Tensor, randomisation: Randomisation) -> Tensor:
-    """Draw a parameter as before training. The random numbers depend on the parameter's name and not on the share."""
+    """Return random values for a parameter, as an untrained model has. They are equal for all shares."""
     if values.ndim < 2:
         return torch.full_like(values, 0.0 if name.endswith("bias") else 1.0)
     draws = generator_for("randomisation", randomisation.seed, f"{randomisation.digest}:{name}")

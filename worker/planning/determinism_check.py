@@ -41,7 +41,7 @@ def check_determinism(path: str, model: Model, classifier: Classifier, images: T
     if difference > TOLERANCE and not model.allow_nondeterministic:
         raise ModelRefused(
             model_field="allow_nondeterministic",
-            reason=f"{path} does not explain the same image alike twice: maps or probabilities differ by up to "
+            reason=f"{path} gives different maps or probabilities for the same image: they differ by up to "
             f"{difference:.2g}. Dropout or random augmentation may still be active. Export the model in evaluation "
             "mode: call model.eval() before torch.jit.trace, torch.jit.script, torch.export.export or "
             "torch.onnx.export. If the model is random by design, set model.allow_nondeterministic to true",

@@ -13,8 +13,8 @@ INVERTED = (
     "operation. Or set model.outputs.activation to `probabilities` to accept this, or to `logits` if these are logits."
 )
 NONDETERMINISTIC = (
-    "{uri}: The model does not explain the same image alike twice{similarity}, so its numbers cannot be reproduced. "
-    "Export it in evaluation mode, unless it is random by design."
+    "{uri}: The model gives different maps or probabilities for the same image{similarity}, so its numbers cannot be "
+    "reproduced. Export it in evaluation mode, unless it is random by design."
 )
 
 
@@ -32,4 +32,6 @@ def _of_run(cohort: Cohort, run: Json) -> Iterator[str]:
         yield INVERTED.format(uri=uri)
     if not run["deterministic"]:
         found = run["self_similarity"]
-        yield NONDETERMINISTIC.format(uri=uri, similarity="" if found is None else f" (similarity {found:.3f})")
+        yield NONDETERMINISTIC.format(
+            uri=uri, similarity="" if found is None else f" (similarity of the maps: {found:.3f})"
+        )

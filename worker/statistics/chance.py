@@ -27,7 +27,7 @@ from worker.statistics.ranges import SIGNED, Range
 
 LEAST_ROOM = 0.05  # the least value of 1 - chance that leaves something to correct
 LITTLE_ROOM = "maps hardly depend on the image: unrelated images have a mean similarity of {:.3f}"
-NO_CHANCE = "no image has a chance, which needs another image with the same label, and a map of each"
+NO_CHANCE = "chance is unknown: it needs two images with the same label, neither of them with a degenerate map"
 
 
 @dataclass(frozen=True)

@@ -135,7 +135,7 @@ class RunPredictions:
 
     @cached_property
     def thresholds(self) -> list[Thresholds]:
-        """The thresholds of the attack class's probability; for many classes, those of each class against the rest."""
+        """The thresholds of the attack class's probability. Without one, those of each class's."""
         found, chosen = self.all_runs, self.all_runs.present if self.all_runs.attack is None else [self.all_runs.attack]
         return [Thresholds.of(found.classes == each, found.probabilities[:, self.number, each]) for each in chosen]
 

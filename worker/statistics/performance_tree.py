@@ -14,7 +14,7 @@ from worker.statistics.bootstrap import RESAMPLES, Array, Check, Draws, draw_cou
 from worker.statistics.describe import MIN_IMAGES
 from worker.statistics.missing import number_or_none
 from worker.statistics.performance import BPCER_LEVELS, NAMES, Mask, Predictions, RunPredictions, reliability
-from worker.statistics.run_intervals import OfRuns
+from worker.statistics.run_intervals import RunEstimates
 
 Tree = dict[str, Any]
 
@@ -36,7 +36,7 @@ class Performance:
 
 
 def whole_performance(found: Predictions, draws: Draws, check: Check) -> Performance:
-    """Return the performance over all labelled images, with the worst attack types. A class below 0 means no label."""
+    """Return the performance over all labelled images, also for the worst attack types. Classes below 0: no label."""
     labelled = found.classes >= 0
     return performance(found.select(labelled, labelled), draws, check)
 
@@ -62,7 +62,7 @@ def performance(found: Predictions, draws: Draws, check: Check) -> Performance:
     )
 
 
-def _resample(found: Predictions, draws: Draws, check: Check) -> dict[str, OfRuns]:
+def _resample(found: Predictions, draws: Draws, check: Check) -> dict[str, RunEstimates]:
     """Return each available number by name: its value for each run, and its values under resamples of the images."""
     everything = np.ones((1, len(found.classes)))
     if not found.available:
@@ -76,13 +76,16 @@ def _resample(found: Predictions, draws: Draws, check: Check) -> dict[str, OfRun
         for name, resampled in parts.items():
             resampled.append(np.stack([own[name] for own in each], axis=1))
     return {
-        name: OfRuns(np.array([own[name][0] for own in estimates]), np.concatenate(own), _images(found, name))
+        name: RunEstimates(np.array([own[name][0] for own in estimates]), np.concatenate(own), _images(found, name))
         for name, own in parts.items()
     }
 
 
 def _weights(draws: Draws, images: int) -> Iterator[Array]:
-    """Yield how often each resample draws each image, (R, n) at a time. Few images are drawn as for means."""
+    """Yield how often each resample draws each of `images` images, in arrays (R, images) of R resamples.
+
+    There are RESAMPLES resamples, as for the intervals of means, and fewer if there are many images.
+    """
     random, left = generator(draws.images, draws.seed), min(RESAMPLES, max(MIN_RESAMPLES, MAX_CELLS // images))
     step = max(1, CHUNK_CELLS // images)
     while left > 0:
@@ -101,8 +104,8 @@ def _images(found: Predictions, name: str) -> int:
     return min(int((found.classes == each).sum()) for each in np.unique(found.classes))
 
 
-def _tree(found: Predictions, numbers: Mapping[str, OfRuns], runs: Sequence[int]) -> Tree:
-    """Return the branch `performance` for some runs, whose numbers are given."""
+def _tree(found: Predictions, numbers: Mapping[str, RunEstimates], runs: Sequence[int]) -> Tree:
+    """Return the branch `performance` of the results for some runs; `numbers` has the estimates for these runs."""
     tree: Tree = {"n": int(found.own.sum())}
     if tree["n"] < MIN_IMAGES:
         tree["note"] = f"{tree['n']} labelled image(s): too few for an interval"
@@ -118,7 +121,7 @@ def _tree(found: Predictions, numbers: Mapping[str, OfRuns], runs: Sequence[int]
     return tree | {"det": _det(found, runs), "reliability": _reliability(found, runs)}
 
 
-def _number(name: str, each: OfRuns | None) -> Tree:
+def _number(name: str, each: RunEstimates | None) -> Tree:
     """Return a number and its interval. Both are None if the number is None; too few images give no interval."""
     if each is None:
         return {name: None, f"{name}_ci95": None}

@@ -18,7 +18,7 @@ from worker.statistics.student import t_quantile
 
 
 @dataclass(frozen=True)
-class OfRuns:
+class RunEstimates:
     """A statistic such as the EER of each of K runs (K,), and under each of R resamples of the images (R, K).
 
     `images` is the number of images in the smallest class or attack type that the statistic needs.
@@ -28,9 +28,9 @@ class OfRuns:
     resampled: Array
     images: int
 
-    def run(self, number: int) -> "OfRuns":
+    def run(self, number: int) -> "RunEstimates":
         """Return the statistic of the run with this number alone."""
-        return OfRuns(self.numbers[[number]], self.resampled[:, [number]], self.images)
+        return RunEstimates(self.numbers[[number]], self.resampled[:, [number]], self.images)
 
     @property
     def mean(self) -> float:

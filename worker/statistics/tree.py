@@ -64,7 +64,7 @@ class LazyTree(Mapping[str, Any]):
 
 
 def join(*trees: Tree) -> Tree:
-    """Return one tree with the branches of several, without computing them."""
+    """Return one tree with the branches of several trees. No branch is computed yet."""
     return LazyTree({key: partial(tree.__getitem__, key) for tree in trees for key in tree})
 
 

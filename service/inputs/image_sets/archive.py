@@ -142,7 +142,7 @@ def _first_folder(name: str) -> str | None:
 
 
 def _common_folder(names: Iterable[str]) -> str:
-    """Return the one top folder, with its slash, if all files lie in folders below it, or else an empty string."""
+    """Return `TOP/` if every name has the form `TOP/FOLDER/...` with the same TOP, or else an empty string."""
     top: str | None = None
     for name in names:
         first, _, rest = name.partition("/")

@@ -64,7 +64,7 @@ def build_gallery(data: ReportData) -> Gallery:
 
 
 def group_cards(cards: Mapping[str, Card]) -> list[Group]:
-    """Put each image into the group of its best ranking; groups of classes come last."""
+    """Put each image into the group of the ranking that lists it highest; groups of classes come last."""
     order = [*TITLES, *dict.fromkeys(why for card in cards.values() for why in card.why if why not in TITLES)]
     found: list[Group] = []
     for why in order:

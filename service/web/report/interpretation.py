@@ -27,14 +27,14 @@ class Interpretation(Wording):
         return f"middling: {self.middling}" if value < self.bands[1] else f"high: {self.high}"
 
     def describe_number(self, each: Mapping[str, Any]) -> str:
-        """Return what the mean of a number means, and why a value that is not low says little, if it does."""
+        """Describe the mean of a number of the results, and add a caution if unrelated images have similar maps too."""
         excuse = self.excuse_by_chance(each)
         return self.describe(each["mean"]) + (f", but {excuse}" if excuse else "")
 
     def excuse_by_chance(self, each: Mapping[str, Any]) -> str:
-        """Return why a similarity that is not low says little: unrelated images are as similar. Empty if it does not.
+        """Return a caution if a similarity is not low, but the maps of unrelated images are as similar.
 
-        `each` is a number of the results.
+        `each` is a number of the results. The text is empty if no caution is needed.
         """
         if each["mean"] is None or each["mean"] < self.bands[0] or each.get("chance") is None:
             return ""

@@ -20,7 +20,7 @@ def test_a_command_refuses_an_unwritable_output_file_before_it_starts_work(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("spec.json").write_text("{}")
-    for place, message in (("gone/a.pdf", "there is no folder gone; create it first"), (".", "is a folder")):
+    for place, message in (("gone/a.pdf", "the folder gone does not exist; create it first"), (".", "is a folder")):
         ended = CliRunner().invoke(command, [*arguments, place])
         assert ended.exit_code == 2
         assert message in ended.stderr

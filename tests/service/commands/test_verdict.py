@@ -14,7 +14,7 @@ def test_submit_refuses_an_unwritable_output_file_before_it_submits_the_job(tmp_
     spec.write_text("{}")
     ended = CliRunner().invoke(submit, [str(spec), "--wait", "--url", NOWHERE, option, str(tmp_path / "gone" / "out")])
     assert ended.exit_code == 2
-    assert f"there is no folder {tmp_path}/gone" in ended.output
+    assert f"the folder {tmp_path}/gone does not exist" in ended.output
 
 
 def test_submit_refuses_an_output_file_for_the_verdict_of_a_job_without_a_gate(tmp_path: Path) -> None:

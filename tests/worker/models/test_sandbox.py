@@ -19,55 +19,57 @@ SMALL = Model(preprocessing=Preprocessing(size=(16, 16)))
 
 
 @pytest.fixture(scope="module")
-def trial() -> Iterator[ModelSandbox]:
+def sandbox() -> Iterator[ModelSandbox]:
     made = ModelSandbox(SandboxLimits(memory=2**30, seconds=60))
     yield made
     made.close()
 
 
-def test_the_sandbox_describes_a_model(trial: ModelSandbox, tmp_path: Path) -> None:
-    found = trial.check_loads(save_archive(TinyNet(0), tmp_path / "m.pt", 16), SMALL, 2)
+def test_the_sandbox_describes_a_model(sandbox: ModelSandbox, tmp_path: Path) -> None:
+    found = sandbox.check_loads(save_archive(TinyNet(0), tmp_path / "m.pt", 16), SMALL, 2)
     assert (found["format"], found["classes"], found["layer"]) == ("torchscript", 2, "features")
     assert found["layers"]["features.0"] == [6, 8, 8]
     assert "cam" in found["methods"]
 
 
 def test_the_sandbox_reads_size_class_names_and_architecture_from_a_transformers_folder(
-    trial: ModelSandbox, tmp_path: Path
+    sandbox: ModelSandbox, tmp_path: Path
 ) -> None:
     folder = save_pretrained(make_vit(), tmp_path, image_mean=[0.5] * 3, image_std=[0.25] * 3)
-    found = trial.check_loads(folder, Model(), 2)
+    found = sandbox.check_loads(folder, Model(), 2)
     assert (found["format"], found["architecture"]) == ("transformers", "ViTForImageClassification")
     assert found["names"] == ["cat", "dog", "owl"]
     assert (found["preprocessing"]["size"], found["preprocessing"]["std"]) == ([SIDE, SIDE], [0.25] * 3)
     assert found["layer"] == "vit.layers.1.layernorm_before"
 
 
-def test_a_checkpoint_without_an_architecture_is_described_by_its_weights(trial: ModelSandbox, tmp_path: Path) -> None:
+def test_a_checkpoint_without_an_architecture_is_described_by_its_weights(
+    sandbox: ModelSandbox, tmp_path: Path
+) -> None:
     torch.save({"state_dict": TinyNet(0).state_dict()}, tmp_path / "m.pth")
-    found = trial.check_loads(tmp_path / "m.pth", SMALL, 2)
+    found = sandbox.check_loads(tmp_path / "m.pth", SMALL, 2)
     assert found["shapes"]["features.0.weight"] == [6, 3, 3, 3]
     assert "model.architecture" in found["needs"]
 
 
-def test_the_sandbox_returns_the_reason_of_a_refusal(trial: ModelSandbox, tmp_path: Path) -> None:
+def test_the_sandbox_returns_the_reason_of_a_refusal(sandbox: ModelSandbox, tmp_path: Path) -> None:
     with pytest.raises(ModelRefused, match="no feature layer 'nowhere'"):
         path = save_archive(TinyNet(0), tmp_path / "m.pt", 16)
-        trial.check_loads(path, SMALL.model_copy(update={"layer": "nowhere"}), 2)
+        sandbox.check_loads(path, SMALL.model_copy(update={"layer": "nowhere"}), 2)
 
 
-def test_a_model_beyond_the_memory_limit_is_refused(trial: ModelSandbox, tmp_path: Path) -> None:
+def test_a_model_beyond_the_memory_limit_is_refused(sandbox: ModelSandbox, tmp_path: Path) -> None:
     """A configuration file of a few bytes can declare a model of gigabytes."""
     folder = save_pretrained(make_vit(), tmp_path)
     config = json.loads((folder / "config.json").read_text())
     config |= {"hidden_size": 65536, "intermediate_size": 262144}
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(ModelRefused):
-        trial.check_loads(folder, Model(), 2)
+        sandbox.check_loads(folder, Model(), 2)
     save_file({"features.0.weight": torch.zeros(1)}, tmp_path / "small.safetensors")
     with pytest.raises(ModelRefused, match="memory"):
         huge = Model(architecture="torchvision/vgg11", num_classes=100_000)
-        trial.check_loads(tmp_path / "small.safetensors", huge, 2)
+        sandbox.check_loads(tmp_path / "small.safetensors", huge, 2)
 
 
 class Endless(torch.nn.Module):
@@ -85,29 +87,29 @@ def test_loading_that_hangs_is_stopped_and_the_next_model_is_loaded(tmp_path: Pa
         warnings.simplefilter("ignore")
         script: Any = torch.jit.script
         script(Endless()).save(str(tmp_path / "endless.pt"))
-    trial = ModelSandbox(SandboxLimits(seconds=8))
+    sandbox = ModelSandbox(SandboxLimits(seconds=8))
     try:
         with pytest.raises(ModelRefused, match="more than 8 s"):
-            trial.check_loads(tmp_path / "endless.pt", SMALL, 2)
+            sandbox.check_loads(tmp_path / "endless.pt", SMALL, 2)
     finally:
-        trial.close()
+        sandbox.close()
 
 
-def test_a_pickle_bomb_is_refused_before_it_expands(trial: ModelSandbox, tmp_path: Path) -> None:
+def test_a_pickle_bomb_is_refused_before_it_expands(sandbox: ModelSandbox, tmp_path: Path) -> None:
     class Bomb:
         def __reduce__(self) -> tuple[Any, ...]:
             return (Path.touch, (tmp_path / "sprung",))
 
     (tmp_path / "m.pth").write_bytes(pickle.dumps({"state_dict": Bomb()}, protocol=2))
     with pytest.raises(ModelRefused, match="contains pickled code"):
-        trial.check_loads(tmp_path / "m.pth", SMALL, 2)
+        sandbox.check_loads(tmp_path / "m.pth", SMALL, 2)
     # Nine levels of nested lists; each level multiplies the size by ten.
     bomb: list[Any] = []
     for _ in range(9):
         bomb = [bomb] * 10
     (tmp_path / "m.pth").write_bytes(pickle.dumps(bomb, protocol=2))
     with pytest.raises(ModelRefused):
-        trial.check_loads(tmp_path / "m.pth", SMALL, 2)
+        sandbox.check_loads(tmp_path / "m.pth", SMALL, 2)
     assert not (tmp_path / "sprung").exists()
 
 
@@ -137,11 +139,11 @@ def test_the_sandbox_inherits_no_secrets(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "sitecustomize.py").write_text(REPORTING.format(place=str(tmp_path / "environment")))
     for name, value in {**SECRETS, "PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1", "LANG": "C.UTF-8"}.items():
         monkeypatch.setenv(name, value)
-    trial = ModelSandbox(SandboxLimits(seconds=60))
+    sandbox = ModelSandbox(SandboxLimits(seconds=60))
     try:
-        assert trial.check_loads(save_archive(TinyNet(0), tmp_path / "m.pt", 16), SMALL, 2)["classes"] == 2
+        assert sandbox.check_loads(save_archive(TinyNet(0), tmp_path / "m.pt", 16), SMALL, 2)["classes"] == 2
     finally:
-        trial.close()
+        sandbox.close()
     environment = json.loads((tmp_path / "environment").read_text())
     assert "hunter2SECRET" not in str(environment)
     assert not environment.keys() & SECRETS.keys()

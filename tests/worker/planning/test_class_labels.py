@@ -58,8 +58,8 @@ def test_the_second_class_is_the_attack_class_unless_the_spec_names_another() ->
 
 
 @pytest.mark.parametrize(
-    ("label", "classes", "told"), [("fake", 2, "'fake' is no label of the images"), ("real", 3, "3 classes")]
+    ("label", "classes", "message"), [("fake", 2, "'fake' is no label of the images"), ("real", 3, "3 classes")]
 )
-def test_an_attack_class_that_does_not_exist_is_refused(label: str, classes: int, told: str) -> None:
-    with pytest.raises(ModelRefused, match=told):
+def test_an_attack_class_that_does_not_exist_is_refused(label: str, classes: int, message: str) -> None:
+    with pytest.raises(ModelRefused, match=message):
         attack_class(Outputs(attack_class=label), classes, {"real": 0, "synthetic": 1})

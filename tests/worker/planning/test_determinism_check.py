@@ -47,7 +47,7 @@ def test_a_model_with_active_dropout_is_refused_with_instructions_for_its_export
     found = cohort(ingredients, net, tmp_path / "random.pt")
     error = failure(audit(runner, ingredients.spec(cohorts=[found], measures=["entropy"])))
     assert (error["type"], error["field"]) == ("model-refused", "cohorts[0].model.allow_nondeterministic")
-    assert "random.pt does not explain the same image alike twice" in error["detail"]
+    assert "random.pt gives different maps or probabilities for the same image" in error["detail"]
     assert "model.eval()" in error["detail"]
 
 
@@ -63,7 +63,8 @@ def test_a_random_model_that_the_spec_allows_is_audited_with_a_warning(
     assert alike == pytest.approx(1, abs=1e-6)
     assert -1 <= random < 0.999
     (warning,) = document["warnings"]
-    assert warning.startswith(f"{allowed['runs'][1]['uri']}: The model does not explain the same image alike twice")
+    uri = allowed["runs"][1]["uri"]
+    assert warning.startswith(f"{uri}: The model gives different maps or probabilities for the same image")
     assert f"{random:.3f}" in warning
 
 

@@ -71,9 +71,9 @@ def test_a_group_column_with_too_many_values_or_without_values_is_refused(
     picture = next(ingredients.images.rglob("*.png"))
     lines = [f"{picture}?{number},{number},\n" for number in range(51)]
     source.write_text("image,camera,empty\n" + "".join(lines))
-    for column, told in (("camera", "'camera' has 51 values, more than 50"), ("empty", "no image has a value")):
+    for column, message in (("camera", "'camera' has 51 values, more than 50"), ("empty", "no image has a value")):
         error = failure(audit(runner, spec(ingredients, source, [column])))
-        assert error["field"] == "images.groups" and told in error["detail"]
+        assert error["field"] == "images.groups" and message in error["detail"]
 
 
 def test_group_columns_are_refused_for_a_folder_of_images(runner: Runner, ingredients: AuditInputs) -> None:

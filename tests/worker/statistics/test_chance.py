@@ -88,7 +88,7 @@ def test_a_corrected_similarity_has_no_interval_with_few_images_or_many_missing_
     for each in (corrected(without), mean_chance(without)):
         assert each.number is None
         assert each.reason is not None
-        assert each.reason.startswith("no image has a chance")
+        assert each.reason.startswith("chance is unknown")
 
 
 def test_values_that_do_not_count_are_neither_used_nor_missing() -> None:

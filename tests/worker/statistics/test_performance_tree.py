@@ -11,7 +11,7 @@ from tests.support.predictions import detector, drawn
 from worker.statistics.bootstrap import Draws, interval, no_check, resample_means
 from worker.statistics.performance import NAMES
 from worker.statistics.performance_tree import performance
-from worker.statistics.run_intervals import OfRuns
+from worker.statistics.run_intervals import RunEstimates
 
 DRAWS = Draws(0, "0")
 
@@ -112,10 +112,10 @@ def test_the_computation_ends_if_the_function_check_raises_an_error() -> None:
 
 def test_the_interval_of_a_biased_number_is_shifted_by_its_bias() -> None:
     resampled = np.random.default_rng(0).normal(0.4, 0.02, (10_000, 2))
-    one = OfRuns(np.array([0.35]), resampled[:, :1], 100).interval(unbiased=False)
+    one = RunEstimates(np.array([0.35]), resampled[:, :1], 100).interval(unbiased=False)
     bias, half = 0.05, 1.96 * 0.02
     assert one == pytest.approx([0.35 - bias / (2**0.5 - 1) - half, 0.35 - bias + half], abs=0.003)
-    both = OfRuns(np.array([0.35, 0.35]), resampled, 100)
+    both = RunEstimates(np.array([0.35, 0.35]), resampled, 100)
     plain, shifted = both.interval(), both.interval(unbiased=False)
     assert plain is not None and shifted is not None
     assert shifted == pytest.approx([plain[0] - bias / (2**0.5 - 1), plain[1] - bias], abs=0.003)

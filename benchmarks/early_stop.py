@@ -95,9 +95,9 @@ def _line(distance: float, jobs: list[tuple[str, int]]) -> str:
 
 
 def audit() -> None:
-    """Audit real images without `stop`, and with it for thresholds at the mean, near it and far from it.
+    """Audit images without `stop`, then with `stop` and a rule whose threshold is at, near or far from the mean.
 
-    Prints the numbers of images audited and of passes made.
+    Prints how many images each job audited and how many forward passes it made.
     """
     with TemporaryDirectory() as name:
         folder = Path(name)

@@ -20,11 +20,11 @@ audited images they carry no information.
 """
 LIMITS = """### What to keep in mind
 
-- Intervals are about the ways of training and not about these models alone, so few runs make them wide (see
+- Intervals describe the ways of training and not these models alone, so few runs make them wide (see
   [Statistics](explanation/statistics.md)).
-- The loss of guided training determines where the map lies. So it was expected that maps agree with people, and
-  that runs agree with each other. The result is that guided models rely less on the stripes: their accuracy without the
-  stripes shows it. Human maps of other images have nearly the same effect: see "Which part of
+- The loss of guided training rewards maps like those of people. So it is no finding that maps of guided models agree
+  with people and with each other. The finding is that guided models rely less on the stripes, as their accuracy without
+  stripes shows. Human maps of other images have nearly the same effect: see "Which part of
   guidance helps" in `examples/experiment/README.md`.
 - `degradation` smooths the guiding map with a sigma of 5 pixels, chosen for images of 224 pixels. On images of 64
   pixels this removes a small salient spot. The variant `object` then hardly blurs the spot, so its similarity stays

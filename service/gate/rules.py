@@ -40,7 +40,7 @@ class Rule(StrictModel):
     op: Op
     """Whether the number must be at least (`>=`) or at most (`<=`) the threshold."""
     value: float | None = None
-    """The threshold. Give `value`, or `versus` and `margin`."""
+    """The threshold. Give either `value`, or both `versus` and `margin`."""
     versus: Annotated[Text | None, Field(description="Another cohort, or the name of the baseline.")] = None
     margin: float | None = None
     """How much worse than `versus` the cohort may be; a negative margin demands that it is better."""

@@ -14,10 +14,10 @@ SPREAD_STATISTICS = ("sd", "q05", "q25", "q50", "q75", "q95")  # they have an in
 
 
 def skeleton(options: Mapping[str, Any], runs: int, *, out_of_set: bool, groups: Sequence[str] = ()) -> Tree:
-    """Return a cohort's results with None for every number that has an interval.
+    """Return the shape of a cohort's results, with None for every number that has an interval.
 
-    `options` has the options of each requested measure by its name, None for a measure without options. The strata of
-    `class` and of each group column in `groups` omit the level with the names of classes or groups.
+    `options` has the options of each requested measure by its name, None for a measure without options. The names of
+    classes and groups are not known, so `strata.class` and `strata.COLUMN` are the tree of a single class or group.
     """
     every = {name: MEASURES[name] for name in options}
     requested = {name: each for name, each in every.items() if runs >= MIN_RUNS_ACROSS or not each.across_runs}

@@ -102,7 +102,7 @@ def _renew(session: Session, digest: str, tenant: str) -> bool:
 
 
 def _lock_owners(session: Session, digest: str) -> set[str]:
-    """Lock and return the owners of an artifact, of all tenants; they cannot change until the transaction ends."""
+    """Return the tenants that own an artifact, and lock their rows until the transaction ends."""
     rows = ArtifactOwnerRow.__table__.c
     owners = select(rows.tenant).where(rows.sha256 == digest).order_by(rows.tenant)  # a fixed order prevents deadlocks
     return set(session.scalars(owners.with_for_update()))

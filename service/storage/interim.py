@@ -21,7 +21,7 @@ from service.storage.tables.jobs import JobRow, ShardRow
 MIN_SECONDS_BETWEEN = 10.0  # minimum pause between looks of a job that does not stop early
 MAX_TIME_FACTOR = 49  # the pause is also at least this many times the duration of the last look
 MIN_STEP = 32  # images between the first looks of a job that may stop early
-STEPS_PER_DOUBLING = 16  # later looks follow after a sixteenth of the images seen so far
+STEPS_PER_DOUBLING = 16  # a later look is due when the number of images has grown by a sixteenth since the last look
 
 
 def next_interim_look(seen: int, total: int) -> int:

@@ -18,7 +18,8 @@ from service.spec.model import JobSpec, Json
 from worker.audit.provenance import software
 
 KEY_BYTES = 16
-# The file determines the format, `facts` has the resolved preprocessing, and the other fields affect no stored value.
+# Fields of the spec's `model` that are not in the cache key. The digest of the model's file stands for `format`, the
+# resolved preprocessing in `facts` for `preprocessing`, and the other two fields affect no stored value.
 IRRELEVANT_MODEL_FIELDS: Mapping[str, bool | set[str]] = {
     "format": True,
     "preprocessing": True,

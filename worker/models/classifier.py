@@ -79,7 +79,10 @@ class Head:
         return logits.softmax(1) if self.width > 1 else logits.sigmoid()
 
     def class_weights(self) -> Tensor | None:
-        """Return the linear layer's weights (classes, K), with both signs for a single logit as in `logits`."""
+        """Return the linear layer's weights (classes, K), None without a linear tail.
+
+        The weights w of a single logit become w and -w.
+        """
         if self.tail is None or self.width > 1:
             return None if self.tail is None else self.tail.weights
         return self._pair(self.tail.weights, 0)

@@ -74,7 +74,7 @@ def _load(auto: Any, folder: Path) -> nn.Module:
 
 
 def _load_failure(error: Exception) -> str:
-    """Return why transformers cannot load the model, without its advice to set trust_remote_code."""
+    """Return why transformers cannot load the model. Omits the advice of transformers to set trust_remote_code."""
     if "trust_remote_code" in str(error):
         return (
             "is a model with its own code (`auto_map` in its config.json), which is not run for safety; give it as a "

@@ -30,7 +30,7 @@ FOREIGN = (
 
 
 def refused_names(code: ast.Module) -> Iterator[str]:
-    """Yield each name that a model may not use; an operator as `aten::from_file`, anything else as it is written."""
+    """Yield each forbidden name in the code: operators in the form `aten::from_file`, other names as in the code."""
     direct = {id(part) for node in ast.walk(code) for chain in _direct_uses(node) for part in ast.walk(chain)}
     direct |= {id(part) for function in resize_calls(code) for part in ast.walk(function)}
     defined = set(_defined_names(code))

@@ -97,7 +97,7 @@ class Planner:
             return survey.recording(self.inputs.list_images(source, list(survey.groups))) if images else iter(())
 
         limit = images.limit if images else None
-        few = listed() if limit else islice(listed(), self.max_images + 1)  # more images are refused below
+        few = listed() if limit else islice(listed(), self.max_images + 1)  # `survey.pages` refuses more
         order = seeded_order(few, spec.seed, limit, by_label=not spec.stop)
         for page in survey.pages(listed(), order.places):
             self.check()

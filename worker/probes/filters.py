@@ -57,10 +57,11 @@ class Bank:
         return sum(band.count for band in self.rows)
 
     def pick(self, image: Tensor, choice: Tensor) -> Tensor:
-        """Filter each pixel of an image (C, H, W) with the filter that `choice` (G, H, W) has for it -> (G, C, H, W).
+        """Filter an image (C, H, W) with a filter for each pixel, in G ways. Returns (G, C, H, W).
 
-        The choice `count` does not change a pixel. Each block is filtered once for all G choices, with all filters from
-        the first to the last that a pixel of the block needs.
+        `choice` (G, H, W) has the index of each pixel's filter; `count` means that the pixel does not change. Each block
+        of pixels is filtered once for all G ways, with all filters from the first to the last that one of its pixels
+        needs.
         """
         out, needed = image.new_empty(len(choice), *image.shape), self._needed(choice)
         for row, (rows, _, _) in enumerate(self.rows[0].blocks):

@@ -11,20 +11,20 @@ from torch import Tensor
 
 
 def gradcam(features: Tensor, gradients: Tensor) -> Tensor:
-    """ReLU(sum_k mean_ij(dY/dA_kij) * A_k). Both (N, K, h, w) -> (N, h, w). Selvaraju et al. 2017."""
+    """ReLU(sum_k mean_ij(dY/dA_kij) * A_k). Two inputs (N, K, h, w) -> maps (N, h, w). Selvaraju et al. 2017."""
     return (gradients.mean((2, 3), keepdim=True) * features).sum(1).relu()
 
 
 def diffgradcam(features: Tensor, gradients: Tensor, other_gradients: Tensor) -> Tensor:
-    """Grad-CAM of Y - Y', the target's logit minus that of the strongest other class. All (N, K, h, w) -> (N, h, w).
+    """Grad-CAM of Y - Y', the target's logit minus that of the strongest other class.
 
-    `other_gradients` are those of Y'. Piland, Sweet and Czajka 2025, arXiv 2506.08514.
+    Three inputs (N, K, h, w) -> maps (N, h, w). `other_gradients` are those of Y'. Piland, Sweet and Czajka 2025, arXiv 2506.08514.
     """
     return gradcam(features, gradients - other_gradients)
 
 
 def gradcam_plus_plus(features: Tensor, gradients: Tensor) -> Tensor:
-    """Grad-CAM with each place weighted by how much it raises the target. Both (N, K, h, w) -> (N, h, w).
+    """Grad-CAM with each place weighted by how much it raises the target. Two inputs (N, K, h, w) -> maps (N, h, w).
 
     w_k = sum_ij alpha_kij * ReLU(g_kij), alpha = g^2 / (2 g^2 + sum_ab(A_kab) * g^3); Chattopadhay et al.
     2018, equations 10 and 19, without the factor exp(Y), since maps are normalised.
@@ -37,12 +37,12 @@ def gradcam_plus_plus(features: Tensor, gradients: Tensor) -> Tensor:
 
 
 def hirescam(features: Tensor, gradients: Tensor) -> Tensor:
-    """ReLU(sum_k dY/dA_k * A_k), elementwise. Both (N, K, h, w) -> (N, h, w). Draelos and Carin 2020."""
+    """ReLU(sum_k dY/dA_k * A_k), elementwise. Two inputs (N, K, h, w) -> maps (N, h, w). Draelos and Carin 2020."""
     return (gradients * features).sum(1).relu()
 
 
 def layercam(features: Tensor, gradients: Tensor) -> Tensor:
-    """ReLU(sum_k ReLU(dY/dA_k) * A_k). Both (N, K, h, w) -> (N, h, w). Jiang et al. 2021."""
+    """ReLU(sum_k ReLU(dY/dA_k) * A_k). Two inputs (N, K, h, w) -> maps (N, h, w). Jiang et al. 2021."""
     return (gradients.relu() * features).sum(1).relu()
 
 

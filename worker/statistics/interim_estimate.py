@@ -40,10 +40,11 @@ NUMBER = {key: key for key in ("mean", "ci95", "n", "note")}
 
 @dataclass(frozen=True)
 class Sample:
-    """Values (n, K) under K runs with the bounds `within`; `used` (n, K) is 1 for values that count and 0 for others.
+    """Values (n, K) of n images under K runs, with the bounds `within`, from which an interval is computed.
 
-    `runs` is the variance of the mean that comes from the runs, None for given runs. `reason` says why there is no
-    interval, None if there is one.
+    `used` (n, K) is 1 for values that count and 0 for others. `runs` is the variance of the mean that comes from the
+    runs, None if the interval is about these K runs and not about their recipe. `reason` says why there is no interval,
+    None if there is one.
     """
 
     values: Array

@@ -32,7 +32,10 @@ class Pairing:
 
 
 def pairings(a: CohortValues, b: CohortValues, extra_paths: Sequence[str] = ()) -> Iterator[Pairing]:
-    """Yield a pairing for each number that both cohorts have for some of the same images."""
+    """Yield the values of both cohorts for each number, such as `noise`, that both have for at least one image.
+
+    `extra_paths` names numbers that are compared in addition to the standard ones.
+    """
     for name in dict.fromkeys([*_standard(a, b), *extra_paths]):
         path, in_class = locate_number(a, name)
         column = column_of(a, path)

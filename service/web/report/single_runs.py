@@ -18,7 +18,7 @@ def only_models(data: ReportData) -> bool:
 
 
 def models_headline(data: ReportData) -> str:
-    """Return a sentence with the measures in which models differ, and a sentence that their recipes may not differ."""
+    """Say in which measures the models differ, and that this does not show a difference between their recipes."""
     found = model_titles(data)
     if not found:
         return "No measure distinguishes the models."

@@ -53,7 +53,7 @@ def convnext() -> nn.Module:
 
 
 @pytest.mark.parametrize("make", [wide_resnet, convnext])
-def test_the_default_map_of_a_small_copy_of_a_large_family_agrees(
+def test_the_default_map_of_a_small_wide_resnet_or_convnext_agrees_with_a_twin_by_hooks(
     tmp_path: Path, make: Callable[[], nn.Module]
 ) -> None:
     torch.manual_seed(1)

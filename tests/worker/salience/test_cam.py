@@ -13,7 +13,7 @@ def made(seed: int, rectified: bool = False) -> tuple[Tensor, Tensor]:
 
 
 def slow(name: str, features: np.ndarray, gradients: np.ndarray) -> np.ndarray:
-    """Compute the map of one image pixel by pixel, from the method's definition. Both (K, h, w) -> (h, w)."""
+    """Compute the map of one image pixel by pixel, by definition. Features and gradients (K, h, w) -> (h, w)."""
     channels, height, width = features.shape
     out = np.zeros((height, width))
     for k in range(channels):

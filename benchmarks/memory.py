@@ -1,4 +1,4 @@
-"""Peak resident memory of an audit of many images over that of few images: `python -m benchmarks.memory`.
+"""Divides the peak memory of an audit of many images by that of few images: `python -m benchmarks.memory`.
 
 Each audit runs in a process of its own, which prints its peak.
 """

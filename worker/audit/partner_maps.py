@@ -19,7 +19,7 @@ Key = tuple[int, int, int]
 
 @dataclass
 class PartnerMaps:
-    """Stores the clean explanations of images by image and run, since the image after each may need them for its chance.
+    """Stores the clean explanations of images by image and run, since the chance of the next image may need them.
 
     `classes` has the class number of each label. `computed` counts the explanations that were computed only for the
     chance of another image.

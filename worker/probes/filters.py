@@ -59,7 +59,7 @@ class Bank:
     def pick(self, image: Tensor, choice: Tensor) -> Tensor:
         """Filter an image (C, H, W) with a filter for each pixel, in G ways. Returns (G, C, H, W).
 
-        `choice` (G, H, W) has the index of each pixel's filter; `count` means that the pixel does not change. Each block
+        `choice` (G, H, W) has the index of each pixel's filter; `count` leaves a pixel as it is. Each block
         of pixels is filtered once for all G ways, with all filters from the first to the last that one of its pixels
         needs.
         """

@@ -18,7 +18,8 @@ def gradcam(features: Tensor, gradients: Tensor) -> Tensor:
 def diffgradcam(features: Tensor, gradients: Tensor, other_gradients: Tensor) -> Tensor:
     """Grad-CAM of Y - Y', the target's logit minus that of the strongest other class.
 
-    Three inputs (N, K, h, w) -> maps (N, h, w). `other_gradients` are those of Y'. Piland, Sweet and Czajka 2025, arXiv 2506.08514.
+    Three inputs (N, K, h, w) -> maps (N, h, w). `other_gradients` are those of Y'. Piland, Sweet and
+    Czajka 2025, arXiv 2506.08514.
     """
     return gradcam(features, gradients - other_gradients)
 

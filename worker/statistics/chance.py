@@ -66,7 +66,7 @@ class Similarities:
         return ~np.isnan(self.chance) & self.counting
 
     def mean(self, numbers: Array, known: Any) -> float:
-        """Return the mean of the `known` numbers (n, K); of pairs of runs, the mean of each image counts once."""
+        """Return the mean of the `known` numbers (n, K); for pairs of runs, the mean of the images' means."""
         chosen = np.where(known, numbers, np.nan)
         return float(known_mean(known_mean(chosen, 1) if self.pairs else chosen))
 

@@ -63,6 +63,10 @@ class Job:
         assert self.plan is not None, "the facts about cohorts are known once the job is planned"
         return {cohort.name: own for cohort, own in zip(self.spec.cohorts, self.plan["cohorts"], strict=True)}
 
+    def groups_of(self, image: "Image") -> dict[str, str | None]:
+        """Return an image's value in each group column of the spec; empty for out-of-set images."""
+        return dict(zip(self.spec.images.groups, image.groups, strict=True)) if image.groups else {}
+
     def image_set_of(self, image: int) -> "ImageSet":
         """Return the image set of an image by its number, even if the job stopped before that image."""
         return next((each for each in self.image_sets if image < each.stop), self.image_sets[-1])

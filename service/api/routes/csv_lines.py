@@ -6,7 +6,7 @@ import math
 from array import array
 from collections.abc import Iterable, Iterator
 
-from service.domain.job import Image, Job
+from service.domain.job import Job
 from service.domain.work import ACROSS_RUNS
 from service.storage.images import MeasuredImage
 
@@ -23,7 +23,7 @@ def csv_lines(job: Job, measured: Iterable[MeasuredImage]) -> Iterator[str]:
     for each in measured:
         image = each.image
         image_set = job.image_set_of(image.number)
-        values_of = group_values(job, image)
+        values_of = job.groups_of(image)
         own = [values_of.get(name) or "" for name in job.spec.images.groups]
         facts = [image.name, image_set.field, image.label or "", *own, image.sha256 or "", image.skipped or ""]
         if not each.values:
@@ -35,11 +35,6 @@ def csv_lines(job: Job, measured: Iterable[MeasuredImage]) -> Iterator[str]:
             cohort = job.spec.cohorts[values.cohort].name
             run = "across" if is_across else str(values.run)
             yield _line([*facts, cohort, run, *(_cell(numbers.get(name)) for name in names)])
-
-
-def group_values(job: Job, image: Image) -> dict[str, str | None]:
-    """Return the image's value in each group column of the spec; empty for an image out of the set, which has none."""
-    return dict(zip(job.spec.images.groups, image.groups, strict=True)) if image.groups else {}
 
 
 def _cell(number: float | None) -> str:

@@ -11,7 +11,7 @@ from fastapi.responses import Response, StreamingResponse
 from service.api.dependencies import READ
 from service.api.errors import documented
 from service.api.pagination import decode, encode
-from service.api.routes.csv_lines import csv_lines, group_values
+from service.api.routes.csv_lines import csv_lines
 from service.api.routes.jobs import CurrentJobs, Text
 from service.api.schemas import ImageBody, ImagePage
 from service.domain.job import Job
@@ -90,5 +90,5 @@ def _body(job: Job, measured: MeasuredImage) -> ImageBody:
     image = measured.image
     return ImageBody(
         number=image.number, set=image_set.field, image=image.name, label=image.label,
-        groups=group_values(job, image), sha256=image.sha256, skipped=image.skipped, cohorts=cohorts,
+        groups=job.groups_of(image), sha256=image.sha256, skipped=image.skipped, cohorts=cohorts,
     )  # fmt: skip

@@ -84,7 +84,7 @@ class ExportedModel(nn.Module):
                 continue
             result = _call(part, env)
             outputs = result if isinstance(result, list | tuple) else [result]
-            env.update(zip(part.outputs, outputs, strict=False))
+            env.update(zip(part.outputs, outputs, strict=True))
 
     def _hold(self, name: str, value: Tensor) -> tuple[nn.Module, str]:
         """Store a tensor in the submodule that its name begins with. Tracing is slow if tensors are elsewhere."""

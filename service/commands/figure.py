@@ -131,8 +131,8 @@ def _curve(axes: "Axes", measure: str, cohorts: Sequence[tuple[str, Json]]) -> l
         means, at = [nan if each["mean"] is None else each["mean"] for each in parts], range(len(places))
         colour, dash = COLOURS[number % len(COLOURS)], LINES[number % len(LINES)]
         drawn += axes.plot(at, means, color=colour, linestyle=dash, marker=MARKS[number % len(MARKS)])
-        chance = [nan if each.get("chance") is None else each["chance"] for each in parts]
         if own.get("chance") is not None:
+            chance = [nan if each["chance"] is None else each["chance"] for each in parts]
             axes.plot(at, chance, color=colour, linestyle=dash, linewidth=0.6, alpha=0.6)
         if all(each["ci95"] for each in parts):
             low, high = zip(*(each["ci95"] for each in parts), strict=True)

@@ -34,7 +34,7 @@ class InputResolver:
     """Finds inputs: files under the roots, artifacts, and remote files, which it fetches into a cache.
 
     It resolves a URI again on each call; a resolver made by `for_job` resolves each URI once for all shards of a job,
-    and an artifact once for each shard, since the tenant may have lost it since the last one.
+    and an artifact once for each shard, because the tenant may have deleted it after an earlier shard.
     """
 
     roots: Sequence[Path]

@@ -41,7 +41,7 @@ class Survey:
         for entry in entries:
             if entry.label is not None:
                 self.labels.add(entry.label)
-            # Not strict: the images of a folder or an archive have no groups; `check_groups` refuses them later.
+            # Not strict: images of sets without columns, such as folders, have no groups; `check_groups` refuses them.
             for values, value in zip(self.groups.values(), entry.groups, strict=False):
                 if value is not None:
                     values.add(value)
